@@ -1,0 +1,74 @@
+# Every target sets itself up in $(VENV) from nothing; needs Python >= 3.11, pip and a C compiler.
+#   make test ARGS="-k gradient -x"     PYTHON=python3.13 VENV=.venv313 make test
+
+PYTHON ?= python3
+VENV   ?= .venv
+CC     ?= cc
+ARGS   ?=
+
+BIN    := $(VENV)/bin
+DONE   := $(VENV)/.done
+PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+KERNEL := $(wildcard ext/*.py ext/*.pyx ext/*.pxi ext/*.pxd ext/*.h)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test bench lint sanitize clean
+
+help:  ## show this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
+
+demo: $(DONE)/built $(DONE)/demo  ## train on handwritten digits with and without label smoothing
+	$(BIN)/smoothxent demo $(ARGS)
+
+test: $(DONE)/built $(DONE)/test  ## run the test suite
+	$(BIN)/python -m pytest $(ARGS)
+
+bench: $(DONE)/built $(DONE)/bench  ## time the library against the NumPy formula and its peers
+	$(BIN)/python -m bench $(ARGS)
+
+lint: $(DONE)/built $(DONE)/lint  ## ruff, mypy --strict and cython-lint
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	PATH="$(abspath $(BIN)):$$PATH" cython-lint $(filter %.pyx %.pxi %.pxd,$(KERNEL))  # it runs pycodestyle
+
+# A build of its own under build/sanitize, next to the ordinary one. The runtimes come first in the
+# process, libstdc++ with them so that exceptions of other extensions find their handler. Python's
+# own caches look like leaks; huge requests must fail with MemoryError as they do without.
+SANITIZED := build/sanitize/lib
+RUNTIMES   = $(foreach name,libasan.so libubsan.so libstdc++.so.6,$(shell $(CC) -print-file-name=$(name)))
+
+sanitize: $(DONE)/built $(DONE)/test  ## run the test suite under the address and undefined-behaviour sanitizers
+	SMOOTHXENT_SANITIZE=1 $(BIN)/python setup.py --quiet build --build-base build/sanitize --build-lib $(SANITIZED)
+	LD_PRELOAD="$(strip $(RUNTIMES))" PYTHONPATH=$(SANITIZED) PYTHONMALLOC=malloc SMOOTHXENT_SANITIZE=1 \
+	ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
+	$(BIN)/python -m pytest -p no:cacheprovider $(ARGS)
+
+clean:  ## remove the environment and everything that was built
+	rm -rf $(VENV) build dist .benchmarks .hypothesis .mypy_cache .pytest_cache .ruff_cache src/*.egg-info
+	find src tests bench ext -name __pycache__ -prune -exec rm -rf {} +
+	rm -f src/smoothxent/*.so
+
+# venv: the interpreter with the build requirements of pyproject.toml
+# installed: the package, editable; again when its metadata or its build change
+# built: the kernels; only those that are older than their sources
+# demo, test, bench, lint: the extras of that name
+
+$(DONE)/venv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "smoothxent needs Python 3.11 or newer, got " + sys.version)'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' \
+	    > $(VENV)/build-requires.txt
+	$(PIP) --requirement $(VENV)/build-requires.txt
+	@mkdir -p $(DONE) && touch $@
+
+$(DONE)/installed: pyproject.toml setup.py $(DONE)/venv
+	$(PIP) --no-build-isolation --editable .
+	@touch $@
+
+$(DONE)/built: $(KERNEL) $(DONE)/installed
+	$(BIN)/python setup.py --quiet build_ext --inplace
+	@touch $@
+
+$(DONE)/demo $(DONE)/test $(DONE)/bench $(DONE)/lint: $(DONE)/installed
+	$(PIP) "smoothxent[$(notdir $@)]"
+	@touch $@

@@ -1,0 +1,136 @@
+"""The saved result: medians and minima, the machine and the versions; no raw rounds."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from .cases import CASES, GROUPS, Case
+
+
+@dataclass(frozen=True)
+class Record:
+    """One contender on one case. The median is that of the passes' medians."""
+
+    group: str
+    case: str
+    contender: str
+    threads: int
+    median_s: float
+    min_s: float
+    rounds: int
+    gb_per_s: float
+    rows_per_s: float
+    elements_per_s: float
+    loss_error: float  # relative
+    gradient_error: float | None  # of sampled rows, in units of 1 / N
+
+
+@dataclass(frozen=True)
+class Run:
+    """All of one `python -m bench`."""
+
+    day: str
+    cpu: str
+    cores: int
+    system: str
+    python: str
+    threads: int
+    instruction_set: str
+    versions: dict[str, str]
+    passes: int
+    others_busy: float | None  # cores that other processes kept busy meanwhile
+    records: list[Record]
+
+    def find(self, group: str, case: Case, contender: str) -> Record | None:
+        key = (group, case.id, contender)
+        found = (r for r in self.records if (r.group, r.case, r.contender) == key)
+        return next(found, None)
+
+    def cases(self, group: str) -> list[Case]:
+        """Those measured, in the order of the case list."""
+        measured = {record.case for record in self.records if record.group == group}
+        return [case for case in CASES if case.id in measured]
+
+    def groups(self) -> list[str]:
+        return [group for group in GROUPS if self.cases(group)]
+
+    def contenders(self, group: str) -> list[str]:
+        """Those measured, in the order they ran."""
+        return list(dict.fromkeys(r.contender for r in self.records if r.group == group))
+
+    def ratio(self, group: str, case: Case, contender: str) -> float | None:
+        """How many times longer than smoothxent `contender` takes."""
+        ours, theirs = (self.find(group, case, name) for name in ("smoothxent", contender))
+        return theirs.median_s / ours.median_s if ours and theirs else None
+
+    def heading(self) -> str:
+        versions = ", ".join(f"{name} {version}" for name, version in self.versions.items())
+        threads = "1 thread" if self.threads == 1 else f"{self.threads} threads"
+        return (f"{self.cpu}, {threads} of {self.cores} cores, {self.instruction_set}; "
+                f"{versions}, Python {self.python}; {self.day}")
+
+    def save(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(asdict(self), indent=1) + "\n")
+
+
+def load(path: Path) -> Run:
+    saved = json.loads(path.read_text())
+    return Run(**saved | {"records": [Record(**record) for record in saved["records"]]})
+
+
+def merge(measured: Iterable[dict[str, Any]], *, threads: int, passes: int,
+          others_busy: float | None) -> Run:
+    """One run from the pytest-benchmark JSON of every process of every pass."""
+    found = defaultdict(list)
+    versions: dict[str, str] = {}
+    instruction_set, cpu = "unknown", "unknown CPU"
+    for process in measured:
+        machine = process["machine_info"]
+        cpu = machine["cpu"].get("brand_raw", cpu)
+        for entry in process["benchmarks"]:
+            info = entry["extra_info"]
+            found[info["contender"], info["group"], info["case"]].append(entry)
+            versions.setdefault(info["contender"].partition(" ")[0], info["version"])
+            instruction_set = info.get("instruction_set", instruction_set)
+    return Run(
+        day=date.today().isoformat(),
+        cpu=cpu,
+        cores=machine["cpu"].get("count", 0),
+        system=f"{platform.system()} {platform.machine()}",
+        python=platform.python_version(),
+        threads=threads,
+        instruction_set=instruction_set,
+        versions=versions,
+        passes=passes,
+        others_busy=others_busy,
+        records=[_record(entries) for entries in found.values()],
+    )
+
+
+def _record(entries: list[dict[str, Any]]) -> Record:
+    info = entries[0]["extra_info"]
+    case = next(case for case in CASES if case.id == info["case"])
+    seconds = median(entry["stats"]["median"] for entry in entries)
+    return Record(
+        group=info["group"],
+        case=case.id,
+        contender=info["contender"],
+        threads=info["threads"],
+        median_s=seconds,
+        min_s=min(entry["stats"]["min"] for entry in entries),
+        rounds=sum(entry["stats"]["rounds"] for entry in entries),
+        gb_per_s=case.logits_bytes / seconds / 1e9,
+        rows_per_s=case.num_rows / seconds,
+        elements_per_s=case.size / seconds,
+        loss_error=info["loss_error"],
+        gradient_error=info.get("gradient_error"),
+    )

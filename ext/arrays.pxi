@@ -1,0 +1,87 @@
+# Arrays become pointers, strides and sizes here, and labels become class indices.
+
+ctypedef struct Rows:
+    # an (outer, num_classes, inner) array seen as rows n = o * inner + i; strides in bytes
+    char *data
+    Py_ssize_t outer_stride, class_stride, inner_stride, inner
+
+ctypedef struct Labels:
+    Rows rows
+    int itemsize
+    bint is_signed
+    uint64_t num_classes
+    bint has_ignore_index
+    uint64_t ignore_index  # two's complement of the label's own value
+
+cdef enum:
+    IGNORED = -1
+    OUT_OF_RANGE = -2
+
+
+cdef Rows rows_of(object array):
+    # array: (outer, num_classes, inner), or (outer, inner)
+    cdef Rows rows
+    cdef cnp.npy_intp *strides = cnp.PyArray_STRIDES(array)
+    cdef int last = cnp.PyArray_NDIM(array) - 1
+    rows.data = <char *> cnp.PyArray_DATA(array)
+    rows.inner = cnp.PyArray_DIM(array, last)
+    rows.outer_stride = strides[0]
+    rows.inner_stride = strides[last]
+    rows.class_stride = strides[1] if last == 2 else 0
+    return rows
+
+
+cdef Labels labels_of(object array, Py_ssize_t num_classes, object ignore_index):
+    cdef Labels labels
+    labels.rows = rows_of(array)
+    labels.itemsize = cnp.PyArray_ITEMSIZE(array)
+    labels.is_signed = cnp.PyArray_ISSIGNED(array)
+    labels.num_classes = num_classes
+    labels.has_ignore_index = ignore_index is not None
+    labels.ignore_index = 0 if ignore_index is None else ignore_index & 0xFFFFFFFFFFFFFFFF
+    return labels
+
+
+cdef inline char *row_start(const Rows *rows, Py_ssize_t row) noexcept nogil:
+    return rows.data + (row // rows.inner) * rows.outer_stride + (row % rows.inner) * rows.inner_stride
+
+
+cdef inline uint64_t raw_label(const Labels *labels, Py_ssize_t row) noexcept nogil:
+    # the label's value, sign-extended to 64 bits: a negative one is larger than any number of classes
+    cdef const char *at = row_start(&labels.rows, row)
+    cdef int64_t i64
+    cdef int32_t i32
+    cdef int16_t i16
+    if labels.itemsize == 8:
+        memcpy(&i64, at, 8)
+        return <uint64_t> i64
+    if labels.itemsize == 4:
+        memcpy(&i32, at, 4)
+        return <uint64_t> <int64_t> i32 if labels.is_signed else <uint64_t> <uint32_t> i32
+    if labels.itemsize == 2:
+        memcpy(&i16, at, 2)
+        return <uint64_t> <int64_t> i16 if labels.is_signed else <uint64_t> <uint16_t> i16
+    return <uint64_t> <int64_t> (<int8_t *> at)[0] if labels.is_signed else (<uint8_t *> at)[0]
+
+
+cdef inline Py_ssize_t label_of(const Labels *labels, Py_ssize_t row) noexcept nogil:
+    # the class index, IGNORED or OUT_OF_RANGE; one read
+    cdef uint64_t label = raw_label(labels, row)
+    if labels.has_ignore_index and label == labels.ignore_index:
+        return IGNORED
+    return <Py_ssize_t> label if label < labels.num_classes else OUT_OF_RANGE
+
+
+cdef inline double *doubles(object array):
+    # a contiguous float64 array or None
+    return NULL if array is None else <double *> cnp.PyArray_DATA(array)
+
+
+cdef inline real real_at(const char *at) noexcept nogil:
+    cdef real value
+    memcpy(&value, at, sizeof(real))
+    return value
+
+
+cdef inline void put_real(char *at, real value) noexcept nogil:
+    memcpy(at, &value, sizeof(real))

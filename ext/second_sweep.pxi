@@ -1,0 +1,140 @@
+# The second sweep: gradient, softmax and log_softmax of a row whose statistics are known, while the row is in cache.
+#
+#     g exp(x_k - lse) = [exp(x_k - offset) 2**scale'] * factor,  lse - offset = K ln(2) + rho,  scale' = e + LIFT - K
+# with g = f 2**e folded in: the bracket is what the lanes' exp gives, factor = f 2**-LIFT exp(-rho). LIFT keeps the
+# bracket normal where the product is subnormal, so that the one rounding into the subnormals is the product's.
+
+cdef enum:
+    LIFT = 96
+    LARGEST_EXPONENT = 0  # of g inside the bracket, so that it cannot overflow
+
+ctypedef struct ScaledExp:
+    Reference reference
+    lanes factor, constant
+
+
+cdef ScaledExp scaled_exp(const RowStatistics *row, double log_sum_exp, double g, double constant) noexcept nogil:
+    # g exp(x - lse) + constant; log_sum_exp is relative to the row's reference
+    cdef ScaledExp of
+    cdef int e = 0
+    cdef double k = rounded(log_sum_exp * LOG2_E), rho, factor
+    rho = fma(-k, LN2, log_sum_exp) - k * LN2_LOW
+    k -= row.scale
+    if isfinite(g):
+        frexp(g, &e)
+        e = min(e, <int> LARGEST_EXPONENT)
+    factor = ldexp(g, -e - LIFT) * times_exp(1.0, -rho, 0.0)
+    of.reference.offset = <real> row.offset
+    set_scale(&of.reference, e + LIFT - k)
+    of.factor = splat(<real> sum_of_powers(factor, -k))
+    of.constant = splat(<real> constant)
+    return of
+
+
+cdef inline void scaled_exp_lanes(const ScaledExp *of, const real *x, real *out) noexcept nogil:
+    cdef exp_parts e = exp_lanes(maximum(of.reference.floor, load(x)), of.reference.bias)
+    store(out, fused(fused(e.rest, e.ratio, e.power), of.factor, of.constant))
+
+
+cdef void scaled_exp_tile(const ScaledExp *of, const real *x, Py_ssize_t count, real *out) noexcept nogil:
+    # out may be x
+    cdef real buffer[LANES]
+    cdef Py_ssize_t vector, k, whole = count // LANES * LANES
+    for vector in range(count // LANES):
+        k = vector * LANES
+        scaled_exp_lanes(of, x + k, out + k)
+    if whole < count:
+        memset(buffer, 0, sizeof(buffer))
+        memcpy(buffer, x + whole, (count - whole) * sizeof(real))
+        scaled_exp_lanes(of, buffer, buffer)
+        memcpy(out + whole, buffer, (count - whole) * sizeof(real))
+
+
+cdef void write_classes(char *at, Py_ssize_t stride, const real *values, Py_ssize_t count) noexcept nogil:
+    cdef Py_ssize_t k
+    if at != <char *> values:
+        for k in range(count):
+            put_real(at + k * stride, values[k])
+
+
+cdef void write_scaled_exp(
+    const Job *job, const ScaledExp *of, const char *row, Py_ssize_t row_index, char *out, double target_scale,
+    Scratch *scratch,
+) noexcept nogil:
+    # out_k = g exp(x_k - lse) + constant - target_scale * t_k
+    cdef Py_ssize_t tile, start, count, k, stride = job.logits.class_stride, out_stride = job.grad.class_stride
+    cdef const real *x
+    cdef real *values
+    cdef const double *targets
+    for tile in range(tiles_of(job.num_classes)):
+        start = tile * TILE
+        count = min(<Py_ssize_t> TILE, job.num_classes - start)
+        x = <const real *> (row + start * stride)
+        if stride != sizeof(real) or of.reference.offset != 0:
+            copy_classes(scratch.logits, <const char *> x, stride, count)
+            for k in range(count):
+                scratch.logits[k] -= of.reference.offset
+            x = scratch.logits
+        values = <real *> (out + start * out_stride) if out_stride == sizeof(real) else scratch.logits
+        scaled_exp_tile(of, x, count, values)
+        targets = tile_targets(job, row_index, start, count, scratch)
+        if targets != NULL:
+            for k in range(count):
+                values[k] = <real> (values[k] - target_scale * targets[k])
+        write_classes(out + start * out_stride, out_stride, values, count)
+
+
+cdef void write_gradient(
+    const Job *job, const RowStatistics *row, const RowLoss *of, Py_ssize_t row_index, const char *at, char *out,
+    Scratch *scratch,
+) noexcept nogil:
+    # s { (label_part + smooth_part) p_k - label_part [k = y] - label_smoothing b_k }; with probabilities s { T p_k - t_k }
+    cdef double s = job.grad_scale, constant = 0.0, own, target_scale
+    cdef ScaledExp sweep
+    if job.sample_weight != NULL:
+        s *= job.sample_weight[row_index]
+    target_scale = s if job.has_probabilities else s * job.label_smoothing
+    if job.uniform_smoothing:
+        constant = -target_scale / job.num_classes
+    own = -of.label_part * of.others
+    if job.has_probabilities:
+        own += row.target_sum - label_target(job, row, row_index)
+    elif job.uniform_smoothing:
+        own += of.smooth_part * of.share - job.label_smoothing / job.num_classes
+    elif job.smoothing != NULL:
+        own += of.smooth_part * of.share - job.label_smoothing * job.smoothing[row.label]
+    sweep = scaled_exp(row, of.log_sum_exp, s * (of.label_part + of.smooth_part), constant)
+    write_scaled_exp(job, &sweep, at, row_index, out, target_scale, scratch)
+    if row.label >= 0 and of.nll == of.nll:
+        put_real(out + row.label * job.grad.class_stride, <real> (s * own))
+
+
+cdef double label_target(const Job *job, const RowStatistics *row, Py_ssize_t row_index) noexcept nogil:
+    cdef Scratch one
+    return tile_targets(job, row_index, row.label, 1, &one)[0]
+
+
+cdef void write_zeros(const Job *job, char *out) noexcept nogil:
+    cdef Py_ssize_t k
+    for k in range(job.num_classes):
+        put_real(out + k * job.grad.class_stride, 0)
+
+
+cdef void write_log_softmax(const Job *job, const char *at, Py_ssize_t row_index, char *out, Scratch *scratch) noexcept nogil:
+    # x_k - lse, lse in two parts; a class with p > 1/2 would lose its digits to the subtraction: it gets -nll
+    cdef RowStatistics row = row_statistics(job, at, row_index, -1, scratch)
+    cdef RowLoss top
+    cdef double log_sum_exp = log_of_sum(row.sum_exp, 0.0), high, low
+    cdef Py_ssize_t k, where = -1, stride = job.logits.class_stride, out_stride = job.grad.class_stride
+    high = log_sum_exp - distance_to_reference(&row, 0.0, &low)
+    high = high - low
+    low = (log_sum_exp - distance_to_reference(&row, high, &low)) - low
+    if raw_maximum(at, stride, job.num_classes, -1, &where) > high + low - LN2 and isfinite(high):
+        row = row_statistics(job, at, row_index, where, scratch)
+        own_share(&row, &top)
+    else:
+        where = -1
+    for k in range(job.num_classes):
+        put_real(out + k * out_stride, <real> ((real_at(at + k * stride) - high) - low))
+    if where >= 0:
+        put_real(out + where * out_stride, <real> -top.nll)

@@ -1,0 +1,19 @@
+"""Label-smoothed softmax cross-entropy of NumPy arrays on the CPU, in one read of the logits."""
+
+from smoothxent._dispatch import available_isas
+from smoothxent._loss import cross_entropy, cross_entropy_and_grad
+from smoothxent._smoothing import smooth_labels
+from smoothxent._softmax import log_softmax, log_sum_exp, softmax
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "__version__",
+    "available_isas",
+    "cross_entropy",
+    "cross_entropy_and_grad",
+    "log_softmax",
+    "log_sum_exp",
+    "smooth_labels",
+    "softmax",
+]

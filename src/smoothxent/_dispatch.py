@@ -1,0 +1,47 @@
+"""Which build of the kernel this CPU runs."""
+
+import os
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from smoothxent import _cpu
+
+if TYPE_CHECKING:
+    from smoothxent._kernel import Kernel
+
+_ISAS = ("portable", "neon", "avx2", "avx512")  # slowest first
+
+
+def available_isas() -> tuple[str, ...]:
+    """Return the instruction sets that this CPU can run, the one in use by default last.
+
+    The environment variable ``SMOOTHXENT_ISA``, read when the package is imported, chooses another
+    one of them. Results have the same bits with each.
+
+    Examples
+    --------
+    >>> import smoothxent
+    >>> "portable" in smoothxent.available_isas()
+    True
+    """
+    return tuple(isa for isa in _ISAS if _cpu.supports(isa))
+
+
+def _chosen_isa() -> str:
+    wish = os.environ.get("SMOOTHXENT_ISA", "")
+    available = available_isas()
+    if wish and wish not in available:
+        raise ImportError(f"SMOOTHXENT_ISA must be one of {', '.join(available)}, got {wish}")
+    return wish or available[-1]
+
+
+ISA = _chosen_isa()
+
+
+@cache
+def kernel(dtype: np.dtype[Any]) -> "Kernel":
+    """Return the build of the kernel for float32 or float64."""
+    return cast("Kernel", import_module(f"smoothxent._kernel_{ISA}_{dtype.name}"))

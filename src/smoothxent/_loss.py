@@ -1,0 +1,383 @@
+"""The loss, and the loss with its gradient."""
+
+from typing import Literal, TypeAlias, TypedDict, Unpack, overload
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from smoothxent import _checks, _dispatch, _rows, _threads
+from smoothxent._checks import AnyArray, FloatArray
+from smoothxent._reductions import REDUCTIONS, Count
+
+Reduced: TypeAlias = Literal["mean", "sum", "sum_over_batch_size", "sum_by_nonzero_weights"]
+
+
+class _Options(TypedDict, total=False):
+    """The options that have no say in the result's type."""
+
+    label_smoothing: float
+    prior: ArrayLike | None
+    class_weight: ArrayLike | None
+    sample_weight: ArrayLike | None
+    ignore_index: int | None
+    axis: int
+    num_threads: int | None
+
+
+@overload
+def cross_entropy(
+    logits: ArrayLike,
+    labels: ArrayLike,
+    *,
+    reduction: Literal["none"],
+    out: FloatArray | None = None,
+    **options: Unpack[_Options],
+) -> FloatArray: ...
+@overload
+def cross_entropy(
+    logits: ArrayLike,
+    labels: ArrayLike,
+    *,
+    reduction: Reduced = "mean",
+    **options: Unpack[_Options],
+) -> float: ...
+def cross_entropy(
+    logits: ArrayLike,
+    labels: ArrayLike,
+    *,
+    label_smoothing: float = 0.0,
+    prior: ArrayLike | None = None,
+    class_weight: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    axis: int = -1,
+    out: FloatArray | None = None,
+    num_threads: int | None = None,
+) -> float | FloatArray:
+    r"""Return the label-smoothed softmax cross-entropy of logits, in nats.
+
+    With :math:`p = \mathrm{softmax}(x)` for one row of logits :math:`x`, its label :math:`y`,
+    smoothing :math:`\varepsilon`, prior :math:`u`, class weights :math:`w` and the row's sample
+    weight :math:`s`,
+
+    .. math::
+
+        L = s \left[ (1-\varepsilon)\, w_y (-\log p_y)
+              + \varepsilon \sum_k w_k u_k (-\log p_k) \right]
+
+    and for a row of label probabilities :math:`q`
+
+    .. math:: L = s \sum_k w_k \left[(1-\varepsilon) q_k + \varepsilon u_k\right] (-\log p_k)
+
+    Parameters
+    ----------
+    logits : array_like of float32 or float64, shape (..., C, ...)
+        Unnormalised log-probabilities with the C classes on `axis`. One axis, (C,), is one row.
+    labels : array_like
+        With one axis fewer than `logits`: class indices in [0, C), of any integer dtype, with the
+        shape of `logits` without the class axis. With as many axes: label probabilities, of any
+        real dtype and the shape of `logits`, finite and not negative; rows need not sum to 1.
+    label_smoothing : float, default 0.0
+        The share, in [0, 1], of the target that is moved from the label to `prior`.
+    prior : array_like of shape (C,), optional
+        Where that share goes: not negative, sum 1 (to 1e-6). Uniform, 1/C each, unless given.
+    class_weight : array_like of shape (C,), optional
+        A finite weight, not negative, for each class. Ones unless given.
+    sample_weight : array_like, optional
+        A finite weight, not negative, for each row; the shape of `logits` without the class axis.
+        Ones unless given.
+    ignore_index : int, optional
+        Rows with this label have loss 0, whatever their logits hold. Only for class indices; may
+        lie outside [0, C).
+    reduction : {"mean", "none", "sum", "sum_over_batch_size", "sum_by_nonzero_weights"}
+        "none" gives each row's loss, "sum" their sum. The others divide the sum: "mean" by the sum
+        of sample weight times the label's class weight over the rows that are not ignored
+        (PyTorch's mean), with label probabilities by the sum of the sample weights;
+        "sum_over_batch_size" by the number of rows (Keras); "sum_by_nonzero_weights" by the number
+        of rows that are not ignored and have a sample weight other than 0 (TensorFlow's
+        ``tf.losses``). Where the divisor is 0, "mean" is nan and the two others are 0.0.
+    axis : int, default -1
+        The class axis of `logits`, and of `labels` where these are probabilities.
+    out : ndarray, optional
+        Where to put the losses of the rows, for ``reduction="none"`` only: the dtype of `logits`
+        and their shape without the class axis, sharing no memory with an input.
+    num_threads : int, optional
+        The most threads to use, at least 1. Unless given, as many as this process may run on, and
+        as ``OMP_NUM_THREADS`` says.
+
+    Returns
+    -------
+    float or ndarray
+        In nats. For ``reduction="none"`` an array (`out` if given) with the dtype of `logits` and
+        their shape without the class axis; otherwise a Python float.
+
+    Raises
+    ------
+    IndexError
+        A label that is not `ignore_index` lies outside [0, C); the first such row is named.
+    TypeError
+        A dtype or kind is not one of those above: labels that are bool, or float where they are
+        class indices; masked arrays; an `out` of another dtype than `logits`.
+    ValueError
+        A shape does not fit; `label_smoothing` lies outside [0, 1]; a weight, prior or probability
+        is negative or not finite; `prior` does not sum to 1; `reduction` or `axis` is unknown;
+        `num_threads` is below 1; `ignore_index` is given with probabilities; there are rows but no
+        classes; `out` has another shape, is read-only, overlaps an input, or comes with another
+        reduction. Whatever is raised, `out` is unharmed.
+
+    See Also
+    --------
+    cross_entropy_and_grad : the loss and its gradient.
+    smooth_labels : the smoothed targets as a table, which this function never stores.
+
+    Notes
+    -----
+    Accuracy: float32 losses of rows are within 1 ulp of the exact value where the loss
+    is at least 1 and within 4 ulp elsewhere, float64 losses within 4 ulp, for rows predicted with
+    near certainty too. A reduced loss is the correctly rounded sum or mean of the float64 losses of
+    the rows. It has the same bits for any number of threads.
+
+    NaN and infinity: a nan or +inf among a row's logits makes its loss nan, as do logits of -inf
+    only; no other row is touched. A logit of -inf gives +inf if its class has a share in the
+    target, and else is as if absent. A term whose weight is exactly 0 is left out, never 0 times
+    infinity.
+
+    Threads: the global interpreter lock is released, and calls from many threads are safe.
+
+    Memory: each logit is read once and nothing of the size of `logits` is allocated. Arrays of any
+    strides are read in place; only those in another byte order, or with four axes or more of
+    irregular strides, are copied.
+
+    References
+    ----------
+    C. Szegedy, V. Vanhoucke, S. Ioffe, J. Shlens and Z. Wojna, "Rethinking
+    the Inception Architecture for Computer Vision", 2016, section 7. arXiv:1512.00567.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from smoothxent import cross_entropy
+    >>> logits = np.array([[4.0, 5, 10], [1, 5, 4], [1, 15, 4]])
+    >>> round(cross_entropy(logits, [2, 1, 1]), 15)
+    0.111918219645003
+    >>> round(cross_entropy(logits, [2, 1, 1], label_smoothing=0.001), 15)
+    0.116473775200559
+
+    One-hot rows, or any other probabilities, serve as labels too:
+
+    >>> one_hot = [[0, 0, 1], [0, 1, 0], [0, 1, 0]]
+    >>> round(cross_entropy(logits, one_hot, label_smoothing=0.001), 15)
+    0.116473775200559
+
+    A row predicted with near certainty keeps all its digits, and an ignored row counts nowhere:
+
+    >>> f"{cross_entropy(np.array([40.0, 0.0]), 0):.6g}"
+    '4.24835e-18'
+    >>> cross_entropy(logits, [2, 1, -100], ignore_index=-100, reduction="none").round(4).tolist()
+    [0.0092, 0.3266, 0.0]
+    """
+    return _compute(
+        _checks.logits(logits), labels, label_smoothing, prior, class_weight, sample_weight,
+        ignore_index, reduction, axis, out, None, num_threads,
+    )  # fmt: skip
+
+
+@overload
+def cross_entropy_and_grad(
+    logits: ArrayLike,
+    labels: ArrayLike,
+    *,
+    reduction: Literal["none"],
+    out: FloatArray | None = None,
+    grad_out: FloatArray | None = None,
+    **options: Unpack[_Options],
+) -> tuple[FloatArray, FloatArray]: ...
+@overload
+def cross_entropy_and_grad(
+    logits: ArrayLike,
+    labels: ArrayLike,
+    *,
+    reduction: Reduced = "mean",
+    grad_out: FloatArray | None = None,
+    **options: Unpack[_Options],
+) -> tuple[float, FloatArray]: ...
+def cross_entropy_and_grad(
+    logits: ArrayLike,
+    labels: ArrayLike,
+    *,
+    label_smoothing: float = 0.0,
+    prior: ArrayLike | None = None,
+    class_weight: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    axis: int = -1,
+    out: FloatArray | None = None,
+    grad_out: FloatArray | None = None,
+    num_threads: int | None = None,
+) -> tuple[float | FloatArray, FloatArray]:
+    r"""Return the label-smoothed softmax cross-entropy and its gradient with respect to the logits.
+
+    The loss is that of `cross_entropy`. With the symbols used there and :math:`W = \sum_k w_k u_k`,
+    the gradient of a row's loss is, for class indices,
+
+    .. math::
+
+        g_k = s \left\{ [(1-\varepsilon) w_y + \varepsilon W]\, p_k - (1-\varepsilon) w_y [k = y]
+              - \varepsilon w_k u_k \right\}
+
+    and for label probabilities, with :math:`q' = (1-\varepsilon) q + \varepsilon u`,
+
+    .. math:: g_k = s \left\{ \left(\textstyle\sum_j w_j q'_j\right) p_k - w_k q'_k \right\}
+
+    divided by what `reduction` divides the loss by.
+
+    Parameters
+    ----------
+    logits, labels
+        As in `cross_entropy`.
+    label_smoothing, prior, class_weight, sample_weight, ignore_index, reduction, axis, out,
+    num_threads
+        As in `cross_entropy`. With ``reduction="none"`` the gradient is that of each row's own
+        loss.
+    grad_out : ndarray, optional
+        Where to put the gradient: the shape and dtype of `logits`. It may be the very array
+        `logits`, which is then overwritten; any other overlap with an input is refused.
+
+    Returns
+    -------
+    loss : float or ndarray
+        In nats, as `cross_entropy` returns it.
+    grad : ndarray
+        The gradient (`grad_out` if given), with the shape and dtype of `logits`, in nats per unit
+        of logit. Rows that are ignored have exact zeros.
+
+    Raises
+    ------
+    IndexError, TypeError, ValueError
+        As in `cross_entropy`, with the rules of `out` for `grad_out` too, but that it may be
+        `logits` itself. Whatever is raised, `out` and `grad_out` are unharmed.
+
+    See Also
+    --------
+    cross_entropy : the loss alone.
+
+    Notes
+    -----
+    Accuracy: each element is within 4 + abs(log2(p_k)) ulp of the exact value. The
+    label's own element is the sum over the other classes, never 1 taken from `p`, so it does not
+    collapse to 0 in rows predicted with near certainty. The same bits for any number of threads.
+
+    NaN policy and threads are those of `cross_entropy`. Memory: each logit is read twice; beside
+    the gradient, nothing of the size of `logits` is allocated.
+
+    References
+    ----------
+    C. Szegedy, V. Vanhoucke, S. Ioffe, J. Shlens and Z. Wojna, "Rethinking
+    the Inception Architecture for Computer Vision", 2016, section 7. arXiv:1512.00567.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from smoothxent import cross_entropy_and_grad
+    >>> logits = np.array([[4.0, 5, 10], [1, 5, 4], [1, 15, 4]])
+    >>> loss, grad = cross_entropy_and_grad(logits, [2, 1, 1], label_smoothing=0.001)
+    >>> round(loss, 15)
+    0.116473775200559
+    >>> grad[1].round(4).tolist()
+    [0.0043, -0.0926, 0.0884]
+
+    In place, without another array of this size:
+
+    >>> loss, grad = cross_entropy_and_grad(logits, [2, 1, 1], grad_out=logits)
+    >>> grad is logits
+    True
+    """
+    checked = _checks.logits(logits)
+    if grad_out is None:
+        grad: FloatArray = np.empty(checked.shape, checked.dtype)
+    else:
+        grad = _checks.destination("grad_out", grad_out, checked.shape, checked.dtype)
+        _checks.in_place_or_apart("grad_out", grad, checked)
+        _checks.apart(
+            "grad_out", grad, labels=labels, prior=prior, class_weight=class_weight,
+            sample_weight=sample_weight,
+        )  # fmt: skip
+    loss = _compute(
+        checked, labels, label_smoothing, prior, class_weight, sample_weight,
+        ignore_index, reduction, axis, out, grad, num_threads,
+    )  # fmt: skip
+    return loss, grad if grad_out is None else grad_out
+
+
+def _compute(
+    logits: FloatArray,
+    labels: ArrayLike,
+    label_smoothing: float,
+    prior: ArrayLike | None,
+    class_weight: ArrayLike | None,
+    sample_weight: ArrayLike | None,
+    ignore_index: int | None,
+    reduction: str,
+    axis: int,
+    out: FloatArray | None,
+    grad: FloatArray | None,
+    num_threads: int | None,
+) -> float | FloatArray:
+    """Check -> allocate -> call -> reduce; nothing is written before every check has passed."""
+    shape, dtype = logits.shape, logits.dtype
+    axis = _checks.class_axis("logits", axis, shape)
+    num_classes = shape[axis]
+    row_shape = shape[:axis] + shape[axis + 1 :]
+    targets = _checks.labels(labels, shape, row_shape, dtype)
+    is_index = targets.ndim < len(shape)
+    eps = _checks.label_smoothing(label_smoothing)
+    u = _checks.prior(prior, num_classes)
+    w = _checks.weights("class_weight", class_weight, (num_classes,))
+    s = _checks.weights("sample_weight", sample_weight, row_shape)
+    ignored = _checks.ignore_index(ignore_index, targets, is_index)
+    rule = _checks.choice("reduction", reduction, REDUCTIONS)
+    threads = _threads.resolve(_checks.num_threads(num_threads))
+    losses: AnyArray | None = None
+    if out is not None:
+        losses = _checks.losses_out(out, reduction, row_shape, dtype)
+        _checks.apart(
+            "out", losses, logits=logits, labels=labels, prior=prior, class_weight=class_weight,
+            sample_weight=sample_weight, grad_out=grad,
+        )  # fmt: skip
+
+    kernel = _dispatch.kernel(dtype)
+    cut = _rows.num_outer_axes(axis, logits, None if is_index else targets, grad)
+    rows = _rows.as_rows(logits, axis, cut)
+    outer, _, inner = rows.shape
+    if is_index:
+        indices, probabilities = targets.reshape(outer, inner), None
+        bad_row, num_kept, weight = kernel.tally(indices, num_classes, w, s, ignored)
+        if bad_row >= 0:
+            raise _checks.label_out_of_range(targets, num_classes, bad_row)
+    else:
+        indices, probabilities = None, _rows.as_rows(targets, axis, cut)
+        bad = kernel.check_probabilities(probabilities)
+        if bad is not None:
+            raise _checks.improper_probability(_checks.plain("labels", labels), axis, *bad)
+        # Every row counts, as if its label were the only class.
+        _, num_kept, weight = kernel.tally(np.zeros((outer, inner), np.uint8), 1, None, s, None)
+    count = Count(outer * inner, num_kept, weight)
+
+    if reduction == "none" and losses is None:
+        losses = np.empty(row_shape, dtype)
+    flat = None if losses is None else _rows.flat(losses)
+    grads = None if grad is None else _rows.as_rows(grad, axis, cut)
+    bad_row, total, special = kernel.cross_entropy(
+        rows, indices, probabilities, eps, u, w, s, ignored,
+        flat, grads, 1.0 if grads is None else rule.grad_scale(count), threads,
+    )  # fmt: skip
+    if bad_row >= 0:  # another thread wrote to the labels meanwhile
+        raise _checks.label_out_of_range(targets, num_classes, bad_row)
+    if grad is not None and grads is not None:
+        _rows.write_back(grad, grads)
+    if losses is None or flat is None:
+        return rule.loss(total, special, count)
+    _rows.write_back(losses, flat)
+    return losses if out is None else out

@@ -1,0 +1,63 @@
+"""The command line, `smoothxent COMMAND`.
+
+A command is a module with a docstring whose first line is its help, `add_arguments` and `run`; one
+row in `COMMANDS` makes it known. Commands import their extras inside `run`, so that the others work
+without them.
+
+Exit codes: 0 done, 1 the surroundings refused (a file, a closed pipe), 2 wrong arguments or a
+missing extra, 130 Ctrl-C.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from types import ModuleType
+
+import smoothxent
+from smoothxent.cli import demo, info
+
+COMMANDS: dict[str, ModuleType] = {"demo": demo, "info": info}
+
+# module -> the extra of pyproject.toml that brings it
+EXTRAS = dict.fromkeys(("matplotlib", "rich", "sklearn", "threadpoolctl"), "demo")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code; `argv` is `sys.argv[1:]` unless given."""
+    arguments = _parser().parse_args(argv)
+    try:
+        COMMANDS[arguments.command].run(arguments)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return _complain("interrupted", 130)
+    except ModuleNotFoundError as error:
+        extra = EXTRAS.get((error.name or "").partition(".")[0])
+        if extra is None:
+            raise
+        remedy = f'pip install "smoothxent[{extra}]"'
+        return _complain(f"{arguments.command} needs {error.name}; {remedy}", 2)
+    except BrokenPipeError:
+        # Whoever read stdout has left; the interpreter's own flush at exit must find an open file.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        return _complain(f"{error.filename}: {error.strerror}" if error.filename else str(error), 1)
+    return 0
+
+
+def _complain(message: str, code: int) -> int:
+    print(f"smoothxent: {message}", file=sys.stderr)
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="smoothxent", description=smoothxent.__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--version", action="version",
+                        version=f"smoothxent {smoothxent.__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, command in COMMANDS.items():
+        summary = (command.__doc__ or "").partition("\n")[0]
+        command.add_arguments(commands.add_parser(name, help=summary, description=summary))
+    return parser

@@ -1,0 +1,99 @@
+"""Train on handwritten digits with and without label smoothing, and show what changes."""
+
+import argparse
+import errno
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from smoothxent import cross_entropy, smooth_labels
+
+LABEL_SMOOTHING = (0.0, 0.1)
+
+# The worked example that label smoothing is often explained with: three rows, all of them right.
+EXAMPLE_LOGITS = np.array([[4.0, 5.0, 10.0], [1.0, 5.0, 4.0], [1.0, 15.0, 4.0]])
+EXAMPLE_LABELS = np.array([[0, 0, 1], [0, 1, 0], [0, 1, 0]])
+EXAMPLE_SMOOTHING = 0.001
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `smoothxent demo`."""
+    parser.add_argument("--output", metavar="FILE.png", type=_picture_file,
+                        default=Path("smoothxent-demo.png"),
+                        help="where the picture goes (default: %(default)s)")
+    parser.add_argument("--epochs", metavar="N", type=_positive, default=1500,
+                        help="passes over the training digits (default: %(default)s)")
+    parser.add_argument("--seed", metavar="S", type=_not_negative, default=0,
+                        help="draws the split and the first weights (default: %(default)s)")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Print the worked example and the table of both classifiers, and save the picture."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from threadpoolctl import threadpool_limits
+
+    from smoothxent.cli import picture, report, training
+
+    folder = arguments.output.absolute().parent
+    if not folder.is_dir():
+        raise FileNotFoundError(
+            errno.ENOENT, "no such folder; create it or choose another --output", str(folder)
+        )
+
+    _print_worked_example()
+    learn, test = training.digits(arguments.seed)
+    screen = Console(stderr=True)
+    # The products are small: a second BLAS thread would only wait, and for long on a busy machine.
+    with threadpool_limits(1, user_api="blas"), Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
+        console=screen, transient=True, disable=not screen.is_terminal,
+    ) as progress:
+        plain, smoothed = [
+            training.train(
+                learn, test, label_smoothing=label_smoothing, epochs=arguments.epochs,
+                seed=arguments.seed, advance=partial(progress.advance, progress.add_task(
+                    f"label_smoothing = {label_smoothing}", total=arguments.epochs)),
+            )
+            for label_smoothing in LABEL_SMOOTHING
+        ]
+    report.show(plain, smoothed, num_rows=(len(learn.labels), len(test.labels)))
+    picture.draw(plain, smoothed, arguments.output)
+    print(f"\nPicture: {arguments.output}")
+
+
+def _print_worked_example() -> None:
+    plain = cross_entropy(EXAMPLE_LOGITS, EXAMPLE_LABELS)
+    smoothed = cross_entropy(EXAMPLE_LOGITS, EXAMPLE_LABELS, label_smoothing=EXAMPLE_SMOOTHING)
+    table = smooth_labels(EXAMPLE_LABELS, EXAMPLE_SMOOTHING)
+    rows = zip(EXAMPLE_LOGITS, EXAMPLE_LABELS, table, strict=True)
+    print("A worked example: three rows of logits, their labels and the labels smoothed by 0.001\n")
+    for logits, labels, targets in rows:
+        print(f"  {logits!s:<15} {labels!s:<9}{np.array2string(targets, precision=8)}")
+    print(f"\n  loss                        {plain!r}")
+    print(f"  loss, label_smoothing=0.001 {smoothed!r}\n")
+
+
+def _picture_file(text: str) -> Path:
+    if not text.lower().endswith((".png", ".pdf", ".svg")):
+        raise argparse.ArgumentTypeError(f"must end in .png, .pdf or .svg, got {text!r}")
+    return Path(text)
+
+
+def _positive(text: str) -> int:
+    return _at_least(1, text)
+
+
+def _not_negative(text: str) -> int:
+    return _at_least(0, text)
+
+
+def _at_least(least: int, text: str) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        number = least - 1
+    if number < least:
+        raise argparse.ArgumentTypeError(f"must be a whole number >= {least}, got {text!r}")
+    return number

@@ -1,0 +1,144 @@
+"""A small softmax classifier of handwritten digits, trained with our loss and gradient.
+
+One hidden layer, gradient descent with momentum on all training rows at once. So few images that
+the classifier can learn each of them by heart: that is where the two losses part.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smoothxent import cross_entropy, cross_entropy_and_grad
+from smoothxent.cli.calibration import Scores, confidence_and_hits, score
+
+NUM_TRAIN = 200
+HIDDEN_UNITS = 128
+LEARNING_RATE = 0.4
+MOMENTUM = 0.9
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Images and what they show: (N, 64) in [0, 1] and (N,) in [0, 10)."""
+
+    images: Floats
+    labels: NDArray[np.int64]
+
+
+def digits(seed: int) -> tuple[Rows, Rows]:
+    """Return scikit-learn's digits, shuffled: `NUM_TRAIN` rows to learn, the rest to test."""
+    from sklearn.datasets import load_digits
+
+    images, labels = load_digits(return_X_y=True)
+    images = (images / 16).astype(np.float32)
+    order = np.random.default_rng(seed).permutation(len(labels))
+    train, test = order[:NUM_TRAIN], order[NUM_TRAIN:]
+    return Rows(images[train], labels[train]), Rows(images[test], labels[test])
+
+
+@dataclass
+class Classifier:
+    """Softmax over one hidden layer of rectified units."""
+
+    hidden_weight: Floats
+    hidden_bias: Floats
+    weight: Floats
+    bias: Floats
+    velocity: list[Floats] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.velocity = [np.zeros_like(parameter) for parameter in self.parameters]
+
+    @classmethod
+    def drawn(cls, seed: int, num_pixels: int, num_classes: int) -> "Classifier":
+        """Draw weights of variance 2 / inputs (He et al. 2015) and no bias."""
+        rng = np.random.default_rng(seed)
+
+        def weights(inputs: int, outputs: int) -> Floats:
+            scale = np.sqrt(2 / inputs)
+            return rng.normal(0, scale, (inputs, outputs)).astype(np.float32)
+
+        return cls(
+            weights(num_pixels, HIDDEN_UNITS), np.zeros(HIDDEN_UNITS, np.float32),
+            weights(HIDDEN_UNITS, num_classes), np.zeros(num_classes, np.float32),
+        )
+
+    @property
+    def parameters(self) -> tuple[Floats, Floats, Floats, Floats]:
+        """All that is learned, in the order of the gradients."""
+        return self.hidden_weight, self.hidden_bias, self.weight, self.bias
+
+    def hidden(self, images: Floats) -> Floats:
+        """Return the hidden units (N, HIDDEN_UNITS)."""
+        units: Floats = images @ self.hidden_weight + self.hidden_bias
+        return np.maximum(units, 0, out=units)
+
+    def logits(self, images: Floats) -> Floats:
+        """Return the logits (N, 10)."""
+        logits: Floats = self.hidden(images) @ self.weight + self.bias
+        return logits
+
+    def learn(self, rows: Rows, label_smoothing: float) -> None:
+        """Take one step down the gradient of the smoothed loss."""
+        hidden = self.hidden(rows.images)
+        logits = hidden @ self.weight + self.bias
+        _, grad = cross_entropy_and_grad(
+            logits, rows.labels, label_smoothing=label_smoothing, grad_out=logits
+        )
+        hidden_grad = (grad @ self.weight.T) * (hidden > 0)
+        grads = (rows.images.T @ hidden_grad, hidden_grad.sum(0), hidden.T @ grad, grad.sum(0))
+        for parameter, velocity, step in zip(self.parameters, self.velocity, grads, strict=True):
+            velocity *= MOMENTUM
+            velocity -= LEARNING_RATE * step
+            parameter += velocity
+
+
+@dataclass(frozen=True)
+class Curve:
+    """The loss on the label, without smoothing, after some of the epochs; nats."""
+
+    epochs: list[int]
+    train: list[float]
+    test: list[float]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One trained classifier and what became of it."""
+
+    label_smoothing: float
+    curve: Curve
+    train: Scores
+    test: Scores
+    test_logits: Floats
+    test_confidence: NDArray[np.float64]
+    test_hits: NDArray[np.bool_]
+
+
+def train(
+    learn: Rows, test: Rows, *, label_smoothing: float, epochs: int, seed: int,
+    advance: Callable[[], None],
+) -> Run:
+    """Train from the weights that `seed` draws; call `advance` after every epoch."""
+    classifier = Classifier.drawn(seed, learn.images.shape[1], num_classes=10)
+    curve = Curve([], [], [])
+    watched = set(np.geomspace(1, epochs, 120).round().astype(int))
+    for epoch in range(1, epochs + 1):
+        classifier.learn(learn, label_smoothing)
+        if epoch in watched:
+            curve.epochs.append(epoch)
+            curve.train.append(cross_entropy(classifier.logits(learn.images), learn.labels))
+            curve.test.append(cross_entropy(classifier.logits(test.images), test.labels))
+        advance()
+    train_logits, test_logits = classifier.logits(learn.images), classifier.logits(test.images)
+    confidence, hits = confidence_and_hits(test_logits, test.labels)
+    return Run(
+        label_smoothing, curve,
+        train=score(train_logits, learn.labels, label_smoothing=label_smoothing),
+        test=score(test_logits, test.labels, label_smoothing=label_smoothing),
+        test_logits=test_logits, test_confidence=confidence, test_hits=hits,
+    )

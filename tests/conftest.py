@@ -1,0 +1,67 @@
+"""Fixtures that every test file shares: the two dtypes, a seed that shows, and a child process."""
+
+import os
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, settings
+
+# "ci" draws the same examples on every run; "explore" draws new ones and more of them.
+settings.register_profile(
+    "ci",
+    deadline=None,
+    derandomize=True,
+    max_examples=40,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.register_profile(
+    "explore", parent=settings.get_profile("ci"), derandomize=False, max_examples=1000
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+@pytest.fixture(scope="session", params=[np.float32, np.float64], ids=["float32", "float64"])
+def dtype(request):
+    """Each dtype of logits in turn."""
+    return request.param
+
+
+@pytest.fixture
+def rng(request):
+    """A generator seeded by the test's own name; the seed is printed and so shown on failure."""
+    seed = zlib.crc32(request.node.nodeid.rpartition("/")[2].encode())
+    print(f"seed = {seed}")
+    return np.random.default_rng(seed)
+
+
+@pytest.fixture(scope="session")
+def run_child():
+    """Run Python source in a process of its own and return its stdout; it must exit with 0."""
+
+    def run(source, *arguments, timeout=120, **environment):
+        merged = (
+            os.environ
+            | {
+                "PYTHONPATH": os.pathsep.join(
+                    filter(None, [str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
+                )
+            }
+            | environment
+        )
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-c", source, *map(str, arguments)],
+            env=merged,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+        assert done.returncode == 0, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    return run

@@ -1,0 +1,239 @@
+"""Right to the last digit: losses and gradients against exact values, in ulps.
+
+The promise: float32 losses within 1 ulp where the loss is at least 1 and within 4 ulp elsewhere,
+float64 losses within 4 ulp; gradients within 4 + |log2 p_k| ulp per element.
+"""
+
+import math
+
+import mpmath
+import numpy as np
+import pytest
+
+import oracle
+import smoothxent
+
+CLASS_COUNTS = [*range(1, 131), 1000, 1023, 1024, 1025, 5000]
+LARGEST_EXPONENT = {np.float32: 100, np.float64: 700}
+
+
+def assert_losses_exact(logits, labels, dtype, **options):
+    """Each row's loss is within the promised ulps of its exact value."""
+    assert logits.dtype == dtype
+    losses = smoothxent.cross_entropy(logits, labels, reduction="none", **options)
+    for n, row in enumerate(logits):
+        exact = oracle.exact_loss(row, labels[n], **options)
+        promised = 1 if dtype == np.float32 and exact >= 1 else 4
+        error = oracle.ulps(losses[n], exact, dtype)
+        assert error <= promised, f"row {n}: {losses[n]!r}, exactly {mpmath.nstr(exact, 20)}"
+
+
+def assert_gradient_exact(logits, labels, dtype, **options):
+    """Each element is within 4 + |log2 p_k| ulp, of the largest of the terms that may cancel.
+
+    Off the label these are A p_k and c_k. At the label, where p_y - 1 must not be formed by
+    subtraction, they are the label's own (1 - eps) w_y (1 - p_y), and eps W p_y and eps w_y u_y.
+    """
+    _, grad = smoothxent.cross_entropy_and_grad(logits, labels, reduction="none", **options)
+    for n, row in enumerate(logits):
+        exact = oracle.exact_gradient(row, labels[n], **options)
+        p = oracle.exact_softmax(row)
+        with mpmath.workdps(oracle.digits_for(row)):
+            c = [
+                oracle.to_mpf(x) for x in oracle.exact_coefficients(labels[n], len(row), **options)
+            ]
+            smooth = oracle.exact_coefficients(
+                labels[n], len(row), **options | {"label_smoothing": 1.0}
+            )
+            eps = float(options.get("label_smoothing", 0.0))
+            share = [eps * oracle.to_mpf(x) for x in smooth]
+            for k in range(len(row)):
+                scale = max(mpmath.fsum(c) * p[k], c[k])
+                if np.ndim(labels[n]) == 0 and k == labels[n]:
+                    own = (c[k] - share[k]) * (1 - p[k])
+                    scale = max(own, mpmath.fsum(share) * p[k], share[k])
+                error = abs(mpmath.mpf(float(grad[n, k])) - exact[k])
+                allowed = (4 - mpmath.log(p[k], 2)) * oracle.ulp_of(scale, dtype)
+                assert error <= allowed, f"row {n}, class {k}: {grad[n, k]!r}, exactly {exact[k]}"
+
+
+@pytest.mark.parametrize("label_smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("num_classes", CLASS_COUNTS)
+def test_losses_are_exact_for_every_number_of_classes(dtype, rng, num_classes, label_smoothing):
+    # Nearly uniform, usual and wide rows.
+    scale = np.array([[0.1], [4], [30]])
+    logits = (scale * rng.normal(0, 1, (3, num_classes))).astype(dtype)
+    labels = rng.integers(0, num_classes, 3)
+    assert_losses_exact(logits, labels, dtype, label_smoothing=label_smoothing)
+
+
+@pytest.mark.parametrize("scale", [0.01, 1, 10])
+def test_losses_of_many_rows_are_exact(dtype, rng, scale):
+    logits = rng.normal(0, scale, (400, 10)).astype(dtype)
+    assert_losses_exact(logits, rng.integers(0, 10, 400), dtype)
+
+
+@pytest.mark.parametrize("label_smoothing", [0.0, 0.1])
+def test_losses_are_exact_for_a_quarter_of_a_million_classes(dtype, rng, label_smoothing):
+    # Multiples of 1/64, so that the exact sum has few distinct exponentials.
+    logits = (np.round(rng.normal(0, 4, (1, 262144)) * 64) / 64).astype(dtype)
+    assert_losses_exact(logits, np.array([777]), dtype, label_smoothing=label_smoothing)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"label_smoothing": 0.1, "class_weight": np.linspace(0, 3, 37)},
+        {"label_smoothing": 0.3, "prior": np.linspace(0, 2, 37) / 37},
+        {"label_smoothing": 1e-9},
+        {"label_smoothing": 1 - 1e-9},
+        {"label_smoothing": 1.0, "class_weight": np.linspace(3, 0, 37)},
+    ],
+    ids=["weights", "prior", "eps=1e-9", "eps=1-1e-9", "eps=1"],
+)
+@pytest.mark.parametrize("kind", ["indices", "probabilities"])
+def test_losses_are_exact_with_options(dtype, rng, options, kind):
+    logits = rng.normal(0, 4, (20, 37)).astype(dtype)
+    labels = rng.integers(0, 37, 20) if kind == "indices" else rng.dirichlet(np.ones(37), 20)
+    if "prior" in options:  # a multiple of 2**-40 each, so that they sum to 1 exactly
+        prior = np.round(options["prior"] * 2.0**40) / 2.0**40
+        prior[0] = 1 - prior[1:].sum()
+        options = options | {"prior": prior}
+    assert_losses_exact(logits, labels, dtype, **options)
+
+
+@pytest.mark.parametrize("num_classes", [2, 10, 1000, 1025])
+def test_losses_of_confident_rows_are_exact_at_every_gap(dtype, num_classes):
+    # Down to 1e-40, far below the roundoff of 1: in float32 the last ones are subnormal.
+    gaps = np.arange(1, 101) if num_classes < 100 else np.arange(1, 101, 9)
+    logits = np.zeros((len(gaps), num_classes), dtype)
+    labels = np.arange(len(gaps)) % num_classes
+    logits[np.arange(len(gaps)), labels] = gaps
+    assert_losses_exact(logits, labels, dtype)
+
+
+@pytest.mark.parametrize("num_classes", [2, 3, 10, 70])
+def test_losses_of_confident_rows_are_exact_at_gaps_that_are_not_whole(dtype, rng, num_classes):
+    # Nothing here is a round number, so the gap itself has to be rounded, or kept in two parts.
+    gaps = rng.uniform(1, LARGEST_EXPONENT[dtype], 60)
+    logits = rng.normal(0, 1, (60, num_classes)).astype(dtype)
+    labels = rng.integers(0, num_classes, 60)
+    logits[np.arange(60), labels] += gaps.astype(dtype)
+    assert_losses_exact(logits, labels, dtype)
+
+
+def test_loss_never_collapses_to_zero_while_it_can_be_represented(dtype):
+    smallest = float(np.finfo(dtype).smallest_subnormal)
+    gaps = np.arange(1, math.floor(-math.log(smallest)) + 1)
+    logits = np.column_stack([gaps, np.zeros(len(gaps))]).astype(dtype)
+    losses, grad = smoothxent.cross_entropy_and_grad(
+        logits, np.zeros(len(gaps), int), reduction="none"
+    )
+    assert np.all(losses > 0)
+    assert np.all(grad[:, 0] < 0)
+    assert np.all(grad[:, 1] > 0)
+
+
+def test_losses_of_hopeless_rows_are_exact(dtype, rng):
+    logits = rng.normal(0, 1, (60, 20)).astype(dtype)
+    labels = rng.integers(0, 20, 60)
+    logits[np.arange(60), labels] -= rng.uniform(1, 1000, 60).astype(dtype)
+    assert_losses_exact(logits, labels, dtype)
+
+
+@pytest.mark.parametrize("offset", [1e3, -1e3, 1e6, -1e6, 2**20, -(2**20), 2**21, 1e9, -1e30])
+def test_losses_are_exact_far_from_zero(dtype, rng, offset):
+    logits = rng.normal(offset, 4, (40, 17)).astype(dtype)
+    assert_losses_exact(logits, rng.integers(0, 17, 40), dtype, label_smoothing=0.1)
+
+
+@pytest.mark.parametrize("num_classes", [3, 17, 1030])
+def test_losses_are_exact_where_logits_spread_over_tens_of_thousands(dtype, rng, num_classes):
+    logits = rng.uniform(-1e4, 1e4, (6, num_classes)).astype(dtype)
+    assert_losses_exact(logits, rng.integers(0, num_classes, 6), dtype, label_smoothing=0.1)
+
+
+def test_losses_are_exact_with_one_huge_logit_and_the_rest_tiny(dtype):
+    tiny = float(np.finfo(dtype).smallest_subnormal)
+    logits = np.full((3, 40), tiny, dtype)
+    logits[np.arange(3), [0, 20, 39]] = [50, 1000, 3e4]
+    assert_losses_exact(logits, np.array([0, 1, 39]), dtype)
+    assert_losses_exact(logits, np.array([1, 20, 5]), dtype, label_smoothing=0.1)
+
+
+def test_losses_of_subnormal_logits_are_exact(dtype):
+    tiny = np.finfo(dtype).smallest_subnormal
+    logits = (tiny * np.arange(51, dtype=dtype)).reshape(3, 17)
+    assert_losses_exact(logits, np.array([0, 3, 16]), dtype, label_smoothing=0.1)
+
+
+def test_losses_at_the_largest_numbers_are_exact(dtype):
+    top = float(np.finfo(dtype).max)
+    rows = [[top, 0, -top], [top, top, top], [-top, -top, -top], [0, top, 0], [top, 1, 0]]
+    for label, expected in enumerate(
+        [
+            [0.0, math.log(3), math.log(3), top, 0.0],
+            [top, math.log(3), math.log(3), 0.0, top],
+            [math.inf, math.log(3), math.log(3), top, top],
+        ]
+    ):
+        losses = smoothxent.cross_entropy(np.array(rows, dtype), [label] * 5, reduction="none")
+        for actual, exact in zip(losses, expected, strict=True):
+            assert actual == exact or abs(actual - exact) <= np.spacing(dtype(exact))
+
+
+def test_smoothing_term_overflows_only_where_the_loss_does(dtype):
+    # The mean of x - max is -0.75 max, though the sum is -3 max: 0.1 * 0.75 max can be represented.
+    top = float(np.finfo(dtype).max)
+    logits = np.array([[0, -top, -top, -top]], dtype)
+    loss = smoothxent.cross_entropy(logits, [0], label_smoothing=0.1, reduction="none")
+    assert abs(float(loss[0]) / top - 0.075) <= 8 * oracle.UNIT_ROUNDOFF[np.dtype(dtype)]
+
+
+def test_reduced_loss_of_float32_rows_is_more_exact_than_float32(rng):
+    # Rows stay in float64 until the sum: half an ulp of float32 would be the rounding of a
+    # single float32 result, and the mean of 400 independent errors stays below it.
+    logits = rng.normal(0, 4, (400, 10)).astype(np.float32)
+    labels = rng.integers(0, 10, 400)
+    exact = mpmath.fsum(oracle.exact_loss(logits[n], labels[n]) for n in range(400)) / 400
+    loss = smoothxent.cross_entropy(logits, labels)
+    assert abs(loss - float(exact)) <= 2.0**-24 * float(exact)
+
+
+@pytest.mark.parametrize("label_smoothing", [0.0, 0.1])
+@pytest.mark.parametrize(
+    "num_classes", [1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 63, 64, 65, 130, 1025]
+)
+def test_gradients_are_exact(dtype, rng, num_classes, label_smoothing):
+    scale = np.array([[0.1], [4], [30]])
+    logits = (scale * rng.normal(0, 1, (3, num_classes))).astype(dtype)
+    labels = rng.integers(0, num_classes, 3)
+    assert_gradient_exact(logits, labels, dtype, label_smoothing=label_smoothing)
+
+
+@pytest.mark.parametrize("num_classes", [2, 10, 70])
+def test_gradients_of_confident_rows_are_exact(dtype, rng, num_classes):
+    gaps = np.linspace(1, 100, 25)
+    logits = rng.normal(0, 1, (25, num_classes)).astype(dtype)
+    labels = rng.integers(0, num_classes, 25)
+    logits[np.arange(25), labels] += gaps.astype(dtype)
+    assert_gradient_exact(logits, labels, dtype)
+
+
+def test_gradients_of_hopeless_rows_are_exact(dtype, rng):
+    logits = rng.normal(0, 1, (20, 10)).astype(dtype)
+    labels = rng.integers(0, 10, 20)
+    logits[np.arange(20), labels] -= np.linspace(1, 100, 20).astype(dtype)
+    assert_gradient_exact(logits, labels, dtype)
+
+
+def test_gradients_of_probabilities_are_exact(dtype, rng):
+    logits = rng.normal(0, 4, (10, 37)).astype(dtype)
+    q = rng.dirichlet(np.ones(37), 10)
+    weight = rng.uniform(0, 3, 37)
+    assert_gradient_exact(logits, q, dtype, label_smoothing=0.1, class_weight=weight)
+
+
+def test_gradients_far_from_zero_are_exact(dtype, rng):
+    logits = rng.normal(1e6, 4, (10, 17)).astype(dtype)
+    assert_gradient_exact(logits, rng.integers(0, 17, 10), dtype, label_smoothing=0.1)

@@ -1,0 +1,183 @@
+"""The arrows of the house: who may import whom, and what no file may hold."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SOURCE = ROOT / "src" / "smoothxent"
+LIMIT = 400
+TEXT = {".py", ".pyi", ".pyx", ".pxd", ".pxi", ".h", ".md", ".toml", ".yml", ".sh", ""}
+
+# Each floor may import from the floors below it alone; "kernel" stands for every compiled build.
+FLOORS = [
+    {"kernel", "_cpu"},
+    {"_dispatch"},
+    {"_checks", "_reductions", "_rows", "_threads"},
+    {"_loss", "_softmax", "_smoothing", "_evaluate", "_linear"},
+    {"__init__"},
+    {"torch", "dask", "cli"},
+    {"__main__"},
+]
+FLOOR_OF = {module: floor for floor, modules in enumerate(FLOORS) for module in modules}
+HEAVY = ["torch", "jax", "dask", "matplotlib", "rich", "sklearn", "scipy", "pandas", "tensorflow"]
+
+
+def module_of(path):
+    """Return the name in FLOORS of the file, the whole of cli being one."""
+    inside = path.relative_to(SOURCE)
+    return "cli" if inside.parts[0] == "cli" else inside.name.partition(".")[0]
+
+
+def imports_of(path):
+    """Yield the modules of smoothxent that the file imports, wherever in it the import stands."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path.name} imports relatively"
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        for name in names:
+            package, _, rest = name.partition(".")
+            if package == "smoothxent":
+                first = rest.partition(".")[0] or "__init__"
+                if re.match(r"_?kernel", first):
+                    first = "kernel"
+                yield first if first in FLOOR_OF else "__init__"
+
+
+def files(*roots):
+    """Yield the text files that people write below the roots."""
+    for root in roots:
+        for path in sorted((ROOT / root).rglob("*")):
+            hidden = any(part.startswith((".", "__pycache__")) for part in path.parts)
+            if path.is_file() and path.suffix in TEXT and not hidden:
+                yield path
+
+
+MODULES = sorted(SOURCE.rglob("*.py"))
+EVERY_FILE = [
+    *files("src", "ext", "tests", "bench", "docs"),
+    *(path for path in sorted(ROOT.iterdir()) if path.is_file() and path.suffix in TEXT),
+]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_every_module_has_its_place_in_the_house(path):
+    assert module_of(path) in FLOOR_OF
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_every_import_points_down(path):
+    module = module_of(path)
+    upward = [
+        target
+        for target in imports_of(path)
+        if FLOOR_OF[target] >= FLOOR_OF[module] and target != module
+    ]
+    assert upward == []
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_dispatcher_alone_imports_the_kernel(path):
+    if module_of(path) != "_dispatch":
+        assert set(imports_of(path)).isdisjoint({"kernel", "_cpu"})
+
+
+@pytest.mark.parametrize("module", ["_checks", "_reductions", "_rows"])
+def test_rules_that_need_no_kernel_import_nothing_of_the_package(module):
+    assert set(imports_of(SOURCE / f"{module}.py")) == set()
+
+
+@pytest.mark.parametrize("module", ["cli", "torch", "dask", "__main__"])
+def test_front_ends_use_public_names_alone(module):
+    for path in MODULES:
+        if module_of(path) == module:
+            assert set(imports_of(path)) <= {"__init__", "cli"}, path.name
+
+
+def test_package_head_holds_the_public_names_and_nothing_else():
+    tree = ast.parse((SOURCE / "__init__.py").read_text())
+    kinds = {type(node) for node in tree.body[1:]}
+    assert kinds <= {ast.ImportFrom, ast.Assign}
+    assigned = {
+        target.id for node in tree.body if isinstance(node, ast.Assign) for target in node.targets
+    }
+    assert assigned == {"__version__", "__all__"}
+
+
+def test_public_names_are_those_of_the_design():
+    import smoothxent
+
+    assert set(smoothxent.__all__) == {
+        "__version__",
+        "available_isas",
+        "cross_entropy",
+        "cross_entropy_and_grad",
+        "log_softmax",
+        "log_sum_exp",
+        "smooth_labels",
+        "softmax",
+    }
+
+
+def test_lanes_know_nothing_of_python():
+    text = (ROOT / "ext" / "lanes.h").read_text()
+    included = re.findall(r'#\s*include\s*[<"]([^>"]+)[>"]', text)
+    assert included
+    allowed = {
+        "math.h",
+        "stdint.h",
+        "stddef.h",
+        "string.h",
+        "float.h",
+        "limits.h",
+        "immintrin.h",
+        "arm_neon.h",
+    }
+    assert set(included) <= allowed
+    assert not re.search(r"\bPy[A-Z_]\w*", text)
+
+
+def test_lanes_alone_know_registers():
+    for path in files("ext"):
+        if path.name != "lanes.h":
+            assert not re.search(r"_mm\d*_|immintrin|arm_neon|__m(128|256|512)", path.read_text())
+
+
+@pytest.mark.parametrize("path", EVERY_FILE, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_file_is_longer_than_its_limit(path):
+    assert len(path.read_text().splitlines()) <= LIMIT
+
+
+@pytest.mark.parametrize("path", [*files("ext")], ids=lambda path: path.name)
+def test_no_flag_or_pragma_lets_the_compiler_forget_nan(path):
+    assert not re.search(r"ffast-math|Ofast|funsafe-math|ffinite-math", path.read_text())
+
+
+def test_build_never_asks_for_fast_math():
+    code = "\n".join(
+        line.partition("#")[0] for line in (ROOT / "setup.py").read_text().splitlines()
+    )
+    assert not re.search(r"ffast-math|-Ofast|funsafe-math|ffinite-math|march=native", code)
+    assert "-ffp-contract=off" in code
+
+
+def test_import_brings_in_no_heavy_package(run_child):
+    source = f"import sys, smoothxent; print([name for name in {HEAVY} if name in sys.modules])"
+    assert run_child(source) == "[]\n"
+
+
+def test_command_line_brings_in_no_heavy_package_before_it_is_asked(run_child):
+    source = f"import sys, smoothxent.cli; print([name for name in {HEAVY} if name in sys.modules])"
+    assert run_child(source) == "[]\n"
+
+
+def test_modules_keep_no_global_that_changes():
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            assert not isinstance(node, ast.Global), path.name

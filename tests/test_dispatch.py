@@ -1,0 +1,48 @@
+"""Which build of the kernel runs, and how the environment chooses another."""
+
+import subprocess
+import sys
+
+import pytest
+
+import smoothxent
+
+KERNELS_IN_USE = """
+import sys, numpy as np, smoothxent
+for dtype in (np.float32, np.float64):
+    smoothxent.cross_entropy(np.zeros((2, 3), dtype), [0, 1])
+print(sorted(name for name in sys.modules if "_kernel_" in name))
+"""
+
+
+def kernels_of(isa):
+    return f"['smoothxent._kernel_{isa}_float32', 'smoothxent._kernel_{isa}_float64']\n"
+
+
+def test_portable_kernel_runs_everywhere():
+    assert smoothxent.available_isas()[0] == "portable"
+
+
+def test_names_of_instruction_sets_are_those_of_the_design():
+    assert set(smoothxent.available_isas()) <= {"portable", "avx2", "avx512", "neon"}
+
+
+@pytest.mark.parametrize("isa", smoothxent.available_isas())
+def test_environment_chooses_the_kernel_and_no_other_is_loaded(run_child, isa):
+    assert run_child(KERNELS_IN_USE, SMOOTHXENT_ISA=isa) == kernels_of(isa)
+
+
+def test_last_instruction_set_is_the_default(run_child):
+    assert run_child(KERNELS_IN_USE, SMOOTHXENT_ISA="") == kernels_of(
+        smoothxent.available_isas()[-1]
+    )
+
+
+def test_unknown_instruction_set_is_refused_at_import():
+    source = "import os; os.environ['SMOOTHXENT_ISA'] = 'mmx'; import smoothxent"
+    done = subprocess.run(
+        [sys.executable, "-c", source], capture_output=True, text=True, timeout=60, check=False
+    )
+    names = ", ".join(smoothxent.available_isas())
+    assert done.returncode == 1
+    assert done.stderr.endswith(f"ImportError: SMOOTHXENT_ISA must be one of {names}, got mmx\n")

@@ -1,0 +1,54 @@
+"""What the documentation shows is what happens: docstring examples and the README's code."""
+
+import doctest
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+
+import smoothxent
+
+README = Path(__file__).parent.parent / "README.md"
+FUNCTIONS = [
+    value for name in smoothxent.__all__ if inspect.isfunction(value := getattr(smoothxent, name))
+]
+SECTIONS = ["Parameters", "Returns", "Examples"]
+
+
+@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: function.__name__)
+def test_examples_of_the_docstring_run_as_shown(function):
+    finder = doctest.DocTestFinder(recurse=False)
+    (test,) = finder.find(function, function.__name__, globs={})
+    assert test.examples
+    result = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(test)
+    assert result.failed == 0
+
+
+@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: function.__name__)
+def test_docstring_names_every_parameter_and_its_sections(function):
+    text = inspect.getdoc(function)
+    parameters = inspect.signature(function).parameters
+    for section in SECTIONS if parameters else SECTIONS[1:]:
+        assert re.search(rf"^{section}\n-+$", text, re.MULTILINE), section
+    for name in parameters:
+        assert re.search(rf"^([\w, ]+, )?{name}(, [\w, ]+)?( : |$)", text, re.MULTILINE), name
+
+
+@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: function.__name__)
+def test_headings_of_the_docstring_stand_on_lines_of_their_own(function):
+    # numpydoc knows a section by its underline; "Notes ----- text" would be lost in a paragraph.
+    assert not re.search(r"\S -{4,} \S", inspect.getdoc(function))
+
+
+def test_every_python_block_of_the_readme_runs():
+    blocks = re.findall(r"^```python\n(.*?)^```", README.read_text(), re.MULTILINE | re.DOTALL)
+    assert blocks
+    names = {"__name__": "readme"}
+    for block in blocks:
+        if ">>>" in block:
+            test = doctest.DocTestParser().get_doctest(block, names, "README.md", "README.md", 0)
+            result = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(test)
+            assert result.failed == 0
+        else:
+            exec(compile(block, "README.md", "exec"), names)

@@ -1,0 +1,123 @@
+"""Reduced losses are the correctly rounded sums and means of the rows' float64 losses."""
+
+import math
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+import oracle
+import smoothxent
+
+REDUCTIONS = ["sum", "mean", "sum_over_batch_size", "sum_by_nonzero_weights"]
+
+
+def draw(rng, num_rows):
+    """Float64 logits, for which the losses of "none" are the very terms of the sum.
+
+    The gaps make losses from 1e-40 to 1e3, which no order of additions sums alike.
+    """
+    logits = rng.normal(0, 1, (num_rows, 9))
+    labels = rng.integers(0, 9, num_rows)
+    logits[np.arange(num_rows), labels] += rng.uniform(-1000, 90, num_rows)
+    return logits, labels
+
+
+def exact_mean(losses, weights):
+    """The correctly rounded quotient of two exact sums."""
+    return float(sum(map(Fraction, losses.tolist())) / sum(map(Fraction, weights)))
+
+
+@pytest.mark.parametrize("num_rows", [1, 2, 3, 17, 1000, 20011])
+def test_sum_is_correctly_rounded(rng, num_rows):
+    logits, labels = draw(rng, num_rows)
+    losses = smoothxent.cross_entropy(logits, labels, reduction="none")
+    assert smoothxent.cross_entropy(logits, labels, reduction="sum") == math.fsum(losses)
+
+
+@pytest.mark.parametrize("reduction", REDUCTIONS[1:])
+@pytest.mark.parametrize("num_rows", [3, 7, 1000])
+def test_means_are_correctly_rounded(rng, num_rows, reduction):
+    logits, labels = draw(rng, num_rows)
+    losses = smoothxent.cross_entropy(logits, labels, reduction="none")
+    loss = smoothxent.cross_entropy(logits, labels, reduction=reduction)
+    assert loss == exact_mean(losses, [1] * num_rows)
+
+
+def test_weighted_mean_is_correctly_rounded(rng):
+    # 0.1, 0.7 and their like: their float64 products enter the denominator, summed exactly.
+    logits, labels = draw(rng, 1000)
+    labels[::7] = -1
+    class_weight, sample_weight = rng.uniform(0, 1, 9), rng.uniform(0, 1, 1000)
+    options = {"class_weight": class_weight, "sample_weight": sample_weight, "ignore_index": -1}
+    losses = smoothxent.cross_entropy(logits, labels, reduction="none", **options)
+    kept = labels != -1
+    loss = smoothxent.cross_entropy(logits, labels, **options)
+    assert loss == exact_mean(losses, (sample_weight[kept] * class_weight[labels[kept]]).tolist())
+
+
+def test_mean_of_probabilities_is_correctly_rounded(rng):
+    logits, _ = draw(rng, 1000)
+    q, sample_weight = rng.dirichlet(np.ones(9), 1000), rng.uniform(0, 1, 1000)
+    options = {"sample_weight": sample_weight, "label_smoothing": 0.1}
+    losses = smoothxent.cross_entropy(logits, q, reduction="none", **options)
+    loss = smoothxent.cross_entropy(logits, q, **options)
+    assert loss == exact_mean(losses, sample_weight.tolist())
+
+
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+def test_order_of_the_rows_does_not_change_a_bit(dtype, rng, reduction):
+    logits, labels = draw(rng, 3000)
+    logits = logits.astype(dtype)
+    weight = rng.uniform(0, 1, 3000)
+    seen = set()
+    for _ in range(5):
+        order = rng.permutation(3000)
+        loss = smoothxent.cross_entropy(
+            logits[order], labels[order], sample_weight=weight[order], reduction=reduction
+        )
+        seen.add(loss.hex())
+    assert len(seen) == 1
+
+
+def test_sums_of_any_sharding_add_up_to_the_same_bits(rng):
+    logits, labels = draw(rng, 1000)
+    whole = smoothxent.cross_entropy(logits, labels, reduction="sum")
+    for num_shards in (2, 3, 7, 1000):
+        losses = np.concatenate(
+            [
+                smoothxent.cross_entropy(part, of_part, reduction="none")
+                for part, of_part in zip(
+                    np.array_split(logits, num_shards),
+                    np.array_split(labels, num_shards),
+                    strict=True,
+                )
+            ]
+        )
+        assert math.fsum(losses) == whole
+
+
+def test_tiny_loss_is_not_lost_beside_large_ones(dtype):
+    # Naive summation in any order but one loses the 1e-18 beside 2**53 ulps of it.
+    logits = np.array([[40, 0], [0, 1e15], [0, 1e15]], np.float64)
+    losses = smoothxent.cross_entropy(logits, [0, 0, 0], reduction="none")
+    assert smoothxent.cross_entropy(logits, [0, 0, 0], reduction="sum") == math.fsum(losses)
+    small = np.array([[40, 0]] * 3, dtype)
+    exact = float(3 * oracle.exact_loss([40.0, 0.0], 0))
+    loss = smoothxent.cross_entropy(small, [0] * 3, reduction="sum")
+    # 4 ulp of float32, or of float64, in each of three equal losses.
+    assert abs(loss - exact) <= 8 * oracle.UNIT_ROUNDOFF[np.dtype(dtype)] * exact
+
+
+def test_sum_of_subnormal_losses_is_exact():
+    logits = np.array([[740.0, 0], [741, 0], [742, 0]])
+    losses = smoothxent.cross_entropy(logits, [0] * 3, reduction="none")
+    assert np.all((losses > 0) & (losses < np.finfo(np.float64).smallest_normal))
+    assert smoothxent.cross_entropy(logits, [0] * 3, reduction="sum") == math.fsum(losses)
+
+
+def test_sum_beyond_the_largest_number_is_infinite_and_its_mean_is_not():
+    top = np.finfo(np.float64).max
+    logits = np.array([[top, 0]] * 4)
+    assert smoothxent.cross_entropy(logits, [1] * 4, reduction="sum") == math.inf
+    assert smoothxent.cross_entropy(logits, [1] * 4, reduction="mean") == top

@@ -1,0 +1,218 @@
+"""Gradients of every row's own loss, and of each reduction, against the textbook formula."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+import oracle
+import smoothxent
+from judging import assert_gradients_right, assert_losses_right
+
+NUM_CLASSES = 37
+CLASS_COUNTS = [*range(1, 131), 1000, 1023, 1024, 1025, 2047, 2049, 5000, 262144]
+LABELS = np.array([0, 5, 36, 5, 12, 1, 30, 5])
+CHOICES = {
+    "prior": np.linspace(0, 2, NUM_CLASSES) / NUM_CLASSES,
+    "class_weight": np.linspace(0, 3, NUM_CLASSES),
+    "sample_weight": np.array([1.0, 0.0, 2.5, 0.125, 1.0, 3.0, 0.5, 1.0]),
+    "ignore_index": 5,
+}
+REDUCTIONS = ["none", "sum", "mean", "sum_over_batch_size", "sum_by_nonzero_weights"]
+
+
+def every_set(names):
+    """Return every smoothing with every subset of the named options, by readable id."""
+    cases = []
+    for eps, *used in itertools.product([0.0, 0.1, 1.0], *[[False, True]] * len(names)):
+        chosen = {name: CHOICES[name] for name, use in zip(names, used, strict=True) if use}
+        name = "+".join([f"eps={eps}", *chosen])
+        cases.append(pytest.param({"label_smoothing": eps} | chosen, id=name))
+    return cases
+
+
+@pytest.mark.parametrize("num_classes", CLASS_COUNTS)
+def test_gradient_is_right_for_every_number_of_classes(dtype, rng, num_classes):
+    num_rows = 1 if num_classes > 10000 else 3
+    logits = rng.normal(0, 4, (num_rows, num_classes)).astype(dtype)
+    labels = rng.integers(0, num_classes, num_rows)
+    losses, grad = smoothxent.cross_entropy_and_grad(
+        logits, labels, label_smoothing=0.1, reduction="none"
+    )
+    assert_losses_right(losses, logits, labels, dtype, label_smoothing=0.1)
+    assert_gradients_right(grad, logits, labels, dtype, label_smoothing=0.1)
+
+
+@pytest.mark.parametrize("options", every_set(list(CHOICES)))
+def test_gradient_of_indices_is_right_under_every_set_of_options(dtype, rng, options):
+    logits = rng.normal(0, 4, (8, NUM_CLASSES)).astype(dtype)
+    _, grad = smoothxent.cross_entropy_and_grad(logits, LABELS, reduction="none", **options)
+    assert_gradients_right(grad, logits, LABELS, dtype, **options)
+
+
+@pytest.mark.parametrize("options", every_set(["prior", "class_weight", "sample_weight"]))
+def test_gradient_of_probabilities_is_right_under_every_set_of_options(dtype, rng, options):
+    logits = rng.normal(0, 4, (8, NUM_CLASSES)).astype(dtype)
+    q = rng.dirichlet(np.ones(NUM_CLASSES), 8)
+    _, grad = smoothxent.cross_entropy_and_grad(logits, q, reduction="none", **options)
+    assert_gradients_right(grad, logits, q, dtype, **options)
+
+
+@pytest.mark.parametrize("num_classes", [1, 2, 8, 9, 17, 65, 1000, 1024, 1025, 5000])
+def test_gradient_of_probabilities_is_right_for_many_numbers_of_classes(dtype, rng, num_classes):
+    logits = rng.normal(0, 4, (3, num_classes)).astype(dtype)
+    q = rng.dirichlet(np.ones(num_classes), 3)
+    _, grad = smoothxent.cross_entropy_and_grad(logits, q, reduction="none")
+    assert_gradients_right(grad, logits, q, dtype)
+
+
+@pytest.mark.parametrize("kind", ["indices", "probabilities"])
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+def test_gradient_of_each_reduction_is_that_of_the_rows_over_its_denominator(
+    dtype, rng, reduction, kind
+):
+    logits = rng.normal(0, 4, (8, NUM_CLASSES)).astype(dtype)
+    labels = LABELS if kind == "indices" else rng.dirichlet(np.ones(NUM_CLASSES), 8)
+    options = {"label_smoothing": 0.1} | CHOICES
+    if kind == "probabilities":
+        del options["ignore_index"]
+    _, grad = smoothxent.cross_entropy_and_grad(logits, labels, reduction=reduction, **options)
+    scale = 1 / oracle.denominator(reduction, labels, NUM_CLASSES, **options)
+    assert_gradients_right(grad, logits, labels, dtype, scale=scale, **options)
+
+
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+def test_loss_beside_the_gradient_is_the_loss_alone(dtype, rng, reduction):
+    logits = rng.normal(0, 4, (50, 131)).astype(dtype)
+    labels = rng.integers(0, 131, 50)
+    options = {"label_smoothing": 0.1, "reduction": reduction}
+    alone = smoothxent.cross_entropy(logits, labels, **options)
+    beside, _ = smoothxent.cross_entropy_and_grad(logits, labels, **options)
+    assert np.asarray(alone).tobytes() == np.asarray(beside).tobytes()
+
+
+def test_gradient_of_ignored_rows_is_exactly_zero(dtype, rng):
+    logits = rng.normal(0, 4, (4, 70)).astype(dtype)
+    logits[1] = np.nan
+    logits[3, ::2] = np.inf
+    _, grad = smoothxent.cross_entropy_and_grad(
+        logits, [3, -100, 4, -100], ignore_index=-100, label_smoothing=0.1
+    )
+    assert np.array_equal(grad[1], np.zeros(70))
+    assert np.array_equal(grad[3], np.zeros(70))
+    assert np.all(np.isfinite(grad))
+
+
+def test_gradient_at_the_label_of_a_confident_row_is_not_lost(dtype):
+    # p_y - 1 by subtraction is 0 in float32 from a gap of 17 on; the exact value is -4e-8.
+    _, grad = smoothxent.cross_entropy_and_grad(np.array([[17, 0]], dtype), [0])
+    exact = oracle.exact_gradient([17.0, 0.0], 0)
+    assert oracle.ulps(grad[0, 0], exact[0], dtype) <= 4 + 17 / np.log(2)
+    assert oracle.ulps(grad[0, 1], exact[1], dtype) <= 4 + 17 / np.log(2)
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2, 3, -2])
+def test_gradient_is_right_along_every_class_axis(dtype, rng, axis):
+    logits = rng.normal(0, 4, (5, 4, 3, 6)).astype(dtype)
+    moved = np.moveaxis(logits, axis, -1)
+    labels = rng.integers(0, moved.shape[-1], moved.shape[:-1])
+    _, grad = smoothxent.cross_entropy_and_grad(
+        logits, labels, axis=axis, label_smoothing=0.1, reduction="none"
+    )
+    assert grad.shape == logits.shape
+    assert_gradients_right(
+        oracle.as_rows(grad, axis),
+        oracle.as_rows(logits, axis),
+        labels.ravel(),
+        dtype,
+        label_smoothing=0.1,
+    )
+
+
+def test_gradient_of_one_row_without_a_batch_axis_is_right(dtype, rng):
+    logits = rng.normal(0, 4, 19).astype(dtype)
+    _, grad = smoothxent.cross_entropy_and_grad(logits, 7)
+    assert_gradients_right(grad[None], logits[None], np.array([7]), dtype)
+
+
+@pytest.mark.parametrize("num_classes", [1, 7, 16, 70, 1025, 5000])
+def test_gradient_in_place_of_the_logits_is_the_gradient_beside_them(dtype, rng, num_classes):
+    logits = rng.normal(0, 4, (9, num_classes)).astype(dtype)
+    labels = rng.integers(0, num_classes, 9)
+    options = {"label_smoothing": 0.1, "reduction": "none"}
+    losses, grad = smoothxent.cross_entropy_and_grad(logits, labels, **options)
+    in_place = logits.copy()
+    losses_again, result = smoothxent.cross_entropy_and_grad(
+        in_place, labels, grad_out=in_place, **options
+    )
+    assert result is in_place
+    assert in_place.tobytes() == grad.tobytes()
+    assert losses_again.tobytes() == losses.tobytes()
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_gradient_in_place_is_right_along_every_class_axis(dtype, rng, axis):
+    logits = rng.normal(0, 4, (5, 4, 6)).astype(dtype)
+    moved = np.moveaxis(logits, axis, -1)
+    labels = rng.integers(0, moved.shape[-1], moved.shape[:-1])
+    options = {"axis": axis, "reduction": "none", "label_smoothing": 0.1}
+    _, grad = smoothxent.cross_entropy_and_grad(logits, labels, **options)
+    in_place = logits.copy()
+    smoothxent.cross_entropy_and_grad(in_place, labels, grad_out=in_place, **options)
+    assert in_place.tobytes() == grad.tobytes()
+
+
+@pytest.mark.parametrize(
+    "layout", ["fortran", "reversed", "every other class", "wide rows", "middle axis"]
+)
+def test_grad_out_of_any_layout_receives_the_same_bits_and_nothing_around_it_changes(
+    dtype, rng, layout
+):
+    logits = rng.normal(0, 4, (6, 35)).astype(dtype)
+    labels = rng.integers(0, 35, 6)
+    _, grad = smoothxent.cross_entropy_and_grad(logits, labels, label_smoothing=0.1)
+    whole, view = {
+        "fortran": lambda a: (a, a.reshape(-1)[: 6 * 35].reshape(35, 6).T),
+        "reversed": lambda a: (a, a[5::-1, 34::-1]),
+        "every other class": lambda a: (a, a[:6, :70:2]),
+        "wide rows": lambda a: (a, a[::2, 3:38]),
+        "middle axis": lambda a: (a, a.reshape(-1)[: 35 * 6 * 2].reshape(35, 6, 2)[:, :, 1].T),
+    }[layout](np.full((12, 80), 77, dtype))
+    smoothxent.cross_entropy_and_grad(logits, labels, label_smoothing=0.1, grad_out=view)
+    assert view.tobytes() == grad.tobytes()
+    assert np.count_nonzero(whole != 77) == np.count_nonzero(grad != 77)
+
+
+def test_losses_and_gradient_are_written_to_both_outs(dtype, rng):
+    logits = rng.normal(0, 4, (6, 35)).astype(dtype)
+    labels = rng.integers(0, 35, 6)
+    out, grad_out = np.full(6, 77, dtype), np.full((6, 35), 77, dtype)
+    losses, grad = smoothxent.cross_entropy_and_grad(
+        logits, labels, reduction="none", out=out, grad_out=grad_out
+    )
+    assert losses is out
+    assert grad is grad_out
+    assert_losses_right(out, logits, labels, dtype)
+    assert_gradients_right(grad_out, logits, labels, dtype)
+
+
+def test_gradient_of_a_step_downhill_lowers_the_loss(dtype, rng):
+    logits = rng.normal(0, 4, (30, 10)).astype(dtype)
+    labels = rng.integers(0, 10, 30)
+    before, grad = smoothxent.cross_entropy_and_grad(logits, labels, reduction="none")
+    after = smoothxent.cross_entropy(logits - dtype(0.5) * grad, labels, reduction="none")
+    assert np.all(after < before)
+
+
+def test_zero_denominator_gives_nan_to_the_mean_and_zeros_to_the_others(dtype):
+    logits, labels = np.zeros((2, 3), dtype), [7, 7]
+    for reduction in ["sum", "sum_over_batch_size", "sum_by_nonzero_weights"]:
+        loss, grad = smoothxent.cross_entropy_and_grad(
+            logits, labels, ignore_index=7, reduction=reduction
+        )
+        assert loss == 0.0
+        assert np.array_equal(grad, np.zeros((2, 3)))
+    loss, grad = smoothxent.cross_entropy_and_grad(logits, labels, ignore_index=7)
+    assert np.isnan(loss)
+    # Ignored rows have exact zeros whatever the reduction gives.
+    assert np.array_equal(grad, np.zeros((2, 3)))

@@ -1,0 +1,112 @@
+"""The figures that SEMANTICS of this project fix once and for all."""
+
+import math
+
+import numpy as np
+import pytest
+
+import smoothxent
+
+LOGITS = np.array([[4, 5, 10], [1, 5, 4], [1, 15, 4]], np.float64)
+LABELS = np.array([2, 1, 1])
+ONE_HOT = np.eye(3)[LABELS]
+WORKED_EXAMPLE = [(0.0, 0.1119182196450031), (0.001, 0.11647377520055864)]
+AS_THE_ARTICLE_PRINTS = [(0.0, 0.11191821843385696), (0.001, 0.11647378653287888)]
+WEIGHTED = {
+    "labels": np.array([0, 2, -100]),
+    "ignore_index": -100,
+    "class_weight": np.array([1.0, 2.0, 3.0]),
+    "label_smoothing": 0.1,
+}
+WEIGHTED_LOGITS = [[2, -1, 0.5], [0.3, 0.1, -2], [1, 1, 1]]
+
+
+@pytest.mark.parametrize("labels", [LABELS, ONE_HOT], ids=["indices", "one_hot"])
+@pytest.mark.parametrize(("label_smoothing", "expected"), WORKED_EXAMPLE)
+def test_worked_example_is_right_to_its_last_digits(label_smoothing, expected, labels):
+    loss = smoothxent.cross_entropy(LOGITS, labels, label_smoothing=label_smoothing)
+    assert abs(loss - expected) <= 1e-15
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum_over_batch_size", "sum_by_nonzero_weights"])
+@pytest.mark.parametrize(("label_smoothing", "expected"), WORKED_EXAMPLE)
+def test_worked_example_is_the_same_by_every_mean(label_smoothing, expected, reduction):
+    loss = smoothxent.cross_entropy(
+        LOGITS, LABELS, label_smoothing=label_smoothing, reduction=reduction
+    )
+    assert abs(loss - expected) <= 1e-15
+
+
+@pytest.mark.parametrize(("label_smoothing", "printed"), AS_THE_ARTICLE_PRINTS)
+def test_worked_example_agrees_with_the_figures_that_the_article_prints(label_smoothing, printed):
+    # 2e-8: the article's figures were reduced in float32, which ends at the 8th digit.
+    loss = smoothxent.cross_entropy(LOGITS, ONE_HOT, label_smoothing=label_smoothing)
+    assert abs(loss - printed) <= 2e-8
+
+
+def test_smooth_labels_gives_the_table_of_the_worked_example():
+    table = smoothxent.smooth_labels(ONE_HOT, 0.001)
+    expected = np.where(ONE_HOT == 1, 1 - 0.001 + 0.001 / 3, 0.001 / 3)
+    assert np.max(np.abs(table - expected)) <= 2.0**-53  # 1e-16: half an ulp of 0.999333333
+    assert [f"{value:.8e}" for value in table[0]] == [
+        "3.33333333e-04",
+        "3.33333333e-04",
+        "9.99333333e-01",
+    ]
+
+
+def test_loss_of_the_smoothed_table_is_the_smoothed_loss():
+    table = smoothxent.smooth_labels(ONE_HOT, 0.001)
+    assert abs(smoothxent.cross_entropy(LOGITS, table) - WORKED_EXAMPLE[1][1]) <= 1e-15
+
+
+def test_softmax_of_the_worked_example_has_its_second_entry():
+    assert str(smoothxent.softmax(LOGITS)[1, 1]).startswith("0.7213")
+
+
+def test_weighted_example_gives_its_row_losses(dtype):
+    logits = np.array(WEIGHTED_LOGITS, dtype)
+    losses = smoothxent.cross_entropy(logits, **WEIGHTED, reduction="none")
+    # The figures hold 12 digits; float32 keeps its own 4 ulp, and 0.3, 0.1 rounded to float32.
+    tolerance = 5e-12 if dtype == np.float64 else 8 * 2.0**-24
+    expected = np.array([0.615442426323, 8.34354984131, 0.0])
+    assert np.all(np.abs(losses - expected) <= tolerance * np.array([1.0, 9.0, 0.0]))
+
+
+@pytest.mark.parametrize(
+    ("reduction", "expected"), [("sum", 8.95899226763), ("mean", 2.23974806691)]
+)
+def test_weighted_example_gives_its_reduced_losses(reduction, expected):
+    logits = np.array(WEIGHTED_LOGITS, np.float64)
+    loss = smoothxent.cross_entropy(logits, **WEIGHTED, reduction=reduction)
+    assert abs(loss - expected) <= 5e-12  # the figures hold 12 digits
+
+
+@pytest.mark.parametrize(
+    ("gap", "expected"),
+    [(17, 4.13993763309e-8), (40, 4.24835425529e-18), (100, 3.72007597602e-44)],
+)
+def test_confident_row_gives_its_tiny_loss(dtype, gap, expected):
+    logits = np.array([gap, 0], dtype)
+    loss = smoothxent.cross_entropy(logits, np.array(0), reduction="none")
+    # 12 digits of the figures and 4 ulp, which for a subnormal are 4 times the smallest one.
+    tolerance = 5e-12 * expected + 4 * float(np.spacing(dtype(expected)))
+    assert abs(float(loss) - expected) <= tolerance
+    assert float(loss) > 0
+
+
+def test_smoothed_loss_at_its_minimum_over_the_gap():
+    gap, minimum = 4.51085950651685, 0.5002880350577578
+    logits = np.zeros(10)
+    logits[3] = gap
+    loss = smoothxent.cross_entropy(logits, np.array(3), label_smoothing=0.1)
+    assert abs(loss - minimum) <= 4 * 2.0**-53  # 4 ulp of 0.5; the loss is flat in the gap here
+    assert math.isclose(math.log(1 + 10 * (1 - 0.1) / 0.1), gap, rel_tol=1e-14)
+
+
+def test_gradient_vanishes_at_the_minimum_over_the_gap():
+    logits = np.zeros(10)
+    logits[3] = 4.51085950651685
+    _, grad = smoothxent.cross_entropy_and_grad(logits, np.array(3), label_smoothing=0.1)
+    # p_3 = 0.91 and the coefficient 0.91 cancel: 5 ulp of 0.91, and the gap's own 1e-14 digits.
+    assert np.all(np.abs(grad) <= 5 * 2.0**-53 + 1e-14 * 0.91 * 0.09)

@@ -1,0 +1,228 @@
+"""Class indices: which are refused, which are ignored, and in which forms they may come."""
+
+import numpy as np
+import pytest
+
+import oracle
+import smoothxent
+from judging import assert_gradients_right, assert_losses_right, complaint
+from layouts import unaligned
+
+INTEGERS = [np.dtype(kind) for kind in "bhilqBHILQ"]
+NUM_ROWS, NUM_CLASSES = 5000, 7
+REDUCTIONS = ["none", "sum", "mean", "sum_over_batch_size", "sum_by_nonzero_weights"]
+TOO_LARGE = [7, 8, 2**31, 2**32 + 3, 2**63 - 1]
+NEGATIVE = [-1, -7, -100, -(2**31), -(2**63)]
+
+
+def refusal(row, value):
+    return f"labels must lie in [0, {NUM_CLASSES}), got labels[{row}] = {value}"
+
+
+@pytest.mark.parametrize("value", TOO_LARGE + NEGATIVE)
+@pytest.mark.parametrize("row", [0, 1, 1249, 1250, 2500, 3750, 4998, 4999])
+def test_label_out_of_range_is_named_wherever_it_stands(dtype, row, value):
+    # The rows lie at both ends, and on both sides of each quarter: in each thread's part.
+    labels = np.zeros(NUM_ROWS, np.int64)
+    labels[row] = value
+    logits = np.zeros((NUM_ROWS, NUM_CLASSES), dtype)
+    for num_threads in (1, 2, 4):
+        text = complaint(
+            IndexError, smoothxent.cross_entropy, logits, labels, num_threads=num_threads
+        )
+        assert text == refusal(row, value)
+
+
+@pytest.mark.parametrize("num_threads", [1, 2, 3, 4])
+def test_lowest_of_several_bad_labels_is_named_for_any_number_of_threads(dtype, num_threads):
+    labels = np.zeros(NUM_ROWS, np.int64)
+    labels[[4999, 4000, 2600, 17, 18, 3000]] = [-1, 9, 7, 1000, -5, 2**40]
+    logits = np.zeros((NUM_ROWS, NUM_CLASSES), dtype)
+    text = complaint(IndexError, smoothxent.cross_entropy, logits, labels, num_threads=num_threads)
+    assert text == refusal(17, 1000)
+
+
+def test_bad_label_of_several_axes_is_named_by_its_place(dtype):
+    labels = np.zeros((4, 5, 6), np.int64)
+    labels[2, 3, 1] = 7
+    labels[3, 0, 0] = 8
+    text = complaint(
+        IndexError, smoothxent.cross_entropy, np.zeros((4, 7, 5, 6), dtype), labels, axis=1
+    )
+    assert text == "labels must lie in [0, 7), got labels[2, 3, 1] = 7"
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_first_bad_label_in_c_order_is_named_along_every_class_axis(dtype, axis):
+    labels = np.zeros((4, 5), np.int64)
+    labels[1, 4] = 9
+    labels[2, 0] = 8
+    logits = np.zeros(np.insert((4, 5), axis, 7), dtype)
+    text = complaint(IndexError, smoothxent.cross_entropy, logits, labels, axis=axis)
+    assert text == "labels must lie in [0, 7), got labels[1, 4] = 9"
+
+
+def test_bad_label_of_one_row_is_named(dtype):
+    text = complaint(IndexError, smoothxent.cross_entropy, np.zeros(7, dtype), 7)
+    assert text == "labels must lie in [0, 7), got labels = 7"
+
+
+@pytest.mark.parametrize("kind", INTEGERS, ids=str)
+def test_extreme_values_of_every_integer_dtype_are_refused(dtype, kind):
+    logits = np.zeros((3, NUM_CLASSES), dtype)
+    for value in {int(np.iinfo(kind).min), int(np.iinfo(kind).max)} - {0}:
+        text = complaint(
+            IndexError, smoothxent.cross_entropy, logits, np.array([0, value, 6], kind)
+        )
+        assert text == refusal(1, value)
+
+
+def test_largest_uint64_is_not_the_ignored_minus_one(dtype):
+    labels = np.array([0, 2**64 - 1], np.uint64)
+    logits = np.zeros((2, NUM_CLASSES), dtype)
+    text = complaint(IndexError, smoothxent.cross_entropy, logits, labels, ignore_index=-1)
+    assert text == refusal(1, 2**64 - 1)
+
+
+@pytest.mark.parametrize(
+    ("kind", "ignore_index"),
+    [
+        (np.uint8, -1),
+        (np.uint8, 261),
+        (np.int8, 257),
+        (np.int64, 2**64 + 1),
+        (np.uint32, 2**32 + 5),
+        (np.uint16, -65531),
+    ],
+)
+def test_ignore_index_that_the_dtype_cannot_hold_ignores_nothing(dtype, rng, kind, ignore_index):
+    # Cut to the width of the dtype each of these would be a class, 255, 5, 1, 1, 5, 5.
+    logits = rng.normal(0, 4, (7, NUM_CLASSES)).astype(dtype)
+    labels = np.arange(7, dtype=kind)
+    losses = smoothxent.cross_entropy(logits, labels, ignore_index=ignore_index, reduction="none")
+    assert_losses_right(losses, logits, labels, dtype)
+
+
+def test_largest_uint64_is_ignored_under_its_own_name(dtype):
+    labels = np.array([0, 2**64 - 1], np.uint64)
+    losses = smoothxent.cross_entropy(
+        np.ones((2, NUM_CLASSES), dtype), labels, ignore_index=2**64 - 1, reduction="none"
+    )
+    assert losses[0] > 0
+    assert losses[1] == 0
+
+
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+@pytest.mark.parametrize("value", [NUM_CLASSES, -1, 2**63 - 1])
+def test_bad_label_leaves_the_outs_of_every_reduction_unharmed(dtype, value, reduction):
+    logits = np.ones((NUM_ROWS, NUM_CLASSES), dtype)
+    labels = np.zeros(NUM_ROWS, np.int64)
+    labels[4000] = value
+    grad_out = np.full((NUM_ROWS, NUM_CLASSES), 77, dtype)
+    outs = {"out": np.full(NUM_ROWS, 77, dtype)} if reduction == "none" else {}
+    text = complaint(
+        IndexError,
+        smoothxent.cross_entropy_and_grad,
+        logits,
+        labels,
+        reduction=reduction,
+        grad_out=grad_out,
+        label_smoothing=0.1,
+        **outs,
+    )
+    assert text == refusal(4000, value)
+    assert np.all(grad_out == 77)
+    assert all(np.all(out == 77) for out in outs.values())
+    text = complaint(
+        IndexError,
+        smoothxent.cross_entropy_and_grad,
+        logits,
+        labels,
+        reduction=reduction,
+        grad_out=logits,
+    )
+    assert text == refusal(4000, value)
+    assert np.all(logits == 1)
+
+
+@pytest.mark.parametrize("ignore_index", [0, 3, 6, 7, 100, -1, -100, -(2**63), 2**63 - 1])
+@pytest.mark.parametrize("label_smoothing", [0.0, 0.1, 1.0])
+def test_ignored_label_may_lie_inside_or_outside_the_classes(
+    dtype, rng, ignore_index, label_smoothing
+):
+    logits = rng.normal(0, 4, (40, NUM_CLASSES)).astype(dtype)
+    labels = rng.integers(0, NUM_CLASSES, 40)
+    labels[::3] = ignore_index
+    logits[labels == ignore_index] = np.nan
+    options = {
+        "ignore_index": ignore_index,
+        "label_smoothing": label_smoothing,
+        "class_weight": rng.uniform(0, 2, NUM_CLASSES),
+        "sample_weight": rng.uniform(0, 2, 40),
+    }
+    losses, grad = smoothxent.cross_entropy_and_grad(logits, labels, reduction="none", **options)
+    finite = np.where(np.isnan(logits), 0, logits)
+    assert_losses_right(losses, finite, labels, dtype, **options)
+    assert_gradients_right(grad, finite, labels, dtype, **options)
+    assert np.array_equal(losses[labels == ignore_index], np.zeros((labels == ignore_index).sum()))
+
+
+@pytest.mark.parametrize("ignore_index", [2, -100])
+def test_mean_counts_no_ignored_row_with_weights_and_smoothing_together(dtype, rng, ignore_index):
+    logits = rng.normal(0, 4, (40, NUM_CLASSES)).astype(dtype)
+    labels = rng.integers(0, NUM_CLASSES, 40)
+    labels[::4] = ignore_index
+    options = {"class_weight": rng.uniform(0, 2, NUM_CLASSES), "label_smoothing": 0.1}
+    loss = smoothxent.cross_entropy(logits, labels, ignore_index=ignore_index, **options)
+    alone = labels != ignore_index
+    expected = oracle.reduced_loss(logits[alone], labels[alone], "mean", **options)
+    # 4 ulp in every row's loss, which the mean of non-negative numbers cannot enlarge.
+    assert abs(loss - expected) <= 8 * oracle.UNIT_ROUNDOFF[np.dtype(dtype)] * expected
+
+
+@pytest.mark.parametrize("kind", INTEGERS, ids=str)
+@pytest.mark.parametrize(
+    "form", ["plain", "byte-swapped", "reversed", "every third", "column", "unaligned", "read-only"]
+)
+def test_labels_are_read_in_every_integer_dtype_and_layout(dtype, rng, kind, form):
+    logits = rng.normal(0, 4, (50, 100)).astype(dtype)
+    plain = rng.integers(0, 100, 50).astype(kind)
+    labels = {
+        "plain": lambda a: a,
+        "byte-swapped": lambda a: a.astype(a.dtype.newbyteorder()),
+        "reversed": lambda a: a[::-1].copy()[::-1],
+        "every third": lambda a: np.repeat(a, 3)[::3],
+        "column": lambda a: np.column_stack([np.full_like(a, 101), a])[:, 1],
+        "unaligned": unaligned,
+        "read-only": lambda a: np.frombuffer(a.tobytes(), a.dtype),
+    }[form](plain)
+    assert np.array_equal(labels, plain)
+    losses = smoothxent.cross_entropy(logits, labels, reduction="none")
+    assert_losses_right(losses, logits, plain, dtype)
+
+
+def test_bad_byte_swapped_label_is_named_by_its_value(dtype):
+    labels = np.array([0, 258], ">i4")
+    logits = np.zeros((2, NUM_CLASSES), dtype)
+    assert complaint(IndexError, smoothxent.cross_entropy, logits, labels) == refusal(1, 258)
+
+
+def test_one_label_may_be_broadcast_over_every_row(dtype, rng):
+    logits = rng.normal(0, 4, (50, 10)).astype(dtype)
+    labels = np.broadcast_to(np.int32(4), 50)
+    losses = smoothxent.cross_entropy(logits, labels, reduction="none")
+    assert_losses_right(losses, logits, np.full(50, 4), dtype)
+
+
+def test_labels_may_be_a_list(dtype, rng):
+    logits = rng.normal(0, 4, (3, 10)).astype(dtype)
+    losses = smoothxent.cross_entropy(logits, [4, 0, 9], reduction="none")
+    assert_losses_right(losses, logits, np.array([4, 0, 9]), dtype)
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_labels_of_two_axes_may_lie_in_either_order(dtype, rng, order):
+    logits = rng.normal(0, 4, (6, 10, 5)).astype(dtype)
+    labels = np.asarray(rng.integers(0, 10, (6, 5)), order=order)
+    losses = smoothxent.cross_entropy(logits, labels, axis=1, reduction="none")
+    assert_losses_right(losses.ravel(), oracle.as_rows(logits, 1), labels.ravel(), dtype)

@@ -1,0 +1,131 @@
+"""Losses of rows of probabilities against the textbook formula with every option."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+import oracle
+import smoothxent
+from judging import assert_losses_right
+
+NUM_CLASSES = 37
+PRIOR = np.linspace(0, 2, NUM_CLASSES) / NUM_CLASSES
+CLASS_WEIGHT = np.linspace(0, 3, NUM_CLASSES)
+SAMPLE_WEIGHT = np.array([1.0, 0.0, 2.5, 0.125, 1.0, 3.0, 0.5, 1.0])
+OPTIONS = {
+    f"eps={eps}{'+prior' * p}{'+class' * c}{'+sample' * s}": (
+        {"label_smoothing": eps}
+        | ({"prior": PRIOR} if p else {})
+        | ({"class_weight": CLASS_WEIGHT} if c else {})
+        | ({"sample_weight": SAMPLE_WEIGHT} if s else {})
+    )
+    for eps, p, c, s in itertools.product([0.0, 0.1, 1.0], *[[False, True]] * 3)
+}
+
+
+def draw_probabilities(rng, num_rows, num_classes, kind):
+    """Rows of q in the given dtype: one-hot for integers, else a distribution."""
+    if np.dtype(kind).kind in "iu":
+        return np.eye(num_classes, dtype=kind)[rng.integers(0, num_classes, num_rows)]
+    return rng.dirichlet(np.ones(num_classes), num_rows).astype(kind)
+
+
+@pytest.mark.parametrize(
+    "num_classes", [*range(1, 20), 31, 33, 63, 64, 65, 127, 129, 1000, 1023, 1024, 1025, 2049, 5000]
+)
+def test_losses_are_right_for_every_number_of_classes(dtype, rng, num_classes):
+    logits = rng.normal(0, 4, (4, num_classes)).astype(dtype)
+    q = draw_probabilities(rng, 4, num_classes, np.float64)
+    losses = smoothxent.cross_entropy(logits, q, label_smoothing=0.1, reduction="none")
+    assert_losses_right(losses, logits, q, dtype, label_smoothing=0.1)
+
+
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS.keys())
+def test_losses_are_right_under_every_set_of_options(dtype, rng, options):
+    logits = rng.normal(0, 4, (8, NUM_CLASSES)).astype(dtype)
+    q = draw_probabilities(rng, 8, NUM_CLASSES, dtype)
+    losses = smoothxent.cross_entropy(logits, q, reduction="none", **options)
+    assert_losses_right(losses, logits, q, dtype, **options)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [np.float16, np.float32, np.float64, ">f4", ">f8", np.int8, np.int64, np.uint8, np.uint64],
+)
+def test_losses_are_right_for_every_real_dtype_of_probabilities(dtype, rng, kind):
+    logits = rng.normal(0, 4, (5, 19)).astype(dtype)
+    q = draw_probabilities(rng, 5, 19, kind)
+    losses = smoothxent.cross_entropy(logits, q, label_smoothing=0.1, reduction="none")
+    assert_losses_right(losses, logits, q, dtype, label_smoothing=0.1)
+
+
+@pytest.mark.parametrize("total", [0.0, 0.5, 3.0])
+def test_probabilities_need_not_sum_to_one(dtype, rng, total):
+    logits = rng.normal(0, 4, (5, 19)).astype(dtype)
+    q = total * draw_probabilities(rng, 5, 19, np.float64)
+    losses = smoothxent.cross_entropy(logits, q, label_smoothing=0.1, reduction="none")
+    assert_losses_right(losses, logits, q, dtype, label_smoothing=0.1)
+
+
+@pytest.mark.parametrize("label_smoothing", [0.0, 0.1, 1.0])
+def test_one_hot_rows_agree_with_their_indices(dtype, rng, label_smoothing):
+    logits = rng.normal(0, 4, (20, 33)).astype(dtype)
+    labels = rng.integers(0, 33, 20)
+    options = {"label_smoothing": label_smoothing, "class_weight": rng.uniform(0, 2, 33)}
+    by_index = smoothxent.cross_entropy(logits, labels, reduction="none", **options)
+    by_row = smoothxent.cross_entropy(
+        logits, np.eye(33, dtype=np.int64)[labels], reduction="none", **options
+    )
+    # Each is within 4 ulp of the same exact value.
+    assert np.all(np.abs(by_index - by_row) <= 8 * np.spacing(by_index))
+
+
+@pytest.mark.parametrize("gap", [1, 17, 40, 80])
+def test_one_hot_rows_keep_the_tiny_losses_of_confident_rows(dtype, gap):
+    logits = np.array([[gap, 0, -1]], dtype)
+    loss = smoothxent.cross_entropy(logits, [[1, 0, 0]], reduction="none")
+    exact = oracle.exact_loss(logits[0], 0)
+    assert oracle.ulps(loss[0], exact, dtype) <= 4
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2, -2])
+def test_losses_are_right_along_every_class_axis(dtype, rng, axis):
+    logits = rng.normal(0, 4, (5, 4, 6)).astype(dtype)
+    rows = oracle.as_rows(logits, axis)
+    q_rows = draw_probabilities(rng, len(rows), rows.shape[1], np.float64)
+    moved = np.moveaxis(logits, axis, -1)
+    q = np.moveaxis(q_rows.reshape(moved.shape), -1, axis)
+    losses = smoothxent.cross_entropy(logits, q, axis=axis, label_smoothing=0.1, reduction="none")
+    assert losses.shape == moved.shape[:-1]
+    assert_losses_right(losses.ravel(), rows, q_rows, dtype, label_smoothing=0.1)
+
+
+@pytest.mark.parametrize("layout", ["fortran", "reversed", "every other class", "row of a wider"])
+def test_losses_are_right_for_every_layout_of_probabilities(dtype, rng, layout):
+    logits = rng.normal(0, 4, (5, 19)).astype(dtype)
+    q = draw_probabilities(rng, 5, 19, np.float64)
+    wide = np.full((10, 40), -7.0)  # a read of the padding would be an error of its own
+    views = {
+        "fortran": np.asfortranarray(q),
+        "reversed": q[::-1, ::-1].copy()[::-1, ::-1],
+        "every other class": wide[:5, :38:2],
+        "row of a wider": wide[::2, 3:22],
+    }
+    view = views[layout]
+    view[...] = q
+    losses = smoothxent.cross_entropy(logits, view, reduction="none")
+    assert_losses_right(losses, logits, q, dtype)
+
+
+def test_one_row_without_a_batch_axis_gives_its_own_loss(dtype, rng):
+    logits = rng.normal(0, 4, 9).astype(dtype)
+    q = rng.dirichlet(np.ones(9))
+    loss = smoothxent.cross_entropy(logits, q, reduction="none")
+    assert loss.shape == ()
+    assert_losses_right(loss[None], logits[None], q[None], dtype)
+
+
+def test_list_of_one_hot_rows_is_read_as_probabilities(dtype):
+    loss = smoothxent.cross_entropy(np.zeros((2, 3), dtype), [[1, 0, 0], [0, 0, 1]])
+    assert abs(loss - np.log(3)) <= 4 * np.spacing(dtype(np.log(3)))

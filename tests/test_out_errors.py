@@ -1,0 +1,207 @@
+"""Refusals of arrays to be written: shape, dtype, read-only, overlap; and they stay unharmed."""
+
+import numpy as np
+import pytest
+
+import smoothxent
+from judging import complaint
+
+N, C = 4, 7
+LABELS = np.array([0, 1, 2, 3])
+FUNCTIONS = ["softmax", "log_softmax", "log_sum_exp"]
+
+
+def other(dtype):
+    return np.float64 if dtype == np.float32 else np.float32
+
+
+def read_only(array):
+    array.flags.writeable = False
+    return array
+
+
+def losses_into(out, logits, **options):
+    smoothxent.cross_entropy(logits, LABELS, reduction="none", out=out, **options)
+
+
+def gradient_into(out, logits, **options):
+    smoothxent.cross_entropy_and_grad(logits, LABELS, grad_out=out, **options)
+
+
+def function_into(name):
+    return lambda out, logits: getattr(smoothxent, name)(logits, out=out)
+
+
+# Each call that writes: the name of its argument, how to call it, the shape it must have.
+WRITERS = {
+    "losses": ("out", losses_into, (N,)),
+    "gradient": ("grad_out", gradient_into, (N, C)),
+    "softmax": ("out", function_into("softmax"), (N, C)),
+    "log_softmax": ("out", function_into("log_softmax"), (N, C)),
+    "log_sum_exp": ("out", function_into("log_sum_exp"), (N,)),
+}
+
+
+@pytest.fixture(params=WRITERS.values(), ids=WRITERS.keys())
+def writer(request):
+    return request.param
+
+
+def test_out_of_another_shape_is_refused(dtype, writer):
+    name, call, shape = writer
+    for wrong in [(*shape, 1), (N + 1, *shape[1:]), (), shape[::-1] if len(shape) > 1 else (1, N)]:
+        out = np.full(wrong, 77, dtype)
+        text = complaint(ValueError, call, out, np.zeros((N, C), dtype))
+        assert text == f"{name} must have shape {shape}, got {wrong}"
+        assert np.all(out == 77)
+
+
+def test_out_of_another_dtype_is_refused(dtype, writer):
+    name, call, shape = writer
+    swapped = np.dtype(dtype).newbyteorder()
+    for wrong in [np.dtype(other(dtype)), np.dtype(np.int64), np.dtype(object), swapped]:
+        out = np.full(shape, 77, wrong)
+        text = complaint(TypeError, call, out, np.zeros((N, C), dtype))
+        assert text == f"{name} must be {np.dtype(dtype)}, got {wrong}"
+        assert np.all(out == 77)
+
+
+def test_read_only_out_is_refused(dtype, writer):
+    name, call, shape = writer
+    out = read_only(np.full(shape, 77, dtype))
+    text = complaint(ValueError, call, out, np.zeros((N, C), dtype))
+    assert text == f"{name} must be writeable, got a read-only array"
+    assert np.all(out == 77)
+
+
+def test_out_that_is_no_array_is_refused(dtype, writer):
+    name, call, _ = writer
+    for wrong, found in [([0.0] * N, "list"), (1.0, "float"), (bytearray(99), "bytearray")]:
+        text = complaint(TypeError, call, wrong, np.zeros((N, C), dtype))
+        assert text == f"{name} must be a plain NumPy array, got {found}"
+
+
+def test_masked_out_is_refused(dtype, writer):
+    name, call, shape = writer
+    out = np.ma.masked_array(np.full(shape, 77, dtype), mask=np.zeros(shape))
+    text = complaint(TypeError, call, out, np.zeros((N, C), dtype))
+    assert text == f"{name} must be a plain NumPy array, got MaskedArray"
+
+
+def test_out_that_overlaps_the_logits_is_refused(dtype, writer):
+    name, call, shape = writer
+    memory = np.ones(N * C + 1, dtype)
+    logits = memory[:-1].reshape(N, C)
+    for out in [
+        memory[1 : 1 + int(np.prod(shape))].reshape(shape),
+        logits[::-1, ::-1][
+            tuple(slice(size) for size in shape) if len(shape) > 1 else (slice(None), 0)
+        ],
+    ]:
+        text = complaint(ValueError, call, out, logits)
+        assert text == f"{name} must not overlap logits, got arrays that share memory"
+        assert np.all(memory == 1)
+
+
+def test_out_of_the_losses_that_is_a_column_of_the_logits_is_refused(dtype):
+    logits = np.ones((N, C), dtype)
+    text = complaint(ValueError, losses_into, logits[:, 3], logits)
+    assert text == "out must not overlap logits, got arrays that share memory"
+    assert np.all(logits == 1)
+
+
+def test_out_that_overlaps_the_labels_is_refused(dtype):
+    memory = np.zeros(N, f"i{np.dtype(dtype).itemsize}")
+    text = complaint(
+        ValueError,
+        smoothxent.cross_entropy,
+        np.ones((N, C), dtype),
+        memory,
+        reduction="none",
+        out=memory.view(dtype),
+    )
+    assert text == "out must not overlap labels, got arrays that share memory"
+    assert np.all(memory == 0)
+
+
+@pytest.mark.parametrize("name", ["class_weight", "sample_weight", "prior"])
+def test_out_that_overlaps_the_weights_is_refused(name):
+    weights = np.full(C if name != "sample_weight" else N, 1 / C)
+    text = complaint(ValueError, losses_into, weights[:N], np.ones((N, C)), **{name: weights})
+    assert text == f"out must not overlap {name}, got arrays that share memory"
+    assert np.all(weights == 1 / C)
+
+
+def test_grad_out_that_overlaps_the_probabilities_is_refused(dtype):
+    q = np.full((N, C), 1 / C, dtype)
+    text = complaint(
+        ValueError, smoothxent.cross_entropy_and_grad, np.ones((N, C), dtype), q, grad_out=q
+    )
+    assert text == "grad_out must not overlap labels, got arrays that share memory"
+    assert np.all(q == dtype(1 / C))
+
+
+def test_out_that_overlaps_grad_out_is_refused(dtype):
+    memory = np.full((N, C), 77, dtype)
+    text = complaint(
+        ValueError,
+        smoothxent.cross_entropy_and_grad,
+        np.ones((N, C), dtype),
+        LABELS,
+        reduction="none",
+        out=memory[:, 0],
+        grad_out=memory,
+    )
+    assert text == "out must not overlap grad_out, got arrays that share memory"
+    assert np.all(memory == 77)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "sum_over_batch_size"])
+def test_out_for_a_reduced_loss_is_refused(dtype, reduction):
+    out = np.full(N, 77, dtype)
+    text = complaint(
+        ValueError,
+        smoothxent.cross_entropy,
+        np.ones((N, C), dtype),
+        LABELS,
+        reduction=reduction,
+        out=out,
+    )
+    assert text == f"out must be None unless reduction is 'none', got an array for {reduction!r}"
+    assert np.all(out == 77)
+
+
+BAD_CALLS = {
+    "label_smoothing": (ValueError, {"label_smoothing": 2.0}),
+    "prior": (ValueError, {"prior": np.ones(C)}),
+    "class_weight": (ValueError, {"class_weight": np.full(C, -1.0)}),
+    "sample_weight": (ValueError, {"sample_weight": np.full(N, np.nan)}),
+    "reduction": (ValueError, {"reduction": "avg"}),
+    "num_threads": (ValueError, {"num_threads": 0}),
+    "axis": (ValueError, {"axis": 5}),
+    "labels out of range": (IndexError, {"labels": np.array([0, 1, 2, C])}),
+    "labels of floats": (TypeError, {"labels": np.zeros(N)}),
+    "labels too many": (ValueError, {"labels": np.zeros(N + 1, int)}),
+    "negative probability": (ValueError, {"labels": np.full((N, C), -1.0)}),
+    "out read-only": (ValueError, {"out": read_only(np.zeros(N))}),
+}
+
+
+@pytest.mark.parametrize(("error", "options"), BAD_CALLS.values(), ids=BAD_CALLS.keys())
+def test_every_refusal_leaves_the_outs_unharmed(dtype, error, options):
+    arguments = {
+        "labels": LABELS,
+        "reduction": "none",
+        "out": np.full(N, 77, dtype),
+        "grad_out": np.full((N, C), 77, dtype),
+    }
+    if "out" in options and dtype == np.float32:
+        error = TypeError
+    logits = np.ones((N, C), dtype)
+    with pytest.raises(error):
+        smoothxent.cross_entropy_and_grad(logits, **arguments | options)
+    assert np.all(arguments["out"] == 77)
+    assert np.all(arguments["grad_out"] == 77)
+    with pytest.raises(error):
+        smoothxent.cross_entropy_and_grad(logits, **arguments | {"grad_out": logits} | options)
+    assert np.all(logits == 1)

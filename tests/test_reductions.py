@@ -1,0 +1,148 @@
+"""The five reductions: each numerator over its own denominator."""
+
+import math
+
+import numpy as np
+import pytest
+
+import oracle
+import smoothxent
+
+REDUCTIONS = ["sum", "mean", "sum_over_batch_size", "sum_by_nonzero_weights"]
+EMPTY_MEANS = [("mean", math.nan), ("sum_over_batch_size", 0.0), ("sum_by_nonzero_weights", 0.0)]
+NUM_ROWS, NUM_CLASSES = 40, 9
+CHOICES = {
+    "class_weight": np.linspace(0, 3, NUM_CLASSES),
+    "sample_weight": np.tile([1.0, 0.0, 2.5, 0.125], NUM_ROWS // 4),
+    "ignore_index": 4,
+}
+SETS = [{}] + [{name: value} for name, value in CHOICES.items()] + [CHOICES]
+IDS = ["plain", *CHOICES, "all"]
+
+
+def draw(rng, dtype, kind):
+    logits = rng.normal(0, 4, (NUM_ROWS, NUM_CLASSES)).astype(dtype)
+    if kind == "indices":
+        return logits, rng.integers(0, NUM_CLASSES, NUM_ROWS)
+    return logits, rng.dirichlet(np.ones(NUM_CLASSES), NUM_ROWS)
+
+
+def assert_reduced(actual, logits, labels, dtype, reduction, **options):
+    """Right within the rows' own allowance in float64, the type in which they are summed."""
+    expected = oracle.reduced_loss(logits, labels, reduction, **options)
+    allowed = math.fsum(oracle.loss_allowance(logits, labels, np.float64, **options))
+    over = oracle.denominator(reduction, labels, NUM_CLASSES, **options)
+    if dtype == np.float32:
+        # Rows of float32 logits are evaluated to float32 accuracy before they are summed.
+        allowed = math.fsum(oracle.loss_allowance(logits, labels, np.float32, **options))
+    assert type(actual) is float
+    assert abs(actual - expected) <= allowed / over + 4 * 2.0**-53 * abs(expected)
+
+
+@pytest.mark.parametrize("options", SETS, ids=IDS)
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+def test_reduced_loss_of_indices_is_right(dtype, rng, reduction, options):
+    logits, labels = draw(rng, dtype, "indices")
+    options = {"label_smoothing": 0.1} | options
+    loss = smoothxent.cross_entropy(logits, labels, reduction=reduction, **options)
+    assert_reduced(loss, logits, labels, dtype, reduction, **options)
+
+
+@pytest.mark.parametrize(
+    "options", [*SETS[:3], {k: CHOICES[k] for k in list(CHOICES)[:2]}], ids=[*IDS[:3], "all"]
+)
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+def test_reduced_loss_of_probabilities_is_right(dtype, rng, reduction, options):
+    logits, labels = draw(rng, dtype, "probabilities")
+    options = {"label_smoothing": 0.1} | options
+    loss = smoothxent.cross_entropy(logits, labels, reduction=reduction, **options)
+    assert_reduced(loss, logits, labels, dtype, reduction, **options)
+
+
+def test_mean_is_the_default(dtype, rng):
+    logits, labels = draw(rng, dtype, "indices")
+    weight = CHOICES["class_weight"]
+    by_default = smoothxent.cross_entropy(logits, labels, class_weight=weight)
+    by_name = smoothxent.cross_entropy(logits, labels, class_weight=weight, reduction="mean")
+    assert by_default == by_name
+
+
+# Uniform logits of 3 classes: every row's loss is w_y log 3, so only the denominators differ.
+@pytest.mark.parametrize(
+    ("reduction", "multiple"),
+    [
+        ("sum", 1 * 1 + 2 * 2),  # s_n w_y of the two rows that count
+        ("mean", 1.0),  # over s_n w_y of the kept rows
+        ("sum_over_batch_size", 5 / 4),  # over all 4 rows
+        ("sum_by_nonzero_weights", 5 / 2),  # over the rows that are kept and weigh something
+    ],
+)
+def test_denominators_of_indices_differ_as_their_names_say(dtype, reduction, multiple):
+    loss = smoothxent.cross_entropy(
+        np.zeros((4, 3), dtype),
+        [0, 1, 2, 7],
+        class_weight=[1, 2, 6],
+        sample_weight=[1, 2, 0, 5],
+        ignore_index=7,
+        reduction=reduction,
+    )
+    # 4 ulp of log 3 in the dtype of the rows, times the multiple.
+    assert abs(loss - multiple * math.log(3)) <= 4 * multiple * np.spacing(dtype(math.log(3)))
+
+
+@pytest.mark.parametrize(
+    ("reduction", "multiple"),
+    [
+        ("sum", 5),
+        ("mean", 5 / 3),  # over the sample weights alone, never the class weights
+        ("sum_over_batch_size", 5 / 3),
+        ("sum_by_nonzero_weights", 5 / 2),
+    ],
+)
+def test_denominators_of_probabilities_differ_as_their_names_say(dtype, reduction, multiple):
+    loss = smoothxent.cross_entropy(
+        np.zeros((3, 3), dtype),
+        np.eye(3),
+        class_weight=[1, 2, 6],
+        sample_weight=[1, 2, 0],
+        reduction=reduction,
+    )
+    assert abs(loss - multiple * math.log(3)) <= 4 * multiple * np.spacing(dtype(math.log(3)))
+
+
+@pytest.mark.parametrize(("reduction", "expected"), EMPTY_MEANS)
+@pytest.mark.parametrize("num_rows", [0, 3])
+def test_zero_denominator_gives_nan_to_the_mean_and_zero_to_the_others(
+    dtype, reduction, expected, num_rows
+):
+    loss = smoothxent.cross_entropy(
+        np.zeros((num_rows, 5), dtype), np.full(num_rows, 2), ignore_index=2, reduction=reduction
+    )
+    assert type(loss) is float
+    assert loss == expected or (math.isnan(loss) and math.isnan(expected))
+
+
+@pytest.mark.parametrize(("reduction", "expected"), EMPTY_MEANS)
+def test_sample_weights_of_zero_alone_are_a_zero_denominator(dtype, reduction, expected):
+    loss = smoothxent.cross_entropy(
+        np.zeros((3, 5), dtype), np.eye(5)[:3], sample_weight=[0, 0, 0], reduction=reduction
+    )
+    assert loss == expected or (math.isnan(loss) and math.isnan(expected))
+
+
+def test_class_weights_of_zero_alone_are_a_zero_denominator_of_the_mean(dtype):
+    loss = smoothxent.cross_entropy(np.zeros((3, 5), dtype), [0, 1, 2], class_weight=[0] * 5)
+    assert math.isnan(loss)
+
+
+def test_sum_of_nothing_is_zero(dtype):
+    for labels in [np.zeros(0, np.int64), np.zeros((0, 5))]:
+        assert smoothxent.cross_entropy(np.zeros((0, 5), dtype), labels, reduction="sum") == 0.0
+
+
+def test_reduced_loss_counts_the_rows_of_every_axis(dtype, rng):
+    logits = rng.normal(0, 4, (4, NUM_CLASSES, 5, 2)).astype(dtype)
+    labels = rng.integers(0, NUM_CLASSES, (4, 5, 2))
+    loss = smoothxent.cross_entropy(logits, labels, axis=1, reduction="sum_over_batch_size")
+    rows = oracle.as_rows(logits, 1)
+    assert_reduced(loss, rows, labels.ravel(), dtype, "sum_over_batch_size")

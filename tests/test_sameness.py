@@ -1,0 +1,122 @@
+"""Same bits: for any threads, split of the batch, stride, alignment and instruction set."""
+
+import json
+
+import numpy as np
+import pytest
+
+import smoothxent
+
+CLASS_COUNTS = [2, 17, 70, 1000, 1025, 5000]
+DIGESTS = "import battery, json; print(json.dumps(battery.digests()))"
+
+
+def draw(rng, num_rows, num_classes, dtype):
+    return (
+        rng.normal(0, 6, (num_rows, num_classes)).astype(dtype),
+        rng.integers(0, num_classes, num_rows),
+    )
+
+
+def bits(logits, labels, reduction="none", **options):
+    """Return the bytes of the losses and of the gradient."""
+    loss, grad = smoothxent.cross_entropy_and_grad(
+        logits, labels, label_smoothing=0.1, reduction=reduction, **options
+    )
+    return np.asarray(loss).tobytes(), grad.tobytes()
+
+
+@pytest.mark.parametrize("reduction", ["none", "mean", "sum"])
+@pytest.mark.parametrize("num_classes", CLASS_COUNTS)
+def test_number_of_threads_does_not_change_a_bit(dtype, rng, num_classes, reduction):
+    logits, labels = draw(rng, 203, num_classes, dtype)
+    alone = bits(logits, labels, reduction, num_threads=1)
+    for num_threads in (2, 3, 4, None):
+        assert bits(logits, labels, reduction, num_threads=num_threads) == alone
+
+
+@pytest.mark.parametrize("num_rows", [1, 2, 3])
+def test_number_of_threads_does_not_change_a_bit_of_few_huge_rows(dtype, rng, num_rows):
+    logits, labels = draw(rng, num_rows, 262144, dtype)
+    alone = bits(logits, labels, num_threads=1)
+    for num_threads in (2, 3, 4):
+        assert bits(logits, labels, num_threads=num_threads) == alone
+
+
+@pytest.mark.parametrize("name", ["softmax", "log_softmax", "log_sum_exp"])
+@pytest.mark.parametrize("num_classes", CLASS_COUNTS)
+def test_number_of_threads_does_not_change_a_bit_of_softmaxes(dtype, rng, num_classes, name):
+    function = getattr(smoothxent, name)
+    logits, _ = draw(rng, 203, num_classes, dtype)
+    alone = function(logits, num_threads=1).tobytes()
+    for num_threads in (2, 3, 4, None):
+        assert function(logits, num_threads=num_threads).tobytes() == alone
+
+
+@pytest.mark.parametrize("num_parts", [2, 3, 16, 97])
+@pytest.mark.parametrize("num_classes", CLASS_COUNTS)
+def test_split_of_the_batch_does_not_change_a_bit(dtype, rng, num_classes, num_parts):
+    logits, labels = draw(rng, 97, num_classes, dtype)
+    whole_losses, whole_grad = bits(logits, labels)
+    parts = [
+        bits(part, of_part)
+        for part, of_part in zip(
+            np.array_split(logits, num_parts), np.array_split(labels, num_parts), strict=True
+        )
+    ]
+    assert b"".join(losses for losses, _ in parts) == whole_losses
+    assert b"".join(grad for _, grad in parts) == whole_grad
+
+
+@pytest.mark.parametrize("num_classes", CLASS_COUNTS)
+def test_place_in_the_batch_does_not_change_a_bit(dtype, rng, num_classes):
+    row, _ = draw(rng, 1, num_classes, dtype)
+    logits = np.repeat(row, 67, axis=0)
+    losses, grad = smoothxent.cross_entropy_and_grad(
+        logits, np.full(67, num_classes - 1), reduction="none"
+    )
+    assert len({loss.tobytes() for loss in losses}) == 1
+    assert len({row_grad.tobytes() for row_grad in grad}) == 1
+
+
+@pytest.mark.parametrize("padding", [1, 3, 8, 64, 1000])
+@pytest.mark.parametrize("num_classes", CLASS_COUNTS)
+def test_row_stride_does_not_change_a_bit(dtype, rng, num_classes, padding):
+    logits, labels = draw(rng, 9, num_classes, dtype)
+    padded = np.full((9, num_classes + padding), np.nan, dtype)
+    padded[:, :num_classes] = logits
+    assert bits(padded[:, :num_classes], labels) == bits(logits, labels)
+
+
+@pytest.mark.parametrize("step", [2, 3, -1])
+@pytest.mark.parametrize("num_classes", CLASS_COUNTS)
+def test_class_stride_does_not_change_a_bit(dtype, rng, num_classes, step):
+    logits, labels = draw(rng, 9, num_classes, dtype)
+    spread = np.full((9, num_classes * abs(step)), np.nan, dtype)
+    spread[:, ::step] = logits
+    assert bits(spread[:, ::step], labels) == bits(logits, labels)
+
+
+@pytest.mark.parametrize("num_classes", [17, 70, 1025])
+def test_alignment_does_not_change_a_bit(dtype, rng, num_classes):
+    logits, labels = draw(rng, 5, num_classes, dtype)
+    expected = bits(logits, labels)
+    memory = np.zeros(logits.nbytes + 64, np.uint8)
+    for offset in range(64):
+        view = memory[offset : offset + logits.nbytes].view(dtype).reshape(logits.shape)
+        view[...] = logits
+        assert bits(view, labels) == expected
+
+
+@pytest.mark.parametrize("num_classes", CLASS_COUNTS)
+def test_loss_without_the_gradient_has_the_same_bits(dtype, rng, num_classes):
+    logits, labels = draw(rng, 33, num_classes, dtype)
+    losses = smoothxent.cross_entropy(logits, labels, label_smoothing=0.1, reduction="none")
+    assert losses.tobytes() == bits(logits, labels)[0]
+
+
+@pytest.mark.parametrize("isa", smoothxent.available_isas())
+def test_instruction_set_does_not_change_a_bit(run_child, isa):
+    expected = json.loads(run_child(DIGESTS))
+    actual = json.loads(run_child(DIGESTS, SMOOTHXENT_ISA=isa))
+    assert [name for name in expected if actual[name] != expected[name]] == []

@@ -1,0 +1,144 @@
+"""softmax, log_softmax and log_sum_exp against the exact values."""
+
+import math
+
+import mpmath
+import numpy as np
+import pytest
+
+import oracle
+import smoothxent
+
+CLASS_COUNTS = [*range(1, 34), 63, 64, 65, 127, 128, 129, 1000, 1023, 1024, 1025, 5000]
+
+
+def draw(rng, num_classes, dtype, num_rows=2, scale=6):
+    return rng.normal(0, scale, (num_rows, num_classes)).astype(dtype)
+
+
+@pytest.mark.parametrize("num_classes", CLASS_COUNTS)
+def test_softmax_is_within_the_ulps_of_its_exponent(dtype, rng, num_classes):
+    # The gradient's promise, 4 + |log2 p| ulp: rounding an exponent of size b costs b ulp.
+    for row in draw(rng, num_classes, dtype):
+        exact = oracle.exact_softmax(row)
+        for actual, p in zip(smoothxent.softmax(row), exact, strict=True):
+            assert oracle.ulps(actual, p, dtype) <= 4 + abs(float(mpmath.log(p, 2)))
+
+
+@pytest.mark.parametrize("num_classes", CLASS_COUNTS)
+def test_log_softmax_is_within_four_ulps_of_the_larger_of_its_two_terms(dtype, rng, num_classes):
+    # x_k - lse: a difference of the two, of which neither is exact; only the difference from the
+    # largest logit, not the logits' own size, may show.
+    for row in draw(rng, num_classes, dtype):
+        with mpmath.workdps(60):
+            lse = oracle.exact_log_sum_exp(row)
+            for actual, x in zip(smoothxent.log_softmax(row), row, strict=True):
+                exact = float(x) - lse
+                scale = max(abs(exact), abs(lse - float(row.max())), abs(float(x - row.max())))
+                assert abs(float(actual) - exact) <= 4 * oracle.ulp_of(scale, dtype)
+
+
+@pytest.mark.parametrize("num_classes", [*CLASS_COUNTS, 262144])
+def test_log_sum_exp_is_within_four_ulps_of_the_larger_of_its_two_terms(dtype, rng, num_classes):
+    # lse = max + log(sum of exp(x - max)): the two may cancel, so the larger sets the ulp.
+    logits = (
+        draw(rng, num_classes, dtype)
+        if num_classes < 9999
+        else (rng.integers(-4000, 4000, (1, num_classes)) / 256).astype(dtype)
+    )
+    for row in logits:
+        exact = oracle.exact_log_sum_exp(row)
+        scale = max(abs(exact), abs(float(row.max())))
+        error = abs(float(smoothxent.log_sum_exp(row)) - exact)
+        assert error <= 4 * oracle.ulp_of(scale, dtype)
+
+
+@pytest.mark.parametrize("shift", [-1000, -100, 0, 100, 1000])
+def test_softmax_never_overflows(dtype, shift):
+    p = smoothxent.softmax(np.array([0, 1, 2], dtype) + dtype(shift))
+    expected = np.exp([-2, -1, 0]) / np.exp([-2, -1, 0]).sum()
+    # 4 + |log2 p| ulp with log2 p >= -3.5, the oracle's own 2 included.
+    assert np.all(np.abs(p - expected) <= 10 * np.spacing(p))
+
+
+@pytest.mark.parametrize("num_classes", [1, 2, 17, 1000, 5000])
+def test_softmax_sums_to_one(dtype, rng, num_classes):
+    p = smoothxent.softmax(draw(rng, num_classes, dtype, 20)).astype(np.float64)
+    # Every p is off by at most 4 + |log2 p| ulp, and p (4 + |log2 p|) sums to 4 + the entropy.
+    allowed = 2 * oracle.UNIT_ROUNDOFF[np.dtype(dtype)] * (4 + math.log2(num_classes) + 2)
+    assert np.all(np.abs(p.sum(axis=1) - 1) <= allowed)
+
+
+@pytest.mark.parametrize("name", ["softmax", "log_softmax"])
+@pytest.mark.parametrize("axis", [0, 1, 2, -1, -2, -3])
+def test_each_class_axis_gives_the_same_bits_as_the_last(dtype, rng, name, axis):
+    function = getattr(smoothxent, name)
+    logits = rng.normal(0, 4, (5, 17, 6)).astype(dtype)
+    last = np.ascontiguousarray(np.moveaxis(logits, axis, -1))
+    expected = np.moveaxis(function(last), -1, axis)
+    assert function(logits, axis=axis).tobytes() == expected.tobytes()
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2, -1, -2, -3])
+def test_log_sum_exp_over_each_class_axis_gives_the_same_bits_as_the_last(dtype, rng, axis):
+    logits = rng.normal(0, 4, (5, 17, 6)).astype(dtype)
+    last = np.ascontiguousarray(np.moveaxis(logits, axis, -1))
+    result = smoothxent.log_sum_exp(logits, axis=axis)
+    assert result.shape == last.shape[:-1]
+    assert result.tobytes() == smoothxent.log_sum_exp(last).tobytes()
+
+
+@pytest.mark.parametrize("name", ["softmax", "log_softmax"])
+@pytest.mark.parametrize("num_classes", [1, 17, 1000, 1025, 5000])
+def test_result_in_place_of_the_logits_is_the_result_beside_them(dtype, rng, name, num_classes):
+    function = getattr(smoothxent, name)
+    logits = draw(rng, num_classes, dtype, 7)
+    expected = function(logits)
+    result = function(logits, out=logits)
+    assert result is logits
+    assert logits.tobytes() == expected.tobytes()
+
+
+@pytest.mark.parametrize("name", ["softmax", "log_softmax", "log_sum_exp"])
+def test_strided_out_receives_the_result_and_nothing_around_it_changes(dtype, rng, name):
+    function = getattr(smoothxent, name)
+    logits = rng.normal(0, 4, (6, 19)).astype(dtype)
+    expected = function(logits)
+    whole = np.full([2 * size for size in expected.shape], 77, dtype)
+    view = whole[tuple(slice(None, None, -2) for _ in expected.shape)]
+    assert function(logits, out=view) is view
+    assert view.tobytes() == expected.tobytes()
+    assert np.count_nonzero(whole != 77) == np.count_nonzero(expected != 77)
+
+
+def test_log_sum_exp_of_one_row_has_no_axes(dtype):
+    result = smoothxent.log_sum_exp(np.zeros(3, dtype))
+    assert np.shape(result) == ()
+    assert abs(float(result) - math.log(3)) <= 4 * oracle.ulp_of(math.log(3), dtype)
+
+
+def test_minus_infinity_has_probability_zero(dtype):
+    row = np.array([0, -np.inf, 0], dtype)
+    assert smoothxent.softmax(row).tolist() == [0.5, 0.0, 0.5]
+    assert smoothxent.log_softmax(row)[1] == -np.inf
+
+
+@pytest.mark.parametrize("row", [[0, np.nan, 1], [np.inf, 0, 1], [-np.inf, -np.inf, -np.inf]])
+def test_row_without_a_softmax_is_nan_and_no_other_row_is(dtype, row):
+    logits = np.array([[0, 0, 0], row, [1, 1, 1]], dtype)
+    p = smoothxent.softmax(logits)
+    assert np.all(np.isnan(p[1]))
+    assert np.all(np.isfinite(p[[0, 2]]))
+
+
+@pytest.mark.parametrize("name", ["softmax", "log_softmax"])
+def test_nothing_gives_nothing(dtype, name):
+    result = getattr(smoothxent, name)(np.zeros((0, 5), dtype))
+    assert result.shape == (0, 5)
+    assert result.dtype == dtype
+
+
+def test_log_sum_exp_of_no_rows_has_no_entries(dtype):
+    result = smoothxent.log_sum_exp(np.zeros((0, 5), dtype))
+    assert result.shape == (0,)
+    assert result.dtype == dtype

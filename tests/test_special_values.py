@@ -1,0 +1,233 @@
+"""NaN, infinities and emptiness: what each gives, and that no other row is touched."""
+
+import math
+
+import numpy as np
+import pytest
+
+import smoothxent
+from judging import assert_gradients_right, assert_losses_right
+
+INF, NAN = math.inf, math.nan
+# 4 blocks of 16 lanes and a tail of 6: every lane position of every vector width, and the tail.
+NUM_CLASSES = 70
+# Around the edges of tiles of 1024 classes, and in the tail after them.
+FAR_POSITIONS = [0, 1, 63, 1022, 1023, 1024, 1025, 2047, 2048, 2099]
+
+
+def rows_with(value, positions, num_classes, dtype, rng):
+    """One row for each position, with the value there and ordinary logits elsewhere."""
+    logits = rng.normal(0, 4, (len(positions), num_classes)).astype(dtype)
+    logits[np.arange(len(positions)), positions] = value
+    return logits
+
+
+@pytest.mark.parametrize("label_smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("value", [NAN, INF])
+def test_nan_or_infinity_at_any_position_makes_the_loss_nan(dtype, rng, value, label_smoothing):
+    for num_classes, positions in [(NUM_CLASSES, range(NUM_CLASSES)), (2100, FAR_POSITIONS)]:
+        logits = rows_with(value, positions, num_classes, dtype, rng)
+        for labels in (np.array(positions), np.array(positions)[::-1]):
+            losses = smoothxent.cross_entropy(
+                logits, labels, label_smoothing=label_smoothing, reduction="none"
+            )
+            assert np.all(np.isnan(losses))
+
+
+@pytest.mark.parametrize("value", [NAN, INF])
+def test_nan_or_infinity_makes_the_whole_row_of_the_gradient_nan(dtype, rng, value):
+    logits = rows_with(value, range(NUM_CLASSES), NUM_CLASSES, dtype, rng)
+    _, grad = smoothxent.cross_entropy_and_grad(logits, np.arange(NUM_CLASSES)[::-1])
+    assert np.all(np.isnan(grad))
+
+
+@pytest.mark.parametrize("value", [NAN, INF, -INF])
+@pytest.mark.parametrize("num_classes", [3, 16, 70, 2100])
+def test_special_row_touches_no_other_row(dtype, rng, value, num_classes):
+    logits = rng.normal(0, 4, (9, num_classes)).astype(dtype)
+    labels = rng.integers(0, num_classes, 9)
+    options = {"label_smoothing": 0.1, "reduction": "none"}
+    clean_losses, clean_grad = smoothxent.cross_entropy_and_grad(logits, labels, **options)
+    logits[[2, 8]] = value
+    losses, grad = smoothxent.cross_entropy_and_grad(logits, labels, **options)
+    others = [0, 1, 3, 4, 5, 6, 7]
+    assert losses[others].tobytes() == clean_losses[others].tobytes()
+    assert grad[others].tobytes() == clean_grad[others].tobytes()
+    assert np.all(np.isnan(losses[[2, 8]]))
+
+
+@pytest.mark.parametrize("num_classes", [1, 2, 7, 16, 70, 2100])
+@pytest.mark.parametrize("value", [NAN, INF, -INF])
+def test_row_of_one_special_value_is_nan(dtype, value, num_classes):
+    logits = np.full((1, num_classes), value, dtype)
+    assert math.isnan(smoothxent.cross_entropy(logits, [num_classes - 1]))
+    assert math.isnan(smoothxent.cross_entropy(logits, [0], label_smoothing=0.1))
+
+
+def test_two_infinities_are_nan(dtype):
+    logits = np.array([[INF, INF, 0], [INF, 0, INF], [INF, -INF, 0]], dtype)
+    for label in range(3):
+        losses = smoothxent.cross_entropy(logits, [label] * 3, reduction="none")
+        assert np.all(np.isnan(losses))
+
+
+@pytest.mark.parametrize("num_classes", [2, 3, 16, 17, 70])
+def test_minus_infinity_off_the_label_changes_nothing_without_smoothing(dtype, rng, num_classes):
+    logits = rows_with(-INF, range(num_classes), num_classes, dtype, rng)
+    labels = (np.arange(num_classes) + 1) % num_classes
+    losses, grad = smoothxent.cross_entropy_and_grad(logits, labels, reduction="none")
+    for n in range(num_classes):
+        without = np.delete(logits[n], n)[None]
+        label = labels[n : n + 1] - (labels[n] > n)
+        assert_losses_right(losses[n : n + 1], without, label, dtype)
+        assert_gradients_right(np.delete(grad[n], n)[None], without, label, dtype)
+        assert grad[n, n] == 0
+
+
+@pytest.mark.parametrize("num_absent", [1, 16, 1023, 1024, 1025, 2048, 2098])
+@pytest.mark.parametrize("end", ["first", "last"])
+def test_tiles_of_minus_infinity_change_nothing_without_smoothing(dtype, rng, num_absent, end):
+    logits = rng.normal(0, 4, (1, 2100)).astype(dtype)
+    absent = slice(0, num_absent) if end == "first" else slice(2100 - num_absent, None)
+    logits[0, absent] = -INF
+    present = np.delete(logits, absent, axis=1)
+    label = 2099 if end == "first" else 0
+    losses = smoothxent.cross_entropy(logits, [label], reduction="none")
+    expected_label = np.array([present.shape[1] - 1 if end == "first" else 0])
+    assert_losses_right(losses, present, expected_label, dtype)
+
+
+def test_minus_infinity_off_the_label_is_infinite_with_smoothing(dtype, rng):
+    logits = rows_with(-INF, range(NUM_CLASSES), NUM_CLASSES, dtype, rng)
+    labels = (np.arange(NUM_CLASSES) + 1) % NUM_CLASSES
+    losses = smoothxent.cross_entropy(logits, labels, label_smoothing=0.1, reduction="none")
+    assert losses.tolist() == [INF] * NUM_CLASSES
+
+
+@pytest.mark.parametrize("without", ["prior", "class_weight"])
+def test_minus_infinity_changes_nothing_with_smoothing_where_its_class_has_no_share(
+    dtype, rng, without
+):
+    logits = rng.normal(0, 4, (5, 20)).astype(dtype)
+    logits[:, 3] = -INF
+    labels = np.array([0, 1, 2, 4, 5])
+    share = np.ones(20)
+    share[3] = 0
+    share /= share.sum()
+    losses, grad = smoothxent.cross_entropy_and_grad(
+        logits, labels, label_smoothing=0.1, reduction="none", **{without: share}
+    )
+    present = np.delete(logits, 3, axis=1)
+    kept = np.delete(share, 3)
+    options = (
+        {"prior": kept}
+        if without == "prior"
+        else {"class_weight": kept, "prior": np.full(19, 1 / 20)}
+    )
+    label = labels - (labels > 3)
+    assert_losses_right(losses, present, label, dtype, label_smoothing=0.1, **options)
+    assert_gradients_right(
+        np.delete(grad, 3, axis=1), present, label, dtype, label_smoothing=0.1, **options
+    )
+    assert np.array_equal(grad[:, 3], np.zeros(5))
+
+
+@pytest.mark.parametrize("label_smoothing", [0.0, 0.1])
+def test_minus_infinity_at_the_label_is_infinite(dtype, rng, label_smoothing):
+    for num_classes, positions in [(NUM_CLASSES, range(NUM_CLASSES)), (2100, FAR_POSITIONS)]:
+        logits = rows_with(-INF, positions, num_classes, dtype, rng)
+        losses = smoothxent.cross_entropy(
+            logits, np.array(positions), label_smoothing=label_smoothing, reduction="none"
+        )
+        assert losses.tolist() == [INF] * len(positions)
+
+
+def test_gradient_at_a_label_of_minus_infinity_is_minus_one(dtype):
+    loss, grad = smoothxent.cross_entropy_and_grad(np.array([[0, -INF, 0]], dtype), [1])
+    assert loss == INF
+    assert grad.tolist() == [[0.5, -1.0, 0.5]]
+
+
+def test_label_of_minus_infinity_plays_no_part_at_full_smoothing(dtype):
+    logits = np.array([[0, -INF, 0]], dtype)
+    loss = smoothxent.cross_entropy(
+        logits, [1], label_smoothing=1, prior=[0.5, 0, 0.5], reduction="none"
+    )
+    assert abs(loss[0] - math.log(2)) <= 4 * np.spacing(dtype(math.log(2)))
+
+
+def test_label_of_minus_infinity_plays_no_part_where_its_class_weighs_nothing(dtype):
+    loss = smoothxent.cross_entropy(
+        np.array([[0, -INF, 0]], dtype), [1], class_weight=[1, 0, 1], reduction="sum"
+    )
+    assert loss == 0.0
+
+
+def test_row_of_no_weight_has_no_loss_though_its_label_is_minus_infinity(dtype):
+    logits = np.array([[0, -INF], [0, 0]], dtype)
+    losses = smoothxent.cross_entropy(logits, [1, 1], sample_weight=[0, 1], reduction="none")
+    assert losses[0] == 0.0
+
+
+@pytest.mark.parametrize("num_classes", [2, 16, 70, 2100])
+def test_label_alone_above_minus_infinity_has_no_loss_and_no_gradient(dtype, num_classes):
+    for label in (0, num_classes // 2, num_classes - 1):
+        logits = np.full((1, num_classes), -INF, dtype)
+        logits[0, label] = 3
+        loss, grad = smoothxent.cross_entropy_and_grad(logits, [label])
+        assert loss == 0.0
+        assert np.array_equal(grad, np.zeros((1, num_classes)))
+
+
+def test_probability_of_zero_leaves_out_minus_infinity(dtype):
+    logits = np.array([[0, -INF, 0]], dtype)
+    losses = smoothxent.cross_entropy(logits, [[0.5, 0, 0.5]], reduction="none")
+    assert abs(losses[0] - math.log(2)) <= 4 * np.spacing(dtype(math.log(2)))
+
+
+def test_probability_above_zero_of_minus_infinity_is_infinite(dtype):
+    logits = np.array([[0, -INF, 0]], dtype)
+    assert smoothxent.cross_entropy(logits, [[0.5, 1e-30, 0.5]]) == INF
+
+
+def test_row_of_probabilities_with_nan_among_its_logits_is_nan(dtype, rng):
+    logits = rows_with(NAN, range(NUM_CLASSES), NUM_CLASSES, dtype, rng)
+    q = np.full((NUM_CLASSES, NUM_CLASSES), 1 / NUM_CLASSES)
+    assert np.all(np.isnan(smoothxent.cross_entropy(logits, q, reduction="none")))
+
+
+@pytest.mark.parametrize("value", [NAN, INF, -INF])
+def test_ignored_row_is_zero_whatever_it_holds(dtype, value):
+    logits = np.array([[value] * 20, range(20)], dtype)
+    losses = smoothxent.cross_entropy(
+        logits, [9, 3], ignore_index=9, label_smoothing=0.1, reduction="none"
+    )
+    assert losses[0] == 0.0
+    mean = smoothxent.cross_entropy(logits, [9, 3], ignore_index=9, label_smoothing=0.1)
+    assert abs(mean - losses[1]) <= np.spacing(losses[1])  # the row's own rounding to its dtype
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ([[0, -INF]], INF),
+        ([[0, -INF], [0, 0]], INF),
+        ([[0, -INF], [NAN, 0]], NAN),
+        ([[0, 0], [NAN, 0]], NAN),
+    ],
+)
+@pytest.mark.parametrize("reduction", ["sum", "mean", "sum_over_batch_size"])
+def test_reduced_loss_of_special_rows_is_their_sum(dtype, rows, expected, reduction):
+    loss = smoothxent.cross_entropy(np.array(rows, dtype), [1] * len(rows), reduction=reduction)
+    assert loss == expected or (math.isnan(loss) and math.isnan(expected))
+
+
+@pytest.mark.parametrize("kind", ["indices", "probabilities"])
+@pytest.mark.parametrize("num_classes", [0, 1, 5])
+def test_losses_of_nothing_are_an_empty_array(dtype, kind, num_classes):
+    labels = np.zeros(0, np.int64) if kind == "indices" else np.zeros((0, num_classes))
+    losses, grad = smoothxent.cross_entropy_and_grad(
+        np.zeros((0, num_classes), dtype), labels, reduction="none"
+    )
+    assert (losses.shape, losses.dtype) == ((0,), dtype)
+    assert (grad.shape, grad.dtype) == ((0, num_classes), dtype)

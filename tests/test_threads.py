@@ -1,0 +1,191 @@
+"""Threads: how many, who may call at once, and what a fork leaves behind."""
+
+import threading
+
+import numpy as np
+import pytest
+
+import smoothxent
+
+PRELUDE = """
+import os, sys, threading
+import numpy as np
+import smoothxent
+rng = np.random.default_rng(3)
+logits = rng.normal(0, 4, (2000, 1000)).astype(np.float32)
+labels = rng.integers(0, 1000, 2000)
+def compute(num_threads=2):
+    return smoothxent.cross_entropy_and_grad(logits, labels, num_threads=num_threads)[0].hex()
+expected = compute(1)
+def in_child(action):
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os._exit(0 if action() == expected else 3)
+        finally:
+            os._exit(4)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+"""
+FORKS = {
+    "after parallel use": """
+assert compute() == expected
+assert in_child(compute) == 0
+assert compute() == expected
+""",
+    "before parallel use": """
+assert in_child(compute) == 0
+assert compute() == expected
+""",
+    "in a child of a child": """
+assert compute() == expected
+def nested():
+    assert compute() == expected
+    return expected if in_child(compute) == 0 else "nested child failed"
+assert in_child(nested) == 0
+""",
+    "again and again": """
+for _ in range(20):
+    assert compute() == expected
+    assert in_child(compute) == 0
+""",
+    "from a thread while another computes": """
+import warnings
+warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 warns of forks among threads
+stop = threading.Event()
+def busy():
+    while not stop.is_set():
+        compute()
+thread = threading.Thread(target=busy)
+thread.start()
+codes = [in_child(lambda: compute(1)) for _ in range(5)]
+stop.set()
+thread.join()
+assert codes == [0] * 5, codes
+""",
+    "by multiprocessing": """
+import multiprocessing
+assert compute() == expected
+with multiprocessing.get_context("fork").Pool(2) as pool:
+    assert pool.map(compute, [1, 2, 2, 1]) == [expected] * 4
+""",
+}
+
+
+@pytest.mark.parametrize("body", FORKS.values(), ids=FORKS.keys())
+def test_forked_child_computes_the_same_bits(run_child, body):
+    # The time limit of the child stands for the hang that a dead team of threads would be.
+    assert run_child(PRELUDE + body + "print('done')", timeout=60) == "done\n"
+
+
+@pytest.mark.parametrize("num_threads", [5, 64, 10**6, 2**31, 2**63, 2**70])
+def test_huge_number_of_threads_is_clamped(dtype, rng, num_threads):
+    logits = rng.normal(0, 4, (300, 70)).astype(dtype)
+    labels = rng.integers(0, 70, 300)
+    before = threading.active_count()
+    loss = smoothxent.cross_entropy(logits, labels, num_threads=num_threads)
+    assert loss == smoothxent.cross_entropy(logits, labels, num_threads=1)
+    assert threading.active_count() == before
+
+
+@pytest.mark.parametrize("num_threads", [np.int8(2), np.uint64(2), np.array(2)])
+def test_number_of_threads_may_be_any_integer(dtype, rng, num_threads):
+    logits = rng.normal(0, 4, (300, 70)).astype(dtype)
+    labels = rng.integers(0, 70, 300)
+    loss = smoothxent.cross_entropy(logits, labels, num_threads=num_threads)
+    assert loss == smoothxent.cross_entropy(logits, labels, num_threads=2)
+
+
+@pytest.mark.parametrize("value", ["1", "2", "64", "abc", "", "0", "-3", "2,1"])
+def test_any_setting_of_the_openmp_variable_gives_the_same_bits(run_child, value):
+    source = PRELUDE + "assert compute(None) == expected\nprint('done')"
+    # An invalid value makes the OpenMP runtime itself print a warning, to stderr.
+    assert run_child(source, OMP_NUM_THREADS=value) == "done\n"
+
+
+def test_sixteen_python_threads_with_outs_of_their_own_get_the_right_bits(dtype, rng):
+    logits = rng.normal(0, 4, (500, 300)).astype(dtype)
+    labels = rng.integers(0, 300, 500)
+    expected, expected_grad = smoothxent.cross_entropy_and_grad(logits, labels, reduction="none")
+    outs = [np.zeros(500, dtype) for _ in range(16)]
+    grads = [np.zeros((500, 300), dtype) for _ in range(16)]
+
+    def work(out, grad):
+        for num_threads in (1, 2, 3, 4) * 3:
+            smoothxent.cross_entropy_and_grad(
+                logits, labels, reduction="none", out=out, grad_out=grad, num_threads=num_threads
+            )
+
+    threads = [threading.Thread(target=work, args=pair) for pair in zip(outs, grads, strict=True)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [out.tobytes() == expected.tobytes() for out in outs] == [True] * 16
+    assert [grad.tobytes() == expected_grad.tobytes() for grad in grads] == [True] * 16
+
+
+def test_labels_changed_during_a_call_give_a_value_or_an_index_error(dtype, rng):
+    logits = rng.normal(0, 4, (3000, 300)).astype(dtype)
+    labels = rng.integers(0, 300, 3000)
+    grad = np.zeros_like(logits)
+    stop = threading.Event()
+
+    def meddle():
+        while not stop.is_set():
+            labels[::7] = 2**62
+            labels[::7] = 5
+
+    thread = threading.Thread(target=meddle)
+    thread.start()
+    outcomes = set()
+    try:
+        for _ in range(30):
+            try:
+                loss = smoothxent.cross_entropy(logits, labels, num_threads=2)
+                smoothxent.cross_entropy_and_grad(logits, labels, num_threads=2, grad_out=grad)
+                outcomes.add("value" if 0 < loss < 200 else loss)
+            except IndexError as error:
+                outcomes.add(str(error).partition("labels[")[0])
+    finally:
+        stop.set()
+        thread.join()
+    assert outcomes <= {"value", "labels must lie in [0, 300), got "}
+
+
+def test_interpreter_lock_is_released_during_a_call(run_child):
+    # With so long a switch interval another thread runs only if the call lets go of the lock.
+    assert (
+        run_child(
+            PRELUDE
+            + """
+sys.setswitchinterval(1000)
+gate, seen = threading.Event(), []
+def waiter():
+    gate.wait()
+    seen.append(True)
+thread = threading.Thread(target=waiter)
+thread.start()
+gate.set()
+rows = np.broadcast_to(logits[:1], (20000, 1000))
+for _ in range(50):
+    smoothxent.cross_entropy(rows, np.broadcast_to(labels[:1], 20000), num_threads=1)
+    if seen:
+        break
+print(seen)
+thread.join()
+"""
+        )
+        == "[True]\n"
+    )
+
+
+def test_import_and_use_leave_subnormal_numbers_alone(run_child):
+    # Flush-to-zero, as -ffast-math sets it for the whole process, would print 0.0.
+    assert (
+        run_child("""
+import smoothxent, numpy as np
+smoothxent.cross_entropy(np.zeros((500, 50), np.float32), np.zeros(500, int), num_threads=2)
+print(float(np.float32(1e-45) * np.float32(1)), 5e-324 * 1.0, float(np.float64(2e-308) / 4))
+""")
+        == f"{float(np.float32(1e-45))} 5e-324 5e-309\n"
+    )
