@@ -237,10 +237,10 @@ def cross_entropy_and_grad(
     ----------
     logits, labels
         As in `cross_entropy`.
-    label_smoothing, prior, class_weight, sample_weight, ignore_index, reduction, axis, out,
-    num_threads
-        As in `cross_entropy`. With ``reduction="none"`` the gradient is that of each row's own
-        loss.
+    label_smoothing, prior, class_weight, sample_weight, ignore_index, axis, num_threads
+        As in `cross_entropy`.
+    reduction, out
+        As in `cross_entropy`. For "none" the gradient is that of each row's own loss.
     grad_out : ndarray, optional
         Where to put the gradient: the shape and dtype of `logits`. It may be the very array
         `logits`, which is then overwritten; any other overlap with an input is refused.

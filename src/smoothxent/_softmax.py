@@ -146,8 +146,8 @@ def log_sum_exp(
 
     Notes
     -----
-    A nan gives nan, else a +inf gives +inf; a row of -inf only gives -inf. The result
-    has the same bits for any number of threads, and each logit is read once.
+    A nan gives nan; a row of -inf only gives -inf. The result has the same bits for any number
+    of threads, and each logit is read once.
 
     Examples
     --------
