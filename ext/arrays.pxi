@@ -43,6 +43,8 @@ cdef Labels labels_of(object array, Py_ssize_t num_classes, object ignore_index)
 
 
 cdef inline char *row_start(const Rows *rows, Py_ssize_t row) noexcept nogil:
+    if rows.inner == 1:
+        return rows.data + row * rows.outer_stride
     return rows.data + (row // rows.inner) * rows.outer_stride + (row % rows.inner) * rows.inner_stride
 
 

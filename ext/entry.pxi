@@ -7,28 +7,53 @@ cdef enum:
     LOG_SUM_EXP
 
 
-cdef void loss_row(const Job *job, Py_ssize_t n, int thread, Scratch *scratch) noexcept nogil:
+cdef Py_ssize_t read_labels(const Job *job, Py_ssize_t first, Py_ssize_t count, Group *group) noexcept nogil:
+    # the first row of the group with a label out of range, else num_rows; with probabilities the top class will do
+    cdef Py_ssize_t i, bad_row = job.num_rows
+    for i in range(LANES):
+        group.label[i] = IGNORED
+    for i in range(count):
+        group.label[i] = 0 if job.has_probabilities else label_of(&job.labels, first + i)
+        if group.label[i] == OUT_OF_RANGE and bad_row == job.num_rows:
+            bad_row = first + i
+    return bad_row
+
+
+cdef void statistics_of_group(const Job *job, Py_ssize_t first, Py_ssize_t count, Group *group, Scratch *scratch) noexcept nogil:
     cdef RowStatistics row
-    cdef RowLoss of
-    cdef Py_ssize_t label = -1
-    cdef const char *at = row_start(&job.logits, n)
-    of.loss = 0.0
-    if not job.has_probabilities:
-        label = label_of(&job.labels, n)
-        if label == OUT_OF_RANGE:
-            job.bad_rows[thread] = min(job.bad_rows[thread], n)
-            return
-    if label == IGNORED and not job.has_probabilities:
+    cdef Py_ssize_t i
+    if job.num_classes <= FEW and not job.has_probabilities:
+        few_classes_statistics(job, first, count, group, scratch)
+        return
+    for i in range(LANES):
+        row = no_row()
+        if group.label[i] >= 0:
+            row = row_statistics(job, row_start(&job.logits, first + i), first + i,
+                                 -1 if job.has_probabilities else group.label[i], scratch)
+        put_row(group, i, &row)
+
+
+cdef void loss_of_group(const Job *job, Py_ssize_t first, Py_ssize_t count, Totals *totals, Scratch *scratch) noexcept nogil:
+    cdef Group group
+    cdef Py_ssize_t i, bad_row = read_labels(job, first, count, &group)
+    if bad_row < job.num_rows:
+        totals.bad_row = min(totals.bad_row, bad_row)
+        return
+    statistics_of_group(job, first, count, &group, scratch)
+    group_losses(job, &group, first, count)
+    for i in range(count):
         if job.has_grad:
-            write_zeros(job, row_start(&job.grad, n))
-    else:
-        row = row_statistics(job, at, n, label, scratch)
-        of = row_loss(job, &row, n)
-        if job.has_grad:
-            write_gradient(job, &row, &of, n, at, row_start(&job.grad, n), scratch)
-        add_exactly(&job.totals[thread], of.loss)
-    if job.out != NULL:
-        job.out[n] = <real> of.loss
+            if group.label[i] < 0 and not job.has_probabilities:
+                write_zeros(job, row_start(&job.grad, first + i))
+            else:
+                write_gradient(job, &group, i, first + i, scratch)
+        if job.out != NULL:
+            job.out[first + i] = <real> group.loss[i]
+        if (group.label[i] >= 0 or job.has_probabilities) and (job.sample_weight == NULL or job.sample_weight[first + i] != 0.0):
+            totals.kept += 1
+    add_group_exactly(&totals.loss, group.loss)
+    if job.class_weight != NULL or job.sample_weight != NULL:
+        add_group_exactly(&totals.weight, group.weight)
 
 
 cdef void softmax_row(const Job *job, Py_ssize_t n, int task, Scratch *scratch) noexcept nogil:
@@ -42,21 +67,23 @@ cdef void softmax_row(const Job *job, Py_ssize_t n, int task, Scratch *scratch) 
     row = row_statistics(job, at, n, -1, scratch)
     log_sum_exp = log_of_sum(row.sum_exp, 0.0)
     if task == SOFTMAX:
-        sweep = scaled_exp(&row, log_sum_exp, 1.0, 0.0)
+        sweep = scaled_exp(row.offset, row.scale, log_sum_exp, 1.0, 0.0)
         write_scaled_exp(job, &sweep, at, n, row_start(&job.grad, n), 0.0, scratch)
     else:
-        log_sum_exp -= distance_to_reference(&row, 0.0, &low)
+        log_sum_exp -= distance_to_reference(0.0, row.offset, row.scale, &low)
         job.out[n] = <real> (log_sum_exp - low)
 
 
 cdef void chunk_of_rows(const Job *job, int task, Py_ssize_t chunk, Py_ssize_t rows, int thread) noexcept nogil:
     cdef Scratch scratch
-    cdef Py_ssize_t n
-    for n in range(chunk * rows, min(chunk * rows + rows, job.num_rows)):
+    cdef Py_ssize_t n = chunk * rows, stop = min(chunk * rows + rows, job.num_rows)
+    while n < stop:
         if task == LOSS:
-            loss_row(job, n, thread, &scratch)
+            loss_of_group(job, n, min(<Py_ssize_t> LANES, stop - n), &job.totals[thread], &scratch)
+            n += LANES
         else:
             softmax_row(job, n, task, &scratch)
+            n += 1
 
 
 cdef int run(const Job *job, int task, int num_threads) except -1:
@@ -104,8 +131,8 @@ def cross_entropy(
 ):
     cdef Job job = job_of(logits)
     cdef double *smoothing = NULL
-    cdef double special
-    cdef Py_ssize_t bad_row
+    cdef double special, ignored
+    cdef Py_ssize_t bad_row, num_kept
     cdef int t
     num_threads = team(&job, num_threads)
     job.label_smoothing = label_smoothing
@@ -124,12 +151,11 @@ def cross_entropy(
     else:
         job.labels = labels_of(labels, job.num_classes, ignore_index)
     try:
-        job.totals = <ExactSum *> calloc(num_threads, sizeof(ExactSum))
-        job.bad_rows = <Py_ssize_t *> calloc(num_threads, sizeof(Py_ssize_t))
-        if job.totals == NULL or job.bad_rows == NULL:
+        job.totals = <Totals *> calloc(num_threads, sizeof(Totals))
+        if job.totals == NULL:
             raise MemoryError
         for t in range(num_threads):
-            job.bad_rows[t] = job.num_rows
+            job.totals[t].bad_row = job.num_rows
         if label_smoothing > 0.0 and not job.has_probabilities:
             job.uniform_smoothing = prior is None and class_weight is None
             job.smoothing_total = 1.0
@@ -142,13 +168,18 @@ def cross_entropy(
                 job.smoothing_total = sum_of(smoothing, job.num_classes)
         run(&job, LOSS, num_threads)
         bad_row = job.num_rows
+        num_kept = 0
         for t in range(num_threads):
-            bad_row = min(bad_row, job.bad_rows[t])
-        total = exact_int(job.totals, num_threads, &special)
-        return (-1 if bad_row == job.num_rows else bad_row), total, special
+            bad_row = min(bad_row, job.totals[t].bad_row)
+            num_kept += job.totals[t].kept
+        total = exact_int(&job.totals.loss, sizeof(Totals), num_threads, &special)
+        kept = num_kept  # a Python int
+        weight = kept << -UNIT_EXPONENT
+        if class_weight is not None or sample_weight is not None:
+            weight = exact_int(&job.totals.weight, sizeof(Totals), num_threads, &ignored)
+        return (-1 if bad_row == job.num_rows else bad_row), kept, weight, total, special
     finally:
         free(job.totals)
-        free(job.bad_rows)
         free(smoothing)
 
 
@@ -192,8 +223,8 @@ def tally(cnp.ndarray labels not None, Py_ssize_t num_classes, class_weight, sam
             if weighted:
                 add_exactly(&total, (samples[n] if samples != NULL else 1.0) * (weights[label] if weights != NULL else 1.0))
     if weighted:
-        return bad_row, kept, exact_int(&total, 1, &special)
-    return bad_row, kept, kept << -UNIT_EXPONENT
+        return bad_row, kept, exact_int(&total, sizeof(total), 1, &special)
+    return bad_row, kept, <object> kept << -UNIT_EXPONENT
 
 
 def check_probabilities(cnp.ndarray probabilities not None):

@@ -5,8 +5,18 @@
 cdef enum:
     LIMBS = 68  # 2**-1074 .. 2**1024 is 2098 bits: 66 limbs, one for 2**31 terms, one for the sign
 
+# Most terms are not that wide. Values below 2**11 are cut, in lanes, at bits 2**-30, 2**-72 and 2**-114 (by the
+# addition and subtraction of a large number, exact); the pieces add without rounding for 4096 terms a lane, and only
+# then, or where something is left below 2**-114, is the accumulator touched.
+
+cdef enum:
+    CUTS = 3
+    MOST_CUT = 4096
+
 ctypedef struct ExactSum:
     int64_t limbs[LIMBS]
+    double pieces[CUTS * LANES]
+    Py_ssize_t cut  # terms a lane since the pieces were last empty
     uint32_t terms  # since the last carry: each term adds less than 2**32 to a limb
     double special  # the sum of what is not finite
 
@@ -46,19 +56,60 @@ cdef inline void add_exactly(ExactSum *total, double value) noexcept nogil:
         carry(total)
 
 
-cdef object exact_int(ExactSum *sums, int count, double *special):
-    # the total of `count` exact sums as an int in units of 2**-1074
+cdef void add_pieces(ExactSum *total) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(CUTS * LANES):
+        add_exactly(total, total.pieces[i])
+        total.pieces[i] = 0.0
+    total.cut = 0
+
+
+cdef inline void add_group_exactly(ExactSum *total, const double *values) noexcept nogil:
+    # values: LANES of them
+    cdef double pieces[CUTS * LANES]
+    cdef double value, piece
+    cdef Py_ssize_t i
+    cdef int fits = 1
+    for i in range(LANES):
+        value = values[i]
+        fits &= fabs(value) < 2048.0
+        piece = (value + 6291456.0) - 6291456.0  # 1.5 * 2**22: to a multiple of 2**-30
+        pieces[i] = piece
+        value -= piece
+        piece = (value + 1.430511474609375e-06) - 1.430511474609375e-06  # 1.5 * 2**-20
+        pieces[LANES + i] = piece
+        value -= piece
+        piece = (value + 3.2526065174565133e-19) - 3.2526065174565133e-19  # 1.5 * 2**-62
+        pieces[2 * LANES + i] = piece
+        fits &= value == piece
+    if not fits:
+        for i in range(LANES):
+            add_exactly(total, values[i])
+        return
+    for i in range(CUTS * LANES):
+        total.pieces[i] += pieces[i]
+    total.cut += 1
+    if total.cut == MOST_CUT:
+        add_pieces(total)
+
+
+cdef object exact_int(ExactSum *sums, Py_ssize_t step, int count, double *special):
+    # the total of `count` exact sums, `step` bytes apart, as an int in units of 2**-1074
     cdef Py_ssize_t i
     cdef int t
     cdef uint32_t digits[LIMBS]
+    cdef ExactSum *other
+    add_pieces(sums)
     for t in range(1, count):
-        carry(&sums[t])
-        carry(&sums[0])
+        other = <ExactSum *> (<char *> sums + t * step)
+        add_pieces(other)
+        carry(other)
+        carry(sums)
         for i in range(LIMBS):
-            sums[0].limbs[i] += sums[t].limbs[i]
-        sums[0].special += sums[t].special
-    carry(&sums[0])
+            sums.limbs[i] += other.limbs[i]
+        sums.special += other.special
+    carry(sums)
     for i in range(LIMBS):
-        digits[i] = <uint32_t> sums[0].limbs[i]
-    special[0] = sums[0].special
+        digits[i] = <uint32_t> sums.limbs[i]
+    special[0] = sums.special
     return int.from_bytes(PyBytes_FromStringAndSize(<char *> digits, sizeof(digits)), "little", signed=True)

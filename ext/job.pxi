@@ -1,5 +1,10 @@
 # What one call asks for, and the targets q' of its rows.
 
+ctypedef struct Totals:
+    ExactSum loss, weight
+    Py_ssize_t kept  # rows that are not ignored and whose sample_weight is not 0
+    Py_ssize_t bad_row  # the lowest row with a label out of range, num_rows if none
+
 ctypedef struct Job:
     Rows logits, probabilities, grad
     Labels labels
@@ -14,8 +19,7 @@ ctypedef struct Job:
     const double *sample_weight
     real *out
     double grad_scale
-    ExactSum *totals  # one per thread
-    Py_ssize_t *bad_rows  # one per thread: the lowest seen, num_rows if none
+    Totals *totals  # one per thread
 
 
 ctypedef struct Scratch:

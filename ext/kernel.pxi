@@ -49,12 +49,14 @@ cdef extern from "lanes.h" nogil:
     wide widen(lanes)
     wide wide_load(const double *)
     wide wide_load_real(const real *)
+    void wide_store(double *, wide)
     wide wide_splat(double)
     wide wide_add(wide, wide)
     wide wide_sub(wide, wide)
     wide wide_fused(wide, wide, wide)
     wide where_nonzero(wide, wide)
     double wide_sum(wide)
+    double rounded(double)
     double power_of_two(double)
     double times_exp(double, double, double)
     double log_of_sum(double, double)
@@ -88,7 +90,8 @@ cdef extern from * nogil:
 cdef enum:
     TILE = 1024  # classes: 4 kB of float32, 8 kB of float64
     BLOCK = 4 * LANES  # classes per step of a sweep: four vectors in flight
-    CHUNK = 64  # rows handed to a thread at a time, fewer where rows are long
+    FEW = 64  # classes up to which a row takes one lane: a tile holds a group of LANES rows
+    CHUNK = 256  # rows handed to a thread at a time, fewer where rows are long
     CHUNK_ELEMENTS = 1 << 16
     PARALLEL_ELEMENTS = 1 << 15  # below, a team costs more than it saves
     PORTION_ELEMENTS = 1 << 28  # between two looks at pending signals: below half a second on one slow core
@@ -100,7 +103,9 @@ include "arrays.pxi"
 include "exact_sum.pxi"
 include "compensated.pxi"
 include "job.pxi"
+include "group.pxi"
 include "row_statistics.pxi"
+include "few_classes.pxi"
 include "loss.pxi"
 include "second_sweep.pxi"
 include "entry.pxi"

@@ -188,6 +188,7 @@ LANES_INLINE real largest(lanes a) {
 /* ---- wide ------------------------------------------------------------------------------------- */
 
 LANES_INLINE wide wide_load(const double *x) { wide v; EACH_WIDE_REGISTER v.r[i] = OP_F64(loadu)(x + i * WIDTH_F64); return v; }
+LANES_INLINE void wide_store(double *x, wide a) { EACH_WIDE_REGISTER OP_F64(storeu)(x + i * WIDTH_F64, a.r[i]); }
 LANES_INLINE wide wide_splat(double x) { wide v; EACH_WIDE_REGISTER v.r[i] = OP_F64(set1)(x); return v; }
 LANES_INLINE wide wide_add(wide a, wide b) { EACH_WIDE_REGISTER a.r[i] = OP_F64(add)(a.r[i], b.r[i]); return a; }
 LANES_INLINE wide wide_sub(wide a, wide b) { EACH_WIDE_REGISTER a.r[i] = OP_F64(sub)(a.r[i], b.r[i]); return a; }
@@ -267,57 +268,56 @@ LANES_INLINE exp_parts exp_lanes(lanes x, lanes bias) {
     return e;
 }
 
-/* ---- one float64 at a time: what a row needs once ----------------------------------------------- */
+/* ---- float64 functions of what a row needs once -------------------------------------------------
+ * Free of branches, so that loops over the rows of a group vectorise. */
+
+LANES_INLINE double rounded(double x) { return (x + 0x1.8p+52) - 0x1.8p+52; } /* to the nearest integer, |x| < 2**51 */
 
 LANES_INLINE double power_of_two(double n) { /* 2**n, n an integer in [-1022, 1023] */
-    uint64_t bits = (uint64_t)((int64_t)n + 1023) << 52;
-    double x;
-    memcpy(&x, &bits, sizeof x);
-    return x;
+    double u = n + (0x1.8p+52 + 1023.0);
+    uint64_t bits;
+    memcpy(&bits, &u, sizeof bits);
+    bits <<= 52;
+    memcpy(&u, &bits, sizeof u);
+    return u;
 }
 
 /* a * exp(x + x_low) with one rounding at the end, subnormal results included; x <= 709, or -inf, or NaN. The
  * power is applied in two steps, of which only the second can leave the normal range (a in [2**-200, 2**200]). */
 LANES_INLINE double times_exp(double a, double x, double x_low) {
-    double clamped = x < -800.0 ? -800.0 : x; /* a * exp(-800) is 0 for every such a; NaN passes */
-    double n = fma(clamped, LOG2_E, 0x1.8p+52) - 0x1.8p+52;
-    double r = fma(-n, LN2_LOW, fma(-n, LN2, clamped)) + x_low, ratio = 0x1.adaa6c60e885ap-26;
     static const double coefficients[] = {
-        0x1p+0, 0x1.000000000000ap-1, 0x1.5555555555509p-3, 0x1.555555555072cp-5, 0x1.1111111124a1ep-7,
-        0x1.6c16c184588c8p-10, 0x1.a01a0138fbad2p-13, 0x1.a01999b4fdebbp-16, 0x1.71df07dad5a92p-19, 0x1.28adadeb58d78p-22};
+        0x1p+0, 0x1.000000000000ap-1, 0x1.5555555555509p-3, 0x1.555555555072cp-5, 0x1.1111111124a1ep-7, 0x1.6c16c184588c8p-10,
+        0x1.a01a0138fbad2p-13, 0x1.a01999b4fdebbp-16, 0x1.71df07dad5a92p-19, 0x1.28adadeb58d78p-22, 0x1.adaa6c60e885ap-26};
+    double clamped = x < -800.0 ? -800.0 : x; /* a * exp(-800) is 0 for every such a; NaN passes */
+    double n = rounded(clamped * LOG2_E), half = rounded(0.5 * n);
+    double r = fma(-n, LN2_LOW, fma(-n, LN2, clamped)) + x_low, ratio = coefficients[10];
     for (int i = 9; i >= 0; i--) ratio = fma(ratio, r, coefficients[i]);
-    if (n != n) return x;
-    double first = n < 0 ? -(double)((int64_t)(-n) / 2) : (double)((int64_t)n / 2);
-    double value = fma(a * r, ratio, a);
-    return value * power_of_two(first) * power_of_two(n - first);
+    return fma(a * r, ratio, a) * power_of_two(half) * power_of_two(n - half);
 }
 
-/* log(a + b), a >= b >= 0, with a + b kept in two parts; log(1 + b) to the last digit for tiny b.
- *     a + b = w + w_low;  w = 2**k m, m in [sqrt(1/2), sqrt(2));  f = m - 1 exact;  s = f / (2 + f)
- *     log(m) = 2 s + s z R(z) = f - s (f - z R(z)), z = s**2        (coefficients: ext/coefficients.py)
- * log(0) is -inf; inf and NaN pass. */
+/* log(a + b) for a, b >= 0 and a + b normal, right to the last digit where a = 1 and b is tiny.
+ *     a + b = w + w_low;  w = 2**k m, m in [sqrt(1/2), sqrt(2));  f = m - 1 exact;  s = f / (2 + f);  z = s**2
+ *     log(1 + f) = f - f**2/2 + s (f**2/2 + z R(z)): the leading terms are free of the error of s
+ * Coefficients of R: ext/coefficients.py. log(0) is -inf; inf and NaN pass. */
 LANES_INLINE double log_of_sum(double a, double b) {
-    double w = a + b, w_low = b - (w - a);
-    if (!(w > 0.0) || w == (double)INFINITY) return w == 0.0 ? -(double)INFINITY : w;
-    double shift = 0.0;
-    if (w < 0x1p-1000) { w *= 0x1p+200; w_low *= 0x1p+200; shift = 200.0; }
-    uint64_t bits;
-    memcpy(&bits, &w, sizeof bits);
-    int64_t k = (int64_t)((bits - 0x3fe6a09e667f3bcdULL) >> 52); /* the bits of sqrt(1/2); k modulo 2**12 */
-    k = (k ^ 0x800) - 0x800;
-    bits -= (uint64_t)k << 52;
-    double m;
-    memcpy(&m, &bits, sizeof m);
-    double f = m - 1.0, s = f / (2.0 + f), z = s * s, series = 0x1.2f00b231cd669p-3;
     static const double coefficients[] = {
-        0x1.5555555555592p-1, 0x1.999999997ffd9p-2, 0x1.24924941d2795p-2,
-        0x1.c71c5221ea87bp-3, 0x1.746639fff75e2p-3, 0x1.39a235a524da7p-3};
+        0x1.5555555555592p-1, 0x1.999999997ffd9p-2, 0x1.24924941d2795p-2, 0x1.c71c5221ea87bp-3,
+        0x1.746639fff75e2p-3, 0x1.39a235a524da7p-3, 0x1.2f00b231cd669p-3};
+    const uint64_t root = 0x3fe6a09e667f3bcdULL; /* the bits of sqrt(1/2) */
+    double w = a + b, back = w - a, w_low = (a - (w - back)) + (b - back), k, m;
+    uint64_t bits, exponent;
+    memcpy(&bits, &w, sizeof bits);
+    bits += 0x3ff0000000000000ULL - root;
+    exponent = (bits >> 52) | 0x4330000000000000ULL; /* 2**52 + k + 1023 */
+    memcpy(&k, &exponent, sizeof k);
+    k -= 0x1p+52 + 1023.0;
+    bits = (bits & 0x000fffffffffffffULL) + root;
+    memcpy(&m, &bits, sizeof m);
+    double f = m - 1.0, s = f / (2.0 + f), z = s * s, series = coefficients[6], half_square = 0.5 * f * f;
     for (int i = 5; i >= 0; i--) series = fma(series, z, coefficients[i]);
-    double n = (double)k - shift, low = fma(n, LN2_LOW, w_low / w);
-    /* log(1 + f) = f - f**2/2 + s (f**2/2 + z R): the two squares keep the error of s away from the leading terms */
-    double half_square = 0.5 * f * f;
-    double rest = fma(s, fma(z, series, half_square), low) - half_square;
-    return fma(n, LN2, f + rest);
+    double rest = fma(s, fma(z, series, half_square), fma(k, LN2_LOW, w_low / w)) - half_square;
+    double result = fma(k, LN2, f + rest), special = w == 0.0 ? -(double)INFINITY : w;
+    return w > 0.0 && w < (double)INFINITY ? result : special;
 }
 
 #endif

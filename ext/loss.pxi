@@ -1,85 +1,76 @@
-# Row statistics -> loss. All in float64, once per row.
+# Row statistics -> losses, for a group of rows at once. All in float64.
 #
 # With m = offset - scale * ln(2), S = sum_exp, z = x_y - m (in two parts):
-#     z >= 0    v = S exp(-z);    nll = log(1 + v);       lse - m = z + nll;    1 - p_y = v / (1 + v)
-#     z <  0    w = exp(z);       nll = log(S + w) - z;   lse - m = log(S + w); 1 - p_y = S / (S + w)
+#     z >= 0    own = 1         others = S exp(-z)
+#     z <  0    own = exp(z)    others = S
+#     nll = log(own + others) - min(z, 0);    lse - m = log(own + others) + max(z, 0);    p_y = own / (own + others)
 #     loss = label_part * nll + label_smoothing * (B (lse - centre) + gap_sum),  gap_sum = sum of b_k (centre - x_k)
 # The first line is why a confident row keeps all its digits: S holds only the other classes.
 
-ctypedef struct RowLoss:
-    double nll  # -log p of the label
-    double log_sum_exp  # lse - m
-    double share, others  # p of the label, and 1 - p without the subtraction
-    double label_part, smooth_part  # coefficients of nll and of label_smoothing's terms
-    double loss  # weighted by the sample
-
-
-cdef inline double distance_to_reference(const RowStatistics *row, double x, double *low) noexcept nogil:
+cdef inline double distance_to_reference(double x, double offset, double scale, double *low) noexcept nogil:
     # x - offset + scale * ln(2) and its rounding error
-    cdef double a = x - row.offset, product = row.scale * LN2, z
-    cdef double a_low, back
+    cdef double a = x - offset, product = scale * LN2, z = a + product, back, error
     back = a - x
-    a_low = (x - (a - back)) - (row.offset + back)
-    z = a + product
+    error = (x - (a - back)) - (offset + back)
     back = z - a
-    low[0] = ((a - (z - back)) + (product - back)) + a_low
-    low[0] += row.scale * LN2_LOW + fma(row.scale, LN2, -product)
-    if not isfinite(z):
-        low[0] = 0.0
+    error += (a - (z - back)) + (product - back)
+    error += scale * LN2_LOW + fma(scale, LN2, -product)
+    low[0] = error if fabs(z) < INFINITY else 0.0
     return z
 
 
-cdef void own_share(const RowStatistics *row, RowLoss *of) noexcept nogil:
-    cdef double low, z = distance_to_reference(row, row.label_logit, &low), v
-    if row.sum_exp == 0.0:  # no other class counts: 0, or nan where the label's logit is not finite
-        of.nll = row.label_logit - row.label_logit
-        of.log_sum_exp = z
-        of.share = 1.0
-        of.others = 0.0
-    elif z >= 0.0:
-        v = times_exp(row.sum_exp, -z, -low)
-        of.nll = log_of_sum(1.0, v) if v <= 1.0 else log_of_sum(v, 1.0)
-        of.log_sum_exp = z + (of.nll + low)
-        of.share = 1.0 / (1.0 + v)
-        of.others = v / (1.0 + v)
-    else:
-        v = times_exp(1.0, z, low)
-        of.log_sum_exp = log_of_sum(row.sum_exp, v) if row.sum_exp >= v else log_of_sum(v, row.sum_exp)
-        of.nll = (of.log_sum_exp - z) - low
-        of.share = v / (row.sum_exp + v)
-        of.others = row.sum_exp / (row.sum_exp + v)
-    if row.label_logit == INFINITY:
-        of.nll = NAN
-        of.log_sum_exp = NAN
+cdef void group_shares(Group *g) noexcept nogil:
+    # own, others, nll and log_sum_exp
+    cdef Py_ssize_t i
+    cdef double z, low, small, log_total
+    for i in range(LANES):
+        z = distance_to_reference(g.label_logit[i], g.offset[i], g.scale[i], &low)
+        small = times_exp(g.sum_exp[i] if z >= 0.0 else 1.0, -fabs(z), -low if z >= 0.0 else low)
+        g.own[i] = 1.0 if z >= 0.0 else small
+        g.others[i] = small if z >= 0.0 else g.sum_exp[i]
+        log_total = log_of_sum(g.own[i], g.others[i])
+        g.log_sum_exp[i] = (z + (log_total + low)) if z >= 0.0 else log_total
+        g.nll[i] = log_total if z >= 0.0 else (log_total - z) - low
+    for i in range(LANES):
+        # no other class counts: 0, or nan where the label's logit is not finite
+        g.nll[i] = g.label_logit[i] - g.label_logit[i] if g.sum_exp[i] == 0.0 else g.nll[i]
+        g.nll[i] = g.label_logit[i] - g.label_logit[i] if g.label_logit[i] == INFINITY else g.nll[i]
 
 
-cdef RowLoss row_loss(const Job *job, const RowStatistics *row, Py_ssize_t row_index) noexcept nogil:
-    cdef RowLoss of
-    cdef double smooth, low, z
-    own_share(row, &of)
-    of.smooth_part = 0.0
-    of.loss = 0.0
-    if job.has_probabilities:  # the label is the top class: every gap to it is >= 0
-        of.label_part = row.target_sum
-        of.loss = row.gap_sum
-    else:
-        of.label_part = 1.0 - job.label_smoothing
-        if job.class_weight != NULL:
-            of.label_part *= job.class_weight[row.label]
-        if job.label_smoothing > 0.0 and job.smoothing_total > 0.0:
-            of.smooth_part = job.label_smoothing * job.smoothing_total
-            z = distance_to_reference(row, row.centre, &low)
-            smooth = row.gap_sum
+cdef void group_losses(const Job *job, Group *g, Py_ssize_t first, Py_ssize_t count) noexcept nogil:
+    cdef Py_ssize_t i
+    cdef double z, low, eps = job.label_smoothing, total = job.smoothing_total
+    group_shares(g)
+    for i in range(LANES):
+        g.weight[i] = 1.0
+        g.label_part[i] = g.target_sum[i] if job.has_probabilities else 1.0 - eps
+        g.loss[i] = g.gap_sum[i] if job.has_probabilities else 0.0
+    if job.class_weight != NULL and not job.has_probabilities:
+        for i in range(LANES):
+            if g.label[i] >= 0:
+                g.weight[i] = job.class_weight[g.label[i]]
+                g.label_part[i] *= g.weight[i]
+    if smooths(job):
+        for i in range(LANES):
+            z = distance_to_reference(g.centre[i], g.offset[i], g.scale[i], &low)
+            g.loss[i] = g.gap_sum[i]
             if job.uniform_smoothing:
-                smooth = (smooth + (row.centre - row.label_logit)) / job.num_classes
-            of.loss = job.label_smoothing * (job.smoothing_total * ((of.log_sum_exp - z) - low) + smooth)
-    if of.label_part != 0.0:
-        of.loss += of.label_part * of.nll
-    elif of.nll != of.nll:
-        of.loss = NAN
+                g.loss[i] = (g.loss[i] + (g.centre[i] - g.label_logit[i])) / job.num_classes
+            g.loss[i] = eps * (total * ((g.log_sum_exp[i] - z) - low) + g.loss[i])
+    for i in range(LANES):
+        # a term with coefficient 0 is left out, but for nan
+        z = g.label_part[i] * g.nll[i]
+        g.loss[i] += z if g.label_part[i] != 0.0 or g.nll[i] != g.nll[i] else 0.0
     if job.sample_weight != NULL:
-        if job.sample_weight[row_index] != 0.0:
-            of.loss *= job.sample_weight[row_index]
-        elif of.loss == of.loss:
-            of.loss = 0.0  # never 0 * inf
-    return of
+        for i in range(count):
+            low = job.sample_weight[first + i]
+            g.weight[i] *= low
+            g.loss[i] = g.loss[i] * low if low != 0.0 or g.loss[i] != g.loss[i] else 0.0
+    for i in range(LANES):
+        if g.label[i] < 0:
+            g.loss[i] = 0.0
+            g.weight[i] = 0.0
+
+
+cdef inline bint smooths(const Job *job) noexcept nogil:
+    return not job.has_probabilities and job.label_smoothing > 0.0 and job.smoothing_total > 0.0

@@ -1,16 +1,4 @@
-# Row statistics: the only thing that is read from the logits for a loss.
-#
-# With S the sum over the classes other than `label`:
-#     sum_exp = S of exp(x_k - offset) * 2**scale       reference = offset - scale * ln(2)
-#     gap_sum = sum over all classes of c_k (centre - x_k), c_k = 1 (label left out) or the row's targets
-# `scale` is an integer, so that a new reference rescales sums by a power of two, without rounding. `offset` is 0
-# except where the logits are so large (2**20) that the lanes' exp could not reduce them.
-
-ctypedef struct RowStatistics:
-    double sum_exp, scale, offset
-    double centre, gap_sum, target_sum
-    double label_logit
-    Py_ssize_t label
+# Row statistics of a row of many classes, tile by tile; see group.pxi for what they are.
 
 ctypedef struct Reference:
     real offset, ceiling  # ceiling is relative to offset; -inf while there is no reference
@@ -45,11 +33,6 @@ cdef inline Reference reference_at(real highest) noexcept nogil:
     reference.ceiling = <real> (relative + CEILING) if isfinite(highest) else <real> -INFINITY
     set_scale(&reference, reference.scale)
     return reference
-
-
-cdef inline double rounded(double value) noexcept nogil:
-    # to the nearest integer, |value| < 2**51
-    return (value + 6755399441055744.0) - 6755399441055744.0
 
 
 cdef inline void set_scale(Reference *reference, double scale) noexcept nogil:
@@ -287,9 +270,3 @@ cdef RowStatistics row_statistics(
     statistics.label = label
     statistics.label_logit = real_at(row + label * stride) if label >= 0 else -INFINITY
     return statistics
-
-
-cdef inline double sum_of_powers(double total, double scale) noexcept nogil:
-    # takes back exp(scale * LN2_ERROR), |scale * LN2_ERROR| < 3e-3, to 1e-13
-    cdef double y = scale * LN2_ERROR
-    return total * (1.0 - y * (1.0 - y * (0.5 - y * (1.0 / 6.0 - y / 24.0))))

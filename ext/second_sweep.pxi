@@ -13,18 +13,18 @@ ctypedef struct ScaledExp:
     lanes factor, constant
 
 
-cdef ScaledExp scaled_exp(const RowStatistics *row, double log_sum_exp, double g, double constant) noexcept nogil:
-    # g exp(x - lse) + constant; log_sum_exp is relative to the row's reference
+cdef ScaledExp scaled_exp(double offset, double scale, double log_sum_exp, double g, double constant) noexcept nogil:
+    # g exp(x - lse) + constant; log_sum_exp is relative to the reference
     cdef ScaledExp of
     cdef int e = 0
     cdef double k = rounded(log_sum_exp * LOG2_E), rho, factor
     rho = fma(-k, LN2, log_sum_exp) - k * LN2_LOW
-    k -= row.scale
+    k -= scale
     if isfinite(g):
         frexp(g, &e)
         e = min(e, <int> LARGEST_EXPONENT)
     factor = ldexp(g, -e - LIFT) * times_exp(1.0, -rho, 0.0)
-    of.reference.offset = <real> row.offset
+    of.reference.offset = <real> offset
     set_scale(&of.reference, e + LIFT - k)
     of.factor = splat(<real> sum_of_powers(factor, -k))
     of.constant = splat(<real> constant)
@@ -85,33 +85,38 @@ cdef void write_scaled_exp(
 
 
 cdef void write_gradient(
-    const Job *job, const RowStatistics *row, const RowLoss *of, Py_ssize_t row_index, const char *at, char *out,
-    Scratch *scratch,
+    const Job *job, const Group *group, Py_ssize_t i, Py_ssize_t row_index, Scratch *scratch
 ) noexcept nogil:
-    # s { (label_part + smooth_part) p_k - label_part [k = y] - label_smoothing b_k }; with probabilities s { T p_k - t_k }
-    cdef double s = job.grad_scale, constant = 0.0, own, target_scale
+    # s { (label_part + smooth_part) p_k - label_part [k = y] - label_smoothing b_k }; with probabilities s { T p_k - t_k };
+    # for k = y, p_y - 1 is -others / (own + others), never a subtraction
+    cdef double s = job.grad_scale, constant = 0.0, label_part = group.label_part[i], smooth_part = 0.0, own, target_scale
+    cdef double all_classes = group.own[i] + group.others[i]
+    cdef Py_ssize_t label = group.label[i]
+    cdef char *out = row_start(&job.grad, row_index)
     cdef ScaledExp sweep
     if job.sample_weight != NULL:
         s *= job.sample_weight[row_index]
     target_scale = s if job.has_probabilities else s * job.label_smoothing
+    if smooths(job):
+        smooth_part = job.label_smoothing * job.smoothing_total
     if job.uniform_smoothing:
         constant = -target_scale / job.num_classes
-    own = -of.label_part * of.others
+    own = smooth_part * (group.own[i] / all_classes) - label_part * (group.others[i] / all_classes)
     if job.has_probabilities:
-        own += row.target_sum - label_target(job, row, row_index)
+        own += group.target_sum[i] - label_target(job, label, row_index)
     elif job.uniform_smoothing:
-        own += of.smooth_part * of.share - job.label_smoothing / job.num_classes
+        own -= job.label_smoothing / job.num_classes
     elif job.smoothing != NULL:
-        own += of.smooth_part * of.share - job.label_smoothing * job.smoothing[row.label]
-    sweep = scaled_exp(row, of.log_sum_exp, s * (of.label_part + of.smooth_part), constant)
-    write_scaled_exp(job, &sweep, at, row_index, out, target_scale, scratch)
-    if row.label >= 0 and of.nll == of.nll:
-        put_real(out + row.label * job.grad.class_stride, <real> (s * own))
+        own -= job.label_smoothing * job.smoothing[label]
+    sweep = scaled_exp(group.offset[i], group.scale[i], group.log_sum_exp[i], s * (label_part + smooth_part), constant)
+    write_scaled_exp(job, &sweep, row_start(&job.logits, row_index), row_index, out, target_scale, scratch)
+    if label >= 0 and group.nll[i] == group.nll[i]:
+        put_real(out + label * job.grad.class_stride, <real> (s * own))
 
 
-cdef double label_target(const Job *job, const RowStatistics *row, Py_ssize_t row_index) noexcept nogil:
+cdef double label_target(const Job *job, Py_ssize_t label, Py_ssize_t row_index) noexcept nogil:
     cdef Scratch one
-    return tile_targets(job, row_index, row.label, 1, &one)[0]
+    return tile_targets(job, row_index, label, 1, &one)[0]
 
 
 cdef void write_zeros(const Job *job, char *out) noexcept nogil:
@@ -123,18 +128,20 @@ cdef void write_zeros(const Job *job, char *out) noexcept nogil:
 cdef void write_log_softmax(const Job *job, const char *at, Py_ssize_t row_index, char *out, Scratch *scratch) noexcept nogil:
     # x_k - lse, lse in two parts; a class with p > 1/2 would lose its digits to the subtraction: it gets -nll
     cdef RowStatistics row = row_statistics(job, at, row_index, -1, scratch)
-    cdef RowLoss top
+    cdef Group group
     cdef double log_sum_exp = log_of_sum(row.sum_exp, 0.0), high, low
-    cdef Py_ssize_t k, where = -1, stride = job.logits.class_stride, out_stride = job.grad.class_stride
-    high = log_sum_exp - distance_to_reference(&row, 0.0, &low)
-    high = high - low
-    low = (log_sum_exp - distance_to_reference(&row, high, &low)) - low
-    if raw_maximum(at, stride, job.num_classes, -1, &where) > high + low - LN2 and isfinite(high):
+    cdef Py_ssize_t k, i, where = -1, stride = job.logits.class_stride, out_stride = job.grad.class_stride
+    high = log_sum_exp - distance_to_reference(0.0, row.offset, row.scale, &low)
+    high -= low
+    low = (log_sum_exp - distance_to_reference(high, row.offset, row.scale, &low)) - low
+    if isfinite(high) and raw_maximum(at, stride, job.num_classes, -1, &where) > high + low - LN2:
         row = row_statistics(job, at, row_index, where, scratch)
-        own_share(&row, &top)
+        for i in range(LANES):
+            put_row(&group, i, &row)
+        group_shares(&group)
     else:
         where = -1
     for k in range(job.num_classes):
         put_real(out + k * out_stride, <real> ((real_at(at + k * stride) - high) - low))
     if where >= 0:
-        put_real(out + where * out_stride, <real> -top.nll)
+        put_real(out + where * out_stride, <real> -group.nll[0])

@@ -1,0 +1,81 @@
+# Row statistics of rows of few classes: one row a lane, LANES rows at once. The group is transposed into scratch,
+# class k of row i at columns[k * LANES + i]; each lane has its own reference, the largest of its other classes.
+
+cdef void load_columns(const Job *job, Py_ssize_t first, Py_ssize_t count, real *columns) noexcept nogil:
+    cdef Py_ssize_t i, k, stride = job.logits.class_stride
+    cdef const char *at = row_start(&job.logits, first)
+    if job.logits.inner_stride == sizeof(real) and first % job.logits.inner + LANES <= job.logits.inner and count == LANES:
+        for k in range(job.num_classes):
+            memcpy(columns + k * LANES, at + k * stride, LANES * sizeof(real))
+        return
+    for i in range(LANES):
+        if i < count:
+            at = row_start(&job.logits, first + i)
+        if stride == sizeof(real):
+            for k in range(job.num_classes):
+                columns[k * LANES + i] = real_at(at + k * <Py_ssize_t> sizeof(real))
+        else:
+            for k in range(job.num_classes):
+                columns[k * LANES + i] = real_at(at + k * stride)
+
+
+cdef void few_classes_statistics(
+    const Job *job, Py_ssize_t first, Py_ssize_t count, Group *group, Scratch *scratch
+) noexcept nogil:
+    cdef real *columns = scratch.logits
+    cdef real highest[LANES]
+    cdef real label_logits[LANES]
+    cdef lanes centre, scale, bias, floor, x, powers, rests, gaps
+    cdef exp_parts e
+    cdef wide wide_centre, targets_gap, t
+    cdef RowStatistics row
+    cdef Py_ssize_t i, k, label, num_classes = job.num_classes
+    load_columns(job, first, count, columns)
+    for i in range(LANES):
+        label = max(group.label[i], <Py_ssize_t> 0) * LANES + i
+        label_logits[i] = columns[label]
+        columns[label] = -INFINITY
+
+    centre = splat(-INFINITY)
+    for k in range(num_classes):
+        centre = maximum(centre, load(columns + k * LANES))
+    store(highest, centre)
+    scale = sub(splat(<real> MAGIC), fused(centre, splat(<real> LOG2_E), splat(<real> MAGIC)))
+    bias = add(splat(<real> (MAGIC + EXPONENT_BIAS)), scale)
+    floor = mul(sub(splat(<real> (CLAMP - EXPONENT_BIAS)), scale), splat(<real> LN2))
+    powers = splat(0)
+    rests = splat(0)
+    for k in range(num_classes):
+        e = exp_lanes(maximum(floor, load(columns + k * LANES)), bias)
+        powers = add(powers, e.power)
+        rests = fused(e.rest, e.ratio, rests)
+    wide_store(group.sum_exp, wide_add(widen(powers), widen(rests)))
+    wide_store(group.scale, widen(scale))
+    wide_store(group.centre, widen(centre))
+
+    if job.uniform_smoothing:
+        for i in range(LANES):
+            columns[max(group.label[i], <Py_ssize_t> 0) * LANES + i] = highest[i]
+        gaps = splat(0)
+        for k in range(num_classes):
+            gaps = add(gaps, sub(centre, load(columns + k * LANES)))
+        wide_store(group.gap_sum, widen(gaps))
+    elif job.smoothing != NULL:
+        for i in range(LANES):
+            columns[max(group.label[i], <Py_ssize_t> 0) * LANES + i] = label_logits[i]
+        wide_centre = widen(centre)
+        targets_gap = wide_splat(0.0)
+        for k in range(num_classes):
+            if job.smoothing[k] != 0.0:
+                t = wide_splat(job.smoothing[k])
+                targets_gap = wide_fused(t, wide_sub(wide_centre, wide_load_real(columns + k * LANES)), targets_gap)
+        wide_store(group.gap_sum, targets_gap)
+    for i in range(LANES):
+        group.sum_exp[i] = sum_of_powers(group.sum_exp[i], group.scale[i])
+        group.offset[i] = 0.0
+        group.target_sum[i] = 0.0
+        group.label_logit[i] = label_logits[i]
+    for i in range(count):  # what the lanes can't do: no or a huge reference, infinite labels
+        if not (fabs(highest[i]) < LARGE_LOGIT and fabs(label_logits[i]) < INFINITY) and group.label[i] >= 0:
+            row = row_statistics(job, row_start(&job.logits, first + i), first + i, group.label[i], scratch)
+            put_row(group, i, &row)
