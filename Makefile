@@ -34,7 +34,7 @@ lint: $(DONE)/built $(DONE)/lint  ## ruff, mypy --strict and cython-lint
 # A build of its own under build/sanitize, next to the ordinary one. The runtimes come first in the
 # process, libstdc++ with them so that exceptions of other extensions find their handler. Python's
 # own caches look like leaks; huge requests must fail with MemoryError as they do without.
-SANITIZED := build/sanitize/lib
+SANITIZED := $(CURDIR)/build/sanitize/lib
 RUNTIMES   = $(foreach name,libasan.so libubsan.so libstdc++.so.6,$(shell $(CC) -print-file-name=$(name)))
 
 sanitize: $(DONE)/built $(DONE)/test  ## run the test suite under the address and undefined-behaviour sanitizers

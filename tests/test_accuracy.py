@@ -122,6 +122,20 @@ def test_losses_of_confident_rows_are_exact_at_gaps_that_are_not_whole(dtype, rn
     assert_losses_exact(logits, labels, dtype)
 
 
+@pytest.mark.parametrize("where", ["prior", "class_weight"])
+@pytest.mark.parametrize("num_classes", [2, 10, 1030])
+def test_losses_of_confident_rows_are_exact_where_the_label_alone_has_a_share(
+    dtype, rng, num_classes, where
+):
+    # All of the smoothing goes to the label, so the loss is as tiny as it is without smoothing.
+    share = np.zeros(num_classes)
+    share[1] = 1
+    logits = rng.normal(0, 1, (12, num_classes)).astype(dtype)
+    logits[:, 1] += np.linspace(5, 95, 12).astype(dtype)
+    labels = np.ones(12, int)
+    assert_losses_exact(logits, labels, dtype, label_smoothing=0.1, **{where: share})
+
+
 def test_loss_never_collapses_to_zero_while_it_can_be_represented(dtype):
     smallest = float(np.finfo(dtype).smallest_subnormal)
     gaps = np.arange(1, math.floor(-math.log(smallest)) + 1)
@@ -232,6 +246,22 @@ def test_gradients_of_probabilities_are_exact(dtype, rng):
     q = rng.dirichlet(np.ones(37), 10)
     weight = rng.uniform(0, 3, 37)
     assert_gradient_exact(logits, q, dtype, label_smoothing=0.1, class_weight=weight)
+
+
+def test_gradients_of_probabilities_are_exact_at_a_top_class_without_a_share(dtype, rng):
+    # A (p - 1) + (A - q) would cancel where A p - q, with q = 0, does not.
+    logits = rng.normal(0, 0.1, (12, 64)).astype(dtype)
+    q = rng.dirichlet(np.full(64, 0.1), 12)
+    q[np.arange(12), logits.argmax(axis=1)] = 0
+    assert_gradient_exact(logits, q, dtype)
+
+
+@pytest.mark.parametrize("offset", [0, 1e3, -1e3, 2**20 - 6, 2**20 + 4])
+def test_gradients_of_rows_won_by_another_class_are_exact(dtype, rng, offset):
+    logits = (rng.normal(0, 1, (20, 30)) + offset).astype(dtype)
+    labels = np.zeros(20, int)
+    logits[np.arange(20), rng.integers(1, 30, 20)] += rng.uniform(8, 200, 20).astype(dtype)
+    assert_gradient_exact(logits, labels, dtype)
 
 
 def test_gradients_far_from_zero_are_exact(dtype, rng):

@@ -142,3 +142,19 @@ def test_log_sum_exp_of_no_rows_has_no_entries(dtype):
     result = smoothxent.log_sum_exp(np.zeros((0, 5), dtype))
     assert result.shape == (0,)
     assert result.dtype == dtype
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ([0, math.nan, math.inf], math.nan),
+        ([math.inf, 0, 1], math.inf),
+        ([math.inf, math.inf, -math.inf], math.inf),
+        ([-math.inf] * 3, -math.inf),
+        ([-math.inf, 7, -math.inf], 7.0),
+    ],
+)
+def test_log_sum_exp_of_special_values_is_the_limit(dtype, row, expected):
+    result = smoothxent.log_sum_exp(np.array([row, [0, 0, 0]], dtype))
+    assert result[0] == expected or (math.isnan(result[0]) and math.isnan(expected))
+    assert math.isfinite(result[1])

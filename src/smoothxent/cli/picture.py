@@ -51,7 +51,7 @@ def _draw_losses(axes: Axes, runs: tuple[Run, Run]) -> None:
                   color=COLOURS[1])
     axes.set(title="The loss on the label stops racing to 0", xlabel="epoch",
              ylabel="loss on the label, nats", xscale="log", yscale="log",
-             xlim=(1, runs[0].curve.epochs[-1]))
+             xlim=(1, max(2, runs[0].curve.epochs[-1])))
     axes.legend(frameon=False, fontsize=8.5, loc="lower left")
 
 
