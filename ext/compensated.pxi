@@ -21,16 +21,25 @@ cdef inline Compensated compensated_scale(Compensated total, double factor) noex
     return total
 
 
-cdef double sum_of(const double *values, Py_ssize_t count) noexcept nogil:
-    # `values` is padded with zeros to whole lanes
+cdef double sum_of(const double *values, Py_ssize_t count, double *error) noexcept nogil:
+    # the sum of values >= 0, padded with zeros to whole lanes, and what the sum lacks
     cdef Compensated total
-    cdef Py_ssize_t vector, k
+    cdef double sums[LANES]
+    cdef double errors[LANES]
+    cdef double high = 0.0, back
+    cdef Py_ssize_t vector, i
     total.sum = wide_splat(0.0)
     total.error = total.sum
     for vector in range(vectors_of(count)):
-        k = vector * LANES
-        total = compensated_add(total, wide_load(values + k))
-    return compensated_sum(total)
+        total = compensated_add(total, wide_load(values + vector * LANES))
+    wide_store(sums, total.sum)
+    wide_store(errors, total.error)
+    error[0] = 0.0
+    for i in range(LANES):
+        back = high + sums[i]
+        error[0] += errors[i] + ((high - (back - (back - high))) + (sums[i] - (back - high)))
+        high = back
+    return high
 
 
 cdef inline double compensated_sum(Compensated total) noexcept nogil:

@@ -39,7 +39,11 @@ cdef void loss_of_group(const Job *job, Py_ssize_t first, Py_ssize_t count, Tota
     if bad_row < job.num_rows:
         totals.bad_row = min(totals.bad_row, bad_row)
         return
+    scratch.improper_row = job.num_rows
     statistics_of_group(job, first, count, &group, scratch)
+    if scratch.improper_row < job.num_rows:
+        totals.bad_row = min(totals.bad_row, scratch.improper_row)
+        return
     group_losses(job, &group, first, count)
     for i in range(count):
         if job.has_grad:
@@ -67,11 +71,22 @@ cdef void softmax_row(const Job *job, Py_ssize_t n, int task, Scratch *scratch) 
     row = row_statistics(job, at, n, -1, scratch)
     log_sum_exp = log_of_sum(row.sum_exp, 0.0)
     if task == SOFTMAX:
-        sweep = scaled_exp(row.offset, row.scale, log_sum_exp, 1.0, 0.0)
+        sweep = scaled_exp(row.offset, row.scale, 0.0, 0.0, row.sum_exp, 1.0, 0.0)
         write_scaled_exp(job, &sweep, at, n, row_start(&job.grad, n), 0.0, scratch)
     else:
         log_sum_exp -= distance_to_reference(0.0, row.offset, row.scale, &low)
-        job.out[n] = <real> (log_sum_exp - low)
+        job.out[n] = <real> (log_sum_exp - low) if row.sum_exp == row.sum_exp else limit(job, at)
+
+
+cdef real limit(const Job *job, const char *at) noexcept nogil:
+    # log-sum-exp of a row that holds nan or +inf
+    cdef Py_ssize_t k
+    cdef real x
+    for k in range(job.num_classes):
+        x = real_at(at + k * job.logits.class_stride)
+        if x != x:
+            return x
+    return INFINITY
 
 
 cdef void chunk_of_rows(const Job *job, int task, Py_ssize_t chunk, Py_ssize_t rows, int thread) noexcept nogil:
@@ -165,7 +180,7 @@ def cross_entropy(
                     raise MemoryError
                 fill_smoothing(&job, smoothing)
                 job.smoothing = smoothing
-                job.smoothing_total = sum_of(smoothing, job.num_classes)
+                job.smoothing_total = sum_of(smoothing, job.num_classes, &job.smoothing_error)
         run(&job, LOSS, num_threads)
         bad_row = job.num_rows
         num_kept = 0
@@ -201,30 +216,38 @@ def log_sum_exp(cnp.ndarray logits not None, cnp.ndarray out not None, int num_t
     run(&job, LOG_SUM_EXP, team(&job, num_threads))
 
 
-def tally(cnp.ndarray labels not None, Py_ssize_t num_classes, class_weight, sample_weight, ignore_index):
-    cdef Labels of = labels_of(labels, num_classes, ignore_index)
-    cdef Py_ssize_t num_rows = cnp.PyArray_SIZE(labels), n, label, bad_row = -1, kept = 0
-    cdef const double *weights = doubles(class_weight)
+def tally(labels, probabilities, Py_ssize_t num_classes, class_weight, sample_weight, ignore_index):
+    cdef Labels of
+    cdef bint is_index = labels is not None
+    cdef Py_ssize_t num_rows, n, label = 0, bad_row = -1, num_kept = 0
+    cdef const double *weights = doubles(class_weight) if is_index else NULL
     cdef const double *samples = doubles(sample_weight)
     cdef bint weighted = weights != NULL or samples != NULL
     cdef double special
     cdef ExactSum total
     memset(&total, 0, sizeof(total))
+    if is_index:
+        of = labels_of(labels, num_classes, ignore_index)
+        num_rows = cnp.PyArray_SIZE(labels)
+    else:
+        num_rows = cnp.PyArray_DIM(probabilities, 0) * cnp.PyArray_DIM(probabilities, 2)
+        bad = check_probabilities(probabilities)
+        bad_row = -1 if bad is None else bad[0]
     with nogil:
         for n in range(num_rows):
-            label = label_of(&of, n)
+            if is_index:
+                label = label_of(&of, n)
             if label == OUT_OF_RANGE:
                 bad_row = n
                 break
             if label == IGNORED:
                 continue
             if samples == NULL or samples[n] != 0.0:
-                kept += 1
+                num_kept += 1
             if weighted:
                 add_exactly(&total, (samples[n] if samples != NULL else 1.0) * (weights[label] if weights != NULL else 1.0))
-    if weighted:
-        return bad_row, kept, exact_int(&total, sizeof(total), 1, &special)
-    return bad_row, kept, <object> kept << -UNIT_EXPONENT
+    kept = num_kept  # a Python int
+    return bad_row, kept, exact_int(&total, sizeof(total), 1, &special) if weighted else kept << -UNIT_EXPONENT
 
 
 def check_probabilities(cnp.ndarray probabilities not None):

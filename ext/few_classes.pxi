@@ -61,8 +61,8 @@ cdef void few_classes_statistics(
             gaps = add(gaps, sub(centre, load(columns + k * LANES)))
         wide_store(group.gap_sum, widen(gaps))
     elif job.smoothing != NULL:
-        for i in range(LANES):
-            columns[max(group.label[i], <Py_ssize_t> 0) * LANES + i] = label_logits[i]
+        for i in range(LANES):  # the label's gap is 0
+            columns[max(group.label[i], <Py_ssize_t> 0) * LANES + i] = highest[i]
         wide_centre = widen(centre)
         targets_gap = wide_splat(0.0)
         for k in range(num_classes):
@@ -73,7 +73,6 @@ cdef void few_classes_statistics(
     for i in range(LANES):
         group.sum_exp[i] = sum_of_powers(group.sum_exp[i], group.scale[i])
         group.offset[i] = 0.0
-        group.target_sum[i] = 0.0
         group.label_logit[i] = label_logits[i]
     for i in range(count):  # what the lanes can't do: no or a huge reference, infinite labels
         if not (fabs(highest[i]) < LARGE_LOGIT and fabs(label_logits[i]) < INFINITY) and group.label[i] >= 0:

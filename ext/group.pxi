@@ -2,7 +2,7 @@
 #
 # With S the sum over the classes other than `label`:
 #     sum_exp = S of exp(x_k - offset) * 2**scale       reference = offset - scale * ln(2)
-#     gap_sum = sum over all classes of c_k (centre - x_k), c_k = 1 (label left out) or the row's targets
+#     gap_sum = sum over the other classes of c_k (centre - x_k), c_k = 1 or the row's targets
 # `scale` is an integer, so that a new reference rescales sums by a power of two, without rounding. `offset` is 0
 # except where the logits are so large (2**20) that the lanes' exp could not reduce them.
 
@@ -11,7 +11,7 @@
 
 ctypedef struct RowStatistics:
     double sum_exp, scale, offset
-    double centre, gap_sum, target_sum
+    double centre, gap_sum, target_sum, label_target
     double label_logit
     Py_ssize_t label
 
@@ -22,7 +22,8 @@ ctypedef struct Group:
     double offset[LANES]
     double centre[LANES]
     double gap_sum[LANES]
-    double target_sum[LANES]
+    double target_sum[LANES]  # with probability labels: of all classes, and
+    double label_target[LANES]  # of the top class
     double label_logit[LANES]
     Py_ssize_t label[LANES]  # class index, IGNORED or OUT_OF_RANGE
     double weight[LANES]  # sample_weight times the label's class_weight
@@ -31,7 +32,8 @@ ctypedef struct Group:
     double log_sum_exp[LANES]  # relative to the reference
     double own[LANES]  # the label's part of sum_exp and
     double others[LANES]  # the others', both relative to the larger of label logit and reference
-    double label_part[LANES]  # coefficient of nll
+    double label_part[LANES]  # coefficient of nll: the label's share of the targets
+    double rest_part[LANES]  # the other classes' share
     double loss[LANES]
 
 
@@ -42,6 +44,7 @@ cdef inline void put_row(Group *group, Py_ssize_t i, const RowStatistics *row) n
     group.centre[i] = row.centre
     group.gap_sum[i] = row.gap_sum
     group.target_sum[i] = row.target_sum
+    group.label_target[i] = row.label_target
     group.label_logit[i] = row.label_logit
     group.label[i] = row.label
 

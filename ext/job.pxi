@@ -13,7 +13,7 @@ ctypedef struct Job:
     double label_smoothing
     bint uniform_smoothing  # label_smoothing > 0 with neither prior nor class_weight
     const double *smoothing  # else: w_k u_k, padded with zeros to whole lanes; NULL where label_smoothing == 0
-    double smoothing_total  # sum of w_k u_k; 1 if uniform
+    double smoothing_total, smoothing_error  # sum of w_k u_k, 1 if uniform, and its rounding error
     const double *prior
     const double *class_weight
     const double *sample_weight
@@ -26,6 +26,7 @@ ctypedef struct Scratch:
     real logits[TILE]
     real summed[TILE]
     double targets[TILE]
+    Py_ssize_t improper_row  # the lowest with a probability that is negative or not finite, num_rows if none
 
 
 cdef inline Py_ssize_t tiles_of(Py_ssize_t num_classes) noexcept nogil:
@@ -72,7 +73,10 @@ cdef const double *tile_targets(
     at = row_start(&job.probabilities, row) + start * stride
     uniform = 1.0 / job.num_classes
     for k in range(count):
-        target = (1.0 - job.label_smoothing) * probability_at(job, at + k * stride)
+        target = probability_at(job, at + k * stride)
+        if not 0.0 <= target < INFINITY:
+            scratch.improper_row = min(scratch.improper_row, row)
+        target *= 1.0 - job.label_smoothing
         target += job.label_smoothing * (job.prior[start + k] if job.prior != NULL else uniform)
         if job.class_weight != NULL:
             target *= job.class_weight[start + k]

@@ -4,8 +4,11 @@
 #     z >= 0    own = 1         others = S exp(-z)
 #     z <  0    own = exp(z)    others = S
 #     nll = log(own + others) - min(z, 0);    lse - m = log(own + others) + max(z, 0);    p_y = own / (own + others)
-#     loss = label_part * nll + label_smoothing * (B (lse - centre) + gap_sum),  gap_sum = sum of b_k (centre - x_k)
-# The first line is why a confident row keeps all its digits: S holds only the other classes.
+#     loss = label_part * nll + rest_part * (lse - centre) + label_smoothing * gap_sum
+# with label_part = (1 - label_smoothing) w_y + label_smoothing b_y, rest_part = label_smoothing * (sum of the other b_k),
+# gap_sum = sum of the other b_k (centre - x_k), b_k = w_k u_k. Sums without the label are why a confident row keeps all
+# its digits: nothing large is subtracted. With probabilities t_k the label is the top class and gaps are to it:
+#     loss = (sum of t_k) * nll + gap_sum
 
 cdef inline double distance_to_reference(double x, double offset, double scale, double *low) noexcept nogil:
     # x - offset + scale * ln(2) and its rounding error
@@ -39,38 +42,54 @@ cdef void group_shares(Group *g) noexcept nogil:
 
 cdef void group_losses(const Job *job, Group *g, Py_ssize_t first, Py_ssize_t count) noexcept nogil:
     cdef Py_ssize_t i
-    cdef double z, low, eps = job.label_smoothing, total = job.smoothing_total
+    cdef double z, low, eps = job.label_smoothing
     group_shares(g)
+    share_targets(job, g)
     for i in range(LANES):
-        g.weight[i] = 1.0
-        g.label_part[i] = g.target_sum[i] if job.has_probabilities else 1.0 - eps
         g.loss[i] = g.gap_sum[i] if job.has_probabilities else 0.0
-    if job.class_weight != NULL and not job.has_probabilities:
-        for i in range(LANES):
-            if g.label[i] >= 0:
-                g.weight[i] = job.class_weight[g.label[i]]
-                g.label_part[i] *= g.weight[i]
     if smooths(job):
         for i in range(LANES):
+            # without the other classes' targets nothing is left, whatever the gaps
             z = distance_to_reference(g.centre[i], g.offset[i], g.scale[i], &low)
-            g.loss[i] = g.gap_sum[i]
-            if job.uniform_smoothing:
-                g.loss[i] = (g.loss[i] + (g.centre[i] - g.label_logit[i])) / job.num_classes
-            g.loss[i] = eps * (total * ((g.log_sum_exp[i] - z) - low) + g.loss[i])
+            z = (g.log_sum_exp[i] - z) - low
+            low = eps / job.num_classes if job.uniform_smoothing else eps
+            z = g.rest_part[i] * z + low * g.gap_sum[i]
+            g.loss[i] = z if g.rest_part[i] != 0.0 else 0.0
     for i in range(LANES):
         # a term with coefficient 0 is left out, but for nan
-        z = g.label_part[i] * g.nll[i]
-        g.loss[i] += z if g.label_part[i] != 0.0 or g.nll[i] != g.nll[i] else 0.0
+        low = g.target_sum[i] if job.has_probabilities else g.label_part[i]
+        z = low * g.nll[i]
+        g.loss[i] += z if low != 0.0 or g.nll[i] != g.nll[i] else 0.0
     if job.sample_weight != NULL:
         for i in range(count):
             low = job.sample_weight[first + i]
             g.weight[i] *= low
             g.loss[i] = g.loss[i] * low if low != 0.0 or g.loss[i] != g.loss[i] else 0.0
     for i in range(LANES):
-        if g.label[i] < 0:
+        if i >= count or (g.label[i] < 0 and not job.has_probabilities):
             g.loss[i] = 0.0
             g.weight[i] = 0.0
 
 
+cdef void share_targets(const Job *job, Group *g) noexcept nogil:
+    # the label's and the other classes' share of the targets, and the label's weight
+    cdef Py_ssize_t i
+    cdef double eps = job.label_smoothing, smoothing = 0.0
+    for i in range(LANES):
+        g.weight[i] = 1.0
+        if job.has_probabilities:
+            g.label_part[i] = g.label_target[i]
+            g.rest_part[i] = g.target_sum[i] - g.label_target[i]
+            continue
+        if job.class_weight != NULL and g.label[i] >= 0:
+            g.weight[i] = job.class_weight[g.label[i]]
+        if job.uniform_smoothing:
+            smoothing = 1.0 / job.num_classes
+        elif job.smoothing != NULL:
+            smoothing = job.smoothing[max(g.label[i], <Py_ssize_t> 0)]
+        g.label_part[i] = (1.0 - eps) * g.weight[i] + eps * smoothing
+        g.rest_part[i] = eps * ((job.smoothing_total - smoothing) + job.smoothing_error)
+
+
 cdef inline bint smooths(const Job *job) noexcept nogil:
-    return not job.has_probabilities and job.label_smoothing > 0.0 and job.smoothing_total > 0.0
+    return not job.has_probabilities and job.label_smoothing > 0.0

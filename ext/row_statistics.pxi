@@ -167,19 +167,22 @@ cdef inline TileSums sweep(const Tile *tile, const Reference *reference, real ce
 
 
 cdef Compensated add_target_gaps(
-    Compensated total, const char *at, Py_ssize_t stride, Py_ssize_t count, const double *targets, double centre
+    Compensated total, const char *at, Py_ssize_t stride, Py_ssize_t count, Py_ssize_t left_out, const double *targets,
+    real centre,
 ) noexcept nogil:
-    # total + sum of t_k (centre - x_k) over a tile, t_k = 0 left out; `targets` is padded with zeros
+    # total + sum of t_k (centre - x_k) over a tile, t_k = 0 and `left_out` left out; `targets` is padded with zeros
     cdef real buffer[LANES]
     cdef wide middle = wide_splat(centre), t, x
     cdef Py_ssize_t vector, k
     for vector in range(vectors_of(count)):
         k = vector * LANES
-        if stride == sizeof(real) and k + LANES <= count:
+        if stride == sizeof(real) and k + LANES <= count and not k <= left_out < k + LANES:
             x = wide_load_real(<const real *> at + k)
         else:
             memset(buffer, 0, sizeof(buffer))
             copy_classes(buffer, at + k * stride, stride, min(<Py_ssize_t> LANES, count - k))
+            if k <= left_out < k + LANES:
+                buffer[left_out - k] = centre
             x = wide_load_real(buffer)
         t = wide_load(targets + k)
         total = compensated_add(total, where_nonzero(t, wide_fused(t, wide_sub(middle, x), wide_splat(0.0))))
@@ -199,7 +202,7 @@ cdef RowStatistics row_statistics(
     cdef Py_ssize_t stride = job.logits.class_stride, tile, start, count, left_out, where
     cdef const char *at
     cdef const double *targets = NULL
-    cdef double joined = 0.0, centre = 0.0
+    cdef double joined = 0.0, centre = 0.0, error
     cdef real highest, top = -INFINITY
     cdef bint tracks_top = job.has_probabilities
     total.sum = wide_splat(0.0)
@@ -254,9 +257,10 @@ cdef RowStatistics row_statistics(
         if targets != NULL:
             gaps.sum = wide_splat(0.0)
             gaps.error = gaps.sum
-            gaps = add_target_gaps(gaps, at, stride, count, targets, centre)
+            gaps = add_target_gaps(gaps, at, stride, count, left_out, targets, <real> centre)
             statistics.gap_sum += compensated_sum(gaps)
-            statistics.target_sum += sum_of(targets, count) if tracks_top else 0.0
+            if tracks_top:
+                statistics.target_sum += sum_of(targets, count, &error) + error
         elif job.uniform_smoothing:
             gaps = compensated_add(gaps, widen(sums.gaps))
     if targets == NULL and job.uniform_smoothing:
@@ -268,5 +272,6 @@ cdef RowStatistics row_statistics(
     statistics.offset = reference.offset
     statistics.centre = centre
     statistics.label = label
+    statistics.label_target = tile_targets(job, row_index, label, 1, scratch)[0] if tracks_top and label >= 0 else 0.0
     statistics.label_logit = real_at(row + label * stride) if label >= 0 else -INFINITY
     return statistics

@@ -1,7 +1,9 @@
 # The second sweep: gradient, softmax and log_softmax of a row whose statistics are known, while the row is in cache.
 #
-#     g exp(x_k - lse) = [exp(x_k - offset) 2**scale'] * factor,  lse - offset = K ln(2) + rho,  scale' = e + LIFT - K
-# with g = f 2**e folded in: the bracket is what the lanes' exp gives, factor = f 2**-LIFT exp(-rho). LIFT keeps the
+#     p_k = exp(x_k - m - z+) / total,  z+ = max(x_y - m, 0) = K ln(2) + rho,  total = own + others
+#     g p_k = [exp(x_k - offset) 2**scale'] * factor,  scale' = scale + e + LIFT - K
+# with g = f 2**e folded in: the bracket is what the lanes' exp gives, factor = f 2**-LIFT exp(-rho) / total. No
+# logarithm is taken, whose rounding would be one of p_k times |lse|. LIFT keeps the
 # bracket normal where the product is subnormal, so that the one rounding into the subnormals is the product's.
 
 cdef enum:
@@ -13,17 +15,19 @@ ctypedef struct ScaledExp:
     lanes factor, constant
 
 
-cdef ScaledExp scaled_exp(double offset, double scale, double log_sum_exp, double g, double constant) noexcept nogil:
-    # g exp(x - lse) + constant; log_sum_exp is relative to the reference
+cdef ScaledExp scaled_exp(
+    double offset, double scale, double above, double above_low, double total, double g, double constant
+) noexcept nogil:
+    # g p + constant; `above`, in two parts, is z+
     cdef ScaledExp of
     cdef int e = 0
-    cdef double k = rounded(log_sum_exp * LOG2_E), rho, factor
-    rho = fma(-k, LN2, log_sum_exp) - k * LN2_LOW
+    cdef double k = rounded(above * LOG2_E), rho, factor
+    rho = fma(-k, LN2, above) + (above_low - k * LN2_LOW)
     k -= scale
     if isfinite(g):
         frexp(g, &e)
         e = min(e, <int> LARGEST_EXPONENT)
-    factor = ldexp(g, -e - LIFT) * times_exp(1.0, -rho, 0.0)
+    factor = times_exp(ldexp(g, -e - LIFT), -rho, 0.0) / total
     of.reference.offset = <real> offset
     set_scale(&of.reference, e + LIFT - k)
     of.factor = splat(<real> sum_of_powers(factor, -k))
@@ -87,9 +91,9 @@ cdef void write_scaled_exp(
 cdef void write_gradient(
     const Job *job, const Group *group, Py_ssize_t i, Py_ssize_t row_index, Scratch *scratch
 ) noexcept nogil:
-    # s { (label_part + smooth_part) p_k - label_part [k = y] - label_smoothing b_k }; with probabilities s { T p_k - t_k };
-    # for k = y, p_y - 1 is -others / (own + others), never a subtraction
-    cdef double s = job.grad_scale, constant = 0.0, label_part = group.label_part[i], smooth_part = 0.0, own, target_scale
+    # s { A p_k - [k = y] (1 - label_smoothing) w_y - label_smoothing b_k }; with probabilities s { T p_k - t_k }; for
+    # k = y, label_part (p_y - 1) + rest_part p_y, with p_y - 1 = -others / (own + others), never a subtraction
+    cdef double s = job.grad_scale, constant = 0.0, label_part = group.label_part[i], own, target_scale, low, z
     cdef double all_classes = group.own[i] + group.others[i]
     cdef Py_ssize_t label = group.label[i]
     cdef char *out = row_start(&job.grad, row_index)
@@ -97,26 +101,19 @@ cdef void write_gradient(
     if job.sample_weight != NULL:
         s *= job.sample_weight[row_index]
     target_scale = s if job.has_probabilities else s * job.label_smoothing
-    if smooths(job):
-        smooth_part = job.label_smoothing * job.smoothing_total
     if job.uniform_smoothing:
         constant = -target_scale / job.num_classes
-    own = smooth_part * (group.own[i] / all_classes) - label_part * (group.others[i] / all_classes)
-    if job.has_probabilities:
-        own += group.target_sum[i] - label_target(job, label, row_index)
-    elif job.uniform_smoothing:
-        own -= job.label_smoothing / job.num_classes
-    elif job.smoothing != NULL:
-        own -= job.label_smoothing * job.smoothing[label]
-    sweep = scaled_exp(group.offset[i], group.scale[i], group.log_sum_exp[i], s * (label_part + smooth_part), constant)
+    own = group.rest_part[i] * (group.own[i] / all_classes) - label_part * (group.others[i] / all_classes)
+    z = distance_to_reference(group.label_logit[i], group.offset[i], group.scale[i], &low)
+    if not z >= 0.0:
+        z = 0.0
+        low = 0.0
+    sweep = scaled_exp(
+        group.offset[i], group.scale[i], z, low, all_classes, s * (label_part + group.rest_part[i]), constant
+    )
     write_scaled_exp(job, &sweep, row_start(&job.logits, row_index), row_index, out, target_scale, scratch)
     if label >= 0 and group.nll[i] == group.nll[i]:
         put_real(out + label * job.grad.class_stride, <real> (s * own))
-
-
-cdef double label_target(const Job *job, Py_ssize_t label, Py_ssize_t row_index) noexcept nogil:
-    cdef Scratch one
-    return tile_targets(job, row_index, label, 1, &one)[0]
 
 
 cdef void write_zeros(const Job *job, char *out) noexcept nogil:

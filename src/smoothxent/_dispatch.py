@@ -21,6 +21,11 @@ def available_isas() -> tuple[str, ...]:
     The environment variable ``SMOOTHXENT_ISA``, read when the package is imported, chooses another
     one of them. Results have the same bits with each.
 
+    Returns
+    -------
+    tuple of str
+        Of "portable", "avx2" and "avx512" (x86-64), "neon" (aarch64).
+
     Examples
     --------
     >>> import smoothxent

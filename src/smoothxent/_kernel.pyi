@@ -28,15 +28,16 @@ class Kernel(Protocol):
         grad: NDArray[Any] | None,  # OUT real (outer, C, inner); may be logits itself
         grad_scale: float,
         num_threads: int,
-    ) -> tuple[int, int, float]:
-        """The lowest bad row or -1; the exact total of the finite float64 losses; the rest's sum."""
+    ) -> tuple[int, int, int, int, float]:
+        """As tally; then the exact total of the finite float64 losses and the sum of the others."""
 
     def softmax(self, logits: NDArray[Any], out: NDArray[Any], num_threads: int) -> None: ...
     def log_softmax(self, logits: NDArray[Any], out: NDArray[Any], num_threads: int) -> None: ...
     def log_sum_exp(self, logits: NDArray[Any], out: NDArray[Any], num_threads: int) -> None: ...
     def tally(
         self,
-        labels: NDArray[Any],  # IN  any integer dtype (outer, inner)
+        labels: NDArray[Any] | None,  # IN  as in cross_entropy
+        probabilities: NDArray[Any] | None,
         num_classes: int,
         class_weight: NDArray[np.float64] | None,
         sample_weight: NDArray[np.float64] | None,

@@ -351,33 +351,34 @@ def _compute(
     cut = _rows.num_outer_axes(axis, logits, None if is_index else targets, grad)
     rows = _rows.as_rows(logits, axis, cut)
     outer, _, inner = rows.shape
-    if is_index:
-        indices, probabilities = targets.reshape(outer, inner), None
-        bad_row, num_kept, weight = kernel.tally(indices, num_classes, w, s, ignored)
+    indices = targets.reshape(outer, inner) if is_index else None
+    probabilities = None if is_index else _rows.as_rows(targets, axis, cut)
+
+    def improper(bad_row: int) -> Exception:
+        if probabilities is None:
+            return _checks.label_out_of_range(targets, num_classes, bad_row)
+        row, bad_class = kernel.check_probabilities(probabilities) or (bad_row, 0)
+        return _checks.improper_probability(_checks.plain("labels", labels), axis, row, bad_class)
+
+    grad_scale = 1.0
+    if out is not None or grad is not None:  # the caller's arrays are written only after this
+        bad_row, *counts = kernel.tally(indices, probabilities, num_classes, w, s, ignored)
         if bad_row >= 0:
-            raise _checks.label_out_of_range(targets, num_classes, bad_row)
-    else:
-        indices, probabilities = None, _rows.as_rows(targets, axis, cut)
-        bad = kernel.check_probabilities(probabilities)
-        if bad is not None:
-            raise _checks.improper_probability(_checks.plain("labels", labels), axis, *bad)
-        # Every row counts, as if its label were the only class.
-        _, num_kept, weight = kernel.tally(np.zeros((outer, inner), np.uint8), 1, None, s, None)
-    count = Count(outer * inner, num_kept, weight)
+            raise improper(bad_row)
+        grad_scale = rule.grad_scale(Count(outer * inner, *counts))
 
     if reduction == "none" and losses is None:
         losses = np.empty(row_shape, dtype)
     flat = None if losses is None else _rows.flat(losses)
     grads = None if grad is None else _rows.as_rows(grad, axis, cut)
-    bad_row, total, special = kernel.cross_entropy(
-        rows, indices, probabilities, eps, u, w, s, ignored,
-        flat, grads, 1.0 if grads is None else rule.grad_scale(count), threads,
-    )  # fmt: skip
-    if bad_row >= 0:  # another thread wrote to the labels meanwhile
-        raise _checks.label_out_of_range(targets, num_classes, bad_row)
+    bad_row, num_kept, weight, total, special = kernel.cross_entropy(
+        rows, indices, probabilities, eps, u, w, s, ignored, flat, grads, grad_scale, threads
+    )
+    if bad_row >= 0:  # with an array of the caller's: another thread wrote to the labels meanwhile
+        raise improper(bad_row)
     if grad is not None and grads is not None:
         _rows.write_back(grad, grads)
     if losses is None or flat is None:
-        return rule.loss(total, special, count)
+        return rule.loss(total, special, Count(outer * inner, num_kept, weight))
     _rows.write_back(losses, flat)
     return losses if out is None else out

@@ -8,6 +8,7 @@ import numpy as np
 
 from smoothxent import _dispatch
 
+_IS_SET_BY_USER = "OMP_NUM_THREADS" in os.environ  # OpenMP reads it once, too
 _MOST_ASKED_FOR = 16  # on fewer CPUs; a thread that can't be created ends the process, uncatchably
 
 
@@ -21,7 +22,7 @@ def resolve(num_threads: int | None) -> int:
 def _default() -> int:
     # What OpenMP would use holds OMP_NUM_THREADS and threadpoolctl's limits, but not CPU quotas.
     limit = _dispatch.kernel(np.dtype(np.float32)).max_threads()
-    return limit if "OMP_NUM_THREADS" in os.environ else min(limit, _usable_cpus())
+    return limit if _IS_SET_BY_USER else min(limit, _usable_cpus())
 
 
 @cache
