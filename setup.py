@@ -1,8 +1,12 @@
-"""The compiled extension: one build of the kernel per instruction set and dtype. All else is in pyproject.toml.
+"""The compiled extension: one build of the kernel per instruction set and dtype.
 
-Switches (environment): SMOOTHXENT_OPENMP=0 builds without OpenMP, =1 fails where it is missing (default: a probe
-decides); SMOOTHXENT_SANITIZE=address,undefined (or thread); SMOOTHXENT_COVERAGE=1; SMOOTHXENT_JOBS=n compiles n
-files at a time (default: all cores).
+All else is in pyproject.toml. Switches, in the environment:
+
+SMOOTHXENT_OPENMP    0 builds without OpenMP, 1 fails where it is missing; a probe decides if unset
+SMOOTHXENT_WERROR    1 makes warnings errors
+SMOOTHXENT_SANITIZE  1 for address,undefined, or a list of sanitizers
+SMOOTHXENT_COVERAGE  1 counts what runs
+SMOOTHXENT_JOBS      files compiled at a time; all cores if unset
 """
 
 import os
@@ -22,12 +26,23 @@ INSTRUCTION_SETS = {
     "x86_64": {
         "portable": ([], []),
         "avx2": (["-mavx2", "-mfma"], ["/arch:AVX2"]),
-        "avx512": (["-mavx512f", "-mavx512dq", "-mavx512vl", "-mavx512bw", "-mfma"], ["/arch:AVX512"]),
+        "avx512": (
+            ["-mavx512f", "-mavx512dq", "-mavx512vl", "-mavx512bw", "-mfma"],
+            ["/arch:AVX512"],
+        ),
     },
     "aarch64": {"portable": ([], []), "neon": ([], [])},
 }
-MACHINE = {"amd64": "x86_64", "arm64": "aarch64"}.get(platform.machine().lower(), platform.machine().lower())
+MACHINE = platform.machine().lower()
+MACHINE = {"amd64": "x86_64", "arm64": "aarch64"}.get(MACHINE, MACHINE)
 DTYPES = {"float32": [], "float64": [("SMOOTHXENT_FLOAT64", "1")]}
+# Warnings that Cython's own C raises, not ours.
+QUIET = [
+    "-Wno-unused-parameter",
+    "-Wno-unused-function",
+    "-Wno-sign-compare",
+    "-Wno-missing-field-initializers",
+]
 PROBE = "#include <omp.h>\nint main(void) { return omp_get_max_threads() < 1; }\n"
 
 
@@ -56,10 +71,10 @@ class BuildKernels(build_ext):
     def common_flags(msvc: bool) -> tuple[list[str], list[str]]:
         if msvc:
             return ["/O2", "/fp:strict", "/std:c11"], []
-        # No contraction: every fma is written out. The rest only lets loops vectorise: no result depends on
-        # errno or on trapping.
+        # No contraction: every fma is written out. The last two only let loops vectorise: no result
+        # depends on errno or on traps.
         flags = ["-std=gnu11", "-O3", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"]
-        flags += ["-Wall", "-Wextra", "-Werror", *QUIET]
+        flags += ["-Wall", "-Wextra", *QUIET] + ["-Werror"] * bool(flag("WERROR"))
         link: list[str] = []
         if sanitizers := flag("SANITIZE"):
             sanitizers = "address,undefined" if sanitizers == "1" else sanitizers
@@ -82,21 +97,20 @@ class BuildKernels(build_ext):
         with tempfile.TemporaryDirectory() as folder:
             source = Path(folder, "probe.c")
             source.write_text(PROBE)
-            command = [*self.compiler.compiler_so, "-fopenmp", str(source), "-o", str(Path(folder, "probe"))]
+            command = [*self.compiler.compiler_so, "-fopenmp", str(source)]
+            command += ["-o", str(Path(folder, "probe"))]
             found = subprocess.run(command, capture_output=True, text=True, check=False)
         if found.returncode and wish == "1":
-            raise SystemExit(f"SMOOTHXENT_OPENMP=1, but a program with -fopenmp does not build:\n{found.stderr}")
+            raise SystemExit(f"SMOOTHXENT_OPENMP=1, but -fopenmp does not build:\n{found.stderr}")
         if found.returncode:
             print("smoothxent: no OpenMP found; building for one thread", file=sys.stderr)
         return not found.returncode
 
 
-# Warnings that Cython's own C raises, not ours.
-QUIET = ["-Wno-unused-parameter", "-Wno-unused-function", "-Wno-sign-compare", "-Wno-missing-field-initializers"]
-
-
 def kernels() -> list[Extension]:
-    headers = [str(path) for path in sorted(Path("ext").glob("*.[hp]*")) if path.suffix in {".h", ".pxi"}]
+    headers = [
+        str(path) for ending in ("h", "pxi") for path in sorted(Path("ext").glob(f"*.{ending}"))
+    ]
     macros = [("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")]
     cpu = Extension("smoothxent._cpu", ["ext/cpu.pyx"])
     return [cpu] + [

@@ -1,8 +1,9 @@
-"""Reproduce the polynomial coefficients of the lanes: run `python ext/coefficients.py` (needs mpmath).
+"""Reproduce the polynomial coefficients of lanes.h: `python ext/coefficients.py` (needs mpmath).
 
-Each function is fitted by Lawson's iteratively reweighted least squares, which converges to the minimax
-polynomial of the weighted error, in 60 digits. Coefficients are then rounded one by one, lowest degree
-first, and the rest are fitted again, so that later ones make up for the rounding of earlier ones.
+Each function is fitted by Lawson's iteratively reweighted least squares, which converges to the
+minimax polynomial of the weighted error, in 60 digits. Coefficients are then rounded one by one,
+lowest degree first, and the rest are fitted again, so that later ones make up for the rounding of
+earlier ones.
 """
 
 from collections.abc import Callable
@@ -75,7 +76,7 @@ def report(name: str, coefficients: list[mp.mpf], worst: mp.mpf, digits: int) ->
 
 
 def main() -> None:
-    # exp(r) = 1 + r q(r) on the reduced range |r| <= ln(2) / 2, a little wider for the rounding of r.
+    # exp(r) = 1 + r q(r) on the reduced range |r| <= ln(2) / 2, a little wider for r's rounding.
     half = mp.log(2) / 2 * (1 + mp.mpf(2) ** -20)
 
     def q(r: mp.mpf) -> mp.mpf:
@@ -87,7 +88,7 @@ def main() -> None:
     report("exp, float32", *rounded_fit(q, q_weight, 5, -half, half, 24), digits=10)
     report("exp, float64", *rounded_fit(q, q_weight, 10, -half, half, 53), digits=18)
 
-    # log((1 + s) / (1 - s)) = 2 s + s z R(z), z = s**2, for (1 + s) / (1 - s) in [sqrt(1/2), sqrt(2)].
+    # log((1 + s) / (1 - s)) = 2 s + s z R(z), z = s**2; (1 + s) / (1 - s) in [sqrt(1/2), sqrt(2)].
     top = ((mp.sqrt(2) - 1) / (mp.sqrt(2) + 1)) ** 2 * (1 + mp.mpf(2) ** -20)
 
     def series(z: mp.mpf) -> mp.mpf:

@@ -8,7 +8,7 @@ cdef enum:
 
 
 cdef Py_ssize_t read_labels(const Job *job, Py_ssize_t first, Py_ssize_t count, Group *group) noexcept nogil:
-    # the first row of the group with a label out of range, else num_rows; with probabilities the top class will do
+    # the first row of the group with a label out of range, else num_rows
     cdef Py_ssize_t i, bad_row = job.num_rows
     for i in range(LANES):
         group.label[i] = IGNORED
@@ -19,21 +19,27 @@ cdef Py_ssize_t read_labels(const Job *job, Py_ssize_t first, Py_ssize_t count, 
     return bad_row
 
 
-cdef void statistics_of_group(const Job *job, Py_ssize_t first, Py_ssize_t count, Group *group, Scratch *scratch) noexcept nogil:
+cdef void statistics_of_group(
+    const Job *job, Py_ssize_t first, Py_ssize_t count, Group *group, Scratch *scratch
+) noexcept nogil:
     cdef RowStatistics row
-    cdef Py_ssize_t i
+    cdef Py_ssize_t i, label
+    cdef const char *at
     if job.num_classes <= FEW and not job.has_probabilities:
         few_classes_statistics(job, first, count, group, scratch)
         return
     for i in range(LANES):
         row = no_row()
         if group.label[i] >= 0:
-            row = row_statistics(job, row_start(&job.logits, first + i), first + i,
-                                 -1 if job.has_probabilities else group.label[i], scratch)
+            at = row_start(&job.logits, first + i)
+            label = -1 if job.has_probabilities else group.label[i]
+            row = row_statistics(job, at, first + i, label, scratch)
         put_row(group, i, &row)
 
 
-cdef void loss_of_group(const Job *job, Py_ssize_t first, Py_ssize_t count, Totals *totals, Scratch *scratch) noexcept nogil:
+cdef void loss_of_group(
+    const Job *job, Py_ssize_t first, Py_ssize_t count, Totals *totals, Scratch *scratch
+) noexcept nogil:
     cdef Group group
     cdef Py_ssize_t i, bad_row = read_labels(job, first, count, &group)
     if bad_row < job.num_rows:
@@ -53,8 +59,8 @@ cdef void loss_of_group(const Job *job, Py_ssize_t first, Py_ssize_t count, Tota
                 write_gradient(job, &group, i, first + i, scratch)
         if job.out != NULL:
             job.out[first + i] = <real> group.loss[i]
-        if (group.label[i] >= 0 or job.has_probabilities) and (job.sample_weight == NULL or job.sample_weight[first + i] != 0.0):
-            totals.kept += 1
+        if group.label[i] >= 0 or job.has_probabilities:
+            totals.kept += job.sample_weight == NULL or job.sample_weight[first + i] != 0.0
     add_group_exactly(&totals.loss, group.loss)
     if job.class_weight != NULL or job.sample_weight != NULL:
         add_group_exactly(&totals.weight, group.weight)
@@ -75,7 +81,8 @@ cdef void softmax_row(const Job *job, Py_ssize_t n, int task, Scratch *scratch) 
         write_scaled_exp(job, &sweep, at, n, row_start(&job.grad, n), 0.0, scratch)
     else:
         log_sum_exp -= distance_to_reference(0.0, row.offset, row.scale, &low)
-        job.out[n] = <real> (log_sum_exp - low) if row.sum_exp == row.sum_exp else limit(job, at)
+        log_sum_exp -= low
+        job.out[n] = <real> log_sum_exp if row.sum_exp == row.sum_exp else limit(job, at)
 
 
 cdef real limit(const Job *job, const char *at) noexcept nogil:
@@ -223,9 +230,10 @@ def tally(labels, probabilities, Py_ssize_t num_classes, class_weight, sample_we
     cdef const double *weights = doubles(class_weight) if is_index else NULL
     cdef const double *samples = doubles(sample_weight)
     cdef bint weighted = weights != NULL or samples != NULL
-    cdef double special
+    cdef double special, weight
     cdef ExactSum total
     memset(&total, 0, sizeof(total))
+    memset(&of, 0, sizeof(of))
     if is_index:
         of = labels_of(labels, num_classes, ignore_index)
         num_rows = cnp.PyArray_SIZE(labels)
@@ -245,7 +253,8 @@ def tally(labels, probabilities, Py_ssize_t num_classes, class_weight, sample_we
             if samples == NULL or samples[n] != 0.0:
                 num_kept += 1
             if weighted:
-                add_exactly(&total, (samples[n] if samples != NULL else 1.0) * (weights[label] if weights != NULL else 1.0))
+                weight = samples[n] if samples != NULL else 1.0
+                add_exactly(&total, weight * weights[label] if weights != NULL else weight)
     kept = num_kept  # a Python int
     return bad_row, kept, exact_int(&total, sizeof(total), 1, &special) if weighted else kept << -UNIT_EXPONENT
 

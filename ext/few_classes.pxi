@@ -4,7 +4,8 @@
 cdef void load_columns(const Job *job, Py_ssize_t first, Py_ssize_t count, real *columns) noexcept nogil:
     cdef Py_ssize_t i, k, stride = job.logits.class_stride
     cdef const char *at = row_start(&job.logits, first)
-    if job.logits.inner_stride == sizeof(real) and first % job.logits.inner + LANES <= job.logits.inner and count == LANES:
+    cdef Py_ssize_t inner = job.logits.inner
+    if count == LANES and job.logits.inner_stride == sizeof(real) and first % inner + LANES <= inner:
         for k in range(job.num_classes):
             memcpy(columns + k * LANES, at + k * stride, LANES * sizeof(real))
         return
@@ -25,9 +26,9 @@ cdef void few_classes_statistics(
     cdef real *columns = scratch.logits
     cdef real highest[LANES]
     cdef real label_logits[LANES]
-    cdef lanes centre, scale, bias, floor, x, powers, rests, gaps
+    cdef lanes centre, scale, bias, floor, powers, rests
     cdef exp_parts e
-    cdef wide wide_centre, targets_gap, t
+    cdef wide wide_centre, target, gaps
     cdef RowStatistics row
     cdef Py_ssize_t i, k, label, num_classes = job.num_classes
     load_columns(job, first, count, columns)
@@ -53,23 +54,19 @@ cdef void few_classes_statistics(
     wide_store(group.scale, widen(scale))
     wide_store(group.centre, widen(centre))
 
-    if job.uniform_smoothing:
-        for i in range(LANES):
-            columns[max(group.label[i], <Py_ssize_t> 0) * LANES + i] = highest[i]
-        gaps = splat(0)
-        for k in range(num_classes):
-            gaps = add(gaps, sub(centre, load(columns + k * LANES)))
-        wide_store(group.gap_sum, widen(gaps))
-    elif job.smoothing != NULL:
+    if smooths(job):  # in float64: few terms, whose roundings would not average out
         for i in range(LANES):  # the label's gap is 0
             columns[max(group.label[i], <Py_ssize_t> 0) * LANES + i] = highest[i]
         wide_centre = widen(centre)
-        targets_gap = wide_splat(0.0)
+        gaps = wide_splat(0.0)
+        target = wide_splat(1.0)
         for k in range(num_classes):
-            if job.smoothing[k] != 0.0:
-                t = wide_splat(job.smoothing[k])
-                targets_gap = wide_fused(t, wide_sub(wide_centre, wide_load_real(columns + k * LANES)), targets_gap)
-        wide_store(group.gap_sum, targets_gap)
+            if job.smoothing != NULL:
+                if job.smoothing[k] == 0.0:
+                    continue
+                target = wide_splat(job.smoothing[k])
+            gaps = wide_fused(target, wide_sub(wide_centre, wide_load_real(columns + k * LANES)), gaps)
+        wide_store(group.gap_sum, gaps)
     for i in range(LANES):
         group.sum_exp[i] = sum_of_powers(group.sum_exp[i], group.scale[i])
         group.offset[i] = 0.0

@@ -5,9 +5,9 @@
 #     z <  0    own = exp(z)    others = S
 #     nll = log(own + others) - min(z, 0);    lse - m = log(own + others) + max(z, 0);    p_y = own / (own + others)
 #     loss = label_part * nll + rest_part * (lse - centre) + label_smoothing * gap_sum
-# with label_part = (1 - label_smoothing) w_y + label_smoothing b_y, rest_part = label_smoothing * (sum of the other b_k),
-# gap_sum = sum of the other b_k (centre - x_k), b_k = w_k u_k. Sums without the label are why a confident row keeps all
-# its digits: nothing large is subtracted. With probabilities t_k the label is the top class and gaps are to it:
+# with label_part = (1 - label_smoothing) w_y + label_smoothing b_y, rest_part = label_smoothing * (sum of the other
+# b_k), gap_sum = sum of the other b_k (centre - x_k), b_k = w_k u_k. Sums without the label are why a confident row
+# keeps all its digits: nothing large is subtracted. With probabilities t_k the label is the top class, gaps are to it:
 #     loss = (sum of t_k) * nll + gap_sum
 
 cdef inline double distance_to_reference(double x, double offset, double scale, double *low) noexcept nogil:
@@ -25,10 +25,12 @@ cdef inline double distance_to_reference(double x, double offset, double scale, 
 cdef void group_shares(Group *g) noexcept nogil:
     # own, others, nll and log_sum_exp
     cdef Py_ssize_t i
-    cdef double z, low, small, log_total
+    cdef double z, low, towards, small, log_total
     for i in range(LANES):
         z = distance_to_reference(g.label_logit[i], g.offset[i], g.scale[i], &low)
-        small = times_exp(g.sum_exp[i] if z >= 0.0 else 1.0, -fabs(z), -low if z >= 0.0 else low)
+        small = g.sum_exp[i] if z >= 0.0 else 1.0
+        towards = -low if z >= 0.0 else low
+        small = times_exp(small, -fabs(z), towards)
         g.own[i] = 1.0 if z >= 0.0 else small
         g.others[i] = small if z >= 0.0 else g.sum_exp[i]
         log_total = log_of_sum(g.own[i], g.others[i])

@@ -116,7 +116,9 @@ cdef real first_block_maximum(const Tile *tile) noexcept nogil:
     return largest(maximum(maximum(load(x), load(x + LANES)), maximum(load(x + 2 * LANES), load(x + 3 * LANES))))
 
 
-cdef real raw_maximum(const char *at, Py_ssize_t stride, Py_ssize_t count, Py_ssize_t left_out, Py_ssize_t *where) noexcept nogil:
+cdef real raw_maximum(
+    const char *at, Py_ssize_t stride, Py_ssize_t count, Py_ssize_t left_out, Py_ssize_t *where
+) noexcept nogil:
     # the first largest of `count` logits; NaN is passed over; where = -1 if all are NaN or there are none
     cdef Py_ssize_t k
     cdef real best = -INFINITY, x
@@ -265,13 +267,14 @@ cdef RowStatistics row_statistics(
             gaps = compensated_add(gaps, widen(sums.gaps))
     if targets == NULL and job.uniform_smoothing:
         statistics.gap_sum = compensated_sum(gaps)
-    if reference.ceiling == -INFINITY:
+    statistics.label_logit = real_at(row + label * stride) if label >= 0 else -INFINITY
+    if reference.ceiling == -INFINITY:  # no other class counts: the label's logit will do
         total = compensated_scale(total, 0.0)
+        reference = reference_at(<real> statistics.label_logit)
     statistics.sum_exp = sum_of_powers(compensated_sum(total), reference.scale) + joined
     statistics.scale = reference.scale
     statistics.offset = reference.offset
     statistics.centre = centre
     statistics.label = label
     statistics.label_target = tile_targets(job, row_index, label, 1, scratch)[0] if tracks_top and label >= 0 else 0.0
-    statistics.label_logit = real_at(row + label * stride) if label >= 0 else -INFINITY
     return statistics

@@ -30,7 +30,7 @@ cdef ScaledExp scaled_exp(
     factor = times_exp(ldexp(g, -e - LIFT), -rho, 0.0) / total
     of.reference.offset = <real> offset
     set_scale(&of.reference, e + LIFT - k)
-    of.factor = splat(<real> sum_of_powers(factor, -k))
+    of.factor = splat(<real> (sum_of_powers(factor, -k) if total != 0.0 else NAN))
     of.constant = splat(<real> constant)
     return of
 
@@ -122,7 +122,9 @@ cdef void write_zeros(const Job *job, char *out) noexcept nogil:
         put_real(out + k * job.grad.class_stride, 0)
 
 
-cdef void write_log_softmax(const Job *job, const char *at, Py_ssize_t row_index, char *out, Scratch *scratch) noexcept nogil:
+cdef void write_log_softmax(
+    const Job *job, const char *at, Py_ssize_t row_index, char *out, Scratch *scratch
+) noexcept nogil:
     # x_k - lse, lse in two parts; a class with p > 1/2 would lose its digits to the subtraction: it gets -nll
     cdef RowStatistics row = row_statistics(job, at, row_index, -1, scratch)
     cdef Group group

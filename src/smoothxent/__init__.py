@@ -1,6 +1,7 @@
 """Label-smoothed softmax cross-entropy of NumPy arrays on the CPU, in one read of the logits."""
 
 from smoothxent._dispatch import available_isas
+from smoothxent._info import info
 from smoothxent._loss import cross_entropy, cross_entropy_and_grad
 from smoothxent._smoothing import smooth_labels
 from smoothxent._softmax import log_softmax, log_sum_exp, softmax
@@ -12,6 +13,7 @@ __all__ = [
     "available_isas",
     "cross_entropy",
     "cross_entropy_and_grad",
+    "info",
     "log_softmax",
     "log_sum_exp",
     "smooth_labels",

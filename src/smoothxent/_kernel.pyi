@@ -5,14 +5,14 @@ any strides and alignment unless they are said to be contiguous; byte order is n
 validated here but what only a read of the data can tell: labels and probabilities.
 """
 
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 class Kernel(Protocol):
-    OPENMP: Final[bool]
-    UNIT_EXPONENT: Final[int]  # exact totals are integers in units of 2**UNIT_EXPONENT
+    OPENMP: bool
+    UNIT_EXPONENT: int  # exact totals are integers in units of 2**UNIT_EXPONENT
 
     def cross_entropy(
         self,
@@ -29,7 +29,7 @@ class Kernel(Protocol):
         grad_scale: float,
         num_threads: int,
     ) -> tuple[int, int, int, int, float]:
-        """As tally; then the exact total of the finite float64 losses and the sum of the others."""
+        """As tally; then the exact total of the finite losses, in float64, and the others' sum."""
 
     def softmax(self, logits: NDArray[Any], out: NDArray[Any], num_threads: int) -> None: ...
     def log_softmax(self, logits: NDArray[Any], out: NDArray[Any], num_threads: int) -> None: ...

@@ -1,0 +1,46 @@
+"""What a call would use on this machine."""
+
+from pathlib import Path
+from pkgutil import iter_modules
+from typing import TypedDict
+
+import numpy as np
+
+from smoothxent import _dispatch, _threads
+
+
+class Info(TypedDict):
+    """The facts that `info` returns."""
+
+    available_isas: tuple[str, ...]
+    isa: str
+    num_threads: int
+    openmp: bool
+    dtypes: tuple[str, ...]
+
+
+def info() -> Info:
+    """Return what a call would use on this machine, for a bug report or a benchmark's record.
+
+    Returns
+    -------
+    dict
+        available_isas : the instruction sets that this CPU can run; isa : the one in
+        use; num_threads : the default of that argument; openmp : whether the kernel was built with
+        OpenMP; dtypes : the names of the logits' dtypes that the kernel was built for.
+
+    Examples
+    --------
+    >>> import smoothxent
+    >>> smoothxent.info()["isa"] in smoothxent.available_isas()
+    True
+    """
+    start = f"_kernel_{_dispatch.ISA}_"
+    names = [module.name for module in iter_modules([str(Path(__file__).parent)])]
+    return Info(
+        available_isas=_dispatch.available_isas(),
+        isa=_dispatch.ISA,
+        num_threads=_threads.resolve(None),
+        openmp=_dispatch.kernel(np.dtype(np.float32)).OPENMP,
+        dtypes=tuple(sorted(n.removeprefix(start) for n in names if n.startswith(start))),
+    )
