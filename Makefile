@@ -11,7 +11,8 @@ DONE   := $(VENV)/.done
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 KERNEL := $(wildcard ext/*.py ext/*.pyx ext/*.pxi ext/*.pxd ext/*.h)
 
-export SMOOTHXENT_WERROR ?= 1  # here, not for those who only install: their compiler may know more
+# Warnings are errors here, not for those who only install: their compiler may know others.
+export SMOOTHXENT_WERROR ?= 1
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test bench lint sanitize clean
