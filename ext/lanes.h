@@ -269,7 +269,7 @@ LANES_INLINE exp_parts exp_lanes(lanes x, lanes bias) {
 }
 
 /* ---- float64 functions of what a row needs once -------------------------------------------------
- * Free of branches, so that loops over the rows of a group vectorise. */
+ * Free of branches and loops, so that loops over the rows of a group vectorise. */
 
 LANES_INLINE double rounded(double x) { return (x + 0x1.8p+52) - 0x1.8p+52; } /* to the nearest integer, |x| < 2**51 */
 
@@ -285,13 +285,19 @@ LANES_INLINE double power_of_two(double n) { /* 2**n, n an integer in [-1022, 10
 /* a * exp(x + x_low) with one rounding at the end, subnormal results included; x <= 709, or -inf, or NaN. The
  * power is applied in two steps, of which only the second can leave the normal range (a in [2**-200, 2**200]). */
 LANES_INLINE double times_exp(double a, double x, double x_low) {
-    static const double coefficients[] = {
-        0x1p+0, 0x1.000000000000ap-1, 0x1.5555555555509p-3, 0x1.555555555072cp-5, 0x1.1111111124a1ep-7, 0x1.6c16c184588c8p-10,
-        0x1.a01a0138fbad2p-13, 0x1.a01999b4fdebbp-16, 0x1.71df07dad5a92p-19, 0x1.28adadeb58d78p-22, 0x1.adaa6c60e885ap-26};
     double clamped = x < -800.0 ? -800.0 : x; /* a * exp(-800) is 0 for every such a; NaN passes */
     double n = rounded(clamped * LOG2_E), half = rounded(0.5 * n);
-    double r = fma(-n, LN2_LOW, fma(-n, LN2, clamped)) + x_low, ratio = coefficients[10];
-    for (int i = 9; i >= 0; i--) ratio = fma(ratio, r, coefficients[i]);
+    double r = fma(-n, LN2_LOW, fma(-n, LN2, clamped)) + x_low, ratio = 0x1.adaa6c60e885ap-26;
+    ratio = fma(ratio, r, 0x1.28adadeb58d78p-22);
+    ratio = fma(ratio, r, 0x1.71df07dad5a92p-19);
+    ratio = fma(ratio, r, 0x1.a01999b4fdebbp-16);
+    ratio = fma(ratio, r, 0x1.a01a0138fbad2p-13);
+    ratio = fma(ratio, r, 0x1.6c16c184588c8p-10);
+    ratio = fma(ratio, r, 0x1.1111111124a1ep-7);
+    ratio = fma(ratio, r, 0x1.555555555072cp-5);
+    ratio = fma(ratio, r, 0x1.5555555555509p-3);
+    ratio = fma(ratio, r, 0x1.000000000000ap-1);
+    ratio = fma(ratio, r, 1.0);
     return fma(a * r, ratio, a) * power_of_two(half) * power_of_two(n - half);
 }
 
@@ -300,9 +306,6 @@ LANES_INLINE double times_exp(double a, double x, double x_low) {
  *     log(1 + f) = f - f**2/2 + s (f**2/2 + z R(z)): the leading terms are free of the error of s
  * Coefficients of R: ext/coefficients.py. log(0) is -inf; inf and NaN pass. */
 LANES_INLINE double log_of_sum(double a, double b) {
-    static const double coefficients[] = {
-        0x1.5555555555592p-1, 0x1.999999997ffd9p-2, 0x1.24924941d2795p-2, 0x1.c71c5221ea87bp-3,
-        0x1.746639fff75e2p-3, 0x1.39a235a524da7p-3, 0x1.2f00b231cd669p-3};
     const uint64_t root = 0x3fe6a09e667f3bcdULL; /* the bits of sqrt(1/2) */
     double w = a + b, back = w - a, w_low = (a - (w - back)) + (b - back), k, m;
     uint64_t bits, exponent;
@@ -313,8 +316,13 @@ LANES_INLINE double log_of_sum(double a, double b) {
     k -= 0x1p+52 + 1023.0;
     bits = (bits & 0x000fffffffffffffULL) + root;
     memcpy(&m, &bits, sizeof m);
-    double f = m - 1.0, s = f / (2.0 + f), z = s * s, series = coefficients[6], half_square = 0.5 * f * f;
-    for (int i = 5; i >= 0; i--) series = fma(series, z, coefficients[i]);
+    double f = m - 1.0, s = f / (2.0 + f), z = s * s, half_square = 0.5 * f * f, series = 0x1.2f00b231cd669p-3;
+    series = fma(series, z, 0x1.39a235a524da7p-3);
+    series = fma(series, z, 0x1.746639fff75e2p-3);
+    series = fma(series, z, 0x1.c71c5221ea87bp-3);
+    series = fma(series, z, 0x1.24924941d2795p-2);
+    series = fma(series, z, 0x1.999999997ffd9p-2);
+    series = fma(series, z, 0x1.5555555555592p-1);
     double rest = fma(s, fma(z, series, half_square), fma(k, LN2_LOW, w_low / w)) - half_square;
     double result = fma(k, LN2, f + rest), special = w == 0.0 ? -(double)INFINITY : w;
     return w > 0.0 && w < (double)INFINITY ? result : special;
