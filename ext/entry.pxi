@@ -51,19 +51,31 @@ cdef void loss_of_group(
         totals.bad_row = min(totals.bad_row, scratch.improper_row)
         return
     group_losses(job, &group, first, count)
-    for i in range(count):
-        if job.has_grad:
+    if job.has_grad:
+        for i in range(count):
             if group.label[i] < 0 and not job.has_probabilities:
                 write_zeros(job, row_start(&job.grad, first + i))
             else:
                 write_gradient(job, &group, i, first + i, scratch)
-        if job.out != NULL:
+    if job.out != NULL:
+        for i in range(count):
             job.out[first + i] = <real> group.loss[i]
-        if group.label[i] >= 0 or job.has_probabilities:
-            totals.kept += job.sample_weight == NULL or job.sample_weight[first + i] != 0.0
+    totals.kept += kept_rows(job, first, count, &group)
     add_group_exactly(&totals.loss, group.loss)
     if job.class_weight != NULL or job.sample_weight != NULL:
         add_group_exactly(&totals.weight, group.weight)
+
+
+cdef inline Py_ssize_t kept_rows(const Job *job, Py_ssize_t first, Py_ssize_t count, const Group *group) noexcept nogil:
+    # rows that are not ignored and whose sample_weight is not 0
+    cdef Py_ssize_t i, kept = count
+    if job.labels.has_ignore_index or job.sample_weight != NULL:
+        for i in range(count):
+            if (group.label[i] < 0 and not job.has_probabilities) or (
+                job.sample_weight != NULL and job.sample_weight[first + i] == 0.0
+            ):
+                kept -= 1
+    return kept
 
 
 cdef void softmax_row(const Job *job, Py_ssize_t n, int task, Scratch *scratch) noexcept nogil:

@@ -4,20 +4,17 @@
 cdef void load_columns(const Job *job, Py_ssize_t first, Py_ssize_t count, real *columns) noexcept nogil:
     cdef Py_ssize_t i, k, stride = job.logits.class_stride
     cdef const char *at = row_start(&job.logits, first)
+    cdef const char *starts[LANES]
     cdef Py_ssize_t inner = job.logits.inner
     if count == LANES and job.logits.inner_stride == sizeof(real) and first % inner + LANES <= inner:
         for k in range(job.num_classes):
             memcpy(columns + k * LANES, at + k * stride, LANES * sizeof(real))
         return
-    for i in range(LANES):
-        if i < count:
-            at = row_start(&job.logits, first + i)
-        if stride == sizeof(real):
-            for k in range(job.num_classes):
-                columns[k * LANES + i] = real_at(at + k * <Py_ssize_t> sizeof(real))
-        else:
-            for k in range(job.num_classes):
-                columns[k * LANES + i] = real_at(at + k * stride)
+    for i in range(LANES):  # lanes without a row hold the last one
+        starts[i] = row_start(&job.logits, first + min(i, count - 1))
+    for k in range(job.num_classes):
+        for i in range(LANES):
+            columns[k * LANES + i] = real_at(starts[i] + k * stride)
 
 
 cdef void few_classes_statistics(
@@ -31,6 +28,7 @@ cdef void few_classes_statistics(
     cdef wide wide_centre, target, gaps
     cdef RowStatistics row
     cdef Py_ssize_t i, k, label, num_classes = job.num_classes
+    cdef int fit = 1
     load_columns(job, first, count, columns)
     for i in range(LANES):
         label = max(group.label[i], <Py_ssize_t> 0) * LANES + i
@@ -71,7 +69,10 @@ cdef void few_classes_statistics(
         group.sum_exp[i] = sum_of_powers(group.sum_exp[i], group.scale[i])
         group.offset[i] = 0.0
         group.label_logit[i] = label_logits[i]
-    for i in range(count):  # what the lanes can't do: no or a huge reference, infinite labels
-        if not (fabs(highest[i]) < LARGE_LOGIT and fabs(label_logits[i]) < INFINITY) and group.label[i] >= 0:
-            row = row_statistics(job, row_start(&job.logits, first + i), first + i, group.label[i], scratch)
-            put_row(group, i, &row)
+    for i in range(LANES):
+        fit &= fabs(highest[i]) < LARGE_LOGIT and fabs(label_logits[i]) < INFINITY
+    if not fit:  # what the lanes can't do: no reference or a huge one, infinite labels
+        for i in range(count):
+            if group.label[i] >= 0 and not (fabs(highest[i]) < LARGE_LOGIT and fabs(label_logits[i]) < INFINITY):
+                row = row_statistics(job, row_start(&job.logits, first + i), first + i, group.label[i], scratch)
+                put_row(group, i, &row)
