@@ -4,6 +4,13 @@ ctypedef struct Compensated:
     wide sum, error
 
 
+cdef inline Compensated compensated_zero() noexcept nogil:
+    cdef Compensated total
+    total.sum = wide_splat(0.0)
+    total.error = total.sum
+    return total
+
+
 cdef inline Compensated compensated_add(Compensated total, wide term) noexcept nogil:
     # Knuth's two-sum, lane by lane
     cdef wide total_sum = wide_add(total.sum, term)
@@ -23,13 +30,11 @@ cdef inline Compensated compensated_scale(Compensated total, double factor) noex
 
 cdef double sum_of(const double *values, Py_ssize_t count, double *error) noexcept nogil:
     # the sum of values >= 0, padded with zeros to whole lanes, and what the sum lacks
-    cdef Compensated total
+    cdef Compensated total = compensated_zero()
     cdef double sums[LANES]
     cdef double errors[LANES]
     cdef double high = 0.0, back
     cdef Py_ssize_t vector, i
-    total.sum = wide_splat(0.0)
-    total.error = total.sum
     for vector in range(vectors_of(count)):
         total = compensated_add(total, wide_load(values + vector * LANES))
     wide_store(sums, total.sum)

@@ -5,7 +5,6 @@
 #     gap_sum = sum over the other classes of c_k (centre - x_k), c_k = 1 or the row's targets
 # `scale` is an integer, so that a new reference rescales sums by a power of two, without rounding. `offset` is 0
 # except where the logits are so large (2**20) that the lanes' exp could not reduce them.
-
 #
 # Rows are taken in groups of LANES, so that what a row needs once is done for a whole group in lanes.
 

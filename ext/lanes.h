@@ -235,7 +235,7 @@ LANES_INLINE double wide_sum(wide a) {
  * Needs |x * log2(e) + scale| < 2**21 (float64: 2**50) and n >= -EXPONENT_BIAS: the caller clamps x below.
  * Log2(e) needs no precision: a wrong n at a tie gives an |r| a hair above ln(2)/2. The error of ln(2) in
  * float32, LN2_ERROR = 1.9e-9, scales exp(x) by exp(-m * LN2_ERROR); the part -scale of m is common to a row
- * and is taken back in float64 (see `sum_of_powers` in kernel.pxi), what is left is n * 1.9e-9.
+ * and is taken back in float64 (see `sum_of_powers` in group.pxi), what is left is n * 1.9e-9.
  * NaN: u, r and with them power + rest * ratio are NaN.
  * Coefficients: ext/coefficients.py.
  */

@@ -16,6 +16,11 @@ ctypedef struct Tile:
 ctypedef struct TileSums:
     lanes highest, powers, rests, gaps
 
+ctypedef struct RowSums:
+    Reference reference
+    Compensated exps, gaps
+    double joined  # what was added to exps class by class
+
 cdef enum:
     LARGE_LOGIT = 1 << 20
     CEILING = 10  # nats above the reference: costs 14 * LN2_ERROR = 2.7e-8 of relative error at most
@@ -111,11 +116,6 @@ cdef void cut_tile(
                        left_out - whole * BLOCK, 0, centre)
 
 
-cdef real first_block_maximum(const Tile *tile) noexcept nogil:
-    cdef const real *x = tile.logits[0]
-    return largest(maximum(maximum(load(x), load(x + LANES)), maximum(load(x + 2 * LANES), load(x + 3 * LANES))))
-
-
 cdef real raw_maximum(
     const char *at, Py_ssize_t stride, Py_ssize_t count, Py_ssize_t left_out, Py_ssize_t *where
 ) noexcept nogil:
@@ -129,6 +129,15 @@ cdef real raw_maximum(
             best = x
             where[0] = k
     return best
+
+
+cdef real first_maximum(const char *at, Py_ssize_t stride, Py_ssize_t count, Py_ssize_t left_out) noexcept nogil:
+    # of the first block: near enough to the maximum of the row to begin with
+    cdef const real *x = <const real *> at
+    cdef Py_ssize_t where
+    if stride == sizeof(real) and count >= BLOCK and not 0 <= left_out < BLOCK:
+        return largest(maximum(maximum(load(x), load(x + LANES)), maximum(load(x + 2 * LANES), load(x + 3 * LANES))))
+    return raw_maximum(at, stride, min(count, <Py_ssize_t> BLOCK), left_out, &where)
 
 
 cdef inline TileSums sweep(const Tile *tile, const Reference *reference, real centre, bint with_gaps) noexcept nogil:
@@ -168,13 +177,13 @@ cdef inline TileSums sweep(const Tile *tile, const Reference *reference, real ce
     return sums
 
 
-cdef Compensated add_target_gaps(
-    Compensated total, const char *at, Py_ssize_t stride, Py_ssize_t count, Py_ssize_t left_out, const double *targets,
-    real centre,
+cdef double target_gaps(
+    const char *at, Py_ssize_t stride, Py_ssize_t count, Py_ssize_t left_out, const double *targets, real centre
 ) noexcept nogil:
-    # total + sum of t_k (centre - x_k) over a tile, t_k = 0 and `left_out` left out; `targets` is padded with zeros
+    # sum of t_k (centre - x_k) over a tile, t_k = 0 and `left_out` left out; `targets` is padded with zeros
     cdef real buffer[LANES]
-    cdef wide middle = wide_splat(centre), t, x
+    cdef wide middle = wide_splat(centre), zero = wide_splat(0.0), t, x
+    cdef Compensated gaps = compensated_zero()
     cdef Py_ssize_t vector, k
     for vector in range(vectors_of(count)):
         k = vector * LANES
@@ -187,32 +196,80 @@ cdef Compensated add_target_gaps(
                 buffer[left_out - k] = centre
             x = wide_load_real(buffer)
         t = wide_load(targets + k)
-        total = compensated_add(total, where_nonzero(t, wide_fused(t, wide_sub(middle, x), wide_splat(0.0))))
-    return total
+        gaps = compensated_add(gaps, where_nonzero(t, wide_fused(t, wide_sub(middle, x), zero)))
+    return compensated_sum(gaps)
+
+
+cdef void move_reference(RowSums *sums, real highest) noexcept nogil:
+    cdef Reference reference = reference_at(highest)
+    cdef double factor = rebase_factor(&sums.reference, &reference)
+    sums.exps = compensated_scale(sums.exps, factor)
+    sums.joined *= factor
+    sums.reference = reference
+
+
+cdef void join(RowSums *sums, real x) noexcept nogil:
+    # one more class
+    if x - sums.reference.offset > sums.reference.ceiling:
+        move_reference(sums, x)
+    sums.joined += times_exp(1.0, (<double> x - sums.reference.offset) + sums.reference.scale * LN2, 0.0)
+
+
+cdef void raise_top(RowStatistics *row, RowSums *sums, real top, Py_ssize_t label) noexcept nogil:
+    # a larger logit than the top class so far: gaps are to the new one, the old one joins the sum
+    if row.label >= 0 and row.label_logit != -INFINITY:
+        join(sums, <real> row.label_logit)
+    if isfinite(top):
+        row.gap_sum += row.target_sum * (top - row.centre)
+        row.centre = top
+    row.label_logit = top
+    row.label = label
+
+
+cdef void add_tile(
+    const Job *job, RowSums *sums, const char *at, Py_ssize_t count, Py_ssize_t left_out, real centre, Scratch *scratch
+) noexcept nogil:
+    # sum of exp and, where smoothing is uniform, of gaps
+    cdef Tile cut
+    cdef TileSums of
+    cdef Py_ssize_t stride = job.logits.class_stride, where
+    cdef real highest, offset = sums.reference.offset
+    cut_tile(&cut, scratch, at, stride, count, left_out, offset, centre)
+    of = sweep(&cut, &sums.reference, centre, job.uniform_smoothing)
+    highest = largest(of.highest)
+    if highest > sums.reference.ceiling:
+        if offset != 0:  # largest() is relative to it, and rounded
+            highest = raw_maximum(at, stride, count, left_out, &where)
+        if highest == INFINITY:
+            sums.joined = NAN
+        move_reference(sums, highest if highest < INFINITY else <real> 0)
+        if sums.reference.offset != offset:
+            cut_tile(&cut, scratch, at, stride, count, left_out, sums.reference.offset, centre)
+        of = sweep(&cut, &sums.reference, centre, job.uniform_smoothing)
+    sums.exps = compensated_add(sums.exps, wide_add(widen(of.powers), widen(of.rests)))
+    if job.uniform_smoothing:
+        sums.gaps = compensated_add(sums.gaps, widen(of.gaps))
 
 
 cdef RowStatistics row_statistics(
     const Job *job, const char *row, Py_ssize_t row_index, Py_ssize_t label, Scratch *scratch
 ) noexcept nogil:
-    # label: the class left out of sum_exp, or -1. With probability labels it is the top class, found on the way:
-    # when a larger logit turns up, the old top joins the sum.
+    # label: the class left out of sum_exp, or -1. With probability labels it is the top class, found on the way.
     cdef RowStatistics statistics
-    cdef Reference reference, moved
-    cdef Tile cut
-    cdef TileSums sums
-    cdef Compensated total, gaps
+    cdef RowSums sums
     cdef Py_ssize_t stride = job.logits.class_stride, tile, start, count, left_out, where
     cdef const char *at
-    cdef const double *targets = NULL
-    cdef double joined = 0.0, centre = 0.0, error
-    cdef real highest, top = -INFINITY
+    cdef const double *targets
+    cdef double error
+    cdef real highest
     cdef bint tracks_top = job.has_probabilities
-    total.sum = wide_splat(0.0)
-    total.error = total.sum
-    gaps = total
-    reference = reference_at(-INFINITY)
-    statistics.target_sum = 0.0
-    statistics.gap_sum = 0.0
+    memset(&statistics, 0, sizeof(statistics))
+    statistics.label = label
+    statistics.label_logit = real_at(row + label * stride) if label >= 0 else -INFINITY
+    sums.reference = reference_at(-INFINITY)
+    sums.joined = 0.0
+    sums.exps = compensated_zero()
+    sums.gaps = sums.exps
     for tile in range(tiles_of(job.num_classes)):
         start = tile * TILE
         at = row + start * stride
@@ -220,61 +277,26 @@ cdef RowStatistics row_statistics(
         targets = tile_targets(job, row_index, start, count, scratch)
         if tracks_top:
             highest = raw_maximum(at, stride, count, -1, &where)
-            if where >= 0 and (label < 0 or highest > top):
-                if label >= 0 and top != -INFINITY:
-                    if top - reference.offset > reference.ceiling:
-                        moved = reference_at(top)
-                        total = compensated_scale(total, rebase_factor(&reference, &moved))
-                        joined *= rebase_factor(&reference, &moved)
-                        reference = moved
-                    joined += times_exp(1.0, (<double> top - reference.offset) + reference.scale * LN2, 0.0)
-                if isfinite(highest):
-                    statistics.gap_sum += statistics.target_sum * (highest - centre)
-                    centre = highest
-                top = highest
-                label = start + where
-        left_out = label - start if label >= start else -1
-        cut_tile(&cut, scratch, at, stride, count, left_out, reference.offset, <real> centre)
+            if where >= 0 and (statistics.label < 0 or highest > statistics.label_logit):
+                raise_top(&statistics, &sums, highest, start + where)
+        left_out = statistics.label - start if statistics.label >= start else -1
         if start == 0:
-            highest = first_block_maximum(&cut)
-            reference = reference_at(highest if highest < INFINITY else <real> -INFINITY)
+            highest = first_maximum(at, stride, count, left_out)
+            sums.reference = reference_at(highest if highest < INFINITY else <real> -INFINITY)
             if not tracks_top and isfinite(highest):
-                centre = highest
-            cut_tile(&cut, scratch, at, stride, count, left_out, reference.offset, <real> centre)
-        sums = sweep(&cut, &reference, <real> centre, job.uniform_smoothing)
-        highest = largest(sums.highest)
-        if highest > reference.ceiling:
-            if reference.offset != 0:
-                highest = raw_maximum(at, stride, count, left_out, &where)
-            if highest == INFINITY:
-                joined = NAN
-            moved = reference_at(highest if highest < INFINITY else <real> 0)
-            total = compensated_scale(total, rebase_factor(&reference, &moved))
-            joined *= rebase_factor(&reference, &moved)
-            if moved.offset != reference.offset:
-                cut_tile(&cut, scratch, at, stride, count, left_out, moved.offset, <real> centre)
-            reference = moved
-            sums = sweep(&cut, &reference, <real> centre, job.uniform_smoothing)
-        total = compensated_add(total, wide_add(widen(sums.powers), widen(sums.rests)))
+                statistics.centre = highest
+        add_tile(job, &sums, at, count, left_out, <real> statistics.centre, scratch)
         if targets != NULL:
-            gaps.sum = wide_splat(0.0)
-            gaps.error = gaps.sum
-            gaps = add_target_gaps(gaps, at, stride, count, left_out, targets, <real> centre)
-            statistics.gap_sum += compensated_sum(gaps)
-            if tracks_top:
-                statistics.target_sum += sum_of(targets, count, &error) + error
-        elif job.uniform_smoothing:
-            gaps = compensated_add(gaps, widen(sums.gaps))
-    if targets == NULL and job.uniform_smoothing:
-        statistics.gap_sum = compensated_sum(gaps)
-    statistics.label_logit = real_at(row + label * stride) if label >= 0 else -INFINITY
-    if reference.ceiling == -INFINITY:  # no other class counts: the label's logit will do
-        total = compensated_scale(total, 0.0)
-        reference = reference_at(<real> statistics.label_logit)
-    statistics.sum_exp = sum_of_powers(compensated_sum(total), reference.scale) + joined
-    statistics.scale = reference.scale
-    statistics.offset = reference.offset
-    statistics.centre = centre
-    statistics.label = label
-    statistics.label_target = tile_targets(job, row_index, label, 1, scratch)[0] if tracks_top and label >= 0 else 0.0
+            statistics.gap_sum += target_gaps(at, stride, count, left_out, targets, <real> statistics.centre)
+        if tracks_top:
+            statistics.target_sum += sum_of(targets, count, &error) + error
+    if job.uniform_smoothing:
+        statistics.gap_sum = compensated_sum(sums.gaps)
+    if sums.reference.ceiling == -INFINITY:  # no other class counts: the label's logit will do
+        move_reference(&sums, <real> statistics.label_logit)
+    statistics.sum_exp = sum_of_powers(compensated_sum(sums.exps), sums.reference.scale) + sums.joined
+    statistics.scale = sums.reference.scale
+    statistics.offset = sums.reference.offset
+    if tracks_top and statistics.label >= 0:
+        statistics.label_target = tile_targets(job, row_index, statistics.label, 1, scratch)[0]
     return statistics
