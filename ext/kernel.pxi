@@ -89,7 +89,8 @@ cdef extern from * nogil:
 
 cdef enum:
     TILE = 1024  # classes: 4 kB of float32, 8 kB of float64
-    BLOCK = 4 * LANES  # classes per step of a sweep: four vectors in flight
+    STEP = 4  # vectors whose terms are summed in the logits' own precision before float64 takes over
+    BLOCK = STEP * LANES
     FEW = 64  # classes up to which a row takes one lane: a tile holds a group of LANES rows
     CHUNK = 256  # rows handed to a thread at a time, fewer where rows are long
     CHUNK_ELEMENTS = 1 << 16

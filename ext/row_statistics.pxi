@@ -6,15 +6,16 @@ ctypedef struct Reference:
     lanes bias, floor
 
 ctypedef struct Tile:
-    # up to TILE classes as runs of whole blocks; the classes left out and the padding are -inf in `logits` and
+    # up to TILE classes as runs of whole vectors; the classes left out and the padding are -inf in `logits` and
     # `centre` in `summed`, so that they add nothing to either sum
     const real *logits[4]
     const real *summed[4]
-    Py_ssize_t blocks[4]
+    Py_ssize_t vectors[4]
     int runs
 
 ctypedef struct TileSums:
-    lanes highest, powers, rests, gaps
+    lanes highest
+    wide exps, gaps
 
 ctypedef struct RowSums:
     Reference reference
@@ -66,11 +67,11 @@ cdef void copy_classes(real *to, const char *at, Py_ssize_t stride, Py_ssize_t c
             to[k] = real_at(at + k * stride)
 
 
-cdef inline void add_run(Tile *tile, const real *logits, const real *summed, Py_ssize_t blocks) noexcept nogil:
-    if blocks:
+cdef inline void add_run(Tile *tile, const real *logits, const real *summed, Py_ssize_t vectors) noexcept nogil:
+    if vectors:
         tile.logits[tile.runs] = logits
         tile.summed[tile.runs] = summed
-        tile.blocks[tile.runs] = blocks
+        tile.vectors[tile.runs] = vectors
         tile.runs += 1
 
 
@@ -78,27 +79,28 @@ cdef void add_copied_run(
     Tile *tile, Scratch *scratch, Py_ssize_t used, const char *at, Py_ssize_t stride, Py_ssize_t count,
     Py_ssize_t left_out, real offset, real centre,
 ) noexcept nogil:
-    # a run through scratch[used:], without the class `left_out`, padded to whole blocks
-    cdef Py_ssize_t k, padded = (count + BLOCK - 1) // BLOCK * BLOCK
+    # a run through scratch[used:], without the class `left_out`, padded to whole vectors
+    cdef Py_ssize_t k
     cdef real *logits = scratch.logits + used
     cdef real *summed = scratch.summed + used
     copy_classes(summed, at, stride, count)
     for k in range(count):
         logits[k] = summed[k] - offset
-    for k in range(count, padded):
+    for k in range(count, padded_size(count)):
         logits[k] = -INFINITY
         summed[k] = centre
     if 0 <= left_out < count:
         logits[left_out] = -INFINITY
         summed[left_out] = centre
-    add_run(tile, logits, summed, padded // BLOCK)
+    add_run(tile, logits, summed, vectors_of(count))
 
 
 cdef void cut_tile(
     Tile *tile, Scratch *scratch, const char *at, Py_ssize_t stride, Py_ssize_t count, Py_ssize_t left_out, real offset,
     real centre,
 ) noexcept nogil:
-    # contiguous logits are read where they lie; the label's block and the tail go through scratch
+    # contiguous logits are read where they lie; the label's block and the tail go through scratch. Only the last run may
+    # hold a part of a block: whichever way a tile is cut, the same terms are summed together.
     cdef const real *x = <const real *> at
     cdef Py_ssize_t whole = count // BLOCK, block
     tile.runs = 0
@@ -106,14 +108,14 @@ cdef void cut_tile(
         add_copied_run(tile, scratch, 0, at, stride, count, left_out, offset, centre)
         return
     block = left_out // BLOCK if 0 <= left_out < whole * BLOCK else whole
-    add_run(tile, x, x, block)
+    add_run(tile, x, x, block * STEP)
     if block < whole:
-        add_copied_run(tile, scratch, 0, <const char *> (x + block * BLOCK), stride, BLOCK, left_out - block * BLOCK,
-                       0, centre)
-        add_run(tile, x + (block + 1) * BLOCK, x + (block + 1) * BLOCK, whole - block - 1)
+        at = <const char *> (x + block * BLOCK)
+        add_copied_run(tile, scratch, 0, at, stride, BLOCK, left_out - block * BLOCK, 0, centre)
+        add_run(tile, x + (block + 1) * BLOCK, x + (block + 1) * BLOCK, (whole - block - 1) * STEP)
     if count > whole * BLOCK:
-        add_copied_run(tile, scratch, BLOCK, <const char *> (x + whole * BLOCK), stride, count - whole * BLOCK,
-                       left_out - whole * BLOCK, 0, centre)
+        at = <const char *> (x + whole * BLOCK)
+        add_copied_run(tile, scratch, BLOCK, at, stride, count - whole * BLOCK, left_out - whole * BLOCK, 0, centre)
 
 
 cdef real raw_maximum(
@@ -133,47 +135,52 @@ cdef real raw_maximum(
 
 cdef real first_maximum(const char *at, Py_ssize_t stride, Py_ssize_t count, Py_ssize_t left_out) noexcept nogil:
     # of the first block: near enough to the maximum of the row to begin with
-    cdef const real *x = <const real *> at
-    cdef Py_ssize_t where
-    if stride == sizeof(real) and count >= BLOCK and not 0 <= left_out < BLOCK:
-        return largest(maximum(maximum(load(x), load(x + LANES)), maximum(load(x + 2 * LANES), load(x + 3 * LANES))))
-    return raw_maximum(at, stride, min(count, <Py_ssize_t> BLOCK), left_out, &where)
+    cdef real first[BLOCK]
+    cdef lanes highest = splat(-INFINITY)
+    cdef Py_ssize_t k, vectors
+    count = min(count, <Py_ssize_t> BLOCK)
+    vectors = vectors_of(count)
+    copy_classes(first, at, stride, count)
+    for k in range(count, vectors * LANES):
+        first[k] = -INFINITY
+    if 0 <= left_out < count:
+        first[left_out] = -INFINITY
+    for k in range(vectors):
+        highest = maximum(highest, load(first + k * LANES))
+    return largest(highest)
 
 
 cdef inline TileSums sweep(const Tile *tile, const Reference *reference, real centre, bint with_gaps) noexcept nogil:
-    # the one touch of the logits: maximum, sum of exp, sum of gaps
+    # the one touch of the logits: maximum, sum of exp, sum of gaps; float32 sums of no more than STEP terms
     cdef TileSums sums
-    cdef exp_parts e0, e1, e2, e3
-    cdef lanes x0, x1, x2, x3
-    cdef lanes bias = reference.bias, floor = reference.floor, middle = splat(centre)
-    cdef const real *x
-    cdef const real *y
-    cdef Py_ssize_t run, block
+    cdef exp_parts e
+    cdef lanes bias = reference.bias, floor = reference.floor, middle = splat(centre), x
+    cdef const real *logits
+    cdef const real *summed
+    cdef lanes powers, rests, gaps
+    cdef Py_ssize_t run, block, first, vector
     sums.highest = splat(-INFINITY)
-    sums.powers = splat(0)
-    sums.rests = splat(0)
-    sums.gaps = splat(0)
+    sums.exps = wide_splat(0.0)
+    sums.gaps = wide_splat(0.0)
     for run in range(tile.runs):
-        x = tile.logits[run]
-        y = tile.summed[run]
-        for block in range(tile.blocks[run]):
-            x0 = load(x)
-            x1 = load(x + LANES)
-            x2 = load(x + 2 * LANES)
-            x3 = load(x + 3 * LANES)
-            sums.highest = maximum(sums.highest, maximum(maximum(x0, x1), maximum(x2, x3)))
-            e0 = exp_lanes(maximum(floor, x0), bias)  # this order lets NaN pass
-            e1 = exp_lanes(maximum(floor, x1), bias)
-            e2 = exp_lanes(maximum(floor, x2), bias)
-            e3 = exp_lanes(maximum(floor, x3), bias)
-            sums.powers = add(sums.powers, add(add(e0.power, e1.power), add(e2.power, e3.power)))
-            sums.rests = add(sums.rests, add(fused(e0.rest, e0.ratio, mul(e1.rest, e1.ratio)),
-                                             fused(e2.rest, e2.ratio, mul(e3.rest, e3.ratio))))
+        logits = tile.logits[run]
+        summed = tile.summed[run]
+        for block in range((tile.vectors[run] + STEP - 1) // STEP):
+            first = block * STEP
+            powers = splat(0)
+            rests = splat(0)
+            gaps = splat(0)
+            for vector in range(first, min(first + <Py_ssize_t> STEP, tile.vectors[run])):
+                x = load(logits + vector * LANES)
+                sums.highest = maximum(sums.highest, x)
+                e = exp_lanes(maximum(floor, x), bias)  # this order lets NaN pass
+                powers = add(powers, e.power)
+                rests = fused(e.rest, e.ratio, rests)
+                if with_gaps:
+                    gaps = add(gaps, sub(middle, load(summed + vector * LANES)))
+            sums.exps = wide_add(sums.exps, wide_add(widen(powers), widen(rests)))
             if with_gaps:
-                sums.gaps = add(sums.gaps, add(add(sub(middle, load(y)), sub(middle, load(y + LANES))),
-                                               add(sub(middle, load(y + 2 * LANES)), sub(middle, load(y + 3 * LANES)))))
-            x += BLOCK
-            y += BLOCK
+                sums.gaps = wide_add(sums.gaps, widen(gaps))
     return sums
 
 
@@ -246,9 +253,9 @@ cdef void add_tile(
         if sums.reference.offset != offset:
             cut_tile(&cut, scratch, at, stride, count, left_out, sums.reference.offset, centre)
         of = sweep(&cut, &sums.reference, centre, job.uniform_smoothing)
-    sums.exps = compensated_add(sums.exps, wide_add(widen(of.powers), widen(of.rests)))
+    sums.exps = compensated_add(sums.exps, of.exps)
     if job.uniform_smoothing:
-        sums.gaps = compensated_add(sums.gaps, widen(of.gaps))
+        sums.gaps = compensated_add(sums.gaps, of.gaps)
 
 
 cdef RowStatistics row_statistics(
