@@ -99,8 +99,8 @@ cdef void cut_tile(
     Tile *tile, Scratch *scratch, const char *at, Py_ssize_t stride, Py_ssize_t count, Py_ssize_t left_out, real offset,
     real centre,
 ) noexcept nogil:
-    # contiguous logits are read where they lie; the label's block and the tail go through scratch. Only the last run may
-    # hold a part of a block: whichever way a tile is cut, the same terms are summed together.
+    # contiguous logits are read where they lie; the label's block and the tail go through scratch. Only the last run
+    # may hold a part of a block: whichever way a tile is cut, the same terms are summed together.
     cdef const real *x = <const real *> at
     cdef Py_ssize_t whole = count // BLOCK, block
     tile.runs = 0
