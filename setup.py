@@ -129,7 +129,7 @@ def kernels() -> list[Extension]:
 setup(
     ext_modules=cythonize(
         kernels(),
-        build_dir="build/cython",
+        build_dir=f"build/cython-{sys.implementation.cache_tag}-numpy-{numpy.__version__}",
         compiler_directives={
             "language_level": "3",
             "boundscheck": False,  # the kernel works on pointers; Python code validates shapes

@@ -1,27 +1,19 @@
 # Compensated sums of float64 lanes: the second level of every sum over classes.
 
-ctypedef struct Compensated:
-    wide sum, error
-
-
-cdef inline Compensated compensated_zero() noexcept nogil:
-    cdef Compensated total
+cdef inline compensated compensated_zero() noexcept nogil:
+    cdef compensated total
     total.sum = wide_splat(0.0)
     total.error = total.sum
     return total
 
 
-cdef inline Compensated compensated_add(Compensated total, wide term) noexcept nogil:
-    # Knuth's two-sum, lane by lane
-    cdef wide total_sum = wide_add(total.sum, term)
-    cdef wide back = wide_sub(total_sum, total.sum)
-    cdef wide error = wide_add(wide_sub(total.sum, wide_sub(total_sum, back)), wide_sub(term, back))
-    total.error = wide_add(total.error, error)
-    total.sum = total_sum
+cdef inline compensated merged(compensated a, compensated b) noexcept nogil:
+    cdef compensated total = compensated_add(a, b.sum)
+    total.error = wide_add(total.error, b.error)
     return total
 
 
-cdef inline Compensated compensated_scale(Compensated total, double factor) noexcept nogil:
+cdef inline compensated compensated_scale(compensated total, double factor) noexcept nogil:
     cdef wide zero = wide_splat(0.0)
     total.sum = wide_fused(total.sum, wide_splat(factor), zero)
     total.error = wide_fused(total.error, wide_splat(factor), zero)
@@ -30,7 +22,7 @@ cdef inline Compensated compensated_scale(Compensated total, double factor) noex
 
 cdef double sum_of(const double *values, Py_ssize_t count, double *error) noexcept nogil:
     # the sum of values >= 0, padded with zeros to whole lanes, and what the sum lacks
-    cdef Compensated total = compensated_zero()
+    cdef compensated total = compensated_zero()
     cdef double sums[LANES]
     cdef double errors[LANES]
     cdef double high = 0.0, back
@@ -47,6 +39,16 @@ cdef double sum_of(const double *values, Py_ssize_t count, double *error) noexce
     return high
 
 
-cdef inline double compensated_sum(Compensated total) noexcept nogil:
+cdef inline double compensated_sum(compensated total) noexcept nogil:
     cdef double error = wide_sum(total.error)
     return wide_sum(total.sum) + (error if isfinite(error) else 0.0)  # of inf, the error is nan
+
+
+cdef inline void compensated_store(double *sums, compensated total) noexcept nogil:
+    # lane by lane
+    cdef double errors[LANES]
+    cdef Py_ssize_t i
+    wide_store(sums, total.sum)
+    wide_store(errors, total.error)
+    for i in range(LANES):
+        sums[i] += errors[i] if fabs(errors[i]) < INFINITY else 0.0

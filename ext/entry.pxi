@@ -9,32 +9,44 @@ cdef enum:
 
 cdef Py_ssize_t read_labels(const Job *job, Py_ssize_t first, Py_ssize_t count, Group *group) noexcept nogil:
     # the first row of the group with a label out of range, else num_rows
-    cdef Py_ssize_t i, bad_row = job.num_rows
+    cdef Py_ssize_t i, label, bad_row = job.num_rows
     for i in range(LANES):
-        group.label[i] = IGNORED
-    for i in range(count):
-        group.label[i] = 0 if job.has_probabilities else label_of(&job.labels, first + i)
-        if group.label[i] == OUT_OF_RANGE and bad_row == job.num_rows:
+        label = IGNORED
+        if i < count:
+            label = 0 if job.has_probabilities else label_of(&job.labels, first + i)
+        if label == OUT_OF_RANGE and bad_row == job.num_rows:
             bad_row = first + i
+        group.label[i] = label
+        group.ignored[i] = label < 0
+        group.weight[i] = 1.0
+        group.by_top[i] = job.has_probabilities
+        if job.class_weight != NULL and not job.has_probabilities and label >= 0:
+            group.weight[i] = job.class_weight[label]
+        if job.smoothing != NULL and label >= 0:
+            group.by_top[i] = (1.0 - job.label_smoothing) * group.weight[i] == 0.0
     return bad_row
+
+
+cdef void one_row_statistics(
+    const Job *job, Py_ssize_t first, Py_ssize_t i, Group *group, Scratch *scratch
+) noexcept nogil:
+    cdef RowStatistics row = no_row()
+    cdef const char *at
+    if not group.ignored[i]:
+        at = row_start(&job.logits, first + i)
+        row = row_statistics(job, at, first + i, group.label[i], group.by_top[i], scratch)
+    put_row(group, i, &row)
 
 
 cdef void statistics_of_group(
     const Job *job, Py_ssize_t first, Py_ssize_t count, Group *group, Scratch *scratch
 ) noexcept nogil:
-    cdef RowStatistics row
-    cdef Py_ssize_t i, label
-    cdef const char *at
+    cdef Py_ssize_t i
     if job.num_classes <= FEW and not job.has_probabilities:
         few_classes_statistics(job, first, count, group, scratch)
-        return
-    for i in range(LANES):
-        row = no_row()
-        if group.label[i] >= 0:
-            at = row_start(&job.logits, first + i)
-            label = -1 if job.has_probabilities else group.label[i]
-            row = row_statistics(job, at, first + i, label, scratch)
-        put_row(group, i, &row)
+    else:
+        for i in range(LANES):
+            one_row_statistics(job, first, i, group, scratch)
 
 
 cdef void loss_of_group(
@@ -53,7 +65,7 @@ cdef void loss_of_group(
     group_losses(job, &group, first, count)
     if job.has_grad:
         for i in range(count):
-            if group.label[i] < 0 and not job.has_probabilities:
+            if group.ignored[i]:
                 write_zeros(job, row_start(&job.grad, first + i))
             else:
                 write_gradient(job, &group, i, first + i, scratch)
@@ -71,9 +83,7 @@ cdef inline Py_ssize_t kept_rows(const Job *job, Py_ssize_t first, Py_ssize_t co
     cdef Py_ssize_t i, kept = count
     if job.labels.has_ignore_index or job.sample_weight != NULL:
         for i in range(count):
-            if (group.label[i] < 0 and not job.has_probabilities) or (
-                job.sample_weight != NULL and job.sample_weight[first + i] == 0.0
-            ):
+            if group.ignored[i] or (job.sample_weight != NULL and job.sample_weight[first + i] == 0.0):
                 kept -= 1
     return kept
 
@@ -86,10 +96,10 @@ cdef void softmax_row(const Job *job, Py_ssize_t n, int task, Scratch *scratch) 
     if task == LOG_SOFTMAX:
         write_log_softmax(job, at, n, row_start(&job.grad, n), scratch)
         return
-    row = row_statistics(job, at, n, -1, scratch)
+    row = row_statistics(job, at, n, -1, False, scratch)
     log_sum_exp = log_of_sum(row.sum_exp, 0.0)
     if task == SOFTMAX:
-        sweep = scaled_exp(row.offset, row.scale, 0.0, 0.0, row.sum_exp, 1.0, 0.0)
+        sweep = scaled_exp(row.offset, row.scale, 0.0, 0.0, row.sum_exp, 1.0, 0.0, 1.0)
         write_scaled_exp(job, &sweep, at, n, row_start(&job.grad, n), 0.0, scratch)
     else:
         log_sum_exp -= distance_to_reference(0.0, row.offset, row.scale, &low)
@@ -155,13 +165,13 @@ cdef Job job_of(object logits):
     job.logits = rows_of(logits)
     job.num_classes = cnp.PyArray_DIM(logits, 1)
     job.num_rows = cnp.PyArray_DIM(logits, 0) * cnp.PyArray_DIM(logits, 2)
-    job.grad_scale = 1.0
+    job.grad_divisor = 1.0
     return job
 
 
 def cross_entropy(
     cnp.ndarray logits not None, labels, probabilities, double label_smoothing, prior, class_weight, sample_weight,
-    ignore_index, out, grad, double grad_scale, int num_threads,
+    ignore_index, out, grad, double grad_divisor, int num_threads,
 ):
     cdef Job job = job_of(logits)
     cdef double *smoothing = NULL
@@ -175,7 +185,7 @@ def cross_entropy(
     job.sample_weight = doubles(sample_weight)
     job.out = NULL if out is None else <real *> cnp.PyArray_DATA(out)
     job.has_grad = grad is not None
-    job.grad_scale = grad_scale
+    job.grad_divisor = grad_divisor
     if job.has_grad:
         job.grad = rows_of(grad)
     job.has_probabilities = probabilities is not None

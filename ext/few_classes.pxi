@@ -1,5 +1,6 @@
 # Row statistics of rows of few classes: one row a lane, LANES rows at once. The group is transposed into scratch,
-# class k of row i at columns[k * LANES + i]; each lane has its own reference, the largest of its other classes.
+# class k of row i at columns[k * LANES + i]; each lane has its own reference, the largest of its other classes. Rows
+# with no reference or a huge one, an infinite label or none of their own are left to row_statistics.
 
 cdef void load_columns(const Job *job, Py_ssize_t first, Py_ssize_t count, real *columns) noexcept nogil:
     cdef Py_ssize_t i, k, stride = job.logits.class_stride
@@ -25,9 +26,9 @@ cdef void few_classes_statistics(
     cdef real label_logits[LANES]
     cdef lanes centre, scale, bias, floor, powers, rests
     cdef exp_parts e
-    cdef wide wide_centre, target, gaps
-    cdef RowStatistics row
-    cdef Py_ssize_t i, k, label, num_classes = job.num_classes
+    cdef wide wide_centre, target, gap
+    cdef compensated exps, gaps
+    cdef Py_ssize_t i, k, step, label, num_classes = job.num_classes
     cdef int fit = 1
     load_columns(job, first, count, columns)
     for i in range(LANES):
@@ -42,13 +43,16 @@ cdef void few_classes_statistics(
     scale = sub(splat(<real> MAGIC), fused(centre, splat(<real> LOG2_E), splat(<real> MAGIC)))
     bias = add(splat(<real> (MAGIC + EXPONENT_BIAS)), scale)
     floor = mul(sub(splat(<real> (CLAMP - EXPONENT_BIAS)), scale), splat(<real> LN2))
-    powers = splat(0)
-    rests = splat(0)
-    for k in range(num_classes):
-        e = exp_lanes(maximum(floor, load(columns + k * LANES)), bias)
-        powers = add(powers, e.power)
-        rests = fused(e.rest, e.ratio, rests)
-    wide_store(group.sum_exp, wide_add(widen(powers), widen(rests)))
+    exps = compensated_zero()
+    for step in range((num_classes + STEP - 1) // STEP):
+        powers = splat(0)
+        rests = splat(0)
+        for k in range(step * STEP, min(step * <Py_ssize_t> STEP + STEP, num_classes)):
+            e = exp_lanes(maximum(floor, load(columns + k * LANES)), bias)
+            powers = add(powers, e.power)
+            rests = fused(e.rest, e.ratio, rests)
+        exps = accumulate(accumulate(exps, widen(powers)), widen(rests))
+    compensated_store(group.sum_exp, exps)
     wide_store(group.scale, widen(scale))
     wide_store(group.centre, widen(centre))
 
@@ -56,23 +60,23 @@ cdef void few_classes_statistics(
         for i in range(LANES):  # the label's gap is 0
             columns[max(group.label[i], <Py_ssize_t> 0) * LANES + i] = highest[i]
         wide_centre = widen(centre)
-        gaps = wide_splat(0.0)
+        gaps = compensated_zero()
         target = wide_splat(1.0)
         for k in range(num_classes):
             if job.smoothing != NULL:
                 if job.smoothing[k] == 0.0:
                     continue
                 target = wide_splat(job.smoothing[k])
-            gaps = wide_fused(target, wide_sub(wide_centre, wide_load_real(columns + k * LANES)), gaps)
-        wide_store(group.gap_sum, gaps)
+            gap = wide_sub(wide_centre, wide_load_real(columns + k * LANES))
+            gaps = accumulate(gaps, wide_fused(target, gap, wide_splat(0.0)))
+        compensated_store(group.gap_sum, gaps)
     for i in range(LANES):
         group.sum_exp[i] = sum_of_powers(group.sum_exp[i], group.scale[i])
         group.offset[i] = 0.0
         group.label_logit[i] = label_logits[i]
     for i in range(LANES):
-        fit &= fabs(highest[i]) < LARGE_LOGIT and fabs(label_logits[i]) < INFINITY
-    if not fit:  # what the lanes can't do: no reference or a huge one, infinite labels
+        fit &= fabs(highest[i]) < LARGE_LOGIT and fabs(label_logits[i]) < INFINITY and not group.by_top[i]
+    if not fit:
         for i in range(count):
-            if group.label[i] >= 0 and not (fabs(highest[i]) < LARGE_LOGIT and fabs(label_logits[i]) < INFINITY):
-                row = row_statistics(job, row_start(&job.logits, first + i), first + i, group.label[i], scratch)
-                put_row(group, i, &row)
+            if not (fabs(highest[i]) < LARGE_LOGIT and fabs(label_logits[i]) < INFINITY) or group.by_top[i]:
+                one_row_statistics(job, first, i, group, scratch)

@@ -13,6 +13,7 @@ ctypedef struct RowStatistics:
     double centre, gap_sum, target_sum, label_target
     double label_logit
     Py_ssize_t label
+    bint by_top  # `label` is the top class, whatever the row's label: with probabilities, and where it has no share
 
 ctypedef struct Group:
     # row i of the group in lane i; lanes without a row hold harmless numbers
@@ -21,11 +22,13 @@ ctypedef struct Group:
     double offset[LANES]
     double centre[LANES]
     double gap_sum[LANES]
-    double target_sum[LANES]  # with probability labels: of all classes, and
+    double target_sum[LANES]  # by_top: the targets of all classes, and
     double label_target[LANES]  # of the top class
+    bint by_top[LANES]
     double label_logit[LANES]
     Py_ssize_t label[LANES]  # class index, IGNORED or OUT_OF_RANGE
-    double weight[LANES]  # sample_weight times the label's class_weight
+    bint ignored[LANES]  # loss and gradient are 0; lanes without a row too
+    double weight[LANES]  # the label's class_weight, then times sample_weight
     # results
     double nll[LANES]  # -log p of the label
     double log_sum_exp[LANES]  # relative to the reference
@@ -46,6 +49,7 @@ cdef inline void put_row(Group *group, Py_ssize_t i, const RowStatistics *row) n
     group.label_target[i] = row.label_target
     group.label_logit[i] = row.label_logit
     group.label[i] = row.label
+    group.by_top[i] = row.by_top
 
 
 cdef inline RowStatistics no_row() noexcept nogil:

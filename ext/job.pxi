@@ -18,7 +18,7 @@ ctypedef struct Job:
     const double *class_weight
     const double *sample_weight
     real *out
-    double grad_scale
+    double grad_divisor
     Totals *totals  # one per thread
 
 

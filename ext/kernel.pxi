@@ -31,10 +31,13 @@ cdef extern from "lanes.h" nogil:
         pass
     ctypedef struct wide:
         pass
+    ctypedef struct compensated:
+        wide sum, error
     ctypedef struct exp_parts:
         lanes power, rest, ratio
     enum:
         LANES
+        STEP
     const double MAGIC, EXPONENT_BIAS, LN2_ERROR, LOG2_E, LN2, LN2_LOW
     lanes load(const real *)
     void store(real *, lanes)
@@ -43,6 +46,7 @@ cdef extern from "lanes.h" nogil:
     lanes sub(lanes, lanes)
     lanes mul(lanes, lanes)
     lanes maximum(lanes, lanes)
+    lanes minimum(lanes, lanes)
     lanes fused(lanes, lanes, lanes)
     real largest(lanes)
     exp_parts exp_lanes(lanes, lanes)
@@ -56,6 +60,8 @@ cdef extern from "lanes.h" nogil:
     wide wide_fused(wide, wide, wide)
     wide where_nonzero(wide, wide)
     double wide_sum(wide)
+    compensated compensated_add(compensated, wide)
+    compensated accumulate(compensated, wide)
     double rounded(double)
     double power_of_two(double)
     double times_exp(double, double, double)
@@ -89,8 +95,8 @@ cdef extern from * nogil:
 
 cdef enum:
     TILE = 1024  # classes: 4 kB of float32, 8 kB of float64
-    STEP = 4  # vectors whose terms are summed in the logits' own precision before float64 takes over
-    BLOCK = STEP * LANES
+    VECTORS = 4  # of a block, a multiple of STEP
+    BLOCK = VECTORS * LANES  # classes that are copied around a label
     FEW = 64  # classes up to which a row takes one lane: a tile holds a group of LANES rows
     CHUNK = 256  # rows handed to a thread at a time, fewer where rows are long
     CHUNK_ELEMENTS = 1 << 16

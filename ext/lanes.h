@@ -28,7 +28,7 @@
 
 /* ---- registers: one block per instruction set ------------------------------------------------
  *
- * max(a, b) is `a > b ? a : b`: b when either is NaN. exponent(u) moves the low bits of u into the
+ * max(a, b) is `a > b ? a : b` and min(a, b) is `a < b ? a : b`: b when either is NaN. exponent(u) moves the low bits of u into the
  * exponent field. where_nonzero(c, x) is x where c != 0, else 0: it keeps 0 * inf out of a sum.
  */
 
@@ -82,6 +82,8 @@ LANES_INLINE reg_f32 neon_mul_f32(reg_f32 a, reg_f32 b) { return vmulq_f32(a, b)
 LANES_INLINE reg_f64 neon_mul_f64(reg_f64 a, reg_f64 b) { return vmulq_f64(a, b); }
 LANES_INLINE reg_f32 neon_max_f32(reg_f32 a, reg_f32 b) { return vbslq_f32(vcgtq_f32(a, b), a, b); }
 LANES_INLINE reg_f64 neon_max_f64(reg_f64 a, reg_f64 b) { return vbslq_f64(vcgtq_f64(a, b), a, b); }
+LANES_INLINE reg_f32 neon_min_f32(reg_f32 a, reg_f32 b) { return vbslq_f32(vcltq_f32(a, b), a, b); }
+LANES_INLINE reg_f64 neon_min_f64(reg_f64 a, reg_f64 b) { return vbslq_f64(vcltq_f64(a, b), a, b); }
 LANES_INLINE reg_f32 neon_fmadd_f32(reg_f32 a, reg_f32 b, reg_f32 c) { return vfmaq_f32(c, a, b); }
 LANES_INLINE reg_f64 neon_fmadd_f64(reg_f64 a, reg_f64 b, reg_f64 c) { return vfmaq_f64(c, a, b); }
 LANES_INLINE reg_f32 neon_fnmadd_f32(reg_f32 a, reg_f32 b, reg_f32 c) { return vfmsq_f32(c, a, b); }
@@ -113,6 +115,8 @@ LANES_INLINE reg_f32 plain_mul_f32(reg_f32 a, reg_f32 b) { return a * b; }
 LANES_INLINE reg_f64 plain_mul_f64(reg_f64 a, reg_f64 b) { return a * b; }
 LANES_INLINE reg_f32 plain_max_f32(reg_f32 a, reg_f32 b) { return a > b ? a : b; }
 LANES_INLINE reg_f64 plain_max_f64(reg_f64 a, reg_f64 b) { return a > b ? a : b; }
+LANES_INLINE reg_f32 plain_min_f32(reg_f32 a, reg_f32 b) { return a < b ? a : b; }
+LANES_INLINE reg_f64 plain_min_f64(reg_f64 a, reg_f64 b) { return a < b ? a : b; }
 
 /* A float32 fma without the instruction: the product is exact in float64; its sum with c is rounded to
  * odd (Boldo and Melquiond 2008, "Emulation of FMA and correctly rounded sums"), so that the second
@@ -169,6 +173,7 @@ LANES_INLINE lanes add(lanes a, lanes b) { EACH_REGISTER a.r[i] = OP(add)(a.r[i]
 LANES_INLINE lanes sub(lanes a, lanes b) { EACH_REGISTER a.r[i] = OP(sub)(a.r[i], b.r[i]); return a; }
 LANES_INLINE lanes mul(lanes a, lanes b) { EACH_REGISTER a.r[i] = OP(mul)(a.r[i], b.r[i]); return a; }
 LANES_INLINE lanes maximum(lanes a, lanes b) { EACH_REGISTER a.r[i] = OP(max)(a.r[i], b.r[i]); return a; }
+LANES_INLINE lanes minimum(lanes a, lanes b) { EACH_REGISTER a.r[i] = OP(min)(a.r[i], b.r[i]); return a; }
 /* a * b + c and c - a * b, rounded once */
 LANES_INLINE lanes fused(lanes a, lanes b, lanes c) { EACH_REGISTER c.r[i] = OP(fmadd)(a.r[i], b.r[i], c.r[i]); return c; }
 LANES_INLINE lanes negative_fused(lanes a, lanes b, lanes c) { EACH_REGISTER c.r[i] = OP(fnmadd)(a.r[i], b.r[i], c.r[i]); return c; }
@@ -207,6 +212,28 @@ LANES_INLINE wide widen(lanes a) {
 }
 #endif
 
+/* Sums of many terms. A float32 term has 24 bits, so float64 holds 2**29 of them to its own precision: they are added
+ * as float32 for STEP vectors, then as float64. float64 terms need a second level: Knuth's two-sum, lane by lane. */
+typedef struct { wide sum, error; } compensated;
+
+LANES_INLINE compensated compensated_add(compensated total, wide term) {
+    EACH_WIDE_REGISTER {
+        reg_f64 sum = OP_F64(add)(total.sum.r[i], term.r[i]), back = OP_F64(sub)(sum, total.sum.r[i]);
+        reg_f64 lost = OP_F64(sub)(total.sum.r[i], OP_F64(sub)(sum, back));
+        total.error.r[i] = OP_F64(add)(total.error.r[i], OP_F64(add)(lost, OP_F64(sub)(term.r[i], back)));
+        total.sum.r[i] = sum;
+    }
+    return total;
+}
+
+#ifdef SMOOTHXENT_FLOAT64
+enum { STEP = 1 };
+LANES_INLINE compensated accumulate(compensated total, wide term) { return compensated_add(total, term); }
+#else
+enum { STEP = 4 };
+LANES_INLINE compensated accumulate(compensated total, wide term) { total.sum = wide_add(total.sum, term); return total; }
+#endif
+
 /* Sum over lanes: halves are added to halves, the same tree whatever the width of a register. */
 LANES_INLINE double wide_sum(wide a) {
     double x[WIDTH_F64];
@@ -230,8 +257,8 @@ LANES_INLINE double wide_sum(wide a) {
  *     rest  := power * r                exact
  *     ratio := (exp(r) - 1) / r         polynomial, relative error of 1 + r * ratio: 3.2e-9 (float64: 3.8e-18)
  *
- * Keeping power and rest * ratio apart halves the error twice: sums of powers of two are exact, and the
- * rounding of the rest is scaled by |r| <= 0.35.
+ * Keeping power and rest * ratio apart halves the error twice: sums of powers of two of like size are exact, and
+ * the rounding of the rest is scaled by |r| <= 0.35.
  * Needs |x * log2(e) + scale| < 2**21 (float64: 2**50) and n >= -EXPONENT_BIAS: the caller clamps x below.
  * Log2(e) needs no precision: a wrong n at a tie gives an |r| a hair above ln(2)/2. The error of ln(2) in
  * float32, LN2_ERROR = 1.9e-9, scales exp(x) by exp(-m * LN2_ERROR); the part -scale of m is common to a row

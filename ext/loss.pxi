@@ -48,7 +48,7 @@ cdef void group_losses(const Job *job, Group *g, Py_ssize_t first, Py_ssize_t co
     group_shares(g)
     share_targets(job, g)
     for i in range(LANES):
-        g.loss[i] = g.gap_sum[i] if job.has_probabilities else 0.0
+        g.loss[i] = g.gap_sum[i] if g.by_top[i] else 0.0
     if smooths(job):
         for i in range(LANES):
             # without the other classes' targets nothing is left, whatever the gaps
@@ -56,10 +56,10 @@ cdef void group_losses(const Job *job, Group *g, Py_ssize_t first, Py_ssize_t co
             z = (g.log_sum_exp[i] - z) - low
             low = eps / job.num_classes if job.uniform_smoothing else eps
             z = g.rest_part[i] * z + low * g.gap_sum[i]
-            g.loss[i] = z if g.rest_part[i] != 0.0 else 0.0
+            g.loss[i] = g.loss[i] if g.by_top[i] else (z if g.rest_part[i] != 0.0 else 0.0)
     for i in range(LANES):
         # a term with coefficient 0 is left out, but for nan
-        low = g.target_sum[i] if job.has_probabilities else g.label_part[i]
+        low = g.target_sum[i] if g.by_top[i] else g.label_part[i]
         z = low * g.nll[i]
         g.loss[i] += z if low != 0.0 or g.nll[i] != g.nll[i] else 0.0
     if job.sample_weight != NULL:
@@ -68,29 +68,23 @@ cdef void group_losses(const Job *job, Group *g, Py_ssize_t first, Py_ssize_t co
             g.weight[i] *= low
             g.loss[i] = g.loss[i] * low if low != 0.0 or g.loss[i] != g.loss[i] else 0.0
     for i in range(LANES):
-        if i >= count or (g.label[i] < 0 and not job.has_probabilities):
+        if g.ignored[i]:
             g.loss[i] = 0.0
             g.weight[i] = 0.0
 
 
 cdef void share_targets(const Job *job, Group *g) noexcept nogil:
-    # the label's and the other classes' share of the targets, and the label's weight
+    # the label's and the other classes' share of the targets
     cdef Py_ssize_t i
-    cdef double eps = job.label_smoothing, smoothing = 0.0
+    cdef double eps = job.label_smoothing, smoothing = 1.0 / job.num_classes if job.uniform_smoothing else 0.0
     for i in range(LANES):
-        g.weight[i] = 1.0
-        if job.has_probabilities:
-            g.label_part[i] = g.label_target[i]
-            g.rest_part[i] = g.target_sum[i] - g.label_target[i]
-            continue
-        if job.class_weight != NULL and g.label[i] >= 0:
-            g.weight[i] = job.class_weight[g.label[i]]
-        if job.uniform_smoothing:
-            smoothing = 1.0 / job.num_classes
-        elif job.smoothing != NULL:
+        if job.smoothing != NULL:
             smoothing = job.smoothing[max(g.label[i], <Py_ssize_t> 0)]
         g.label_part[i] = (1.0 - eps) * g.weight[i] + eps * smoothing
         g.rest_part[i] = eps * ((job.smoothing_total - smoothing) + job.smoothing_error)
+        if g.by_top[i]:
+            g.label_part[i] = g.label_target[i]
+            g.rest_part[i] = g.target_sum[i] - g.label_target[i]
 
 
 cdef inline bint smooths(const Job *job) noexcept nogil:

@@ -15,12 +15,13 @@ ctypedef struct Tile:
 
 ctypedef struct TileSums:
     lanes highest
-    wide exps, gaps
+    compensated exps, gaps
 
 ctypedef struct RowSums:
     Reference reference
-    Compensated exps, gaps
+    compensated exps, gaps, targets
     double joined  # what was added to exps class by class
+    double moved  # what the gaps taken so far lack since the centre moved
 
 cdef enum:
     LARGE_LOGIT = 1 << 20
@@ -49,13 +50,14 @@ cdef inline void set_scale(Reference *reference, double scale) noexcept nogil:
 
 cdef inline double rebase_factor(const Reference *old, const Reference *new) noexcept nogil:
     # takes a sum relative to `old` to one relative to `new`; a power of two where the offsets agree
-    cdef double shift
+    cdef double shift, low
     if old.ceiling == -INFINITY:
         return 0.0  # nothing but -inf (or NaN, which stays) was seen
     shift = new.scale - old.scale
     if old.offset == new.offset:
         return power_of_two(shift) if shift > -1000 else 0.0
-    return times_exp(1.0, (<double> old.offset - <double> new.offset) + shift * LN2, 0.0)
+    shift = distance_to_reference(old.offset, new.offset, shift, &low)
+    return times_exp(1.0, shift, low)
 
 
 cdef void copy_classes(real *to, const char *at, Py_ssize_t stride, Py_ssize_t count) noexcept nogil:
@@ -108,11 +110,11 @@ cdef void cut_tile(
         add_copied_run(tile, scratch, 0, at, stride, count, left_out, offset, centre)
         return
     block = left_out // BLOCK if 0 <= left_out < whole * BLOCK else whole
-    add_run(tile, x, x, block * STEP)
+    add_run(tile, x, x, block * VECTORS)
     if block < whole:
         at = <const char *> (x + block * BLOCK)
         add_copied_run(tile, scratch, 0, at, stride, BLOCK, left_out - block * BLOCK, 0, centre)
-        add_run(tile, x + (block + 1) * BLOCK, x + (block + 1) * BLOCK, (whole - block - 1) * STEP)
+        add_run(tile, x + (block + 1) * BLOCK, x + (block + 1) * BLOCK, (whole - block - 1) * VECTORS)
     if count > whole * BLOCK:
         at = <const char *> (x + whole * BLOCK)
         add_copied_run(tile, scratch, BLOCK, at, stride, count - whole * BLOCK, left_out - whole * BLOCK, 0, centre)
@@ -150,47 +152,44 @@ cdef real first_maximum(const char *at, Py_ssize_t stride, Py_ssize_t count, Py_
     return largest(highest)
 
 
-cdef inline TileSums sweep(const Tile *tile, const Reference *reference, real centre, bint with_gaps) noexcept nogil:
-    # the one touch of the logits: maximum, sum of exp, sum of gaps; float32 sums of no more than STEP terms
+cdef inline TileSums sweep(const Tile *tile, const Reference *reference, double centre, bint with_gaps) noexcept nogil:
+    # the one touch of the logits: maximum, sum of exp, sum of gaps
     cdef TileSums sums
     cdef exp_parts e
-    cdef lanes bias = reference.bias, floor = reference.floor, middle = splat(centre), x
+    cdef lanes bias = reference.bias, floor = reference.floor, powers, rests, x
+    cdef wide middle = wide_splat(centre)
     cdef const real *logits
     cdef const real *summed
-    cdef lanes powers, rests, gaps
-    cdef Py_ssize_t run, block, first, vector
+    cdef Py_ssize_t run, step, first, vector
     sums.highest = splat(-INFINITY)
-    sums.exps = wide_splat(0.0)
-    sums.gaps = wide_splat(0.0)
+    sums.exps = compensated_zero()
+    sums.gaps = sums.exps
     for run in range(tile.runs):
         logits = tile.logits[run]
         summed = tile.summed[run]
-        for block in range((tile.vectors[run] + STEP - 1) // STEP):
-            first = block * STEP
+        for step in range((tile.vectors[run] + STEP - 1) // STEP):
             powers = splat(0)
             rests = splat(0)
-            gaps = splat(0)
+            first = step * STEP
             for vector in range(first, min(first + <Py_ssize_t> STEP, tile.vectors[run])):
                 x = load(logits + vector * LANES)
                 sums.highest = maximum(sums.highest, x)
                 e = exp_lanes(maximum(floor, x), bias)  # this order lets NaN pass
                 powers = add(powers, e.power)
                 rests = fused(e.rest, e.ratio, rests)
-                if with_gaps:
-                    gaps = add(gaps, sub(middle, load(summed + vector * LANES)))
-            sums.exps = wide_add(sums.exps, wide_add(widen(powers), widen(rests)))
-            if with_gaps:
-                sums.gaps = wide_add(sums.gaps, widen(gaps))
+                if with_gaps:  # in float64: their roundings would not average out, and they may be as large as logits
+                    sums.gaps = accumulate(sums.gaps, wide_sub(middle, wide_load_real(summed + vector * LANES)))
+            sums.exps = accumulate(accumulate(sums.exps, widen(powers)), widen(rests))
     return sums
 
 
-cdef double target_gaps(
-    const char *at, Py_ssize_t stride, Py_ssize_t count, Py_ssize_t left_out, const double *targets, real centre
+cdef void add_targets(
+    RowSums *sums, const char *at, Py_ssize_t stride, Py_ssize_t count, Py_ssize_t left_out, const double *targets,
+    real centre,
 ) noexcept nogil:
-    # sum of t_k (centre - x_k) over a tile, t_k = 0 and `left_out` left out; `targets` is padded with zeros
+    # t_k and t_k (centre - x_k) of a tile, t_k = 0 and, of the gaps, `left_out` left out; `targets` is padded with zeros
     cdef real buffer[LANES]
     cdef wide middle = wide_splat(centre), zero = wide_splat(0.0), t, x
-    cdef Compensated gaps = compensated_zero()
     cdef Py_ssize_t vector, k
     for vector in range(vectors_of(count)):
         k = vector * LANES
@@ -203,8 +202,21 @@ cdef double target_gaps(
                 buffer[left_out - k] = centre
             x = wide_load_real(buffer)
         t = wide_load(targets + k)
-        gaps = compensated_add(gaps, where_nonzero(t, wide_fused(t, wide_sub(middle, x), zero)))
-    return compensated_sum(gaps)
+        sums.targets = compensated_add(sums.targets, t)
+        sums.gaps = compensated_add(sums.gaps, where_nonzero(t, wide_fused(t, wide_sub(middle, x), zero)))
+
+
+cdef void move_centre(
+    const Job *job, RowStatistics *row, RowSums *sums, real centre, Py_ssize_t seen
+) noexcept nogil:
+    # gaps of the first `seen` classes were taken to the old centre
+    cdef double weight = compensated_sum(sums.targets)
+    if job.uniform_smoothing:
+        weight = seen - (0 <= row.label < seen)
+    elif not row.by_top and 0 <= row.label < seen and job.smoothing != NULL:
+        weight -= job.smoothing[row.label]
+    sums.moved += weight * (<double> centre - row.centre)
+    row.centre = centre
 
 
 cdef void move_reference(RowSums *sums, real highest) noexcept nogil:
@@ -217,93 +229,101 @@ cdef void move_reference(RowSums *sums, real highest) noexcept nogil:
 
 cdef void join(RowSums *sums, real x) noexcept nogil:
     # one more class
+    cdef double z, low
     if x - sums.reference.offset > sums.reference.ceiling:
         move_reference(sums, x)
-    sums.joined += times_exp(1.0, (<double> x - sums.reference.offset) + sums.reference.scale * LN2, 0.0)
+    z = distance_to_reference(x, sums.reference.offset, sums.reference.scale, &low)
+    sums.joined += times_exp(1.0, z, low)
 
 
-cdef void raise_top(RowStatistics *row, RowSums *sums, real top, Py_ssize_t label) noexcept nogil:
+cdef void raise_top(
+    const Job *job, RowStatistics *row, RowSums *sums, real top, Py_ssize_t label, Py_ssize_t seen
+) noexcept nogil:
     # a larger logit than the top class so far: gaps are to the new one, the old one joins the sum
     if row.label >= 0 and row.label_logit != -INFINITY:
         join(sums, <real> row.label_logit)
     if isfinite(top):
-        row.gap_sum += row.target_sum * (top - row.centre)
-        row.centre = top
+        move_centre(job, row, sums, top, seen)
     row.label_logit = top
     row.label = label
 
 
 cdef void add_tile(
-    const Job *job, RowSums *sums, const char *at, Py_ssize_t count, Py_ssize_t left_out, real centre, Scratch *scratch
+    const Job *job, RowStatistics *row, RowSums *sums, const char *at, Py_ssize_t start, Py_ssize_t count,
+    Py_ssize_t left_out, Scratch *scratch,
 ) noexcept nogil:
     # sum of exp and, where smoothing is uniform, of gaps
     cdef Tile cut
     cdef TileSums of
     cdef Py_ssize_t stride = job.logits.class_stride, where
     cdef real highest, offset = sums.reference.offset
-    cut_tile(&cut, scratch, at, stride, count, left_out, offset, centre)
-    of = sweep(&cut, &sums.reference, centre, job.uniform_smoothing)
+    cut_tile(&cut, scratch, at, stride, count, left_out, offset, <real> row.centre)
+    of = sweep(&cut, &sums.reference, row.centre, job.uniform_smoothing)
     highest = largest(of.highest)
     if highest > sums.reference.ceiling:
         if offset != 0:  # largest() is relative to it, and rounded
             highest = raw_maximum(at, stride, count, left_out, &where)
         if highest == INFINITY:
             sums.joined = NAN
-        move_reference(sums, highest if highest < INFINITY else <real> 0)
-        if sums.reference.offset != offset:
-            cut_tile(&cut, scratch, at, stride, count, left_out, sums.reference.offset, centre)
-        of = sweep(&cut, &sums.reference, centre, job.uniform_smoothing)
-    sums.exps = compensated_add(sums.exps, of.exps)
+            highest = 0
+        move_reference(sums, highest)
+        if not row.by_top:
+            move_centre(job, row, sums, highest, start)
+        cut_tile(&cut, scratch, at, stride, count, left_out, sums.reference.offset, <real> row.centre)
+        of = sweep(&cut, &sums.reference, row.centre, job.uniform_smoothing)
+    sums.exps = merged(sums.exps, of.exps)
     if job.uniform_smoothing:
-        sums.gaps = compensated_add(sums.gaps, of.gaps)
+        sums.gaps = merged(sums.gaps, of.gaps)
 
 
 cdef RowStatistics row_statistics(
-    const Job *job, const char *row, Py_ssize_t row_index, Py_ssize_t label, Scratch *scratch
+    const Job *job, const char *row, Py_ssize_t row_index, Py_ssize_t label, bint by_top, Scratch *scratch
 ) noexcept nogil:
-    # label: the class left out of sum_exp, or -1. With probability labels it is the top class, found on the way.
+    # label: the class left out of sum_exp, or -1; by_top: it is the top class, found on the way
     cdef RowStatistics statistics
     cdef RowSums sums
     cdef Py_ssize_t stride = job.logits.class_stride, tile, start, count, left_out, where
     cdef const char *at
     cdef const double *targets
-    cdef double error
+    cdef double scale = 1.0 if job.has_probabilities else job.label_smoothing
     cdef real highest
-    cdef bint tracks_top = job.has_probabilities
     memset(&statistics, 0, sizeof(statistics))
-    statistics.label = label
-    statistics.label_logit = real_at(row + label * stride) if label >= 0 else -INFINITY
+    statistics.by_top = by_top
+    statistics.label = -1 if by_top else label
+    statistics.label_logit = real_at(row + label * stride) if statistics.label >= 0 else -INFINITY
     sums.reference = reference_at(-INFINITY)
     sums.joined = 0.0
+    sums.moved = 0.0
     sums.exps = compensated_zero()
     sums.gaps = sums.exps
+    sums.targets = sums.exps
     for tile in range(tiles_of(job.num_classes)):
         start = tile * TILE
         at = row + start * stride
         count = min(<Py_ssize_t> TILE, job.num_classes - start)
         targets = tile_targets(job, row_index, start, count, scratch)
-        if tracks_top:
+        if by_top:
             highest = raw_maximum(at, stride, count, -1, &where)
             if where >= 0 and (statistics.label < 0 or highest > statistics.label_logit):
-                raise_top(&statistics, &sums, highest, start + where)
+                raise_top(job, &statistics, &sums, highest, start + where, start)
         left_out = statistics.label - start if statistics.label >= start else -1
         if start == 0:
             highest = first_maximum(at, stride, count, left_out)
             sums.reference = reference_at(highest if highest < INFINITY else <real> -INFINITY)
-            if not tracks_top and isfinite(highest):
+            if not by_top and isfinite(highest):
                 statistics.centre = highest
-        add_tile(job, &sums, at, count, left_out, <real> statistics.centre, scratch)
+        add_tile(job, &statistics, &sums, at, start, count, left_out, scratch)
         if targets != NULL:
-            statistics.gap_sum += target_gaps(at, stride, count, left_out, targets, <real> statistics.centre)
-        if tracks_top:
-            statistics.target_sum += sum_of(targets, count, &error) + error
-    if job.uniform_smoothing:
-        statistics.gap_sum = compensated_sum(sums.gaps)
+            add_targets(&sums, at, stride, count, left_out, targets, <real> statistics.centre)
     if sums.reference.ceiling == -INFINITY:  # no other class counts: the label's logit will do
         move_reference(&sums, <real> statistics.label_logit)
     statistics.sum_exp = sum_of_powers(compensated_sum(sums.exps), sums.reference.scale) + sums.joined
     statistics.scale = sums.reference.scale
     statistics.offset = sums.reference.offset
-    if tracks_top and statistics.label >= 0:
-        statistics.label_target = tile_targets(job, row_index, statistics.label, 1, scratch)[0]
+    statistics.gap_sum = compensated_sum(sums.gaps) + sums.moved
+    if by_top:
+        statistics.gap_sum *= scale
+        statistics.target_sum = scale * compensated_sum(sums.targets)
+        if statistics.label >= 0:
+            statistics.label_target = scale * tile_targets(job, row_index, statistics.label, 1, scratch)[0]
     return statistics

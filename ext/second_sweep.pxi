@@ -8,20 +8,25 @@
 
 cdef enum:
     LIFT = 96
+    NOTHING_LEFT = 3000  # nats below the label: exp is 0 in float64 too
     LARGEST_EXPONENT = 0  # of g inside the bracket, so that it cannot overflow
 
 ctypedef struct ScaledExp:
     Reference reference
-    lanes factor, constant
+    lanes factor, constant, most
 
 
 cdef ScaledExp scaled_exp(
-    double offset, double scale, double above, double above_low, double total, double g, double constant
+    double offset, double scale, double above, double above_low, double total, double g, double constant,
+    double most,
 ) noexcept nogil:
-    # g p + constant; `above`, in two parts, is z+
+    # min(g p + constant, most); `above`, in two parts, is z+
     cdef ScaledExp of
     cdef int e = 0
-    cdef double k = rounded(above * LOG2_E), rho, factor
+    cdef double k, rho, factor
+    if above > NOTHING_LEFT:
+        above = NOTHING_LEFT
+    k = rounded(above * LOG2_E)
     rho = fma(-k, LN2, above) + (above_low - k * LN2_LOW)
     k -= scale
     if isfinite(g):
@@ -32,12 +37,13 @@ cdef ScaledExp scaled_exp(
     set_scale(&of.reference, e + LIFT - k)
     of.factor = splat(<real> (sum_of_powers(factor, -k) if total != 0.0 else NAN))
     of.constant = splat(<real> constant)
+    of.most = splat(<real> most)
     return of
 
 
 cdef inline void scaled_exp_lanes(const ScaledExp *of, const real *x, real *out) noexcept nogil:
     cdef exp_parts e = exp_lanes(maximum(of.reference.floor, load(x)), of.reference.bias)
-    store(out, fused(fused(e.rest, e.ratio, e.power), of.factor, of.constant))
+    store(out, minimum(of.most, fused(fused(e.rest, e.ratio, e.power), of.factor, of.constant)))  # lets NaN pass
 
 
 cdef void scaled_exp_tile(const ScaledExp *of, const real *x, Py_ssize_t count, real *out) noexcept nogil:
@@ -93,13 +99,14 @@ cdef void write_gradient(
 ) noexcept nogil:
     # s { A p_k - [k = y] (1 - label_smoothing) w_y - label_smoothing b_k }; with probabilities s { T p_k - t_k }; for
     # k = y, label_part (p_y - 1) + rest_part p_y, with p_y - 1 = -others / (own + others), never a subtraction
-    cdef double s = job.grad_scale, constant = 0.0, label_part = group.label_part[i], own, target_scale, low, z
+    cdef double s = 1.0, constant = 0.0, label_part = group.label_part[i], own, target_scale, low, z
     cdef double all_classes = group.own[i] + group.others[i]
     cdef Py_ssize_t label = group.label[i]
     cdef char *out = row_start(&job.grad, row_index)
     cdef ScaledExp sweep
     if job.sample_weight != NULL:
-        s *= job.sample_weight[row_index]
+        s = job.sample_weight[row_index]
+    s /= job.grad_divisor
     target_scale = s if job.has_probabilities else s * job.label_smoothing
     if job.uniform_smoothing:
         constant = -target_scale / job.num_classes
@@ -109,7 +116,8 @@ cdef void write_gradient(
         z = 0.0
         low = 0.0
     sweep = scaled_exp(
-        group.offset[i], group.scale[i], z, low, all_classes, s * (label_part + group.rest_part[i]), constant
+        group.offset[i], group.scale[i], z, low, all_classes, s * (label_part + group.rest_part[i]), constant,
+        INFINITY,
     )
     write_scaled_exp(job, &sweep, row_start(&job.logits, row_index), row_index, out, target_scale, scratch)
     if label >= 0 and group.nll[i] == group.nll[i]:
@@ -126,7 +134,7 @@ cdef void write_log_softmax(
     const Job *job, const char *at, Py_ssize_t row_index, char *out, Scratch *scratch
 ) noexcept nogil:
     # x_k - lse, lse in two parts; a class with p > 1/2 would lose its digits to the subtraction: it gets -nll
-    cdef RowStatistics row = row_statistics(job, at, row_index, -1, scratch)
+    cdef RowStatistics row = row_statistics(job, at, row_index, -1, False, scratch)
     cdef Group group
     cdef double log_sum_exp = log_of_sum(row.sum_exp, 0.0), high, low
     cdef Py_ssize_t k, i, where = -1, stride = job.logits.class_stride, out_stride = job.grad.class_stride
@@ -134,7 +142,7 @@ cdef void write_log_softmax(
     high -= low
     low = (log_sum_exp - distance_to_reference(high, row.offset, row.scale, &low)) - low
     if isfinite(high) and raw_maximum(at, stride, job.num_classes, -1, &where) > high + low - LN2:
-        row = row_statistics(job, at, row_index, where, scratch)
+        row = row_statistics(job, at, row_index, where, False, scratch)
         for i in range(LANES):
             put_row(&group, i, &row)
         group_shares(&group)

@@ -77,10 +77,8 @@ def class_axis(name: str, value: int, shape: tuple[int, ...]) -> int:
     return position
 
 
-def labels(
-    value: ArrayLike, shape: tuple[int, ...], row_shape: tuple[int, ...], dtype: np.dtype[Any]
-) -> AnyArray:
-    """Class indices of `row_shape`, or probabilities of `shape`, in `dtype` if not yet floats."""
+def labels(value: ArrayLike, shape: tuple[int, ...], row_shape: tuple[int, ...]) -> AnyArray:
+    """Class indices of `row_shape`, or probabilities of `shape` as float32 or float64."""
     array = plain("labels", value)
     if array.shape == row_shape:
         return class_indices(array)
@@ -91,7 +89,7 @@ def labels(
             f"labels must have shape {row_shape} (class indices) or {shape} (probabilities), "
             f"got {array.shape}"
         )
-    return probabilities(array, dtype)
+    return probabilities(array)
 
 
 def class_indices(array: AnyArray) -> AnyArray:
@@ -104,13 +102,13 @@ def class_indices(array: AnyArray) -> AnyArray:
     return native(array)
 
 
-def probabilities(array: AnyArray, dtype: np.dtype[Any]) -> AnyArray:
+def probabilities(array: AnyArray) -> AnyArray:
     if array.dtype.kind not in "iuf":
         remedy = "; convert with labels.astype(np.float32)" if array.dtype.kind == "b" else ""
         raise TypeError(
             f"labels must be real numbers where they are probabilities, got {array.dtype}{remedy}"
         )
-    return native(array) if array.dtype.char in "fd" else array.astype(dtype)
+    return native(array) if array.dtype.char in "fd" else array.astype(np.float64)
 
 
 def indices_in_range(array: AnyArray, num_classes: int) -> AnyArray:
@@ -124,7 +122,7 @@ def indices_in_range(array: AnyArray, num_classes: int) -> AnyArray:
 
 def proper_probabilities(array: AnyArray, axis: int) -> AnyArray:
     """Probabilities, all of which are finite and not negative."""
-    table = probabilities(array, np.dtype(np.float64))
+    table = probabilities(array)
     bad = ~((table >= 0) & (table < np.inf))
     if bad.any():
         raise improper_probability(

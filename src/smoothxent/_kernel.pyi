@@ -26,7 +26,7 @@ class Kernel(Protocol):
         ignore_index: int | None,  # representable in the dtype of labels
         out: NDArray[Any] | None,  # OUT real (N,) contiguous: losses
         grad: NDArray[Any] | None,  # OUT real (outer, C, inner); may be logits itself
-        grad_scale: float,
+        grad_divisor: float,
         num_threads: int,
     ) -> tuple[int, int, int, int, float]:
         """As tally; then the exact total of the finite losses, in float64, and the others' sum."""

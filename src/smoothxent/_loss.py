@@ -330,7 +330,7 @@ def _compute(
     axis = _checks.class_axis("logits", axis, shape)
     num_classes = shape[axis]
     row_shape = shape[:axis] + shape[axis + 1 :]
-    targets = _checks.labels(labels, shape, row_shape, dtype)
+    targets = _checks.labels(labels, shape, row_shape)
     is_index = targets.ndim < len(shape)
     eps = _checks.label_smoothing(label_smoothing)
     u = _checks.prior(prior, num_classes)
@@ -360,19 +360,19 @@ def _compute(
         row, bad_class = kernel.check_probabilities(probabilities) or (bad_row, 0)
         return _checks.improper_probability(_checks.plain("labels", labels), axis, row, bad_class)
 
-    grad_scale = 1.0
+    grad_divisor = 1.0
     if out is not None or grad is not None:  # the caller's arrays are written only after this
         bad_row, *counts = kernel.tally(indices, probabilities, num_classes, w, s, ignored)
         if bad_row >= 0:
             raise improper(bad_row)
-        grad_scale = rule.grad_scale(Count(outer * inner, *counts))
+        grad_divisor = rule.grad_divisor(Count(outer * inner, *counts))
 
     if reduction == "none" and losses is None:
         losses = np.empty(row_shape, dtype)
     flat = None if losses is None else _rows.flat(losses)
     grads = None if grad is None else _rows.as_rows(grad, axis, cut)
     bad_row, num_kept, weight, total, special = kernel.cross_entropy(
-        rows, indices, probabilities, eps, u, w, s, ignored, flat, grads, grad_scale, threads
+        rows, indices, probabilities, eps, u, w, s, ignored, flat, grads, grad_divisor, threads
     )
     if bad_row >= 0:  # with an array of the caller's: another thread wrote to the labels meanwhile
         raise improper(bad_row)

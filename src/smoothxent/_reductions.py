@@ -34,10 +34,12 @@ class Reduction(NamedTuple):
             return special
         return _quotient(total, denominator)
 
-    def grad_scale(self, count: Count) -> float:
-        """Return what the gradient of each row's own loss is multiplied by."""
+    def grad_divisor(self, count: Count) -> float:
+        """Return what the gradient of each row's own loss is divided by."""
         denominator = self.denominator(count)
-        return _quotient(UNIT, denominator) if denominator else self.empty
+        if denominator:
+            return _quotient(denominator, UNIT)
+        return math.inf if self.empty == 0 else math.nan
 
 
 def _quotient(numerator: int, denominator: int) -> float:

@@ -8,7 +8,8 @@ import numpy as np
 
 from smoothxent import _dispatch
 
-_IS_SET_BY_USER = "OMP_NUM_THREADS" in os.environ  # OpenMP reads it once, too
+# OpenMP reads it once, too, and passes over what is no number.
+_IS_SET_BY_USER = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip().isdigit()
 _MOST_ASKED_FOR = 16  # on fewer CPUs; a thread that can't be created ends the process, uncatchably
 
 
@@ -16,13 +17,17 @@ def resolve(num_threads: int | None) -> int:
     """Return the size of the team: the default for None, never more than is safe to create."""
     if num_threads is None:
         return _default()
-    return min(num_threads, max(_usable_cpus(), _MOST_ASKED_FOR))
+    return min(num_threads, _most())
 
 
 def _default() -> int:
     # What OpenMP would use holds OMP_NUM_THREADS and threadpoolctl's limits, but not CPU quotas.
     limit = _dispatch.kernel(np.dtype(np.float32)).max_threads()
-    return limit if _IS_SET_BY_USER else min(limit, _usable_cpus())
+    return min(limit, _most() if _IS_SET_BY_USER else _usable_cpus())
+
+
+def _most() -> int:
+    return max(_usable_cpus(), _MOST_ASKED_FOR)
 
 
 @cache
