@@ -135,7 +135,12 @@ cdef int run(const Job *job, int task, int num_threads) except -1:
     cdef Py_ssize_t rows, portion, chunks, first = 0, last, chunk
     if job.num_rows == 0:
         return 0
-    rows = max(<Py_ssize_t> 1, min(<Py_ssize_t> CHUNK, CHUNK_ELEMENTS // job.num_classes))
+    rows = min(<Py_ssize_t> CHUNK, CHUNK_ELEMENTS // job.num_classes)
+    if num_threads > 1:
+        rows = min(rows, job.num_rows // (CHUNKS_EACH * num_threads))
+    if job.num_classes <= FEW:  # whole groups
+        rows = max(rows // LANES, <Py_ssize_t> 1) * LANES
+    rows = max(rows, <Py_ssize_t> 1)
     portion = max(<Py_ssize_t> 1, PORTION_ELEMENTS // (job.num_classes * rows))
     chunks = (job.num_rows + rows - 1) // rows
     while first < chunks:

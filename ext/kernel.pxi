@@ -41,6 +41,7 @@ cdef extern from "lanes.h" nogil:
     const double MAGIC, EXPONENT_BIAS, LN2_ERROR, LOG2_E, LN2, LN2_LOW
     lanes load(const real *)
     void store(real *, lanes)
+    void prefetch(const real *)
     lanes splat(real)
     lanes add(lanes, lanes)
     lanes sub(lanes, lanes)
@@ -95,11 +96,13 @@ cdef extern from * nogil:
 
 cdef enum:
     TILE = 1024  # classes: 4 kB of float32, 8 kB of float64
+    AHEAD = 1024  # classes by which memory is asked for early: hardware stops at the end of each page
     VECTORS = 4  # of a block, a multiple of STEP
     BLOCK = VECTORS * LANES  # classes that are copied around a label
     FEW = 64  # classes up to which a row takes one lane: a tile holds a group of LANES rows
     CHUNK = 256  # rows handed to a thread at a time, fewer where rows are long
     CHUNK_ELEMENTS = 1 << 16
+    CHUNKS_EACH = 4  # chunks a thread should get at least, so that all end at about the same time
     PARALLEL_ELEMENTS = 1 << 15  # below, a team costs more than it saves
     PORTION_ELEMENTS = 1 << 28  # between two looks at pending signals: below half a second on one slow core
 

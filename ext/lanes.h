@@ -179,6 +179,12 @@ LANES_INLINE lanes fused(lanes a, lanes b, lanes c) { EACH_REGISTER c.r[i] = OP(
 LANES_INLINE lanes negative_fused(lanes a, lanes b, lanes c) { EACH_REGISTER c.r[i] = OP(fnmadd)(a.r[i], b.r[i], c.r[i]); return c; }
 LANES_INLINE lanes exponent(lanes u) { EACH_REGISTER u.r[i] = exponent_reg(u.r[i]); return u; }
 
+#if defined(__GNUC__) || defined(__clang__)
+LANES_INLINE void prefetch(const real *x) { __builtin_prefetch(x); }
+#else
+LANES_INLINE void prefetch(const real *x) { (void)x; }
+#endif
+
 /* The largest lane. NaN lanes are passed over or win: the caller must not depend on either. */
 LANES_INLINE real largest(lanes a) {
     real x[WIDTH], best;

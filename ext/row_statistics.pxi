@@ -172,12 +172,13 @@ cdef inline TileSums sweep(const Tile *tile, const Reference *reference, double 
             rests = splat(0)
             first = step * STEP
             for vector in range(first, min(first + <Py_ssize_t> STEP, tile.vectors[run])):
+                prefetch(logits + vector * LANES + AHEAD)
                 x = load(logits + vector * LANES)
                 sums.highest = maximum(sums.highest, x)
                 e = exp_lanes(maximum(floor, x), bias)  # this order lets NaN pass
                 powers = add(powers, e.power)
                 rests = fused(e.rest, e.ratio, rests)
-                if with_gaps:  # in float64: their roundings would not average out, and they may be as large as logits
+                if with_gaps:  # in float64: roundings would not average out, and they may be as large as logits
                     sums.gaps = accumulate(sums.gaps, wide_sub(middle, wide_load_real(summed + vector * LANES)))
             sums.exps = accumulate(accumulate(sums.exps, widen(powers)), widen(rests))
     return sums
