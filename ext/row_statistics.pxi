@@ -178,7 +178,7 @@ cdef inline TileSums sweep(const Tile *tile, const Reference *reference, double 
                 e = exp_lanes(maximum(floor, x), bias)  # this order lets NaN pass
                 powers = add(powers, e.power)
                 rests = fused(e.rest, e.ratio, rests)
-                if with_gaps:  # in float64: roundings would not average out, and they may be as large as logits
+                if with_gaps:  # in float64: their roundings need not average out
                     sums.gaps = accumulate(sums.gaps, wide_sub(middle, wide_load_real(summed + vector * LANES)))
             sums.exps = accumulate(accumulate(sums.exps, widen(powers)), widen(rests))
     return sums
@@ -188,7 +188,7 @@ cdef void add_targets(
     RowSums *sums, const char *at, Py_ssize_t stride, Py_ssize_t count, Py_ssize_t left_out, const double *targets,
     real centre,
 ) noexcept nogil:
-    # t_k and t_k (centre - x_k) of a tile, t_k = 0 and, of the gaps, `left_out` left out; `targets` is padded with zeros
+    # t_k and t_k (centre - x_k) of a tile; of the gaps t_k = 0 and `left_out` are left out; `targets` is padded
     cdef real buffer[LANES]
     cdef wide middle = wide_splat(centre), zero = wide_splat(0.0), t, x
     cdef Py_ssize_t vector, k
@@ -223,8 +223,9 @@ cdef void move_centre(
 cdef void move_reference(RowSums *sums, real highest) noexcept nogil:
     cdef Reference reference = reference_at(highest)
     cdef double factor = rebase_factor(&sums.reference, &reference)
-    sums.exps = compensated_scale(sums.exps, factor)
     sums.joined *= factor
+    # what the lanes summed holds exp(scale * LN2_ERROR): from the old scale's to the new one's
+    sums.exps = compensated_scale(sums.exps, sum_of_powers(factor, sums.reference.scale - reference.scale))
     sums.reference = reference
 
 

@@ -1,0 +1,111 @@
+"""Inputs on which an earlier kernel lost digits, each against exact values.
+
+Losses: float32 within 1 ulp where the loss is at least 1, everything else within 4 ulp. Gradients:
+within what the oracle allows, 4 + |log2 p_k| ulp.
+"""
+
+import mpmath
+import numpy as np
+import pytest
+
+import oracle
+import smoothxent
+from judging import assert_gradients_right
+
+
+def assert_right(row, label, **options):
+    """Loss and gradient of one row keep the promise."""
+    dtype = row.dtype.type
+    loss, grad = smoothxent.cross_entropy_and_grad(row, label, reduction="none", **options)
+    exact = oracle.exact_loss(row, label, **options)
+    promised = 1 if dtype == np.float32 and exact >= 1 else 4
+    assert oracle.ulps(loss[()], exact, dtype) <= promised, mpmath.nstr(exact, 20)
+    labels = np.asarray(label)[np.newaxis]
+    assert_gradients_right(grad[np.newaxis], row[np.newaxis], labels, dtype, **options)
+
+
+@pytest.mark.parametrize("mask", [-1e9, -5e8, -3.4028235e38])
+def test_gradient_of_a_row_with_masked_classes_is_exactly_zero_there(dtype, mask):
+    logits = np.array([[0, mask, mask]], dtype)
+    loss, grad = smoothxent.cross_entropy_and_grad(logits, [0])
+    assert loss == 0
+    assert grad.tolist() == [[0, 0, 0]]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"label_smoothing": 1.0, "prior": [0, 1, 0]},
+        {"label_smoothing": 0.1, "class_weight": [0, 1, 0]},
+    ],
+    ids=["prior", "class_weight"],
+)
+@pytest.mark.parametrize("num_classes", [3, 70])
+def test_loss_of_a_label_without_a_share_keeps_its_digits(dtype, num_classes, options):
+    row = np.zeros(num_classes, dtype)
+    row[1] = 40
+    padded = {
+        name: np.pad(value, (0, num_classes - 3)) if isinstance(value, list) else value
+        for name, value in options.items()
+    }
+    assert_right(row, 0, **padded)
+
+
+# Against the peak each other class is less than half an ulp, in sum it is not.
+@pytest.mark.parametrize("num_classes", [64, 1000, 1025])
+def test_peak_over_a_constant_background_loses_none_of_it(dtype, num_classes):
+    row = np.full(num_classes, -16.7 if dtype == np.float32 else -37.0, dtype)
+    row[1] = 0
+    assert_right(row, 0)
+    assert_right(row, 1)
+    assert_right(row, 5, label_smoothing=1.0)
+
+
+def test_later_top_far_from_zero_moves_the_reference_without_loss(dtype):
+    row = np.full(1025, 1e5, dtype)
+    row[0], row[1024] = 100010, 100010.3
+    one_hot = np.zeros(1025, dtype)
+    one_hot[0] = 1
+    assert_right(row, 0)
+    assert_right(row, one_hot)
+
+
+def test_row_that_crosses_the_largest_logits_without_an_offset_keeps_its_digits(dtype):
+    row = np.full(1100, 2.0**20 - 3, dtype)
+    row[1099] = 2.0**20 + 8
+    assert_right(row, 0)
+
+
+@pytest.mark.parametrize("depth", [100, 1e3, 1e5])
+@pytest.mark.parametrize("label_smoothing", [0.1, 1.0])
+def test_low_beginning_of_a_row_costs_the_smoothing_terms_nothing(
+    dtype, rng, depth, label_smoothing
+):
+    row = rng.normal(size=2048).astype(dtype)
+    row[:64] -= dtype(depth)
+    assert_right(row, 300, label_smoothing=label_smoothing)
+
+
+def test_gaps_as_large_as_the_largest_float32_do_not_overflow():
+    row = np.zeros(192, np.float32)
+    row[64:] = np.finfo(np.float32).max
+    assert_right(row, 0, label_smoothing=0.1)
+    row[70] = -np.inf
+    assert smoothxent.cross_entropy(row, 100, label_smoothing=0.1) == np.inf
+
+
+def test_softmax_is_at_most_one(dtype, rng):
+    rows = np.concatenate([[[46, 0, -3]], rng.normal(0, 30, (2000, 3))]).astype(dtype)
+    assert smoothxent.softmax(rows).max() == 1
+
+
+def test_gradient_with_tiny_weights_is_that_of_their_ratio(dtype):
+    logits = np.zeros((2, 3), dtype)
+    _, tiny = smoothxent.cross_entropy_and_grad(logits, [0, 1], sample_weight=[1e-310, 1e-310])
+    _, plain = smoothxent.cross_entropy_and_grad(logits, [0, 1])
+    np.testing.assert_allclose(tiny, plain, rtol=4 * np.finfo(dtype).eps)
+
+
+def test_integer_probabilities_count_exactly():
+    loss = smoothxent.cross_entropy(np.zeros((1, 2), np.float32), [[2**24 + 1, 0]], reduction="sum")
+    assert loss == (2**24 + 1) * np.log(2)
