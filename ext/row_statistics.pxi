@@ -21,6 +21,7 @@ ctypedef struct RowSums:
     Reference reference
     compensated exps, gaps, targets
     double joined  # what was added to exps class by class
+    bint centred  # whether a finite logit has set the centre
     double moved  # what the gaps taken so far lack since the centre moved
 
 cdef enum:
@@ -216,7 +217,9 @@ cdef void move_centre(
         weight = seen - (0 <= row.label < seen)
     elif not row.by_top and 0 <= row.label < seen and job.smoothing != NULL:
         weight -= job.smoothing[row.label]
-    sums.moved += weight * (<double> centre - row.centre)
+    if sums.centred:
+        sums.moved += weight * (<double> centre - row.centre)
+    sums.centred = True
     row.centre = centre
 
 
@@ -296,6 +299,7 @@ cdef RowStatistics row_statistics(
     sums.reference = reference_at(-INFINITY)
     sums.joined = 0.0
     sums.moved = 0.0
+    sums.centred = False
     sums.exps = compensated_zero()
     sums.gaps = sums.exps
     sums.targets = sums.exps
@@ -313,7 +317,7 @@ cdef RowStatistics row_statistics(
             highest = first_maximum(at, stride, count, left_out)
             sums.reference = reference_at(highest if highest < INFINITY else <real> -INFINITY)
             if not by_top and isfinite(highest):
-                statistics.centre = highest
+                move_centre(job, &statistics, &sums, highest, 0)
         add_tile(job, &statistics, &sums, at, start, count, left_out, scratch)
         if targets != NULL:
             add_targets(&sums, at, stride, count, left_out, targets, <real> statistics.centre)

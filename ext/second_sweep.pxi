@@ -100,7 +100,7 @@ cdef void write_gradient(
     # s { A p_k - [k = y] (1 - label_smoothing) w_y - label_smoothing b_k }; with probabilities s { T p_k - t_k }; for
     # k = y, label_part (p_y - 1) + rest_part p_y, with p_y - 1 = -others / (own + others), never a subtraction
     cdef double s = 1.0, constant = 0.0, label_part = group.label_part[i], own, target_scale, low, z
-    cdef double all_classes = group.own[i] + group.others[i]
+    cdef double all_classes = group.own[i] + group.others[i] if group.nll[i] == group.nll[i] else NAN
     cdef Py_ssize_t label = group.label[i]
     cdef char *out = row_start(&job.grad, row_index)
     cdef ScaledExp sweep

@@ -109,3 +109,22 @@ def test_gradient_with_tiny_weights_is_that_of_their_ratio(dtype):
 def test_integer_probabilities_count_exactly():
     loss = smoothxent.cross_entropy(np.zeros((1, 2), np.float32), [[2**24 + 1, 0]], reduction="sum")
     assert loss == (2**24 + 1) * np.log(2)
+
+
+@pytest.mark.parametrize("num_classes", [3, 65, 2049])
+@pytest.mark.parametrize("place", [0, -1])
+def test_gradient_of_a_row_with_an_infinite_top_is_nan(dtype, num_classes, place):
+    row = np.zeros(num_classes, dtype)
+    row[place] = np.inf
+    one_hot = np.zeros(num_classes)
+    one_hot[place] = 1
+    for label in (0, num_classes - 1, one_hot):
+        loss, grad = smoothxent.cross_entropy_and_grad(row, label, label_smoothing=0.1)
+        assert np.isnan(loss)
+        assert np.all(np.isnan(grad))
+
+
+def test_tiles_of_minus_infinity_before_the_lowest_logits_are_infinite_with_smoothing(dtype):
+    row = np.full(2049, -np.inf, dtype)
+    row[1500:] = np.finfo(dtype).min
+    assert smoothxent.cross_entropy(row, 0, label_smoothing=0.1) == np.inf
