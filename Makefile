@@ -47,7 +47,7 @@ RUNTIMES   = $(foreach name,libasan.so libubsan.so libstdc++.so.6,$(shell $(CC) 
 sanitize: $(DONE)/built $(DONE)/test  ## run the test suite under the address and undefined-behaviour sanitizers
 	SMOOTHXENT_SANITIZE=1 $(BIN)/python setup.py --quiet build --build-base build/sanitize --build-lib $(SANITIZED)
 	LD_PRELOAD="$(strip $(RUNTIMES))" PYTHONPATH=$(SANITIZED) PYTHONMALLOC=malloc SMOOTHXENT_SANITIZE=1 \
-	ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1:detect_stack_use_after_return=0 \
+	ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1:detect_stack_use_after_return=0:handle_segv=0 \
 	UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
 	$(BIN)/python -m pytest -p no:cacheprovider $(ARGS)
 
