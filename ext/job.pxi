@@ -23,7 +23,7 @@ ctypedef struct Job:
 
 
 ctypedef struct Scratch:
-    real logits[TILE]
+    real logits[FEW * LANES]  # a tile, or a group of rows of few classes
     real summed[TILE]
     double targets[TILE]
     Py_ssize_t improper_row  # the lowest with a probability that is negative or not finite, num_rows if none

@@ -99,7 +99,7 @@ cdef enum:
     AHEAD = 1024  # classes by which memory is asked for early: hardware stops at the end of each page
     VECTORS = 4  # of a block, a multiple of STEP
     BLOCK = VECTORS * LANES  # classes that are copied around a label
-    FEW = 64  # classes up to which a row takes one lane: a tile holds a group of LANES rows
+    FEW = 128  # classes up to which a row takes one lane
     CHUNK = 256  # rows handed to a thread at a time, fewer where rows are long
     CHUNK_ELEMENTS = 1 << 16
     CHUNKS_EACH = 4  # chunks a thread should get at least, so that all end at about the same time
