@@ -123,6 +123,7 @@ class SciPy(Contender):
         return call
 
     def loss_and_gradient(self, logits: Floats, labels: Labels, eps: float) -> LossAndGradient:
+        # Never asked for: `groups` leaves it out.
         raise NotImplementedError("SciPy has no gradient of log_softmax")
 
 
