@@ -25,9 +25,9 @@ from setuptools.command.build_ext import build_ext
 INSTRUCTION_SETS = {
     "x86_64": {
         "portable": ([], []),
-        "avx2": (["-mavx2", "-mfma"], ["/arch:AVX2"]),
+        "avx2": (["-mavx2", "-mfma", "-mf16c"], ["/arch:AVX2"]),
         "avx512": (
-            ["-mavx512f", "-mavx512dq", "-mavx512vl", "-mavx512bw", "-mfma"],
+            ["-mavx512f", "-mavx512dq", "-mavx512vl", "-mavx512bw", "-mfma", "-mf16c"],
             ["/arch:AVX512"],
         ),
     },
@@ -35,7 +35,10 @@ INSTRUCTION_SETS = {
 }
 MACHINE = platform.machine().lower()
 MACHINE = {"amd64": "x86_64", "arm64": "aarch64"}.get(MACHINE, MACHINE)
-DTYPES = {"float32": [], "float64": [("SMOOTHXENT_FLOAT64", "1")]}
+DTYPES = {
+    dtype: [(f"SMOOTHXENT_{dtype.upper()}", "1")]
+    for dtype in ("float32", "float64", "float16", "bfloat16")
+}
 # Warnings that Cython's own C raises, not ours.
 QUIET = [
     "-Wno-unused-parameter",

@@ -80,10 +80,17 @@ cdef inline double *doubles(object array):
 
 
 cdef inline real real_at(const char *at) noexcept nogil:
-    cdef real value
-    memcpy(&value, at, sizeof(real))
-    return value
+    # a logit
+    cdef stored value
+    memcpy(&value, at, sizeof(stored))
+    return real_of(value)
 
 
-cdef inline void put_real(char *at, real value) noexcept nogil:
-    memcpy(at, &value, sizeof(real))
+cdef inline void put_stored(char *at, stored value) noexcept nogil:
+    memcpy(at, &value, sizeof(stored))
+
+
+cdef void copy_classes(stored *to, const char *at, Py_ssize_t stride, Py_ssize_t count) noexcept nogil:
+    cdef Py_ssize_t k
+    for k in range(count):
+        memcpy(to + k, at + k * stride, sizeof(stored))

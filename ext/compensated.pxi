@@ -7,17 +7,27 @@ cdef inline compensated compensated_zero() noexcept nogil:
     return total
 
 
-cdef inline compensated merged(compensated a, compensated b) noexcept nogil:
-    cdef compensated total = compensated_add(a, b.sum)
-    total.error = wide_add(total.error, b.error)
-    return total
+ctypedef struct Pair:
+    double sum, error
 
 
-cdef inline compensated compensated_scale(compensated total, double factor) noexcept nogil:
-    cdef wide zero = wide_splat(0.0)
-    total.sum = wide_fused(total.sum, wide_splat(factor), zero)
-    total.error = wide_fused(total.error, wide_splat(factor), zero)
-    return total
+cdef inline void add_value(Pair *total, double value, double error) noexcept nogil:
+    cdef double sum = total.sum + value, back = sum - total.sum
+    total.error += error + ((total.sum - (sum - back)) + (value - back))
+    total.sum = sum
+
+
+cdef inline void add_sum(Pair *total, const compensated *term) noexcept nogil:
+    add_value(total, wide_sum(term.sum), wide_sum(term.error))
+
+
+cdef inline void scale_pair(Pair *total, double factor) noexcept nogil:
+    total.sum *= factor
+    total.error *= factor
+
+
+cdef inline double pair_value(Pair total) noexcept nogil:
+    return total.sum + (total.error if isfinite(total.error) else 0.0)  # of inf, the error is nan
 
 
 cdef double sum_of(const double *values, Py_ssize_t count, double *error) noexcept nogil:
@@ -37,11 +47,6 @@ cdef double sum_of(const double *values, Py_ssize_t count, double *error) noexce
         error[0] += errors[i] + ((high - (back - (back - high))) + (sums[i] - (back - high)))
         high = back
     return high
-
-
-cdef inline double compensated_sum(compensated total) noexcept nogil:
-    cdef double error = wide_sum(total.error)
-    return wide_sum(total.sum) + (error if isfinite(error) else 0.0)  # of inf, the error is nan
 
 
 cdef inline void compensated_store(double *sums, compensated total) noexcept nogil:

@@ -29,6 +29,7 @@ def cross_entropy(
     job.grad_divisor = grad_divisor
     if job.has_grad:
         job.grad = rows_of(grad)
+        job.grad_is_real = cnp.PyArray_ITEMSIZE(grad) == sizeof(real)
     job.has_probabilities = probabilities is not None
     if job.has_probabilities:
         job.probabilities = rows_of(probabilities)
@@ -68,16 +69,20 @@ def cross_entropy(
         free(smoothing)
 
 
-def softmax(cnp.ndarray logits not None, cnp.ndarray out not None, int num_threads):
+cdef int normalise(object logits, object out, int task, int num_threads) except -1:
     cdef Job job = job_of(logits)
+    job.has_grad = True
     job.grad = rows_of(out)
-    run(&job, SOFTMAX, team(&job, num_threads))
+    job.grad_is_real = cnp.PyArray_ITEMSIZE(out) == sizeof(real)
+    return run(&job, task, team(&job, num_threads))
+
+
+def softmax(cnp.ndarray logits not None, cnp.ndarray out not None, int num_threads):
+    normalise(logits, out, SOFTMAX, num_threads)
 
 
 def log_softmax(cnp.ndarray logits not None, cnp.ndarray out not None, int num_threads):
-    cdef Job job = job_of(logits)
-    job.grad = rows_of(out)
-    run(&job, LOG_SOFTMAX, team(&job, num_threads))
+    normalise(logits, out, LOG_SOFTMAX, num_threads)
 
 
 def log_sum_exp(cnp.ndarray logits not None, cnp.ndarray out not None, int num_threads):

@@ -1,82 +1,263 @@
-# Row statistics of rows of few classes: one row a lane, LANES rows at once. The group is transposed into scratch,
-# class k of row i at columns[k * LANES + i]; each lane has its own reference, the largest of its other classes. Rows
-# with no reference or a huge one, an infinite label or none of their own are left to row_statistics.
+# Rows of few classes: one row a lane, LANES rows at once. The group is transposed into columns, class k of row i at
+# columns[k * LANES + i]; each lane has its own reference, the largest of its other classes. Rows with no reference or
+# a huge one, with an infinite label, or with gaps beyond what exp_lanes takes, are left to row_statistics.
 
-cdef void load_columns(const Job *job, Py_ssize_t first, Py_ssize_t count, real *columns) noexcept nogil:
-    cdef Py_ssize_t i, k, stride = job.logits.class_stride
-    cdef const char *at = row_start(&job.logits, first)
-    cdef const char *starts[LANES]
-    cdef Py_ssize_t inner = job.logits.inner
-    if count == LANES and job.logits.inner_stride == sizeof(real) and first % inner + LANES <= inner:
-        for k in range(job.num_classes):
-            memcpy(columns + k * LANES, at + k * stride, LANES * sizeof(real))
+cdef void rows_of_group(const Rows *rows, Py_ssize_t first, Py_ssize_t count, char **starts) noexcept nogil:
+    # where the rows of a group start; lanes without a row have that of the last one
+    cdef Py_ssize_t i, n
+    cdef char *at = row_start(rows, first)
+    for i in range(LANES):
+        n = min(i, count - 1)
+        starts[i] = at + n * rows.outer_stride if rows.inner == 1 else row_start(rows, first + n)
+
+
+cdef inline bint side_by_side(const Rows *rows, Py_ssize_t first, Py_ssize_t itemsize) noexcept nogil:
+    # whether LANES rows lie next to each other
+    if rows.inner == 1:
+        return rows.outer_stride == itemsize
+    return rows.inner_stride == itemsize and first % rows.inner + LANES <= rows.inner
+
+
+cdef inline void read_columns(
+    const Rows *rows, const char **starts, bint together, Py_ssize_t first, int count, lanes *columns
+) noexcept nogil:
+    # `count` <= QUAD classes from `first` on
+    cdef real buffer[LANES]
+    cdef Py_ssize_t i, k, stride = rows.class_stride
+    if rows.class_stride == sizeof(stored):
+        load_columns(<const stored **> starts, first, count, columns)
         return
-    for i in range(LANES):  # lanes without a row hold the last one
-        starts[i] = row_start(&job.logits, first + min(i, count - 1))
-    for k in range(job.num_classes):
+    for k in range(count):
+        if together:
+            columns[k] = load_logits(<const stored *> (starts[0] + (first + k) * stride))
+            continue
         for i in range(LANES):
-            columns[k * LANES + i] = real_at(starts[i] + k * stride)
+            buffer[i] = real_at(starts[i] + (first + k) * stride)
+        columns[k] = load(buffer)
+
+
+cdef void targets_of_group(
+    const Job *job, Py_ssize_t first, Py_ssize_t count, Group *group, Scratch *scratch
+) noexcept nogil:
+    # the rows' targets, class k of row i at target_columns[k * LANES + i]
+    cdef Py_ssize_t i, k
+    cdef const double *targets
+    for i in range(LANES):
+        scratch.improper = False
+        targets = tile_targets(job, first + min(i, count - 1), 0, job.num_classes, scratch)
+        group.improper[i] = scratch.improper
+        for k in range(job.num_classes):
+            scratch.target_columns[k * LANES + i] = targets[k]
+
+
+cdef void weighted_gaps(
+    const Job *job, Group *group, lanes labels, lanes centre, Scratch *scratch
+) noexcept nogil:
+    # classes without weight are left out; probabilities have the label's own gap among them, which is 0
+    cdef compensated gaps = compensated_zero(), total = gaps
+    cdef wide target, zero = wide_splat(0.0)
+    cdef lanes x, number
+    cdef Py_ssize_t i, k
+    for k in range(job.num_classes):
+        target = wide_load(scratch.target_columns + k * LANES) if job.has_probabilities \
+            else wide_splat(job.smoothing[k])
+        x = where_equal(labels, splat(<real> k), centre, load(scratch.columns + k * LANES))
+        total = compensated_add(total, target)
+        gaps = compensated_add(
+            gaps, where_nonzero(target, wide_fused(target, wide_sub(widen(centre), widen(x)), zero)))
+    compensated_store(group.gap_sum, gaps)
+    if job.has_probabilities:
+        compensated_store(group.target_sum, total)
+        for i in range(LANES):
+            group.label_target[i] = scratch.target_columns[group.label[i] * LANES + i]
 
 
 cdef void few_classes_statistics(
-    const Job *job, Py_ssize_t first, Py_ssize_t count, Group *group, Scratch *scratch
+    const Job *job, Py_ssize_t first, Py_ssize_t count, bint by_top, Group *group, Scratch *scratch
 ) noexcept nogil:
-    cdef real *columns = scratch.logits
-    cdef real highest[LANES]
-    cdef real label_logits[LANES]
-    cdef lanes centre, scale, bias, floor, powers, rests
-    cdef exp_parts e
-    cdef wide wide_centre, target, gap
-    cdef compensated exps, gaps
-    cdef Py_ssize_t i, k, step, label, num_classes = job.num_classes
-    cdef int fit = 1
-    load_columns(job, first, count, columns)
+    # by_top: of all rows of the group
+    cdef real *columns = scratch.columns
+    cdef real buffer[LANES]
+    cdef double wholes[LANES]
+    cdef double remainders[LANES]
+    cdef double highest[LANES]
+    cdef char *starts[LANES]
+    cdef lanes quad[QUAD]
+    cdef lanes labels, label_logits, top, scale, number, x, least = splat(<real> -INFINITY)
+    cdef block_sums sums
+    cdef Py_ssize_t i, k, q, begin, num_classes = job.num_classes
+    cdef double others = num_classes - 1, filled
+    cdef int part, fit = 1
+    cdef bint together = count == LANES and side_by_side(&job.logits, first, sizeof(stored))
+    rows_of_group(&job.logits, first, count, starts)
     for i in range(LANES):
-        label = max(group.label[i], <Py_ssize_t> 0) * LANES + i
-        label_logits[i] = columns[label]
-        columns[label] = -INFINITY
+        buffer[i] = <real> group.label[i]
+    labels = splat(-1) if by_top else load(buffer)
+    label_logits = least
+    top = least
+    for q in range((num_classes + QUAD - 1) // QUAD):
+        begin = q * QUAD
+        part = <int> min(<Py_ssize_t> QUAD, num_classes - begin)
+        read_columns(&job.logits, <const char **> starts, together, begin, part, quad)
+        for k in range(part):
+            number = splat(<real> (begin + k))
+            x = quad[k]
+            store(columns + (begin + k) * LANES, x)
+            if by_top:  # `top` is the largest of the others
+                top = maximum(minimum(x, label_logits), top)
+                labels = where_less(label_logits, x, number, labels)
+                label_logits = maximum(x, label_logits)
+            else:
+                label_logits = where_equal(labels, number, x, label_logits)
+                top = maximum(where_equal(labels, number, least, x), top)
+    for k in range(num_classes, (num_classes + VECTORS - 1) // VECTORS * VECTORS):
+        store(columns + k * LANES, least)
 
-    centre = splat(-INFINITY)
-    for k in range(num_classes):
-        centre = maximum(centre, load(columns + k * LANES))
-    store(highest, centre)
-    scale = sub(splat(<real> MAGIC), fused(centre, splat(<real> LOG2_E), splat(<real> MAGIC)))
-    bias = add(splat(<real> (MAGIC + EXPONENT_BIAS)), scale)
-    floor = mul(sub(splat(<real> (CLAMP - EXPONENT_BIAS)), scale), splat(<real> LN2))
-    exps = compensated_zero()
-    for step in range((num_classes + STEP - 1) // STEP):
-        powers = splat(0)
-        rests = splat(0)
-        for k in range(step * STEP, min(step * <Py_ssize_t> STEP + STEP, num_classes)):
-            e = exp_lanes(maximum(floor, load(columns + k * LANES)), bias)
-            powers = add(powers, e.power)
-            rests = fused(e.rest, e.ratio, rests)
-        exps = accumulate(accumulate(exps, widen(powers)), widen(rests))
-    compensated_store(group.sum_exp, exps)
+    scale = sub(splat(<real> MAGIC), fused(top, splat(<real> LOG2_E), splat(<real> MAGIC)))
+    x = add(splat(<real> (MAGIC + EXPONENT_BIAS)), scale)
+    sum_columns(&sums, columns, (num_classes + VECTORS - 1) // VECTORS, labels, x, job.uniform_smoothing)
+    compensated_store(group.sum_exp, sums.exps)
     wide_store(group.scale, widen(scale))
-    wide_store(group.centre, widen(centre))
-
-    if smooths(job):  # in float64: few terms, whose roundings would not average out
-        for i in range(LANES):  # the label's gap is 0
-            columns[max(group.label[i], <Py_ssize_t> 0) * LANES + i] = highest[i]
-        wide_centre = widen(centre)
-        gaps = compensated_zero()
-        target = wide_splat(1.0)
-        for k in range(num_classes):
-            if job.smoothing != NULL:
-                if job.smoothing[k] == 0.0:
-                    continue
-                target = wide_splat(job.smoothing[k])
-            gap = wide_sub(wide_centre, wide_load_real(columns + k * LANES))
-            gaps = accumulate(gaps, wide_fused(target, gap, wide_splat(0.0)))
-        compensated_store(group.gap_sum, gaps)
+    wide_store(highest, widen(top))
+    wide_store(group.label_logit, widen(label_logits))
     for i in range(LANES):
         group.sum_exp[i] = sum_of_powers(group.sum_exp[i], group.scale[i])
         group.offset[i] = 0.0
-        group.label_logit[i] = label_logits[i]
-    for i in range(LANES):
-        fit &= fabs(highest[i]) < LARGE_LOGIT and fabs(label_logits[i]) < INFINITY and not group.by_top[i]
+        fit &= (fabs(highest[i]) < LARGE_LOGIT) & (group.label_logit[i] < INFINITY)
+        fit &= (group.label_logit[i] > -INFINITY) | (group.label[i] < 0)
+    if by_top:
+        store(buffer, labels)
+        for i in range(LANES):
+            group.label[i] = max(<Py_ssize_t> buffer[i], <Py_ssize_t> 0)
+    if job.uniform_smoothing:
+        filled = (num_classes + VECTORS - 1) // VECTORS * VECTORS - others
+        wide_store(wholes, sums.wholes)
+        wide_store(remainders, sums.remainders)
+        for i in range(LANES):
+            wholes[i] += others * group.scale[i] - filled * LOWEST_WHOLE
+            remainders[i] += filled * (LOWEST_WHOLE * LN2_REST)
+            group.gap_sum[i] = others * group.scale[i] * LN2_ERROR - (
+                wholes[i] * <real> LN2 + (remainders[i] + wholes[i] * LN2_REST))
+            fit &= wholes[i] > -MOST_WHOLES
+    elif job.has_probabilities:
+        targets_of_group(job, first, count, group, scratch)
+        wide_store(group.centre, widen(label_logits))
+        weighted_gaps(job, group, labels, label_logits, scratch)
+    elif job.smoothing != NULL:
+        wide_store(group.centre, widen(top))
+        weighted_gaps(job, group, labels, top, scratch)
+        for i in range(LANES):
+            fit &= not group.by_top[i]
     if not fit:
         for i in range(count):
-            if not (fabs(highest[i]) < LARGE_LOGIT and fabs(label_logits[i]) < INFINITY) or group.by_top[i]:
+            if (
+                not fabs(highest[i]) < LARGE_LOGIT or group.label_logit[i] == INFINITY
+                or (group.label[i] >= 0 and group.label_logit[i] == -INFINITY)
+                or group.by_top[i] != by_top or (job.uniform_smoothing and not wholes[i] > -MOST_WHOLES)
+            ):
                 one_row_statistics(job, first, i, group, scratch)
+
+
+cdef void write_columns(
+    const Job *job, char **rows, Py_ssize_t num_rows, bint together, Py_ssize_t first, int count,
+    const lanes *columns,
+) noexcept nogil:
+    # `count` <= VECTORS classes from `first` on
+    cdef real buffer[LANES]
+    cdef char *at
+    cdef Py_ssize_t i, k, stride = job.grad.class_stride
+    if stride == sizeof(stored) and (sizeof(stored) == sizeof(real) or not job.grad_is_real):
+        for k in range((count + QUAD - 1) // QUAD):
+            store_columns(<stored **> rows, first + k * QUAD, min(<int> QUAD, <int> (count - k * QUAD)), columns + k * QUAD)
+        return
+    for k in range(count):
+        at = rows[0] + (first + k) * stride
+        if together and job.grad_is_real:
+            store(<real *> at, columns[k])
+        elif together:
+            store_logits(<stored *> at, columns[k])
+        else:
+            store(buffer, columns[k])
+            for i in range(num_rows):
+                put_real(job, rows[i] + (first + k) * stride, buffer[i])
+
+
+cdef inline lanes narrowed(const double *values) noexcept nogil:
+    cdef real buffer[LANES]
+    cdef Py_ssize_t i
+    for i in range(LANES):
+        buffer[i] = <real> values[i]
+    return load(buffer)
+
+
+cdef lanes less_targets(
+    const Job *job, const SecondSweep *sweep, lanes values, Py_ssize_t k, const Scratch *scratch
+) noexcept nogil:
+    cdef real buffer[LANES]
+    cdef Py_ssize_t i
+    store(buffer, values)
+    if job.has_probabilities:
+        for i in range(LANES):
+            buffer[i] = <real> (buffer[i] - sweep.target_scale[i] * scratch.target_columns[k * LANES + i])
+    else:
+        for i in range(LANES):
+            buffer[i] = <real> (buffer[i] - sweep.target_scale[i] * job.smoothing[k])
+    return load(buffer)
+
+
+cdef lanes log_softmax_column(
+    const real *column, const double *high, const double *low
+) noexcept nogil:
+    cdef real buffer[LANES]
+    cdef Py_ssize_t i
+    for i in range(LANES):
+        buffer[i] = <real> ((column[i] - high[i]) - low[i])
+    return load(buffer)
+
+
+cdef void sweep_few_classes(
+    const Job *job, int task, Py_ssize_t first, Py_ssize_t count, const Group *group, const SecondSweep *sweep,
+    Scratch *scratch,
+) noexcept nogil:
+    # the second sweep of a group; its logits are still in columns
+    cdef char *rows[LANES]
+    cdef double numbers[LANES]
+    cdef double own[LANES]
+    cdef double high[LANES]
+    cdef double low[LANES]
+    cdef block values
+    cdef lanes bias, factor, constant, labels, of_label, ignored
+    cdef Py_ssize_t i, k, b, begin
+    cdef int part
+    cdef bint together = count == LANES and side_by_side(&job.grad, first, grad_itemsize(job))
+    rows_of_group(&job.grad, first, count, rows)
+    for i in range(count, LANES):
+        rows[i] = <char *> scratch.spare
+    for i in range(LANES):
+        numbers[i] = group.label[i] if group.nll[i] == group.nll[i] else -1.0
+        own[i] = -group.nll[i] if task == LOG_SOFTMAX else sweep.own[i]
+        if task == LOG_SOFTMAX:
+            high[i] = log_sum_exp_of(group, i, low + i)
+    labels = splat(-1) if task == SOFTMAX else narrowed(numbers)
+    of_label = narrowed(own)
+    bias = narrowed(sweep.bias)
+    factor = narrowed(sweep.factor)
+    constant = narrowed(sweep.constant)
+    for i in range(LANES):
+        numbers[i] = group.ignored[i]
+    ignored = narrowed(numbers)
+    for b in range((job.num_classes + VECTORS - 1) // VECTORS):
+        begin = b * VECTORS
+        part = <int> min(<Py_ssize_t> VECTORS, job.num_classes - begin)
+        if task == LOG_SOFTMAX:
+            for k in range(part):
+                values.v[k] = log_softmax_column(scratch.columns + (begin + k) * LANES, high, low)
+        else:
+            values = load_columns_block(scratch.columns + begin * LANES)
+            values = scaled_exps(values, bias, factor, constant, splat(<real> sweep.most))
+        for k in range(part):
+            if job.has_targets:
+                values.v[k] = less_targets(job, sweep, values.v[k], begin + k, scratch)
+            values.v[k] = where_equal(labels, splat(<real> (begin + k)), of_label, values.v[k])
+            values.v[k] = where_equal(ignored, splat(1), splat(0), values.v[k])
+        write_columns(job, rows, count, together, begin, part, values.v)

@@ -2,18 +2,20 @@
 #
 # With S the sum over the classes other than `label`:
 #     sum_exp = S of exp(x_k - offset) * 2**scale       reference = offset - scale * ln(2)
-#     gap_sum = sum over the other classes of c_k (centre - x_k), c_k = 1 or the row's targets
+#     gap_sum = S of c_k (centre - x_k)                 gap_weight = S of c_k
+# c_k = 1 and centre = reference where smoothing is uniform; else c_k are the row's targets and centre is a logit.
 # `scale` is an integer, so that a new reference rescales sums by a power of two, without rounding. `offset` is 0
-# except where the logits are so large (2**20) that the lanes' exp could not reduce them.
+# except where the logits are so large (2**17) that the lanes' exp could not reduce them.
 #
 # Rows are taken in groups of LANES, so that what a row needs once is done for a whole group in lanes.
 
 ctypedef struct RowStatistics:
-    double sum_exp, scale, offset
-    double centre, gap_sum, target_sum, label_target
+    double sum_exp, scale, offset  # scale is not finite where no class counts: sum_exp is 0 then, or nan
+    double centre, gap_sum, gap_weight, target_sum, label_target
     double label_logit
     Py_ssize_t label
     bint by_top  # `label` is the top class, whatever the row's label: with probabilities, and where it has no share
+    bint improper  # a probability is negative or not finite
 
 ctypedef struct Group:
     # row i of the group in lane i; lanes without a row hold harmless numbers
@@ -25,6 +27,7 @@ ctypedef struct Group:
     double target_sum[LANES]  # by_top: the targets of all classes, and
     double label_target[LANES]  # of the top class
     bint by_top[LANES]
+    bint improper[LANES]
     double label_logit[LANES]
     Py_ssize_t label[LANES]  # class index, IGNORED or OUT_OF_RANGE
     bint ignored[LANES]  # loss and gradient are 0; lanes without a row too
@@ -50,6 +53,7 @@ cdef inline void put_row(Group *group, Py_ssize_t i, const RowStatistics *row) n
     group.label_logit[i] = row.label_logit
     group.label[i] = row.label
     group.by_top[i] = row.by_top
+    group.improper[i] = row.improper
 
 
 cdef inline RowStatistics no_row() noexcept nogil:
@@ -58,6 +62,12 @@ cdef inline RowStatistics no_row() noexcept nogil:
     memset(&row, 0, sizeof(row))
     row.label = IGNORED
     return row
+
+
+cdef inline double gaps_to_reference(double wholes, double remainders, double count, double scale) noexcept nogil:
+    # sum of reference - x over `count` classes, from sums of what exp_lanes makes of x
+    wholes += count * scale
+    return count * scale * LN2_ERROR - (wholes * <real> LN2 + (remainders + wholes * LN2_REST))
 
 
 cdef inline double sum_of_powers(double total, double scale) noexcept nogil:

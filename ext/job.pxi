@@ -10,6 +10,9 @@ ctypedef struct Job:
     Labels labels
     Py_ssize_t num_rows, num_classes
     bint has_probabilities, probabilities_are_float32, has_grad
+    bint has_targets  # that differ from class to class: probabilities, or smoothing with a prior or class_weight
+    bint grad_is_real  # else it has the logits' dtype
+    bint streams  # grad is written past the caches
     double label_smoothing
     bint uniform_smoothing  # label_smoothing > 0 with neither prior nor class_weight
     const double *smoothing  # else: w_k u_k, padded with zeros to whole lanes; NULL where label_smoothing == 0
@@ -23,14 +26,24 @@ ctypedef struct Job:
 
 
 ctypedef struct Scratch:
-    real logits[FEW * LANES]  # a tile, or a group of rows of few classes
-    real summed[TILE]
+    stored logits[TILE]  # a tile of strided logits
+    real columns[FEW * LANES]  # a group of rows of few classes, or a tile
+    stored spare[FEW]  # where lanes without a row write
     double targets[TILE]
-    Py_ssize_t improper_row  # the lowest with a probability that is negative or not finite, num_rows if none
+    double target_columns[FEW * LANES]
+    bint improper  # a probability was negative or not finite
 
 
 cdef inline Py_ssize_t tiles_of(Py_ssize_t num_classes) noexcept nogil:
     return (num_classes + TILE - 1) // TILE
+
+
+cdef inline Py_ssize_t segments_of(Py_ssize_t num_classes) noexcept nogil:
+    return (num_classes + SEGMENT - 1) // SEGMENT
+
+
+cdef inline Py_ssize_t blocks_of(Py_ssize_t num_classes) noexcept nogil:
+    return (num_classes + BLOCK - 1) // BLOCK
 
 
 cdef inline Py_ssize_t vectors_of(Py_ssize_t num_classes) noexcept nogil:
@@ -51,6 +64,10 @@ cdef void fill_smoothing(const Job *job, double *smoothing) noexcept nogil:
         smoothing[k] = 0.0
 
 
+cdef inline Py_ssize_t grad_itemsize(const Job *job) noexcept nogil:
+    return sizeof(real) if job.grad_is_real else sizeof(stored)
+
+
 cdef inline double probability_at(const Job *job, const char *at) noexcept nogil:
     cdef float narrow
     cdef double value
@@ -61,26 +78,45 @@ cdef inline double probability_at(const Job *job, const char *at) noexcept nogil
     return value
 
 
+cdef void read_probabilities(const Job *job, const char *at, Py_ssize_t count, double *to) noexcept nogil:
+    cdef Py_ssize_t k, stride = job.probabilities.class_stride
+    cdef float narrow
+    if job.probabilities_are_float32 and stride == sizeof(float):
+        for k in range(count):
+            memcpy(&narrow, at + k * sizeof(float), sizeof(float))
+            to[k] = narrow
+    elif stride == sizeof(double) and not job.probabilities_are_float32:
+        memcpy(to, at, count * sizeof(double))
+    else:
+        for k in range(count):
+            to[k] = probability_at(job, at + k * stride)
+
+
 cdef const double *tile_targets(
     const Job *job, Py_ssize_t row, Py_ssize_t start, Py_ssize_t count, Scratch *scratch
 ) noexcept nogil:
     # probability labels: w_k q'_k; class indices: the part of smoothing, w_k u_k, or NULL where it is uniform or absent
-    cdef Py_ssize_t k, stride = job.probabilities.class_stride
-    cdef const char *at
-    cdef double uniform, target
+    cdef Py_ssize_t k
+    cdef double *targets = scratch.targets
+    cdef double share = 1.0 - job.label_smoothing, uniform = job.label_smoothing * (1.0 / job.num_classes)
+    cdef int proper = 1
     if not job.has_probabilities:
         return job.smoothing + start if job.smoothing != NULL else NULL
-    at = row_start(&job.probabilities, row) + start * stride
-    uniform = 1.0 / job.num_classes
+    read_probabilities(
+        job, row_start(&job.probabilities, row) + start * job.probabilities.class_stride, count, targets)
     for k in range(count):
-        target = probability_at(job, at + k * stride)
-        if not 0.0 <= target < INFINITY:
-            scratch.improper_row = min(scratch.improper_row, row)
-        target *= 1.0 - job.label_smoothing
-        target += job.label_smoothing * (job.prior[start + k] if job.prior != NULL else uniform)
-        if job.class_weight != NULL:
-            target *= job.class_weight[start + k]
-        scratch.targets[k] = target
+        proper &= (targets[k] >= 0.0) & (targets[k] < INFINITY)
+    if not proper:
+        scratch.improper = True
+    if job.label_smoothing > 0.0 and job.prior != NULL:
+        for k in range(count):
+            targets[k] = targets[k] * share + job.label_smoothing * job.prior[start + k]
+    elif job.label_smoothing > 0.0:
+        for k in range(count):
+            targets[k] = targets[k] * share + uniform
+    if job.class_weight != NULL:
+        for k in range(count):
+            targets[k] *= job.class_weight[start + k]
     for k in range(count, padded_size(count)):
-        scratch.targets[k] = 0.0
-    return scratch.targets
+        targets[k] = 0.0
+    return targets

@@ -25,23 +25,41 @@ cimport numpy as cnp
 
 cnp.import_array()
 
-cdef extern from "lanes.h" nogil:
-    ctypedef float real  # float or double: lanes.h decides
+cdef extern from "sweeps.h" nogil:
+    ctypedef float stored  # float, double or uint16_t: lanes.h decides
+    ctypedef float real  # float or double
     ctypedef struct lanes:
         pass
     ctypedef struct wide:
         pass
     ctypedef struct compensated:
         wide sum, error
-    ctypedef struct exp_parts:
-        lanes power, rest, ratio
+    ctypedef struct block:
+        lanes v[4]
+    ctypedef struct block_sums:
+        lanes highest
+        compensated exps
+        wide wholes, remainders
     enum:
         LANES
-        STEP
-    const double MAGIC, EXPONENT_BIAS, LN2_ERROR, LOG2_E, LN2, LN2_LOW
+        QUAD
+        VECTORS
+        STREAM_ALIGNMENT
+    const double MAGIC, EXPONENT_BIAS, LN2_ERROR, LN2_REST, LOWEST, LOWEST_WHOLE, LOG2_E, LN2, LN2_LOW
+    real real_of(stored)
+    stored stored_of(real)
     lanes load(const real *)
     void store(real *, lanes)
-    void prefetch(const real *)
+    lanes load_logits(const stored *)
+    lanes load_logits_part(const stored *, int)
+    void store_logits(stored *, lanes)
+    void store_logits_part(stored *, lanes, int)
+    void load_columns(const stored **, Py_ssize_t, int, lanes *)
+    void store_columns(stored **, Py_ssize_t, int, const lanes *)
+    void stream(real *, lanes)
+    void finish_streams()
+    void prefetch(const stored *)
+    lanes lane_numbers()
     lanes splat(real)
     lanes add(lanes, lanes)
     lanes sub(lanes, lanes)
@@ -49,11 +67,20 @@ cdef extern from "lanes.h" nogil:
     lanes maximum(lanes, lanes)
     lanes minimum(lanes, lanes)
     lanes fused(lanes, lanes, lanes)
+    lanes where_equal(lanes, lanes, lanes, lanes)
+    lanes where_less(lanes, lanes, lanes, lanes)
     real largest(lanes)
-    exp_parts exp_lanes(lanes, lanes)
+    block load_block(const stored *)
+    block load_block_part(const stored *, Py_ssize_t, Py_ssize_t)
+    block load_columns_block(const real *)
+    void store_block(real *, block)
+    lanes highest_of(block, lanes)
+    real block_highest(const stored *, Py_ssize_t, Py_ssize_t)
+    void sum_row(block_sums *, const stored *, Py_ssize_t, Py_ssize_t, lanes, bint)
+    void sum_columns(block_sums *, const real *, Py_ssize_t, lanes, lanes, bint)
+    block scaled_exps(block, lanes, lanes, lanes, lanes)
     wide widen(lanes)
     wide wide_load(const double *)
-    wide wide_load_real(const real *)
     void wide_store(double *, wide)
     wide wide_splat(double)
     wide wide_add(wide, wide)
@@ -62,7 +89,6 @@ cdef extern from "lanes.h" nogil:
     wide where_nonzero(wide, wide)
     double wide_sum(wide)
     compensated compensated_add(compensated, wide)
-    compensated accumulate(compensated, wide)
     double rounded(double)
     double power_of_two(double)
     double times_exp(double, double, double)
@@ -88,20 +114,32 @@ cdef extern from * nogil:
     static int inside_region(void) { return 0; }
     static int most_threads(void) { return 1; }
     #endif
+    #if defined(__linux__)
+    #include <unistd.h>
+    static Py_ssize_t last_level_cache(void) {
+        static Py_ssize_t bytes = 0; /* asked for once: it may trap in a virtual machine */
+        if (bytes == 0) bytes = (Py_ssize_t)sysconf(_SC_LEVEL3_CACHE_SIZE);
+        return bytes > 0 ? bytes : 1 << 25;
+    }
+    #else
+    static Py_ssize_t last_level_cache(void) { return 1 << 25; }
+    #endif
     """
     bint SMOOTHXENT_OPENMP
     void release_threads()
     bint inside_region()
+    Py_ssize_t last_level_cache()
     int most_threads()
 
 cdef enum:
     TILE = 1024  # classes: 4 kB of float32, 8 kB of float64
-    AHEAD = 1024  # classes by which memory is asked for early: hardware stops at the end of each page
-    VECTORS = 4  # of a block, a multiple of STEP
-    BLOCK = VECTORS * LANES  # classes that are copied around a label
+    SEGMENT = 16 * TILE  # classes: the unit of parallel work inside a row
+    BLOCK = VECTORS * LANES  # classes whose vectors are in flight together
     FEW = 128  # classes up to which a row takes one lane
     CHUNK = 256  # rows handed to a thread at a time, fewer where rows are long
     CHUNK_ELEMENTS = 1 << 16
+    ROWS_EACH = 4  # rows a thread must get at least, if not, long rows are cut into segments
+    PIECES = 1024  # segments at a time
     CHUNKS_EACH = 4  # chunks a thread should get at least, so that all end at about the same time
     PARALLEL_ELEMENTS = 1 << 15  # below, a team costs more than it saves
     PORTION_ELEMENTS = 1 << 28  # between two looks at pending signals: below half a second on one slow core
@@ -115,8 +153,8 @@ include "compensated.pxi"
 include "job.pxi"
 include "group.pxi"
 include "row_statistics.pxi"
-include "few_classes.pxi"
 include "loss.pxi"
 include "second_sweep.pxi"
+include "few_classes.pxi"
 include "work.pxi"
 include "entry.pxi"

@@ -5,7 +5,7 @@
 #     z <  0    own = exp(z)    others = S
 #     nll = log(own + others) - min(z, 0);    lse - m = log(own + others) + max(z, 0);    p_y = own / (own + others)
 #     loss = label_part * nll + rest_part * (lse - centre) + label_smoothing * gap_sum
-# with label_part = (1 - label_smoothing) w_y + label_smoothing b_y, rest_part = label_smoothing * (sum of the other
+# (1 / num_classes of it and centre = m where smoothing is uniform) with label_part = (1 - label_smoothing) w_y + label_smoothing b_y, rest_part = label_smoothing * (sum of the other
 # b_k), gap_sum = sum of the other b_k (centre - x_k), b_k = w_k u_k. Sums without the label are why a confident row
 # keeps all its digits: nothing large is subtracted. With probabilities t_k the label is the top class, gaps are to it:
 #     loss = (sum of t_k) * nll + gap_sum
@@ -52,7 +52,8 @@ cdef void group_losses(const Job *job, Group *g, Py_ssize_t first, Py_ssize_t co
     if smooths(job):
         for i in range(LANES):
             # without the other classes' targets nothing is left, whatever the gaps
-            z = distance_to_reference(g.centre[i], g.offset[i], g.scale[i], &low)
+            low = 0.0
+            z = 0.0 if job.uniform_smoothing else distance_to_reference(g.centre[i], g.offset[i], g.scale[i], &low)
             z = (g.log_sum_exp[i] - z) - low
             low = eps / job.num_classes if job.uniform_smoothing else eps
             z = g.rest_part[i] * z + low * g.gap_sum[i]

@@ -1,252 +1,172 @@
 # Row statistics of a row of many classes, tile by tile; see group.pxi for what they are.
 
 ctypedef struct Reference:
-    real offset, ceiling  # ceiling is relative to offset; -inf while there is no reference
-    double scale
-    lanes bias, floor
-
-ctypedef struct Tile:
-    # up to TILE classes as runs of whole vectors; the classes left out and the padding are -inf in `logits` and
-    # `centre` in `summed`, so that they add nothing to either sum
-    const real *logits[4]
-    const real *summed[4]
-    Py_ssize_t vectors[4]
-    int runs
-
-ctypedef struct TileSums:
-    lanes highest
-    compensated exps, gaps
+    double offset, scale, ceiling  # ceiling: the largest logit it is good for; -inf while there is no reference
 
 ctypedef struct RowSums:
     Reference reference
-    compensated exps, gaps, targets
-    double joined  # what was added to exps class by class
+    Pair exps, joined, gaps, targets  # joined: what is added to exps class by class
+    double wholes, remainders, counted  # of the classes whose gaps the lanes took; `wholes` is relative to the reference
+    double joined_gaps, joined_count  # the other gaps to the reference
     bint centred  # whether a finite logit has set the centre
     double moved  # what the gaps taken so far lack since the centre moved
 
 cdef enum:
-    LARGE_LOGIT = 1 << 20
+    LARGE_LOGIT = 1 << 17
     CEILING = 10  # nats above the reference: costs 14 * LN2_ERROR = 2.7e-8 of relative error at most
-    CLAMP = 27  # powers of two above the smallest, so that `power * r` is not subnormal (slow)
+    MOST_WHOLES = 1 << 18  # below the reference: -LOWEST_WHOLE less that of LARGE_LOGIT and a tile at the ceiling
 
 
-cdef inline Reference reference_at(real highest) noexcept nogil:
+cdef inline Reference reference_at(double highest) noexcept nogil:
     # the reference for logits whose maximum is near `highest`; none for -inf
     cdef Reference reference
-    cdef double relative = 0.0
-    reference.offset = highest if fabs(highest) >= LARGE_LOGIT and isfinite(highest) else 0
-    if isfinite(highest):
-        relative = <double> highest - reference.offset
-    reference.scale = -rounded(relative * LOG2_E)
-    reference.ceiling = <real> (relative + CEILING) if isfinite(highest) else <real> -INFINITY
-    set_scale(&reference, reference.scale)
+    reference.offset = 0.0
+    reference.scale = 0.0
+    reference.ceiling = highest + CEILING if isfinite(highest) else -INFINITY
+    if fabs(highest) >= LARGE_LOGIT and isfinite(highest):
+        reference.offset = highest
+    elif isfinite(highest):
+        reference.scale = -rounded(highest * LOG2_E)
     return reference
 
 
-cdef inline void set_scale(Reference *reference, double scale) noexcept nogil:
-    reference.scale = scale
-    reference.bias = splat(<real> (MAGIC + EXPONENT_BIAS + scale))
-    reference.floor = splat(<real> ((CLAMP - EXPONENT_BIAS - scale) * LN2))
+cdef inline lanes bias_of(double scale) noexcept nogil:
+    return splat(<real> (MAGIC + EXPONENT_BIAS + scale))
 
 
-cdef inline double rebase_factor(const Reference *old, const Reference *new) noexcept nogil:
-    # takes a sum relative to `old` to one relative to `new`; a power of two where the offsets agree
-    cdef double shift, low
-    if old.ceiling == -INFINITY:
-        return 0.0  # nothing but -inf (or NaN, which stays) was seen
-    shift = new.scale - old.scale
-    if old.offset == new.offset:
+cdef inline double between(double offset, double scale, double new_offset, double new_scale) noexcept nogil:
+    # an old reference less a new one
+    cdef double low
+    if offset == new_offset:
+        return (new_scale - scale) * LN2
+    return distance_to_reference(offset, new_offset, new_scale - scale, &low)
+
+
+cdef inline double rebase_factor(double offset, double scale, double new_offset, double new_scale) noexcept nogil:
+    # takes a sum of exp from one reference to another; a power of two where the offsets agree
+    cdef double shift = new_scale - scale, low = 0.0
+    if offset == new_offset and shift <= 1000:
         return power_of_two(shift) if shift > -1000 else 0.0
-    shift = distance_to_reference(old.offset, new.offset, shift, &low)
+    shift = distance_to_reference(offset, new_offset, shift, &low)
     return times_exp(1.0, shift, low)
 
 
-cdef void copy_classes(real *to, const char *at, Py_ssize_t stride, Py_ssize_t count) noexcept nogil:
-    cdef Py_ssize_t k
-    if stride == sizeof(real):
-        memcpy(to, at, count * sizeof(real))
-    else:
-        for k in range(count):
-            to[k] = real_at(at + k * stride)
-
-
-cdef inline void add_run(Tile *tile, const real *logits, const real *summed, Py_ssize_t vectors) noexcept nogil:
-    if vectors:
-        tile.logits[tile.runs] = logits
-        tile.summed[tile.runs] = summed
-        tile.vectors[tile.runs] = vectors
-        tile.runs += 1
-
-
-cdef void add_copied_run(
-    Tile *tile, Scratch *scratch, Py_ssize_t used, const char *at, Py_ssize_t stride, Py_ssize_t count,
-    Py_ssize_t left_out, real offset, real centre,
+cdef inline const stored *contiguous(
+    const Job *job, const char *at, Py_ssize_t count, stored *buffer
 ) noexcept nogil:
-    # a run through scratch[used:], without the class `left_out`, padded to whole vectors
-    cdef Py_ssize_t k
-    cdef real *logits = scratch.logits + used
-    cdef real *summed = scratch.summed + used
-    copy_classes(summed, at, stride, count)
-    for k in range(count):
-        logits[k] = summed[k] - offset
-    for k in range(count, padded_size(count)):
-        logits[k] = -INFINITY
-        summed[k] = centre
-    if 0 <= left_out < count:
-        logits[left_out] = -INFINITY
-        summed[left_out] = centre
-    add_run(tile, logits, summed, vectors_of(count))
-
-
-cdef void cut_tile(
-    Tile *tile, Scratch *scratch, const char *at, Py_ssize_t stride, Py_ssize_t count, Py_ssize_t left_out, real offset,
-    real centre,
-) noexcept nogil:
-    # contiguous logits are read where they lie; the label's block and the tail go through scratch. Only the last run
-    # may hold a part of a block: whichever way a tile is cut, the same terms are summed together.
-    cdef const real *x = <const real *> at
-    cdef Py_ssize_t whole = count // BLOCK, block
-    tile.runs = 0
-    if stride != sizeof(real) or offset != 0:
-        add_copied_run(tile, scratch, 0, at, stride, count, left_out, offset, centre)
-        return
-    block = left_out // BLOCK if 0 <= left_out < whole * BLOCK else whole
-    add_run(tile, x, x, block * VECTORS)
-    if block < whole:
-        at = <const char *> (x + block * BLOCK)
-        add_copied_run(tile, scratch, 0, at, stride, BLOCK, left_out - block * BLOCK, 0, centre)
-        add_run(tile, x + (block + 1) * BLOCK, x + (block + 1) * BLOCK, (whole - block - 1) * VECTORS)
-    if count > whole * BLOCK:
-        at = <const char *> (x + whole * BLOCK)
-        add_copied_run(tile, scratch, BLOCK, at, stride, count - whole * BLOCK, left_out - whole * BLOCK, 0, centre)
-
-
-cdef real raw_maximum(
-    const char *at, Py_ssize_t stride, Py_ssize_t count, Py_ssize_t left_out, Py_ssize_t *where
-) noexcept nogil:
-    # the first largest of `count` logits; NaN is passed over; where = -1 if all are NaN or there are none
-    cdef Py_ssize_t k
-    cdef real best = -INFINITY, x
-    where[0] = -1
-    for k in range(count):
-        x = real_at(at + k * stride)
-        if k != left_out and (x > best or (where[0] < 0 and x == best)):
-            best = x
-            where[0] = k
-    return best
-
-
-cdef real first_maximum(const char *at, Py_ssize_t stride, Py_ssize_t count, Py_ssize_t left_out) noexcept nogil:
-    # of the first block: near enough to the maximum of the row to begin with
-    cdef real first[BLOCK]
-    cdef lanes highest = splat(-INFINITY)
-    cdef Py_ssize_t k, vectors
-    count = min(count, <Py_ssize_t> BLOCK)
-    vectors = vectors_of(count)
-    copy_classes(first, at, stride, count)
-    for k in range(count, vectors * LANES):
-        first[k] = -INFINITY
-    if 0 <= left_out < count:
-        first[left_out] = -INFINITY
-    for k in range(vectors):
-        highest = maximum(highest, load(first + k * LANES))
-    return largest(highest)
-
-
-cdef inline TileSums sweep(const Tile *tile, const Reference *reference, double centre, bint with_gaps) noexcept nogil:
-    # the one touch of the logits: maximum, sum of exp, sum of gaps
-    cdef TileSums sums
-    cdef exp_parts e
-    cdef lanes bias = reference.bias, floor = reference.floor, powers, rests, x
-    cdef wide middle = wide_splat(centre)
-    cdef const real *logits
-    cdef const real *summed
-    cdef Py_ssize_t run, step, first, vector
-    sums.highest = splat(-INFINITY)
-    sums.exps = compensated_zero()
-    sums.gaps = sums.exps
-    for run in range(tile.runs):
-        logits = tile.logits[run]
-        summed = tile.summed[run]
-        for step in range((tile.vectors[run] + STEP - 1) // STEP):
-            powers = splat(0)
-            rests = splat(0)
-            first = step * STEP
-            for vector in range(first, min(first + <Py_ssize_t> STEP, tile.vectors[run])):
-                prefetch(logits + vector * LANES + AHEAD)
-                x = load(logits + vector * LANES)
-                sums.highest = maximum(sums.highest, x)
-                e = exp_lanes(maximum(floor, x), bias)  # this order lets NaN pass
-                powers = add(powers, e.power)
-                rests = fused(e.rest, e.ratio, rests)
-                if with_gaps:  # in float64: their roundings need not average out
-                    sums.gaps = accumulate(sums.gaps, wide_sub(middle, wide_load_real(summed + vector * LANES)))
-            sums.exps = accumulate(accumulate(sums.exps, widen(powers)), widen(rests))
-    return sums
+    # `count` logits where they lie, or copied
+    if job.logits.class_stride == sizeof(stored):
+        return <const stored *> at
+    copy_classes(buffer, at, job.logits.class_stride, count)
+    return buffer
 
 
 cdef void add_targets(
-    RowSums *sums, const char *at, Py_ssize_t stride, Py_ssize_t count, Py_ssize_t left_out, const double *targets,
-    real centre,
+    RowSums *sums, const stored *x, Py_ssize_t count, Py_ssize_t left_out, const double *targets, double centre
 ) noexcept nogil:
     # t_k and t_k (centre - x_k) of a tile; of the gaps t_k = 0 and `left_out` are left out; `targets` is padded
-    cdef real buffer[LANES]
-    cdef wide middle = wide_splat(centre), zero = wide_splat(0.0), t, x
+    cdef wide middle = wide_splat(centre), zero = wide_splat(0.0), t
+    cdef lanes values, numbers = lane_numbers()
+    cdef compensated total = compensated_zero(), gaps = total
     cdef Py_ssize_t vector, k
     for vector in range(vectors_of(count)):
         k = vector * LANES
-        if stride == sizeof(real) and k + LANES <= count and not k <= left_out < k + LANES:
-            x = wide_load_real(<const real *> at + k)
-        else:
-            memset(buffer, 0, sizeof(buffer))
-            copy_classes(buffer, at + k * stride, stride, min(<Py_ssize_t> LANES, count - k))
-            if k <= left_out < k + LANES:
-                buffer[left_out - k] = centre
-            x = wide_load_real(buffer)
+        values = load_logits(x + k) if k + LANES <= count else load_logits_part(x + k, <int> (count - k))
+        if k <= left_out < k + LANES:
+            values = where_equal(numbers, splat(<real> (left_out - k)), splat(<real> centre), values)
         t = wide_load(targets + k)
-        sums.targets = compensated_add(sums.targets, t)
-        sums.gaps = compensated_add(sums.gaps, where_nonzero(t, wide_fused(t, wide_sub(middle, x), zero)))
+        total = compensated_add(total, t)
+        gaps = compensated_add(gaps, where_nonzero(t, wide_fused(t, wide_sub(middle, widen(values)), zero)))
+    add_sum(&sums.targets, &total)
+    add_sum(&sums.gaps, &gaps)
 
 
-cdef void move_centre(
-    const Job *job, RowStatistics *row, RowSums *sums, real centre, Py_ssize_t seen
-) noexcept nogil:
-    # gaps of the first `seen` classes were taken to the old centre
-    cdef double weight = compensated_sum(sums.targets)
-    if job.uniform_smoothing:
-        weight = seen - (0 <= row.label < seen)
-    elif not row.by_top and 0 <= row.label < seen and job.smoothing != NULL:
+cdef real first_largest(const stored *x, Py_ssize_t count, Py_ssize_t *where) noexcept nogil:
+    # NaN is passed over; where = -1 if all are NaN
+    cdef lanes highest = splat(<real> -INFINITY)
+    cdef Py_ssize_t b, k
+    cdef real best
+    for b in range(count // BLOCK):
+        highest = highest_of(load_block(x + b * BLOCK), highest)
+    b = count // BLOCK * BLOCK
+    best = max(largest(highest), block_highest(x + b, count - b, -1))
+    where[0] = -1
+    for k in range(count):
+        if real_at(<const char *> (x + k)) == best:
+            where[0] = k
+            break
+    return best
+
+
+cdef void move_centre(const Job *job, RowStatistics *row, RowSums *sums, double centre, Py_ssize_t seen) noexcept nogil:
+    # gaps of the classes before `seen` were taken to the old centre
+    cdef double weight = pair_value(sums.targets)
+    if not row.by_top and 0 <= row.label < seen and job.smoothing != NULL:
         weight -= job.smoothing[row.label]
     if sums.centred:
-        sums.moved += weight * (<double> centre - row.centre)
+        sums.moved += weight * (centre - row.centre)
     sums.centred = True
     row.centre = centre
 
 
-cdef void move_reference(RowSums *sums, real highest) noexcept nogil:
-    cdef Reference reference = reference_at(highest)
-    cdef double factor = rebase_factor(&sums.reference, &reference)
-    sums.joined *= factor
+cdef void settle_gaps(RowSums *sums, double scale) noexcept nogil:
+    # from what exp_lanes makes of x to gaps: x = whole ln(2)(1 + LN2_ERROR...) + remainder
+    sums.joined_gaps += sums.counted * scale * LN2_ERROR - (sums.wholes * <real> LN2
+                                                           + (sums.remainders + sums.wholes * LN2_REST))
+    sums.joined_count += sums.counted
+    sums.wholes = 0.0
+    sums.remainders = 0.0
+    sums.counted = 0.0
+
+
+cdef void move_reference(RowSums *sums, double highest) noexcept nogil:
+    cdef Reference old = sums.reference, new = reference_at(highest)
+    cdef double factor = 0.0
+    sums.reference = new
+    if old.ceiling == -INFINITY:  # nothing but -inf (or NaN, which stays) was seen
+        scale_pair(&sums.exps, 0.0)
+        scale_pair(&sums.joined, 0.0)
+        return
+    factor = rebase_factor(old.offset, old.scale, new.offset, new.scale)
+    scale_pair(&sums.joined, factor)
     # what the lanes summed holds exp(scale * LN2_ERROR): from the old scale's to the new one's
-    sums.exps = compensated_scale(sums.exps, sum_of_powers(factor, sums.reference.scale - reference.scale))
-    sums.reference = reference
+    scale_pair(&sums.exps, sum_of_powers(factor, old.scale - new.scale))
+    if old.offset != new.offset:
+        settle_gaps(sums, old.scale)
+    sums.wholes += sums.counted * (new.scale - old.scale)
+    if sums.joined_count:
+        sums.joined_gaps -= sums.joined_count * between(old.offset, old.scale, new.offset, new.scale)
 
 
-cdef void join(RowSums *sums, real x) noexcept nogil:
-    # one more class
+cdef void join(RowSums *sums, double x) noexcept nogil:
+    # one more class, of any size
     cdef double z, low
-    if x - sums.reference.offset > sums.reference.ceiling:
+    if x > sums.reference.ceiling:
         move_reference(sums, x)
     z = distance_to_reference(x, sums.reference.offset, sums.reference.scale, &low)
-    sums.joined += times_exp(1.0, z, low)
+    add_value(&sums.joined, times_exp(1.0, z, low), 0.0)
+
+
+cdef void join_gaps(RowSums *sums, const stored *x, Py_ssize_t count, Py_ssize_t left_out) noexcept nogil:
+    cdef Py_ssize_t k
+    cdef Pair gaps
+    cdef double gap, low
+    gaps.sum = sums.joined_gaps
+    gaps.error = 0.0
+    for k in range(count):
+        if k != left_out:
+            gap = distance_to_reference(
+                real_at(<const char *> (x + k)), sums.reference.offset, sums.reference.scale, &low)
+            add_value(&gaps, -gap, -low)
+    sums.joined_gaps = pair_value(gaps)
 
 
 cdef void raise_top(
-    const Job *job, RowStatistics *row, RowSums *sums, real top, Py_ssize_t label, Py_ssize_t seen
+    const Job *job, RowStatistics *row, RowSums *sums, double top, Py_ssize_t label, Py_ssize_t seen
 ) noexcept nogil:
     # a larger logit than the top class so far: gaps are to the new one, the old one joins the sum
     if row.label >= 0 and row.label_logit != -INFINITY:
-        join(sums, <real> row.label_logit)
+        join(sums, row.label_logit)
     if isfinite(top):
         move_centre(job, row, sums, top, seen)
     row.label_logit = top
@@ -254,82 +174,158 @@ cdef void raise_top(
 
 
 cdef void add_tile(
-    const Job *job, RowStatistics *row, RowSums *sums, const char *at, Py_ssize_t start, Py_ssize_t count,
-    Py_ssize_t left_out, Scratch *scratch,
+    const Job *job, RowStatistics *row, RowSums *sums, const stored *x, Py_ssize_t start, Py_ssize_t count,
+    Py_ssize_t left_out,
 ) noexcept nogil:
     # sum of exp and, where smoothing is uniform, of gaps
-    cdef Tile cut
-    cdef TileSums of
-    cdef Py_ssize_t stride = job.logits.class_stride, where
-    cdef real highest, offset = sums.reference.offset
-    cut_tile(&cut, scratch, at, stride, count, left_out, offset, <real> row.centre)
-    of = sweep(&cut, &sums.reference, row.centre, job.uniform_smoothing)
+    cdef block_sums of
+    cdef Py_ssize_t k, counted = count - (left_out >= 0), filled
+    cdef double highest, wholes
+    sum_row(&of, x, count, left_out, bias_of(sums.reference.scale), job.uniform_smoothing)
     highest = largest(of.highest)
     if highest > sums.reference.ceiling:
-        if offset != 0:  # largest() is relative to it, and rounded
-            highest = raw_maximum(at, stride, count, left_out, &where)
         if highest == INFINITY:
-            sums.joined = NAN
-            highest = 0
+            sums.joined.sum = NAN
+            highest = 0.0
         move_reference(sums, highest)
-        if not row.by_top:
+        if not (row.by_top or job.uniform_smoothing):
             move_centre(job, row, sums, highest, start)
-        cut_tile(&cut, scratch, at, stride, count, left_out, sums.reference.offset, <real> row.centre)
-        of = sweep(&cut, &sums.reference, row.centre, job.uniform_smoothing)
-    sums.exps = merged(sums.exps, of.exps)
+        sum_row(&of, x, count, left_out, bias_of(sums.reference.scale), job.uniform_smoothing)
+    if sums.reference.offset == 0.0:
+        add_sum(&sums.exps, &of.exps)
+    else:
+        for k in range(count):
+            if k != left_out:
+                join(sums, real_at(<const char *> (x + k)))
     if job.uniform_smoothing:
-        sums.gaps = merged(sums.gaps, of.gaps)
+        filled = blocks_of(count) * BLOCK - counted
+        wholes = wide_sum(of.wholes) - filled * LOWEST_WHOLE + counted * sums.reference.scale
+        if wholes > -MOST_WHOLES and sums.reference.offset == 0.0:
+            sums.wholes += wholes
+            sums.remainders += wide_sum(of.remainders) + filled * LOWEST_WHOLE * LN2_REST
+            sums.counted += counted
+        else:  # logits that the lanes clamped, -inf among them
+            join_gaps(sums, x, count, left_out)
+            sums.joined_count += counted
+
+
+cdef RowStatistics segment_statistics(
+    const Job *job, const char *row, Py_ssize_t row_index, Py_ssize_t segment, Py_ssize_t label, bint by_top,
+    Scratch *scratch,
+) noexcept nogil:
+    # label: the class left out of sum_exp, or -1; by_top: it is the segment's top class, found on the way
+    cdef RowStatistics statistics
+    cdef RowSums sums
+    cdef Py_ssize_t tile, start, count, left_out, where, begin = segment * SEGMENT
+    cdef Py_ssize_t end = min(begin + <Py_ssize_t> SEGMENT, job.num_classes)
+    cdef const stored *x
+    cdef const double *targets
+    cdef double highest, scale = job.label_smoothing if by_top and not job.has_probabilities else 1.0
+    memset(&statistics, 0, sizeof(statistics))
+    memset(&sums, 0, sizeof(sums))
+    statistics.by_top = by_top
+    scratch.improper = False
+    statistics.label = -1 if by_top else label
+    statistics.label_logit = real_at(row + label * job.logits.class_stride) if statistics.label >= 0 else -INFINITY
+    sums.reference = reference_at(-INFINITY)
+    for tile in range(tiles_of(end - begin)):
+        start = begin + tile * TILE
+        count = min(<Py_ssize_t> TILE, end - start)
+        x = contiguous(job, row + start * job.logits.class_stride, count, scratch.logits)
+        targets = tile_targets(job, row_index, start, count, scratch)
+        if by_top:
+            highest = first_largest(x, count, &where)
+            if where >= 0 and (statistics.label < 0 or highest > statistics.label_logit):
+                raise_top(job, &statistics, &sums, highest, start + where, start)
+        left_out = statistics.label - start if start <= statistics.label < start + count else -1
+        if start == begin:
+            highest = block_highest(x, count, left_out)
+            sums.reference = reference_at(highest if highest < INFINITY else -INFINITY)
+            if not by_top and isfinite(highest):
+                move_centre(job, &statistics, &sums, highest, begin)
+        add_tile(job, &statistics, &sums, x, start, count, left_out)
+        if targets != NULL:
+            add_targets(&sums, x, count, left_out, targets, statistics.centre)
+    statistics.improper = scratch.improper
+    statistics.sum_exp = sum_of_powers(pair_value(sums.exps), sums.reference.scale) + pair_value(sums.joined)
+    statistics.scale = sums.reference.scale
+    statistics.offset = sums.reference.offset
+    if sums.reference.ceiling == -INFINITY:
+        statistics.sum_exp *= 0.0
+        statistics.scale = INFINITY
+    if job.uniform_smoothing:
+        settle_gaps(&sums, sums.reference.scale)
+        statistics.gap_weight = sums.joined_count
+        statistics.gap_sum = sums.joined_gaps
+        return statistics
+    statistics.gap_weight = pair_value(sums.targets) * scale
+    statistics.gap_sum = (pair_value(sums.gaps) + sums.moved) * scale
+    if by_top:
+        statistics.target_sum = statistics.gap_weight
+        if statistics.label >= 0 and job.has_targets:
+            statistics.label_target = scale * tile_targets(job, row_index, statistics.label, 1, scratch)[0]
+    elif job.smoothing != NULL and begin <= label < end:
+        statistics.gap_weight -= job.smoothing[label]
+    return statistics
+
+
+cdef void rebase(const Job *job, RowStatistics *row, double offset, double scale) noexcept nogil:
+    # to another reference
+    if row.scale == INFINITY:
+        row.sum_exp *= 0.0
+    else:
+        row.sum_exp *= rebase_factor(row.offset, row.scale, offset, scale)
+        if job.uniform_smoothing and row.gap_weight:
+            row.gap_sum -= row.gap_weight * between(row.offset, row.scale, offset, scale)
+    row.offset = offset
+    row.scale = scale
+
+
+cdef void join_statistics(const Job *job, RowStatistics *row, RowStatistics other) noexcept nogil:
+    # of later classes of the same row
+    cdef RowStatistics swap
+    cdef Reference reference
+    cdef double z, low
+    if row.by_top and other.label >= 0 and (row.label < 0 or other.label_logit > row.label_logit):
+        swap = row[0]
+        row[0] = other
+        other = swap
+    if other.scale != INFINITY and (
+        row.scale == INFINITY or between(other.offset, other.scale, row.offset, row.scale) > 0.0
+    ):
+        rebase(job, row, other.offset, other.scale)
+    else:
+        rebase(job, &other, row.offset, row.scale)
+    row.sum_exp += other.sum_exp
+    if not job.uniform_smoothing and other.gap_weight:
+        other.gap_sum += other.gap_weight * (row.centre - other.centre)
+    row.gap_sum += other.gap_sum
+    row.gap_weight += other.gap_weight
+    row.target_sum += other.target_sum
+    row.improper |= other.improper
+    if row.by_top and other.label >= 0 and other.label_logit > -INFINITY:  # it is no longer the top class
+        z = distance_to_reference(other.label_logit, row.offset, row.scale, &low)
+        if row.scale == INFINITY or z > CEILING:
+            reference = reference_at(other.label_logit)
+            rebase(job, row, reference.offset, reference.scale)
+            z = distance_to_reference(other.label_logit, row.offset, row.scale, &low)
+        row.sum_exp += times_exp(1.0, z, low)
+
+
+cdef inline void finish_statistics(const Job *job, RowStatistics *row) noexcept nogil:
+    cdef Reference reference
+    if row.scale == INFINITY:  # no other class counts: the label's logit will do
+        reference = reference_at(row.label_logit)
+        rebase(job, row, reference.offset, reference.scale)
 
 
 cdef RowStatistics row_statistics(
     const Job *job, const char *row, Py_ssize_t row_index, Py_ssize_t label, bint by_top, Scratch *scratch
 ) noexcept nogil:
-    # label: the class left out of sum_exp, or -1; by_top: it is the top class, found on the way
-    cdef RowStatistics statistics
-    cdef RowSums sums
-    cdef Py_ssize_t stride = job.logits.class_stride, tile, start, count, left_out, where
-    cdef const char *at
-    cdef const double *targets
-    cdef double scale = 1.0 if job.has_probabilities else job.label_smoothing
-    cdef real highest
-    memset(&statistics, 0, sizeof(statistics))
-    statistics.by_top = by_top
-    statistics.label = -1 if by_top else label
-    statistics.label_logit = real_at(row + label * stride) if statistics.label >= 0 else -INFINITY
-    sums.reference = reference_at(-INFINITY)
-    sums.joined = 0.0
-    sums.moved = 0.0
-    sums.centred = False
-    sums.exps = compensated_zero()
-    sums.gaps = sums.exps
-    sums.targets = sums.exps
-    for tile in range(tiles_of(job.num_classes)):
-        start = tile * TILE
-        at = row + start * stride
-        count = min(<Py_ssize_t> TILE, job.num_classes - start)
-        targets = tile_targets(job, row_index, start, count, scratch)
-        if by_top:
-            highest = raw_maximum(at, stride, count, -1, &where)
-            if where >= 0 and (statistics.label < 0 or highest > statistics.label_logit):
-                raise_top(job, &statistics, &sums, highest, start + where, start)
-        left_out = statistics.label - start if statistics.label >= start else -1
-        if start == 0:
-            highest = first_maximum(at, stride, count, left_out)
-            sums.reference = reference_at(highest if highest < INFINITY else <real> -INFINITY)
-            if not by_top and isfinite(highest):
-                move_centre(job, &statistics, &sums, highest, 0)
-        add_tile(job, &statistics, &sums, at, start, count, left_out, scratch)
-        if targets != NULL:
-            add_targets(&sums, at, stride, count, left_out, targets, <real> statistics.centre)
-    if sums.reference.ceiling == -INFINITY:  # no other class counts: the label's logit will do
-        move_reference(&sums, <real> statistics.label_logit)
-    statistics.sum_exp = sum_of_powers(compensated_sum(sums.exps), sums.reference.scale) + sums.joined
-    statistics.scale = sums.reference.scale
-    statistics.offset = sums.reference.offset
-    statistics.gap_sum = compensated_sum(sums.gaps) + sums.moved
-    if by_top:
-        statistics.gap_sum *= scale
-        statistics.target_sum = scale * compensated_sum(sums.targets)
-        if statistics.label >= 0:
-            statistics.label_target = scale * tile_targets(job, row_index, statistics.label, 1, scratch)[0]
+    cdef RowStatistics statistics = segment_statistics(job, row, row_index, 0, label, by_top, scratch)
+    cdef Py_ssize_t segment
+    for segment in range(1, segments_of(job.num_classes)):
+        join_statistics(
+            job, &statistics, segment_statistics(job, row, row_index, segment, label, by_top, scratch))
+    finish_statistics(job, &statistics)
     return statistics

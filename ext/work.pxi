@@ -1,4 +1,4 @@
-# Rows over threads: groups of rows in chunks, chunks over a team.
+# Rows over threads: groups of rows in chunks over a team, or the segments of a few long rows.
 
 cdef enum:
     LOSS
@@ -7,23 +7,32 @@ cdef enum:
     LOG_SUM_EXP
 
 
-cdef Py_ssize_t read_labels(const Job *job, Py_ssize_t first, Py_ssize_t count, Group *group) noexcept nogil:
+cdef Py_ssize_t read_labels(
+    const Job *job, int task, Py_ssize_t first, Py_ssize_t count, Group *group
+) noexcept nogil:
     # the first row of the group with a label out of range, else num_rows
     cdef Py_ssize_t i, label, bad_row = job.num_rows
     for i in range(LANES):
-        label = IGNORED
-        if i < count:
-            label = 0 if job.has_probabilities else label_of(&job.labels, first + i)
+        group.label[i] = -1
+        group.ignored[i] = i >= count
+        group.by_top[i] = task == LOG_SOFTMAX or job.has_probabilities
+        group.improper[i] = False
+        group.weight[i] = 1.0
+    if task != LOSS or job.has_probabilities:
+        return bad_row
+    for i in range(count):
+        label = label_of(&job.labels, first + i)
         if label == OUT_OF_RANGE and bad_row == job.num_rows:
             bad_row = first + i
         group.label[i] = label
         group.ignored[i] = label < 0
-        group.weight[i] = 1.0
-        group.by_top[i] = job.has_probabilities
-        if job.class_weight != NULL and not job.has_probabilities and label >= 0:
-            group.weight[i] = job.class_weight[label]
-        if job.smoothing != NULL and label >= 0:
-            group.by_top[i] = (1.0 - job.label_smoothing) * group.weight[i] == 0.0
+    if job.class_weight != NULL:
+        for i in range(count):
+            if group.label[i] >= 0:
+                group.weight[i] = job.class_weight[group.label[i]]
+    if job.smoothing != NULL:
+        for i in range(count):
+            group.by_top[i] = not group.ignored[i] and (1.0 - job.label_smoothing) * group.weight[i] == 0.0
     return bad_row
 
 
@@ -31,51 +40,54 @@ cdef void one_row_statistics(
     const Job *job, Py_ssize_t first, Py_ssize_t i, Group *group, Scratch *scratch
 ) noexcept nogil:
     cdef RowStatistics row = no_row()
-    cdef const char *at
     if not group.ignored[i]:
-        at = row_start(&job.logits, first + i)
-        row = row_statistics(job, at, first + i, group.label[i], group.by_top[i], scratch)
+        row = row_statistics(
+            job, row_start(&job.logits, first + i), first + i, group.label[i], group.by_top[i], scratch)
     put_row(group, i, &row)
 
 
 cdef void statistics_of_group(
-    const Job *job, Py_ssize_t first, Py_ssize_t count, Group *group, Scratch *scratch
+    const Job *job, int task, Py_ssize_t first, Py_ssize_t count, Group *group, Scratch *scratch
 ) noexcept nogil:
     cdef Py_ssize_t i
-    if job.num_classes <= FEW and not job.has_probabilities:
-        few_classes_statistics(job, first, count, group, scratch)
+    if job.num_classes <= FEW:
+        few_classes_statistics(job, first, count, task == LOG_SOFTMAX or job.has_probabilities, group, scratch)
     else:
         for i in range(LANES):
             one_row_statistics(job, first, i, group, scratch)
 
 
-cdef void loss_of_group(
-    const Job *job, Py_ssize_t first, Py_ssize_t count, Totals *totals, Scratch *scratch
+cdef bint finish_group(
+    const Job *job, int task, Py_ssize_t first, Py_ssize_t count, Group *group, SecondSweep *sweep, Totals *totals,
 ) noexcept nogil:
-    cdef Group group
-    cdef Py_ssize_t i, bad_row = read_labels(job, first, count, &group)
-    if bad_row < job.num_rows:
-        totals.bad_row = min(totals.bad_row, bad_row)
-        return
-    scratch.improper_row = job.num_rows
-    statistics_of_group(job, first, count, &group, scratch)
-    if scratch.improper_row < job.num_rows:
-        totals.bad_row = min(totals.bad_row, scratch.improper_row)
-        return
-    group_losses(job, &group, first, count)
+    # what a row needs once; False if a row is bad
+    cdef Py_ssize_t i
+    cdef double low
+    for i in range(count):
+        if group.improper[i]:
+            totals.bad_row = min(totals.bad_row, first + i)
+            return False
+    if task != LOSS:
+        group_shares(group)
+        if task == SOFTMAX:
+            softmax_sweep(group, sweep)
+        if task == LOG_SUM_EXP:
+            for i in range(count):
+                job.out[first + i] = <real> log_sum_exp_of(group, i, &low) if group.sum_exp[i] != 0.0 else -INFINITY
+                if group.sum_exp[i] != group.sum_exp[i]:
+                    job.out[first + i] = limit(job, row_start(&job.logits, first + i))
+        return True
+    group_losses(job, group, first, count)
     if job.has_grad:
-        for i in range(count):
-            if group.ignored[i]:
-                write_zeros(job, row_start(&job.grad, first + i))
-            else:
-                write_gradient(job, &group, i, first + i, scratch)
+        gradient_sweep(job, group, first, sweep)
     if job.out != NULL:
         for i in range(count):
             job.out[first + i] = <real> group.loss[i]
-    totals.kept += kept_rows(job, first, count, &group)
+    totals.kept += kept_rows(job, first, count, group)
     add_group_exactly(&totals.loss, group.loss)
     if job.class_weight != NULL or job.sample_weight != NULL:
         add_group_exactly(&totals.weight, group.weight)
+    return True
 
 
 cdef inline Py_ssize_t kept_rows(const Job *job, Py_ssize_t first, Py_ssize_t count, const Group *group) noexcept nogil:
@@ -86,25 +98,6 @@ cdef inline Py_ssize_t kept_rows(const Job *job, Py_ssize_t first, Py_ssize_t co
             if group.ignored[i] or (job.sample_weight != NULL and job.sample_weight[first + i] == 0.0):
                 kept -= 1
     return kept
-
-
-cdef void softmax_row(const Job *job, Py_ssize_t n, int task, Scratch *scratch) noexcept nogil:
-    cdef const char *at = row_start(&job.logits, n)
-    cdef RowStatistics row
-    cdef ScaledExp sweep
-    cdef double log_sum_exp, low
-    if task == LOG_SOFTMAX:
-        write_log_softmax(job, at, n, row_start(&job.grad, n), scratch)
-        return
-    row = row_statistics(job, at, n, -1, False, scratch)
-    log_sum_exp = log_of_sum(row.sum_exp, 0.0)
-    if task == SOFTMAX:
-        sweep = scaled_exp(row.offset, row.scale, 0.0, 0.0, row.sum_exp, 1.0, 0.0, 1.0)
-        write_scaled_exp(job, &sweep, at, n, row_start(&job.grad, n), 0.0, scratch)
-    else:
-        log_sum_exp -= distance_to_reference(0.0, row.offset, row.scale, &low)
-        log_sum_exp -= low
-        job.out[n] = <real> log_sum_exp if row.sum_exp == row.sum_exp else limit(job, at)
 
 
 cdef real limit(const Job *job, const char *at) noexcept nogil:
@@ -118,23 +111,61 @@ cdef real limit(const Job *job, const char *at) noexcept nogil:
     return INFINITY
 
 
+cdef void write_segment(
+    const Job *job, int task, Py_ssize_t first, Py_ssize_t i, Py_ssize_t segment, const Group *group,
+    const SecondSweep *sweep, Scratch *scratch,
+) noexcept nogil:
+    cdef Py_ssize_t k
+    cdef char *out
+    if group.ignored[i]:
+        out = row_start(&job.grad, first + i)
+        for k in range(segment * SEGMENT, min(segment * SEGMENT + <Py_ssize_t> SEGMENT, job.num_classes)):
+            put_real(job, out + k * job.grad.class_stride, 0)
+    elif task == LOG_SOFTMAX:
+        log_softmax_segment(job, group, i, first + i, segment, scratch)
+    else:
+        sweep_segment(job, sweep, group, i, first + i, segment, task == LOSS, scratch)
+
+
+cdef void write_group(
+    const Job *job, int task, Py_ssize_t first, Py_ssize_t count, const Group *group, const SecondSweep *sweep,
+    Scratch *scratch,
+) noexcept nogil:
+    cdef Py_ssize_t i, segment
+    cdef int fit = job.num_classes <= FEW
+    for i in range(count):
+        fit &= group.offset[i] == 0.0
+    if fit:
+        sweep_few_classes(job, task, first, count, group, sweep, scratch)
+    else:
+        for i in range(count):
+            for segment in range(segments_of(job.num_classes)):
+                write_segment(job, task, first, i, segment, group, sweep, scratch)
+
+
 cdef void chunk_of_rows(const Job *job, int task, Py_ssize_t chunk, Py_ssize_t rows, int thread) noexcept nogil:
     cdef Scratch scratch
-    cdef Py_ssize_t n = chunk * rows, stop = min(chunk * rows + rows, job.num_rows)
-    while n < stop:
-        if task == LOSS:
-            loss_of_group(job, n, min(<Py_ssize_t> LANES, stop - n), &job.totals[thread], &scratch)
-            n += LANES
-        else:
-            softmax_row(job, n, task, &scratch)
-            n += 1
+    cdef Group group
+    cdef SecondSweep sweep
+    cdef Py_ssize_t bad_row, count, n, g, begin = chunk * rows, stop = min(begin + rows, job.num_rows)
+    memset(&sweep, 0, sizeof(sweep))
+    for g in range(vectors_of(stop - begin)):
+        n = begin + g * LANES
+        count = min(<Py_ssize_t> LANES, stop - n)
+        bad_row = read_labels(job, task, n, count, &group)
+        if bad_row < job.num_rows:
+            job.totals[thread].bad_row = min(job.totals[thread].bad_row, bad_row)
+            continue
+        statistics_of_group(job, task, n, count, &group, &scratch)
+        if finish_group(job, task, n, count, &group, &sweep, &job.totals[thread]) and job.has_grad:
+            write_group(job, task, n, count, &group, &sweep, &scratch)
+    if job.streams:
+        finish_streams()
 
 
-cdef int run(const Job *job, int task, int num_threads) except -1:
-    # rows in chunks over one thread or num_threads, signals looked at between portions
+cdef int run_rows(const Job *job, int task, int num_threads) except -1:
+    # rows in chunks, signals looked at between portions
     cdef Py_ssize_t rows, portion, chunks, first = 0, last, chunk
-    if job.num_rows == 0:
-        return 0
     rows = min(<Py_ssize_t> CHUNK, CHUNK_ELEMENTS // job.num_classes)
     if num_threads > 1:
         rows = min(rows, job.num_rows // (CHUNKS_EACH * num_threads))
@@ -155,6 +186,83 @@ cdef int run(const Job *job, int task, int num_threads) except -1:
         first = last
         PyErr_CheckSignals()
     return 0
+
+
+cdef void read_segment(
+    const Job *job, Py_ssize_t first, Py_ssize_t i, Py_ssize_t segment, const Group *group, RowStatistics *piece
+) noexcept nogil:
+    cdef Scratch scratch
+    if not group.ignored[i]:
+        piece[0] = segment_statistics(
+            job, row_start(&job.logits, first + i), first + i, segment, group.label[i], group.by_top[i], &scratch)
+
+
+cdef void write_piece(
+    const Job *job, int task, Py_ssize_t first, Py_ssize_t i, Py_ssize_t segment, const Group *group,
+    const SecondSweep *sweep,
+) noexcept nogil:
+    cdef Scratch scratch
+    write_segment(job, task, first, i, segment, group, sweep, &scratch)
+    if job.streams:
+        finish_streams()
+
+
+cdef void join_pieces(const Job *job, Py_ssize_t count, Group *group, const RowStatistics *pieces) noexcept nogil:
+    cdef RowStatistics row
+    cdef Py_ssize_t i, segment, segments = segments_of(job.num_classes)
+    for i in range(LANES):
+        row = no_row()
+        if i < count and not group.ignored[i]:
+            row = pieces[i * segments]
+            for segment in range(1, segments):
+                join_statistics(job, &row, pieces[i * segments + segment])
+            finish_statistics(job, &row)
+        put_row(group, i, &row)
+
+
+cdef int run_segments(const Job *job, int task, int num_threads) except -1:
+    # a few long rows: all segments of some rows are one set of work items; the same bits as run_rows
+    cdef Py_ssize_t first = 0, count, item, bad_row, segments = segments_of(job.num_classes)
+    cdef Py_ssize_t most = min(<Py_ssize_t> LANES, max(<Py_ssize_t> 1, PIECES // segments))
+    cdef RowStatistics *pieces = <RowStatistics *> calloc(most * segments, sizeof(RowStatistics))
+    cdef Group group
+    cdef SecondSweep sweep
+    memset(&sweep, 0, sizeof(sweep))
+    if pieces == NULL:
+        raise MemoryError
+    try:
+        while first < job.num_rows:
+            count = min(most, job.num_rows - first)
+            with nogil:
+                bad_row = read_labels(job, task, first, count, &group)
+                if bad_row < job.num_rows:
+                    job.totals.bad_row = min(job.totals.bad_row, bad_row)
+                else:
+                    for item in prange(count * segments, schedule="dynamic", num_threads=num_threads):
+                        read_segment(job, first, item // segments, item % segments, &group, pieces + item)
+                    join_pieces(job, count, &group, pieces)
+                    if finish_group(job, task, first, count, &group, &sweep, job.totals) and job.has_grad:
+                        for item in prange(count * segments, schedule="dynamic", num_threads=num_threads):
+                            write_piece(job, task, first, item // segments, item % segments, &group, &sweep)
+            first += count
+            PyErr_CheckSignals()
+    finally:
+        free(pieces)
+    return 0
+
+
+cdef int run(Job *job, int task, int num_threads) except -1:
+    # num_threads: 1 enters no parallel region
+    job.has_targets = job.has_probabilities or job.smoothing != NULL
+    job.streams = (
+        job.has_grad and job.grad_is_real and job.grad.data != job.logits.data
+        and job.grad.class_stride == sizeof(real) and job.num_classes > FEW
+        and job.num_rows * job.num_classes * <Py_ssize_t> sizeof(real) > last_level_cache())
+    if job.num_rows == 0:
+        return 0
+    if num_threads > 1 and job.num_classes > SEGMENT and job.num_rows < ROWS_EACH * num_threads:
+        return run_segments(job, task, num_threads)
+    return run_rows(job, task, num_threads)
 
 
 cdef int team(const Job *job, int num_threads) noexcept:
