@@ -31,7 +31,11 @@ INSTRUCTION_SETS = {
             ["/arch:AVX512"],
         ),
     },
-    "aarch64": {"portable": ([], []), "neon": ([], [])},
+    # Registers come with every compiler for aarch64, so the portable build has to do without.
+    "aarch64": {
+        "portable": (["-DSMOOTHXENT_PORTABLE"], ["/DSMOOTHXENT_PORTABLE"]),
+        "neon": ([], []),
+    },
 }
 MACHINE = platform.machine().lower()
 MACHINE = {"amd64": "x86_64", "arm64": "aarch64"}.get(MACHINE, MACHINE)

@@ -60,7 +60,7 @@ LANES_INLINE reg_f64 where_nonzero_f64(reg_f64 c, reg_f64 x) { return _mm256_and
 LANES_INLINE reg_f64 widen_f32(const float *x) { return _mm256_cvtps_pd(_mm_loadu_ps(x)); }
 LANES_INLINE reg_f64 widen_half_f32(reg_f32 x, int half) { return _mm256_cvtps_pd(half ? _mm256_extractf128_ps(x, 1) : _mm256_castps256_ps128(x)); }
 
-#elif defined(__ARM_NEON) && defined(__aarch64__)
+#elif defined(__ARM_NEON) && defined(__aarch64__) && !defined(SMOOTHXENT_PORTABLE)
 
 #include <arm_neon.h>
 typedef float32x4_t reg_f32;
