@@ -15,7 +15,7 @@ KERNEL := $(wildcard ext/*.py ext/*.pyx ext/*.pxi ext/*.pxd ext/*.h)
 export SMOOTHXENT_WERROR ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test peers bench lint sanitize clean
+.PHONY: help demo test peers bench guard lint sanitize clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
@@ -31,6 +31,9 @@ peers: $(DONE)/built $(DONE)/test $(DONE)/peers  ## compare with PyTorch and ONN
 
 bench: $(DONE)/built $(DONE)/bench  ## time the library against the NumPy formula and its peers
 	$(BIN)/python -m bench $(ARGS)
+
+guard: $(DONE)/built  ## count instructions with valgrind, compare with those saved
+	$(BIN)/python -m bench.instructions $(ARGS)
 
 lint: $(DONE)/built $(DONE)/lint  ## ruff, mypy --strict and cython-lint
 	$(BIN)/ruff check .

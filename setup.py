@@ -24,14 +24,18 @@ from setuptools.command.build_ext import build_ext
 # instruction set -> (flags of GCC and Clang, flags of MSVC)
 INSTRUCTION_SETS = {
     "x86_64": {
-        "portable": ([], []),
+        "portable": (["-DSMOOTHXENT_PORTABLE"], ["/DSMOOTHXENT_PORTABLE"]),
         "avx2": (["-mavx2", "-mfma", "-mf16c"], ["/arch:AVX2"]),
         "avx512": (
             ["-mavx512f", "-mavx512dq", "-mavx512vl", "-mavx512bw", "-mfma", "-mf16c"],
             ["/arch:AVX512"],
         ),
     },
-    "aarch64": {"portable": ([], []), "neon": ([], [])},
+    # Registers come with every compiler for aarch64, so the portable build has to do without.
+    "aarch64": {
+        "portable": (["-DSMOOTHXENT_PORTABLE"], ["/DSMOOTHXENT_PORTABLE"]),
+        "neon": ([], []),
+    },
 }
 MACHINE = platform.machine().lower()
 MACHINE = {"amd64": "x86_64", "arm64": "aarch64"}.get(MACHINE, MACHINE)

@@ -1,0 +1,155 @@
+"""`python -m bench.instructions`: count instructions with callgrind, compare with those saved.
+
+Counts repeat, to 0.1 % and better, where times do not: one more instruction in an inner loop shows
+on a busy machine too. One thread; AVX2, since valgrind knows no AVX-512. Exit status 1 if a call
+costs over 3 % more than saved, 2 if nothing could be compared. Another compiler, Python, NumPy or
+Cython changes counts by itself: against figures of other versions the table informs, status 0.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from .counted import COUNTED
+
+ROOT = Path(__file__).resolve().parent.parent
+SAVED = ROOT / "bench" / "results" / "instructions.json"
+TOLERANCE = 0.03
+INSTRUCTION_SETS = {"x86_64": "avx2", "aarch64": "neon"}
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Instructions of one call by its name, and the versions that they hold for."""
+
+    versions: dict[str, str]
+    instructions: dict[str, int]
+
+    def save(self, path: Path) -> None:
+        path.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
+
+
+def load(path: Path) -> Figures:
+    return Figures(**json.loads(path.read_text(encoding="utf-8")))
+
+
+class CountingFailed(Exception):
+    """valgrind is missing, or the run under it failed; the text says what to do."""
+
+
+def count() -> Figures:
+    """Run bench.counted under callgrind: its 2nd, 4th, ... dumps hold one call each."""
+    if not shutil.which("valgrind"):
+        raise CountingFailed("counting instructions needs valgrind: apt install valgrind")
+    with tempfile.TemporaryDirectory(prefix="smoothxent-count-") as folder:
+        dump = f"{folder}/dump"
+        command = ["valgrind", "--tool=callgrind", "--dump-before=getppid",
+                   f"--callgrind-out-file={dump}", sys.executable, "-m", "bench.counted"]
+        done = subprocess.run(command, cwd=ROOT, env=_environment(), capture_output=True, text=True,
+                              check=False)
+        if done.returncode:
+            raise CountingFailed(f"{done.stderr}\nthe run under valgrind failed")
+        counts = [_total(Path(f"{dump}.{2 * n + 2}")) for n in range(len(COUNTED))]
+    instructions = {c.name: round(n / c.times) for c, n in zip(COUNTED, counts, strict=True)}
+    return Figures(json.loads(done.stdout), instructions)
+
+
+def _environment() -> dict[str, str]:
+    """Keep little of the caller's: what the environment holds shifts hashes and addresses."""
+    kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH")
+            if name in os.environ}
+    isa = INSTRUCTION_SETS.get(platform.machine(), "portable")
+    return kept | {"SMOOTHXENT_ISA": isa, "PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1",
+                   "OPENBLAS_NUM_THREADS": "1"}
+
+
+def _total(dump: Path) -> int:
+    found = re.search(r"^totals: (\d+)", dump.read_text(encoding="utf-8"), re.MULTILINE)
+    if not found:
+        raise CountingFailed(f"{dump.name} has no totals")
+    return int(found[1])
+
+
+def changes(saved: Figures, now: Figures) -> dict[str, float]:
+    """Return the relative change of each call that both hold."""
+    return {name: count / saved.instructions[name] - 1
+            for name, count in now.instructions.items() if name in saved.instructions}
+
+
+def costlier(saved: Figures, now: Figures) -> list[str]:
+    return [name for name in changes(saved, now)
+            if now.instructions[name] > (1 + TOLERANCE) * saved.instructions[name]]
+
+
+def differing(saved: Figures, now: Figures) -> list[str]:
+    """Say which versions differ: `Python 3.11.7, saved with 3.13.5`."""
+    return [f"{name} {now.versions.get(name)}, saved with {saved.versions.get(name)}"
+            for name in sorted({*saved.versions, *now.versions})
+            if saved.versions.get(name) != now.versions.get(name)]
+
+
+def table(saved: Figures, now: Figures) -> str:
+    changed = changes(saved, now)
+    cases = {counted.name: counted.case for counted in COUNTED}
+    rows = [["call", "saved", "now", "change", "a row", "a logit"]]
+    for name, counted in now.instructions.items():
+        row = [name, f"{saved.instructions[name]:,}" if name in changed else "-", f"{counted:,}"]
+        row += [f"{100 * changed[name]:+.2f} %" if name in changed else "new"]
+        row += [f"{counted / cases[name].num_rows:,.0f}", f"{counted / cases[name].size:,.2f}"]
+        rows.append(row)
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(cell.rjust(w) if i else cell.ljust(w)
+                  for i, (cell, w) in enumerate(zip(row, widths, strict=True)))
+        for row in rows
+    )
+
+
+def verdict(saved: Figures, now: Figures) -> tuple[str, int]:
+    """Return the last line and the exit status."""
+    if differences := differing(saved, now):
+        text = f"This informs only: {'; '.join(differences)}. To compare"
+        return f"{text}, save the figures of the commit before: --save --figures FILE.", 0
+    if names := costlier(saved, now):
+        text = f"Over {TOLERANCE:.0%} more instructions: {'; '.join(names)}."
+        return f"{text} Say in the change what they buy and save the new figures: --save.", 1
+    return f"No call costs over {TOLERANCE:.0%} more than saved.", 0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench.instructions", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--save", action="store_true", help="save the counts as the new figures")
+    parser.add_argument("--figures", type=Path, default=SAVED, metavar="FILE",
+                        help=f"the saved figures (default {SAVED.relative_to(ROOT)})")
+    options = parser.parse_args(arguments)
+    if not (options.save or options.figures.exists()):
+        print(f"{options.figures} does not exist; write it with --save", file=sys.stderr)
+        return 2
+    saved = load(options.figures) if options.figures.exists() else Figures({}, {})
+    try:
+        now = count()
+    except CountingFailed as failure:
+        print(failure, file=sys.stderr)
+        return 2
+    print(table(saved, now))
+    if options.save:
+        now.save(options.figures)
+        return 0
+    text, status = verdict(saved, now)
+    print(text)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,179 @@
+/* Every operation of lanes.h, lane by lane, against the plain C expression that it stands for.
+ *
+ * Operands are special values, random bits and numbers of ordinary size, mixed at random. One line
+ * is printed for each operation, with a digest of its results: the same on any instruction set. A
+ * difference is printed too and ends with status 1. Here all NaN are one value. See test_lanes.py.
+ */
+#include "lanes.h"
+
+#include <stdio.h>
+
+#ifdef SMOOTHXENT_FLOAT64
+typedef uint64_t real_bits;
+#define FMA fma
+enum { MANTISSA = 52 };
+#else
+typedef uint32_t real_bits;
+#define FMA fmaf
+enum { MANTISSA = 23 };
+#endif
+
+enum { ROUNDS = 5000, OPERATIONS = 32 };
+#define EACH_LANE for (int i = 0; i < LANES; i++)
+
+static struct { const char *name; uint64_t digest; } operations[OPERATIONS];
+static int failures;
+
+static uint64_t bits_of(double x) {
+    uint64_t bits;
+    if (isnan(x)) x = NAN;
+    memcpy(&bits, &x, sizeof bits);
+    return isnan(x) ? bits & ~(1ULL << 63) : bits;
+}
+
+static uint64_t mixed(uint64_t z) { /* a step of splitmix64 (Steele, Lea and Flood 2014) */
+    z += 0x9e3779b97f4a7c15ULL;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+    return z ^ (z >> 31);
+}
+
+/* float widens to double without loss: one comparison serves both. */
+static void note(const char *name, int lane, double actual, double expected) {
+    int n = 0;
+    while (operations[n].name && strcmp(operations[n].name, name)) n++;
+    operations[n].name = name;
+    operations[n].digest = mixed(operations[n].digest + bits_of(actual));
+    if (bits_of(actual) != bits_of(expected) && failures++ < 20)
+        printf("%s, lane %d: %a, expected %a\n", name, lane, actual, expected);
+}
+
+#define LANES_ARE(name, vector, expression) \
+    do { \
+        real out[LANES]; \
+        store(out, vector); \
+        EACH_LANE note(name, i, out[i], expression); \
+    } while (0)
+#define WIDE_IS(name, vector, expression) \
+    do { \
+        double out[LANES]; \
+        wide_store(out, vector); \
+        EACH_LANE note(name, i, out[i], expression); \
+    } while (0)
+
+static uint64_t random_bits(void) {
+    static uint64_t state = 20;
+    return mixed(state++);
+}
+
+static double ordinary(double low, double high) {
+    return low + (high - low) * 0x1p-53 * (double)(random_bits() >> 11);
+}
+
+static real operand(void) {
+    static const double special[] = {
+        0.0,       1.0,       3.0,      0x1.000002p+0,   0x1.fffffep-1, 0x1p-126, 0x1p-149,
+        0x1p-1022, 0x1p-1074, 0x1.8p+23, 0x1.fffffep+127, 0x1.8p+52,     INFINITY, NAN,
+    };
+    uint64_t choice = random_bits();
+    real_bits bits = (real_bits)random_bits();
+    real x;
+    memcpy(&x, &bits, sizeof x);
+    if (choice & 1) x = (real)ordinary(-8, 8);
+    if (choice & 2) x = (real)special[(choice >> 8) % (sizeof special / sizeof special[0])];
+    return choice & 4 ? -x : x;
+}
+
+static real shifted(real x) {
+    real_bits bits;
+    memcpy(&bits, &x, sizeof bits);
+    bits <<= MANTISSA;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+static double tree_sum(const double *terms) {
+    double x[LANES];
+    memcpy(x, terms, sizeof x);
+    for (int half = LANES / 2; half > 0; half /= 2)
+        for (int i = 0; i < half; i++) x[i] += x[i + half];
+    return x[0];
+}
+
+static void test_lanes(const real *a, const real *b, const real *c) {
+    lanes A = load(a), B = load(b), C = load(c);
+    real most = -(real)INFINITY, numbers[LANES];
+    LANES_ARE("load", A, a[i]);
+    LANES_ARE("splat", splat(a[3]), a[3]);
+    LANES_ARE("add", add(A, B), a[i] + b[i]);
+    LANES_ARE("sub", sub(A, B), a[i] - b[i]);
+    LANES_ARE("mul", mul(A, B), a[i] * b[i]);
+    LANES_ARE("maximum", maximum(A, B), a[i] > b[i] ? a[i] : b[i]);
+    LANES_ARE("minimum", minimum(A, B), a[i] < b[i] ? a[i] : b[i]);
+    LANES_ARE("fused", fused(A, B, C), FMA(a[i], b[i], c[i]));
+    LANES_ARE("negative_fused", negative_fused(A, B, C), FMA(-a[i], b[i], c[i]));
+    LANES_ARE("exponent", exponent(A), shifted(a[i]));
+    WIDE_IS("widen", widen(A), a[i]);
+    WIDE_IS("wide_load_real", wide_load_real(a), a[i]);
+    /* Of NaN and of the sign of 0 nothing is promised. */
+    EACH_LANE numbers[i] = isnan(a[i]) || a[i] == 0 ? 1 : a[i];
+    EACH_LANE most = numbers[i] > most ? numbers[i] : most;
+    note("largest", 0, largest(load(numbers)), most);
+}
+
+static void test_wide(const double *a, const double *b, const double *c) {
+    wide A = wide_load(a), B = wide_load(b), C = wide_load(c);
+    compensated total = compensated_add((compensated){A, B}, C);
+    double sum[LANES], back[LANES];
+    EACH_LANE sum[i] = a[i] + c[i], back[i] = sum[i] - a[i];
+    WIDE_IS("wide_load", A, a[i]);
+    WIDE_IS("wide_splat", wide_splat(a[3]), a[3]);
+    WIDE_IS("wide_add", wide_add(A, B), a[i] + b[i]);
+    WIDE_IS("wide_sub", wide_sub(A, B), a[i] - b[i]);
+    WIDE_IS("wide_fused", wide_fused(A, B, C), fma(a[i], b[i], c[i]));
+    WIDE_IS("where_nonzero", where_nonzero(A, B), a[i] != 0 ? b[i] : 0.0);
+    WIDE_IS("compensated_add, sum", total.sum, sum[i]);
+    WIDE_IS("compensated_add, error", total.error,
+            b[i] + ((a[i] - (sum[i] - back[i])) + (c[i] - back[i])));
+    note("wide_sum", 0, wide_sum(A), tree_sum(a));
+}
+
+/* Two of these have no shorter twin: their digests alone must agree. */
+static void test_functions(void) {
+    double bias = MAGIC + EXPONENT_BIAS + 4;
+    real x[LANES], m[LANES], r[LANES], ratio[LANES];
+    EACH_LANE x[i] = (real)ordinary(-80, 2);
+    exp_parts e = exp_lanes(load(x), splat((real)bias));
+    EACH_LANE {
+        real u = FMA(x[i], (real)LOG2_E, (real)bias);
+        m[i] = u - (real)bias;
+        r[i] = FMA(-m[i], (real)LN2, x[i]);
+        if (MANTISSA == 52) r[i] = FMA(-m[i], (real)LN2_LOW, r[i]);
+        ratio[i] = EXP_RATIO[EXP_DEGREE];
+        for (int k = EXP_DEGREE - 1; k >= 0; k--) ratio[i] = FMA(ratio[i], r[i], EXP_RATIO[k]);
+        x[i] = shifted(u);
+    }
+    LANES_ARE("exp_lanes, power", e.power, x[i]);
+    LANES_ARE("exp_lanes, rest", e.rest, x[i] * r[i]);
+    LANES_ARE("exp_lanes, ratio", e.ratio, ratio[i]);
+    double a[LANES], b[LANES], c[LANES], log_sum[LANES], power[LANES];
+    EACH_LANE a[i] = ordinary(0, 4), b[i] = ordinary(0, 1e-6), c[i] = ordinary(-800, 700);
+    EACH_LANE log_sum[i] = log_of_sum(a[i], b[i]), power[i] = times_exp(a[i], c[i], b[i]);
+    EACH_LANE note("log_of_sum", i, log_sum[i], log_sum[i]);
+    EACH_LANE note("times_exp", i, power[i], power[i]);
+}
+
+int main(void) {
+    real a[LANES], b[LANES], c[LANES];
+    double wide_a[LANES], wide_b[LANES], wide_c[LANES];
+    for (int round = 0; round < ROUNDS; round++) {
+        EACH_LANE a[i] = operand(), b[i] = operand(), c[i] = operand();
+        EACH_LANE wide_a[i] = a[i], wide_b[i] = b[i], wide_c[i] = FMA(a[i], b[i], c[i]);
+        test_lanes(a, b, c);
+        test_wide(wide_a, wide_b, wide_c);
+        test_functions();
+    }
+    for (int n = 0; n < OPERATIONS && operations[n].name; n++)
+        printf("%016llx  %s\n", (unsigned long long)operations[n].digest, operations[n].name);
+    return failures > 0;
+}

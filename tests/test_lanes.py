@@ -1,0 +1,84 @@
+"""lanes.h by itself: lanes.c, built with the flags of every instruction set that can run here."""
+
+import ast
+import os
+import platform
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import smoothxent
+
+ROOT = Path(__file__).parent.parent
+MACHINE = {"amd64": "x86_64", "arm64": "aarch64"}.get(
+    platform.machine().lower(), platform.machine().lower()
+)
+FLAGS = ["-std=gnu11", "-O3", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"]
+FLAGS += ["-Wall", "-Wextra", "-Werror"]
+REALS = {"float32": [], "float64": ["-DSMOOTHXENT_FLOAT64"]}
+
+
+def instruction_sets():
+    """Return setup.py's table: {machine: {instruction set: (flags of GCC, flags of MSVC)}}."""
+    for node in ast.parse((ROOT / "setup.py").read_text()).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "INSTRUCTION_SETS":
+            return ast.literal_eval(node.value)
+    raise AssertionError("setup.py has no INSTRUCTION_SETS")
+
+
+TABLE = instruction_sets()
+BUILDS = [
+    pytest.param(machine, isa, id=f"{machine}-{isa}")
+    for machine, isas in TABLE.items()
+    for isa in isas
+]
+
+
+def tools(machine, isa):
+    """Return the compiler's command and the emulator's; skip where either is missing."""
+    if machine == MACHINE:
+        if isa not in smoothxent.available_isas():
+            pytest.skip(f"this CPU has no {isa}")
+        compiler, emulator = shlex.split(os.environ.get("CC", "cc")), []
+    elif machine == "aarch64":
+        compiler, emulator = ["aarch64-linux-gnu-gcc", "-static"], ["qemu-aarch64"]
+    else:
+        pytest.skip(f"{isa} needs {machine}")
+    for command in filter(None, [compiler, emulator]):
+        if not shutil.which(command[0]):
+            pytest.skip(f"{command[0]} is not installed")
+    return compiler, emulator
+
+
+def digests(folder, machine, isa, real):
+    """Build lanes.c and run it: a line for each operation."""
+    compiler, emulator = tools(machine, isa)
+    program = str(folder / f"{machine}-{isa}-{real}")
+    flags = [*FLAGS, *TABLE[machine][isa][0], *REALS[real], f"-I{ROOT / 'ext'}"]
+    source = str(ROOT / "tests" / "lanes.c")
+    subprocess.run([*compiler, *flags, source, "-o", program, "-lm"], check=True)
+    done = subprocess.run([*emulator, program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout.splitlines()
+
+
+@pytest.fixture(scope="module", params=REALS)
+def real(request):
+    """Each dtype of lanes in turn."""
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory, real):
+    """The digests of the portable build."""
+    return digests(tmp_path_factory.mktemp("plain"), MACHINE, "portable", real)
+
+
+@pytest.mark.parametrize("machine, isa", BUILDS)
+def test_operations_are_what_plain_c_says_on_every_instruction_set(
+    tmp_path, machine, isa, real, plain
+):
+    assert digests(tmp_path, machine, isa, real) == plain
