@@ -48,6 +48,13 @@ cdef inline char *row_start(const Rows *rows, Py_ssize_t row) noexcept nogil:
     return rows.data + (row // rows.inner) * rows.outer_stride + (row % rows.inner) * rows.inner_stride
 
 
+cdef inline bint side_by_side(const Rows *rows, Py_ssize_t first, Py_ssize_t itemsize) noexcept nogil:
+    # whether LANES rows lie next to each other
+    if rows.inner == 1:
+        return rows.outer_stride == itemsize
+    return rows.inner_stride == itemsize and first % rows.inner + LANES <= rows.inner
+
+
 cdef inline uint64_t raw_label(const Labels *labels, Py_ssize_t row) noexcept nogil:
     # the label's value, sign-extended to 64 bits: a negative one is larger than any number of classes
     cdef const char *at = row_start(&labels.rows, row)
@@ -72,6 +79,29 @@ cdef inline Py_ssize_t label_of(const Labels *labels, Py_ssize_t row) noexcept n
     if labels.has_ignore_index and label == labels.ignore_index:
         return IGNORED
     return <Py_ssize_t> label if label < labels.num_classes else OUT_OF_RANGE
+
+
+cdef void labels_of_group(const Labels *labels, Py_ssize_t first, Py_ssize_t count, Py_ssize_t *out) noexcept nogil:
+    # label_of each row, IGNORED for lanes without one
+    cdef Py_ssize_t i
+    cdef uint64_t raw[LANES]
+    cdef int32_t i32
+    cdef const char *at = row_start(&labels.rows, first)
+    if count == LANES and labels.itemsize == 8 and side_by_side(&labels.rows, first, 8):
+        memcpy(raw, at, sizeof(raw))
+    elif count == LANES and labels.itemsize == 4 and labels.is_signed and side_by_side(&labels.rows, first, 4):
+        for i in range(LANES):
+            memcpy(&i32, at + 4 * i, 4)
+            raw[i] = <uint64_t> <int64_t> i32
+    else:
+        for i in range(LANES):
+            out[i] = label_of(labels, first + i) if i < count else IGNORED
+        return
+    for i in range(LANES):
+        out[i] = <Py_ssize_t> raw[i] if raw[i] < labels.num_classes else OUT_OF_RANGE
+    if labels.has_ignore_index:
+        for i in range(LANES):
+            out[i] = IGNORED if raw[i] == labels.ignore_index else out[i]
 
 
 cdef inline double *doubles(object array):

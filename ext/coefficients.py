@@ -1,4 +1,4 @@
-"""Reproduce the polynomial coefficients of lanes.h: `python ext/coefficients.py` (needs mpmath).
+"""Reproduce the polynomial coefficients of sweeps.h and functions.h: `python ext/coefficients.py` (needs mpmath).
 
 Each function is fitted by Lawson's iteratively reweighted least squares, which converges to the
 minimax polynomial of the weighted error, in 60 digits. Coefficients are then rounded one by one,
@@ -87,6 +87,7 @@ def main() -> None:
 
     report("exp, float32", *rounded_fit(q, q_weight, 5, -half, half, 24), digits=10)
     report("exp, float64", *rounded_fit(q, q_weight, 10, -half, half, 53), digits=18)
+    report("exp, for float32", *rounded_fit(q, q_weight, 6, -half, half, 53), digits=18)
 
     # log((1 + s) / (1 - s)) = 2 s + s z R(z), z = s**2; (1 + s) / (1 - s) in [sqrt(1/2), sqrt(2)].
     top = ((mp.sqrt(2) - 1) / (mp.sqrt(2) + 1)) ** 2 * (1 + mp.mpf(2) ** -20)
@@ -95,7 +96,9 @@ def main() -> None:
         s = mp.sqrt(z)
         return (2 * mp.atanh(s) - 2 * s) / (s * z) if z > mp.mpf(10) ** -20 else mp.mpf(2) / 3
 
-    report("log, float64", *rounded_fit(series, lambda z: z / 2, 6, mp.mpf(0), top, 53), digits=18)
+    for name, degree in (("log, float64", 6), ("log, for float32", 3)):
+        fitted = rounded_fit(series, lambda z: z / 2, degree, mp.mpf(0), top, 53)
+        report(name, *fitted, digits=18)
 
 
 if __name__ == "__main__":

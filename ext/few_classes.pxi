@@ -6,16 +6,13 @@ cdef void rows_of_group(const Rows *rows, Py_ssize_t first, Py_ssize_t count, ch
     # where the rows of a group start; lanes without a row have that of the last one
     cdef Py_ssize_t i, n
     cdef char *at = row_start(rows, first)
+    if count == LANES and rows.inner == 1:
+        for i in range(LANES):
+            starts[i] = at + i * rows.outer_stride
+        return
     for i in range(LANES):
         n = min(i, count - 1)
         starts[i] = at + n * rows.outer_stride if rows.inner == 1 else row_start(rows, first + n)
-
-
-cdef inline bint side_by_side(const Rows *rows, Py_ssize_t first, Py_ssize_t itemsize) noexcept nogil:
-    # whether LANES rows lie next to each other
-    if rows.inner == 1:
-        return rows.outer_stride == itemsize
-    return rows.inner_stride == itemsize and first % rows.inner + LANES <= rows.inner
 
 
 cdef inline void read_columns(
@@ -89,9 +86,11 @@ cdef void few_classes_statistics(
     cdef double others = num_classes - 1, filled
     cdef int part, fit = 1
     cdef bint together = count == LANES and side_by_side(&job.logits, first, sizeof(stored))
+    # the next group is asked for early: it will be touched in all places at once
+    cdef const char *ahead = row_start(&job.logits, first) + LANES * num_classes * sizeof(stored) + AHEAD
     rows_of_group(&job.logits, first, count, starts)
     for i in range(LANES):
-        buffer[i] = <real> group.label[i]
+        buffer[i] = <real> <int32_t> group.label[i]
     labels = splat(-1) if by_top else load(buffer)
     label_logits = least
     top = least
@@ -99,6 +98,8 @@ cdef void few_classes_statistics(
         begin = q * QUAD
         part = <int> min(<Py_ssize_t> QUAD, num_classes - begin)
         read_columns(&job.logits, <const char **> starts, together, begin, part, quad)
+        for k in range(LANES * QUAD * <Py_ssize_t> sizeof(stored) // LINE):
+            prefetch(<const stored *> (ahead + (q * LANES * QUAD * <Py_ssize_t> sizeof(stored) + k * LINE)))
         for k in range(part):
             number = splat(<real> (begin + k))
             x = quad[k]

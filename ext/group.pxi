@@ -26,11 +26,11 @@ ctypedef struct Group:
     double gap_sum[LANES]
     double target_sum[LANES]  # by_top: the targets of all classes, and
     double label_target[LANES]  # of the top class
-    bint by_top[LANES]
+    Py_ssize_t by_top[LANES]  # flags as wide as the numbers, so that loops vectorise
     bint improper[LANES]
     double label_logit[LANES]
     Py_ssize_t label[LANES]  # class index, IGNORED or OUT_OF_RANGE
-    bint ignored[LANES]  # loss and gradient are 0; lanes without a row too
+    Py_ssize_t ignored[LANES]  # loss and gradient are 0; lanes without a row too
     double weight[LANES]  # the label's class_weight, then times sample_weight
     # results
     double nll[LANES]  # -log p of the label

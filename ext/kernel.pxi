@@ -43,8 +43,11 @@ cdef extern from "sweeps.h" nogil:
     enum:
         LANES
         QUAD
+        AHEAD
         VECTORS
         STREAM_ALIGNMENT
+    enum:
+        LOW_PARTS
     const double MAGIC, EXPONENT_BIAS, LN2_ERROR, LN2_REST, LOWEST, LOWEST_WHOLE, LOG2_E, LN2, LN2_LOW
     real real_of(stored)
     stored stored_of(real)
@@ -132,6 +135,7 @@ cdef extern from * nogil:
     int most_threads()
 
 cdef enum:
+    LINE = 64  # bytes of a cache line
     TILE = 1024  # classes: 4 kB of float32, 8 kB of float64
     SEGMENT = 16 * TILE  # classes: the unit of parallel work inside a row
     BLOCK = VECTORS * LANES  # classes whose vectors are in flight together

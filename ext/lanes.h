@@ -131,7 +131,7 @@ LANES_INLINE void finish_streams(void) {}
 #endif
 
 #if defined(__GNUC__) || defined(__clang__)
-LANES_INLINE void prefetch(const stored *x) { __builtin_prefetch(x); }
+LANES_INLINE void prefetch(const stored *x) { __builtin_prefetch(x); } /* of any address */
 #else
 LANES_INLINE void prefetch(const stored *x) { (void)x; }
 #endif

@@ -18,7 +18,7 @@ cdef inline double distance_to_reference(double x, double offset, double scale, 
     back = z - a
     error += (a - (z - back)) + (product - back)
     error += scale * LN2_LOW + fma(scale, LN2, -product)
-    low[0] = error if fabs(z) < INFINITY else 0.0
+    low[0] = error if LOW_PARTS and fabs(z) < INFINITY else 0.0
     return z
 
 
@@ -43,49 +43,66 @@ cdef void group_shares(Group *g) noexcept nogil:
 
 
 cdef void group_losses(const Job *job, Group *g, Py_ssize_t first, Py_ssize_t count) noexcept nogil:
-    cdef Py_ssize_t i
-    cdef double z, low, eps = job.label_smoothing
+    cdef Py_ssize_t i, any_by_top = 0
+    cdef double s
     group_shares(g)
-    share_targets(job, g)
     for i in range(LANES):
-        g.loss[i] = g.gap_sum[i] if g.by_top[i] else 0.0
+        any_by_top |= g.by_top[i]
+    share_targets(job, g, any_by_top)
     if smooths(job):
+        smoothing_losses(job, g)
+    else:
         for i in range(LANES):
-            # without the other classes' targets nothing is left, whatever the gaps
-            low = 0.0
-            z = 0.0 if job.uniform_smoothing else distance_to_reference(g.centre[i], g.offset[i], g.scale[i], &low)
-            z = (g.log_sum_exp[i] - z) - low
-            low = eps / job.num_classes if job.uniform_smoothing else eps
-            z = g.rest_part[i] * z + low * g.gap_sum[i]
-            g.loss[i] = g.loss[i] if g.by_top[i] else (z if g.rest_part[i] != 0.0 else 0.0)
-    for i in range(LANES):
-        # a term with coefficient 0 is left out, but for nan
-        low = g.target_sum[i] if g.by_top[i] else g.label_part[i]
-        z = low * g.nll[i]
-        g.loss[i] += z if low != 0.0 or g.nll[i] != g.nll[i] else 0.0
+            g.loss[i] = 0.0
+    if any_by_top:
+        for i in range(LANES):
+            g.loss[i] = g.gap_sum[i] if g.by_top[i] else g.loss[i]
+    for i in range(LANES):  # a term with coefficient 0 is left out, but for nan
+        s = g.target_sum[i] if any_by_top and g.by_top[i] else g.label_part[i]
+        g.loss[i] += s * g.nll[i] if (s != 0.0) | (g.nll[i] != g.nll[i]) else 0.0
     if job.sample_weight != NULL:
         for i in range(count):
-            low = job.sample_weight[first + i]
-            g.weight[i] *= low
-            g.loss[i] = g.loss[i] * low if low != 0.0 or g.loss[i] != g.loss[i] else 0.0
+            s = job.sample_weight[first + i]
+            g.weight[i] *= s
+            g.loss[i] = g.loss[i] * s if (s != 0.0) | (g.loss[i] != g.loss[i]) else 0.0
     for i in range(LANES):
-        if g.ignored[i]:
-            g.loss[i] = 0.0
-            g.weight[i] = 0.0
+        g.loss[i] = 0.0 if g.ignored[i] else g.loss[i]
+        g.weight[i] = 0.0 if g.ignored[i] else g.weight[i]
 
 
-cdef void share_targets(const Job *job, Group *g) noexcept nogil:
+cdef void smoothing_losses(const Job *job, Group *g) noexcept nogil:
+    # the other classes' part; without their targets nothing is left, whatever the gaps
+    cdef Py_ssize_t i
+    cdef double z, low, share = job.label_smoothing
+    if job.uniform_smoothing:  # gaps are to the reference
+        share /= job.num_classes
+        for i in range(LANES):
+            g.loss[i] = g.rest_part[i] * g.log_sum_exp[i] + share * g.gap_sum[i]
+    else:
+        for i in range(LANES):
+            z = distance_to_reference(g.centre[i], g.offset[i], g.scale[i], &low)
+            g.loss[i] = g.rest_part[i] * ((g.log_sum_exp[i] - z) - low) + share * g.gap_sum[i]
+    for i in range(LANES):
+        g.loss[i] = g.loss[i] if g.rest_part[i] != 0.0 else 0.0
+
+
+cdef void share_targets(const Job *job, Group *g, bint any_by_top) noexcept nogil:
     # the label's and the other classes' share of the targets
     cdef Py_ssize_t i
     cdef double eps = job.label_smoothing, smoothing = 1.0 / job.num_classes if job.uniform_smoothing else 0.0
+    cdef double rest = eps * ((job.smoothing_total - smoothing) + job.smoothing_error)
     for i in range(LANES):
-        if job.smoothing != NULL:
-            smoothing = job.smoothing[max(g.label[i], <Py_ssize_t> 0)]
         g.label_part[i] = (1.0 - eps) * g.weight[i] + eps * smoothing
-        g.rest_part[i] = eps * ((job.smoothing_total - smoothing) + job.smoothing_error)
-        if g.by_top[i]:
-            g.label_part[i] = g.label_target[i]
-            g.rest_part[i] = g.target_sum[i] - g.label_target[i]
+        g.rest_part[i] = rest
+    if job.smoothing != NULL:
+        for i in range(LANES):
+            smoothing = job.smoothing[max(g.label[i], <Py_ssize_t> 0)]
+            g.label_part[i] = (1.0 - eps) * g.weight[i] + eps * smoothing
+            g.rest_part[i] = eps * ((job.smoothing_total - smoothing) + job.smoothing_error)
+    if any_by_top:
+        for i in range(LANES):
+            g.label_part[i] = g.label_target[i] if g.by_top[i] else g.label_part[i]
+            g.rest_part[i] = g.target_sum[i] - g.label_target[i] if g.by_top[i] else g.rest_part[i]
 
 
 cdef inline bint smooths(const Job *job) noexcept nogil:

@@ -29,6 +29,14 @@
 #define LANES_INLINE static inline
 #endif
 
+#if defined(__GNUC__) && !defined(__clang__)
+#define UNROLLED _Pragma("GCC unroll 16")
+#elif defined(__clang__)
+#define UNROLLED _Pragma("clang loop unroll(full)")
+#else
+#define UNROLLED
+#endif
+
 enum { QUAD_F32 = 4, QUAD_F64 = 2 };
 
 /* SMOOTHXENT_PORTABLE: the readable twin, whatever the compiler was told about the machine. */

@@ -52,16 +52,11 @@ typedef struct { lanes power, rest, ratio, whole, remainder; } exp_parts;
 enum { VECTORS = 4 };
 typedef struct { lanes v[VECTORS]; } block;
 
-#if defined(__GNUC__) && !defined(__clang__)
-#define EACH_VECTOR_OF(n) _Pragma("GCC unroll 4") for (int j = 0; j < (n); j++)
-#else
-#define EACH_VECTOR_OF(n) for (int j = 0; j < (n); j++)
-#endif
-#define EACH_VECTOR EACH_VECTOR_OF(VECTORS)
+#define EACH_VECTOR UNROLLED for (int j = 0; j < VECTORS; j++)
 
 /* Of IN_FLIGHT vectors, each step for all of them before the next: a step waits for the one before it, and this keeps
  * the units busy meanwhile. There are as many as the registers hold. */
-#define EACH_IN_FLIGHT EACH_VECTOR_OF(IN_FLIGHT)
+#define EACH_IN_FLIGHT UNROLLED for (int j = 0; j < IN_FLIGHT; j++)
 LANES_INLINE void exp_lanes(const lanes *x, lanes bias, exp_parts *e) {
     lanes u[IN_FLIGHT], r[IN_FLIGHT], ratio[IN_FLIGHT];
     EACH_IN_FLIGHT r[j] = maximum(splat((real)LOWEST), x[j]); /* this order lets NaN pass */
@@ -72,7 +67,7 @@ LANES_INLINE void exp_lanes(const lanes *x, lanes bias, exp_parts *e) {
     EACH_IN_FLIGHT r[j] = negative_fused(e[j].whole, splat(LN2_REST), r[j]);
 #endif
     EACH_IN_FLIGHT ratio[j] = splat(EXP_RATIO[EXP_DEGREE]);
-    _Pragma("GCC unroll 16") for (int i = EXP_DEGREE - 1; i >= 0; i--)
+    UNROLLED for (int i = EXP_DEGREE - 1; i >= 0; i--)
         EACH_IN_FLIGHT ratio[j] = fused(ratio[j], r[j], splat(EXP_RATIO[i]));
     EACH_IN_FLIGHT e[j].power = exponent(maximum(splat((real)(MAGIC + LEAST_POWER)), u[j]));
     EACH_IN_FLIGHT e[j].rest = mul(e[j].power, r[j]);
@@ -117,7 +112,7 @@ LANES_INLINE void add_block(running s, block b, lanes bias, int with_gaps) {
     exp_parts e[IN_FLIGHT];
     lanes powers = splat(0), rests = splat(0);
     *s.highest = highest_of(b, *s.highest);
-    _Pragma("GCC unroll 4") for (int first = 0; first < VECTORS; first += IN_FLIGHT) {
+    UNROLLED for (int first = 0; first < VECTORS; first += IN_FLIGHT) {
         exp_lanes(b.v + first, bias, e);
         EACH_IN_FLIGHT {
             powers = add(powers, e[j].power);
@@ -156,13 +151,14 @@ LANES_INLINE void add_block(running s, block b, lanes bias, int with_gaps) {
     sums->wholes = all_wholes;                                                                          \
     sums->remainders = all_remainders;
 
-enum { AHEAD = 1024 }; /* classes by which memory is asked for early: hardware stops at the end of each page */
+
+enum { AHEAD = 4096 }; /* bytes by which memory is asked for early: hardware stops at the end of each page */
 
 /* `count` logits of a row, without the one left out. */
 LANES_INLINE void sum_row_inline(block_sums *sums, const stored *x, ptrdiff_t count, ptrdiff_t left_out, lanes bias, int with_gaps) {
     const ptrdiff_t size = VECTORS * LANES, whole = count / size, special = left_out < 0 ? -1 : left_out / size;
     SUM_BLOCKS(whole + (whole * size < count), {
-        prefetch_block(x + AHEAD);
+        prefetch_block(x + AHEAD / sizeof *x);
         if (n != special && n != whole) b = load_block(x);
         else b = load_block_part(x, count - n * size, left_out - n * size);
     })
@@ -191,7 +187,7 @@ static void sum_columns(block_sums *sums, const real *x, ptrdiff_t blocks, lanes
 /* Of a gradient or softmax: min(exp * factor + constant, most). */
 LANES_INLINE block scaled_exps(block b, lanes bias, lanes factor, lanes constant, lanes most) {
     exp_parts e[IN_FLIGHT];
-    _Pragma("GCC unroll 4") for (int first = 0; first < VECTORS; first += IN_FLIGHT) {
+    UNROLLED for (int first = 0; first < VECTORS; first += IN_FLIGHT) {
         exp_lanes(b.v + first, bias, e);
         EACH_IN_FLIGHT { /* lets NaN pass */
             lanes p = fused(e[j].rest, e[j].ratio, e[j].power);

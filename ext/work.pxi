@@ -11,21 +11,23 @@ cdef Py_ssize_t read_labels(
     const Job *job, int task, Py_ssize_t first, Py_ssize_t count, Group *group
 ) noexcept nogil:
     # the first row of the group with a label out of range, else num_rows
-    cdef Py_ssize_t i, label, bad_row = job.num_rows
+    cdef Py_ssize_t i, out_of_range = 0, by_top = task == LOG_SOFTMAX or job.has_probabilities
     for i in range(LANES):
-        group.label[i] = -1
-        group.ignored[i] = i >= count
-        group.by_top[i] = task == LOG_SOFTMAX or job.has_probabilities
-        group.improper[i] = False
+        group.by_top[i] = by_top
         group.weight[i] = 1.0
     if task != LOSS or job.has_probabilities:
-        return bad_row
-    for i in range(count):
-        label = label_of(&job.labels, first + i)
-        if label == OUT_OF_RANGE and bad_row == job.num_rows:
-            bad_row = first + i
-        group.label[i] = label
-        group.ignored[i] = label < 0
+        for i in range(LANES):
+            group.label[i] = -1
+            group.ignored[i] = i >= count
+        return job.num_rows
+    labels_of_group(&job.labels, first, count, group.label)
+    for i in range(LANES):
+        group.ignored[i] = group.label[i] < 0
+        out_of_range |= group.label[i] == OUT_OF_RANGE
+    if out_of_range:
+        for i in range(count):
+            if group.label[i] == OUT_OF_RANGE:
+                return first + i
     if job.class_weight != NULL:
         for i in range(count):
             if group.label[i] >= 0:
@@ -33,7 +35,7 @@ cdef Py_ssize_t read_labels(
     if job.smoothing != NULL:
         for i in range(count):
             group.by_top[i] = not group.ignored[i] and (1.0 - job.label_smoothing) * group.weight[i] == 0.0
-    return bad_row
+    return job.num_rows
 
 
 cdef void one_row_statistics(
@@ -63,10 +65,11 @@ cdef bint finish_group(
     # what a row needs once; False if a row is bad
     cdef Py_ssize_t i
     cdef double low
-    for i in range(count):
-        if group.improper[i]:
-            totals.bad_row = min(totals.bad_row, first + i)
-            return False
+    if job.has_probabilities:
+        for i in range(count):
+            if group.improper[i]:
+                totals.bad_row = min(totals.bad_row, first + i)
+                return False
     if task != LOSS:
         group_shares(group)
         if task == SOFTMAX:
@@ -80,7 +83,10 @@ cdef bint finish_group(
     group_losses(job, group, first, count)
     if job.has_grad:
         gradient_sweep(job, group, first, sweep)
-    if job.out != NULL:
+    if job.out != NULL and count == LANES:
+        for i in range(LANES):
+            job.out[first + i] = <real> group.loss[i]
+    elif job.out != NULL:
         for i in range(count):
             job.out[first + i] = <real> group.loss[i]
     totals.kept += kept_rows(job, first, count, group)
