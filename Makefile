@@ -15,7 +15,7 @@ KERNEL := $(wildcard ext/*.py ext/*.pyx ext/*.pxi ext/*.pxd ext/*.h)
 export SMOOTHXENT_WERROR ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test peers bench guard lint sanitize clean
+.PHONY: help demo test peers bench race guard lint sanitize clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
@@ -29,7 +29,10 @@ test: $(DONE)/built $(DONE)/test  ## run the test suite
 peers: $(DONE)/built $(DONE)/test $(DONE)/peers  ## compare with PyTorch and ONNX, which it installs
 	$(BIN)/python -m pytest tests/test_peers.py $(ARGS)
 
-bench: $(DONE)/built $(DONE)/bench  ## time the library against the NumPy formula and its peers
+bench: $(DONE)/built $(DONE)/bench  ## time the library against the NumPy formula and the peers that are installed
+	$(BIN)/python -m bench $(ARGS)
+
+race: $(DONE)/built $(DONE)/race  ## the same against all peers, which it installs: several GB, half an hour
 	$(BIN)/python -m bench $(ARGS)
 
 guard: $(DONE)/built  ## count instructions with valgrind, compare with those saved
@@ -62,7 +65,7 @@ clean:  ## remove the environment and everything that was built
 # venv: the interpreter with the build requirements of pyproject.toml
 # installed: the package, editable; again when its metadata or its build change
 # built: the kernels; only those that are older than their sources
-# demo, test, peers, bench, lint: the extras of that name
+# demo, test, peers, bench, race, lint: the extras of that name
 
 $(DONE)/venv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "smoothxent needs Python 3.11 or newer, got " + sys.version)'
@@ -80,6 +83,6 @@ $(DONE)/built: $(KERNEL) $(DONE)/installed
 	$(BIN)/python setup.py --quiet build_ext --inplace
 	@touch $@
 
-$(DONE)/demo $(DONE)/test $(DONE)/peers $(DONE)/bench $(DONE)/lint: $(DONE)/installed
+$(DONE)/demo $(DONE)/test $(DONE)/peers $(DONE)/bench $(DONE)/race $(DONE)/lint: $(DONE)/installed
 	$(PIP) "smoothxent[$(notdir $@)]"
 	@touch $@

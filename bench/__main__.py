@@ -1,4 +1,4 @@
-"""`python -m bench`: every contender in its own process, then one table, one JSON, one picture."""
+"""`python -m bench`: every contender in its own process, then tables, pictures and one JSON."""
 
 from __future__ import annotations
 
@@ -15,13 +15,12 @@ from typing import Any
 
 from . import load as machine
 from . import report
-from .contenders import CONTENDERS, Contender, default_threads
+from .contenders import CONTENDERS, OURS, Contender, default_threads
 from .processes import ROOT, ContenderFailed, Plan, run_contender
 from .records import Run, load, merge
 
 LATEST = ROOT / "bench" / "results" / "latest.json"
-PICTURE = ROOT / "docs" / "benchmark.png"
-MARKDOWN = ROOT / "docs" / "benchmark.md"
+DOCS = ROOT / "docs"
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -37,18 +36,19 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
                         help="time only this one (repeatable)")
     parser.add_argument("--output-json", type=Path, metavar="FILE",
                         help=f"default {_shown(LATEST)}")
-    parser.add_argument("--picture", type=Path, metavar="FILE", help=f"default {_shown(PICTURE)}")
-    parser.add_argument("--markdown", type=Path, metavar="FILE", help=f"default {_shown(MARKDOWN)}")
+    parser.add_argument("--docs", type=Path, metavar="FOLDER",
+                        help=f"for benchmark.md, .png and roofline.png; default {_shown(DOCS)}")
     parser.add_argument("--redraw", type=Path, metavar="JSON",
                         help="measure nothing; report a saved run again")
+    parser.add_argument("--readme", action="store_true",
+                        help="measure nothing; print the README's tables of the saved run")
     options = parser.parse_args(arguments)
     if options.threads < 1 or (options.passes is not None and options.passes < 1):
         parser.error("--threads and --passes must be at least 1")
     options.passes = options.passes or (1 if options.quick else 3)
     if not (options.quick or options.contender):  # part of a run never replaces the saved figures
         options.output_json = options.output_json or LATEST
-        options.picture = options.picture or PICTURE
-        options.markdown = options.markdown or MARKDOWN
+        options.docs = options.docs or DOCS
     return options
 
 
@@ -67,7 +67,13 @@ def measure(contenders: list[type[Contender]], options: argparse.Namespace) -> R
                  for contender in contenders[:: -1 if number % 2 else 1]]
         with progress(sum(plan.measurements(contender) for contender, _ in turns)) as advance:
             for contender, text in turns:
-                measured.append(run_contender(contender, plan, partial(advance, text)))
+                result, failure = run_contender(contender, plan, partial(advance, text))
+                if failure and contender.name.startswith(OURS):
+                    raise ContenderFailed(failure)
+                if failure:
+                    print(f"{failure}\n{text}: left out where it failed", file=sys.stderr)
+                if result:
+                    measured.append(result)
     return merge(measured, threads=options.threads, passes=options.passes,
                  others_busy=machine.others_busy(begin, machine.now()))
 
@@ -103,20 +109,24 @@ def publish(run: Run, options: argparse.Namespace) -> None:
               "measure again on a quiet machine before believing this", file=sys.stderr)
     if options.output_json and not options.redraw:
         run.save(options.output_json)
-    if options.markdown:
-        options.markdown.parent.mkdir(parents=True, exist_ok=True)
-        options.markdown.write_text(report.markdown(run), encoding="utf-8")
-    if options.picture:
-        if find_spec("matplotlib"):
-            from .picture import draw
+    if not options.docs:
+        return
+    options.docs.mkdir(parents=True, exist_ok=True)
+    (options.docs / "benchmark.md").write_text(report.markdown(run), encoding="utf-8")
+    if find_spec("matplotlib"):
+        from . import ratios, roofline
 
-            draw(run, options.picture)
-        else:
-            print("no picture: matplotlib is not installed", file=sys.stderr)
+        ratios.draw(run, options.docs / "benchmark.png")
+        roofline.draw(run, options.docs / "roofline.png")
+    else:
+        print("no pictures: matplotlib is not installed", file=sys.stderr)
 
 
 def main(arguments: list[str] | None = None) -> int:
     options = parse(arguments)
+    if options.readme:
+        print(report.readme(load(options.redraw or LATEST)))
+        return 0
     if options.redraw:
         publish(load(options.redraw), options)
         return 0

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import importlib
 import zlib
 from dataclasses import dataclass
+from importlib.util import find_spec
 from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
-GROUPS = ("loss", "loss + gradient")
+LOSS, GRADIENT = "loss", "loss + gradient"
+GROUPS = (LOSS, GRADIENT)
+
+# Lower bounds of the time of a loss, measured like one: see contenders/ours.py.
+READ_LIMIT, EXP_LIMIT = "read limit", "exp limit"
+LIMITS = (READ_LIMIT, EXP_LIMIT)
+LIMITED_SIZE = 2**15  # smaller calls are decided by what a call costs
 
 # Inputs of a case timed from memory are copied until together they exceed any last-level cache of
 # common machines by far, and the timed calls walk round the copies.
@@ -29,8 +37,10 @@ class Case:
     label_smoothing: float = 0.1
     dtype: str = "float32"
     from_memory: bool = True
+    ascending: bool = False  # each row sorted: every tile raises the maximum so far
     groups: tuple[str, ...] = GROUPS
-    quick: bool = False
+    quick: bool = False  # measured with --quick
+    headline: bool = False  # shown in the README
 
     @property
     def shape(self) -> str:
@@ -42,45 +52,79 @@ class Case:
         return f"{self.name}-{size}-{self.dtype}-eps{self.label_smoothing:g}"
 
     @property
+    def label(self) -> str:
+        """The shape, and the options where they are not float32, 0.1 and from memory."""
+        cached = not self.from_memory and self.size >= LIMITED_SIZE
+        return ", ".join([
+            self.shape,
+            *[self.dtype] * (self.dtype != "float32"),
+            *[f"eps {self.label_smoothing:g}"] * (self.label_smoothing != 0.1),
+            *["in cache"] * cached,
+            *["ascending"] * self.ascending,
+        ])
+
+    @property
     def size(self) -> int:
         return self.num_rows * self.num_classes
 
     @property
     def logits_bytes(self) -> int:
-        return self.size * np.dtype(self.dtype).itemsize
+        return self.size * {"float64": 8, "float32": 4}.get(self.dtype, 2)
 
     @property
     def copies(self) -> int:
         return max(1, OUT_OF_CACHE_BYTES // self.logits_bytes) if self.from_memory else 1
 
+    def belongs_to(self, group: str) -> bool:
+        return group in self.groups or (group in LIMITS and self.size >= LIMITED_SIZE)
 
-_LOSS = ("loss",)
+
+_LOSS = (LOSS,)
 
 CASES = (
-    Case("call", 1, 10, from_memory=False, quick=True),
+    Case("call", 1, 10, from_memory=False, quick=True, headline=True),
     Case("call", 1, 10, label_smoothing=0.0, from_memory=False, groups=_LOSS),
-    Case("binary", 1_000_000, 2),
-    Case("three", 100_000, 3, quick=True),
-    Case("digits", 100_000, 10, quick=True),
+    Case("binary", 1_000_000, 2, headline=True),
+    Case("three", 100_000, 3, quick=True, headline=True),
+    Case("three", 100_000, 3, label_smoothing=0.0, groups=_LOSS),
+    Case("digits", 100_000, 10, quick=True, headline=True),
     Case("digits", 100_000, 10, dtype="float64"),
-    Case("hundred", 20_000, 100),
-    Case("batch", 64, 1000, from_memory=False),
-    Case("imagenet", 8192, 1000, quick=True),
+    Case("digits", 100_000, 10, dtype="bfloat16", groups=_LOSS),
+    Case("digits", 100_000, 10, dtype="float16", groups=_LOSS),
+    Case("hundred", 20_000, 100, quick=True, headline=True),
+    Case("batch", 64, 1000, from_memory=False, headline=True),
+    Case("cached", 2048, 1000, from_memory=False),
+    Case("imagenet", 8192, 1000, quick=True, headline=True),
     Case("imagenet", 8192, 1000, label_smoothing=0.0, groups=_LOSS),
-    Case("imagenet", 8192, 1000, dtype="float64"),
-    Case("bert", 2048, 30_522),
+    Case("climbing", 8192, 1000, ascending=True, groups=_LOSS, headline=True),
+    Case("imagenet", 8192, 1000, dtype="float64", headline=True),
+    Case("imagenet", 8192, 1000, dtype="bfloat16", headline=True),
+    Case("imagenet", 8192, 1000, dtype="float16"),
+    Case("bert", 2048, 30_522, headline=True),
     Case("llama2", 1024, 32_000),
-    Case("llama3", 256, 128_256, quick=True),
+    Case("llama2", 1024, 32_000, dtype="float64", groups=_LOSS),
+    Case("llama2", 1024, 32_000, dtype="bfloat16"),
+    Case("llama2", 1024, 32_000, dtype="float16", groups=_LOSS),
+    Case("llama3", 256, 128_256, quick=True, headline=True),
     Case("llama3", 256, 128_256, label_smoothing=0.0, groups=_LOSS),
+    Case("climbing", 256, 128_256, ascending=True, groups=_LOSS),
     Case("gemma3", 64, 262_144),
-    Case("one-row", 1, 262_144, from_memory=False, quick=True),
+    Case("amazon", 32, 670_091, headline=True),
+    Case("one-row", 1, 262_144, from_memory=False, quick=True, headline=True),
 )
 
 
 def selected(*, quick: bool) -> list[tuple[str, Case]]:
     """Return the (group, case) pairs; the groups of a case stand together to share its inputs."""
-    return [(group, case) for case, group in product(CASES, GROUPS)
-            if group in case.groups and (case.quick or not quick)]
+    return [
+        (group, case)
+        for case, group in product(CASES, (*GROUPS, *LIMITS))
+        if case.belongs_to(group) and (case.quick or not quick) and _can_be_made(case.dtype)
+    ]
+
+
+def _can_be_made(dtype: str) -> bool:
+    return dtype != "bfloat16" or find_spec("ml_dtypes") is not None
 
 
 @dataclass(frozen=True)
@@ -94,10 +138,15 @@ class Inputs:
 def make_inputs(case: Case) -> Inputs:
     """Draw normal logits times 3 and uniform labels, the same in every process and every run."""
     rng = np.random.default_rng(zlib.crc32(case.id.encode()))
-    dtype: type[np.floating] = np.float32 if case.dtype == "float32" else np.float64
+    if case.dtype == "bfloat16":
+        importlib.import_module("ml_dtypes")  # makes the dtype known by its name
+    dtype = np.float64 if case.dtype == "float64" else np.float32
     block = rng.standard_normal(min(case.size, BLOCK), dtype=dtype)
     block *= 3
     logits = np.resize(block, (case.num_rows, case.num_classes))
+    if case.ascending:
+        logits.sort(axis=1)
+    logits = logits.astype(case.dtype, copy=False)
     labels = rng.integers(case.num_classes, size=case.num_rows)
     others = range(case.copies - 1)
     return Inputs(

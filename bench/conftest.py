@@ -32,5 +32,5 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         for contender in CONTENDERS
         if contender.installed() and (not wanted or contender.name in wanted)
         for group, case in pairs
-        if group in contender.groups
+        if contender.takes(group, case)
     ])

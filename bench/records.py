@@ -12,7 +12,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from .cases import CASES, GROUPS, Case
+from .cases import CASES, GROUPS, LIMITS, LOSS, Case
+from .contenders import OURS
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Record:
     gb_per_s: float
     rows_per_s: float
     elements_per_s: float
-    loss_error: float  # relative
+    loss_error: float | None  # relative; None for a limit
     gradient_error: float | None  # of sampled rows, in units of 1 / N
 
 
@@ -66,10 +67,28 @@ class Run:
         """Those measured, in the order they ran."""
         return list(dict.fromkeys(r.contender for r in self.records if r.group == group))
 
+    def peers(self, group: str) -> list[str]:
+        """Those of the contenders that are other libraries."""
+        return [name for name in self.contenders(group) if not name.startswith(OURS)]
+
     def ratio(self, group: str, case: Case, contender: str) -> float | None:
         """How many times longer than smoothxent `contender` takes."""
-        ours, theirs = (self.find(group, case, name) for name in ("smoothxent", contender))
+        ours, theirs = (self.find(group, case, name) for name in (OURS, contender))
         return theirs.median_s / ours.median_s if ours and theirs else None
+
+    def fastest_peer(self, group: str, case: Case) -> Record | None:
+        found = (self.find(group, case, name) for name in self.peers(group))
+        return min(filter(None, found), key=lambda record: record.median_s, default=None)
+
+    def limit(self, case: Case) -> Record | None:
+        """The limit that binds: of the two, what takes longer."""
+        found = [r for r in self.records if r.group in LIMITS and r.case == case.id]
+        return max(found, key=lambda record: record.median_s, default=None)
+
+    def fraction(self, case: Case) -> float | None:
+        """How much of the speed that the limit allows the loss reaches."""
+        ours, limit = self.find(LOSS, case, OURS), self.limit(case)
+        return limit.median_s / ours.median_s if ours and limit else None
 
     def heading(self) -> str:
         versions = ", ".join(f"{name} {version}" for name, version in self.versions.items())
@@ -99,7 +118,7 @@ def merge(measured: Iterable[dict[str, Any]], *, threads: int, passes: int,
         for entry in process["benchmarks"]:
             info = entry["extra_info"]
             found[info["contender"], info["group"], info["case"]].append(entry)
-            versions.setdefault(info["contender"].partition(" ")[0], info["version"])
+            versions.setdefault(info["product"], info["version"])
             instruction_set = info.get("instruction_set", instruction_set)
     return Run(
         day=date.today().isoformat(),
@@ -131,6 +150,6 @@ def _record(entries: list[dict[str, Any]]) -> Record:
         gb_per_s=case.logits_bytes / seconds / 1e9,
         rows_per_s=case.num_rows / seconds,
         elements_per_s=case.size / seconds,
-        loss_error=info["loss_error"],
+        loss_error=info.get("loss_error"),
         gradient_error=info.get("gradient_error"),
     )

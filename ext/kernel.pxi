@@ -81,6 +81,7 @@ cdef extern from "sweeps.h" nogil:
     real block_highest(const stored *, Py_ssize_t, Py_ssize_t)
     void sum_row(block_sums *, const stored *, Py_ssize_t, Py_ssize_t, lanes, bint)
     void sum_columns(block_sums *, const real *, Py_ssize_t, lanes, lanes, bint)
+    double bare_exp_sum(const real *, Py_ssize_t)
     block scaled_exps(block, lanes, lanes, lanes, lanes)
     wide widen(lanes)
     wide wide_load(const double *)
@@ -162,3 +163,4 @@ include "second_sweep.pxi"
 include "few_classes.pxi"
 include "work.pxi"
 include "entry.pxi"
+include "limits.pxi"

@@ -48,6 +48,12 @@ class Kernel(Protocol):
     def check_probabilities(self, probabilities: NDArray[Any]) -> tuple[int, int] | None:
         """The first (row, class) that is negative or not finite."""
 
+    def read_sum(self, logits: NDArray[Any], num_threads: int) -> float:
+        """The plain sum of a contiguous array: the time is a limit that memory sets."""
+
+    def exp_sum(self, num_tiles: int, num_threads: int) -> float:
+        """Sum of exp of 0 to -8 in even steps, a tile at a time: a limit that arithmetic sets."""
+
     def max_threads(self) -> int:
         """What the OpenMP runtime would use: OMP_NUM_THREADS or threadpoolctl may have set it."""
 

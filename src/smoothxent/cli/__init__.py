@@ -15,9 +15,9 @@ from collections.abc import Sequence
 from types import ModuleType
 
 import smoothxent
-from smoothxent.cli import demo, info
+from smoothxent.cli import bench, demo, info
 
-COMMANDS: dict[str, ModuleType] = {"demo": demo, "info": info}
+COMMANDS: dict[str, ModuleType] = {"bench": bench, "demo": demo, "info": info}
 
 # module -> the extra of pyproject.toml that brings it
 EXTRAS = dict.fromkeys(("matplotlib", "rich", "sklearn", "threadpoolctl"), "demo")

@@ -1,13 +1,13 @@
 """Train on handwritten digits with and without label smoothing, and show what changes."""
 
 import argparse
-import errno
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from smoothxent import cross_entropy, smooth_labels
+from smoothxent.cli import options
 
 LABEL_SMOOTHING = (0.0, 0.1)
 
@@ -22,9 +22,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", metavar="FILE.png", type=_picture_file,
                         default=Path("smoothxent-demo.png"),
                         help="where the picture goes (default: %(default)s)")
-    parser.add_argument("--epochs", metavar="N", type=_positive, default=1500,
+    parser.add_argument("--epochs", metavar="N", type=options.positive, default=1500,
                         help="passes over the training digits (default: %(default)s)")
-    parser.add_argument("--seed", metavar="S", type=_not_negative, default=0,
+    parser.add_argument("--seed", metavar="S", type=options.not_negative, default=0,
                         help="draws the split and the first weights (default: %(default)s)")
 
 
@@ -36,12 +36,7 @@ def run(arguments: argparse.Namespace) -> None:
 
     from smoothxent.cli import picture, report, training
 
-    folder = arguments.output.absolute().parent
-    if not folder.is_dir():
-        raise FileNotFoundError(
-            errno.ENOENT, "no such folder; create it or choose another --output", str(folder)
-        )
-
+    options.require_folder(arguments.output, "--output")
     _print_worked_example()
     learn, test = training.digits(arguments.seed)
     screen = Console(stderr=True)
@@ -79,21 +74,3 @@ def _picture_file(text: str) -> Path:
     if not text.lower().endswith((".png", ".pdf", ".svg")):
         raise argparse.ArgumentTypeError(f"must end in .png, .pdf or .svg, got {text!r}")
     return Path(text)
-
-
-def _positive(text: str) -> int:
-    return _at_least(1, text)
-
-
-def _not_negative(text: str) -> int:
-    return _at_least(0, text)
-
-
-def _at_least(least: int, text: str) -> int:
-    try:
-        number = int(text)
-    except ValueError:
-        number = least - 1
-    if number < least:
-        raise argparse.ArgumentTypeError(f"must be a whole number >= {least}, got {text!r}")
-    return number

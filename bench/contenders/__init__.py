@@ -1,0 +1,17 @@
+"""Everyone who is timed, one file a family. Whose library is missing is left out."""
+
+from __future__ import annotations
+
+from .arrays import Numba, NumPy, ScikitLearn, SciPy
+from .contender import Contender, default_threads
+from .graphs import Jax, OnnxRuntime, TensorFlow
+from .ours import Limits, Smoothxent, SmoothxentReusing
+from .pytorch import Compiled, PyTorch
+
+OURS = Smoothxent.name
+CONTENDERS: tuple[type[Contender], ...] = (
+    Smoothxent, SmoothxentReusing, Limits,
+    PyTorch, Compiled, Jax, TensorFlow, OnnxRuntime, Numba, ScikitLearn, NumPy, SciPy,
+)  # fmt: skip
+
+__all__ = ["CONTENDERS", "OURS", "Contender", "default_threads"]
