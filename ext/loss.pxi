@@ -48,62 +48,59 @@ cdef void group_losses(const Job *job, Group *g, Py_ssize_t first, Py_ssize_t co
     group_shares(g)
     for i in range(LANES):
         any_by_top |= g.by_top[i]
-    share_targets(job, g, any_by_top)
-    if smooths(job):
-        smoothing_losses(job, g)
+    if job.smoothing == NULL and not any_by_top:
+        plain_losses(job, g)
     else:
-        for i in range(LANES):
-            g.loss[i] = 0.0
-    if any_by_top:
-        for i in range(LANES):
-            g.loss[i] = g.gap_sum[i] if g.by_top[i] else g.loss[i]
-    for i in range(LANES):  # a term with coefficient 0 is left out, but for nan
-        s = g.target_sum[i] if any_by_top and g.by_top[i] else g.label_part[i]
-        g.loss[i] += s * g.nll[i] if (s != 0.0) | (g.nll[i] != g.nll[i]) else 0.0
+        weighted_losses(job, g)
+        if any_by_top:
+            by_top_losses(g)
     if job.sample_weight != NULL:
         for i in range(count):
             s = job.sample_weight[first + i]
             g.weight[i] *= s
-            g.loss[i] = g.loss[i] * s if (s != 0.0) | (g.loss[i] != g.loss[i]) else 0.0
+            g.loss[i] = share(s, g.loss[i])
     for i in range(LANES):
         g.loss[i] = 0.0 if g.ignored[i] else g.loss[i]
         g.weight[i] = 0.0 if g.ignored[i] else g.weight[i]
 
 
-cdef void smoothing_losses(const Job *job, Group *g) noexcept nogil:
-    # the other classes' part; without their targets nothing is left, whatever the gaps
-    cdef Py_ssize_t i
-    cdef double z, low, share = job.label_smoothing
-    if job.uniform_smoothing:  # gaps are to the reference
-        share /= job.num_classes
-        for i in range(LANES):
-            g.loss[i] = g.rest_part[i] * g.log_sum_exp[i] + share * g.gap_sum[i]
-    else:
-        for i in range(LANES):
-            z = distance_to_reference(g.centre[i], g.offset[i], g.scale[i], &low)
-            g.loss[i] = g.rest_part[i] * ((g.log_sum_exp[i] - z) - low) + share * g.gap_sum[i]
-    for i in range(LANES):
-        g.loss[i] = g.loss[i] if g.rest_part[i] != 0.0 else 0.0
+cdef inline double share(double coefficient, double term) noexcept nogil:
+    # a term with coefficient 0 is left out, but for nan
+    return coefficient * term if (coefficient != 0.0) | (term != term) else 0.0
 
 
-cdef void share_targets(const Job *job, Group *g, bint any_by_top) noexcept nogil:
-    # the label's and the other classes' share of the targets
+cdef void plain_losses(const Job *job, Group *g) noexcept nogil:
+    # class indices, smoothing uniform or none; gaps are to the reference
     cdef Py_ssize_t i
-    cdef double eps = job.label_smoothing, smoothing = 1.0 / job.num_classes if job.uniform_smoothing else 0.0
-    cdef double rest = eps * ((job.smoothing_total - smoothing) + job.smoothing_error)
+    cdef double uniform = job.label_smoothing / job.num_classes, others = uniform * (job.num_classes - 1)
     for i in range(LANES):
-        g.label_part[i] = (1.0 - eps) * g.weight[i] + eps * smoothing
-        g.rest_part[i] = rest
-    if job.smoothing != NULL:
+        g.label_part[i] = (1.0 - job.label_smoothing) * g.weight[i] + uniform
+        g.rest_part[i] = others
+        g.loss[i] = share(g.label_part[i], g.nll[i])
+    if others != 0.0:
         for i in range(LANES):
+            g.loss[i] += others * g.log_sum_exp[i] + uniform * g.gap_sum[i]
+
+
+cdef void weighted_losses(const Job *job, Group *g) noexcept nogil:
+    # class indices with a prior or class weights
+    cdef Py_ssize_t i
+    cdef double z, low, smoothing = 0.0, eps = job.label_smoothing
+    for i in range(LANES):
+        if job.smoothing != NULL:
             smoothing = job.smoothing[max(g.label[i], <Py_ssize_t> 0)]
-            g.label_part[i] = (1.0 - eps) * g.weight[i] + eps * smoothing
-            g.rest_part[i] = eps * ((job.smoothing_total - smoothing) + job.smoothing_error)
-    if any_by_top:
-        for i in range(LANES):
-            g.label_part[i] = g.label_target[i] if g.by_top[i] else g.label_part[i]
-            g.rest_part[i] = g.target_sum[i] - g.label_target[i] if g.by_top[i] else g.rest_part[i]
+        g.label_part[i] = (1.0 - eps) * g.weight[i] + eps * smoothing
+        g.rest_part[i] = eps * ((job.smoothing_total - smoothing) + job.smoothing_error)
+        z = distance_to_reference(g.centre[i], g.offset[i], g.scale[i], &low)
+        z = g.rest_part[i] * ((g.log_sum_exp[i] - z) - low) + eps * g.gap_sum[i]
+        g.loss[i] = share(g.label_part[i], g.nll[i]) + (z if g.rest_part[i] != 0.0 else 0.0)
 
 
-cdef inline bint smooths(const Job *job) noexcept nogil:
-    return not job.has_probabilities and job.label_smoothing > 0.0
+cdef void by_top_losses(Group *g) noexcept nogil:
+    # gaps are to the top class
+    cdef Py_ssize_t i
+    for i in range(LANES):
+        if g.by_top[i]:
+            g.label_part[i] = g.label_target[i]
+            g.rest_part[i] = g.target_sum[i] - g.label_target[i]
+            g.loss[i] = g.gap_sum[i] + share(g.target_sum[i], g.nll[i])
