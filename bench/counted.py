@@ -23,7 +23,6 @@ import numpy as np
 import smoothxent
 
 from .cases import Case, make_inputs
-from .report import case_label
 
 Call = Callable[[], Any]
 
@@ -72,7 +71,7 @@ class Counted:
 
     @property
     def name(self) -> str:
-        return f"{self.kind.__name__.replace('_', ' ')}, {case_label(self.case)}"
+        return f"{self.kind.__name__.replace('_', ' ')}, {self.case.label}"
 
     @property
     def times(self) -> int:

@@ -4,15 +4,14 @@
 
 cdef void rows_of_group(const Rows *rows, Py_ssize_t first, Py_ssize_t count, char **starts) noexcept nogil:
     # where the rows of a group start; lanes without a row have that of the last one
-    cdef Py_ssize_t i, n
+    cdef Py_ssize_t i
     cdef char *at = row_start(rows, first)
-    if count == LANES and rows.inner == 1:
+    if rows.inner == 1:
         for i in range(LANES):
-            starts[i] = at + i * rows.outer_stride
-        return
-    for i in range(LANES):
-        n = min(i, count - 1)
-        starts[i] = at + n * rows.outer_stride if rows.inner == 1 else row_start(rows, first + n)
+            starts[i] = at + min(i, count - 1) * rows.outer_stride
+    else:
+        for i in range(LANES):
+            starts[i] = row_start(rows, first + min(i, count - 1))
 
 
 cdef inline void read_columns(
@@ -78,7 +77,7 @@ cdef void few_classes_statistics(
     cdef double wholes[LANES]
     cdef double remainders[LANES]
     cdef double highest[LANES]
-    cdef char *starts[LANES]
+    cdef char **starts = scratch.starts
     cdef lanes quad[QUAD]
     cdef lanes labels, label_logits, top, scale, number, x, least = splat(<real> -INFINITY)
     cdef block_sums sums
@@ -221,7 +220,7 @@ cdef void sweep_few_classes(
     Scratch *scratch,
 ) noexcept nogil:
     # the second sweep of a group; its logits are still in columns
-    cdef char *rows[LANES]
+    cdef char **rows = scratch.starts
     cdef double numbers[LANES]
     cdef double own[LANES]
     cdef double high[LANES]

@@ -28,6 +28,7 @@ ctypedef struct Job:
 ctypedef struct Scratch:
     stored logits[TILE]  # a tile of strided logits
     real columns[FEW * LANES]  # a group of rows of few classes, or a tile
+    char *starts[LANES]  # of the rows of a group
     stored spare[FEW]  # where lanes without a row write
     double targets[TILE]
     double target_columns[FEW * LANES]
