@@ -21,7 +21,10 @@ cdef inline void read_columns(
     cdef real buffer[LANES]
     cdef Py_ssize_t i, k, stride = rows.class_stride
     if rows.class_stride == sizeof(stored):
-        load_columns(<const stored **> starts, first, count, columns)
+        if count == QUAD:  # a constant: the compiler leaves out what only parts need
+            load_columns(<const stored **> starts, first, QUAD, columns)
+        else:
+            load_columns(<const stored **> starts, first, count, columns)
         return
     for k in range(count):
         if together:
@@ -166,9 +169,12 @@ cdef void write_columns(
     cdef real buffer[LANES]
     cdef char *at
     cdef Py_ssize_t i, k, stride = job.grad.class_stride
-    if stride == sizeof(stored) and (sizeof(stored) == sizeof(real) or not job.grad_is_real):
-        for k in range((count + QUAD - 1) // QUAD):
-            store_columns(<stored **> rows, first + k * QUAD, min(<int> QUAD, <int> (count - k * QUAD)), columns + k * QUAD)
+    if stride == sizeof(stored) and grad_itemsize(job) == sizeof(stored):
+        for k in range(count // QUAD):
+            store_columns(<stored **> rows, first + k * QUAD, QUAD, columns + k * QUAD)
+        k = count // QUAD * QUAD
+        if k < count:
+            store_columns(<stored **> rows, first + k, <int> (count - k), columns + k)
         return
     for k in range(count):
         at = rows[0] + (first + k) * stride
@@ -230,6 +236,9 @@ cdef void sweep_few_classes(
     cdef Py_ssize_t i, k, b, begin
     cdef int part
     cdef bint together = count == LANES and side_by_side(&job.grad, first, grad_itemsize(job))
+    cdef bint by_rows = job.grad.class_stride == sizeof(stored) and grad_itemsize(job) == sizeof(stored)
+    cdef Py_ssize_t itemsize = grad_itemsize(job), n
+    cdef const char *ahead = row_start(&job.grad, first) + LANES * job.num_classes * itemsize + AHEAD
     rows_of_group(&job.grad, first, count, rows)
     for i in range(count, LANES):
         rows[i] = <char *> scratch.spare
@@ -249,15 +258,19 @@ cdef void sweep_few_classes(
     for b in range((job.num_classes + VECTORS - 1) // VECTORS):
         begin = b * VECTORS
         part = <int> min(<Py_ssize_t> VECTORS, job.num_classes - begin)
+        for n in range(LANES * VECTORS * itemsize // LINE):
+            prefetch_to_write(ahead + b * LANES * VECTORS * itemsize + n * LINE)
         if task == LOG_SOFTMAX:
             for k in range(part):
                 values.v[k] = log_softmax_column(scratch.columns + (begin + k) * LANES, high, low)
         else:
             values = load_columns_block(scratch.columns + begin * LANES)
             values = scaled_exps(values, bias, factor, constant, splat(<real> sweep.most))
-        for k in range(part):
-            if job.has_targets:
+        if job.has_targets:
+            for k in range(part):
                 values.v[k] = less_targets(job, sweep, values.v[k], begin + k, scratch)
-            values.v[k] = where_equal(labels, splat(<real> (begin + k)), of_label, values.v[k])
-            values.v[k] = where_equal(ignored, splat(1), splat(0), values.v[k])
-        write_columns(job, rows, count, together, begin, part, values.v)
+        values = with_labels(values, begin, labels, of_label, ignored)
+        if part == VECTORS and by_rows:
+            store_columns_block(<stored **> rows, begin, values)
+        else:
+            write_columns(job, rows, count, together, begin, part, values.v)

@@ -132,8 +132,10 @@ LANES_INLINE void finish_streams(void) {}
 
 #if defined(__GNUC__) || defined(__clang__)
 LANES_INLINE void prefetch(const stored *x) { __builtin_prefetch(x); } /* of any address */
+LANES_INLINE void prefetch_to_write(const void *x) { __builtin_prefetch(x, 1); }
 #else
 LANES_INLINE void prefetch(const stored *x) { (void)x; }
+LANES_INLINE void prefetch_to_write(const void *x) { (void)x; }
 #endif
 
 /* Few classes: `count` <= QUAD classes, from `first` on, of LANES rows become columns, one row a lane, and back. */

@@ -197,6 +197,18 @@ LANES_INLINE block scaled_exps(block b, lanes bias, lanes factor, lanes constant
     return b;
 }
 
+/* Columns `first` and on: a lane's own value for its label, 0 in the lanes to be ignored. */
+LANES_INLINE block with_labels(block b, ptrdiff_t first, lanes labels, lanes own, lanes ignored) {
+    EACH_VECTOR {
+        b.v[j] = where_equal(labels, splat((real)(first + j)), own, b.v[j]);
+        b.v[j] = where_equal(ignored, splat(1), splat(0), b.v[j]);
+    }
+    return b;
+}
+LANES_INLINE void store_columns_block(stored *const *rows, ptrdiff_t first, block b) {
+    UNROLLED for (int k = 0; k < VECTORS; k += QUAD) store_columns(rows, first + k, QUAD, b.v + k);
+}
+
 /* The least that a loss takes: maximum, exp and one sum, of logits that need no reading. */
 static double bare_exp_sum(const real *x, ptrdiff_t blocks) {
     lanes highest = splat(-(real)INFINITY), bias = splat((real)(MAGIC + EXPONENT_BIAS)), sums[VECTORS];
