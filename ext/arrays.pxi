@@ -18,22 +18,23 @@ cdef enum:
     OUT_OF_RANGE = -2
 
 
-cdef Rows rows_of(object array):
-    # array: (outer, num_classes, inner), or (outer, inner)
+cdef Rows rows_of(cnp.ndarray array, bint has_classes):
+    # array: (outer, num_classes, inner), or (outer, inner) without a class axis; inner may be missing where it is 1
     cdef Rows rows
     cdef cnp.npy_intp *strides = cnp.PyArray_STRIDES(array)
-    cdef int last = cnp.PyArray_NDIM(array) - 1
+    cdef int last = 2 if has_classes else 1
+    cdef bint has_inner = cnp.PyArray_NDIM(array) > last
     rows.data = <char *> cnp.PyArray_DATA(array)
-    rows.inner = cnp.PyArray_DIM(array, last)
     rows.outer_stride = strides[0]
-    rows.inner_stride = strides[last]
-    rows.class_stride = strides[1] if last == 2 else 0
+    rows.class_stride = strides[1] if has_classes else 0
+    rows.inner = cnp.PyArray_DIM(array, last) if has_inner else 1
+    rows.inner_stride = strides[last] if has_inner else 0
     return rows
 
 
-cdef Labels labels_of(object array, Py_ssize_t num_classes, object ignore_index):
+cdef Labels labels_of(cnp.ndarray array, Py_ssize_t num_classes, object ignore_index):
     cdef Labels labels
-    labels.rows = rows_of(array)
+    labels.rows = rows_of(array, has_classes=False)
     labels.itemsize = cnp.PyArray_ITEMSIZE(array)
     labels.is_signed = cnp.PyArray_ISSIGNED(array)
     labels.num_classes = num_classes
@@ -104,7 +105,7 @@ cdef void labels_of_group(const Labels *labels, Py_ssize_t first, Py_ssize_t cou
             out[i] = IGNORED if raw[i] == labels.ignore_index else out[i]
 
 
-cdef inline double *doubles(object array):
+cdef inline double *doubles(cnp.ndarray array):
     # a contiguous float64 array or None
     return NULL if array is None else <double *> cnp.PyArray_DATA(array)
 

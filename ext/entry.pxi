@@ -1,45 +1,78 @@
 # What Python calls.
 
-cdef Job job_of(object logits):
+# Arrays with fewer logits are computed by one thread, however many are allowed.
+LEAST_PARALLEL = PARALLEL_ELEMENTS
+
+
+cdef Job job_of(cnp.ndarray logits):
     cdef Job job
     memset(&job, 0, sizeof(job))
-    job.logits = rows_of(logits)
+    job.logits = rows_of(logits, has_classes=True)
     job.num_classes = cnp.PyArray_DIM(logits, 1)
-    job.num_rows = cnp.PyArray_DIM(logits, 0) * cnp.PyArray_DIM(logits, 2)
+    job.num_rows = cnp.PyArray_DIM(logits, 0) * job.logits.inner
     job.grad_divisor = 1.0
     return job
 
 
-def cross_entropy(
-    cnp.ndarray logits not None, labels, probabilities, double label_smoothing, prior, class_weight, sample_weight,
-    ignore_index, out, grad, double grad_divisor, int num_threads,
+cdef void add_labels(
+    Job *job, cnp.ndarray labels, bint has_classes, cnp.ndarray class_weight, cnp.ndarray sample_weight,
+    object ignore_index,
 ):
-    cdef Job job = job_of(logits)
-    cdef double *smoothing = NULL
-    cdef double special, ignored
-    cdef Py_ssize_t bad_row, num_kept
-    cdef int t
-    num_threads = team(&job, num_threads)
-    job.label_smoothing = label_smoothing
-    job.prior = doubles(prior)
-    job.class_weight = doubles(class_weight)
-    job.sample_weight = doubles(sample_weight)
-    job.out = NULL if out is None else <real *> cnp.PyArray_DATA(out)
-    job.has_grad = grad is not None
-    job.grad_divisor = grad_divisor
-    if job.has_grad:
-        job.grad = rows_of(grad)
-        job.grad_is_real = cnp.PyArray_ITEMSIZE(grad) == sizeof(real)
-    job.has_probabilities = probabilities is not None
-    if job.has_probabilities:
-        job.probabilities = rows_of(probabilities)
-        job.probabilities_are_float32 = cnp.PyArray_ITEMSIZE(probabilities) == 4
+    job.has_probabilities = has_classes
+    if has_classes:
+        job.probabilities = rows_of(labels, has_classes)
+        job.probabilities_are_float32 = cnp.PyArray_ITEMSIZE(labels) == 4
     else:
         job.labels = labels_of(labels, job.num_classes, ignore_index)
+    job.class_weight = doubles(class_weight)
+    job.sample_weight = doubles(sample_weight)
+
+
+cdef inline bint has_weights(const Job *job) noexcept nogil:
+    return job.class_weight != NULL or job.sample_weight != NULL
+
+
+cdef tuple count_of(const Job *job, Py_ssize_t num_kept, const ExactSum *weight, Py_ssize_t places):
+    # what the rows weigh, as Python gets it
+    return (
+        job.num_rows, num_kept, as_int(weight, places) if has_weights(job) else whole(num_kept, places), places
+    )
+
+
+cdef void add_grad(Job *job, cnp.ndarray grad):
+    # where the second sweep writes: the logits' dtype or that of `real`
+    job.has_grad = True
+    job.grad = rows_of(grad, has_classes=True)
+    job.grad_is_real = cnp.PyArray_ITEMSIZE(grad) == sizeof(real)
+
+
+def cross_entropy(
+    cnp.ndarray logits not None, cnp.ndarray labels not None, double label_smoothing, cnp.ndarray prior,
+    cnp.ndarray class_weight, cnp.ndarray sample_weight, ignore_index, cnp.ndarray out, cnp.ndarray grad,
+    double grad_divisor, int num_threads,
+):
+    cdef Job job = job_of(logits)
+    cdef bint has_classes = cnp.PyArray_NDIM(labels) == cnp.PyArray_NDIM(logits)
+    cdef double *smoothing = NULL
+    cdef Totals alone
+    cdef Py_ssize_t places, bad_row = job.num_rows, num_kept = 0
+    cdef int t
+    num_threads = team(&job, num_threads)
+    add_labels(&job, labels, has_classes, class_weight, sample_weight, ignore_index)
+    job.label_smoothing = label_smoothing
+    job.prior = doubles(prior)
+    job.out = NULL if out is None else <real *> cnp.PyArray_DATA(out)
+    job.grad_divisor = grad_divisor
+    if grad is not None:
+        add_grad(&job, grad)
     try:
-        job.totals = <Totals *> calloc(num_threads, sizeof(Totals))
-        if job.totals == NULL:
-            raise MemoryError
+        job.totals = &alone
+        if num_threads > 1:
+            job.totals = <Totals *> calloc(num_threads, sizeof(Totals))
+            if job.totals == NULL:
+                raise MemoryError
+        else:
+            memset(&alone, 0, sizeof(alone))
         for t in range(num_threads):
             job.totals[t].bad_row = job.num_rows
         if label_smoothing > 0.0 and not job.has_probabilities:
@@ -53,27 +86,29 @@ def cross_entropy(
                 job.smoothing = smoothing
                 job.smoothing_total = sum_of(smoothing, job.num_classes, &job.smoothing_error)
         run(&job, LOSS, num_threads)
-        bad_row = job.num_rows
-        num_kept = 0
         for t in range(num_threads):
             bad_row = min(bad_row, job.totals[t].bad_row)
             num_kept += job.totals[t].kept
-        total = exact_int(&job.totals.loss, sizeof(Totals), num_threads, &special)
-        kept = num_kept  # a Python int
-        weight = kept << -UNIT_EXPONENT
-        if class_weight is not None or sample_weight is not None:
-            weight = exact_int(&job.totals.weight, sizeof(Totals), num_threads, &ignored)
-        return (-1 if bad_row == job.num_rows else bad_row), kept, weight, total, special
+        settle(&job.totals.loss, sizeof(Totals), num_threads)
+        places = places_of(&job.totals.loss)
+        if has_weights(&job):
+            settle(&job.totals.weight, sizeof(Totals), num_threads)
+            places = max(places, places_of(&job.totals.weight))
+        return (
+            -1 if bad_row == job.num_rows else bad_row,
+            count_of(&job, num_kept, &job.totals.weight, places),
+            as_int(&job.totals.loss, places),
+            job.totals.loss.special,
+        )
     finally:
-        free(job.totals)
+        if job.totals != &alone:
+            free(job.totals)
         free(smoothing)
 
 
-cdef int normalise(object logits, object out, int task, int num_threads) except -1:
+cdef int normalise(cnp.ndarray logits, cnp.ndarray out, int task, int num_threads) except -1:
     cdef Job job = job_of(logits)
-    job.has_grad = True
-    job.grad = rows_of(out)
-    job.grad_is_real = cnp.PyArray_ITEMSIZE(out) == sizeof(real)
+    add_grad(&job, out)
     return run(&job, task, team(&job, num_threads))
 
 
@@ -91,58 +126,66 @@ def log_sum_exp(cnp.ndarray logits not None, cnp.ndarray out not None, int num_t
     run(&job, LOG_SUM_EXP, team(&job, num_threads))
 
 
-def tally(labels, probabilities, Py_ssize_t num_classes, class_weight, sample_weight, ignore_index):
-    cdef Labels of
-    cdef bint is_index = labels is not None
-    cdef Py_ssize_t num_rows, n, label = 0, bad_row = -1, num_kept = 0
-    cdef const double *weights = doubles(class_weight) if is_index else NULL
-    cdef const double *samples = doubles(sample_weight)
-    cdef bint weighted = weights != NULL or samples != NULL
-    cdef double special, weight
+cdef bint is_proper(const Job *job, Py_ssize_t row) noexcept nogil:
+    # whether its probabilities are finite and not negative
+    cdef const char *at = row_start(&job.probabilities, row)
+    cdef Py_ssize_t k
+    for k in range(job.num_classes):
+        if not 0.0 <= probability_at(job, at + k * job.probabilities.class_stride) < INFINITY:
+            return False
+    return True
+
+
+cdef Py_ssize_t read_group(const Job *job, Py_ssize_t first, Py_ssize_t count, Py_ssize_t *labels) noexcept nogil:
+    # labels of a group of rows, 0 where they are probabilities; the first row that is bad, else -1
+    cdef Py_ssize_t i, out_of_range = 0
+    if job.has_probabilities:
+        for i in range(LANES):
+            labels[i] = 0 if i < count else IGNORED
+            if i < count and not is_proper(job, first + i):
+                return first + i
+        return -1
+    labels_of_group(&job.labels, first, count, labels)
+    for i in range(LANES):
+        out_of_range |= labels[i] == OUT_OF_RANGE
+    if out_of_range:
+        for i in range(count):
+            if labels[i] == OUT_OF_RANGE:
+                return first + i
+    return -1
+
+
+def tally(
+    cnp.ndarray logits not None, cnp.ndarray labels not None, cnp.ndarray class_weight, cnp.ndarray sample_weight,
+    ignore_index,
+):
+    cdef Job job = job_of(logits)
+    cdef bint has_classes = cnp.PyArray_NDIM(labels) == cnp.PyArray_NDIM(logits)
+    cdef Py_ssize_t labels_here[LANES]
+    cdef Py_ssize_t g, i, n, bad_row = -1, num_kept = 0
+    cdef double weight
     cdef ExactSum total
     memset(&total, 0, sizeof(total))
-    memset(&of, 0, sizeof(of))
-    if is_index:
-        of = labels_of(labels, num_classes, ignore_index)
-        num_rows = cnp.PyArray_SIZE(labels)
-    else:
-        num_rows = cnp.PyArray_DIM(probabilities, 0) * cnp.PyArray_DIM(probabilities, 2)
-        bad = check_probabilities(probabilities)
-        bad_row = -1 if bad is None else bad[0]
+    add_labels(&job, labels, has_classes, class_weight, sample_weight, ignore_index)
     with nogil:
-        for n in range(num_rows):
-            if is_index:
-                label = label_of(&of, n)
-            if label == OUT_OF_RANGE:
-                bad_row = n
-                break
-            if label == IGNORED:
-                continue
-            if samples == NULL or samples[n] != 0.0:
-                num_kept += 1
-            if weighted:
-                weight = samples[n] if samples != NULL else 1.0
-                add_exactly(&total, weight * weights[label] if weights != NULL else weight)
-    kept = num_kept  # a Python int
-    return bad_row, kept, exact_int(&total, sizeof(total), 1, &special) if weighted else kept << -UNIT_EXPONENT
-
-
-def check_probabilities(cnp.ndarray probabilities not None):
-    cdef Job job = job_of(probabilities)
-    cdef Py_ssize_t n, k, bad_row = -1, bad_class = 0
-    cdef const char *at
-    job.probabilities_are_float32 = cnp.PyArray_ITEMSIZE(probabilities) == 4
-    with nogil:
-        for n in range(job.num_rows):
-            at = row_start(&job.logits, n)
-            for k in range(job.num_classes):
-                if not 0.0 <= probability_at(&job, at + k * job.logits.class_stride) < INFINITY:
-                    bad_row = n
-                    bad_class = k
-                    break
+        for g in range(vectors_of(job.num_rows)):
+            n = g * LANES
+            bad_row = read_group(&job, n, min(<Py_ssize_t> LANES, job.num_rows - n), labels_here)
             if bad_row >= 0:
                 break
-    return None if bad_row < 0 else (bad_row, bad_class)
+            for i in range(LANES):
+                num_kept += labels_here[i] != IGNORED
+            if not has_weights(&job):
+                continue
+            for i in range(LANES):
+                if labels_here[i] != IGNORED:
+                    weight = job.sample_weight[n + i] if job.sample_weight != NULL else 1.0
+                    num_kept -= weight == 0.0
+                    if job.class_weight != NULL and not job.has_probabilities:
+                        weight *= job.class_weight[labels_here[i]]
+                    add_exactly(&total, weight)
+    settle(&total, sizeof(total), 1)
+    return bad_row, count_of(&job, num_kept, &total, places_of(&total))
 
 
 def max_threads():

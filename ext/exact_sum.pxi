@@ -3,6 +3,7 @@
 # value is associative, so the sum has the same bits for any order of the rows and any number of threads.
 
 cdef enum:
+    PLACES = 1074  # the binary places of the smallest float64, and so of limb 0
     LIMBS = 68  # 2**-1074 .. 2**1024 is 2098 bits: 66 limbs, one for 2**31 terms, one for the sign
 
 # Most terms are not that wide. Values in [2**-61, 2**11) are cut, in lanes, at bits 2**-30 and 2**-72 (by the addition
@@ -59,8 +60,9 @@ cdef inline void add_exactly(ExactSum *total, double value) noexcept nogil:
 cdef void add_pieces(ExactSum *total) noexcept nogil:
     cdef Py_ssize_t i
     for i in range(CUTS * LANES):
-        add_exactly(total, total.pieces[i])
-        total.pieces[i] = 0.0
+        if total.pieces[i] != 0.0:
+            add_exactly(total, total.pieces[i])
+            total.pieces[i] = 0.0
     total.cut = 0
 
 
@@ -88,11 +90,10 @@ cdef inline void add_group_exactly(ExactSum *total, const double *values) noexce
         add_pieces(total)
 
 
-cdef object exact_int(ExactSum *sums, Py_ssize_t step, int count, double *special):
-    # the total of `count` exact sums, `step` bytes apart, as an int in units of 2**-1074
+cdef void settle(ExactSum *sums, Py_ssize_t step, int count) noexcept nogil:
+    # `count` exact sums, `step` bytes apart, into the first of them, whose limbs become digits, the last one signed
     cdef Py_ssize_t i
     cdef int t
-    cdef uint32_t digits[LIMBS]
     cdef ExactSum *other
     add_pieces(sums)
     for t in range(1, count):
@@ -104,7 +105,35 @@ cdef object exact_int(ExactSum *sums, Py_ssize_t step, int count, double *specia
             sums.limbs[i] += other.limbs[i]
         sums.special += other.special
     carry(sums)
-    for i in range(LIMBS):
-        digits[i] = <uint32_t> sums.limbs[i]
-    special[0] = sums.special
-    return int.from_bytes(PyBytes_FromStringAndSize(<char *> digits, sizeof(digits)), "little", signed=True)
+
+
+# Python gets settled sums as integers that count units of 2**-places, as few places as leave nothing out.
+
+cdef Py_ssize_t places_of(const ExactSum *total) noexcept nogil:
+    # the fewest, but not below 0
+    cdef Py_ssize_t bit = 0
+    while bit < PLACES and total.limbs[bit >> 5] == 0:
+        bit += 32
+    while bit < PLACES and not (total.limbs[bit >> 5] >> (bit & 31)) & 1:
+        bit += 1
+    return max(<Py_ssize_t> 0, PLACES - bit)
+
+
+cdef inline uint64_t pair(const ExactSum *total, Py_ssize_t i) noexcept nogil:
+    return (<uint64_t> total.limbs[2 * i + 1] << 32) + <uint64_t> total.limbs[2 * i]
+
+
+cdef object as_int(const ExactSum *total, Py_ssize_t places):
+    cdef Py_ssize_t i = LIMBS // 2, first = (PLACES - places) >> 6
+    digits = -1 if total.limbs[LIMBS - 1] < 0 else 0  # a Python int
+    while digits == 0 and i > first and pair(total, i - 1) == 0:
+        i -= 1
+    while i > first:
+        i -= 1
+        digits = digits << 64 | pair(total, i)
+    return digits >> ((PLACES - places) & 63)
+
+
+cdef object whole(Py_ssize_t value, Py_ssize_t places):
+    digits = value  # a Python int
+    return digits << places

@@ -7,14 +7,24 @@ only a read of the data can tell (label range, probability range) is found there
 
 import operator
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 AnyArray: TypeAlias = NDArray[Any]
-FloatArray: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
+# float32 or float64; bfloat16 is a dtype of ml_dtypes, or uint16 bits
+FloatArray: TypeAlias = NDArray[Any]
+DType: TypeAlias = str | np.dtype[Any] | type[Any]
 Choice = TypeVar("Choice")
+
+# In native byte order: what the kernel takes as it is.
+FLOATS = frozenset(map(np.dtype, "fd"))
+HALVES = ("float16", "bfloat16")  # by name: bfloat16 is not NumPy's own
+LOGITS = "float32, float64, float16 or bfloat16"
+FLOAT32 = np.dtype(np.float32)
+INTEGERS = frozenset(map(np.dtype, "bBhHiIlLqQ"))
 
 # A prior normalised in float32 misses 1 by about 2**-24 = 6e-8, or a few times that.
 PRIOR_SUM_TOLERANCE = 1e-6
@@ -39,22 +49,42 @@ def native(array: AnyArray) -> AnyArray:
     return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
 
-def logits(value: ArrayLike) -> FloatArray:
-    array = plain("logits", value)
-    if array.dtype.char not in "fd":
-        raise TypeError(
-            f"logits must be float32 or float64, got {array.dtype}{_logits_remedy(array.dtype)}"
-        )
-    return native(array)
+def logits(value: ArrayLike, dtype: DType | None) -> tuple[FloatArray, np.dtype[Any] | str]:
+    """`value` as the kernel takes it, and which build of the kernel takes it."""
+    array = value if type(value) is np.ndarray else plain("logits", value)
+    own = array.dtype
+    if dtype is None and own in FLOATS:
+        return array, own
+    name = own.name if dtype is None else _dtype_name(dtype)
+    if own == np.uint16 and name in HALVES:  # the bits of such numbers
+        return native(array), name
+    if own.char not in "fd" and own.name not in HALVES:
+        raise TypeError(f"logits must be {LOGITS}, got {own}{_logits_remedy(own)}")
+    if name != own.name:
+        raise TypeError(f"dtype must be the logits' own where they are not uint16, got {name}")
+    return native(array), name
+
+
+def _dtype_name(dtype: DType) -> str:
+    name = dtype if isinstance(dtype, str) else np.dtype(dtype).name
+    if name not in {*HALVES, "float32", "float64"}:
+        raise TypeError(f"dtype must be {LOGITS}, got {name}")
+    return name
 
 
 def _logits_remedy(dtype: np.dtype[Any]) -> str:
-    if dtype.kind in "biuf" or dtype.name == "bfloat16":
+    if dtype == np.uint16:
+        return "; if these are the bits of bfloat16 or float16, say so with dtype"
+    if dtype.kind in "biuf":
         return "; convert with logits.astype(np.float32)"
     if dtype == np.dtype("V2"):  # what np.save and np.load make of bfloat16
-        bfloat16 = "logits.view(ml_dtypes.bfloat16)"
-        return f"; if these are bfloat16, convert with {bfloat16}.astype(np.float32)"
+        return '; if these are bfloat16, use logits.view(np.uint16) and dtype="bfloat16"'
     return ""
+
+
+def losses_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """What the losses of rows of such logits are in."""
+    return dtype if dtype in FLOATS else FLOAT32
 
 
 def axis(value: int, ndim: int) -> int:
@@ -65,23 +95,33 @@ def axis(value: int, ndim: int) -> int:
     return position % ndim
 
 
-def class_axis(name: str, value: int, shape: tuple[int, ...]) -> int:
-    """`value` counted from the front, for an array that must have classes if it has rows."""
+def class_axis(
+    name: str, value: int, shape: tuple[int, ...]
+) -> tuple[int, int, tuple[int, ...]]:
+    """`value` counted from the front, the number of classes there, and the shape of the rows."""
+    return _class_axis(name, value if type(value) is int else integer("axis", value), shape)
+
+
+@lru_cache  # most calls have the shape of a call before
+def _class_axis(
+    name: str, value: int, shape: tuple[int, ...]
+) -> tuple[int, int, tuple[int, ...]]:
     if not shape:
         raise ValueError(f"{name} must have at least one axis, got shape ()")
     position = axis(value, len(shape))
-    if not shape[position] and 0 not in shape[:position] + shape[position + 1 :]:
+    row_shape = shape[:position] + shape[position + 1 :]
+    if not shape[position] and 0 not in row_shape:
         raise ValueError(
             f"{name} must have at least one class on axis {position}, got shape {shape}"
         )
-    return position
+    return position, shape[position], row_shape
 
 
 def labels(value: ArrayLike, shape: tuple[int, ...], row_shape: tuple[int, ...]) -> AnyArray:
     """Class indices of `row_shape`, or probabilities of `shape` as float32 or float64."""
-    array = plain("labels", value)
+    array = value if type(value) is np.ndarray else plain("labels", value)
     if array.shape == row_shape:
-        return class_indices(array)
+        return array if array.dtype in INTEGERS else class_indices(array)
     if array.shape != shape:
         if array.ndim == len(row_shape):
             class_indices(array)  # a wrong kind is the more helpful complaint
@@ -103,6 +143,8 @@ def class_indices(array: AnyArray) -> AnyArray:
 
 
 def probabilities(array: AnyArray) -> AnyArray:
+    if array.dtype.name in HALVES:
+        return array.astype(np.float32)
     if array.dtype.kind not in "iuf":
         remedy = "; convert with labels.astype(np.float32)" if array.dtype.kind == "b" else ""
         raise TypeError(
@@ -125,9 +167,8 @@ def proper_probabilities(array: AnyArray, axis: int) -> AnyArray:
     table = probabilities(array)
     bad = ~((table >= 0) & (table < np.inf))
     if bad.any():
-        raise improper_probability(
-            array, axis, *divmod(int(np.moveaxis(bad, axis, -1).argmax()), array.shape[axis])
-        )
+        row = int(np.moveaxis(bad, axis, -1).argmax()) // array.shape[axis]
+        raise improper_probability(array, axis, row)
     return table
 
 
@@ -139,13 +180,25 @@ def label_out_of_range(array: AnyArray, num_classes: int, row: int) -> IndexErro
     )
 
 
-def improper_probability(array: AnyArray, axis: int, row: int, class_index: int) -> ValueError:
-    """Word the error for one class of `row`, counted in C order over the axes without `axis`."""
-    position = list(np.unravel_index(row, array.shape[:axis] + array.shape[axis + 1 :]))
-    position.insert(axis, np.intp(class_index))
+def improper_probability(array: AnyArray, axis: int, row: int) -> ValueError:
+    """Word the error for the first bad class of `row`, counted in C order over the other axes."""
+    index: list[Any] = [*np.unravel_index(row, array.shape[:axis] + array.shape[axis + 1 :])]
+    index.insert(axis, slice(None))
+    table = probabilities(array[tuple(index)])
+    index[axis] = (~((table >= 0) & (table < np.inf))).argmax()
     return ValueError(
-        f"labels must be finite and not negative, got {_entry('labels', array, tuple(position))}"
+        f"labels must be finite and not negative, got {_entry('labels', array, tuple(index))}"
     )
+
+
+def bad_label(
+    value: ArrayLike, shape: tuple[int, ...], axis: int, row: int
+) -> IndexError | ValueError:
+    """Word the error for the labels of `row` of logits of this shape, which the kernel refused."""
+    array = plain("labels", value)
+    if array.ndim < len(shape):
+        return label_out_of_range(array, shape[axis], row)
+    return improper_probability(array, axis, row)
 
 
 def _entry(name: str, array: AnyArray, index: tuple[Any, ...]) -> str:
@@ -159,7 +212,7 @@ def label_smoothing(value: float) -> float:
         isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating)
     ):
         raise TypeError(f"label_smoothing must be a real number, got {value!r}")
-    if not 0 <= value <= 1:
+    if not 0.0 <= value <= 1.0:
         raise ValueError(f"label_smoothing must lie in [0, 1], got {value}")
     return float(value)
 
@@ -176,10 +229,6 @@ def integer(name: str, value: int) -> int:
     raise TypeError(f"{name} must be an integer, got {value!r}")
 
 
-def num_threads(value: int | None) -> int | None:
-    return None if value is None else positive("num_threads", value)
-
-
 def positive(name: str, value: int) -> int:
     number = integer(name, value)
     if number < 1:
@@ -187,10 +236,8 @@ def positive(name: str, value: int) -> int:
     return number
 
 
-def ignore_index(value: int | None, labels: AnyArray, is_index: bool) -> int | None:
+def ignore_index(value: int, labels: AnyArray, is_index: bool) -> int | None:
     """`value`, or None if no label of this dtype can equal it."""
-    if value is None:
-        return None
     number = integer("ignore_index", value)
     if not is_index:
         raise ValueError(
@@ -201,12 +248,8 @@ def ignore_index(value: int | None, labels: AnyArray, is_index: bool) -> int | N
     return number if limits.min <= number <= limits.max else None
 
 
-def weights(
-    name: str, value: ArrayLike | None, shape: tuple[int, ...]
-) -> NDArray[np.float64] | None:
+def weights(name: str, value: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.float64]:
     """Finite and non-negative numbers of this shape, flat, in float64."""
-    if value is None:
-        return None
     array = plain(name, value)
     if array.dtype.kind not in "iuf":
         raise TypeError(f"{name} must be real numbers, got {array.dtype}")
@@ -222,9 +265,9 @@ def weights(
     return flat
 
 
-def prior(value: ArrayLike | None, num_classes: int) -> NDArray[np.float64] | None:
+def prior(value: ArrayLike, num_classes: int) -> NDArray[np.float64]:
     flat = weights("prior", value, (num_classes,))
-    if flat is None or not num_classes:
+    if not num_classes:
         return flat
     total = float(flat.sum())
     if not abs(total - 1) <= PRIOR_SUM_TOLERANCE:
@@ -232,11 +275,21 @@ def prior(value: ArrayLike | None, num_classes: int) -> NDArray[np.float64] | No
     return flat
 
 
-def choice(name: str, value: object, table: Mapping[str, Choice]) -> Choice:
+def choice(name: str, value: str, table: Mapping[str, Choice]) -> Choice:
     """Look up what `value` names."""
-    if not isinstance(value, str) or value not in table:
-        raise ValueError(f"{name} must be one of {', '.join(map(repr, table))}, got {value!r}")
-    return table[value]
+    try:
+        return table[value]
+    except (KeyError, TypeError):
+        names = ", ".join(map(repr, table))
+        raise ValueError(f"{name} must be one of {names}, got {value!r}") from None
+
+
+def second_sweep_out(name: str, value: object, logits: AnyArray) -> AnyArray:
+    """`value`, an array with the shape of `logits` and their dtype, or float32 for halves of it."""
+    is_half = logits.dtype.itemsize == 2
+    if is_half and isinstance(value, np.ndarray) and value.dtype == FLOAT32:
+        return destination(name, value, logits.shape, FLOAT32)
+    return destination(name, value, logits.shape, logits.dtype)
 
 
 def destination(name: str, value: object, shape: tuple[int, ...], dtype: np.dtype[Any]) -> AnyArray:

@@ -47,6 +47,7 @@ ISA = _chosen_isa()
 
 
 @cache
-def kernel(dtype: np.dtype[Any]) -> "Kernel":
-    """Return the build of the kernel for float32 or float64."""
-    return cast("Kernel", import_module(f"smoothxent._kernel_{ISA}_{dtype.name}"))
+def kernel(dtype: np.dtype[Any] | str) -> "Kernel":
+    """Return the build of the kernel for logits of this dtype, or of this dtype's name."""
+    name = dtype if isinstance(dtype, str) else dtype.name
+    return cast("Kernel", import_module(f"smoothxent._kernel_{ISA}_{name}"))

@@ -40,7 +40,7 @@ def info() -> Info:
     return Info(
         available_isas=_dispatch.available_isas(),
         isa=_dispatch.ISA,
-        num_threads=_threads.resolve(None),
+        num_threads=_threads.default(),
         openmp=_dispatch.kernel(np.dtype(np.float32)).OPENMP,
         dtypes=tuple(sorted(n.removeprefix(start) for n in names if n.startswith(start))),
     )

@@ -1,52 +1,54 @@
 """The typed contract of every build of the kernel: `smoothxent._kernel_<isa>_<dtype>`.
 
-`real` stands for the build's dtype; N = outer * inner rows, row n = o * inner + i. Arrays may have
-any strides and alignment unless they are said to be contiguous; byte order is native. Nothing is
-validated here but what only a read of the data can tell: labels and probabilities.
+`real` stands for the build's dtype; N = outer * inner rows, row n = o * inner + i. An inner axis of
+length 1 may be missing, from all arrays alike. Arrays may have any strides and alignment unless
+they are said to be contiguous; byte order is native. Nothing is validated here but what only a read
+of the data can tell: labels.
 """
 
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+# What the rows weigh: how many there are; how many of them are not ignored and have a sample weight
+# other than 0; the exact sum over these of sample weight times the label's class weight, and of the
+# losses beside it, in units of 2**-places, the fourth number.
+Count: TypeAlias = tuple[int, int, int, int]
+
 class Kernel(Protocol):
     OPENMP: bool
-    UNIT_EXPONENT: int  # exact totals are integers in units of 2**UNIT_EXPONENT
+    LEAST_PARALLEL: int  # with fewer logits one thread is used, however many are allowed
 
     def cross_entropy(
         self,
         logits: NDArray[Any],  # IN  real (outer, C, inner)
-        labels: NDArray[Any] | None,  # IN  any integer dtype (outer, inner), or None for
-        probabilities: NDArray[Any] | None,  # IN  float32 or float64 (outer, C, inner)
+        labels: NDArray[Any],  # IN  class indices, any integer dtype (outer, inner), or
+        #                        probabilities, float32 or float64 (outer, C, inner)
         label_smoothing: float,
         prior: NDArray[np.float64] | None,  # IN  (C,) contiguous
         class_weight: NDArray[np.float64] | None,  # IN  (C,) contiguous
         sample_weight: NDArray[np.float64] | None,  # IN  (N,) contiguous
         ignore_index: int | None,  # representable in the dtype of labels
-        out: NDArray[Any] | None,  # OUT real (N,) contiguous: losses
+        out: NDArray[Any] | None,  # OUT real, N contiguous: losses
         grad: NDArray[Any] | None,  # OUT real (outer, C, inner); may be logits itself
         grad_divisor: float,
         num_threads: int,
-    ) -> tuple[int, int, int, int, float]:
-        """As tally; then the exact total of the finite losses, in float64, and the others' sum."""
+    ) -> tuple[int, Count, int, float]:
+        """As tally; then the exact sum of the finite losses, in float64, and that of the others."""
 
     def softmax(self, logits: NDArray[Any], out: NDArray[Any], num_threads: int) -> None: ...
     def log_softmax(self, logits: NDArray[Any], out: NDArray[Any], num_threads: int) -> None: ...
     def log_sum_exp(self, logits: NDArray[Any], out: NDArray[Any], num_threads: int) -> None: ...
     def tally(
         self,
-        labels: NDArray[Any] | None,  # IN  as in cross_entropy
-        probabilities: NDArray[Any] | None,
-        num_classes: int,
+        logits: NDArray[Any],  # for their shape alone
+        labels: NDArray[Any],  # IN  as in cross_entropy
         class_weight: NDArray[np.float64] | None,
         sample_weight: NDArray[np.float64] | None,
         ignore_index: int | None,
-    ) -> tuple[int, int, int]:
-        """The lowest bad row or -1; rows that count; their exact total weight."""
-
-    def check_probabilities(self, probabilities: NDArray[Any]) -> tuple[int, int] | None:
-        """The first (row, class) that is negative or not finite."""
+    ) -> tuple[int, Count]:
+        """The first bad row or -1; what the rows weigh if there is none."""
 
     def read_sum(self, logits: NDArray[Any], num_threads: int) -> float:
         """The plain sum of a contiguous array: the time is a limit that memory sets."""

@@ -1,13 +1,13 @@
 """The loss, and the loss with its gradient."""
 
-from typing import Literal, TypeAlias, TypedDict, Unpack, overload
+from typing import Any, Literal, TypeAlias, TypedDict, Unpack, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from smoothxent import _checks, _dispatch, _rows, _threads
-from smoothxent._checks import AnyArray, FloatArray
-from smoothxent._reductions import REDUCTIONS, Count
+from smoothxent._checks import AnyArray, DType, FloatArray
+from smoothxent._reductions import REDUCTIONS
 
 Reduced: TypeAlias = Literal["mean", "sum", "sum_over_batch_size", "sum_by_nonzero_weights"]
 
@@ -21,6 +21,7 @@ class _Options(TypedDict, total=False):
     sample_weight: ArrayLike | None
     ignore_index: int | None
     axis: int
+    dtype: DType | None
     num_threads: int | None
 
 
@@ -52,6 +53,7 @@ def cross_entropy(
     ignore_index: int | None = None,
     reduction: str = "mean",
     axis: int = -1,
+    dtype: DType | None = None,
     out: FloatArray | None = None,
     num_threads: int | None = None,
 ) -> float | FloatArray:
@@ -72,8 +74,9 @@ def cross_entropy(
 
     Parameters
     ----------
-    logits : array_like of float32 or float64, shape (..., C, ...)
+    logits : array_like of float32, float64, float16 or bfloat16, shape (..., C, ...)
         Unnormalised log-probabilities with the C classes on `axis`. One axis, (C,), is one row.
+        bfloat16 is the dtype of ml_dtypes, or bits as uint16 with `dtype`.
     labels : array_like
         With one axis fewer than `logits`: class indices in [0, C), of any integer dtype, with the
         shape of `logits` without the class axis. With as many axes: label probabilities, of any
@@ -99,9 +102,12 @@ def cross_entropy(
         ``tf.losses``). Where the divisor is 0, "mean" is nan and the two others are 0.0.
     axis : int, default -1
         The class axis of `logits`, and of `labels` where these are probabilities.
+    dtype : {"bfloat16", "float16"} or dtype, optional
+        What uint16 logits are the bits of. Other logits have a dtype of their own.
     out : ndarray, optional
-        Where to put the losses of the rows, for ``reduction="none"`` only: the dtype of `logits`
-        and their shape without the class axis, sharing no memory with an input.
+        Where to put the losses of the rows, for ``reduction="none"`` only: the dtype that they are
+        returned in and the shape of `logits` without the class axis, sharing no memory with an
+        input.
     num_threads : int, optional
         The most threads to use, at least 1. Unless given, as many as this process may run on, and
         as ``OMP_NUM_THREADS`` says.
@@ -109,8 +115,8 @@ def cross_entropy(
     Returns
     -------
     float or ndarray
-        In nats. For ``reduction="none"`` an array (`out` if given) with the dtype of `logits` and
-        their shape without the class axis; otherwise a Python float.
+        In nats. For ``reduction="none"`` an array (`out` if given), float64 for float64 logits and
+        else float32, with the shape of `logits` without the class axis; otherwise a Python float.
 
     Raises
     ------
@@ -118,7 +124,7 @@ def cross_entropy(
         A label that is not `ignore_index` lies outside [0, C); the first such row is named.
     TypeError
         A dtype or kind is not one of those above: labels that are bool, or float where they are
-        class indices; masked arrays; an `out` of another dtype than `logits`.
+        class indices; masked arrays; an `out` of another dtype than the losses.
     ValueError
         A shape does not fit; `label_smoothing` lies outside [0, 1]; a weight, prior or probability
         is negative or not finite; `prior` does not sum to 1; `reduction` or `axis` is unknown;
@@ -135,7 +141,7 @@ def cross_entropy(
     -----
     Accuracy: float32 losses of rows are within 1 ulp of the exact value where the loss
     is at least 1 and within 4 ulp elsewhere, float64 losses within 4 ulp, for rows predicted with
-    near certainty too. A reduced loss is the correctly rounded sum or mean of the float64 losses of
+    near certainty too. float16 and bfloat16 logits count as the float32 numbers that they are. A reduced loss is the correctly rounded sum or mean of the float64 losses of
     the rows. It has the same bits for any number of threads.
 
     NaN and infinity: a nan or +inf among a row's logits makes its loss nan, as do logits of -inf
@@ -177,8 +183,9 @@ def cross_entropy(
     >>> cross_entropy(logits, [2, 1, -100], ignore_index=-100, reduction="none").round(4).tolist()
     [0.0092, 0.3266, 0.0]
     """
+    checked, build = _checks.logits(logits, dtype)
     return _compute(
-        _checks.logits(logits), labels, label_smoothing, prior, class_weight, sample_weight,
+        checked, build, labels, label_smoothing, prior, class_weight, sample_weight,
         ignore_index, reduction, axis, out, None, num_threads,
     )  # fmt: skip
 
@@ -213,6 +220,7 @@ def cross_entropy_and_grad(
     ignore_index: int | None = None,
     reduction: str = "mean",
     axis: int = -1,
+    dtype: DType | None = None,
     out: FloatArray | None = None,
     grad_out: FloatArray | None = None,
     num_threads: int | None = None,
@@ -237,21 +245,22 @@ def cross_entropy_and_grad(
     ----------
     logits, labels
         As in `cross_entropy`.
-    label_smoothing, prior, class_weight, sample_weight, ignore_index, axis, num_threads
+    label_smoothing, prior, class_weight, sample_weight, ignore_index, axis, dtype, num_threads
         As in `cross_entropy`.
     reduction, out
         As in `cross_entropy`. For "none" the gradient is that of each row's own loss.
     grad_out : ndarray, optional
-        Where to put the gradient: the shape and dtype of `logits`. It may be the very array
-        `logits`, which is then overwritten; any other overlap with an input is refused.
+        Where to put the gradient: the shape and dtype of `logits`, or float32 for float16 and
+        bfloat16 logits. It may be the very array `logits`, which is then overwritten; any other
+        overlap with an input is refused.
 
     Returns
     -------
     loss : float or ndarray
         In nats, as `cross_entropy` returns it.
     grad : ndarray
-        The gradient (`grad_out` if given), with the shape and dtype of `logits`, in nats per unit
-        of logit. Rows that are ignored have exact zeros.
+        The gradient (`grad_out` if given), with the shape and dtype of `logits` (bits, where they
+        are bits), in nats per unit of logit. Rows that are ignored have exact zeros.
 
     Raises
     ------
@@ -265,7 +274,8 @@ def cross_entropy_and_grad(
 
     Notes
     -----
-    Accuracy: each element is within 4 + abs(log2(p_k)) ulp of the exact value. The
+    Accuracy: each element is within 4 + abs(log2(p_k)) ulp of the exact value (of float32 for
+    float16 and bfloat16 logits, then rounded to their dtype). The
     label's own element is the sum over the other classes, never 1 taken from `p`, so it does not
     collapse to 0 in rows predicted with near certainty. The same bits for any number of threads.
 
@@ -294,18 +304,18 @@ def cross_entropy_and_grad(
     >>> grad is logits
     True
     """
-    checked = _checks.logits(logits)
+    checked, build = _checks.logits(logits, dtype)
     if grad_out is None:
         grad: FloatArray = np.empty(checked.shape, checked.dtype)
     else:
-        grad = _checks.destination("grad_out", grad_out, checked.shape, checked.dtype)
+        grad = _checks.second_sweep_out("grad_out", grad_out, checked)
         _checks.in_place_or_apart("grad_out", grad, checked)
         _checks.apart(
             "grad_out", grad, labels=labels, prior=prior, class_weight=class_weight,
             sample_weight=sample_weight,
         )  # fmt: skip
     loss = _compute(
-        checked, labels, label_smoothing, prior, class_weight, sample_weight,
+        checked, build, labels, label_smoothing, prior, class_weight, sample_weight,
         ignore_index, reduction, axis, out, grad, num_threads,
     )  # fmt: skip
     return loss, grad if grad_out is None else grad_out
@@ -313,6 +323,7 @@ def cross_entropy_and_grad(
 
 def _compute(
     logits: FloatArray,
+    build: np.dtype[Any] | str,
     labels: ArrayLike,
     label_smoothing: float,
     prior: ArrayLike | None,
@@ -326,20 +337,21 @@ def _compute(
     num_threads: int | None,
 ) -> float | FloatArray:
     """Check -> allocate -> call -> reduce; nothing is written before every check has passed."""
-    shape, dtype = logits.shape, logits.dtype
-    axis = _checks.class_axis("logits", axis, shape)
-    num_classes = shape[axis]
-    row_shape = shape[:axis] + shape[axis + 1 :]
+    shape, dtype = logits.shape, _checks.losses_dtype(logits.dtype)
+    axis, num_classes, row_shape = _checks.class_axis("logits", axis, shape)
     targets = _checks.labels(labels, shape, row_shape)
-    is_index = targets.ndim < len(shape)
     eps = _checks.label_smoothing(label_smoothing)
-    u = _checks.prior(prior, num_classes)
-    w = _checks.weights("class_weight", class_weight, (num_classes,))
-    s = _checks.weights("sample_weight", sample_weight, row_shape)
-    ignored = _checks.ignore_index(ignore_index, targets, is_index)
+    u = None if prior is None else _checks.prior(prior, num_classes)
+    w = s = ignored = losses = None
+    if class_weight is not None:
+        w = _checks.weights("class_weight", class_weight, (num_classes,))
+    if sample_weight is not None:
+        s = _checks.weights("sample_weight", sample_weight, row_shape)
+    if ignore_index is not None:
+        ignored = _checks.ignore_index(ignore_index, targets, targets.ndim < len(shape))
     rule = _checks.choice("reduction", reduction, REDUCTIONS)
-    threads = _threads.resolve(_checks.num_threads(num_threads))
-    losses: AnyArray | None = None
+    if num_threads is not None:
+        num_threads = _checks.positive("num_threads", num_threads)
     if out is not None:
         losses = _checks.losses_out(out, reduction, row_shape, dtype)
         _checks.apart(
@@ -347,38 +359,29 @@ def _compute(
             sample_weight=sample_weight, grad_out=grad,
         )  # fmt: skip
 
-    kernel = _dispatch.kernel(dtype)
-    cut = _rows.num_outer_axes(axis, logits, None if is_index else targets, grad)
-    rows = _rows.as_rows(logits, axis, cut)
-    outer, _, inner = rows.shape
-    indices = targets.reshape(outer, inner) if is_index else None
-    probabilities = None if is_index else _rows.as_rows(targets, axis, cut)
-
-    def improper(bad_row: int) -> Exception:
-        if probabilities is None:
-            return _checks.label_out_of_range(targets, num_classes, bad_row)
-        row, bad_class = kernel.check_probabilities(probabilities) or (bad_row, 0)
-        return _checks.improper_probability(_checks.plain("labels", labels), axis, row, bad_class)
-
+    kernel = _dispatch.kernel(build)
+    rows, targets, grads = _rows.views(axis, logits, targets, grad)
     grad_divisor = 1.0
     if out is not None or grad is not None:  # the caller's arrays are written only after this
-        bad_row, *counts = kernel.tally(indices, probabilities, num_classes, w, s, ignored)
+        bad_row, count = kernel.tally(rows, targets, w, s, ignored)
         if bad_row >= 0:
-            raise improper(bad_row)
-        grad_divisor = rule.grad_divisor(Count(outer * inner, *counts))
+            raise _checks.bad_label(labels, shape, axis, bad_row)
+        grad_divisor = rule.grad_divisor(count)
 
-    if reduction == "none" and losses is None:
-        losses = np.empty(row_shape, dtype)
-    flat = None if losses is None else _rows.flat(losses)
-    grads = None if grad is None else _rows.as_rows(grad, axis, cut)
-    bad_row, num_kept, weight, total, special = kernel.cross_entropy(
-        rows, indices, probabilities, eps, u, w, s, ignored, flat, grads, grad_divisor, threads
-    )
+    written: AnyArray | None = None
+    if losses is not None:
+        written = _rows.room_for(losses)
+    elif reduction == "none":
+        losses = written = np.empty(row_shape, dtype)
+    bad_row, count, total, special = kernel.cross_entropy(
+        rows, targets, eps, u, w, s, ignored, written, grads, grad_divisor,
+        _threads.resolve(num_threads, logits.size),
+    )  # fmt: skip
     if bad_row >= 0:  # with an array of the caller's: another thread wrote to the labels meanwhile
-        raise improper(bad_row)
-    if grad is not None and grads is not None:
+        raise _checks.bad_label(labels, shape, axis, bad_row)
+    if grad is not None:
         _rows.write_back(grad, grads)
-    if losses is None or flat is None:
-        return rule.loss(total, special, Count(outer * inner, num_kept, weight))
-    _rows.write_back(losses, flat)
+    if losses is None or written is None:
+        return rule.loss(total, special, count)
+    _rows.write_back(losses, written)
     return losses if out is None else out

@@ -1,27 +1,23 @@
 """The named reductions: what each divides the sum of the losses by.
 
-Sums are exact integers in units of 2**-1074, the smallest float64: one division of two integers,
+The kernel sums exactly, in integers that count units of 2**-places: one division of two integers,
 which Python rounds correctly, is the only rounding between the per-row losses and the reduced loss.
 """
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import TypeAlias
 
-UNIT = 1 << 1074
-
-
-class Count(NamedTuple):
-    """What the rows of one call weigh."""
-
-    num_rows: int
-    num_kept: int  # rows that are not ignored and whose sample weight is not 0
-    weight: (
-        int  # exact sum over kept rows of sample weight times the label's class weight, in units
-    )
+# What the rows of one call weigh: how many there are; how many are not ignored and have a sample
+# weight other than 0; the exact sum over these of sample weight times the label's class weight, in
+# units; places.
+Count: TypeAlias = tuple[int, int, int, int]
+NUM_ROWS, NUM_KEPT, WEIGHT, PLACES = range(4)
 
 
-class Reduction(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Reduction:
     denominator: Callable[[Count], int]  # in units
     empty: float  # the result where the denominator is 0
 
@@ -30,15 +26,13 @@ class Reduction(NamedTuple):
         denominator = self.denominator(count)
         if not denominator:
             return self.empty
-        if special:
-            return special
-        return _quotient(total, denominator)
+        return special or _quotient(total, denominator)
 
     def grad_divisor(self, count: Count) -> float:
         """Return what the gradient of each row's own loss is divided by."""
         denominator = self.denominator(count)
         if denominator:
-            return _quotient(denominator, UNIT)
+            return _quotient(denominator, 1 << count[PLACES])
         return math.inf if self.empty == 0 else math.nan
 
 
@@ -50,11 +44,13 @@ def _quotient(numerator: int, denominator: int) -> float:
 
 
 REDUCTIONS = {
-    "none": Reduction(lambda count: UNIT, empty=0.0),
-    "sum": Reduction(lambda count: UNIT, empty=0.0),
-    "mean": Reduction(lambda count: count.weight, empty=math.nan),  # PyTorch
-    "sum_over_batch_size": Reduction(lambda count: count.num_rows * UNIT, empty=0.0),  # Keras
-    "sum_by_nonzero_weights": Reduction(
-        lambda count: count.num_kept * UNIT, empty=0.0
-    ),  # TensorFlow
+    "none": Reduction(lambda count: 1 << count[PLACES], empty=0.0),
+    "sum": Reduction(lambda count: 1 << count[PLACES], empty=0.0),
+    "mean": Reduction(lambda count: count[WEIGHT], empty=math.nan),  # PyTorch
+    "sum_over_batch_size": Reduction(  # Keras
+        lambda count: count[NUM_ROWS] << count[PLACES], empty=0.0
+    ),
+    "sum_by_nonzero_weights": Reduction(  # TensorFlow
+        lambda count: count[NUM_KEPT] << count[PLACES], empty=0.0
+    ),
 }

@@ -2,7 +2,8 @@
 
 Row n = o * inner + i of such a view is row n, in C order, of the shape without the class axis. For
 contiguous arrays `outer` holds the axes before the class axis and `inner` those after it. Where
-that would take a copy, as for logits[:, :-1], the row axes are cut elsewhere.
+that would take a copy, as for logits[:, :-1], the row axes are cut elsewhere. An array of shape
+(outer, num_classes) is such a view already: the kernel takes it without an inner axis.
 """
 
 import math
@@ -16,17 +17,27 @@ from numpy.typing import NDArray
 AnyArray: TypeAlias = NDArray[Any]
 
 
-def num_outer_axes(axis: int, logits: AnyArray, *tables: AnyArray | None) -> int:
-    """How many row axes `outer` takes so that nothing is copied; `axis` where each way copies.
+def views(axis: int, *arrays: Any) -> tuple[Any, ...]:
+    """The views of the logits, which come first, and of the arrays beside them; None stays None.
 
-    The tables, arrays of the shape of the logits that are walked beside them, have a say too.
+    Class indices, with an axis fewer, become (outer, inner). Other arrays are copied only where no
+    cut of the row axes that all can share avoids it.
     """
-    if logits.ndim < 3:
-        return axis
-    arrays = [logits, *(table for table in tables if table is not None)]
+    ndim = arrays[0].ndim
+    if axis == 1 and ndim == 2:
+        return arrays
+    tables = [array for array in arrays if array is not None and array.ndim == ndim]
+    cut = _num_outer_axes(axis, tables)
+    return tuple(
+        None if array is None else _view(array, axis, cut, array.ndim == ndim) for array in arrays
+    )
+
+
+def _num_outer_axes(axis: int, arrays: Sequence[AnyArray]) -> int:
+    """How many row axes `outer` takes so that nothing is copied; `axis` where each way copies."""
     if all(array.flags.c_contiguous for array in arrays):
         return axis
-    cuts = sorted(range(logits.ndim), key=lambda cut: cut != axis)
+    cuts = sorted(range(arrays[0].ndim), key=lambda cut: cut != axis)
     viewable = (cut for cut in cuts if all(_is_viewable(array, axis, cut) for array in arrays))
     return next(viewable, axis)
 
@@ -46,19 +57,20 @@ def _is_one_step(steps: Sequence[tuple[int, int]]) -> bool:
     )
 
 
-def as_rows(array: AnyArray, axis: int, cut: int) -> AnyArray:
-    """`array` as (outer, num_classes, inner) with `cut` row axes in `outer`."""
+def _view(array: AnyArray, axis: int, cut: int, has_classes: bool) -> AnyArray:
+    if not has_classes:
+        return array.reshape(math.prod(array.shape[:cut]), math.prod(array.shape[cut:]))
     moved = array if cut == axis else np.moveaxis(array, axis, cut)
     shape = moved.shape
     return moved.reshape(math.prod(shape[:cut]), shape[cut], math.prod(shape[cut + 1 :]))
 
 
-def flat(array: AnyArray) -> AnyArray:
-    """Contiguous, aligned room for each entry of `array`: a view of it if it can be."""
-    return array.reshape(-1) if array.flags.carray else np.empty(array.size, array.dtype)
+def room_for(array: AnyArray) -> AnyArray:
+    """Contiguous, aligned room for each entry of `array`: itself if it can be."""
+    return array if array.flags.carray else np.empty(array.shape, array.dtype)
 
 
 def write_back(target: AnyArray, written: AnyArray) -> None:
     """Copy what was written into `target`, unless `written` is a view of it."""
-    if not np.may_share_memory(target, written):
+    if written is not target and not np.may_share_memory(target, written):
         target[...] = written.reshape(target.shape)

@@ -78,8 +78,8 @@ def smooth_labels(
     array = _checks.plain("labels", labels)
     eps = _checks.label_smoothing(label_smoothing)
     if num_classes is None:
-        axis = _checks.class_axis("labels", axis, array.shape)
-        targets, size = _checks.proper_probabilities(array, axis), array.shape[axis]
+        axis, size, _ = _checks.class_axis("labels", axis, array.shape)
+        targets = _checks.proper_probabilities(array, axis)
     else:
         axis, size = (
             _checks.axis(axis, array.ndim + 1),
@@ -88,8 +88,8 @@ def smooth_labels(
         targets = np.expand_dims(_checks.indices_in_range(array, size), axis)
         targets = targets == _along(np.arange(size), axis, targets.ndim)
     smoothed = (1.0 - eps) * targets.astype(np.float64)
-    if (u := _checks.prior(prior, size)) is not None:
-        smoothed += _along(eps * u, axis, smoothed.ndim)
+    if prior is not None:
+        smoothed += _along(eps * _checks.prior(prior, size), axis, smoothed.ndim)
     elif size:
         smoothed += eps / size
     return smoothed.astype(np.float32) if targets.dtype == np.float32 else smoothed

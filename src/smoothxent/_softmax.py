@@ -6,13 +6,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from smoothxent import _checks, _dispatch, _rows, _threads
-from smoothxent._checks import FloatArray
+from smoothxent._checks import DType, FloatArray
 
 
 def softmax(
     logits: ArrayLike,
     *,
     axis: int = -1,
+    dtype: DType | None = None,
     out: FloatArray | None = None,
     num_threads: int | None = None,
 ) -> FloatArray:
@@ -22,13 +23,17 @@ def softmax(
 
     Parameters
     ----------
-    logits : array_like of float32 or float64, shape (..., C, ...)
+    logits : array_like of float32, float64, float16 or bfloat16, shape (..., C, ...)
         Unnormalised log-probabilities with the C classes on `axis`. One axis, (C,), is one row.
+        bfloat16 is the dtype of ml_dtypes, or bits as uint16 with `dtype`.
     axis : int, default -1
         The class axis.
+    dtype : {"bfloat16", "float16"} or dtype, optional
+        What uint16 logits are the bits of. Other logits have a dtype of their own.
     out : ndarray, optional
-        Where to put the result: the shape and dtype of `logits`. It may be the very array `logits`,
-        which is then overwritten; any other overlap with them is refused.
+        Where to put the result: the shape and dtype of `logits`, or float32 for float16 and
+        bfloat16 logits. It may be the very array `logits`, which is then overwritten; any other
+        overlap with them is refused.
     num_threads : int, optional
         The most threads to use, at least 1. Unless given, as many as this process may run on, and
         as ``OMP_NUM_THREADS`` says.
@@ -41,7 +46,7 @@ def softmax(
     Raises
     ------
     TypeError
-        `logits` are not float32 or float64, or are a masked array; `out` has another dtype.
+        `logits` have another dtype than those above, or are a masked array; so has `out`.
     ValueError
         There are rows but no classes; `axis` does not exist; `num_threads` is below 1; `out` has
         another shape, is read-only or overlaps `logits`.
@@ -63,13 +68,14 @@ def softmax(
     >>> softmax(np.array([1.0, 5.0, 4.0])).round(4).tolist()
     [0.0132, 0.7214, 0.2654]
     """
-    return _normalised("softmax", logits, axis, out, num_threads)
+    return _normalised("softmax", logits, axis, dtype, out, num_threads)
 
 
 def log_softmax(
     logits: ArrayLike,
     *,
     axis: int = -1,
+    dtype: DType | None = None,
     out: FloatArray | None = None,
     num_threads: int | None = None,
 ) -> FloatArray:
@@ -79,7 +85,7 @@ def log_softmax(
 
     Parameters
     ----------
-    logits, axis, out, num_threads
+    logits, axis, dtype, out, num_threads
         As in `softmax`.
 
     Returns
@@ -108,13 +114,14 @@ def log_softmax(
     >>> log_softmax(np.array([1.0, 5.0, 4.0])).round(4).tolist()
     [-4.3266, -0.3266, -1.3266]
     """
-    return _normalised("log_softmax", logits, axis, out, num_threads)
+    return _normalised("log_softmax", logits, axis, dtype, out, num_threads)
 
 
 def log_sum_exp(
     logits: ArrayLike,
     *,
     axis: int = -1,
+    dtype: DType | None = None,
     out: FloatArray | None = None,
     num_threads: int | None = None,
 ) -> FloatArray:
@@ -124,16 +131,17 @@ def log_sum_exp(
 
     Parameters
     ----------
-    logits, axis, num_threads
+    logits, axis, dtype, num_threads
         As in `softmax`.
     out : ndarray, optional
-        Where to put the result: the dtype of `logits` and their shape without the class axis,
-        sharing no memory with them.
+        Where to put the result: float64 for float64 logits and else float32, with the shape of
+        `logits` without the class axis, sharing no memory with them.
 
     Returns
     -------
     ndarray
-        In nats (`out` if given), with the dtype of `logits` and their shape without the class axis.
+        In nats (`out` if given), float64 for float64 logits and else float32, with the shape of
+        `logits` without the class axis.
 
     Raises
     ------
@@ -156,19 +164,21 @@ def log_sum_exp(
     >>> log_sum_exp(np.array([[0.0, 0.0], [1000.0, -1000.0]])).round(4).tolist()
     [0.6931, 1000.0]
     """
-    checked = _checks.logits(logits)
-    axis = _checks.class_axis("logits", axis, checked.shape)
-    row_shape = checked.shape[:axis] + checked.shape[axis + 1 :]
-    threads = _threads.resolve(_checks.num_threads(num_threads))
+    checked, build = _checks.logits(logits, dtype)
+    losses_dtype = _checks.losses_dtype(checked.dtype)
+    axis, _, row_shape = _checks.class_axis("logits", axis, checked.shape)
+    if num_threads is not None:
+        num_threads = _checks.positive("num_threads", num_threads)
     if out is None:
-        result: FloatArray = np.empty(row_shape, checked.dtype)
+        result = written = np.empty(row_shape, losses_dtype)
     else:
-        result = _checks.destination("out", out, row_shape, checked.dtype)
+        result = _checks.destination("out", out, row_shape, losses_dtype)
         _checks.apart("out", result, logits=logits)
-    rows = _rows.as_rows(checked, axis, _rows.num_outer_axes(axis, checked))
-    flat = _rows.flat(result)
-    _dispatch.kernel(checked.dtype).log_sum_exp(rows, flat, threads)
-    _rows.write_back(result, flat)
+        written = _rows.room_for(result)
+    (rows,) = _rows.views(axis, checked)
+    threads = _threads.resolve(num_threads, checked.size)
+    _dispatch.kernel(build).log_sum_exp(rows, written, threads)
+    _rows.write_back(result, written)
     return result if out is None else out
 
 
@@ -176,22 +186,23 @@ def _normalised(
     name: Literal["softmax", "log_softmax"],
     logits: ArrayLike,
     axis: int,
+    dtype: DType | None,
     out: FloatArray | None,
     num_threads: int | None,
 ) -> FloatArray:
     """Normalise each row with the kernel's function of this name."""
-    checked = _checks.logits(logits)
-    axis = _checks.class_axis("logits", axis, checked.shape)
-    threads = _threads.resolve(_checks.num_threads(num_threads))
+    checked, build = _checks.logits(logits, dtype)
+    axis, _, _ = _checks.class_axis("logits", axis, checked.shape)
+    if num_threads is not None:
+        num_threads = _checks.positive("num_threads", num_threads)
     if out is None:
         result: FloatArray = np.empty(checked.shape, checked.dtype)
     else:
-        result = _checks.destination("out", out, checked.shape, checked.dtype)
+        result = _checks.second_sweep_out("out", out, checked)
         _checks.in_place_or_apart("out", result, checked)
-    cut = _rows.num_outer_axes(axis, checked, result)
-    filled = _rows.as_rows(result, axis, cut)
-    kernel = _dispatch.kernel(checked.dtype)
-    fill = kernel.softmax if name == "softmax" else kernel.log_softmax
-    fill(_rows.as_rows(checked, axis, cut), filled, threads)
-    _rows.write_back(result, filled)
+    rows, written = _rows.views(axis, checked, result)
+    kernel = _dispatch.kernel(build)
+    normalise = kernel.softmax if name == "softmax" else kernel.log_softmax
+    normalise(rows, written, _threads.resolve(num_threads, checked.size))
+    _rows.write_back(result, written)
     return result if out is None else out

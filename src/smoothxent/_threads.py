@@ -8,19 +8,23 @@ import numpy as np
 
 from smoothxent import _dispatch
 
+_LEAST_PARALLEL = _dispatch.kernel(np.dtype(np.float32)).LEAST_PARALLEL
 # OpenMP reads it once, too, and passes over what is no number.
 _IS_SET_BY_USER = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip().isdigit()
 _MOST_ASKED_FOR = 16  # on fewer CPUs; a thread that can't be created ends the process, uncatchably
 
 
-def resolve(num_threads: int | None) -> int:
+def resolve(num_threads: int | None, num_logits: int) -> int:
     """Return the size of the team: the default for None, never more than is safe to create."""
+    if num_logits < _LEAST_PARALLEL:  # the kernel would leave the others idle
+        return 1
     if num_threads is None:
-        return _default()
+        return default()
     return min(num_threads, _most())
 
 
-def _default() -> int:
+def default() -> int:
+    """Return how many threads a call uses that has work for them."""
     # What OpenMP would use holds OMP_NUM_THREADS and threadpoolctl's limits, but not CPU quotas.
     limit = _dispatch.kernel(np.dtype(np.float32)).max_threads()
     return min(limit, _most() if _IS_SET_BY_USER else _usable_cpus())

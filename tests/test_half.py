@@ -1,0 +1,213 @@
+"""float16 and bfloat16 logits: the float32 kernel's results on the numbers that they are."""
+
+import ml_dtypes
+import numpy as np
+import pytest
+
+import smoothxent
+
+HALVES = {"float16": np.dtype(np.float16), "bfloat16": np.dtype(ml_dtypes.bfloat16)}
+CLASSES = [1, 2, 3, 4, 5, 8, 10, 16, 17, 31, 64, 100, 127, 128, 129, 130, 200, 1000, 1025, 5000]
+OPTIONS = [
+    {},
+    {"label_smoothing": 0.1},
+    {"label_smoothing": 0.1, "ignore_index": 0, "reduction": "sum"},
+    {"reduction": "none"},
+]
+
+
+@pytest.fixture(params=HALVES)
+def half(request):
+    return HALVES[request.param]
+
+
+def problem(rng, half, num_rows, num_classes):
+    logits = rng.normal(0, 4, (num_rows, num_classes)).astype(half)
+    return logits, rng.integers(0, num_classes, num_rows)
+
+
+def rounded(values, half):
+    """float32 values as the kernel writes them: to nearest, ties to even."""
+    return values.astype(half)
+
+
+def same(a, b):
+    return np.asarray(a).tobytes() == np.asarray(b).tobytes()
+
+
+@pytest.mark.parametrize("num_classes", CLASSES)
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+def test_losses_and_gradients_are_those_of_the_same_float32_numbers(
+    rng, half, num_classes, options
+):
+    logits, labels = problem(rng, half, 37, num_classes)
+    loss, grad = smoothxent.cross_entropy_and_grad(logits, labels, **options)
+    expected, exact = smoothxent.cross_entropy_and_grad(
+        logits.astype(np.float32), labels, **options
+    )
+    assert same(loss, expected)
+    assert grad.dtype == half
+    assert same(grad, rounded(exact, half))
+    assert same(smoothxent.cross_entropy(logits, labels, **options), expected)
+
+
+@pytest.mark.parametrize("num_classes", [3, 100, 129, 1000])
+def test_gradients_in_float32_lose_nothing(rng, half, num_classes):
+    logits, labels = problem(rng, half, 21, num_classes)
+    grad_out = np.empty(logits.shape, np.float32)
+    _, grad = smoothxent.cross_entropy_and_grad(
+        logits, labels, label_smoothing=0.1, grad_out=grad_out
+    )
+    _, exact = smoothxent.cross_entropy_and_grad(
+        logits.astype(np.float32), labels, label_smoothing=0.1
+    )
+    assert grad is grad_out
+    assert same(grad, exact)
+
+
+@pytest.mark.parametrize("num_classes", [2, 10, 128, 129, 3000])
+def test_in_place(rng, half, num_classes):
+    logits, labels = problem(rng, half, 21, num_classes)
+    _, expected = smoothxent.cross_entropy_and_grad(logits, labels, label_smoothing=0.1)
+    _, grad = smoothxent.cross_entropy_and_grad(
+        logits, labels, label_smoothing=0.1, grad_out=logits
+    )
+    assert grad is logits
+    assert same(grad, expected)
+
+
+@pytest.mark.parametrize("num_classes", [3, 100, 129, 2000])
+def test_softmax_and_its_kin(rng, half, num_classes):
+    logits, _ = problem(rng, half, 21, num_classes)
+    wide = logits.astype(np.float32)
+    for function in (smoothxent.softmax, smoothxent.log_softmax):
+        result = function(logits)
+        assert result.dtype == half
+        assert same(result, rounded(function(wide), half))
+        out = np.empty(logits.shape, np.float32)
+        assert same(function(logits, out=out), function(wide))
+    assert smoothxent.log_sum_exp(logits).dtype == np.float32
+    assert same(smoothxent.log_sum_exp(logits), smoothxent.log_sum_exp(wide))
+
+
+@pytest.mark.parametrize("num_classes", [3, 100, 129, 2000])
+def test_bits_are_the_numbers_that_dtype_says(rng, half, num_classes):
+    logits, labels = problem(rng, half, 21, num_classes)
+    bits = logits.view(np.uint16)
+    loss, grad = smoothxent.cross_entropy_and_grad(logits, labels, label_smoothing=0.1)
+    for dtype in (half.name, half):
+        ours, bit_grad = smoothxent.cross_entropy_and_grad(
+            bits, labels, label_smoothing=0.1, dtype=dtype
+        )
+        assert same(ours, loss)
+        assert bit_grad.dtype == np.uint16
+        assert same(bit_grad, grad)
+        assert same(
+            smoothxent.softmax(bits, dtype=dtype), smoothxent.softmax(logits, dtype=half.name)
+        )
+
+
+@pytest.mark.parametrize("num_classes", [3, 20, 130])
+@pytest.mark.parametrize("layout", ["strided", "column_major", "reversed", "misaligned", "images"])
+def test_layouts(rng, half, num_classes, layout):
+    labels = rng.integers(0, num_classes, 40)
+    values = rng.normal(0, 4, (40, num_classes)).astype(half)
+    if layout == "strided":
+        logits = np.empty((80, num_classes * 3), half)[::2, ::3]
+    elif layout == "column_major":
+        logits = np.empty((num_classes, 40), half).T
+    elif layout == "reversed":
+        logits = np.empty((40, num_classes), half)[::-1, ::-1]
+    elif layout == "misaligned":
+        logits = np.empty(40 * num_classes * 2 + 1, np.uint8)[1:].view(half).reshape(40, -1)
+    else:
+        logits = np.empty((2, num_classes, 20), half)
+        logits[...] = values.reshape(2, 20, num_classes).transpose(0, 2, 1)
+        labels = labels.reshape(2, 20)
+    if layout != "images":
+        logits[...] = values
+    axis = 1
+    loss, grad = smoothxent.cross_entropy_and_grad(logits, labels, axis=axis, reduction="none")
+    expected, exact = smoothxent.cross_entropy_and_grad(
+        logits.astype(np.float32), labels, axis=axis, reduction="none"
+    )
+    assert same(loss, expected)
+    assert same(np.ascontiguousarray(grad), np.ascontiguousarray(rounded(exact, half)))
+
+
+@pytest.mark.parametrize("num_classes", [5, 100, 129, 1100])
+def test_probabilities_weights_and_priors(rng, half, num_classes):
+    logits, _ = problem(rng, half, 21, num_classes)
+    q = rng.dirichlet(np.ones(num_classes), 21)
+    options = {
+        "label_smoothing": 0.2,
+        "prior": rng.dirichlet(np.ones(num_classes)),
+        "class_weight": rng.random(num_classes),
+        "sample_weight": rng.random(21),
+    }
+    wide = logits.astype(np.float32)
+    labels = rng.integers(0, num_classes, 21)
+    for targets in (q, q.astype(np.float32), labels):
+        loss, grad = smoothxent.cross_entropy_and_grad(logits, targets, **options)
+        expected, exact = smoothxent.cross_entropy_and_grad(wide, targets, **options)
+        assert same(loss, expected)
+        assert same(grad, rounded(exact, half))
+    rough = q.astype(half)
+    assert same(
+        smoothxent.cross_entropy(logits, rough),
+        smoothxent.cross_entropy(wide, rough.astype(np.float32)),
+    )
+
+
+@pytest.mark.parametrize("num_classes", [4, 140])
+def test_special_values(half, num_classes):
+    limits = ml_dtypes.finfo(half)
+    for value in (np.inf, -np.inf, np.nan, limits.max, limits.tiny, limits.smallest_subnormal):
+        for sign in (1, -1):
+            for place in (0, 1, num_classes - 1):
+                logits = np.zeros((3, num_classes), half)
+                logits[1, place] = sign * float(value)
+                for eps in (0.0, 0.1):
+                    ours = smoothxent.cross_entropy(
+                        logits, [0, 0, 0], label_smoothing=eps, reduction="none"
+                    )
+                    theirs = smoothxent.cross_entropy(
+                        logits.astype(np.float32), [0, 0, 0], label_smoothing=eps, reduction="none"
+                    )
+                    np.testing.assert_array_equal(ours, theirs)
+
+
+def test_threads_give_the_same_bits(rng, half):
+    logits, labels = problem(rng, half, 900, 100)
+    results = [
+        smoothxent.cross_entropy_and_grad(logits, labels, label_smoothing=0.1, num_threads=t)
+        for t in (1, 2, 5)
+    ]
+    for loss, grad in results[1:]:
+        assert same(loss, results[0][0])
+        assert same(grad, results[0][1])
+
+
+def test_dtype_must_be_that_of_the_logits():
+    logits, bits = np.zeros((2, 3), np.float32), np.zeros((2, 3), np.uint16)
+    assert smoothxent.cross_entropy(logits, [0, 1], dtype="float32") == pytest.approx(np.log(3))
+    text = "dtype must be the logits' own where they are not uint16, got bfloat16"
+    with pytest.raises(TypeError, match=text):
+        smoothxent.cross_entropy(logits, [0, 1], dtype="bfloat16")
+    with pytest.raises(TypeError, match="dtype must be float32, float64, float16 or bfloat16, got"):
+        smoothxent.cross_entropy(bits, [0, 1], dtype="int8")
+    with pytest.raises(TypeError, match="logits must be .*, got uint16; if these are the bits"):
+        smoothxent.cross_entropy(bits, [0, 1])
+    with pytest.raises(TypeError, match="logits must be .*, got uint16"):
+        smoothxent.softmax(bits, dtype="float32")
+
+
+def test_arrays_to_write_have_the_logits_dtype_or_float32(half):
+    logits = np.zeros((2, 3), half)
+    for wrong in (np.float64, np.int16):
+        with pytest.raises(TypeError, match="grad_out must be"):
+            smoothxent.cross_entropy_and_grad(logits, [0, 1], grad_out=np.empty((2, 3), wrong))
+        with pytest.raises(TypeError, match="out must be"):
+            smoothxent.softmax(logits, out=np.empty((2, 3), wrong))
+    with pytest.raises(TypeError, match=f"out must be float32, got {half}"):
+        smoothxent.cross_entropy(logits, [0, 1], reduction="none", out=np.empty(2, half))
