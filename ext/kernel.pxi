@@ -153,7 +153,6 @@ cdef enum:
     PORTION_ELEMENTS = 1 << 28  # between two looks at pending signals: below half a second on one slow core
 
 OPENMP = bool(SMOOTHXENT_OPENMP)
-UNIT_EXPONENT = -1074
 
 include "arrays.pxi"
 include "exact_sum.pxi"

@@ -95,17 +95,13 @@ def axis(value: int, ndim: int) -> int:
     return position % ndim
 
 
-def class_axis(
-    name: str, value: int, shape: tuple[int, ...]
-) -> tuple[int, int, tuple[int, ...]]:
+def class_axis(name: str, value: int, shape: tuple[int, ...]) -> tuple[int, int, tuple[int, ...]]:
     """`value` counted from the front, the number of classes there, and the shape of the rows."""
     return _class_axis(name, value if type(value) is int else integer("axis", value), shape)
 
 
 @lru_cache  # most calls have the shape of a call before
-def _class_axis(
-    name: str, value: int, shape: tuple[int, ...]
-) -> tuple[int, int, tuple[int, ...]]:
+def _class_axis(name: str, value: int, shape: tuple[int, ...]) -> tuple[int, int, tuple[int, ...]]:
     if not shape:
         raise ValueError(f"{name} must have at least one axis, got shape ()")
     position = axis(value, len(shape))
