@@ -1,11 +1,16 @@
-/* Every operation of lanes.h, lane by lane, against the plain C expression that it stands for.
+/* Every operation of the headers of ext/, lane by lane, against the plain C expression that it stands for.
  *
- * Operands are special values, random bits and numbers of ordinary size, mixed at random. One line
- * is printed for each operation, with a digest of its results: the same on any instruction set. A
- * difference is printed too and ends with status 1. Here all NaN are one value. See test_lanes.py.
+ * Operands are special values, random bits and numbers of ordinary size, mixed at random. One line is printed for
+ * each operation, with a digest of its results: the same on any instruction set. A difference is printed too and ends
+ * with status 1. Here all NaN are one value, but for those of float16 and bfloat16. See test_lanes.py.
+ *
+ *     lanes.c           arithmetic of lanes and wide, functions.h
+ *     lanes_memory.h    loads and stores: parts of vectors and blocks, columns, float16 and bfloat16
+ *     lanes_sums.h      exp and what is made of it
  */
-#include "lanes.h"
+#include "sweeps.h"
 
+#include <float.h>
 #include <stdio.h>
 
 #ifdef SMOOTHXENT_FLOAT64
@@ -18,7 +23,7 @@ typedef uint32_t real_bits;
 enum { MANTISSA = 23 };
 #endif
 
-enum { ROUNDS = 5000, OPERATIONS = 32 };
+enum { ROUNDS = 5000, OPERATIONS = 64 };
 #define EACH_LANE for (int i = 0; i < LANES; i++)
 
 static struct { const char *name; uint64_t digest; } operations[OPERATIONS];
@@ -38,33 +43,42 @@ static uint64_t mixed(uint64_t z) { /* a step of splitmix64 (Steele, Lea and Flo
     return z ^ (z >> 31);
 }
 
-/* float widens to double without loss: one comparison serves both. */
+/* A float, and the bits of a half, widen to double without loss: one comparison serves all. */
 static void note(const char *name, int lane, double actual, double expected) {
-    int n = 0;
-    while (operations[n].name && strcmp(operations[n].name, name)) n++;
+    static int n;
+    if (operations[n].name != name)
+        for (n = 0; operations[n].name && strcmp(operations[n].name, name);) n++;
     operations[n].name = name;
     operations[n].digest = mixed(operations[n].digest + bits_of(actual));
     if (bits_of(actual) != bits_of(expected) && failures++ < 20)
         printf("%s, lane %d: %a, expected %a\n", name, lane, actual, expected);
 }
 
-#define LANES_ARE(name, vector, expression) \
-    do { \
-        real out[LANES]; \
-        store(out, vector); \
-        EACH_LANE note(name, i, out[i], expression); \
+/* Where long double holds no more than the result there is nothing to compare with. */
+static void check_near(const char *name, int lane, long double actual, long double expected, long double tolerance) {
+    if (LDBL_MANT_DIG > MANTISSA + 1 && !(fabsl(actual - expected) <= tolerance) && failures++ < 20)
+        printf("%s, lane %d: %Lg, off by %Lg, allowed %Lg\n", name, lane, actual, actual - expected, tolerance);
+}
+
+#define LANES_ARE(name, vector, expression)                   \
+    do {                                                      \
+        real out[LANES];                                      \
+        store(out, vector);                                   \
+        EACH_LANE note(name, i, out[i], expression);          \
     } while (0)
-#define WIDE_IS(name, vector, expression) \
-    do { \
-        double out[LANES]; \
-        wide_store(out, vector); \
-        EACH_LANE note(name, i, out[i], expression); \
+#define WIDE_IS(name, vector, expression)                     \
+    do {                                                      \
+        double out[LANES];                                    \
+        wide_store(out, vector);                              \
+        EACH_LANE note(name, i, out[i], expression);          \
     } while (0)
 
 static uint64_t random_bits(void) {
     static uint64_t state = 20;
     return mixed(state++);
 }
+
+static int random_below(int limit) { return (int)(random_bits() % (uint64_t)limit); }
 
 static double ordinary(double low, double high) {
     return low + (high - low) * 0x1p-53 * (double)(random_bits() >> 11);
@@ -100,11 +114,12 @@ static double tree_sum(const double *terms) {
     return x[0];
 }
 
-static void test_lanes(const real *a, const real *b, const real *c) {
-    lanes A = load(a), B = load(b), C = load(c);
+static void test_lanes(const real *a, const real *b, const real *c, const real *d) {
+    lanes A = load(a), B = load(b), C = load(c), D = load(d);
     real most = -(real)INFINITY, numbers[LANES];
     LANES_ARE("load", A, a[i]);
     LANES_ARE("splat", splat(a[3]), a[3]);
+    LANES_ARE("lane_numbers", lane_numbers(), i);
     LANES_ARE("add", add(A, B), a[i] + b[i]);
     LANES_ARE("sub", sub(A, B), a[i] - b[i]);
     LANES_ARE("mul", mul(A, B), a[i] * b[i]);
@@ -113,8 +128,9 @@ static void test_lanes(const real *a, const real *b, const real *c) {
     LANES_ARE("fused", fused(A, B, C), FMA(a[i], b[i], c[i]));
     LANES_ARE("negative_fused", negative_fused(A, B, C), FMA(-a[i], b[i], c[i]));
     LANES_ARE("exponent", exponent(A), shifted(a[i]));
+    LANES_ARE("where_equal", where_equal(A, B, C, D), a[i] == b[i] ? c[i] : d[i]);
+    LANES_ARE("where_less", where_less(A, B, C, D), a[i] < b[i] ? c[i] : d[i]);
     WIDE_IS("widen", widen(A), a[i]);
-    WIDE_IS("wide_load_real", wide_load_real(a), a[i]);
     /* Of NaN and of the sign of 0 nothing is promised. */
     EACH_LANE numbers[i] = isnan(a[i]) || a[i] == 0 ? 1 : a[i];
     EACH_LANE most = numbers[i] > most ? numbers[i] : most;
@@ -133,46 +149,47 @@ static void test_wide(const double *a, const double *b, const double *c) {
     WIDE_IS("wide_fused", wide_fused(A, B, C), fma(a[i], b[i], c[i]));
     WIDE_IS("where_nonzero", where_nonzero(A, B), a[i] != 0 ? b[i] : 0.0);
     WIDE_IS("compensated_add, sum", total.sum, sum[i]);
-    WIDE_IS("compensated_add, error", total.error,
-            b[i] + ((a[i] - (sum[i] - back[i])) + (c[i] - back[i])));
+    WIDE_IS("compensated_add, error", total.error, b[i] + ((a[i] - (sum[i] - back[i])) + (c[i] - back[i])));
     note("wide_sum", 0, wide_sum(A), tree_sum(a));
 }
 
-/* Two of these have no shorter twin: their digests alone must agree. */
+/* log_of_sum: the error of the series, of f and of its sum with k ln(2), each below half a last digit. times_exp: two
+ * roundings of half a last digit, and an error of x that is a last digit of 0.35. */
 static void test_functions(void) {
-    double bias = MAGIC + EXPONENT_BIAS + 4;
-    real x[LANES], m[LANES], r[LANES], ratio[LANES];
-    EACH_LANE x[i] = (real)ordinary(-80, 2);
-    exp_parts e = exp_lanes(load(x), splat((real)bias));
-    EACH_LANE {
-        real u = FMA(x[i], (real)LOG2_E, (real)bias);
-        m[i] = u - (real)bias;
-        r[i] = FMA(-m[i], (real)LN2, x[i]);
-        if (MANTISSA == 52) r[i] = FMA(-m[i], (real)LN2_LOW, r[i]);
-        ratio[i] = EXP_RATIO[EXP_DEGREE];
-        for (int k = EXP_DEGREE - 1; k >= 0; k--) ratio[i] = FMA(ratio[i], r[i], EXP_RATIO[k]);
-        x[i] = shifted(u);
-    }
-    LANES_ARE("exp_lanes, power", e.power, x[i]);
-    LANES_ARE("exp_lanes, rest", e.rest, x[i] * r[i]);
-    LANES_ARE("exp_lanes, ratio", e.ratio, ratio[i]);
-    double a[LANES], b[LANES], c[LANES], log_sum[LANES], power[LANES];
-    EACH_LANE a[i] = ordinary(0, 4), b[i] = ordinary(0, 1e-6), c[i] = ordinary(-800, 700);
-    EACH_LANE log_sum[i] = log_of_sum(a[i], b[i]), power[i] = times_exp(a[i], c[i], b[i]);
-    EACH_LANE note("log_of_sum", i, log_sum[i], log_sum[i]);
-    EACH_LANE note("times_exp", i, power[i], power[i]);
+    double n = floor(ordinary(-1022, 1024)), x = ordinary(-0x1p+40, 0x1p+40);
+    double a = ordinary(0, 4), b = ordinary(0, 1e-6), c = ordinary(-600, 600);
+    double log_sum = log_of_sum(a, b), product = times_exp(a, c, b);
+    long double exact_log = logl((long double)a + b), exact_product = a * expl((long double)c + b);
+    note("rounded", 0, rounded(x), nearbyint(x));
+    note("power_of_two", 0, power_of_two(n), ldexp(1.0, (int)n));
+    note("log_of_sum", 0, log_sum, log_sum);
+    note("times_exp", 0, product, product);
+    check_near("log_of_sum", 0, log_sum, exact_log, 0x1.8p-53L * fabsl(exact_log) + 0x1p-62L);
+    check_near("times_exp", 0, product, exact_product, 0x1p-52L * exact_product);
 }
 
+#include "lanes_memory.h"
+#include "lanes_sums.h"
+
 int main(void) {
-    real a[LANES], b[LANES], c[LANES];
+    real a[LANES], b[LANES], c[LANES], d[LANES];
     double wide_a[LANES], wide_b[LANES], wide_c[LANES];
     for (int round = 0; round < ROUNDS; round++) {
-        EACH_LANE a[i] = operand(), b[i] = operand(), c[i] = operand();
+        EACH_LANE a[i] = operand(), b[i] = operand(), c[i] = operand(), d[i] = operand();
         EACH_LANE wide_a[i] = a[i], wide_b[i] = b[i], wide_c[i] = FMA(a[i], b[i], c[i]);
-        test_lanes(a, b, c);
+        test_lanes(a, b, c, d);
         test_wide(wide_a, wide_b, wide_c);
         test_functions();
+        test_stores(a);
     }
+    for (int round = 0; round < ROUNDS / 50; round++) {
+        test_parts();
+        test_columns();
+        test_exp();
+        test_sums();
+    }
+    test_blocks();
+    test_halves();
     for (int n = 0; n < OPERATIONS && operations[n].name; n++)
         printf("%016llx  %s\n", (unsigned long long)operations[n].digest, operations[n].name);
     return failures > 0;

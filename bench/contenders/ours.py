@@ -19,9 +19,7 @@ class Smoothxent(Contender):
     name = "smoothxent"
     module = "smoothxent"
 
-    @classmethod
-    def takes(cls, group: str, case: Case) -> bool:
-        return group in cls.groups and case.dtype in import_module(cls.module).info()["dtypes"]
+    dtypes = ("float32", "float64", "bfloat16", "float16")
 
     def pin(self, threads: int) -> int:
         return threads
