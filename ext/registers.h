@@ -25,16 +25,10 @@
 
 #if defined(__GNUC__) || defined(__clang__)
 #define LANES_INLINE static inline __attribute__((always_inline, unused))
+#define LANES_FUNCTION static __attribute__((unused))
 #else
 #define LANES_INLINE static inline
-#endif
-
-#if defined(__GNUC__) && !defined(__clang__)
-#define UNROLLED _Pragma("GCC unroll 16")
-#elif defined(__clang__)
-#define UNROLLED _Pragma("clang loop unroll(full)")
-#else
-#define UNROLLED
+#define LANES_FUNCTION static
 #endif
 
 enum { QUAD_F32 = 4, QUAD_F64 = 2 };
@@ -277,6 +271,17 @@ LANES_INLINE void transpose_f64(reg_f64 *a) {
     a[1] = OP_F64(unpackhi)(a[0], a[1]);
     a[0] = low;
 }
+#endif
+
+/* Loops over what is in flight: registers stay registers only where no index is left. */
+#if defined(REGISTERS_ARE_PLAIN)
+#define UNROLLED
+#elif defined(__clang__)
+#define UNROLLED _Pragma("clang loop unroll(full)")
+#elif defined(__GNUC__)
+#define UNROLLED _Pragma("GCC unroll 16")
+#else
+#define UNROLLED
 #endif
 
 #endif

@@ -104,7 +104,7 @@ LANES_INLINE block load_block_part(const stored *x, ptrdiff_t count, ptrdiff_t l
     }
     return b;
 }
-static real block_highest(const stored *x, ptrdiff_t count, ptrdiff_t left_out) { return largest(highest_of(load_block_part(x, count, left_out), splat(-(real)INFINITY))); }
+LANES_FUNCTION real block_highest(const stored *x, ptrdiff_t count, ptrdiff_t left_out) { return largest(highest_of(load_block_part(x, count, left_out), splat(-(real)INFINITY))); }
 
 /* Of a loss: maximum, sum of exp and, with_gaps, of what x is made of. */
 typedef struct { lanes *highest, *wholes, *remainders; wide *exps, *error; } running;
@@ -163,7 +163,7 @@ LANES_INLINE void sum_row_inline(block_sums *sums, const stored *x, ptrdiff_t co
         else b = load_block_part(x, count - n * size, left_out - n * size);
     })
 }
-static void sum_row(block_sums *sums, const stored *x, ptrdiff_t count, ptrdiff_t left_out, lanes bias, int with_gaps) {
+LANES_FUNCTION void sum_row(block_sums *sums, const stored *x, ptrdiff_t count, ptrdiff_t left_out, lanes bias, int with_gaps) {
     if (with_gaps) sum_row_inline(sums, x, count, left_out, bias, 1);
     else sum_row_inline(sums, x, count, left_out, bias, 0);
 }
@@ -179,7 +179,7 @@ LANES_INLINE void sum_columns_inline(block_sums *sums, const real *x, ptrdiff_t 
         }
     })
 }
-static void sum_columns(block_sums *sums, const real *x, ptrdiff_t blocks, lanes labels, lanes bias, int with_gaps) {
+LANES_FUNCTION void sum_columns(block_sums *sums, const real *x, ptrdiff_t blocks, lanes labels, lanes bias, int with_gaps) {
     if (with_gaps) sum_columns_inline(sums, x, blocks, labels, bias, 1);
     else sum_columns_inline(sums, x, blocks, labels, bias, 0);
 }
@@ -210,7 +210,7 @@ LANES_INLINE void store_columns_block(stored *const *rows, ptrdiff_t first, bloc
 }
 
 /* The least that a loss takes: maximum, exp and one sum, of logits that need no reading. */
-static double bare_exp_sum(const real *x, ptrdiff_t blocks) {
+LANES_FUNCTION double bare_exp_sum(const real *x, ptrdiff_t blocks) {
     lanes highest = splat(-(real)INFINITY), bias = splat((real)(MAGIC + EXPONENT_BIAS)), sums[VECTORS];
     exp_parts e[IN_FLIGHT];
     EACH_VECTOR sums[j] = splat(0);

@@ -196,9 +196,9 @@ def test_dtype_must_be_that_of_the_logits():
         smoothxent.cross_entropy(logits, [0, 1], dtype="bfloat16")
     with pytest.raises(TypeError, match="dtype must be float32, float64, float16 or bfloat16, got"):
         smoothxent.cross_entropy(bits, [0, 1], dtype="int8")
-    with pytest.raises(TypeError, match="logits must be .*, got uint16; if these are the bits"):
+    with pytest.raises(TypeError, match=r"logits must be .*, got uint16; if these are the bits"):
         smoothxent.cross_entropy(bits, [0, 1])
-    with pytest.raises(TypeError, match="logits must be .*, got uint16"):
+    with pytest.raises(TypeError, match=r"logits must be .*, got uint16"):
         smoothxent.softmax(bits, dtype="float32")
 
 

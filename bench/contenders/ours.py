@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-from importlib import import_module
 from typing import Any
 
 import numpy as np
 
-from bench.cases import EXP_LIMIT, GRADIENT, LIMITS, READ_LIMIT, Case
+from bench.cases import EXP_LIMIT, GRADIENT, LIMITS, READ_LIMIT
 
 from .contender import Call, Contender
 

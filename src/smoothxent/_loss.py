@@ -141,8 +141,9 @@ def cross_entropy(
     -----
     Accuracy: float32 losses of rows are within 1 ulp of the exact value where the loss
     is at least 1 and within 4 ulp elsewhere, float64 losses within 4 ulp, for rows predicted with
-    near certainty too. float16 and bfloat16 logits count as the float32 numbers that they are. A reduced loss is the correctly rounded sum or mean of the float64 losses of
-    the rows. It has the same bits for any number of threads.
+    near certainty too. float16 and bfloat16 logits count as the float32 numbers that they are. A
+    reduced loss is the correctly rounded sum or mean of the float64 losses of the rows. It has the
+    same bits for any number of threads.
 
     NaN and infinity: a nan or +inf among a row's logits makes its loss nan, as do logits of -inf
     only; no other row is touched. A logit of -inf gives +inf if its class has a share in the

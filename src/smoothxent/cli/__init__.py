@@ -52,10 +52,14 @@ def _complain(message: str, code: int) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="smoothxent", description=smoothxent.__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--version", action="version",
-                        version=f"smoothxent {smoothxent.__version__}")
+    parser = argparse.ArgumentParser(
+        prog="smoothxent",
+        description=smoothxent.__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--version", action="version", version=f"smoothxent {smoothxent.__version__}"
+    )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, command in COMMANDS.items():
         summary = (command.__doc__ or "").partition("\n")[0]

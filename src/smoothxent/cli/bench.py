@@ -26,9 +26,13 @@ Facts = dict[str, Any]
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `smoothxent bench`."""
-    parser.add_argument("--threads", metavar="T", type=options.positive,
-                        default=smoothxent.info()["num_threads"],
-                        help="threads of every library that has threads (default: %(default)s)")
+    parser.add_argument(
+        "--threads",
+        metavar="T",
+        type=options.positive,
+        default=smoothxent.info()["num_threads"],
+        help="threads of every library that has threads (default: %(default)s)",
+    )
     parser.add_argument("--quick", action="store_true", help="two shapes, a few seconds")
     parser.add_argument("--json", metavar="FILE", help="save the figures; - prints them instead")
 
@@ -94,8 +98,11 @@ def show(figures: Facts) -> None:
     for facts in figures["results"]:
         shape = (facts["num_rows"], facts["num_classes"])
         by_shape.setdefault(shape, {})[facts["library"]] = facts
-    others = [name for name in LIBRARIES if name != "smoothxent"
-              and any(name in timed for timed in by_shape.values())]
+    others = [
+        name
+        for name in LIBRARIES
+        if name != "smoothxent" and any(name in timed for timed in by_shape.values())
+    ]
 
     console = Console(highlight=False)
     title = "The mean loss: time of a call (median), 10⁹ logits and GB of them a second"
@@ -108,8 +115,10 @@ def show(figures: Facts) -> None:
         if ours is None:
             continue
         table.add_row(
-            f"{num_rows:,} x {num_classes:,}", _duration(ours["median_s"]),
-            f"{ours['elements_per_s'] / 1e9:.2f}", f"{ours['gb_per_s']:.1f}",
+            f"{num_rows:,} x {num_classes:,}",
+            _duration(ours["median_s"]),
+            f"{ours['elements_per_s'] / 1e9:.2f}",
+            f"{ours['gb_per_s']:.1f}",
             *(_compared(timed.get(name), ours) for name in others),
         )
     console.print(table)

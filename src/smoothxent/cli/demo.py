@@ -19,13 +19,27 @@ EXAMPLE_SMOOTHING = 0.001
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `smoothxent demo`."""
-    parser.add_argument("--output", metavar="FILE.png", type=_picture_file,
-                        default=Path("smoothxent-demo.png"),
-                        help="where the picture goes (default: %(default)s)")
-    parser.add_argument("--epochs", metavar="N", type=options.positive, default=1500,
-                        help="passes over the training digits (default: %(default)s)")
-    parser.add_argument("--seed", metavar="S", type=options.not_negative, default=0,
-                        help="draws the split and the first weights (default: %(default)s)")
+    parser.add_argument(
+        "--output",
+        metavar="FILE.png",
+        type=_picture_file,
+        default=Path("smoothxent-demo.png"),
+        help="where the picture goes (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--epochs",
+        metavar="N",
+        type=options.positive,
+        default=1500,
+        help="passes over the training digits (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--seed",
+        metavar="S",
+        type=options.not_negative,
+        default=0,
+        help="draws the split and the first weights (default: %(default)s)",
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -41,15 +55,30 @@ def run(arguments: argparse.Namespace) -> None:
     learn, test = training.digits(arguments.seed)
     screen = Console(stderr=True)
     # The products are small: a second BLAS thread would only wait, and for long on a busy machine.
-    with threadpool_limits(1, user_api="blas"), Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
-        console=screen, transient=True, disable=not screen.is_terminal,
-    ) as progress:
+    with (
+        threadpool_limits(1, user_api="blas"),
+        Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            console=screen,
+            transient=True,
+            disable=not screen.is_terminal,
+        ) as progress,
+    ):
         plain, smoothed = [
             training.train(
-                learn, test, label_smoothing=label_smoothing, epochs=arguments.epochs,
-                seed=arguments.seed, advance=partial(progress.advance, progress.add_task(
-                    f"label_smoothing = {label_smoothing}", total=arguments.epochs)),
+                learn,
+                test,
+                label_smoothing=label_smoothing,
+                epochs=arguments.epochs,
+                seed=arguments.seed,
+                advance=partial(
+                    progress.advance,
+                    progress.add_task(
+                        f"label_smoothing = {label_smoothing}", total=arguments.epochs
+                    ),
+                ),
             )
             for label_smoothing in LABEL_SMOOTHING
         ]

@@ -40,18 +40,41 @@ def _name(run: Run) -> str:
 
 def _draw_losses(axes: Axes, runs: tuple[Run, Run]) -> None:
     for run, colour in zip(runs, COLOURS, strict=True):
-        axes.plot(run.curve.epochs, run.curve.train, color=colour, linewidth=2,
-                  label=f"{_name(run)}, train")
-        axes.plot(run.curve.epochs, run.curve.test, color=colour, linewidth=1.6,
-                  linestyle=(0, (4, 2)), label=f"{_name(run)}, test")
+        axes.plot(
+            run.curve.epochs,
+            run.curve.train,
+            color=colour,
+            linewidth=2,
+            label=f"{_name(run)}, train",
+        )
+        axes.plot(
+            run.curve.epochs,
+            run.curve.test,
+            color=colour,
+            linewidth=1.6,
+            linestyle=(0, (4, 2)),
+            label=f"{_name(run)}, test",
+        )
     floor = target_nll(runs[1].label_smoothing, runs[1].test_logits.shape[1])
     axes.axhline(floor, color=COLOURS[1], linewidth=0.9, linestyle=":")
-    axes.annotate(f"the smoothed label itself: {floor:.3f}", (runs[0].curve.epochs[-1], floor),
-                  (0, -5), textcoords="offset points", ha="right", va="top", fontsize=8.5,
-                  color=COLOURS[1])
-    axes.set(title="The loss on the label stops racing to 0", xlabel="epoch",
-             ylabel="loss on the label, nats", xscale="log", yscale="log",
-             xlim=(1, max(2, runs[0].curve.epochs[-1])))
+    axes.annotate(
+        f"the smoothed label itself: {floor:.3f}",
+        (runs[0].curve.epochs[-1], floor),
+        (0, -5),
+        textcoords="offset points",
+        ha="right",
+        va="top",
+        fontsize=8.5,
+        color=COLOURS[1],
+    )
+    axes.set(
+        title="The loss on the label stops racing to 0",
+        xlabel="epoch",
+        ylabel="loss on the label, nats",
+        xscale="log",
+        yscale="log",
+        xlim=(1, max(2, runs[0].curve.epochs[-1])),
+    )
     axes.legend(frameon=False, fontsize=8.5, loc="lower left")
 
 
@@ -60,14 +83,28 @@ def _draw_reliability(axes: Axes, runs: tuple[Run, Run]) -> None:
     for run, colour in zip(runs, COLOURS, strict=True):
         bins = reliability(run.test_confidence, run.test_hits)
         axes.plot(bins.confidence, bins.accuracy, color=colour, linewidth=1.4, alpha=0.4)
-        axes.scatter(bins.confidence, bins.accuracy, 12 + 300 * bins.num_rows / bins.num_rows.sum(),
-                     color=colour, alpha=0.75, linewidth=0, clip_on=False,
-                     label=f"{_name(run)}, ECE {run.test.calibration_error:.3f}")
+        axes.scatter(
+            bins.confidence,
+            bins.accuracy,
+            12 + 300 * bins.num_rows / bins.num_rows.sum(),
+            color=colour,
+            alpha=0.75,
+            linewidth=0,
+            clip_on=False,
+            label=f"{_name(run)}, ECE {run.test.calibration_error:.3f}",
+        )
     axes.text(0.03, 0.97, "more right\nthan sure", va="top", fontsize=9, color=INK, style="italic")
-    axes.text(0.97, 0.24, "more sure\nthan right", ha="right", fontsize=9, color=INK,
-              style="italic")
-    axes.set(title="Test digits: how right, how sure", xlabel="confidence (mean of a bin)",
-             ylabel="accuracy", xlim=(0, 1.02), ylim=(0, 1.02), aspect="equal")
+    axes.text(
+        0.97, 0.24, "more sure\nthan right", ha="right", fontsize=9, color=INK, style="italic"
+    )
+    axes.set(
+        title="Test digits: how right, how sure",
+        xlabel="confidence (mean of a bin)",
+        ylabel="accuracy",
+        xlim=(0, 1.02),
+        ylim=(0, 1.02),
+        aspect="equal",
+    )
     legend = axes.legend(frameon=False, fontsize=8.5, loc="lower right")
     for handle in legend.legend_handles:
         if handle is not None:
@@ -78,8 +115,18 @@ def _draw_confidence(axes: Axes, runs: tuple[Run, Run]) -> None:
     edges = np.linspace(0, 1, NUM_BINS + 1).tolist()
     for run, colour in zip(runs, COLOURS, strict=True):
         weights = np.full(len(run.test_confidence), 1 / len(run.test_confidence))
-        axes.hist(run.test_confidence, edges, weights=weights, color=colour, alpha=0.45,
-                  label=f"{_name(run)}: mean {run.test.confidence:.3f}")
-    axes.set(title="Test digits: how sure", xlabel="confidence", ylabel="share of the digits",
-             xlim=(0, 1))
+        axes.hist(
+            run.test_confidence,
+            edges,
+            weights=weights,
+            color=colour,
+            alpha=0.45,
+            label=f"{_name(run)}: mean {run.test.confidence:.3f}",
+        )
+    axes.set(
+        title="Test digits: how sure",
+        xlabel="confidence",
+        ylabel="share of the digits",
+        xlim=(0, 1),
+    )
     axes.legend(frameon=False, fontsize=8.5, loc="upper left")

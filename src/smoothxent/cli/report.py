@@ -55,8 +55,14 @@ def lesson(plain: Run, smoothed: Run) -> str:
 def _trend(run: Run) -> str:
     """Say whether the training loss on the label still moved by a tenth over the last half."""
     end = run.curve.train[-1]
-    half = next((loss for epoch, loss in zip(run.curve.epochs, run.curve.train, strict=True)
-                 if run.curve.epochs[-1] <= 2 * epoch < 2 * run.curve.epochs[-1]), None)
+    half = next(
+        (
+            loss
+            for epoch, loss in zip(run.curve.epochs, run.curve.train, strict=True)
+            if run.curve.epochs[-1] <= 2 * epoch < 2 * run.curve.epochs[-1]
+        ),
+        None,
+    )
     if half is None:  # one epoch shows no trend
         return _number(end)
     moving = "still falling" if end < 0.9 * half else "rising" if end > 1.1 * half else "settled"

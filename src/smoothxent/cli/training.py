@@ -63,8 +63,10 @@ class Classifier:
             return rng.normal(0, scale, (inputs, outputs)).astype(np.float32)
 
         return cls(
-            weights(num_pixels, HIDDEN_UNITS), np.zeros(HIDDEN_UNITS, np.float32),
-            weights(HIDDEN_UNITS, num_classes), np.zeros(num_classes, np.float32),
+            weights(num_pixels, HIDDEN_UNITS),
+            np.zeros(HIDDEN_UNITS, np.float32),
+            weights(HIDDEN_UNITS, num_classes),
+            np.zeros(num_classes, np.float32),
         )
 
     @property
@@ -120,7 +122,12 @@ class Run:
 
 
 def train(
-    learn: Rows, test: Rows, *, label_smoothing: float, epochs: int, seed: int,
+    learn: Rows,
+    test: Rows,
+    *,
+    label_smoothing: float,
+    epochs: int,
+    seed: int,
     advance: Callable[[], None],
 ) -> Run:
     """Train from the weights that `seed` draws; call `advance` after every epoch."""
@@ -137,8 +144,11 @@ def train(
     train_logits, test_logits = classifier.logits(learn.images), classifier.logits(test.images)
     confidence, hits = confidence_and_hits(test_logits, test.labels)
     return Run(
-        label_smoothing, curve,
+        label_smoothing,
+        curve,
         train=score(train_logits, learn.labels, label_smoothing=label_smoothing),
         test=score(test_logits, test.labels, label_smoothing=label_smoothing),
-        test_logits=test_logits, test_confidence=confidence, test_hits=hits,
+        test_logits=test_logits,
+        test_confidence=confidence,
+        test_hits=hits,
     )
