@@ -1,5 +1,6 @@
-"""Reproduce the polynomial coefficients of sweeps.h and functions.h: `python ext/coefficients.py` (needs mpmath).
+"""Reproduce the polynomials of sweeps.h and functions.h: `python ext/coefficients.py`.
 
+Needs mpmath.
 Each function is fitted by Lawson's iteratively reweighted least squares, which converges to the
 minimax polynomial of the weighted error, in 60 digits. Coefficients are then rounded one by one,
 lowest degree first, and the rest are fitted again, so that later ones make up for the rounding of

@@ -64,12 +64,6 @@ cdef inline RowStatistics no_row() noexcept nogil:
     return row
 
 
-cdef inline double gaps_to_reference(double wholes, double remainders, double count, double scale) noexcept nogil:
-    # sum of reference - x over `count` classes, from sums of what exp_lanes makes of x
-    wholes += count * scale
-    return count * scale * LN2_ERROR - (wholes * <real> LN2 + (remainders + wholes * LN2_REST))
-
-
 cdef inline double sum_of_powers(double total, double scale) noexcept nogil:
     # takes back exp(scale * LN2_ERROR), |scale * LN2_ERROR| < 3e-3, to 1e-13
     cdef double y = scale * LN2_ERROR

@@ -5,8 +5,9 @@
 #     z <  0    own = exp(z)    others = S
 #     nll = log(own + others) - min(z, 0);    lse - m = log(own + others) + max(z, 0);    p_y = own / (own + others)
 #     loss = label_part * nll + rest_part * (lse - centre) + label_smoothing * gap_sum
-# (1 / num_classes of it and centre = m where smoothing is uniform) with label_part = (1 - label_smoothing) w_y + label_smoothing b_y, rest_part = label_smoothing * (sum of the other
-# b_k), gap_sum = sum of the other b_k (centre - x_k), b_k = w_k u_k. Sums without the label are why a confident row
+# with label_part = (1 - label_smoothing) w_y + label_smoothing b_y, rest_part = label_smoothing * (sum of the other
+# b_k), gap_sum = sum of the other b_k (centre - x_k), b_k = w_k u_k; where smoothing is uniform, centre = m and gap_sum
+# lacks the factor 1 / num_classes. Sums without the label are why a confident row
 # keeps all its digits: nothing large is subtracted. With probabilities t_k the label is the top class, gaps are to it:
 #     loss = (sum of t_k) * nll + gap_sum
 

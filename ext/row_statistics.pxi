@@ -6,7 +6,7 @@ ctypedef struct Reference:
 ctypedef struct RowSums:
     Reference reference
     Pair exps, joined, gaps, targets  # joined: what is added to exps class by class
-    double wholes, remainders, counted  # of the classes whose gaps the lanes took; `wholes` is relative to the reference
+    double wholes, remainders, counted  # of the classes whose gaps the lanes took; wholes are relative to the reference
     double joined_gaps, joined_count  # the other gaps to the reference
     bint centred  # whether a finite logit has set the centre
     double moved  # what the gaps taken so far lack since the centre moved
@@ -110,9 +110,9 @@ cdef void move_centre(const Job *job, RowStatistics *row, RowSums *sums, double 
 
 
 cdef void settle_gaps(RowSums *sums, double scale) noexcept nogil:
-    # from what exp_lanes makes of x to gaps: x = whole ln(2)(1 + LN2_ERROR...) + remainder
-    sums.joined_gaps += sums.counted * scale * LN2_ERROR - (sums.wholes * <real> LN2
-                                                           + (sums.remainders + sums.wholes * LN2_REST))
+    # from what exp_lanes makes of x to gaps
+    sums.joined_gaps += sums.counted * scale * LN2_ERROR
+    sums.joined_gaps -= sums.wholes * <real> LN2 + (sums.remainders + sums.wholes * LN2_REST)
     sums.joined_count += sums.counted
     sums.wholes = 0.0
     sums.remainders = 0.0
