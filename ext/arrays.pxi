@@ -56,6 +56,12 @@ cdef inline bint side_by_side(const Rows *rows, Py_ssize_t first, Py_ssize_t ite
     return rows.inner_stride == itemsize and first % rows.inner + LANES <= rows.inner
 
 
+cdef inline bint is_aligned(const Rows *rows) noexcept nogil:
+    # whether every row starts at a multiple of a number's size
+    cdef size_t places = <size_t> rows.data | <size_t> rows.outer_stride | <size_t> rows.inner_stride
+    return places % sizeof(real) == 0
+
+
 cdef inline uint64_t raw_label(const Labels *labels, Py_ssize_t row) noexcept nogil:
     # the label's value, sign-extended to 64 bits: a negative one is larger than any number of classes
     cdef const char *at = row_start(&labels.rows, row)

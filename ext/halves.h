@@ -29,7 +29,8 @@ LANES_INLINE uint16_t narrow_half_type(float x) {
 
 LANES_INLINE float widen_half_type(uint16_t half) {
     uint32_t sign = (uint32_t)(half & 0x8000) << 16, rest = (uint32_t)(half & 0x7fff) << 13;
-    float magnitude = float_of_bits(rest) * 0x1p+112f; /* moves the bias from 15 to 127; exact, subnormals too */
+    /* moves the bias from 15 to 127; subnormals by a subtraction of normal numbers, which no mode of the CPU flushes */
+    float magnitude = rest < 0x00800000 ? float_of_bits(rest + 0x38800000) - 0x1p-14f : float_of_bits(rest + 0x38000000);
     if (rest >= 0x0f800000) magnitude = float_of_bits(rest | 0x7f800000 | (rest & 0x007fe000 ? 0x400000 : 0));
     return float_of_bits(bits_of_float(magnitude) | sign);
 }

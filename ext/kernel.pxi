@@ -14,7 +14,6 @@
 # g) No Python object is touched inside a region, nothing is raised there: the lowest bad row is recorded.
 
 cimport cython
-from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.exc cimport PyErr_CheckSignals
 from cython.parallel cimport prange, threadid
 from libc.math cimport INFINITY, NAN, fabs, fma, frexp, isfinite, ldexp

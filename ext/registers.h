@@ -34,7 +34,7 @@
 enum { QUAD_F32 = 4, QUAD_F64 = 2 };
 
 /* SMOOTHXENT_PORTABLE: the readable twin, whatever the compiler was told about the machine. */
-#if defined(__AVX2__) && defined(__FMA__) && !defined(SMOOTHXENT_PORTABLE)
+#if defined(__AVX2__) && (defined(__FMA__) || defined(_MSC_VER)) && !defined(SMOOTHXENT_PORTABLE)
 #define REGISTERS_ARE_X86
 
 #include <immintrin.h>
@@ -69,7 +69,7 @@ LANES_INLINE double sum_ymm(__m256d a) {
 
 #endif
 
-#if defined(__AVX512F__) && defined(REGISTERS_ARE_X86)
+#if defined(__AVX512F__) && defined(__AVX512DQ__) && defined(REGISTERS_ARE_X86)
 #define REGISTERS_ARE_512
 
 typedef __m512 reg_f32;

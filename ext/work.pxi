@@ -261,7 +261,7 @@ cdef int run(Job *job, int task, int num_threads) except -1:
     # num_threads: 1 enters no parallel region
     job.has_targets = job.has_probabilities or job.smoothing != NULL
     job.streams = (
-        job.has_grad and job.grad_is_real and job.grad.data != job.logits.data
+        job.has_grad and job.grad_is_real and job.grad.data != job.logits.data and is_aligned(&job.grad)
         and job.grad.class_stride == sizeof(real) and job.num_classes > FEW
         and job.num_rows * job.num_classes * <Py_ssize_t> sizeof(real) > last_level_cache())
     if job.num_rows == 0:

@@ -216,3 +216,16 @@ def test_zero_denominator_gives_nan_to_the_mean_and_zeros_to_the_others(dtype):
     assert np.isnan(loss)
     # Ignored rows have exact zeros whatever the reduction gives.
     assert np.array_equal(grad, np.zeros((2, 3)))
+
+
+@pytest.mark.parametrize("shift", [1, 4, 36])
+def test_gradients_larger_than_the_caches_may_lie_anywhere(rng, shift):
+    shape = (9000, 1000)  # 36 MB: written past the caches where a whole vector is aligned
+    logits = rng.normal(0, 4, shape).astype(np.float32)
+    labels = rng.integers(0, shape[1], shape[0])
+    room = np.empty(logits.nbytes + 64, np.uint8)
+    grad_out = room[shift : shift + logits.nbytes].view(np.float32).reshape(shape)
+    _, grad = smoothxent.cross_entropy_and_grad(logits, labels, grad_out=grad_out)
+    _, first = smoothxent.cross_entropy_and_grad(logits[:100], labels[:100], reduction="sum")
+    np.testing.assert_allclose(grad[:100] * np.float32(shape[0]), first, rtol=1e-5, atol=1e-9)
+    assert np.isfinite(grad).all()

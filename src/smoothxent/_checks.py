@@ -52,28 +52,38 @@ def native(array: AnyArray) -> AnyArray:
 def logits(value: ArrayLike, dtype: DType | None) -> tuple[FloatArray, np.dtype[Any] | str]:
     """`value` as the kernel takes it, and which build of the kernel takes it."""
     array = value if type(value) is np.ndarray else plain("logits", value)
-    own = array.dtype
-    if dtype is None and own in FLOATS:
-        return array, own
-    name = own.name if dtype is None else _dtype_name(dtype)
-    if own == np.uint16 and name in HALVES:  # the bits of such numbers
+    if dtype is None and array.dtype in FLOATS:
+        return array, array.dtype
+    own = _name_of(array.dtype)
+    name = own if dtype is None else _logits_name(dtype)
+    if own == "uint16" and name in HALVES:  # the bits of such numbers
         return native(array), name
-    if own.char not in "fd" and own.name not in HALVES:
-        raise TypeError(f"logits must be {LOGITS}, got {own}{_logits_remedy(own)}")
-    if name != own.name:
+    if array.dtype.char not in "fd" and own not in HALVES:
+        raise TypeError(f"logits must be {LOGITS}, got {array.dtype}{_logits_remedy(array.dtype)}")
+    if name != own:
         raise TypeError(f"dtype must be the logits' own where they are not uint16, got {name}")
     return native(array), name
 
 
-def _dtype_name(dtype: DType) -> str:
-    name = dtype if isinstance(dtype, str) else np.dtype(dtype).name
+@lru_cache  # NumPy makes it up anew each time
+def _name_of(dtype: np.dtype[Any]) -> str:
+    return dtype.name
+
+
+def _logits_name(dtype: DType) -> str:
+    name = dtype
+    if not isinstance(dtype, str):
+        try:
+            name = np.dtype(dtype).name
+        except TypeError:
+            name = repr(dtype)
     if name not in {*HALVES, "float32", "float64"}:
         raise TypeError(f"dtype must be {LOGITS}, got {name}")
-    return name
+    return str(name)
 
 
 def _logits_remedy(dtype: np.dtype[Any]) -> str:
-    if dtype == np.uint16:
+    if dtype.char == "H":
         return "; if these are the bits of bfloat16 or float16, say so with dtype"
     if dtype.kind in "biuf":
         return "; convert with logits.astype(np.float32)"
@@ -139,7 +149,7 @@ def class_indices(array: AnyArray) -> AnyArray:
 
 
 def probabilities(array: AnyArray) -> AnyArray:
-    if array.dtype.name in HALVES:
+    if _name_of(array.dtype) in HALVES:
         return array.astype(np.float32)
     if array.dtype.kind not in "iuf":
         remedy = "; convert with labels.astype(np.float32)" if array.dtype.kind == "b" else ""
@@ -282,10 +292,12 @@ def choice(name: str, value: str, table: Mapping[str, Choice]) -> Choice:
 
 def second_sweep_out(name: str, value: object, logits: AnyArray) -> AnyArray:
     """`value`, an array with the shape of `logits` and their dtype, or float32 for halves of it."""
-    is_half = logits.dtype.itemsize == 2
-    if is_half and isinstance(value, np.ndarray) and value.dtype == FLOAT32:
-        return destination(name, value, logits.shape, FLOAT32)
-    return destination(name, value, logits.shape, logits.dtype)
+    dtype = logits.dtype
+    if dtype.itemsize == 2 and isinstance(value, np.ndarray) and value.dtype != dtype:
+        if value.dtype != FLOAT32:
+            raise TypeError(f"{name} must be {dtype} or float32, got {value.dtype}")
+        dtype = FLOAT32
+    return destination(name, value, logits.shape, dtype)
 
 
 def destination(name: str, value: object, shape: tuple[int, ...], dtype: np.dtype[Any]) -> AnyArray:
@@ -324,5 +336,6 @@ def in_place_or_apart(name: str, array: AnyArray, logits: AnyArray) -> None:
     if array is logits or not np.may_share_memory(array, logits):
         return
     same_place = array.__array_interface__["data"] == logits.__array_interface__["data"]
-    if not (same_place and array.strides == logits.strides):
+    same_steps = array.strides == logits.strides and array.itemsize == logits.itemsize
+    if not (same_place and same_steps):
         apart(name, array, logits=logits)

@@ -1,6 +1,9 @@
 """How many threads a call uses, and what happens to them at fork()."""
 
+import math
 import os
+import re
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -9,8 +12,8 @@ import numpy as np
 from smoothxent import _dispatch
 
 _LEAST_PARALLEL = _dispatch.kernel(np.dtype(np.float32)).LEAST_PARALLEL
-# OpenMP reads it once, too, and passes over what is no number.
-_IS_SET_BY_USER = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip().isdigit()
+# OpenMP reads it once, too, and passes over what is no positive number.
+_IS_SET_BY_USER = bool(re.match(r"\s*0*[1-9][0-9]*\s*(,|$)", os.environ.get("OMP_NUM_THREADS", "")))
 _MOST_ASKED_FOR = 16  # on fewer CPUs; a thread that can't be created ends the process, uncatchably
 
 
@@ -41,22 +44,33 @@ def _usable_cpus() -> int:
         cpus = len(os.sched_getaffinity(0))
     else:
         cpus = os.cpu_count() or 1
-    quota = _cgroup_quota()
-    return cpus if quota is None else max(1, min(cpus, int(quota)))
+    return max(1, int(min(cpus, _cgroup_quota())))
 
 
-def _cgroup_quota() -> float | None:
-    """CPUs' worth of time that a control group (version 2, then 1) grants; None if unlimited."""
-    root = Path("/sys/fs/cgroup")
-    try:
-        quota, period = (root / "cpu.max").read_text().split()
-    except (OSError, ValueError):
-        try:
-            quota = (root / "cpu/cpu.cfs_quota_us").read_text().strip()
-            period = (root / "cpu/cpu.cfs_period_us").read_text().strip()
-        except OSError:
-            return None
-    return None if quota in {"max", "-1"} else int(quota) / int(period)
+def _cgroup_quota(proc: Path = Path("/proc"), root: Path = Path("/sys/fs/cgroup")) -> float:
+    """CPUs' worth of time that this process's control groups and their parents grant.
+
+    A container may see the host's path, of which it has no folders: those that exist count, the
+    root among them.
+    """
+    quotas = [math.inf]
+    with suppress(OSError):
+        for line in (proc / "self/cgroup").read_text().splitlines():
+            _, controllers, path = line.split(":", 2)
+            if controllers and "cpu" not in controllers.split(","):
+                continue
+            top = root / "cpu" if controllers else root  # version 1, or 2
+            group = Path("/", path)
+            quotas += [_quota_of(top / str(folder)[1:]) for folder in (group, *group.parents)]
+    return min(quotas)
+
+
+def _quota_of(group: Path) -> float:
+    for names in (["cpu.max"], ["cpu.cfs_quota_us", "cpu.cfs_period_us"]):
+        with suppress(OSError, ValueError):
+            quota, period = " ".join((group / name).read_text() for name in names).split()
+            return math.inf if quota in {"max", "-1"} else int(quota) / int(period)
+    return math.inf
 
 
 def _pause_before_fork() -> None:

@@ -1,0 +1,69 @@
+"""How many threads a call gets: quotas of control groups, and what the user says."""
+
+import math
+import subprocess
+import sys
+
+import pytest
+
+from smoothxent import _threads
+
+QUOTAS = {
+    "own group": ("0::/a/b\n", {"a/b/cpu.max": "250000 100000\n"}, 2.5),
+    "a parent only": ("0::/a/b\n", {"a/cpu.max": "7 7", "a/b/cpu.max": "max 7"}, 1.0),
+    "the least": ("0::/a/b\n", {"a/cpu.max": "3 1", "a/b/cpu.max": "2 1", "cpu.max": "9 1"}, 2.0),
+    "the host's path": ("0::/system/x\n", {"cpu.max": "400000 100000"}, 4.0),
+    "unlimited": ("0::/\n", {"cpu.max": "max 100000"}, math.inf),
+    "no file": ("0::/\n", {}, math.inf),
+    "nonsense": ("0::/\n", {"cpu.max": "many\n"}, math.inf),
+    "version 1": (
+        "5:memory:/m\n4:cpu,cpuacct:/a\n",
+        {"cpu/a/cpu.cfs_quota_us": "150000\n", "cpu/a/cpu.cfs_period_us": "100000\n"},
+        1.5,
+    ),
+    "version 1, unlimited": (
+        "4:cpu,cpuacct:/a\n",
+        {"cpu/a/cpu.cfs_quota_us": "-1\n", "cpu/a/cpu.cfs_period_us": "100000\n"},
+        math.inf,
+    ),
+}
+
+
+@pytest.mark.parametrize("case", QUOTAS)
+def test_quotas_of_control_groups_are_found(case, tmp_path):
+    groups, files, expected = QUOTAS[case]
+    proc, root = tmp_path / "proc", tmp_path / "cgroup"
+    texts = {root / name: text for name, text in files.items()}
+    for path, text in {proc / "self/cgroup": groups, **texts}.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    assert _threads._cgroup_quota(proc, root) == expected
+
+
+def test_without_control_groups_there_is_no_quota(tmp_path):
+    assert _threads._cgroup_quota(tmp_path, tmp_path) == math.inf
+
+
+WORDS = [("3", True), (" 4,2", True), ("0", False), ("abc", False), ("\u00b2", False)]
+
+
+@pytest.mark.parametrize(("said", "is_set"), WORDS)
+def test_only_a_positive_number_is_the_users_word(said, is_set):
+    source = "from smoothxent import _threads; print(_threads._IS_SET_BY_USER)"
+    child = subprocess.run(
+        [sys.executable, "-c", source],
+        env={"OMP_NUM_THREADS": said, "PYTHONPATH": ":".join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert child.stdout.strip() == str(is_set)
+
+
+def test_little_work_gets_one_thread():
+    assert _threads.resolve(8, 100) == 1
+    assert _threads.resolve(None, 100) == 1
+
+
+def test_more_threads_than_are_safe_are_never_asked_for():
+    assert _threads.resolve(10**6, 10**9) <= max(_threads._usable_cpus(), 16)
