@@ -1,8 +1,9 @@
 # The kernel: logits -> row statistics -> losses -> totals; included by one module per instruction set and dtype.
 #
 # Design
-# a) One body. `real`, `lanes` and `wide` are C typedefs that lanes.h fixes for a build: Cython sees names, the
-#    compiler sees registers. Hence no fused types and no branch on dtype.
+# a) One body. `stored`, `real`, `lanes` and `wide` are C typedefs that lanes.h fixes for a build: Cython sees names, the
+#    compiler sees registers. Hence no fused types and no branch on dtype. The innermost loops are C (sweeps.h), for
+#    what Cython cannot ask for: unrolling, and sums that stay in registers.
 # b) One read. A row is cut into tiles that live in L1; a tile gives maximum, sum of exp and sum of gaps in one
 #    touch. Reference (the value subtracted before exp) lags: it comes from the first block and moves only when a
 #    tile exceeds it by CEILING, which costs that tile a second sweep. See row_statistics.pxi.
@@ -10,7 +11,8 @@
 #    confident rows keep all digits: loss = log1p(sum of others / own term). See loss.pxi.
 # d) Everything that leaves a tile is float64; sums over tiles are compensated; totals over rows are exact.
 # e) A label is read once into a register, checked against num_classes, then used: no race can make it unsafe.
-# f) Rows are independent, so any split over threads gives the same bits; num_threads == 1 enters no parallel region.
+# f) Rows are independent, and a long row is always the sum of the same segments, so any split over threads gives the
+#    same bits; num_threads == 1 enters no parallel region. See work.pxi.
 # g) No Python object is touched inside a region, nothing is raised there: the lowest bad row is recorded.
 
 cimport cython
