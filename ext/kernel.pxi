@@ -1,9 +1,9 @@
 # The kernel: logits -> row statistics -> losses -> totals; included by one module per instruction set and dtype.
 #
 # Design
-# a) One body. `stored`, `real`, `lanes` and `wide` are C typedefs that lanes.h fixes for a build: Cython sees names, the
-#    compiler sees registers. Hence no fused types and no branch on dtype. The innermost loops are C (sweeps.h), for
-#    what Cython cannot ask for: unrolling, and sums that stay in registers.
+# a) One body. `stored`, `real`, `lanes` and `wide` are C typedefs that lanes.h fixes for a build: Cython sees names,
+#    the compiler sees registers. Hence no fused types and no branch on dtype. The innermost loops are C (sweeps.h),
+#    for what Cython cannot ask for: unrolling, and sums that stay in registers.
 # b) One read. A row is cut into tiles that live in L1; a tile gives maximum, sum of exp and sum of gaps in one
 #    touch. Reference (the value subtracted before exp) lags: it comes from the first block and moves only when a
 #    tile exceeds it by CEILING, which costs that tile a second sweep. See row_statistics.pxi.
