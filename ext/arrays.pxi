@@ -80,17 +80,12 @@ cdef inline uint64_t raw_label(const Labels *labels, Py_ssize_t row) noexcept no
     return <uint64_t> <int64_t> (<int8_t *> at)[0] if labels.is_signed else (<uint8_t *> at)[0]
 
 
-cdef inline Py_ssize_t label_of(const Labels *labels, Py_ssize_t row) noexcept nogil:
-    # the class index, IGNORED or OUT_OF_RANGE; one read
-    cdef uint64_t label = raw_label(labels, row)
-    if labels.has_ignore_index and label == labels.ignore_index:
-        return IGNORED
-    return <Py_ssize_t> label if label < labels.num_classes else OUT_OF_RANGE
-
-
-cdef void labels_of_group(const Labels *labels, Py_ssize_t first, Py_ssize_t count, Py_ssize_t *out) noexcept nogil:
-    # label_of each row, IGNORED for lanes without one
-    cdef Py_ssize_t i
+cdef Py_ssize_t labels_of_group(
+    const Labels *labels, Py_ssize_t first, Py_ssize_t count, Py_ssize_t *out
+) noexcept nogil:
+    # class indices, IGNORED (lanes without a row too) or OUT_OF_RANGE, from one read of each; returns the first row
+    # whose label is out of range, else -1
+    cdef Py_ssize_t i, out_of_range = 0
     cdef uint64_t raw[LANES]
     cdef int32_t i32
     cdef const char *at = row_start(&labels.rows, first)
@@ -102,13 +97,21 @@ cdef void labels_of_group(const Labels *labels, Py_ssize_t first, Py_ssize_t cou
             raw[i] = <uint64_t> <int64_t> i32
     else:
         for i in range(LANES):
-            out[i] = label_of(labels, first + i) if i < count else IGNORED
-        return
+            raw[i] = raw_label(labels, first + min(i, count - 1))
     for i in range(LANES):
         out[i] = <Py_ssize_t> raw[i] if raw[i] < labels.num_classes else OUT_OF_RANGE
     if labels.has_ignore_index:
         for i in range(LANES):
             out[i] = IGNORED if raw[i] == labels.ignore_index else out[i]
+    for i in range(count, LANES):
+        out[i] = IGNORED
+    for i in range(LANES):
+        out_of_range |= out[i] == OUT_OF_RANGE
+    if out_of_range:
+        for i in range(count):
+            if out[i] == OUT_OF_RANGE:
+                return first + i
+    return -1
 
 
 cdef inline double *doubles(cnp.ndarray array):

@@ -138,20 +138,13 @@ cdef bint is_proper(const Job *job, Py_ssize_t row) noexcept nogil:
 
 cdef Py_ssize_t read_group(const Job *job, Py_ssize_t first, Py_ssize_t count, Py_ssize_t *labels) noexcept nogil:
     # labels of a group of rows, 0 where they are probabilities; the first row that is bad, else -1
-    cdef Py_ssize_t i, out_of_range = 0
-    if job.has_probabilities:
-        for i in range(LANES):
-            labels[i] = 0 if i < count else IGNORED
-            if i < count and not is_proper(job, first + i):
-                return first + i
-        return -1
-    labels_of_group(&job.labels, first, count, labels)
+    cdef Py_ssize_t i
+    if not job.has_probabilities:
+        return labels_of_group(&job.labels, first, count, labels)
     for i in range(LANES):
-        out_of_range |= labels[i] == OUT_OF_RANGE
-    if out_of_range:
-        for i in range(count):
-            if labels[i] == OUT_OF_RANGE:
-                return first + i
+        labels[i] = 0 if i < count else IGNORED
+        if i < count and not is_proper(job, first + i):
+            return first + i
     return -1
 
 

@@ -15,10 +15,9 @@
 #    same bits; num_threads == 1 enters no parallel region. See work.pxi.
 # g) No Python object is touched inside a region, nothing is raised there: the lowest bad row is recorded.
 
-cimport cython
 from cpython.exc cimport PyErr_CheckSignals
 from cython.parallel cimport prange, threadid
-from libc.math cimport INFINITY, NAN, fabs, fma, frexp, isfinite, ldexp
+from libc.math cimport INFINITY, NAN, fabs, fma, isfinite
 from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
@@ -49,7 +48,7 @@ cdef extern from "sweeps.h" nogil:
         STREAM_ALIGNMENT
     enum:
         LOW_PARTS
-    const double MAGIC, EXPONENT_BIAS, LN2_ERROR, LN2_REST, LOWEST, LOWEST_WHOLE, LOG2_E, LN2, LN2_LOW
+    const double MAGIC, EXPONENT_BIAS, LN2_ERROR, LN2_REST, LOWEST_WHOLE, LOG2_E, LN2, LN2_LOW
     real real_of(stored)
     stored stored_of(real)
     lanes load(const real *)
@@ -68,7 +67,6 @@ cdef extern from "sweeps.h" nogil:
     lanes splat(real)
     lanes add(lanes, lanes)
     lanes sub(lanes, lanes)
-    lanes mul(lanes, lanes)
     lanes maximum(lanes, lanes)
     lanes minimum(lanes, lanes)
     lanes fused(lanes, lanes, lanes)
@@ -91,7 +89,6 @@ cdef extern from "sweeps.h" nogil:
     wide wide_load(const double *)
     void wide_store(double *, wide)
     wide wide_splat(double)
-    wide wide_add(wide, wide)
     wide wide_sub(wide, wide)
     wide wide_fused(wide, wide, wide)
     wide where_nonzero(wide, wide)

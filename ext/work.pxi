@@ -11,7 +11,7 @@ cdef Py_ssize_t read_labels(
     const Job *job, int task, Py_ssize_t first, Py_ssize_t count, Group *group
 ) noexcept nogil:
     # the first row of the group with a label out of range, else num_rows
-    cdef Py_ssize_t i, out_of_range = 0, by_top = task == LOG_SOFTMAX or job.has_probabilities
+    cdef Py_ssize_t i, bad_row, by_top = task == LOG_SOFTMAX or job.has_probabilities
     for i in range(LANES):
         group.by_top[i] = by_top
         group.weight[i] = 1.0
@@ -20,14 +20,11 @@ cdef Py_ssize_t read_labels(
             group.label[i] = -1
             group.ignored[i] = i >= count
         return job.num_rows
-    labels_of_group(&job.labels, first, count, group.label)
+    bad_row = labels_of_group(&job.labels, first, count, group.label)
+    if bad_row >= 0:
+        return bad_row
     for i in range(LANES):
         group.ignored[i] = group.label[i] < 0
-        out_of_range |= group.label[i] == OUT_OF_RANGE
-    if out_of_range:
-        for i in range(count):
-            if group.label[i] == OUT_OF_RANGE:
-                return first + i
     if job.class_weight != NULL:
         for i in range(count):
             if group.label[i] >= 0:
@@ -83,7 +80,7 @@ cdef bint finish_group(
     group_losses(job, group, first, count)
     if job.has_grad:
         gradient_sweep(job, group, first, sweep)
-    if job.out != NULL and count == LANES:
+    if job.out != NULL and count == LANES:  # a constant: the loop vectorises
         for i in range(LANES):
             job.out[first + i] = <real> group.loss[i]
     elif job.out != NULL:
@@ -153,6 +150,7 @@ cdef void chunk_of_rows(const Job *job, int task, Py_ssize_t chunk, Py_ssize_t r
     cdef Scratch scratch
     cdef Group group
     cdef SecondSweep sweep
+    cdef Totals *totals = job.totals + thread if job.totals != NULL else NULL  # only a loss has them
     cdef Py_ssize_t bad_row, count, n, g, begin = chunk * rows, stop = min(begin + rows, job.num_rows)
     memset(&sweep, 0, sizeof(sweep))
     for g in range(vectors_of(stop - begin)):
@@ -160,10 +158,10 @@ cdef void chunk_of_rows(const Job *job, int task, Py_ssize_t chunk, Py_ssize_t r
         count = min(<Py_ssize_t> LANES, stop - n)
         bad_row = read_labels(job, task, n, count, &group)
         if bad_row < job.num_rows:
-            job.totals[thread].bad_row = min(job.totals[thread].bad_row, bad_row)
+            totals.bad_row = min(totals.bad_row, bad_row)
             continue
         statistics_of_group(job, task, n, count, &group, &scratch)
-        if finish_group(job, task, n, count, &group, &sweep, &job.totals[thread]) and job.has_grad:
+        if finish_group(job, task, n, count, &group, &sweep, totals) and job.has_grad:
             write_group(job, task, n, count, &group, &sweep, &scratch)
     if job.streams:
         finish_streams()

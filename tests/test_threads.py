@@ -180,7 +180,7 @@ thread.join()
 
 
 def test_import_and_use_leave_subnormal_numbers_alone(run_child):
-    # Flush-to-zero, as -ffast-math sets it for the whole process, would print 0.0.
+    # A shared object whose start-up code sets flush-to-zero for the process would make these 0.
     assert (
         run_child("""
 import smoothxent, numpy as np

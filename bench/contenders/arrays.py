@@ -142,6 +142,7 @@ def _compiled_loops(numba: Any) -> tuple[Call, Call]:
             total += math.log(sum_exp) - (1 - eps) * (row[y[n]] - top) - eps * gaps / num_classes
         return total / num_rows
 
+    # On purpose not in parts shared with `loss`: each is what its user would write alone.
     @numba.njit(parallel=True, fastmath=True)
     def loss_and_gradient(x: Floats, y: Labels, eps: float) -> tuple[float, Floats]:
         num_rows, num_classes = x.shape
