@@ -13,11 +13,6 @@ ctypedef struct Labels:
     bint has_ignore_index
     uint64_t ignore_index  # two's complement of the label's own value
 
-cdef enum:
-    IGNORED = -1
-    OUT_OF_RANGE = -2
-
-
 cdef Rows rows_of(cnp.ndarray array, bint has_classes):
     # array: (outer, num_classes, inner), or (outer, inner) without a class axis; inner may be missing where it is 1
     cdef Rows rows
@@ -81,36 +76,28 @@ cdef inline uint64_t raw_label(const Labels *labels, Py_ssize_t row) noexcept no
 
 
 cdef Py_ssize_t labels_of_group(
-    const Labels *labels, Py_ssize_t first, Py_ssize_t count, Py_ssize_t *out
+    const Labels *labels, Py_ssize_t first, Py_ssize_t count, int64_t *out
 ) noexcept nogil:
     # class indices, IGNORED (lanes without a row too) or OUT_OF_RANGE, from one read of each; returns the first row
     # whose label is out of range, else -1
-    cdef Py_ssize_t i, out_of_range = 0
+    cdef Py_ssize_t i
+    cdef int itemsize = labels.itemsize
     cdef uint64_t raw[LANES]
-    cdef int32_t i32
     cdef const char *at = row_start(&labels.rows, first)
-    if count == LANES and labels.itemsize == 8 and side_by_side(&labels.rows, first, 8):
-        memcpy(raw, at, sizeof(raw))
-    elif count == LANES and labels.itemsize == 4 and labels.is_signed and side_by_side(&labels.rows, first, 4):
-        for i in range(LANES):
-            memcpy(&i32, at + 4 * i, 4)
-            raw[i] = <uint64_t> <int64_t> i32
-    else:
+    if not (
+        count == LANES and side_by_side(&labels.rows, first, itemsize)
+        and (itemsize == 8 or (itemsize == 4 and labels.is_signed))
+    ):
         for i in range(LANES):
             raw[i] = raw_label(labels, first + min(i, count - 1))
-    for i in range(LANES):
-        out[i] = <Py_ssize_t> raw[i] if raw[i] < labels.num_classes else OUT_OF_RANGE
-    if labels.has_ignore_index:
-        for i in range(LANES):
-            out[i] = IGNORED if raw[i] == labels.ignore_index else out[i]
-    for i in range(count, LANES):
-        out[i] = IGNORED
-    for i in range(LANES):
-        out_of_range |= out[i] == OUT_OF_RANGE
-    if out_of_range:
+        at = <const char *> raw
+        itemsize = 8
+    if not class_indices(out, at, itemsize, labels.num_classes, labels.has_ignore_index, labels.ignore_index):
         for i in range(count):
             if out[i] == OUT_OF_RANGE:
                 return first + i
+    for i in range(count, LANES):
+        out[i] = IGNORED
     return -1
 
 

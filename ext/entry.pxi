@@ -136,7 +136,7 @@ cdef bint is_proper(const Job *job, Py_ssize_t row) noexcept nogil:
     return True
 
 
-cdef Py_ssize_t read_group(const Job *job, Py_ssize_t first, Py_ssize_t count, Py_ssize_t *labels) noexcept nogil:
+cdef Py_ssize_t read_group(const Job *job, Py_ssize_t first, Py_ssize_t count, int64_t *labels) noexcept nogil:
     # labels of a group of rows, 0 where they are probabilities; the first row that is bad, else -1
     cdef Py_ssize_t i
     if not job.has_probabilities:
@@ -154,7 +154,7 @@ def tally(
 ):
     cdef Job job = job_of(logits)
     cdef bint has_classes = cnp.PyArray_NDIM(labels) == cnp.PyArray_NDIM(logits)
-    cdef Py_ssize_t labels_here[LANES]
+    cdef int64_t labels_here[LANES]
     cdef Py_ssize_t g, i, n, bad_row = -1, num_kept = 0
     cdef double weight
     cdef ExactSum total

@@ -6,13 +6,8 @@ cdef enum:
     PLACES = 1074  # the binary places of the smallest float64, and so of limb 0
     LIMBS = 68  # 2**-1074 .. 2**1024 is 2098 bits: 66 limbs, one for 2**31 terms, one for the sign
 
-# Most terms are not that wide. Values in [2**-61, 2**11) are cut, in lanes, at bits 2**-30 and 2**-72 (by the addition
-# and subtraction of a large number, exact), their last bit is 2**-114; the pieces add without rounding for 4096 terms
-# a lane, and only then, or with values beyond, is the accumulator touched.
-
-cdef enum:
-    CUTS = 3  # pieces
-    MOST_CUT = 4096
+# Most terms are not that wide: in lanes they are cut in pieces that add without rounding (see cut_in_lanes in group.h),
+# and only when these are full, or with values beyond, is the accumulator touched.
 
 ctypedef struct ExactSum:
     int64_t limbs[LIMBS]
@@ -68,23 +63,11 @@ cdef void add_pieces(ExactSum *total) noexcept nogil:
 
 cdef inline void add_group_exactly(ExactSum *total, const double *values) noexcept nogil:
     # values: LANES of them
-    cdef double value, piece, size
-    cdef Py_ssize_t i, fits = 1
-    for i in range(LANES):  # nothing is left below the last cut of numbers of at least 2**-61
-        size = fabs(values[i])
-        fits &= ((size < 2048.0) & (size >= 4.336808689942018e-19)) | (size == 0.0)
-    if not fits:
+    cdef Py_ssize_t i
+    if not cut_in_lanes(total.pieces, values):
         for i in range(LANES):
             add_exactly(total, values[i])
         return
-    for i in range(LANES):
-        value = values[i]
-        piece = (value + 6291456.0) - 6291456.0  # 1.5 * 2**22: to a multiple of 2**-30
-        total.pieces[i] += piece
-        value -= piece
-        piece = (value + 1.430511474609375e-06) - 1.430511474609375e-06  # 1.5 * 2**-20
-        total.pieces[LANES + i] += piece
-        total.pieces[2 * LANES + i] += value - piece
     total.cut += 1
     if total.cut == MOST_CUT:
         add_pieces(total)

@@ -6,33 +6,12 @@ cdef void rows_of_group(const Rows *rows, Py_ssize_t first, Py_ssize_t count, ch
     # where the rows of a group start; lanes without a row have that of the last one
     cdef Py_ssize_t i
     cdef char *at = row_start(rows, first)
-    if rows.inner == 1:
+    if rows.inner == 1 and count == LANES:  # a constant: the loop vectorises
         for i in range(LANES):
-            starts[i] = at + min(i, count - 1) * rows.outer_stride
+            starts[i] = at + i * rows.outer_stride
     else:
         for i in range(LANES):
             starts[i] = row_start(rows, first + min(i, count - 1))
-
-
-cdef inline void read_columns(
-    const Rows *rows, const char **starts, bint together, Py_ssize_t first, int count, lanes *columns
-) noexcept nogil:
-    # `count` <= QUAD classes from `first` on
-    cdef real buffer[LANES]
-    cdef Py_ssize_t i, k, stride = rows.class_stride
-    if rows.class_stride == sizeof(stored):
-        if count == QUAD:  # a constant: the compiler leaves out what only parts need
-            load_columns(<const stored **> starts, first, QUAD, columns)
-        else:
-            load_columns(<const stored **> starts, first, count, columns)
-        return
-    for k in range(count):
-        if together:
-            columns[k] = load_logits(<const stored *> (starts[0] + (first + k) * stride))
-            continue
-        for i in range(LANES):
-            buffer[i] = real_at(starts[i] + (first + k) * stride)
-        columns[k] = load(buffer)
 
 
 cdef void targets_of_group(
@@ -75,89 +54,30 @@ cdef void few_classes_statistics(
     const Job *job, Py_ssize_t first, Py_ssize_t count, bint by_top, Group *group, Scratch *scratch
 ) noexcept nogil:
     # by_top: of all rows of the group
-    cdef real *columns = scratch.columns
-    cdef real buffer[LANES]
-    cdef double wholes[LANES]
-    cdef double remainders[LANES]
-    cdef double highest[LANES]
-    cdef char **starts = scratch.starts
-    cdef lanes quad[QUAD]
-    cdef lanes labels, label_logits, top, scale, number, x, least = splat(<real> -INFINITY)
-    cdef block_sums sums
-    cdef Py_ssize_t i, k, q, begin, num_classes = job.num_classes
-    cdef double others = num_classes - 1, filled
-    cdef int part, fit = 1
-    cdef bint together = count == LANES and side_by_side(&job.logits, first, sizeof(stored))
-    # the next group is asked for early: it will be touched in all places at once
-    cdef const char *ahead = row_start(&job.logits, first) + LANES * num_classes * sizeof(stored) + AHEAD
-    rows_of_group(&job.logits, first, count, starts)
-    for i in range(LANES):
-        buffer[i] = <real> <int32_t> group.label[i]
-    labels = splat(-1) if by_top else load(buffer)
-    label_logits = least
-    top = least
-    for q in range((num_classes + QUAD - 1) // QUAD):
-        begin = q * QUAD
-        part = <int> min(<Py_ssize_t> QUAD, num_classes - begin)
-        read_columns(&job.logits, <const char **> starts, together, begin, part, quad)
-        for k in range(LANES * QUAD * <Py_ssize_t> sizeof(stored) // LINE):
-            prefetch(<const stored *> (ahead + (q * LANES * QUAD * <Py_ssize_t> sizeof(stored) + k * LINE)))
-        for k in range(part):
-            number = splat(<real> (begin + k))
-            x = quad[k]
-            store(columns + (begin + k) * LANES, x)
-            if by_top:  # `top` is the largest of the others
-                top = maximum(minimum(x, label_logits), top)
-                labels = where_less(label_logits, x, number, labels)
-                label_logits = maximum(x, label_logits)
-            else:
-                label_logits = where_equal(labels, number, x, label_logits)
-                top = maximum(where_equal(labels, number, least, x), top)
-    for k in range(num_classes, (num_classes + VECTORS - 1) // VECTORS * VECTORS):
-        store(columns + k * LANES, least)
-
-    scale = sub(splat(<real> MAGIC), fused(top, splat(<real> LOG2_E), splat(<real> MAGIC)))
-    x = add(splat(<real> (MAGIC + EXPONENT_BIAS)), scale)
-    sum_columns(&sums, columns, (num_classes + VECTORS - 1) // VECTORS, labels, x, job.uniform_smoothing)
-    compensated_store(group.sum_exp, sums.exps)
-    wide_store(group.scale, widen(scale))
-    wide_store(highest, widen(top))
-    wide_store(group.label_logit, widen(label_logits))
-    for i in range(LANES):
-        group.sum_exp[i] = sum_of_powers(group.sum_exp[i], group.scale[i])
-        group.offset[i] = 0.0
-        fit &= (fabs(highest[i]) < LARGE_LOGIT) & (group.label_logit[i] < INFINITY)
-        fit &= (group.label_logit[i] > -INFINITY) | (group.label[i] < 0)
-    if by_top:
-        store(buffer, labels)
-        for i in range(LANES):
-            group.label[i] = max(<Py_ssize_t> buffer[i], <Py_ssize_t> 0)
-    if job.uniform_smoothing:
-        filled = (num_classes + VECTORS - 1) // VECTORS * VECTORS - others
-        wide_store(wholes, sums.wholes)
-        wide_store(remainders, sums.remainders)
-        for i in range(LANES):
-            wholes[i] += others * group.scale[i] - filled * LOWEST_WHOLE
-            remainders[i] += filled * (LOWEST_WHOLE * LN2_REST)
-            group.gap_sum[i] = others * group.scale[i] * LN2_ERROR - (
-                wholes[i] * <real> LN2 + (remainders[i] + wholes[i] * LN2_REST))
-            fit &= wholes[i] > -MOST_WHOLES
-    elif job.has_probabilities:
+    cdef double fit[LANES]
+    cdef column_heads heads
+    cdef Py_ssize_t i
+    cdef bint side = count == LANES and side_by_side(&job.logits, first, sizeof(stored)), all_fit
+    cdef const char *ahead = row_start(&job.logits, first) + LANES * job.num_classes * sizeof(stored) + AHEAD
+    cdef int label = LABEL_TOP if by_top else LABEL_KEPT if job.has_grad else LABEL_TAKEN_OUT
+    rows_of_group(&job.logits, first, count, scratch.starts)
+    all_fit = columns_statistics(
+        group, &heads, fit, <const char **> scratch.starts, job.logits.class_stride, side, job.num_classes, ahead,
+        scratch.columns, job.uniform_smoothing, label)
+    if job.has_probabilities:
         targets_of_group(job, first, count, group, scratch)
-        wide_store(group.centre, widen(label_logits))
-        weighted_gaps(job, group, labels, label_logits, scratch)
+        wide_store(group.centre, widen(heads.label_logits))
+        weighted_gaps(job, group, heads.labels, heads.label_logits, scratch)
     elif job.smoothing != NULL:
-        wide_store(group.centre, widen(top))
-        weighted_gaps(job, group, labels, top, scratch)
-        for i in range(LANES):
-            fit &= not group.by_top[i]
-    if not fit:
+        wide_store(group.centre, widen(heads.top))
+        weighted_gaps(job, group, heads.labels, heads.top, scratch)
         for i in range(count):
-            if (
-                not fabs(highest[i]) < LARGE_LOGIT or group.label_logit[i] == INFINITY
-                or (group.label[i] >= 0 and group.label_logit[i] == -INFINITY)
-                or group.by_top[i] != by_top or (job.uniform_smoothing and not wholes[i] > -MOST_WHOLES)
-            ):
+            if group.by_top[i] != by_top:
+                fit[i] = 0.0
+                all_fit = False
+    if not all_fit:
+        for i in range(count):
+            if not fit[i]:
                 one_row_statistics(job, first, i, group, scratch)
 
 
@@ -186,14 +106,6 @@ cdef void write_columns(
             store(buffer, columns[k])
             for i in range(num_rows):
                 put_real(job, rows[i] + (first + k) * stride, buffer[i])
-
-
-cdef inline lanes narrowed(const double *values) noexcept nogil:
-    cdef real buffer[LANES]
-    cdef Py_ssize_t i
-    for i in range(LANES):
-        buffer[i] = <real> values[i]
-    return load(buffer)
 
 
 cdef lanes less_targets(
@@ -232,7 +144,7 @@ cdef void sweep_few_classes(
     cdef double high[LANES]
     cdef double low[LANES]
     cdef block values
-    cdef lanes bias, factor, constant, labels, of_label, ignored
+    cdef lanes bias, factor, constant, labels, of_label, kept
     cdef Py_ssize_t i, k, b, begin
     cdef int part
     cdef bint together = count == LANES and side_by_side(&job.grad, first, grad_itemsize(job))
@@ -247,14 +159,14 @@ cdef void sweep_few_classes(
         own[i] = -group.nll[i] if task == LOG_SOFTMAX else sweep.own[i]
         if task == LOG_SOFTMAX:
             high[i] = log_sum_exp_of(group, i, low + i)
-    labels = splat(-1) if task == SOFTMAX else narrowed(numbers)
-    of_label = narrowed(own)
-    bias = narrowed(sweep.bias)
-    factor = narrowed(sweep.factor)
-    constant = narrowed(sweep.constant)
+    labels = splat(-1) if task == SOFTMAX else narrow(numbers)
+    of_label = narrow(own)
+    bias = narrow(sweep.bias)
+    factor = narrow(sweep.factor)
+    constant = narrow(sweep.constant)
     for i in range(LANES):
-        numbers[i] = group.ignored[i]
-    ignored = narrowed(numbers)
+        numbers[i] = group.kept[i]
+    kept = narrow(numbers)
     for b in range((job.num_classes + VECTORS - 1) // VECTORS):
         begin = b * VECTORS
         part = <int> min(<Py_ssize_t> VECTORS, job.num_classes - begin)
@@ -269,7 +181,7 @@ cdef void sweep_few_classes(
         if job.has_targets:
             for k in range(part):
                 values.v[k] = less_targets(job, sweep, values.v[k], begin + k, scratch)
-        values = with_labels(values, begin, labels, of_label, ignored)
+        values = with_labels(values, begin, labels, of_label, kept)
         if part == VECTORS and by_rows:
             store_columns_block(<stored **> rows, begin, values)
         else:

@@ -1,6 +1,6 @@
 /* functions.h: float64 functions of what a row needs once: powers of two, exp, log.
  *
- * Free of branches and loops, so that loops over the rows of a group vectorise.
+ * Of one register of rows at a time: a chain as long as theirs wants few values at once, not a whole group's.
  */
 #ifndef SMOOTHXENT_FUNCTIONS_H
 #define SMOOTHXENT_FUNCTIONS_H
@@ -13,16 +13,20 @@
 
 static const double LOG2_E = 0x1.71547652b82fep+0, LN2 = 0x1.62e42fefa39efp-1, LN2_LOW = 0x1.abc9e3b39803fp-56;
 
-LANES_INLINE double rounded(double x) { return (x + 0x1.8p+52) - 0x1.8p+52; } /* to the nearest integer, |x| < 2**51 */
+/* ADD(a, b) and so on: of registers of float64 */
+#define SPLAT(x) OP_F64(set1)(x)
+#define ADD(a, b) OP_F64(add)(a, b)
+#define SUB(a, b) OP_F64(sub)(a, b)
+#define MUL(a, b) OP_F64(mul)(a, b)
+#define DIV(a, b) OP_F64(div)(a, b)
+#define FUSED(a, b, c) OP_F64(fmadd)(a, b, c)
+#define NEGATIVE_FUSED(a, b, c) OP_F64(fnmadd)(a, b, c)
 
-LANES_INLINE double power_of_two(double n) { /* 2**n, n an integer in [-1022, 1023] */
-    double u = n + (0x1.8p+52 + 1023.0);
-    uint64_t bits;
-    memcpy(&bits, &u, sizeof bits);
-    bits <<= 52;
-    memcpy(&u, &bits, sizeof u);
-    return u;
-}
+static const double ROUND = 0x1.8p+52; /* x + ROUND - ROUND is the integer next to x, |x| < 2**51 */
+LANES_INLINE double rounded(double x) { return (x + ROUND) - ROUND; }
+
+/* 2**n, n an integer in [-1022, 1023]. */
+LANES_INLINE reg_f64 powers_of_two(reg_f64 n) { return exponent_f64(ADD(n, SPLAT(ROUND + 1023.0))); }
 
 /* Polynomials of ext/coefficients.py, lowest degree first. Where logits are float32 or half of it, 2**-34 is enough. */
 #ifdef SMOOTHXENT_FLOAT64
@@ -42,40 +46,41 @@ static const double LOG_SERIES[] = {0x1.555554fde9c99p-1, 0x1.999a79eb37c65p-2, 
 #endif
 #define LAST(array) ((int)(sizeof array / sizeof array[0]) - 1)
 #define HORNER(value, x, array)                                                                         \
-    double value = array[LAST(array)];                                                                  \
-    UNROLLED for (int i = LAST(array) - 1; i >= 0; i--) value = fma(value, x, array[i]);
+    reg_f64 value = SPLAT(array[LAST(array)]);                                                          \
+    UNROLLED for (int i = LAST(array) - 1; i >= 0; i--) value = FUSED(value, x, SPLAT(array[i]));
 
-/* a * exp(x + x_low) with one rounding at the end, subnormal results included; x <= 709, or -inf, or NaN. The
- * power is applied in two steps, of which only the second can leave the normal range (a in [2**-200, 2**200]). */
-LANES_INLINE double times_exp(double a, double x, double x_low) {
-    double clamped = x < -800.0 ? -800.0 : x; /* a * exp(-800) is 0 for every such a; NaN passes */
-    double n = rounded(clamped * LOG2_E), half = rounded(0.5 * n);
-    double r = fma(-n, LN2_LOW, fma(-n, LN2, clamped)) + x_low;
+/* a * exp(x + x_low) with one rounding at the end; x <= 709, or -inf, or NaN; a in [2**-200, 2**200]. In float64
+ * results may be subnormal: the power is applied in two steps, of which only the second can leave the normal range.
+ * Else what is below 2**-1022 a is 0, and x_low makes no difference. */
+LANES_INLINE reg_f64 times_exps(reg_f64 a, reg_f64 x, reg_f64 x_low) {
+    x = OP_F64(max)(SPLAT(LOW_PARTS ? -800.0 : -1023.0 * 0.6931), x); /* NaN passes */
+    reg_f64 n = SUB(FUSED(x, SPLAT(LOG2_E), SPLAT(ROUND)), SPLAT(ROUND)), r = NEGATIVE_FUSED(n, SPLAT(LN2), x);
+    if (!LOW_PARTS) { /* the chain of a group is long: halves of the polynomial side by side */
+        const double *c = EXP_RATIO_WIDE;
+        reg_f64 square = MUL(r, r), low = FUSED(FUSED(r, SPLAT(c[3]), SPLAT(c[2])), square, FUSED(r, SPLAT(c[1]), SPLAT(c[0])));
+        reg_f64 high = FUSED(square, SPLAT(c[6]), FUSED(r, SPLAT(c[5]), SPLAT(c[4])));
+        return MUL(FUSED(MUL(a, r), FUSED(high, MUL(square, square), low), a), powers_of_two(n));
+    }
+    reg_f64 half = SUB(FUSED(n, SPLAT(0.5), SPLAT(ROUND)), SPLAT(ROUND));
+    r = ADD(NEGATIVE_FUSED(n, SPLAT(LN2_LOW), r), x_low);
     HORNER(ratio, r, EXP_RATIO_WIDE)
-    return fma(a * r, ratio, a) * power_of_two(half) * power_of_two(n - half);
+    return MUL(MUL(FUSED(MUL(a, r), ratio, a), powers_of_two(half)), powers_of_two(SUB(n, half)));
 }
+LANES_INLINE double times_exp(double a, double x, double x_low) { return first_f64(times_exps(SPLAT(a), SPLAT(x), SPLAT(x_low))); }
 
 /* log(a + b) for a, b >= 0 and a + b normal, right to the last digit where a = 1 and b is tiny.
- *     a + b = w + w_low;  w = 2**k m, m in [sqrt(1/2), sqrt(2));  f = m - 1 exact;  s = f / (2 + f);  z = s**2
+ *     a + b = w + w_low;  w = 2**k m, m in [sqrt(1/2), sqrt(2));  f = m - 1 exact;  s = f / (1 + m);  z = s**2
  *     log(1 + f) = f - f**2/2 + s (f**2/2 + z R(z)): the leading terms are free of the error of s
- * w_low counts where log(w) is tiny, so w near 1, and for the last digit of float64. log(0) is -inf; inf and NaN pass. */
-LANES_INLINE double log_of_sum(double a, double b) {
-    const uint64_t root = 0x3fe6a09e667f3bcdULL; /* the bits of sqrt(1/2) */
-    double w = a + b, back = w - a, w_low = (a - (w - back)) + (b - back), k, m;
-    uint64_t bits, exponent;
-    memcpy(&bits, &w, sizeof bits);
-    bits += 0x3ff0000000000000ULL - root;
-    exponent = (bits >> 52) | 0x4330000000000000ULL; /* 2**52 + k + 1023 */
-    memcpy(&k, &exponent, sizeof k);
-    k -= 0x1p+52 + 1023.0;
-    bits = (bits & 0x000fffffffffffffULL) + root;
-    memcpy(&m, &bits, sizeof m);
-    double f = m - 1.0, s = f / (2.0 + f), z = s * s, half_square = 0.5 * f * f;
-    double low = LOW_PARTS ? fma(k, LN2_LOW, w_low / w) : k == 0.0 ? w_low : 0.0;
+ * w_low / w counts where log(w) is tiny, so w near 1, and for the last digit of float64. NaN passes, in w - w. */
+LANES_INLINE reg_f64 logs_of_sums(reg_f64 a, reg_f64 b) {
+    reg_f64 w = ADD(a, b), back = SUB(w, a), w_low = ADD(SUB(a, SUB(w, back)), SUB(b, back));
+    reg_f64 k, m = split_f64(w, &k), f = SUB(m, SPLAT(1.0)), s = DIV(f, ADD(m, SPLAT(1.0))), z = MUL(s, s);
+    reg_f64 half_square = MUL(MUL(f, SPLAT(0.5)), f);
+    reg_f64 low = LOW_PARTS ? FUSED(k, SPLAT(LN2_LOW), DIV(w_low, w)) : where_equal_f64(k, SPLAT(0.0), w_low, SPLAT(0.0));
+    low = ADD(low, SUB(w, w));
     HORNER(series, z, LOG_SERIES)
-    double rest = fma(s, fma(z, series, half_square), low) - half_square;
-    double result = fma(k, LN2, f + rest), special = w == 0.0 ? -(double)INFINITY : w;
-    return w > 0.0 && w < (double)INFINITY ? result : special;
+    reg_f64 rest = SUB(FUSED(s, FUSED(z, series, half_square), low), half_square);
+    return FUSED(k, SPLAT(LN2), ADD(f, rest));
 }
 
 #endif

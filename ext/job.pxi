@@ -25,26 +25,12 @@ ctypedef struct Job:
     Totals *totals  # one per thread
 
 
-ctypedef struct Scratch:
-    stored logits[TILE]  # a tile of strided logits
-    real columns[FEW * LANES]  # a group of rows of few classes, or a tile
-    char *starts[LANES]  # of the rows of a group
-    stored spare[FEW]  # where lanes without a row write
-    double targets[TILE]
-    double target_columns[FEW * LANES]
-    bint improper  # a probability was negative or not finite
-
-
 cdef inline Py_ssize_t tiles_of(Py_ssize_t num_classes) noexcept nogil:
     return (num_classes + TILE - 1) // TILE
 
 
 cdef inline Py_ssize_t segments_of(Py_ssize_t num_classes) noexcept nogil:
     return (num_classes + SEGMENT - 1) // SEGMENT
-
-
-cdef inline Py_ssize_t blocks_of(Py_ssize_t num_classes) noexcept nogil:
-    return (num_classes + BLOCK - 1) // BLOCK
 
 
 cdef inline Py_ssize_t vectors_of(Py_ssize_t num_classes) noexcept nogil:

@@ -2,11 +2,12 @@
 #
 # Design
 # a) One body. `stored`, `real`, `lanes` and `wide` are C typedefs that lanes.h fixes for a build: Cython sees names,
-#    the compiler sees registers. Hence no fused types and no branch on dtype. The innermost loops are C (sweeps.h),
-#    for what Cython cannot ask for: unrolling, and sums that stay in registers.
+#    the compiler sees registers. Hence no fused types and no branch on dtype. The innermost loops are C (headers),
+#    for what Cython cannot ask for: unrolling, and values that stay in registers.
 # b) One read. A row is cut into tiles that live in L1; a tile gives maximum, sum of exp and sum of gaps in one
 #    touch. Reference (the value subtracted before exp) lags: it comes from the first block and moves only when a
-#    tile exceeds it by CEILING, which costs that tile a second sweep. See row_statistics.pxi.
+#    tile exceeds it by CEILING, which costs that tile a second sweep. See row_statistics.pxi. A row of one tile takes
+#    it from both of its ends (rows.h), a row of few classes has the largest of all (columns.h).
 # c) The label's own term is kept out of the sum of exp, and the reference comes from the other classes, so that
 #    confident rows keep all digits: loss = log1p(sum of others / own term). See loss.pxi.
 # d) Everything that leaves a tile is float64; sums over tiles are compensated; totals over rows are exact.
@@ -25,7 +26,7 @@ cimport numpy as cnp
 
 cnp.import_array()
 
-cdef extern from "sweeps.h" nogil:
+cdef extern from "rows.h" nogil:  # and what it includes
     ctypedef float stored  # float, double or uint16_t: lanes.h decides
     ctypedef float real  # float or double
     ctypedef struct lanes:
@@ -40,24 +41,63 @@ cdef extern from "sweeps.h" nogil:
         lanes highest
         compensated exps
         wide wholes, remainders
+    ctypedef struct column_heads:
+        lanes labels, label_logits, top
     enum:
         LANES
         QUAD
         AHEAD
         VECTORS
         STREAM_ALIGNMENT
+    ctypedef struct Group:
+        double *sum_exp
+        double *scale
+        double *offset
+        double *centre
+        double *gap_sum
+        double *label_logit
+        double *target_sum
+        double *label_target
+        double *kept
+        double *weight
+        double *nll
+        double *log_sum_exp
+        double *own
+        double *others
+        double *label_part
+        double *rest_part
+        double *loss
+        int64_t *label
+        int64_t *by_top
+        bint *improper
+    ctypedef struct Scratch:
+        stored *logits
+        real *columns
+        double *targets
+        double *target_columns
+        stored *spare
+        char **starts
+        bint improper
     enum:
-        LOW_PARTS
-    const double MAGIC, EXPONENT_BIAS, LN2_ERROR, LN2_REST, LOWEST_WHOLE, LOG2_E, LN2, LN2_LOW
+        TILE
+        FEW
+        LINE
+        CEILING
+        IGNORED
+        OUT_OF_RANGE
+        LABEL_TAKEN_OUT
+        LABEL_KEPT
+        LABEL_TOP
+    const double STEP, STEP_LOW, LOWEST_WHOLE, MOST_WHOLES, LARGE_LOGIT
     real real_of(stored)
     stored stored_of(real)
     lanes load(const real *)
+    lanes narrow(const double *)
     void store(real *, lanes)
     lanes load_logits(const stored *)
     lanes load_logits_part(const stored *, int)
     void store_logits(stored *, lanes)
     void store_logits_part(stored *, lanes, int)
-    void load_columns(const stored **, Py_ssize_t, int, lanes *)
     void store_columns(stored **, Py_ssize_t, int, const lanes *)
     void stream(real *, lanes)
     void finish_streams()
@@ -66,12 +106,9 @@ cdef extern from "sweeps.h" nogil:
     lanes lane_numbers()
     lanes splat(real)
     lanes add(lanes, lanes)
-    lanes sub(lanes, lanes)
     lanes maximum(lanes, lanes)
-    lanes minimum(lanes, lanes)
     lanes fused(lanes, lanes, lanes)
     lanes where_equal(lanes, lanes, lanes, lanes)
-    lanes where_less(lanes, lanes, lanes, lanes)
     real largest(lanes)
     block load_block(const stored *)
     block load_block_part(const stored *, Py_ssize_t, Py_ssize_t)
@@ -79,8 +116,9 @@ cdef extern from "sweeps.h" nogil:
     void store_block(real *, block)
     lanes highest_of(block, lanes)
     real block_highest(const stored *, Py_ssize_t, Py_ssize_t)
+    double reference_scale(double)
+    lanes bias_of(double)
     void sum_row(block_sums *, const stored *, Py_ssize_t, Py_ssize_t, lanes, bint)
-    void sum_columns(block_sums *, const real *, Py_ssize_t, lanes, lanes, bint)
     block with_labels(block, Py_ssize_t, lanes, lanes, lanes)
     void store_columns_block(stored **, Py_ssize_t, block)
     double bare_exp_sum(const real *, Py_ssize_t)
@@ -94,10 +132,31 @@ cdef extern from "sweeps.h" nogil:
     wide where_nonzero(wide, wide)
     double wide_sum(wide)
     compensated compensated_add(compensated, wide)
-    double rounded(double)
-    double power_of_two(double)
+    bint class_indices(int64_t *, const char *, int, uint64_t, bint, uint64_t)
+    void keep_rows(Group *)
     double times_exp(double, double, double)
-    double log_of_sum(double, double)
+    double distance_to_reference(double, double, double, double *)
+    bint columns_statistics(
+        Group *, column_heads *, double *, const char **, Py_ssize_t, bint, Py_ssize_t, const char *, real *, bint, int)
+    bint short_rows_statistics(Group *, double *, const char **, Py_ssize_t, Py_ssize_t, Py_ssize_t, bint)
+
+cdef extern from "shares.h" nogil:
+    ctypedef struct SecondSweep:
+        double *constant
+        double *target_scale
+        double *own
+        double *g
+        double *bias
+        double *factor
+        double most
+    enum:
+        CUTS
+        MOST_CUT
+    bint cut_in_lanes(double *, const double *)
+    void group_shares(Group *)
+    void gradient_factors(const Group *, SecondSweep *, double, double, double)
+    void softmax_factors(const Group *, SecondSweep *)
+    void group_shares_and_losses(Group *, double, double, double)
 
 cdef extern from * nogil:
     """
@@ -137,11 +196,8 @@ cdef extern from * nogil:
     int most_threads()
 
 cdef enum:
-    LINE = 64  # bytes of a cache line
-    TILE = 1024  # classes: 4 kB of float32, 8 kB of float64
     SEGMENT = 16 * TILE  # classes: the unit of parallel work inside a row
     BLOCK = VECTORS * LANES  # classes whose vectors are in flight together
-    FEW = 128  # classes up to which a row takes one lane
     CHUNK = 256  # rows handed to a thread at a time, fewer where rows are long
     CHUNK_ELEMENTS = 1 << 16
     ROWS_EACH = 4  # rows a thread must get at least, if not, long rows are cut into segments
@@ -161,6 +217,7 @@ include "row_statistics.pxi"
 include "loss.pxi"
 include "second_sweep.pxi"
 include "few_classes.pxi"
+include "short_rows.pxi"
 include "work.pxi"
 include "entry.pxi"
 include "limits.pxi"

@@ -220,6 +220,19 @@ LANES_INLINE wide widen(lanes a) {
 }
 #endif
 
+/* float64, and integers below 2**24, to lanes */
+#ifdef SMOOTHXENT_FLOAT64
+LANES_INLINE lanes narrow(const double *x) { return load(x); }
+LANES_INLINE lanes of_integers(const int64_t *x) { lanes v; EACH_REGISTER v.r[i] = of_i64(load_i64(x + i * WIDTH)); return v; }
+#else
+LANES_INLINE lanes of_integers(const int64_t *x) { lanes v; EACH_REGISTER v.r[i] = of_i64s(x + i * WIDTH); return v; }
+LANES_INLINE lanes narrow(const double *x) {
+    lanes v;
+    EACH_REGISTER v.r[i] = narrow_f64(OP_F64(loadu)(x + i * WIDTH), OP_F64(loadu)(x + i * WIDTH + (WIDTH > 1 ? WIDTH_F64 : 0)));
+    return v;
+}
+#endif
+
 /* Sums of many terms are added as `real` for the VECTORS of a block, then as float64. A float32 term has 24 bits, so
  * float64 holds 2**29 of them to its own precision; float64 terms need a second level: Knuth's two-sum, lane by lane. */
 typedef struct { wide sum, error; } compensated;

@@ -11,12 +11,6 @@ ctypedef struct RowSums:
     bint centred  # whether a finite logit has set the centre
     double moved  # what the gaps taken so far lack since the centre moved
 
-cdef enum:
-    LARGE_LOGIT = 1 << 17
-    CEILING = 10  # nats above the reference: costs 14 * LN2_ERROR = 2.7e-8 of relative error at most
-    MOST_WHOLES = 1 << 18  # below the reference: -LOWEST_WHOLE less that of LARGE_LOGIT and a tile at the ceiling
-
-
 cdef inline Reference reference_at(double highest) noexcept nogil:
     # the reference for logits whose maximum is near `highest`; none for -inf
     cdef Reference reference
@@ -26,29 +20,22 @@ cdef inline Reference reference_at(double highest) noexcept nogil:
     if fabs(highest) >= LARGE_LOGIT and isfinite(highest):
         reference.offset = highest
     elif isfinite(highest):
-        reference.scale = -rounded(highest * LOG2_E)
+        reference.scale = reference_scale(highest)
     return reference
-
-
-cdef inline lanes bias_of(double scale) noexcept nogil:
-    return splat(<real> (MAGIC + EXPONENT_BIAS + scale))
 
 
 cdef inline double between(double offset, double scale, double new_offset, double new_scale) noexcept nogil:
     # an old reference less a new one
     cdef double low
     if offset == new_offset:
-        return (new_scale - scale) * LN2
+        return (new_scale - scale) * STEP
     return distance_to_reference(offset, new_offset, new_scale - scale, &low)
 
 
 cdef inline double rebase_factor(double offset, double scale, double new_offset, double new_scale) noexcept nogil:
-    # takes a sum of exp from one reference to another; a power of two where the offsets agree
-    cdef double shift = new_scale - scale, low = 0.0
-    if offset == new_offset and shift <= 1000:
-        return power_of_two(shift) if shift > -1000 else 0.0
-    shift = distance_to_reference(offset, new_offset, shift, &low)
-    return times_exp(1.0, shift, low)
+    # takes a sum of exp from one reference to another
+    cdef double low, distance = distance_to_reference(offset, new_offset, new_scale - scale, &low)
+    return times_exp(1.0, distance, low)
 
 
 cdef inline const stored *contiguous(
@@ -109,10 +96,9 @@ cdef void move_centre(const Job *job, RowStatistics *row, RowSums *sums, double 
     row.centre = centre
 
 
-cdef void settle_gaps(RowSums *sums, double scale) noexcept nogil:
+cdef void settle_gaps(RowSums *sums) noexcept nogil:
     # from what exp_lanes makes of x to gaps
-    sums.joined_gaps += sums.counted * scale * LN2_ERROR
-    sums.joined_gaps -= sums.wholes * <real> LN2 + (sums.remainders + sums.wholes * LN2_REST)
+    sums.joined_gaps -= sums.wholes * STEP + (sums.remainders + sums.wholes * STEP_LOW)
     sums.joined_count += sums.counted
     sums.wholes = 0.0
     sums.remainders = 0.0
@@ -128,11 +114,10 @@ cdef void move_reference(RowSums *sums, double highest) noexcept nogil:
         scale_pair(&sums.joined, 0.0)
         return
     factor = rebase_factor(old.offset, old.scale, new.offset, new.scale)
+    scale_pair(&sums.exps, factor)
     scale_pair(&sums.joined, factor)
-    # what the lanes summed holds exp(scale * LN2_ERROR): from the old scale's to the new one's
-    scale_pair(&sums.exps, sum_of_powers(factor, old.scale - new.scale))
     if old.offset != new.offset:
-        settle_gaps(sums, old.scale)
+        settle_gaps(sums)
     sums.wholes += sums.counted * (new.scale - old.scale)
     if sums.joined_count:
         sums.joined_gaps -= sums.joined_count * between(old.offset, old.scale, new.offset, new.scale)
@@ -198,11 +183,11 @@ cdef void add_tile(
             if k != left_out:
                 join(sums, real_at(<const char *> (x + k)))
     if job.uniform_smoothing:
-        filled = blocks_of(count) * BLOCK - counted
+        filled = padded_size(count) - counted
         wholes = wide_sum(of.wholes) - filled * LOWEST_WHOLE + counted * sums.reference.scale
         if wholes > -MOST_WHOLES and sums.reference.offset == 0.0:
             sums.wholes += wholes
-            sums.remainders += wide_sum(of.remainders) + filled * LOWEST_WHOLE * LN2_REST
+            sums.remainders += wide_sum(of.remainders) + filled * LOWEST_WHOLE * STEP_LOW
             sums.counted += counted
         else:  # logits that the lanes clamped, -inf among them
             join_gaps(sums, x, count, left_out)
@@ -247,14 +232,14 @@ cdef RowStatistics segment_statistics(
         if targets != NULL:
             add_targets(&sums, x, count, left_out, targets, statistics.centre)
     statistics.improper = scratch.improper
-    statistics.sum_exp = sum_of_powers(pair_value(sums.exps), sums.reference.scale) + pair_value(sums.joined)
+    statistics.sum_exp = pair_value(sums.exps) + pair_value(sums.joined)
     statistics.scale = sums.reference.scale
     statistics.offset = sums.reference.offset
     if sums.reference.ceiling == -INFINITY:
         statistics.sum_exp *= 0.0
         statistics.scale = INFINITY
     if job.uniform_smoothing:
-        settle_gaps(&sums, sums.reference.scale)
+        settle_gaps(&sums)
         statistics.gap_weight = sums.joined_count
         statistics.gap_sum = sums.joined_gaps
         return statistics

@@ -1,85 +1,23 @@
 # The second sweep: gradient, softmax and log_softmax of rows whose statistics are known, while they are in cache.
 #
-#     p_k = exp(x_k - m - z+) / total,  z+ = max(x_y - m, 0) = K ln(2) + rho,  total = own + others
+#     p_k = exp(x_k - m - z+) / total,  z+ = max(x_y - m, 0) = K STEP + rho,  total = own + others
 #     g p_k = [exp(x_k) 2**scale'] * factor,  scale' = scale + e + LIFT - K
 # with g = f 2**e folded in: the bracket is what the lanes' exp gives, factor = f 2**-LIFT exp(-rho) / total. No
 # logarithm is taken, whose rounding would be one of p_k times |lse|. LIFT keeps the
 # bracket normal where the product is subnormal, so that the one rounding into the subnormals is the product's.
 
-cdef enum:
-    LIFT = 96
-    NOTHING_LEFT = 3000  # nats below the label: exp is 0 in float64 too
-    LARGEST_EXPONENT = 0  # of g inside the bracket, so that it cannot overflow
-
-ctypedef struct SecondSweep:
-    # min(g p_k + constant, most) - target_scale t_k, and `own` for the label; one row a lane
-    double g[LANES]
-    double constant[LANES]
-    double target_scale[LANES]
-    double own[LANES]
-    double most
-    double bias[LANES]
-    double factor[LANES]
-
-
-cdef inline double exponent_of(double x) noexcept nogil:
-    # as frexp gives it, for normal numbers
-    cdef uint64_t bits
-    memcpy(&bits, &x, 8)
-    return <double> <int64_t> (bits >> 52 & 0x7FF) - 1022.0
-
-
-cdef void scale_exps(const Group *group, SecondSweep *sweep) noexcept nogil:
-    # bias and factor from g
-    cdef Py_ssize_t i
-    cdef double k, rho, e, z, low, total
-    for i in range(LANES):
-        z = distance_to_reference(group.label_logit[i], group.offset[i], group.scale[i], &low)
-        low = low if z >= 0.0 else 0.0
-        z = z if z >= 0.0 else 0.0
-        z = z if z < NOTHING_LEFT else NOTHING_LEFT
-        k = rounded(z * LOG2_E)
-        rho = fma(-k, LN2, z) + (low - k * LN2_LOW)
-        k -= group.scale[i]
-        e = exponent_of(sweep.g[i])
-        e = e if e < LARGEST_EXPONENT else LARGEST_EXPONENT
-        total = group.own[i] + group.others[i]
-        total = total if total != 0.0 and group.nll[i] == group.nll[i] else NAN
-        sweep.bias[i] = MAGIC + EXPONENT_BIAS + e + LIFT - k
-        sweep.factor[i] = sum_of_powers(times_exp(sweep.g[i] * power_of_two(-e - LIFT), -rho, 0.0) / total, -k)
-
-
 cdef void gradient_sweep(const Job *job, const Group *group, Py_ssize_t first, SecondSweep *sweep) noexcept nogil:
-    # s { A p_k - [k = y] (1 - label_smoothing) w_y - label_smoothing b_k }; with probabilities s { T p_k - t_k }; for
-    # k = y, label_part (p_y - 1) + rest_part p_y, with p_y - 1 = -others / (own + others), never a subtraction
-    cdef double scale = 1.0 if job.has_probabilities else job.label_smoothing, s, all_classes
-    cdef double uniform = job.label_smoothing / job.num_classes if job.uniform_smoothing else 0.0
+    # s { A p_k - [k = y] (1 - label_smoothing) w_y - label_smoothing b_k }; with probabilities s { T p_k - t_k }
     cdef Py_ssize_t i
     for i in range(LANES):
         sweep.target_scale[i] = 1.0
     if job.sample_weight != NULL:
         for i in range(min(<Py_ssize_t> LANES, job.num_rows - first)):
             sweep.target_scale[i] = job.sample_weight[first + i]
-    for i in range(LANES):
-        s = sweep.target_scale[i] / job.grad_divisor
-        all_classes = group.own[i] + group.others[i]
-        sweep.own[i] = s * (group.rest_part[i] * (group.own[i] / all_classes)
-                            - group.label_part[i] * (group.others[i] / all_classes))
-        sweep.g[i] = s * (group.label_part[i] + group.rest_part[i])
-        sweep.constant[i] = -s * uniform
-        sweep.target_scale[i] = s * scale
     sweep.most = INFINITY
-    scale_exps(group, sweep)
-
-
-cdef void softmax_sweep(const Group *group, SecondSweep *sweep) noexcept nogil:
-    cdef Py_ssize_t i
-    for i in range(LANES):
-        sweep.g[i] = 1.0
-        sweep.constant[i] = 0.0
-        sweep.target_scale[i] = 0.0
-    sweep.most = 1.0
-    scale_exps(group, sweep)
+    gradient_factors(
+        group, sweep, job.grad_divisor, 1.0 if job.has_probabilities else job.label_smoothing,
+        job.label_smoothing / job.num_classes if job.uniform_smoothing else 0.0)
 
 
 cdef void sweep_row_tile(

@@ -1,4 +1,4 @@
-/* sweeps.h: exp of lanes, and the inner loops that take it: of rows or columns for a loss, of blocks for a gradient.
+/* sweeps.h: exp of lanes, and the inner loops over a row that take it: sums for a loss, elements for a gradient.
  *
  * In C for what Cython cannot ask for: unrolling, and sums that stay in registers.
  */
@@ -17,7 +17,7 @@
  *     u         := x * log2(e) + bias    bias = MAGIC + EXPONENT_BIAS + scale. Adding MAGIC (1.5 * 2**23) leaves
  *                                        n + EXPONENT_BIAS in the low bits of u, n = round(x log2(e)) + scale
  *     whole     := u - bias              exact: n - scale = round(x log2(e)), an integer
- *     remainder := x - whole * ln(2)     one rounding, at most ln(2)/2, so it is right to 2**-26 whatever x is
+ *     remainder := x - whole * STEP      one rounding, at most ln(2)/2, so it is right to 2**-26 whatever x is
  *     power     := 2**n                  the low bits of u, at least LEAST_POWER, moved to the exponent
  *     rest      := power * remainder     exact
  *     ratio     := (exp(r) - 1) / r      polynomial, relative error of 1 + r * ratio: 3.2e-9 (float64: 3.8e-18)
@@ -27,25 +27,25 @@
  * float32 adds: integers add exactly, remainders are small.
  * x is clamped at LOWEST (-inf becomes that), n at LEAST_POWER, where a term is below any last digit (2**-100) and
  * `rest` not yet subnormal, which would be slow. Needs |x| <= -LOWEST and 2**n finite: the caller sees to that.
- * Log2(e) needs no precision: a wrong n at a tie gives an |r| a hair above ln(2)/2. The error of ln(2) in
- * float32, LN2_ERROR = 1.9e-9, scales exp(x) by exp(-whole * LN2_ERROR); the part -scale of `whole` is common to a
- * row and is taken back in float64 (see `sum_of_powers` in group.pxi), what is left is n * 1.9e-9.
+ * Log2(e) needs no precision: a wrong n at a tie gives an |r| a hair above ln(2)/2. STEP is ln(2) as `real` has it
+ * (float64: with STEP_LOW), too large by STEP_ERROR. So this is exp(x + scale * STEP) * exp(-n * STEP_ERROR): exact but
+ * for n, which is small where a term counts, if -scale * STEP is what the rest of the kernel takes for the reference.
  * NaN: remainder and ratio and with them rest * ratio are NaN; `power` is any number.
  * Coefficients: ext/coefficients.py.
  */
 #ifdef SMOOTHXENT_FLOAT64
-static const double MAGIC = 0x1.8p+52, EXPONENT_BIAS = 1023.0, LN2_ERROR = 0.0, LN2_REST = 0x1.abc9e3b39803fp-56;
+static const double MAGIC = 0x1.8p+52, EXPONENT_BIAS = 1023.0, STEP_ERROR = 0.0, STEP_LOW = 0x1.abc9e3b39803fp-56;
 static const double EXP_RATIO[] = {
     0x1p+0, 0x1.000000000000ap-1, 0x1.5555555555509p-3, 0x1.555555555072cp-5, 0x1.1111111124a1ep-7, 0x1.6c16c184588c8p-10,
     0x1.a01a0138fbad2p-13, 0x1.a01999b4fdebbp-16, 0x1.71df07dad5a92p-19, 0x1.28adadeb58d78p-22, 0x1.adaa6c60e885ap-26};
 #else
-static const double MAGIC = 0x1.8p+23, EXPONENT_BIAS = 127.0, LN2_ERROR = 0x1.05c610ca86c39p-29, LN2_REST = 0.0;
+static const double MAGIC = 0x1.8p+23, EXPONENT_BIAS = 127.0, STEP_ERROR = 0x1.05c610ca86c39p-29, STEP_LOW = 0.0;
 static const float EXP_RATIO[] = {0x1p+0f, 0x1.fffffcp-2f, 0x1.555492p-3f, 0x1.5558aep-5f, 0x1.123972p-7f, 0x1.6a4f1cp-10f};
 #endif
 enum { EXP_DEGREE = sizeof EXP_RATIO / sizeof EXP_RATIO[0] - 1 };
-static const double LEAST_POWER = 27.0;
-/* LOWEST is a power of two times ln(2), so that its `whole` and `remainder` are these in every lane. */
-static const double LOWEST = -0x1p+19 * (double)(real)0x1.62e42fefa39efp-1, LOWEST_WHOLE = -0x1p+19;
+static const double STEP = (double)(real)0x1.62e42fefa39efp-1, LEAST_POWER = 27.0;
+/* LOWEST is a power of two times STEP, so that its `whole` and `remainder` are these in every lane. */
+static const double LOWEST = -0x1p+19 * (double)(real)0x1.62e42fefa39efp-1, LOWEST_WHOLE = -0x1p+19; /* times STEP */
 
 typedef struct { lanes power, rest, ratio, whole, remainder; } exp_parts;
 
@@ -54,17 +54,17 @@ typedef struct { lanes v[VECTORS]; } block;
 
 #define EACH_VECTOR UNROLLED for (int j = 0; j < VECTORS; j++)
 
-/* Of IN_FLIGHT vectors, each step for all of them before the next: a step waits for the one before it, and this keeps
- * the units busy meanwhile. There are as many as the registers hold. */
-#define EACH_IN_FLIGHT UNROLLED for (int j = 0; j < IN_FLIGHT; j++)
-LANES_INLINE void exp_lanes(const lanes *x, lanes bias, exp_parts *e) {
+/* Of `count` vectors, IN_FLIGHT at most, each step for all of them before the next: a step waits for the one before it,
+ * and this keeps the units busy meanwhile. IN_FLIGHT is as many as the registers hold; `count` is a constant. */
+#define EACH_IN_FLIGHT UNROLLED for (int j = 0; j < count; j++)
+LANES_INLINE void exp_lanes(const lanes *x, const int count, lanes bias, exp_parts *e) {
     lanes u[IN_FLIGHT], r[IN_FLIGHT], ratio[IN_FLIGHT];
     EACH_IN_FLIGHT r[j] = maximum(splat((real)LOWEST), x[j]); /* this order lets NaN pass */
     EACH_IN_FLIGHT u[j] = fused(r[j], splat((real)LOG2_E), bias);
     EACH_IN_FLIGHT e[j].whole = sub(u[j], bias);
-    EACH_IN_FLIGHT r[j] = negative_fused(e[j].whole, splat((real)LN2), r[j]);
+    EACH_IN_FLIGHT r[j] = negative_fused(e[j].whole, splat((real)STEP), r[j]);
 #ifdef SMOOTHXENT_FLOAT64
-    EACH_IN_FLIGHT r[j] = negative_fused(e[j].whole, splat(LN2_REST), r[j]);
+    EACH_IN_FLIGHT r[j] = negative_fused(e[j].whole, splat(STEP_LOW), r[j]);
 #endif
     EACH_IN_FLIGHT ratio[j] = splat(EXP_RATIO[EXP_DEGREE]);
     UNROLLED for (int i = EXP_DEGREE - 1; i >= 0; i--)
@@ -88,6 +88,7 @@ enum { BLOCKS_PER_FLUSH = 4 }; /* before sums of gaps go to float64: 16 terms, o
 LANES_INLINE block load_block(const stored *x) { block b; EACH_VECTOR b.v[j] = load_logits(x + j * LANES); return b; }
 LANES_INLINE block load_columns_block(const real *x) { block b; EACH_VECTOR b.v[j] = load(x + j * LANES); return b; }
 LANES_INLINE void store_block(real *x, block b) { EACH_VECTOR store(x + j * LANES, b.v[j]); }
+LANES_INLINE void store_logits_block(stored *x, block b) { EACH_VECTOR store_logits(x + j * LANES, b.v[j]); }
 LANES_INLINE lanes highest_of(block b, lanes highest) { EACH_VECTOR highest = maximum(b.v[j], highest); return highest; } /* NaN is passed over */
 LANES_INLINE void prefetch_block(const stored *x) { EACH_VECTOR prefetch(x + j * LANES); }
 
@@ -106,17 +107,18 @@ LANES_INLINE block load_block_part(const stored *x, ptrdiff_t count, ptrdiff_t l
 }
 LANES_FUNCTION real block_highest(const stored *x, ptrdiff_t count, ptrdiff_t left_out) { return largest(highest_of(load_block_part(x, count, left_out), splat(-(real)INFINITY))); }
 
-/* Of a loss: maximum, sum of exp and, with_gaps, of what x is made of. */
-typedef struct { lanes *highest, *wholes, *remainders; wide *exps, *error; } running;
-LANES_INLINE void add_block(running s, block b, lanes bias, int with_gaps) {
+/* Of a loss: sum of exp and, with_gaps, of what x is made of. Terms are added as `real` for the vectors of one call,
+ * those of gaps until the next flush. `vectors` is a constant. */
+typedef struct { lanes *wholes, *remainders; wide *exps, *error; } running;
+LANES_INLINE void add_vectors(running s, const lanes *x, const int vectors, lanes bias, int with_gaps) {
     exp_parts e[IN_FLIGHT];
-    lanes powers = splat(0), rests = splat(0);
-    *s.highest = highest_of(b, *s.highest);
-    UNROLLED for (int first = 0; first < VECTORS; first += IN_FLIGHT) {
-        exp_lanes(b.v + first, bias, e);
+    lanes powers, rests;
+    UNROLLED for (int first = 0; first < vectors; first += IN_FLIGHT) {
+        const int count = vectors - first < IN_FLIGHT ? vectors - first : IN_FLIGHT;
+        exp_lanes(x + first, count, bias, e);
         EACH_IN_FLIGHT {
-            powers = add(powers, e[j].power);
-            rests = fused(e[j].rest, e[j].ratio, rests);
+            powers = first + j ? add(powers, e[j].power) : e[j].power;
+            rests = first + j ? fused(e[j].rest, e[j].ratio, rests) : mul(e[j].rest, e[j].ratio);
             if (with_gaps) {
                 *s.wholes = add(*s.wholes, e[j].whole);
                 *s.remainders = add(*s.remainders, e[j].remainder);
@@ -127,86 +129,79 @@ LANES_INLINE void add_block(running s, block b, lanes bias, int with_gaps) {
     accumulate(s.exps, s.error, widen(rests));
 }
 
-/* A loop over blocks. The compiler keeps the sums in registers only if they are variables of their own. */
-#define SUM_BLOCKS(blocks, next)                                                                        \
-    lanes highest = splat(-(real)INFINITY), wholes, remainders;                                         \
-    wide exps = wide_splat(0.0), error = exps, all_wholes = exps, all_remainders = exps;                \
-    running s = {&highest, &wholes, &remainders, &exps, &error};                                        \
-    for (ptrdiff_t n = 0; n < (blocks);) {                                                              \
-        ptrdiff_t stop = n + BLOCKS_PER_FLUSH < (blocks) ? n + BLOCKS_PER_FLUSH : (blocks);             \
+/* A loop over `num_vectors` vectors, in blocks; `next` makes b, block n. Sums stay in registers only if they are
+ * variables of their own. */
+#define FLUSH                                                                                           \
+    if (with_gaps) {                                                                                    \
+        sums->wholes = wide_add(sums->wholes, widen(wholes));                                           \
+        sums->remainders = wide_add(sums->remainders, widen(remainders));                               \
         wholes = remainders = splat(0);                                                                 \
-        for (; n < stop; n++, x += VECTORS * LANES) {                                                   \
-            block b;                                                                                    \
-            next;                                                                                       \
-            add_block(s, b, bias, with_gaps);                                                           \
-        }                                                                                               \
-        if (with_gaps) {                                                                                \
-            all_wholes = wide_add(all_wholes, widen(wholes));                                           \
-            all_remainders = wide_add(all_remainders, widen(remainders));                               \
-        }                                                                                               \
+    }
+#define SUM_BLOCKS(num_vectors, next)                                                                   \
+    block b;                                                                                            \
+    lanes wholes = splat(0), remainders = splat(0);                                                     \
+    wide exps = wide_splat(0.0), error = exps;                                                          \
+    running s = {&wholes, &remainders, &exps, &error};                                                  \
+    ptrdiff_t n = 0, blocks = (num_vectors) / VECTORS;                                                  \
+    sums->wholes = sums->remainders = exps;                                                             \
+    for (; n < blocks; n++) {                                                                           \
+        next;                                                                                           \
+        add_vectors(s, b.v, VECTORS, bias, with_gaps);                                                  \
+        if (n % BLOCKS_PER_FLUSH == BLOCKS_PER_FLUSH - 1) FLUSH                                         \
     }                                                                                                   \
-    sums->highest = highest;                                                                            \
+    switch ((num_vectors) % VECTORS) {                                                                  \
+        case 1: { next; add_vectors(s, b.v, 1, bias, with_gaps); break; }                               \
+        case 2: { next; add_vectors(s, b.v, 2, bias, with_gaps); break; }                               \
+        case 3: { next; add_vectors(s, b.v, 3, bias, with_gaps); break; }                               \
+    }                                                                                                   \
+    FLUSH                                                                                               \
     sums->exps.sum = exps;                                                                              \
-    sums->exps.error = error;                                                                           \
-    sums->wholes = all_wholes;                                                                          \
-    sums->remainders = all_remainders;
-
+    sums->exps.error = error;
 
 enum { AHEAD = 4096 }; /* bytes by which memory is asked for early: hardware stops at the end of each page */
 
-/* `count` logits of a row, without the one left out. */
+/* `count` logits of a row, without the one left out. Copies of its block and of the last, partial one hold -inf instead,
+ * so that one loop without branches goes over all. */
 LANES_INLINE void sum_row_inline(block_sums *sums, const stored *x, ptrdiff_t count, ptrdiff_t left_out, lanes bias, int with_gaps) {
-    const ptrdiff_t size = VECTORS * LANES, whole = count / size, special = left_out < 0 ? -1 : left_out / size;
-    SUM_BLOCKS(whole + (whole * size < count), {
-        prefetch_block(x + AHEAD / sizeof *x);
-        if (n != special && n != whole) b = load_block(x);
-        else b = load_block_part(x, count - n * size, left_out - n * size);
+    enum { SIZE = VECTORS * LANES };
+    const ptrdiff_t whole = count / SIZE, special = left_out < 0 ? -1 : left_out / SIZE;
+    stored without[SIZE], last[SIZE];
+    lanes highest = splat(-(real)INFINITY);
+    if (whole * SIZE < count) store_logits_block(last, load_block_part(x + whole * SIZE, count - whole * SIZE, left_out - whole * SIZE));
+    if (special >= 0 && special < whole) {
+        memcpy(without, x + special * SIZE, sizeof without);
+        without[left_out - special * SIZE] = stored_of(-(real)INFINITY);
+    }
+    SUM_BLOCKS((count + LANES - 1) / LANES, {
+        const stored *at = n == whole ? last : x + n * SIZE;
+        prefetch_block(x + n * SIZE + AHEAD / sizeof *x);
+        b = load_block(n == special && n != whole ? without : at);
+        highest = highest_of(b, highest);
     })
+    sums->highest = highest;
 }
 LANES_FUNCTION void sum_row(block_sums *sums, const stored *x, ptrdiff_t count, ptrdiff_t left_out, lanes bias, int with_gaps) {
     if (with_gaps) sum_row_inline(sums, x, count, left_out, bias, 1);
     else sum_row_inline(sums, x, count, left_out, bias, 0);
 }
 
-/* `blocks` blocks of columns, without each lane's label. */
-LANES_INLINE void sum_columns_inline(block_sums *sums, const real *x, ptrdiff_t blocks, lanes labels, lanes bias, int with_gaps) {
-    lanes number = splat(0), least = splat(-(real)INFINITY);
-    SUM_BLOCKS(blocks, {
-        b = load_columns_block(x);
-        EACH_VECTOR {
-            b.v[j] = where_equal(labels, number, least, b.v[j]);
-            number = add(number, splat(1));
-        }
-    })
-}
-LANES_FUNCTION void sum_columns(block_sums *sums, const real *x, ptrdiff_t blocks, lanes labels, lanes bias, int with_gaps) {
-    if (with_gaps) sum_columns_inline(sums, x, blocks, labels, bias, 1);
-    else sum_columns_inline(sums, x, blocks, labels, bias, 0);
+LANES_INLINE double total_of(compensated exps) {
+    double error = LOW_PARTS ? wide_sum(exps.error) : 0.0, sum = wide_sum(exps.sum);
+    return error - error == 0.0 ? sum + error : sum; /* of inf, the error is nan */
 }
 
 /* Of a gradient or softmax: min(exp * factor + constant, most). */
 LANES_INLINE block scaled_exps(block b, lanes bias, lanes factor, lanes constant, lanes most) {
     exp_parts e[IN_FLIGHT];
     UNROLLED for (int first = 0; first < VECTORS; first += IN_FLIGHT) {
-        exp_lanes(b.v + first, bias, e);
+        const int count = IN_FLIGHT;
+        exp_lanes(b.v + first, count, bias, e);
         EACH_IN_FLIGHT { /* lets NaN pass */
             lanes p = fused(e[j].rest, e[j].ratio, e[j].power);
             b.v[first + j] = minimum(most, fused(p, factor, constant));
         }
     }
     return b;
-}
-
-/* Columns `first` and on: a lane's own value for its label, 0 in the lanes to be ignored. */
-LANES_INLINE block with_labels(block b, ptrdiff_t first, lanes labels, lanes own, lanes ignored) {
-    EACH_VECTOR {
-        b.v[j] = where_equal(labels, splat((real)(first + j)), own, b.v[j]);
-        b.v[j] = where_equal(ignored, splat(1), splat(0), b.v[j]);
-    }
-    return b;
-}
-LANES_INLINE void store_columns_block(stored *const *rows, ptrdiff_t first, block b) {
-    UNROLLED for (int k = 0; k < VECTORS; k += QUAD) store_columns(rows, first + k, QUAD, b.v + k);
 }
 
 /* The least that a loss takes: maximum, exp and one sum, of logits that need no reading. */
@@ -218,7 +213,8 @@ LANES_FUNCTION double bare_exp_sum(const real *x, ptrdiff_t blocks) {
         block b = load_columns_block(x + n * VECTORS * LANES);
         highest = highest_of(b, highest);
         UNROLLED for (int first = 0; first < VECTORS; first += IN_FLIGHT) {
-            exp_lanes(b.v + first, bias, e);
+            const int count = IN_FLIGHT;
+            exp_lanes(b.v + first, count, bias, e);
             EACH_IN_FLIGHT sums[first + j] = add(sums[first + j], fused(e[j].rest, e[j].ratio, e[j].power));
         }
     }

@@ -12,26 +12,24 @@ cdef Py_ssize_t read_labels(
 ) noexcept nogil:
     # the first row of the group with a label out of range, else num_rows
     cdef Py_ssize_t i, bad_row, by_top = task == LOG_SOFTMAX or job.has_probabilities
-    for i in range(LANES):
-        group.by_top[i] = by_top
-        group.weight[i] = 1.0
     if task != LOSS or job.has_probabilities:
         for i in range(LANES):
+            group.by_top[i] = by_top
             group.label[i] = -1
-            group.ignored[i] = i >= count
+            group.kept[i] = i < count
+            group.weight[i] = 1.0
         return job.num_rows
     bad_row = labels_of_group(&job.labels, first, count, group.label)
     if bad_row >= 0:
         return bad_row
-    for i in range(LANES):
-        group.ignored[i] = group.label[i] < 0
+    keep_rows(group)
     if job.class_weight != NULL:
         for i in range(count):
             if group.label[i] >= 0:
                 group.weight[i] = job.class_weight[group.label[i]]
     if job.smoothing != NULL:
         for i in range(count):
-            group.by_top[i] = not group.ignored[i] and (1.0 - job.label_smoothing) * group.weight[i] == 0.0
+            group.by_top[i] = group.label[i] >= 0 and (1.0 - job.label_smoothing) * group.weight[i] == 0.0
     return job.num_rows
 
 
@@ -39,7 +37,7 @@ cdef void one_row_statistics(
     const Job *job, Py_ssize_t first, Py_ssize_t i, Group *group, Scratch *scratch
 ) noexcept nogil:
     cdef RowStatistics row = no_row()
-    if not group.ignored[i]:
+    if group.kept[i]:
         row = row_statistics(
             job, row_start(&job.logits, first + i), first + i, group.label[i], group.by_top[i], scratch)
     put_row(group, i, &row)
@@ -51,6 +49,8 @@ cdef void statistics_of_group(
     cdef Py_ssize_t i
     if job.num_classes <= FEW:
         few_classes_statistics(job, first, count, task == LOG_SOFTMAX or job.has_probabilities, group, scratch)
+    elif job.num_classes <= TILE and not job.has_targets and task != LOG_SOFTMAX:
+        short_rows(job, first, count, group, scratch)
     else:
         for i in range(LANES):
             one_row_statistics(job, first, i, group, scratch)
@@ -70,7 +70,7 @@ cdef bint finish_group(
     if task != LOSS:
         group_shares(group)
         if task == SOFTMAX:
-            softmax_sweep(group, sweep)
+            softmax_factors(group, sweep)
         if task == LOG_SUM_EXP:
             for i in range(count):
                 job.out[first + i] = <real> log_sum_exp_of(group, i, &low) if group.sum_exp[i] != 0.0 else -INFINITY
@@ -98,7 +98,7 @@ cdef inline Py_ssize_t kept_rows(const Job *job, Py_ssize_t first, Py_ssize_t co
     cdef Py_ssize_t i, kept = count
     if job.labels.has_ignore_index or job.sample_weight != NULL:
         for i in range(count):
-            if group.ignored[i] or (job.sample_weight != NULL and job.sample_weight[first + i] == 0.0):
+            if not group.kept[i] or (job.sample_weight != NULL and job.sample_weight[first + i] == 0.0):
                 kept -= 1
     return kept
 
@@ -120,7 +120,7 @@ cdef void write_segment(
 ) noexcept nogil:
     cdef Py_ssize_t k
     cdef char *out
-    if group.ignored[i]:
+    if not group.kept[i]:
         out = row_start(&job.grad, first + i)
         for k in range(segment * SEGMENT, min(segment * SEGMENT + <Py_ssize_t> SEGMENT, job.num_classes)):
             put_real(job, out + k * job.grad.class_stride, 0)
@@ -196,7 +196,7 @@ cdef void read_segment(
     const Job *job, Py_ssize_t first, Py_ssize_t i, Py_ssize_t segment, const Group *group, RowStatistics *piece
 ) noexcept nogil:
     cdef Scratch scratch
-    if not group.ignored[i]:
+    if group.kept[i]:
         piece[0] = segment_statistics(
             job, row_start(&job.logits, first + i), first + i, segment, group.label[i], group.by_top[i], &scratch)
 
@@ -216,7 +216,7 @@ cdef void join_pieces(const Job *job, Py_ssize_t count, Group *group, const RowS
     cdef Py_ssize_t i, segment, segments = segments_of(job.num_classes)
     for i in range(LANES):
         row = no_row()
-        if i < count and not group.ignored[i]:
+        if i < count and group.kept[i]:
             row = pieces[i * segments]
             for segment in range(1, segments):
                 join_statistics(job, &row, pieces[i * segments + segment])

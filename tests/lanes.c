@@ -6,9 +6,11 @@
  *
  *     lanes.c           arithmetic of lanes and wide, functions.h
  *     lanes_memory.h    loads and stores: parts of vectors and blocks, columns, float16 and bfloat16
- *     lanes_sums.h      exp and what is made of it
+ *     lanes_sums.h      exp, and sums over a row
+ *     lanes_group.h     labels, statistics of groups of rows, shares and losses, pieces of exact sums
  */
-#include "sweeps.h"
+#include "rows.h"
+#include "shares.h"
 
 #include <float.h>
 #include <stdio.h>
@@ -23,7 +25,7 @@ typedef uint32_t real_bits;
 enum { MANTISSA = 23 };
 #endif
 
-enum { ROUNDS = 5000, OPERATIONS = 64 };
+enum { ROUNDS = 5000, OPERATIONS = 128 };
 #define EACH_LANE for (int i = 0; i < LANES; i++)
 
 static struct { const char *name; uint64_t digest; } operations[OPERATIONS];
@@ -117,6 +119,7 @@ static double tree_sum(const double *terms) {
 static void test_lanes(const real *a, const real *b, const real *c, const real *d) {
     lanes A = load(a), B = load(b), C = load(c), D = load(d);
     real most = -(real)INFINITY, numbers[LANES];
+    double wide_numbers[LANES];
     LANES_ARE("load", A, a[i]);
     LANES_ARE("splat", splat(a[3]), a[3]);
     LANES_ARE("lane_numbers", lane_numbers(), i);
@@ -131,6 +134,8 @@ static void test_lanes(const real *a, const real *b, const real *c, const real *
     LANES_ARE("where_equal", where_equal(A, B, C, D), a[i] == b[i] ? c[i] : d[i]);
     LANES_ARE("where_less", where_less(A, B, C, D), a[i] < b[i] ? c[i] : d[i]);
     WIDE_IS("widen", widen(A), a[i]);
+    EACH_LANE wide_numbers[i] = a[i] * 1.1;
+    LANES_ARE("narrow", narrow(wide_numbers), (real)wide_numbers[i]);
     /* Of NaN and of the sign of 0 nothing is promised. */
     EACH_LANE numbers[i] = isnan(a[i]) || a[i] == 0 ? 1 : a[i];
     EACH_LANE most = numbers[i] > most ? numbers[i] : most;
@@ -153,24 +158,29 @@ static void test_wide(const double *a, const double *b, const double *c) {
     note("wide_sum", 0, wide_sum(A), tree_sum(a));
 }
 
-/* log_of_sum: the error of the series, of f and of its sum with k ln(2), each below half a last digit. times_exp: two
+/* logs_of_sums: the error of the series, of f and of its sum with k ln(2), each below half a last digit. times_exp: two
  * roundings of half a last digit, and an error of x that is a last digit of 0.35. Less is asked for float32. */
 static void test_functions(void) {
     double n = floor(ordinary(-1022, 1024)), x = ordinary(-0x1p+40, 0x1p+40);
     double a = ordinary(0, 4), b = ordinary(0, 1e-6), c = ordinary(-600, 600);
-    double log_sum = log_of_sum(a, b), product = times_exp(a, c, b);
-    long double exact_log = logl((long double)a + b), exact_product = a * expl((long double)c + b);
+    double normal = ldexp(a + 1, (int)(n / 2));
+    reg_f64 exponent, mantissa = split_f64(SPLAT(normal), &exponent);
+    double log_sum = first_f64(logs_of_sums(SPLAT(a), SPLAT(b))), product = times_exp(a, c, b);
+    long double exact_log = logl((long double)a + b), exact_product = a * expl(LOW_PARTS ? (long double)c + b : (long double)c);
     note("rounded", 0, rounded(x), nearbyint(x));
-    note("power_of_two", 0, power_of_two(n), ldexp(1.0, (int)n));
-    note("log_of_sum", 0, log_sum, log_sum);
+    note("powers_of_two", 0, first_f64(powers_of_two(SPLAT(n))), ldexp(1.0, (int)n));
+    note("split", 0, ldexp(first_f64(mantissa), (int)first_f64(exponent)), normal);
+    note("split", 1, first_f64(mantissa) >= 0x1.6a09e667f3bcdp-1 && first_f64(mantissa) < 0x1.6a09e667f3bcdp+0, 1);
+    note("logs_of_sums", 0, log_sum, log_sum);
     note("times_exp", 0, product, product);
     long double log_error = LOW_PARTS ? 0x1.8p-53L * fabsl(exact_log) + 0x1p-62L : 0x1p-34L * fabsl(exact_log);
-    check_near("log_of_sum", 0, log_sum, exact_log, log_error);
+    check_near("logs_of_sums", 0, log_sum, exact_log, log_error);
     check_near("times_exp", 0, product, exact_product, (LOW_PARTS ? 0x1p-52L : 0x1p-34L) * exact_product);
 }
 
 #include "lanes_memory.h"
 #include "lanes_sums.h"
+#include "lanes_group.h"
 
 int main(void) {
     real a[LANES], b[LANES], c[LANES], d[LANES];
@@ -187,7 +197,8 @@ int main(void) {
         test_parts();
         test_columns();
         test_exp();
-        test_sums();
+        test_row();
+        test_groups();
     }
     test_blocks();
     test_halves();

@@ -18,8 +18,8 @@ static plain_parts plain_exp(real x, real bias) {
     plain_parts e;
     real r = (real)LOWEST > x ? (real)LOWEST : x, u = FMA(r, (real)LOG2_E, bias), least = (real)(MAGIC + LEAST_POWER);
     e.whole = u - bias;
-    e.remainder = FMA(-e.whole, (real)LN2, r);
-    if (MANTISSA == 52) e.remainder = FMA(-e.whole, (real)LN2_LOW, e.remainder);
+    e.remainder = FMA(-e.whole, (real)STEP, r);
+    if (MANTISSA == 52) e.remainder = FMA(-e.whole, (real)STEP_LOW, e.remainder);
     e.ratio = EXP_RATIO[EXP_DEGREE];
     for (int k = EXP_DEGREE - 1; k >= 0; k--) e.ratio = FMA(e.ratio, e.remainder, EXP_RATIO[k]);
     e.power = shifted(least > u ? least : u);
@@ -27,18 +27,16 @@ static plain_parts plain_exp(real x, real bias) {
     return e;
 }
 
-/* exp(x) * 2**scale with the known error of ln(2), which is taken in two parts: the first times `whole` is exact. */
+/* exp(x + scale * STEP) with the known error of 2**n, n = whole + scale; ln(2) is taken in two parts, of which the first
+ * times an integer is exact. */
 static long double exact_exp(double x, double whole, double scale) {
     long double remainder = (x - whole * 0x1.62e42feep-1L) - whole * 1.90821492927058781614e-10L;
-    return ldexpl(expl(remainder - whole * LN2_ERROR), (int)(whole + scale));
+    return ldexpl(expl(remainder - whole * STEP_ERROR), (int)(whole + scale));
 }
 
-static double scale_of(double highest) { return -rounded(highest * LOG2_E); }
-static real bias_of(double scale) { return (real)(MAGIC + EXPONENT_BIAS + scale); }
-
 static void test_exp(void) {
-    double highest = ordinary(-0x1p+17, 0x1p+17), scale = scale_of(highest);
-    real x[VECTORS][LANES], bias = bias_of(scale), scaled, factor = (real)ordinary(-2, 2), constant = operand();
+    double highest = ordinary(-0x1p+17, 0x1p+17), scale = reference_scale(highest);
+    real x[VECTORS][LANES], bias = (real)(MAGIC + EXPONENT_BIAS + scale), scaled, factor = (real)ordinary(-2, 2), constant = operand();
     block b, of;
     exp_parts parts[VECTORS];
     for (int j = 0; j < VECTORS; j++) {
@@ -46,7 +44,7 @@ static void test_exp(void) {
         x[j][0] = NAN, x[j][1] = -(real)INFINITY, x[j][2] = (real)LOWEST;
         b.v[j] = load(x[j]);
     }
-    for (int first = 0; first < VECTORS; first += IN_FLIGHT) exp_lanes(b.v + first, splat(bias), parts + first);
+    for (int first = 0; first < VECTORS; first += IN_FLIGHT) exp_lanes(b.v + first, IN_FLIGHT, splat(bias), parts + first);
     of = scaled_exps(b, splat(bias), splat(factor), splat(constant), splat(1));
     for (int j = 0; j < VECTORS; j++) {
         real power[LANES], rest[LANES], ratio[LANES], whole[LANES], remainder[LANES], out[LANES];
@@ -82,8 +80,8 @@ static void add_exactly(exact_sums *sums, double x, double reference, double sca
  * remainders, below 8 together, each addition is wrong by 2 EPSILON at most. Filled lanes hold -inf. */
 static void note_sums(const char *name, lane_sums actual, const exact_sums *exact, int filled, double reference) {
     double wholes = actual.wholes - filled * LOWEST_WHOLE;
-    long double remainders = actual.remainders + filled * LOWEST_WHOLE * LN2_REST;
-    long double gaps = exact->count * reference - wholes * (long double)(real)LN2 - (remainders + wholes * LN2_REST);
+    long double remainders = actual.remainders + filled * LOWEST_WHOLE * STEP_LOW;
+    long double gaps = exact->count * reference - wholes * (long double)(real)LN2 - (remainders + wholes * STEP_LOW);
     long double exps_error = (EXP_ERROR + (1.5 + 4 * 0.21) * EPSILON) * exact->exps + 0x1p-80L;
     note(name, 0, actual.exps, actual.exps);
     note(name, 1, actual.wholes, actual.wholes);
@@ -92,11 +90,9 @@ static void note_sums(const char *name, lane_sums actual, const exact_sums *exac
     check_near(name, 2, gaps, exact->gaps, 3 * EPSILON * exact->count);
 }
 
-static double total(compensated of) { return wide_sum(of.sum) + wide_sum(of.error); }
-
 static void test_row(void) {
-    int count = 1 + random_below(600), left_out = random_below(count + 1) - 1, size = VECTORS * LANES;
-    double reference = rounded(ordinary(-100, 100)), scale = scale_of(reference), highest = -INFINITY;
+    int count = 1 + random_below(600), left_out = random_below(count + 1) - 1;
+    double reference = rounded(ordinary(-100, 100)), scale = reference_scale(reference), highest = -INFINITY;
     stored *x = last_logits(count);
     exact_sums exact = {0, 0, 0};
     block_sums sums, without_gaps;
@@ -106,46 +102,11 @@ static void test_row(void) {
         add_exactly(&exact, real_of(x[k]), reference, scale);
         highest = fmax(highest, real_of(x[k]));
     }
-    sum_row(&sums, x, count, left_out, splat(bias_of(scale)), 1);
-    sum_row(&without_gaps, x, count, left_out, splat(bias_of(scale)), 0);
-    lane_sums actual = {total(sums.exps), wide_sum(sums.wholes), wide_sum(sums.remainders)};
-    note_sums("sum_row", actual, &exact, (count + size - 1) / size * size - exact.count, reference);
+    sum_row(&sums, x, count, left_out, bias_of(scale), 1);
+    sum_row(&without_gaps, x, count, left_out, bias_of(scale), 0);
+    lane_sums actual = {total_of(sums.exps), wide_sum(sums.wholes), wide_sum(sums.remainders)};
+    note_sums("sum_row", actual, &exact, (count + LANES - 1) / LANES * LANES - exact.count, reference);
     note("sum_row, highest", 0, largest(sums.highest) + 0.0, highest + 0.0);
-    note("sum_row, without gaps", 0, total(without_gaps.exps), actual.exps);
+    note("sum_row, without gaps", 0, total_of(without_gaps.exps), actual.exps);
     note("sum_row, without gaps", 1, largest(without_gaps.highest) + 0.0, highest + 0.0);
-}
-
-static void test_sum_columns(void) {
-    enum { MOST_BLOCKS = 9 };
-    real x[MOST_BLOCKS * VECTORS][LANES], labels[LANES], highest[LANES], numbers[LANES];
-    int blocks = 1 + random_below(MOST_BLOCKS), num_classes = blocks * VECTORS;
-    double reference = rounded(ordinary(-100, 100)), scale = scale_of(reference), values[5][LANES];
-    exact_sums exact[LANES] = {{0, 0, 0}};
-    block_sums sums, without_gaps;
-    EACH_LANE {
-        labels[i] = (real)(random_below(num_classes + 1) - 1);
-        numbers[i] = -(real)INFINITY;
-        for (int k = 0; k < num_classes; k++) {
-            x[k][i] = (real)(reference + ordinary(-30, 5));
-            if (k == labels[i]) continue;
-            add_exactly(&exact[i], x[k][i], reference, scale);
-            if (x[k][i] > numbers[i]) numbers[i] = x[k][i];
-        }
-    }
-    sum_columns(&sums, x[0], blocks, load(labels), splat(bias_of(scale)), 1);
-    sum_columns(&without_gaps, x[0], blocks, load(labels), splat(bias_of(scale)), 0);
-    wide_store(values[0], sums.exps.sum), wide_store(values[1], sums.exps.error);
-    wide_store(values[2], sums.wholes), wide_store(values[3], sums.remainders);
-    store(highest, sums.highest);
-    EACH_LANE {
-        lane_sums actual = {values[0][i] + values[1][i], values[2][i], values[3][i]};
-        note_sums("sum_columns", actual, &exact[i], num_classes - exact[i].count, reference);
-        note("sum_columns, highest", i, highest[i], numbers[i]);
-    }
-    WIDE_IS("sum_columns, without gaps", without_gaps.exps.sum, values[0][i]);
-}
-
-static void test_sums(void) {
-    test_row();
-    test_sum_columns();
 }

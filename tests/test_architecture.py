@@ -126,7 +126,17 @@ def test_public_names_are_those_of_the_design():
     }
 
 
-OUR_HEADERS = {"functions.h", "halves.h", "lanes.h", "registers.h", "sweeps.h"}
+OUR_HEADERS = {
+    "columns.h",
+    "functions.h",
+    "group.h",
+    "halves.h",
+    "lanes.h",
+    "registers.h",
+    "rows.h",
+    "shares.h",
+    "sweeps.h",
+}
 STANDARD_HEADERS = {
     "math.h",
     "stdint.h",

@@ -1,0 +1,130 @@
+/* shares.h: what the rows of a group need once, from their statistics: the shares of the label and of the others, losses,
+ * pieces of exact sums, factors for the second sweep. All in float64, a register of rows at a time; the formulas are in
+ * loss.pxi and second_sweep.pxi.
+ */
+#ifndef SMOOTHXENT_SHARES_H
+#define SMOOTHXENT_SHARES_H
+
+#include <float.h>
+
+#include "group.h"
+
+/* own, others, nll and log_sum_exp. */
+typedef struct { reg_f64 nll, log_sum_exp; } shares;
+LANES_INLINE shares shares_of_rows(Group *g, int i) {
+    const reg_f64 zero = SPLAT(0.0), one = SPLAT(1.0);
+    reg_f64 low, x = ROWS(label_logit), sum = ROWS(sum_exp);
+    reg_f64 z = distances_to_reference(x, ROWS(offset), ROWS(scale), &low);
+    reg_f64 below = OP_F64(min)(zero, z), above = OP_F64(max)(zero, z); /* NaN passes */
+    reg_f64 smaller = where_less_f64(z, zero, one, sum), towards = where_less_f64(z, zero, low, SUB(zero, low));
+    smaller = times_exps(smaller, SUB(below, above), towards);
+    reg_f64 own = where_less_f64(z, zero, smaller, one), others = where_less_f64(z, zero, sum, smaller);
+    reg_f64 log_total = logs_of_sums(own, others), nll = SUB(log_total, below), log_sum_exp = ADD(log_total, above);
+    if (LOW_PARTS) {
+        nll = SUB(nll, where_less_f64(z, zero, low, zero));
+        log_sum_exp = where_less_f64(z, zero, log_sum_exp, ADD(z, ADD(log_total, low)));
+    }
+    /* no other class counts: 0, or nan where the label's logit is not finite */
+    nll = where_equal_f64(sum, zero, SUB(x, x), nll);
+    nll = where_equal_f64(x, SPLAT((double)INFINITY), SUB(x, x), nll);
+    SET_ROWS(own, own);
+    SET_ROWS(others, others);
+    SET_ROWS(nll, nll);
+    SET_ROWS(log_sum_exp, log_sum_exp);
+    return (shares){nll, log_sum_exp};
+}
+LANES_FUNCTION void group_shares(Group *g) { EACH_ROW_REGISTER shares_of_rows(g, i); }
+
+/* Shares and losses for class indices, smoothing uniform or none: `uniform` is its share of one class, `others` of all
+ * but the label; gaps are to the reference. A term with coefficient 0 is left out, but for nan. */
+LANES_FUNCTION void group_shares_and_losses(Group *g, double label_smoothing, double uniform, double others) {
+    EACH_ROW_REGISTER {
+        shares of = shares_of_rows(g, i);
+        reg_f64 label_part = FUSED(SPLAT(1.0 - label_smoothing), ROWS(weight), SPLAT(uniform));
+        reg_f64 term = where_equal_f64(label_part, SPLAT(0.0), OP_F64(min)(SPLAT(DBL_MAX), of.nll), of.nll);
+        reg_f64 loss = MUL(label_part, term);
+        if (others != 0.0) loss = ADD(loss, FUSED(SPLAT(others), of.log_sum_exp, MUL(SPLAT(uniform), ROWS(gap_sum))));
+        SET_ROWS(label_part, label_part);
+        SET_ROWS(rest_part, SPLAT(others));
+        SET_ROWS(loss, where_nonzero_f64(ROWS(kept), loss));
+        SET_ROWS(weight, where_nonzero_f64(ROWS(kept), ROWS(weight)));
+    }
+}
+
+/* ---- totals: see exact_sum.pxi ------------------------------------------------------------------------ */
+
+enum { CUTS = 3, MOST_CUT = 4096 }; /* pieces of a term; terms a lane */
+
+/* Values in [2**-61, 2**11), or 0, are cut at bits 2**-30 and 2**-72, by the addition and subtraction of a large number,
+ * which is exact; their last bit is 2**-114. So MOST_CUT pieces of a lane add without rounding. Returns whether the values
+ * lie there; if not, none is added. */
+LANES_INLINE int cut_in_lanes(double *pieces, const double *values) {
+    const reg_f64 zero = SPLAT(0.0), one = SPLAT(1.0), first = SPLAT(0x1.8p+22), second = SPLAT(0x1.8p-20);
+    reg_f64 all = one;
+    for (int i = 0; i < LANES; i += WIDTH_F64) {
+        reg_f64 value = OP_F64(loadu)(values + i), size = OP_F64(max)(value, SUB(zero, value));
+        reg_f64 fits = where_less_f64(size, SPLAT(0x1p-61), where_equal_f64(size, zero, one, zero), one);
+        all = OP_F64(min)(where_less_f64(size, SPLAT(0x1p+11), all, zero), fits);
+    }
+    if (sum_f64(all) != WIDTH_F64) return 0;
+    for (int i = 0; i < LANES; i += WIDTH_F64) {
+        reg_f64 value = OP_F64(loadu)(values + i), high = SUB(ADD(value, first), first), rest = SUB(value, high);
+        reg_f64 middle = SUB(ADD(rest, second), second);
+        OP_F64(storeu)(pieces + i, ADD(OP_F64(loadu)(pieces + i), high));
+        OP_F64(storeu)(pieces + LANES + i, ADD(OP_F64(loadu)(pieces + LANES + i), middle));
+        OP_F64(storeu)(pieces + 2 * LANES + i, ADD(OP_F64(loadu)(pieces + 2 * LANES + i), SUB(rest, middle)));
+    }
+    return 1;
+}
+
+/* ---- the second sweep: see second_sweep.pxi ---------------------------------------------------------- */
+
+typedef struct { /* min(g p_k + constant, most) - target_scale t_k, and `own` for the label; one row a lane */
+    LINE_ALIGNED double constant[LANES];
+    double target_scale[LANES], own[LANES], g[LANES], bias[LANES], factor[LANES], most;
+} SecondSweep;
+
+static const double LIFT = 96, NOTHING_LEFT = 3000; /* nats below the label: exp is 0 in float64 too */
+
+/* bias and factor for g, which is not negative. Its exponent goes into the bracket, but not above 0: that could overflow. */
+LANES_INLINE void scale_exps(const Group *g, SecondSweep *sweep, int i, reg_f64 of, reg_f64 inverse) {
+    const reg_f64 zero = SPLAT(0.0), nan = SPLAT((double)NAN);
+    reg_f64 low, scale = ROWS(scale), z = distances_to_reference(ROWS(label_logit), ROWS(offset), scale, &low);
+    low = where_less_f64(z, zero, zero, low);
+    z = OP_F64(min)(OP_F64(max)(z, zero), SPLAT(NOTHING_LEFT)); /* NaN: 0 */
+    reg_f64 k = SUB(FUSED(z, SPLAT(LOG2_E), SPLAT(ROUND)), SPLAT(ROUND)), rho = NEGATIVE_FUSED(k, SPLAT(STEP), z);
+    if (LOW_PARTS) rho = ADD(rho, NEGATIVE_FUSED(k, SPLAT(STEP_LOW), low));
+    reg_f64 e;
+    split_f64(of, &e);
+    e = OP_F64(min)(e, zero);
+    reg_f64 lifted = ADD(e, SPLAT(LIFT));
+    reg_f64 rest = MUL(of, powers_of_two(SUB(zero, lifted))), nll = ROWS(nll);
+    OP_F64(storeu)(sweep->bias + i, ADD(SUB(lifted, SUB(k, scale)), SPLAT(MAGIC + EXPONENT_BIAS)));
+    OP_F64(storeu)(sweep->factor + i, MUL(times_exps(rest, SUB(zero, rho), zero), where_equal_f64(nll, nll, inverse, nan)));
+}
+
+/* For k = y, label_part (p_y - 1) + rest_part p_y, with p_y - 1 = -others / (own + others), never a subtraction. */
+LANES_FUNCTION void gradient_factors(const Group *g, SecondSweep *sweep, double divisor, double target_scale, double uniform) {
+    EACH_ROW_REGISTER {
+        reg_f64 s = DIV(OP_F64(loadu)(sweep->target_scale + i), SPLAT(divisor)), own = ROWS(own), others = ROWS(others);
+        reg_f64 inverse = DIV(SPLAT(1.0), ADD(own, others)), label_part = ROWS(label_part), rest_part = ROWS(rest_part);
+        reg_f64 of_label = SUB(MUL(rest_part, MUL(own, inverse)), MUL(label_part, MUL(others, inverse)));
+        OP_F64(storeu)(sweep->own + i, MUL(s, of_label));
+        OP_F64(storeu)(sweep->constant + i, MUL(s, SPLAT(-uniform)));
+        OP_F64(storeu)(sweep->target_scale + i, MUL(s, SPLAT(target_scale)));
+        reg_f64 of = MUL(s, ADD(label_part, rest_part));
+        OP_F64(storeu)(sweep->g + i, of);
+        scale_exps(g, sweep, i, of, inverse);
+    }
+}
+
+LANES_FUNCTION void softmax_factors(const Group *g, SecondSweep *sweep) {
+    sweep->most = 1.0;
+    EACH_ROW_REGISTER {
+        OP_F64(storeu)(sweep->constant + i, SPLAT(0.0));
+        OP_F64(storeu)(sweep->g + i, SPLAT(1.0));
+        scale_exps(g, sweep, i, SPLAT(1.0), DIV(SPLAT(1.0), ADD(ROWS(own), ROWS(others))));
+    }
+}
+
+#endif

@@ -1,0 +1,187 @@
+/* Groups of rows: labels, statistics of columns and of short rows, shares and losses, pieces of exact sums; included by
+ * lanes.c. */
+
+static int64_t random_label(int num_classes) {
+    int64_t far[] = {-1, -100, num_classes, (int64_t)1 << 32, INT64_MAX, INT64_MIN};
+    return random_below(8) ? random_below(num_classes) : far[random_below(6)];
+}
+
+static void test_labels(void) {
+    int num_classes = 1 + random_below(200), has_ignore_index = random_below(2), all = 1;
+    int64_t wide_labels[LANES], ignore_index = random_label(num_classes), expected[LANES];
+    int32_t narrow_labels[LANES];
+    Group g;
+    for (int itemsize = 8; itemsize >= 4; itemsize -= 4, all = 1) {
+        EACH_LANE {
+            int64_t label = random_label(num_classes);
+            wide_labels[i] = label, narrow_labels[i] = (int32_t)label;
+            if (itemsize == 4) label = narrow_labels[i];
+            expected[i] = label >= 0 && label < num_classes ? label : OUT_OF_RANGE;
+            if (has_ignore_index && label == ignore_index) expected[i] = IGNORED;
+            all &= expected[i] != OUT_OF_RANGE;
+        }
+        const char *labels = itemsize == 8 ? (const char *)wide_labels : (const char *)narrow_labels;
+        note("class_indices", LANES, class_indices(g.label, labels, itemsize, (uint64_t)num_classes, has_ignore_index, (uint64_t)ignore_index), all);
+        EACH_LANE note("class_indices", i, (double)g.label[i], (double)expected[i]);
+        keep_rows(&g);
+        EACH_LANE note("keep_rows, kept", i, g.kept[i], expected[i] != IGNORED);
+        EACH_LANE note("keep_rows, rest", i, g.weight[i] + g.by_top[i], 1);
+        EACH_LANE if (expected[i] < 0) g.label[i] = expected[i] = -1;
+        LANES_ARE("of_integers", of_integers(g.label), (real)expected[i]);
+    }
+}
+
+/* Statistics of LANES rows, each given by a pointer, against sums in long double. Off by what lanes_sums.h allows, and
+ * gaps by two roundings of their sum, which is a float64. Rows without a label are ignored where there are gaps. */
+static void check_statistics(const char *name, const Group *g, const double *fit, const char *const *rows, ptrdiff_t stride, int num_classes, int with_gaps) {
+    EACH_LANE {
+        long double exps = 0, gaps = 0, scale = g->scale[i];
+        for (int k = 0; k < num_classes; k++) {
+            long double x = real_of(stored_at((const stored *)(rows[i] + k * stride)));
+            if (k == g->label[i]) {
+                note(name, i, g->label_logit[i], (double)x);
+                continue;
+            }
+            exps += expl(x + scale * STEP + scale * STEP_LOW);
+            gaps -= x + scale * STEP + scale * STEP_LOW;
+        }
+        note(name, i, fit[i], 1);
+        note(name, i, g->offset[i], 0);
+        note(name, i, g->sum_exp[i], g->sum_exp[i]);
+        check_near(name, i, g->sum_exp[i], exps, 4 * EPSILON * exps);
+        if (with_gaps && g->label[i] >= 0) check_near(name, i, g->gap_sum[i], gaps, 3 * EPSILON * num_classes + DBL_EPSILON * fabsl(gaps));
+    }
+}
+
+static void draw_rows(stored *x, int num_classes, Group *g) {
+    double reference = ordinary(-100, 100);
+    for (int k = 0; k < LANES * num_classes; k++) x[k] = stored_of((real)(reference + ordinary(-20, 5)));
+    EACH_LANE g->label[i] = random_below(num_classes + 1) - 1;
+}
+
+static void test_columns_statistics(void) {
+    int num_classes = 2 + random_below(FEW - 1), with_gaps = random_below(2);
+    stored x[LANES * FEW], y[LANES * FEW];
+    const char *rows[LANES];
+    double fit[LANES], of_kept[LANES];
+    real columns[LANES * FEW], least = -(real)INFINITY;
+    column_heads heads;
+    Group g;
+    draw_rows(x, num_classes, &g);
+    EACH_LANE rows[i] = (const char *)(x + i * num_classes);
+    note("columns_statistics", 0, columns_statistics(&g, &heads, fit, rows, sizeof(stored), 0, num_classes, rows[0], columns, with_gaps, LABEL_KEPT), 1);
+    check_statistics("columns_statistics", &g, fit, rows, sizeof(stored), num_classes, with_gaps);
+    for (int k = 0; k < num_classes; k++)
+        EACH_LANE note("columns_statistics, columns", i, columns[k * LANES + i], real_of(x[i * num_classes + k]));
+    memcpy(of_kept, g.sum_exp, sizeof of_kept);
+
+    columns_statistics(&g, &heads, fit, rows, sizeof(stored), 0, num_classes, rows[0], columns, with_gaps, LABEL_TAKEN_OUT);
+    EACH_LANE note("columns_statistics, taken out", i, g.sum_exp[i], of_kept[i]);
+    EACH_LANE if (g.label[i] >= 0) note("columns_statistics, taken out", i, columns[g.label[i] * LANES + i], least);
+
+    /* the same rows side by side, class after class */
+    for (int k = 0; k < num_classes; k++) EACH_LANE y[k * LANES + i] = x[i * num_classes + k];
+    for (int side_by_side = 0; side_by_side < 2; side_by_side++) {
+        EACH_LANE rows[i] = (const char *)(y + i);
+        columns_statistics(&g, &heads, fit, rows, LANES * sizeof(stored), side_by_side, num_classes, rows[0], columns, with_gaps, LABEL_KEPT);
+        EACH_LANE note("columns_statistics, strided", i, g.sum_exp[i], of_kept[i]);
+    }
+
+    columns_statistics(&g, &heads, fit, rows, LANES * sizeof(stored), 1, num_classes, rows[0], columns, 0, LABEL_TOP);
+    check_statistics("columns_statistics, top", &g, fit, rows, LANES * sizeof(stored), num_classes, 0);
+    for (int k = 0; k < num_classes; k++)
+        EACH_LANE note("columns_statistics, top", i, real_of(y[k * LANES + i]) <= g.label_logit[i], 1);
+}
+
+static void test_unfit_columns(void) {
+    const double odd[] = {INFINITY, -INFINITY, NAN, 0x1p+20, -1e30};
+    stored x[LANES * 3];
+    const char *rows[LANES];
+    double fit[LANES];
+    real columns[LANES * 4];
+    column_heads heads;
+    Group g;
+    draw_rows(x, 3, &g);
+    EACH_LANE rows[i] = (const char *)(x + i * 3), g.label[i] = 1;
+    for (int i = 0; i < 5; i++) x[3 * i + 1] = stored_of((real)odd[i]); /* labels: nan and infinity are not for lanes */
+    note("unfit columns", LANES, columns_statistics(&g, &heads, fit, rows, sizeof(stored), 0, 3, rows[0], columns, 1, LABEL_KEPT), 0);
+    EACH_LANE note("unfit columns", i, fit[i], i > 2 && isfinite(g.label_logit[i]));
+    for (int i = 0; i < 5; i++) x[3 * i + 1] = stored_of(1), x[3 * i] = x[3 * i + 2] = stored_of((real)odd[i]);
+    columns_statistics(&g, &heads, fit, rows, sizeof(stored), 0, 3, rows[0], columns, 1, LABEL_KEPT);
+    EACH_LANE note("unfit columns", i, fit[i], i > 4);
+}
+
+static void test_short_rows(void) {
+    enum { MOST = 400 };
+    static stored x[LANES * MOST];
+    int num_classes = 2 * VECTORS * LANES + random_below(MOST - 2 * VECTORS * LANES), with_gaps = random_below(2);
+    const char *rows[LANES];
+    double fit[LANES];
+    Group g;
+    draw_rows(x, num_classes, &g);
+    EACH_LANE rows[i] = (const char *)(x + i * num_classes);
+    x[5 * num_classes + num_classes / 2] = stored_of((real)(real_of(x[5 * num_classes]) + 40)); /* beyond the ceiling of its ends */
+    note("short_rows_statistics", 0, short_rows_statistics(&g, fit, rows, 0, LANES, num_classes, with_gaps), 1);
+    check_statistics("short_rows_statistics", &g, fit, rows, sizeof(stored), num_classes, with_gaps);
+}
+
+/* Losses of rows whose statistics are drawn: each sum and product rounds once. */
+static void test_shares(void) {
+    Group g;
+    double eps = random_below(3) * 0.5, uniform = eps / 10, others = uniform * 9;
+    EACH_LANE {
+        g.scale[i] = floor(ordinary(-100, 100)), g.offset[i] = 0;
+        g.label_logit[i] = -g.scale[i] * STEP + ordinary(-60, 60);
+        g.sum_exp[i] = ordinary(1, 100), g.gap_sum[i] = ordinary(0, 100);
+        g.kept[i] = random_below(8) != 0, g.weight[i] = random_below(4) ? 1 : 0.25;
+    }
+    double weight[LANES];
+    memcpy(weight, g.weight, sizeof weight);
+    group_shares_and_losses(&g, eps, uniform, others);
+    EACH_LANE {
+        long double z = g.label_logit[i] + g.scale[i] * (long double)STEP + g.scale[i] * (long double)STEP_LOW, sum = g.sum_exp[i];
+        long double nll = log1pl(sum * expl(-z)), total = nll + z; /* log-sum-exp, relative to the reference */
+        long double loss = ((1 - eps) * weight[i] + uniform) * nll + others * total + uniform * g.gap_sum[i];
+        long double off = (LOW_PARTS ? 0x1p-51L : 0x1p-33L);
+        note("group_shares_and_losses", i, g.loss[i], g.loss[i]);
+        check_near("nll", i, g.nll[i], nll, off * nll);
+        check_near("log_sum_exp", i, g.log_sum_exp[i], total, off * fmaxl(1, fabsl(total)));
+        check_near("loss", i, g.loss[i], g.kept[i] ? loss : 0, off * (fabsl(loss) + fabsl(others * total)));
+        note("group_shares_and_losses, weight", i, g.weight[i], g.kept[i] ? weight[i] : 0);
+    }
+}
+
+/* Pieces are multiples of 2**-30, 2**-72 and 2**-114, and what was added exactly. */
+static void test_cut(void) {
+    double values[LANES], pieces[CUTS * LANES] = {0}, last;
+    EACH_LANE { /* one draw a statement: the order of arguments is the compiler's */
+        double value = ordinary(-2, 2);
+        values[i] = ldexp(value < 0 ? value - 1 : value + 1, -random_below(60));
+        if (random_below(5) == 0) values[i] = 0;
+    }
+    note("cut_in_lanes", 0, cut_in_lanes(pieces, values), 1);
+    EACH_LANE {
+        last = pieces[2 * LANES + i];
+        note("cut_in_lanes", i, (pieces[i] + pieces[LANES + i]) + last, values[i]);
+        note("cut_in_lanes, high", i, ldexp(pieces[i], 30), floor(ldexp(pieces[i], 30)));
+        note("cut_in_lanes, middle", i, ldexp(pieces[LANES + i], 72), floor(ldexp(pieces[LANES + i], 72)));
+        note("cut_in_lanes, low", i, ldexp(last, 114), floor(ldexp(last, 114)));
+    }
+    const double beyond[] = {2048, -2048, 0x1p-62, INFINITY, NAN, 0x1p-1074};
+    for (int n = 0; n < 6; n++) {
+        double before = pieces[0];
+        values[random_below(LANES)] = beyond[n];
+        note("cut_in_lanes, beyond", n, cut_in_lanes(pieces, values), 0);
+        note("cut_in_lanes, beyond", n, pieces[0], before);
+        EACH_LANE values[i] = 1;
+    }
+}
+
+static void test_groups(void) {
+    test_labels();
+    test_columns_statistics();
+    test_unfit_columns();
+    test_short_rows();
+    test_shares();
+    test_cut();
+}
