@@ -49,8 +49,9 @@ static const double LOG_SERIES[] = {0x1.555554fde9c99p-1, 0x1.999a79eb37c65p-2, 
  * power is applied in two steps, of which only the second can leave the normal range (a in [2**-200, 2**200]). */
 LANES_INLINE double times_exp(double a, double x, double x_low) {
     double clamped = x < -800.0 ? -800.0 : x; /* a * exp(-800) is 0 for every such a; NaN passes */
+    double low = x < -800.0 ? 0.0 : x_low; /* of a huge x, anything up to half an ulp of it */
     double n = rounded(clamped * LOG2_E), half = rounded(0.5 * n);
-    double r = fma(-n, LN2_LOW, fma(-n, LN2, clamped)) + x_low;
+    double r = fma(-n, LN2_LOW, fma(-n, LN2, clamped)) + low;
     HORNER(ratio, r, EXP_RATIO_WIDE)
     return fma(a * r, ratio, a) * power_of_two(half) * power_of_two(n - half);
 }

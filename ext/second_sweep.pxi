@@ -35,7 +35,7 @@ cdef void scale_exps(const Group *group, SecondSweep *sweep) noexcept nogil:
     cdef double k, rho, e, z, low, total
     for i in range(LANES):
         z = distance_to_reference(group.label_logit[i], group.offset[i], group.scale[i], &low)
-        low = low if z >= 0.0 else 0.0
+        low = low if 0.0 <= z < NOTHING_LEFT else 0.0
         z = z if z >= 0.0 else 0.0
         z = z if z < NOTHING_LEFT else NOTHING_LEFT
         k = rounded(z * LOG2_E)

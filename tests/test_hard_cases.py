@@ -94,6 +94,24 @@ def test_gaps_as_large_as_the_largest_float32_do_not_overflow():
     assert smoothxent.cross_entropy(row, 100, label_smoothing=0.1) == np.inf
 
 
+# Of such gaps, what float64 cannot hold of the difference is itself larger than exp can take.
+@pytest.mark.parametrize("num_classes", [3, 129])
+@pytest.mark.parametrize(
+    "top", [[1e22, -3e21, 1e5], [1e30, 1e13, 0], [4.5e307, 1.8e305, -1e300], [1e300, 7e160, -1e200]]
+)
+def test_gaps_far_beyond_exp_leave_nothing_of_their_rounding(num_classes, top):
+    row = np.zeros(num_classes)
+    row[:3] = top
+    for label in range(3):
+        loss, grad = smoothxent.cross_entropy_and_grad(row, label)
+        assert loss == row[0] - row[label]
+        expected = np.eye(num_classes)[0] - np.eye(num_classes)[label]
+        assert np.array_equal(grad, expected)
+    assert np.array_equal(smoothxent.softmax(row), np.eye(num_classes)[0])
+    assert np.array_equal(smoothxent.log_softmax(row), row - row[0])
+    assert smoothxent.log_sum_exp(row) == row[0]
+
+
 def test_softmax_is_at_most_one(dtype, rng):
     rows = np.concatenate([[[46, 0, -3]], rng.normal(0, 30, (2000, 3))]).astype(dtype)
     assert smoothxent.softmax(rows).max() == 1
