@@ -53,6 +53,28 @@ def test_log_sum_exp_is_within_four_ulps_of_the_larger_of_its_two_terms(dtype, r
         assert error <= 4 * oracle.ulp_of(scale, dtype)
 
 
+@pytest.mark.parametrize("num_classes", [2, 3, 64, 128, 129, 1000, 1025, 2049])
+@pytest.mark.parametrize("place", [0, -1])
+def test_log_sum_exp_keeps_the_digits_of_all_classes_but_the_largest(dtype, num_classes, place):
+    # With the largest logit at 0, log_sum_exp is what the others alone add, far below a roundoff.
+    for depth in [1, 5, 16.7, 37, 80]:
+        row = np.full(num_classes, -depth, dtype)
+        row[place] = 0
+        with mpmath.workdps(60):
+            exact = oracle.exact_log_sum_exp(row)
+        assert oracle.ulps(smoothxent.log_sum_exp(row), exact, dtype) <= 4
+
+
+@pytest.mark.parametrize("num_classes", [1, 7, 128, 129, 1024, 2500])
+def test_log_sum_exp_of_equal_logits_is_right_wherever_they_lie(dtype, num_classes):
+    for value in [0.0, -0.0, -3.25, 2.0**-120]:
+        row = np.full(num_classes, value, dtype)
+        with mpmath.workdps(60):
+            exact = oracle.exact_log_sum_exp(row)
+            error = abs(float(smoothxent.log_sum_exp(row)) - exact)
+        assert error <= 4 * oracle.ulp_of(max(abs(exact), abs(value)), dtype)
+
+
 @pytest.mark.parametrize("shift", [-1000, -100, 0, 100, 1000])
 def test_softmax_never_overflows(dtype, shift):
     p = smoothxent.softmax(np.array([0, 1, 2], dtype) + dtype(shift))
