@@ -105,9 +105,10 @@ cdef Py_ssize_t first_of(const stored *x, Py_ssize_t count, real value) noexcept
 
 
 cdef void move_centre(const Job *job, RowStatistics *row, RowSums *sums, double centre, Py_ssize_t seen) noexcept nogil:
-    # gaps of the classes before `seen` were taken to the old centre
+    # gaps of the segment's classes before `seen` were taken to the old centre
     cdef double weight = pair_value(sums.targets)
-    if not row.by_top and 0 <= row.label < seen and job.smoothing != NULL:
+    cdef Py_ssize_t begin = seen // SEGMENT * SEGMENT
+    if not row.by_top and begin <= row.label < seen and job.smoothing != NULL:
         weight -= job.smoothing[row.label]
     if sums.centred:
         sums.moved += weight * (centre - row.centre)
