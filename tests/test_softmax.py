@@ -38,6 +38,19 @@ def test_log_softmax_is_within_four_ulps_of_the_larger_of_its_two_terms(dtype, r
                 assert abs(float(actual) - exact) <= 4 * oracle.ulp_of(scale, dtype)
 
 
+@pytest.mark.parametrize("num_classes", [17, 129, 1500])
+def test_log_softmax_is_within_four_ulps_where_the_last_classes_lead(dtype, num_classes):
+    # By up to 10, which is as far as they may lie above the reference that the first ones gave.
+    for top in np.linspace(5, 9.99, 40):
+        row = np.zeros(num_classes, dtype)
+        row[-2:] = [top, top - 0.3]
+        with mpmath.workdps(60):
+            lse = oracle.exact_log_sum_exp(row)
+            for k in (0, -2, -1):
+                exact = float(row[k]) - lse
+                assert oracle.ulps(smoothxent.log_softmax(row)[k], exact, dtype) <= 4
+
+
 @pytest.mark.parametrize("num_classes", [*CLASS_COUNTS, 262144])
 def test_log_sum_exp_is_within_four_ulps_of_the_larger_of_its_two_terms(dtype, rng, num_classes):
     # lse = max + log(sum of exp(x - max)): the two may cancel, so the larger sets the ulp.
