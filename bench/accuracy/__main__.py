@@ -33,6 +33,8 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
                         help="only logits of this one (repeatable)")
     parser.add_argument("--peer", action="append", choices=["none", *peers],
                         help="next to this one alone (repeatable; default all that are installed)")
+    parser.add_argument("--seed", type=int, default=0, metavar="N",
+                        help="other draws than those of the saved figures, to look for new cases")
     parser.add_argument("--json", type=Path, metavar="FILE",
                         help=f"default {SAVED.relative_to(ROOT)}")
     parser.add_argument("--docs", type=Path, metavar="FOLDER",
@@ -40,17 +42,17 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--redraw", type=Path, metavar="JSON",
                         help="judge nothing; report a saved run again")
     options = parser.parse_args(arguments)
-    if not (options.quick or options.dtype or options.peer or options.redraw):
+    if not (options.quick or options.dtype or options.peer or options.seed or options.redraw):
         options.json = options.json or SAVED  # part of a run never replaces the saved figures
         options.docs = options.docs or DOCS
     return options
 
 
-def judge(names: list[str], dtypes: tuple[str, ...], *, quick: bool) -> Campaign:
+def judge(names: list[str], dtypes: tuple[str, ...], *, quick: bool, seed: int) -> Campaign:
     """Put every problem to every library."""
     tally, judged, begin, seen = Tally(), 0, time.monotonic(), 0
     with Processes(names) as processes:
-        for problem in problems(quick=quick, dtypes=dtypes):
+        for problem in problems(quick=quick, dtypes=dtypes, seed=seed):
             if problem.num_classes != seen:
                 seen = problem.num_classes
                 print(f"{time.monotonic() - begin:5.0f} s  {seen:,} classes", file=sys.stderr,
@@ -82,7 +84,8 @@ def main(arguments: list[str] | None = None) -> int:
                  if library.contender.installed()
                  and (name == OURS or not options.peer or name in options.peer)]
         try:
-            run = judge(names, tuple(options.dtype or DTYPES), quick=options.quick)
+            run = judge(names, tuple(options.dtype or DTYPES), quick=options.quick,
+                        seed=options.seed)
         except OursFailed as failure:
             print(failure, file=sys.stderr)
             return 2

@@ -46,17 +46,21 @@ class Problem:
         return int(self.logits.shape[1])
 
 
-def problems(*, quick: bool = False, dtypes: tuple[str, ...] = DTYPES) -> Iterator[Problem]:
+def problems(
+    *, quick: bool = False, dtypes: tuple[str, ...] = DTYPES, seed: int = 0
+) -> Iterator[Problem]:
     counts = QUICK_CLASS_COUNTS if quick else CLASS_COUNTS
     for num_classes, dtype, regime in product(counts, dtypes, REGIMES):
         num_rows = max(1, min(QUICK_ROWS if quick else MOST_ROWS, MANY // num_classes))
-        yield drawn(regime, dtype, num_rows, num_classes)
+        yield drawn(regime, dtype, num_rows, num_classes, seed)
 
 
-def drawn(regime: Regime, dtype: str, num_rows: int, num_classes: int) -> Problem:
-    """Draw a problem; its seed is its name."""
-    seed = zlib.crc32(f"{regime.name}, {dtype}, {num_rows} x {num_classes}".encode())
-    rng = np.random.default_rng(seed)
+def drawn(
+    regime: Regime, dtype: str, num_rows: int, num_classes: int, seed: int = 0
+) -> Problem:
+    """Draw a problem; the seed is added to what its name gives."""
+    name = f"{regime.name}, {dtype}, {num_rows} x {num_classes}"
+    rng = np.random.default_rng(zlib.crc32(name.encode()) + seed)
     largest, tiny = _limits(dtype)
     wide, labels = regime.draw(Draw(rng, num_rows, num_classes, largest, tiny))
     settings = settings_of(rng, labels, num_classes, _settings_for(regime, dtype, num_classes))
