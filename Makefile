@@ -15,7 +15,7 @@ KERNEL := $(wildcard ext/*.py ext/*.pyx ext/*.pxi ext/*.pxd ext/*.h)
 export SMOOTHXENT_WERROR ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test peers bench race guard lint sanitize clean
+.PHONY: help demo test peers bench race accuracy guard lint sanitize clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
@@ -34,6 +34,9 @@ bench: $(DONE)/built $(DONE)/bench  ## time the library against the NumPy formul
 
 race: $(DONE)/built $(DONE)/race  ## the same against all peers, which it installs: several GB, half an hour
 	$(BIN)/python -m bench $(ARGS)
+
+accuracy: $(DONE)/built $(DONE)/accuracy  ## errors in ulps against exact values, and those of the peers, which it installs
+	$(BIN)/python -m bench.accuracy $(ARGS)
 
 guard: $(DONE)/built  ## count instructions with valgrind, compare with those saved
 	$(BIN)/python -m bench.instructions $(ARGS)
@@ -65,7 +68,7 @@ clean:  ## remove the environment and everything that was built
 # venv: the interpreter with the build requirements of pyproject.toml
 # installed: the package, editable; again when its metadata or its build change
 # built: the kernels; only those that are older than their sources
-# demo, test, peers, bench, race, lint: the extras of that name
+# demo, test, peers, bench, race, accuracy, lint: the extras of that name
 
 $(DONE)/venv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "smoothxent needs Python 3.11 or newer, got " + sys.version)'
@@ -83,6 +86,6 @@ $(DONE)/built: $(KERNEL) $(DONE)/installed
 	$(BIN)/python setup.py --quiet build_ext --inplace
 	@touch $@
 
-$(DONE)/demo $(DONE)/test $(DONE)/peers $(DONE)/bench $(DONE)/race $(DONE)/lint: $(DONE)/installed
+$(DONE)/demo $(DONE)/test $(DONE)/peers $(DONE)/bench $(DONE)/race $(DONE)/accuracy $(DONE)/lint: $(DONE)/installed
 	$(PIP) "smoothxent[$(notdir $@)]"
 	@touch $@

@@ -123,13 +123,12 @@ cdef lanes less_targets(
     return load(buffer)
 
 
-cdef lanes log_softmax_column(
-    const real *column, const double *high, const double *low
-) noexcept nogil:
+cdef lanes log_softmax_column(const real *column, const Group *group) noexcept nogil:
+    # as log_softmax_segment has it
     cdef real buffer[LANES]
     cdef Py_ssize_t i
     for i in range(LANES):
-        buffer[i] = <real> ((column[i] - high[i]) - low[i])
+        buffer[i] = <real> ((column[i] - group.label_logit[i]) - group.nll[i])
     return load(buffer)
 
 
@@ -140,9 +139,6 @@ cdef void sweep_few_classes(
     # the second sweep of a group; its logits are still in columns
     cdef char **rows = scratch.starts
     cdef double numbers[LANES]
-    cdef double own[LANES]
-    cdef double high[LANES]
-    cdef double low[LANES]
     cdef block values
     cdef lanes bias, factor, constant, labels, of_label, kept
     cdef Py_ssize_t i, k, b, begin
@@ -156,11 +152,8 @@ cdef void sweep_few_classes(
         rows[i] = <char *> scratch.spare
     for i in range(LANES):
         numbers[i] = group.label[i] if group.nll[i] == group.nll[i] else -1.0
-        own[i] = -group.nll[i] if task == LOG_SOFTMAX else sweep.own[i]
-        if task == LOG_SOFTMAX:
-            high[i] = log_sum_exp_of(group, i, low + i)
-    labels = splat(-1) if task == SOFTMAX else narrow(numbers)
-    of_label = narrow(own)
+    labels = narrow(numbers) if task == LOSS else splat(-1)
+    of_label = narrow(sweep.own)
     bias = narrow(sweep.bias)
     factor = narrow(sweep.factor)
     constant = narrow(sweep.constant)
@@ -174,7 +167,7 @@ cdef void sweep_few_classes(
             prefetch_to_write(ahead + b * LANES * VECTORS * itemsize + n * LINE)
         if task == LOG_SOFTMAX:
             for k in range(part):
-                values.v[k] = log_softmax_column(scratch.columns + (begin + k) * LANES, high, low)
+                values.v[k] = log_softmax_column(scratch.columns + (begin + k) * LANES, group)
         else:
             values = load_columns_block(scratch.columns + begin * LANES)
             values = scaled_exps(values, bias, factor, constant, splat(<real> sweep.most))

@@ -74,7 +74,8 @@ LANES_INLINE lanes bias_of(double scale) { return splat((real)(MAGIC + EXPONENT_
 
 LANES_INLINE reg_f64 where_finite(reg_f64 x) { return where_equal_f64(SUB(x, x), SPLAT(0.0), x, SPLAT(0.0)); }
 
-/* x - offset + scale * STEP and, where it matters, its rounding error. */
+/* x - offset + scale * STEP and, where it matters, its rounding error; beyond MAGIC that may be large itself, and is not
+ * worth an ulp. */
 LANES_INLINE reg_f64 distances_to_reference(reg_f64 x, reg_f64 offset, reg_f64 scale, reg_f64 *low) {
     reg_f64 a = SUB(x, offset), product = MUL(scale, SPLAT(STEP)), z = ADD(a, product), back, error;
     *low = SPLAT(0.0);
@@ -84,7 +85,7 @@ LANES_INLINE reg_f64 distances_to_reference(reg_f64 x, reg_f64 offset, reg_f64 s
         back = SUB(z, a);
         error = ADD(error, ADD(SUB(a, SUB(z, back)), SUB(product, back)));
         error = ADD(error, FUSED(scale, SPLAT(STEP_LOW), FUSED(scale, SPLAT(STEP), SUB(SPLAT(0.0), product))));
-        *low = where_equal_f64(SUB(z, z), SPLAT(0.0), error, SPLAT(0.0)); /* of infinity there is none */
+        *low = where_less_f64(OP_F64(max)(z, SUB(SPLAT(0.0), z)), SPLAT(MAGIC), error, SPLAT(0.0));
     }
     return z;
 }

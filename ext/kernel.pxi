@@ -106,6 +106,7 @@ cdef extern from "rows.h" nogil:  # and what it includes
     lanes lane_numbers()
     lanes splat(real)
     lanes add(lanes, lanes)
+    lanes sub(lanes, lanes)
     lanes maximum(lanes, lanes)
     lanes fused(lanes, lanes, lanes)
     lanes where_equal(lanes, lanes, lanes, lanes)

@@ -68,27 +68,34 @@ cdef void add_targets(
     add_sum(&sums.gaps, &gaps)
 
 
-cdef real first_largest(const stored *x, Py_ssize_t count, Py_ssize_t *where) noexcept nogil:
-    # NaN is passed over; where = -1 if all are NaN
+cdef real largest_of(const stored *x, Py_ssize_t count) noexcept nogil:
+    # NaN is passed over
     cdef lanes highest = splat(<real> -INFINITY)
-    cdef Py_ssize_t b, k
-    cdef real best
+    cdef Py_ssize_t b
     for b in range(count // BLOCK):
         highest = highest_of(load_block(x + b * BLOCK), highest)
     b = count // BLOCK * BLOCK
-    best = max(largest(highest), block_highest(x + b, count - b, -1))
-    where[0] = -1
-    for k in range(count):
-        if real_at(<const char *> (x + k)) == best:
-            where[0] = k
-            break
-    return best
+    return max(largest(highest), block_highest(x + b, count - b, -1))
+
+
+cdef Py_ssize_t first_of(const stored *x, Py_ssize_t count, real value) noexcept nogil:
+    # of at most a tile; -1 if there is none. What pads the last lanes comes after all that counts
+    cdef lanes wanted = splat(value), numbers = lane_numbers(), none = splat(<real> -INFINITY), first = none, values
+    cdef Py_ssize_t vector, k
+    cdef real at
+    for vector in range(vectors_of(count)):
+        k = vector * LANES
+        values = load_logits(x + k) if k + LANES <= count else load_logits_part(x + k, <int> (count - k))
+        first = maximum(first, where_equal(values, wanted, sub(splat(<real> -k), numbers), none))
+    at = -largest(first)
+    return <Py_ssize_t> at if at < count else -1
 
 
 cdef void move_centre(const Job *job, RowStatistics *row, RowSums *sums, double centre, Py_ssize_t seen) noexcept nogil:
-    # gaps of the classes before `seen` were taken to the old centre
+    # gaps of the segment's classes before `seen` were taken to the old centre
     cdef double weight = pair_value(sums.targets)
-    if not row.by_top and 0 <= row.label < seen and job.smoothing != NULL:
+    cdef Py_ssize_t begin = seen // SEGMENT * SEGMENT
+    if not row.by_top and begin <= row.label < seen and job.smoothing != NULL:
         weight -= job.smoothing[row.label]
     if sums.centred:
         sums.moved += weight * (centre - row.centre)
@@ -219,9 +226,11 @@ cdef RowStatistics segment_statistics(
         x = contiguous(job, row + start * job.logits.class_stride, count, scratch.logits)
         targets = tile_targets(job, row_index, start, count, scratch)
         if by_top:
-            highest = first_largest(x, count, &where)
-            if where >= 0 and (statistics.label < 0 or highest > statistics.label_logit):
-                raise_top(job, &statistics, &sums, highest, start + where, start)
+            highest = largest_of(x, count)
+            if statistics.label < 0 or highest > statistics.label_logit:
+                where = first_of(x, count, <real> highest)
+                if where >= 0:
+                    raise_top(job, &statistics, &sums, highest, start + where, start)
         left_out = statistics.label - start if start <= statistics.label < start + count else -1
         if start == begin:
             highest = block_highest(x, count, left_out)

@@ -117,34 +117,20 @@ cdef void sweep_segment(
         put_real(job, out + label * stride, <real> sweep.own[i])
 
 
-cdef double log_sum_exp_of(const Group *group, Py_ssize_t i, double *low) noexcept nogil:
-    # in two parts
-    cdef double rest, high = distance_to_reference(0.0, group.offset[i], group.scale[i], low)
-    high = (group.log_sum_exp[i] - high) - low[0]
-    low[0] = 0.0
-    if isfinite(high):
-        rest = group.log_sum_exp[i] - distance_to_reference(high, group.offset[i], group.scale[i], low)
-        low[0] = rest - low[0]
-    return high if group.nll[i] == group.nll[i] else NAN
-
-
 cdef void log_softmax_segment(
     const Job *job, const Group *group, Py_ssize_t i, Py_ssize_t row, Py_ssize_t segment, Scratch *scratch
 ) noexcept nogil:
-    # x_k - lse, lse in two parts; the top class, whose digits the subtraction might lose, gets -nll
+    # log p_k = (x_k - x_top) + log p_top: both terms are negative, so no digit is lost
     cdef Py_ssize_t tile, start, count, k, stride = job.grad.class_stride, begin = segment * SEGMENT
     cdef Py_ssize_t end = min(begin + <Py_ssize_t> SEGMENT, job.num_classes)
     cdef const char *at = row_start(&job.logits, row)
     cdef char *out = row_start(&job.grad, row)
     cdef const stored *x
-    cdef double high, low
-    high = log_sum_exp_of(group, i, &low)
+    cdef double top = group.label_logit[i], nll = group.nll[i]
     for tile in range(tiles_of(end - begin)):
         start = begin + tile * TILE
         count = min(<Py_ssize_t> TILE, end - start)
         x = contiguous(job, at + start * job.logits.class_stride, count, scratch.logits)
         for k in range(count):
-            scratch.columns[k] = <real> ((real_at(<const char *> (x + k)) - high) - low)
-        if start <= group.label[i] < start + count:
-            scratch.columns[group.label[i] - start] = <real> -group.nll[i]
+            scratch.columns[k] = <real> ((real_at(<const char *> (x + k)) - top) - nll)
         write_tile(job, out + start * stride, scratch.columns, count)

@@ -7,11 +7,16 @@ cdef enum:
     LOG_SUM_EXP
 
 
+cdef inline bint is_by_top(const Job *job, int task) noexcept nogil:
+    # whether all rows take their top class for the label: its own term must not hide the others'
+    return task == LOG_SOFTMAX or task == LOG_SUM_EXP or job.has_probabilities
+
+
 cdef Py_ssize_t read_labels(
     const Job *job, int task, Py_ssize_t first, Py_ssize_t count, Group *group
 ) noexcept nogil:
     # the first row of the group with a label out of range, else num_rows
-    cdef Py_ssize_t i, bad_row, by_top = task == LOG_SOFTMAX or job.has_probabilities
+    cdef Py_ssize_t i, bad_row, by_top = is_by_top(job, task)
     if task != LOSS or job.has_probabilities:
         for i in range(LANES):
             group.by_top[i] = by_top
@@ -48,8 +53,8 @@ cdef void statistics_of_group(
 ) noexcept nogil:
     cdef Py_ssize_t i
     if job.num_classes <= FEW:
-        few_classes_statistics(job, first, count, task == LOG_SOFTMAX or job.has_probabilities, group, scratch)
-    elif job.num_classes <= TILE and not job.has_targets and task != LOG_SOFTMAX:
+        few_classes_statistics(job, first, count, is_by_top(job, task), group, scratch)
+    elif job.num_classes <= TILE and not job.has_targets and not is_by_top(job, task):
         short_rows(job, first, count, group, scratch)
     else:
         for i in range(LANES):
@@ -61,7 +66,7 @@ cdef bint finish_group(
 ) noexcept nogil:
     # what a row needs once; False if a row is bad
     cdef Py_ssize_t i
-    cdef double low
+    cdef double total
     if job.has_probabilities:
         for i in range(count):
             if group.improper[i]:
@@ -72,10 +77,9 @@ cdef bint finish_group(
         if task == SOFTMAX:
             softmax_factors(group, sweep)
         if task == LOG_SUM_EXP:
-            for i in range(count):
-                job.out[first + i] = <real> log_sum_exp_of(group, i, &low) if group.sum_exp[i] != 0.0 else -INFINITY
-                if group.sum_exp[i] != group.sum_exp[i]:
-                    job.out[first + i] = limit(job, row_start(&job.logits, first + i))
+            for i in range(count):  # of the top class, lse = x - log p
+                total = group.label_logit[i] + group.nll[i]
+                job.out[first + i] = <real> total if total == total else limit(job, row_start(&job.logits, first + i))
         return True
     group_losses(job, group, first, count)
     if job.has_grad:
@@ -104,14 +108,15 @@ cdef inline Py_ssize_t kept_rows(const Job *job, Py_ssize_t first, Py_ssize_t co
 
 
 cdef real limit(const Job *job, const char *at) noexcept nogil:
-    # log-sum-exp of a row that holds nan or +inf
+    # log-sum-exp of a row that holds nan or +inf, or -inf alone
     cdef Py_ssize_t k
-    cdef real x
+    cdef real x, highest = -INFINITY
     for k in range(job.num_classes):
         x = real_at(at + k * job.logits.class_stride)
         if x != x:
             return x
-    return INFINITY
+        highest = max(highest, x)
+    return highest
 
 
 cdef void write_segment(

@@ -10,7 +10,7 @@ import pytest
 
 import oracle
 import smoothxent
-from judging import assert_gradients_right
+from judging import assert_gradients_right, assert_losses_right
 
 
 def assert_right(row, label, **options):
@@ -92,6 +92,39 @@ def test_gaps_as_large_as_the_largest_float32_do_not_overflow():
     assert_right(row, 0, label_smoothing=0.1)
     row[70] = -np.inf
     assert smoothxent.cross_entropy(row, 100, label_smoothing=0.1) == np.inf
+
+
+# Segments of 16384 classes are summed apart. Ascending logits move the centre of each, and only the
+# label's own segment has its share of the smoothing to leave out.
+@pytest.mark.parametrize("label", [0, 20_000, 39_999])
+@pytest.mark.parametrize("given", [["class_weight"], ["prior"], ["class_weight", "prior"]], ids=str)
+def test_smoothing_with_weights_is_right_for_a_label_in_any_segment(dtype, label, given):
+    num_classes = 40_000
+    logits = np.linspace(-60, 60, num_classes)[np.newaxis].astype(dtype)
+    tables = {"class_weight": np.linspace(0.5, 1.5, num_classes)}
+    tables["prior"] = tables["class_weight"] / tables["class_weight"].sum()
+    options = {"label_smoothing": 0.1} | {name: tables[name] for name in given}
+    labels = np.array([label])
+    losses = smoothxent.cross_entropy(logits, labels, reduction="none", **options)
+    assert_losses_right(losses, logits, labels, dtype, **options)
+
+
+# Of such gaps, what float64 cannot hold of the difference is itself larger than exp can take.
+@pytest.mark.parametrize("num_classes", [3, 129])
+@pytest.mark.parametrize(
+    "top", [[1e22, -3e21, 1e5], [1e30, 1e13, 0], [4.5e307, 1.8e305, -1e300], [1e300, 7e160, -1e200]]
+)
+def test_gaps_far_beyond_exp_leave_nothing_of_their_rounding(num_classes, top):
+    row = np.zeros(num_classes)
+    row[:3] = top
+    for label in range(3):
+        loss, grad = smoothxent.cross_entropy_and_grad(row, label)
+        assert loss == row[0] - row[label]
+        expected = np.eye(num_classes)[0] - np.eye(num_classes)[label]
+        assert np.array_equal(grad, expected)
+    assert np.array_equal(smoothxent.softmax(row), np.eye(num_classes)[0])
+    assert np.array_equal(smoothxent.log_softmax(row), row - row[0])
+    assert smoothxent.log_sum_exp(row) == row[0]
 
 
 def test_softmax_is_at_most_one(dtype, rng):

@@ -38,6 +38,19 @@ def test_log_softmax_is_within_four_ulps_of_the_larger_of_its_two_terms(dtype, r
                 assert abs(float(actual) - exact) <= 4 * oracle.ulp_of(scale, dtype)
 
 
+@pytest.mark.parametrize("num_classes", [17, 129, 1500])
+def test_log_softmax_is_within_four_ulps_where_the_last_classes_lead(dtype, num_classes):
+    # By up to 10, which is as far as they may lie above the reference that the first ones gave.
+    for top in np.linspace(5, 9.99, 40):
+        row = np.zeros(num_classes, dtype)
+        row[-2:] = [top, top - 0.3]
+        with mpmath.workdps(60):
+            lse = oracle.exact_log_sum_exp(row)
+            for k in (0, -2, -1):
+                exact = float(row[k]) - lse
+                assert oracle.ulps(smoothxent.log_softmax(row)[k], exact, dtype) <= 4
+
+
 @pytest.mark.parametrize("num_classes", [*CLASS_COUNTS, 262144])
 def test_log_sum_exp_is_within_four_ulps_of_the_larger_of_its_two_terms(dtype, rng, num_classes):
     # lse = max + log(sum of exp(x - max)): the two may cancel, so the larger sets the ulp.
@@ -51,6 +64,28 @@ def test_log_sum_exp_is_within_four_ulps_of_the_larger_of_its_two_terms(dtype, r
         scale = max(abs(exact), abs(float(row.max())))
         error = abs(float(smoothxent.log_sum_exp(row)) - exact)
         assert error <= 4 * oracle.ulp_of(scale, dtype)
+
+
+@pytest.mark.parametrize("num_classes", [2, 3, 64, 128, 129, 1000, 1025, 2049])
+@pytest.mark.parametrize("place", [0, -1])
+def test_log_sum_exp_keeps_the_digits_of_all_classes_but_the_largest(dtype, num_classes, place):
+    # With the largest logit at 0, log_sum_exp is what the others alone add, far below a roundoff.
+    for depth in [1, 5, 16.7, 37, 80]:
+        row = np.full(num_classes, -depth, dtype)
+        row[place] = 0
+        with mpmath.workdps(60):
+            exact = oracle.exact_log_sum_exp(row)
+        assert oracle.ulps(smoothxent.log_sum_exp(row), exact, dtype) <= 4
+
+
+@pytest.mark.parametrize("num_classes", [1, 7, 128, 129, 1024, 2500])
+def test_log_sum_exp_of_equal_logits_is_right_wherever_they_lie(dtype, num_classes):
+    for value in [0.0, -0.0, -3.25, 2.0**-120]:
+        row = np.full(num_classes, value, dtype)
+        with mpmath.workdps(60):
+            exact = oracle.exact_log_sum_exp(row)
+            error = abs(float(smoothxent.log_sum_exp(row)) - exact)
+        assert error <= 4 * oracle.ulp_of(max(abs(exact), abs(value)), dtype)
 
 
 @pytest.mark.parametrize("shift", [-1000, -100, 0, 100, 1000])

@@ -14,4 +14,7 @@ CONTENDERS: tuple[type[Contender], ...] = (
     PyTorch, Compiled, Jax, TensorFlow, OnnxRuntime, Numba, ScikitLearn, NumPy, SciPy,
 )  # fmt: skip
 
-__all__ = ["CONTENDERS", "OURS", "Contender", "default_threads"]
+__all__ = [
+    "CONTENDERS", "OURS", "Contender", "Jax", "NumPy", "PyTorch", "SciPy", "Smoothxent",
+    "TensorFlow", "default_threads",
+]  # fmt: skip

@@ -1,0 +1,104 @@
+"""`python -m bench.accuracy`: losses, gradients and softmaxes against exact values, in ulps.
+
+Exit status 1 if a figure of smoothxent exceeds its bar, 2 if it could not be had.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from bench.processes import ROOT
+
+from . import report
+from .judge import ExactProblem, verdicts
+from .libraries import LIBRARIES, OURS
+from .problems import DTYPES, problems
+from .processes import OursFailed, Processes
+from .records import Campaign, Tally, campaign, load
+
+SAVED = ROOT / "bench" / "results" / "accuracy.json"
+DOCS = ROOT / "docs"
+
+
+def parse(arguments: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench.accuracy", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    peers = [name for name in LIBRARIES if name != OURS]
+    parser.add_argument("--quick", action="store_true",
+                        help="few classes and rows, nothing saved unless asked for")
+    parser.add_argument("--dtype", action="append", choices=DTYPES,
+                        help="only logits of this one (repeatable)")
+    parser.add_argument("--peer", action="append", choices=["none", *peers],
+                        help="next to this one alone (repeatable; default all that are installed)")
+    parser.add_argument("--seed", type=int, default=0, metavar="N",
+                        help="other draws than those of the saved figures, to look for new cases")
+    parser.add_argument("--json", type=Path, metavar="FILE",
+                        help=f"default {SAVED.relative_to(ROOT)}")
+    parser.add_argument("--docs", type=Path, metavar="FOLDER",
+                        help=f"for accuracy.md; default {DOCS.relative_to(ROOT)}")
+    parser.add_argument("--redraw", type=Path, metavar="JSON",
+                        help="judge nothing; report a saved run again")
+    options = parser.parse_args(arguments)
+    if not (options.quick or options.dtype or options.peer or options.seed or options.redraw):
+        options.json = options.json or SAVED  # part of a run never replaces the saved figures
+        options.docs = options.docs or DOCS
+    return options
+
+
+def judge(names: list[str], dtypes: tuple[str, ...], *, quick: bool, seed: int) -> Campaign:
+    """Put every problem to every library."""
+    tally, judged, begin, seen = Tally(), 0, time.monotonic(), 0
+    with Processes(names) as processes:
+        for problem in problems(quick=quick, dtypes=dtypes, seed=seed):
+            if problem.num_classes != seen:
+                seen = problem.num_classes
+                print(f"{time.monotonic() - begin:5.0f} s  {seen:,} classes", file=sys.stderr,
+                      flush=True)
+            answers = processes.results(problem)
+            truths = list(ExactProblem(problem).truths())
+            for name, found in answers:
+                count = tally.add(name, problem, verdicts(problem, truths, found))
+                judged += count * (name == OURS)
+        return campaign(tally, judged, processes.details, processes.failures)
+
+
+def publish(run: Campaign, options: argparse.Namespace) -> None:
+    print(f"{report.summary(run)}\n\n{report.standing(run)}\n{report.heading(run)}")
+    if options.json:
+        run.save(options.json)
+    if options.docs:
+        options.docs.mkdir(parents=True, exist_ok=True)
+        for name, text in report.pages(run).items():
+            (options.docs / name).write_text(text, encoding="utf-8")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = parse(arguments)
+    if options.redraw:
+        run = load(options.redraw)
+    else:
+        names = [name for name, library in LIBRARIES.items()
+                 if library.contender.installed()
+                 and (name == OURS or not options.peer or name in options.peer)]
+        try:
+            run = judge(names, tuple(options.dtype or DTYPES), quick=options.quick,
+                        seed=options.seed)
+        except OursFailed as failure:
+            print(failure, file=sys.stderr)
+            return 2
+        except KeyboardInterrupt:
+            return 130
+    publish(run, options)
+    for name, failure in run.failures.items():
+        print(f"{name} failed and is left out from then on: {failure}", file=sys.stderr)
+    broken = run.broken(OURS)
+    for record in broken:
+        print(f"beyond its bar: {record.case}", file=sys.stderr)
+    return 1 if broken else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

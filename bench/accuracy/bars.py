@@ -1,0 +1,51 @@
+"""What is promised: how many ulps each result may be off.
+
+An ulp is the distance between neighbours at the exact value, in the dtype of the result. Where the
+definition subtracts two terms it is that of the larger one:
+
+    gradient      A p_k and c_k; at an index label (A - c) p and c (1 - p), which do not hide that
+                  p nears 1
+    log_sum_exp   the largest logit and the sum's logarithm relative to it
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .ulps import FORMATS, Exact, Floats, log2
+
+LOSS, MEAN, MEAN_OF_ROWS, GRADIENT = "loss", "mean loss", "mean of its rows", "gradient"
+SOFTMAX, LOG_SOFTMAX, LOG_SUM_EXP = "softmax", "log_softmax", "log_sum_exp"
+FUNCTIONS = {
+    LOSS: "1 ulp where a float32 loss is at least 1, else 4 ulp",
+    MEAN: "what the bars of its rows add up to",
+    MEAN_OF_ROWS: "half an ulp from the exact mean of the rows' float64 losses",
+    GRADIENT: "4 + |log2 p_k| ulp",
+    SOFTMAX: "4 + |log2 p_k| ulp",
+    LOG_SOFTMAX: "4 ulp",
+    LOG_SUM_EXP: "4 ulp",
+}
+ROW_FUNCTIONS = (LOSS, MEAN, LOG_SUM_EXP)  # returned in float32 for the half types
+PLAIN, ROUNDED = 4.0, 0.5
+
+
+def dtype_of(function: str, logits_dtype: str) -> str:
+    """Return the dtype that a result is held to."""
+    half = FORMATS[logits_dtype].digits < 24
+    return "float32" if half and function in ROW_FUNCTIONS else logits_dtype
+
+
+def of_losses(exact: Floats, dtype: str) -> Floats:
+    return np.where((exact >= 1) & (dtype == "float32"), 1.0, PLAIN)
+
+
+def of_probabilities(p: Exact) -> Floats:
+    return np.asarray(PLAIN + np.abs(log2(p)))
+
+
+def in_half(bar: Floats, scale: Floats, dtype: str) -> Floats:
+    """Return the bar of a float32 result that is then rounded to a half type."""
+    if FORMATS[dtype].digits >= 24:
+        return bar
+    finer = FORMATS["float32"].last_place(scale) - FORMATS[dtype].last_place(scale)
+    return np.asarray(0.5 + np.ldexp(bar, finer))

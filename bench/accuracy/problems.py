@@ -1,0 +1,83 @@
+"""Regimes, dtypes and numbers of classes made into rows, the same in every process and run."""
+
+from __future__ import annotations
+
+import importlib
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .regimes import REGIMES, Draw, Labels, Regime
+from .settings import (
+    BARE_SETTINGS,
+    FEW_SETTINGS,
+    SETTINGS,
+    Setting,
+    settings_of,
+)
+
+DTYPES = ("float32", "float64", "float16", "bfloat16")
+HALVES = ("float16", "bfloat16")
+
+# One class; few, taken one row a lane up to 128; a tile of 1024 and its tail; several segments.
+CLASS_COUNTS = (1, 2, 3, 10, 17, 100, 128, 129, 1000, 1025, 20_000, 262_144)
+QUICK_CLASS_COUNTS = (2, 10, 130)
+MANY = 2000  # logits of one problem, and classes from which on a few settings must do
+MOST_ROWS, QUICK_ROWS = 24, 8
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Rows of one regime, and the settings that their losses are taken with."""
+
+    regime: str
+    dtype: str
+    logits: NDArray[Any]  # (N, C)
+    labels: Labels
+    settings: tuple[Setting, ...]
+
+    @property
+    def num_classes(self) -> int:
+        return int(self.logits.shape[1])
+
+
+def problems(
+    *, quick: bool = False, dtypes: tuple[str, ...] = DTYPES, seed: int = 0
+) -> Iterator[Problem]:
+    counts = QUICK_CLASS_COUNTS if quick else CLASS_COUNTS
+    for num_classes, dtype, regime in product(counts, dtypes, REGIMES):
+        num_rows = max(1, min(QUICK_ROWS if quick else MOST_ROWS, MANY // num_classes))
+        yield drawn(regime, dtype, num_rows, num_classes, seed)
+
+
+def drawn(
+    regime: Regime, dtype: str, num_rows: int, num_classes: int, seed: int = 0
+) -> Problem:
+    """Draw a problem; the seed is added to what its name gives."""
+    name = f"{regime.name}, {dtype}, {num_rows} x {num_classes}"
+    rng = np.random.default_rng(zlib.crc32(name.encode()) + seed)
+    largest, tiny = _limits(dtype)
+    wide, labels = regime.draw(Draw(rng, num_rows, num_classes, largest, tiny))
+    settings = settings_of(rng, labels, num_classes, _settings_for(regime, dtype, num_classes))
+    logits = np.clip(wide, -largest, largest).astype(dtype)
+    return Problem(regime.name, dtype, logits, labels, tuple(settings))
+
+
+def _settings_for(regime: Regime, dtype: str, num_classes: int) -> Iterable[str]:
+    if dtype in regime.bare:
+        return BARE_SETTINGS
+    return FEW_SETTINGS if num_classes > MANY else SETTINGS
+
+
+def _limits(dtype: str) -> tuple[float, float]:
+    """Return the largest number and the smallest subnormal."""
+    if dtype == "bfloat16":
+        info = importlib.import_module("ml_dtypes").finfo("bfloat16")
+    else:
+        info = np.finfo(dtype)
+    return float(info.max), float(info.smallest_subnormal)

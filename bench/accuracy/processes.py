@@ -1,0 +1,54 @@
+"""Each library in a process of its own: some set the CPU to drop subnormals, some crash."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import ExitStack
+from typing import Any
+
+from .judge import Results
+from .libraries import OURS, details_of, results_of
+from .problems import Problem
+
+
+class OursFailed(Exception):
+    """smoothxent raised or crashed; there is nothing to report."""
+
+
+class Processes:
+    """One process for each library; a peer that fails is left out from then on."""
+
+    def __init__(self, names: list[str]) -> None:
+        self._stack = ExitStack()
+        spawn = multiprocessing.get_context("spawn")  # nothing inherited but the environment
+        self._pools = {
+            name: self._stack.enter_context(ProcessPoolExecutor(1, mp_context=spawn))
+            for name in names}
+        self.failures: dict[str, str] = {}
+        self.details: dict[str, dict[str, str]] = dict(self._each(details_of))
+
+    def __enter__(self) -> Processes:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stack.close()
+
+    def results(self, problem: Problem) -> Iterator[tuple[str, Results]]:
+        """Set all to work on a problem; what each makes of it is waited for one by one."""
+        return self._each(results_of, problem)
+
+    def _each(self, function: Callable[..., Any], *arguments: Any) -> Iterator[tuple[str, Any]]:
+        return self._outcomes({
+            name: pool.submit(function, name, *arguments)
+            for name, pool in self._pools.items() if name not in self.failures})
+
+    def _outcomes(self, tasks: dict[str, Future[Any]]) -> Iterator[tuple[str, Any]]:
+        for name, task in tasks.items():
+            try:
+                yield name, task.result()
+            except Exception as failure:
+                if name == OURS:
+                    raise OursFailed(f"{name}: {failure!r}") from failure
+                self.failures[name] = repr(failure)
