@@ -9,7 +9,7 @@
 cdef enum:
     LIFT = 96
     NOTHING_LEFT = 3000  # nats below the label: exp is 0 in float64 too
-    LARGEST_EXPONENT = 0  # of g inside the bracket, so that it cannot overflow
+    HEADROOM = 16  # bits of the bracket above those of g and LIFT: exp(CEILING) takes 15
 
 ctypedef struct SecondSweep:
     # min(g p_k + constant, most) - target_scale t_k, and `own` for the label; one row a lane
@@ -33,6 +33,8 @@ cdef void scale_exps(const Group *group, SecondSweep *sweep) noexcept nogil:
     # bias and factor from g
     cdef Py_ssize_t i
     cdef double k, rho, e, z, low, total
+    # of g inside the bracket, whose least value, what exp makes of -inf, must be 0 times the factor
+    cdef double largest_exponent = EXPONENT_BIAS - LIFT - HEADROOM
     for i in range(LANES):
         z = distance_to_reference(group.label_logit[i], group.offset[i], group.scale[i], &low)
         low = low if z >= 0.0 else 0.0
@@ -42,7 +44,7 @@ cdef void scale_exps(const Group *group, SecondSweep *sweep) noexcept nogil:
         rho = fma(-k, LN2, z) + (low - k * LN2_LOW)
         k -= group.scale[i]
         e = exponent_of(sweep.g[i])
-        e = e if e < LARGEST_EXPONENT else LARGEST_EXPONENT
+        e = e if e < largest_exponent else largest_exponent
         total = group.own[i] + group.others[i]
         total = total if total != 0.0 and group.nll[i] == group.nll[i] else NAN
         sweep.bias[i] = MAGIC + EXPONENT_BIAS + e + LIFT - k
@@ -104,6 +106,8 @@ cdef void large_tile(
     # logits too large for exp_lanes
     cdef Py_ssize_t k
     cdef double label_low, above, low, z, total = group.own[i] + group.others[i]
+    if group.nll[i] != group.nll[i]:
+        total = NAN
     above = distance_to_reference(group.label_logit[i], group.offset[i], group.scale[i], &label_low)
     if not above >= 0.0:
         above = 0.0
