@@ -12,14 +12,14 @@
 #     loss = (sum of t_k) * nll + gap_sum
 
 cdef inline double distance_to_reference(double x, double offset, double scale, double *low) noexcept nogil:
-    # x - offset + scale * ln(2) and its rounding error
+    # x - offset + scale * ln(2) and its rounding error; beyond MAGIC that may be large itself, and is not worth an ulp
     cdef double a = x - offset, product = scale * LN2, z = a + product, back, error
     back = a - x
     error = (x - (a - back)) - (offset + back)
     back = z - a
     error += (a - (z - back)) + (product - back)
     error += scale * LN2_LOW + fma(scale, LN2, -product)
-    low[0] = error if LOW_PARTS and fabs(z) < INFINITY else 0.0
+    low[0] = error if LOW_PARTS and fabs(z) < MAGIC else 0.0
     return z
 
 
