@@ -163,7 +163,7 @@ def gradient_allowance(rows, labels, dtype, **options):
 
 
 def digits_for(row):
-    """Return 60 digits, and as many more as lse - x_y may cancel, and as x_y has before the point."""
+    """Return 60 digits, and as many more as lse - x_y may cancel and x_y has before the point."""
     finite = [float(x) for x in row if math.isfinite(x)]
     spread = max(finite) - min(finite) if finite else 0.0
     whole = math.log10(max(1.0, *map(abs, finite))) if finite else 0.0
