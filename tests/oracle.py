@@ -61,7 +61,7 @@ def kept(labels, ignore_index=None):
 
 def log_softmax(rows):
     """Return x - log sum_k exp(x_k), in float64, shifted by the largest logit."""
-    rows = np.asarray(rows, float)
+    rows = np.ascontiguousarray(rows, float)  # NumPy's sums are pairwise along such rows alone
     with np.errstate(invalid="ignore"):
         shifted = rows - rows.max(axis=1, keepdims=True)
     return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
