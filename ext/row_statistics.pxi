@@ -99,9 +99,10 @@ cdef real first_largest(const stored *x, Py_ssize_t count, Py_ssize_t *where) no
 
 
 cdef void move_centre(const Job *job, RowStatistics *row, RowSums *sums, double centre, Py_ssize_t seen) noexcept nogil:
-    # gaps of the classes before `seen` were taken to the old centre
+    # gaps of the segment's classes before `seen` were taken to the old centre, but for the label's own
+    cdef Py_ssize_t begin = seen // SEGMENT * SEGMENT
     cdef double weight = pair_value(sums.targets)
-    if not row.by_top and 0 <= row.label < seen and job.smoothing != NULL:
+    if not row.by_top and begin <= row.label < seen and job.smoothing != NULL:
         weight -= job.smoothing[row.label]
     if sums.centred:
         sums.moved += weight * (centre - row.centre)

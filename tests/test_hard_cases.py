@@ -10,7 +10,7 @@ import pytest
 
 import oracle
 import smoothxent
-from judging import assert_gradients_right
+from judging import assert_gradients_right, assert_losses_right
 
 
 def assert_right(row, label, **options):
@@ -113,6 +113,18 @@ def test_masked_class_has_no_gradient_however_much_a_row_weighs(dtype, num_class
     row[1] = -np.inf
     _, grad = smoothxent.cross_entropy_and_grad(row, 0, sample_weight=weight, reduction="sum")
     assert grad[1] == 0
+
+
+@pytest.mark.parametrize("label", [0, 5000, 17000, 39999])
+@pytest.mark.parametrize("name", ["class_weight", "prior"])
+def test_label_that_outweighs_the_rest_of_a_rising_row_counts_once(dtype, name, label):
+    # Every tile exceeds the one before it by more than the kernel lets a reference lag.
+    logits = np.linspace(-600, 600, 40_000, dtype=dtype)[None]
+    share = np.full(40_000, 1e-6)
+    share[label] += 1 - share.sum()
+    options = {"label_smoothing": 0.5, name: share}
+    losses = smoothxent.cross_entropy(logits, [label], reduction="none", **options)
+    assert_losses_right(losses, logits, np.array([label]), dtype, **options)
 
 
 def test_integer_probabilities_count_exactly():
