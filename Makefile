@@ -15,7 +15,7 @@ KERNEL := $(wildcard ext/*.py ext/*.pyx ext/*.pxi ext/*.pxd ext/*.h)
 export SMOOTHXENT_WERROR ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test peers bench race accuracy guard lint sanitize clean
+.PHONY: help demo test peers bench race accuracy guard lint sanitize fuzz clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
@@ -60,15 +60,23 @@ sanitize: $(DONE)/built $(DONE)/test  ## run the test suite under the address an
 	UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
 	$(BIN)/python -m pytest -p no:cacheprovider $(ARGS)
 
+# Another build of its own, whose branches libFuzzer learns of from counters.c.
+FUZZED := $(CURDIR)/build/fuzz
+
+fuzz: $(DONE)/built $(DONE)/test $(DONE)/fuzz  ## look for a call that the oracle contradicts, for a minute
+	SMOOTHXENT_FUZZ=1 $(BIN)/python setup.py --quiet build --build-base $(FUZZED) --build-lib $(FUZZED)/lib
+	$(CC) -O2 -Wall -Wextra -Werror -shared -fPIC fuzz/counters.c -o $(FUZZED)/counters.so
+	PYTHONPATH=$(FUZZED)/lib:tests $(BIN)/python -m fuzz $(ARGS)
+
 clean:  ## remove the environment and everything that was built
 	rm -rf $(VENV) build dist .benchmarks .hypothesis .mypy_cache .pytest_cache .ruff_cache src/*.egg-info
-	find src tests bench ext -name __pycache__ -prune -exec rm -rf {} +
+	find src tests bench ext fuzz -name __pycache__ -prune -exec rm -rf {} +
 	rm -f src/smoothxent/*.so
 
 # venv: the interpreter with the build requirements of pyproject.toml
 # installed: the package, editable; again when its metadata or its build change
 # built: the kernels; only those that are older than their sources
-# demo, test, peers, bench, race, accuracy, lint: the extras of that name
+# demo, test, peers, bench, race, accuracy, lint, fuzz: the extras of that name
 
 $(DONE)/venv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "smoothxent needs Python 3.11 or newer, got " + sys.version)'
@@ -86,6 +94,6 @@ $(DONE)/built: $(KERNEL) $(DONE)/installed
 	$(BIN)/python setup.py --quiet build_ext --inplace
 	@touch $@
 
-$(DONE)/demo $(DONE)/test $(DONE)/peers $(DONE)/bench $(DONE)/race $(DONE)/accuracy $(DONE)/lint: $(DONE)/installed
+$(DONE)/demo $(DONE)/test $(DONE)/peers $(DONE)/bench $(DONE)/race $(DONE)/accuracy $(DONE)/lint $(DONE)/fuzz: $(DONE)/installed
 	$(PIP) "smoothxent[$(notdir $@)]"
 	@touch $@

@@ -6,6 +6,7 @@ SMOOTHXENT_OPENMP    0 builds without OpenMP, 1 fails where it is missing; a pro
 SMOOTHXENT_WERROR    1 makes warnings errors
 SMOOTHXENT_SANITIZE  1 for address,undefined, or a list of sanitizers
 SMOOTHXENT_COVERAGE  1 counts what runs
+SMOOTHXENT_FUZZ      1 tells a fuzzer of every branch and comparison
 SMOOTHXENT_JOBS      files compiled at a time; all cores if unset
 """
 
@@ -87,6 +88,8 @@ class BuildKernels(build_ext):
             sanitizers = "address,undefined" if sanitizers == "1" else sanitizers
             extra = [f"-fsanitize={sanitizers}", "-fno-sanitize-recover=all", "-g", "-O1"]
             flags, link = flags + extra + ["-fno-omit-frame-pointer"], link + extra
+        if flag("FUZZ"):
+            flags += ["-fsanitize-coverage=trace-pc,trace-cmp", "-O1"]
         if flag("COVERAGE"):
             flags, link = [*flags, "--coverage", "-O0"], [*link, "--coverage"]
         return flags, link

@@ -92,9 +92,9 @@ cdef Py_ssize_t first_of(const stored *x, Py_ssize_t count, real value) noexcept
 
 
 cdef void move_centre(const Job *job, RowStatistics *row, RowSums *sums, double centre, Py_ssize_t seen) noexcept nogil:
-    # gaps of the segment's classes before `seen` were taken to the old centre
-    cdef double weight = pair_value(sums.targets)
+    # gaps of the segment's classes before `seen` were taken to the old centre, but for the label's own
     cdef Py_ssize_t begin = seen // SEGMENT * SEGMENT
+    cdef double weight = pair_value(sums.targets)
     if not row.by_top and begin <= row.label < seen and job.smoothing != NULL:
         weight -= job.smoothing[row.label]
     if sums.centred:

@@ -42,6 +42,8 @@ cdef void large_tile(
     # logits too large for exp_lanes
     cdef Py_ssize_t k
     cdef double label_low, above, low, z, total = group.own[i] + group.others[i]
+    if group.nll[i] != group.nll[i]:
+        total = NAN
     above = distance_to_reference(group.label_logit[i], group.offset[i], group.scale[i], &label_low)
     if not above >= 0.0:
         above = 0.0

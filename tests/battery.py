@@ -5,9 +5,12 @@ Run in a child process under each instruction set; equal digests are equal bits.
 
 import hashlib
 
+import ml_dtypes
 import numpy as np
 
 import smoothxent
+
+DTYPES = [np.float32, np.float64, np.float16, ml_dtypes.bfloat16]
 
 # Every tail of the vector widths, the edges of the tile, several tiles.
 CLASS_COUNTS = [*range(1, 71), 127, 128, 129, 1000, 1023, 1024, 1025, 2049, 5000, 70000]
@@ -16,7 +19,7 @@ CLASS_COUNTS = [*range(1, 71), 127, 128, 129, 1000, 1023, 1024, 1025, 2049, 5000
 def cases(seed=20):
     """Yield a name and the arrays of its results."""
     rng = np.random.default_rng(seed)
-    for dtype in (np.float32, np.float64):
+    for dtype in DTYPES:
         for num_classes in CLASS_COUNTS:
             num_rows = 2 if num_classes > 9999 else 5
             logits = (rng.normal(0, 1, (num_rows, num_classes)) * rng.choice([0.1, 4, 60])).astype(
@@ -60,7 +63,7 @@ def cases(seed=20):
 def special(rng, dtype):
     """Return results of rows with nan, infinities, huge, tiny and confident logits."""
     logits = rng.normal(0, 4, (60, 37)).astype(dtype)
-    top = np.finfo(dtype).max
+    top = ml_dtypes.finfo(dtype).max
     for n, value in enumerate([np.nan, np.inf, -np.inf, top, -top, 1e-40, 90.0, -90.0]):
         logits[n, n + 3] = value
     logits[20] = -np.inf
@@ -72,7 +75,7 @@ def special(rng, dtype):
 
 def canonical(array):
     """Return the bytes of an array in which every nan is the same nan."""
-    array = np.array(array)
+    array = np.array(array, order="C")
     array[np.isnan(array)] = np.nan
     return array.tobytes()
 

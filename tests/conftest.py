@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
+from hypothesis.database import DirectoryBasedExampleDatabase
 
-# "ci" draws the same examples on every run; "explore" draws new ones and more of them.
+# "ci" draws the same examples on every run; "explore" draws new ones, more of them, and first those
+# that failed before, under `make fuzz` too.
 settings.register_profile(
     "ci",
     deadline=None,
@@ -20,7 +22,11 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.register_profile(
-    "explore", parent=settings.get_profile("ci"), derandomize=False, max_examples=1000
+    "explore",
+    parent=settings.get_profile("ci"),
+    database=DirectoryBasedExampleDatabase(".hypothesis/examples"),
+    derandomize=False,
+    max_examples=1000,
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 

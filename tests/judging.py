@@ -1,9 +1,11 @@
-"""The judgements that most tests end in: results within the allowance, errors with their text."""
+"""What most tests end in: results within the allowance or in ulps, errors with their text."""
 
+import mpmath
 import numpy as np
 import pytest
 
 import oracle
+import smoothxent
 
 
 def assert_losses_right(losses, rows, labels, dtype, **options):
@@ -24,6 +26,46 @@ def assert_gradients_right(grad, rows, labels, dtype, scale=1.0, **options):
     assert grad.dtype == dtype
     assert grad.shape == expected.shape
     np.testing.assert_array_less(np.abs(grad - expected), np.nextafter(allowed, np.inf))
+
+
+def assert_losses_exact(logits, labels, dtype, **options):
+    """Each row's loss is within the promised ulps of its exact value."""
+    assert logits.dtype == dtype
+    losses = smoothxent.cross_entropy(logits, labels, reduction="none", **options)
+    for n, row in enumerate(logits):
+        exact = oracle.exact_loss(row, labels[n], **options)
+        promised = 1 if dtype == np.float32 and exact >= 1 else 4
+        error = oracle.ulps(losses[n], exact, dtype)
+        assert error <= promised, f"row {n}: {losses[n]!r}, exactly {mpmath.nstr(exact, 20)}"
+
+
+def assert_gradient_exact(logits, labels, dtype, **options):
+    """Each element is within 4 + |log2 p_k| ulp, of the largest of the terms that may cancel.
+
+    Off the label these are A p_k and c_k. At the label, where p_y - 1 must not be formed by
+    subtraction, they are the label's own (1 - eps) w_y (1 - p_y), and eps W p_y and eps w_y u_y.
+    """
+    _, grad = smoothxent.cross_entropy_and_grad(logits, labels, reduction="none", **options)
+    for n, row in enumerate(logits):
+        exact = oracle.exact_gradient(row, labels[n], **options)
+        p = oracle.exact_softmax(row)
+        with mpmath.workdps(oracle.digits_for(row)):
+            c = [
+                oracle.to_mpf(x) for x in oracle.exact_coefficients(labels[n], len(row), **options)
+            ]
+            smooth = oracle.exact_coefficients(
+                labels[n], len(row), **options | {"label_smoothing": 1.0}
+            )
+            eps = float(options.get("label_smoothing", 0.0))
+            share = [eps * oracle.to_mpf(x) for x in smooth]
+            for k in range(len(row)):
+                scale = max(mpmath.fsum(c) * p[k], c[k])
+                if np.ndim(labels[n]) == 0 and k == labels[n]:
+                    own = (c[k] - share[k]) * (1 - p[k])
+                    scale = max(own, mpmath.fsum(share) * p[k], share[k])
+                error = abs(mpmath.mpf(float(grad[n, k])) - exact[k])
+                allowed = (4 - mpmath.log(p[k], 2)) * oracle.ulp_of(scale, dtype)
+                assert error <= allowed, f"row {n}, class {k}: {grad[n, k]!r}, exactly {exact[k]}"
 
 
 def complaint(error, call, *arguments, **options):

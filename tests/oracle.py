@@ -61,7 +61,7 @@ def kept(labels, ignore_index=None):
 
 def log_softmax(rows):
     """Return x - log sum_k exp(x_k), in float64, shifted by the largest logit."""
-    rows = np.asarray(rows, float)
+    rows = np.ascontiguousarray(rows, float)  # NumPy's sums are pairwise along such rows alone
     with np.errstate(invalid="ignore"):
         shifted = rows - rows.max(axis=1, keepdims=True)
     return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
@@ -112,49 +112,62 @@ def reduced_loss(rows, labels, reduction, **options):
     return total / over
 
 
+def log_softmax_error(rows):
+    """Return by how much `log_softmax` may be off, float64 (N, C); inf where it is not finite.
+
+    x_k - max rounds once, by at most 2**-53 of itself. In log sum_k exp(x_k - max) exp and log are
+    within 2 ulp, a pairwise sum within log2 C more, and each term's own error counts by its share:
+    the sum of p_k |x_k - max|.
+    """
+    rows = np.asarray(rows, float)
+    log_p = log_softmax(rows)
+    with np.errstate(invalid="ignore"):
+        steps = np.abs(rows - rows.max(axis=1, keepdims=True))
+        shares = np.exp(log_p)
+        of_sum = np.where(shares > 0, shares * steps, 0.0).sum(axis=1, keepdims=True)
+    return 2.0**-53 * (steps + of_sum + math.log2(rows.shape[1]) + 8)
+
+
 def loss_allowance(rows, labels, dtype, **options):
     """Return by how much a row's loss may differ from `row_losses`, float64 (N,).
 
     The library: 4 ulp of the result, and an ulp is at most 2 unit roundoffs of it (or the smallest
-    subnormal). The oracle: x - max rounds once, exp and log within 2 ulp, a pairwise sum within
-    log2 C more, so -log p_k is off by at most (spread + log2 C + 8) roundoffs of float64, and its
-    rounding, the products and the sum over classes by (log2 C + 8) roundoffs of the result.
+    subnormal). The oracle: the error of each -log p_k times its coefficient, and (log2 C + 8)
+    roundoffs of the result for the products and the sum over classes.
     """
-    rows = np.asarray(rows, float)
-    table = coefficients(labels, rows.shape[1], **options)
+    table = np.abs(coefficients(labels, np.shape(rows)[1], **options))
     losses = np.abs(row_losses(rows, labels, **options))
-    depth = math.log2(rows.shape[1]) + 8
-    spread = np.ptp(rows, axis=1)
+    with np.errstate(invalid="ignore"):
+        terms = np.where(table == 0, 0.0, table * log_softmax_error(rows)).sum(axis=1)
     own = 8 * UNIT_ROUNDOFF[np.dtype(dtype)] * losses + np.finfo(dtype).smallest_subnormal
-    return own + 2.0**-53 * (depth * losses + (spread + depth) * np.abs(table).sum(axis=1))
+    return own + 2.0**-53 * (math.log2(np.shape(rows)[1]) + 8) * losses + terms
 
 
 def gradient_allowance(rows, labels, dtype, **options):
     """Return by how much a gradient may differ from `gradients`, float64 (N, C).
 
-    The library: 4 + |log2 p_k| ulp of the larger of A p_k and c_k. The oracle: in p_k
-    (spread + log2 C + 8) roundoffs of float64, and one rounding of each of the two terms.
+    The library: 4 + |log2 p_k| ulp of the larger of A p_k and c_k. The oracle: in A p_k, A times
+    the error of log p_k and 4 roundoffs, and two roundings of c_k.
     """
-    rows = np.asarray(rows, float)
-    table = np.abs(coefficients(labels, rows.shape[1], **options))
-    scale = table.sum(axis=1, keepdims=True)
+    table = np.abs(coefficients(labels, np.shape(rows)[1], **options))
     log_p = log_softmax(rows)
-    larger = np.maximum(scale * np.exp(log_p), table)
+    product = table.sum(axis=1, keepdims=True) * np.exp(log_p)
     bits = np.minimum(np.abs(log_p) / math.log(2), 1100)
-    own = (4 + bits) * (2 * UNIT_ROUNDOFF[np.dtype(dtype)] * larger)
-    spread = np.ptp(rows, axis=1)[:, None]
-    truth = 2.0**-53 * (spread + math.log2(rows.shape[1]) + 10) * larger
-    return own + truth + (4 + bits) * np.finfo(dtype).smallest_subnormal
+    own = (4 + bits) * (2 * UNIT_ROUNDOFF[np.dtype(dtype)] * np.maximum(product, table))
+    with np.errstate(invalid="ignore"):
+        truth = np.where(product == 0, 0.0, product * (log_softmax_error(rows) + 2.0**-51))
+    return own + truth + 2.0**-52 * table + (4 + bits) * np.finfo(dtype).smallest_subnormal
 
 
 # The exact half.
 
 
 def digits_for(row):
-    """Return 60 digits, and as many more as the subtraction lse - x_y may cancel on this row."""
+    """Return 60 digits, and as many more as lse - x_y may cancel and x_y has before the point."""
     finite = [float(x) for x in row if math.isfinite(x)]
     spread = max(finite) - min(finite) if finite else 0.0
-    return 60 + int(min(spread, 1800.0) / math.log(10))
+    whole = math.log10(max(1.0, *map(abs, finite))) if finite else 0.0
+    return 60 + int(min(spread, 1800.0) / math.log(10) + whole)
 
 
 def exact_coefficients(
@@ -224,8 +237,8 @@ def exact_gradient(row, label, **options):
 def ulp_of(exact, dtype):
     """Return the distance between neighbours of `dtype` at the exact value, a float."""
     dtype = np.dtype(dtype).type
-    largest = float(np.finfo(dtype).max)
-    return float(np.spacing(dtype(min(abs(float(exact)), largest))))
+    below_top = float(np.nextafter(np.finfo(dtype).max, dtype(0)))  # the largest has no next one
+    return float(np.spacing(dtype(min(abs(float(exact)), below_top))))
 
 
 def ulps(actual, exact, dtype):

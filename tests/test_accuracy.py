@@ -12,49 +12,10 @@ import pytest
 
 import oracle
 import smoothxent
+from judging import assert_gradient_exact, assert_losses_exact
 
 CLASS_COUNTS = [*range(1, 131), 1000, 1023, 1024, 1025, 5000]
 LARGEST_EXPONENT = {np.float32: 100, np.float64: 700}
-
-
-def assert_losses_exact(logits, labels, dtype, **options):
-    """Each row's loss is within the promised ulps of its exact value."""
-    assert logits.dtype == dtype
-    losses = smoothxent.cross_entropy(logits, labels, reduction="none", **options)
-    for n, row in enumerate(logits):
-        exact = oracle.exact_loss(row, labels[n], **options)
-        promised = 1 if dtype == np.float32 and exact >= 1 else 4
-        error = oracle.ulps(losses[n], exact, dtype)
-        assert error <= promised, f"row {n}: {losses[n]!r}, exactly {mpmath.nstr(exact, 20)}"
-
-
-def assert_gradient_exact(logits, labels, dtype, **options):
-    """Each element is within 4 + |log2 p_k| ulp, of the largest of the terms that may cancel.
-
-    Off the label these are A p_k and c_k. At the label, where p_y - 1 must not be formed by
-    subtraction, they are the label's own (1 - eps) w_y (1 - p_y), and eps W p_y and eps w_y u_y.
-    """
-    _, grad = smoothxent.cross_entropy_and_grad(logits, labels, reduction="none", **options)
-    for n, row in enumerate(logits):
-        exact = oracle.exact_gradient(row, labels[n], **options)
-        p = oracle.exact_softmax(row)
-        with mpmath.workdps(oracle.digits_for(row)):
-            c = [
-                oracle.to_mpf(x) for x in oracle.exact_coefficients(labels[n], len(row), **options)
-            ]
-            smooth = oracle.exact_coefficients(
-                labels[n], len(row), **options | {"label_smoothing": 1.0}
-            )
-            eps = float(options.get("label_smoothing", 0.0))
-            share = [eps * oracle.to_mpf(x) for x in smooth]
-            for k in range(len(row)):
-                scale = max(mpmath.fsum(c) * p[k], c[k])
-                if np.ndim(labels[n]) == 0 and k == labels[n]:
-                    own = (c[k] - share[k]) * (1 - p[k])
-                    scale = max(own, mpmath.fsum(share) * p[k], share[k])
-                error = abs(mpmath.mpf(float(grad[n, k])) - exact[k])
-                allowed = (4 - mpmath.log(p[k], 2)) * oracle.ulp_of(scale, dtype)
-                assert error <= allowed, f"row {n}, class {k}: {grad[n, k]!r}, exactly {exact[k]}"
 
 
 @pytest.mark.parametrize("label_smoothing", [0.0, 0.1])
@@ -194,6 +155,16 @@ def test_losses_at_the_largest_numbers_are_exact(dtype):
         losses = smoothxent.cross_entropy(np.array(rows, dtype), [label] * 5, reduction="none")
         for actual, exact in zip(losses, expected, strict=True):
             assert actual == exact or abs(actual - exact) <= np.spacing(dtype(exact))
+
+
+@pytest.mark.parametrize("others", [0.1, -700.3, 1e3, -1e6, 1e30])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_loss_and_gradient_beside_the_largest_numbers_are_exact(dtype, others, sign):
+    # What such a number's difference from the others cannot hold is large itself.
+    row = np.array([[sign * np.finfo(dtype).max, others, others / 3]], dtype)
+    for labels in (np.array([0]), np.array([1]), np.array([[0.5, 0.25, 0]])):
+        assert_losses_exact(row, labels, dtype)
+        assert_gradient_exact(row, labels, dtype)
 
 
 def test_smoothing_term_overflows_only_where_the_loss_does(dtype):

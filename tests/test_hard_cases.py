@@ -139,6 +139,27 @@ def test_gradient_with_tiny_weights_is_that_of_their_ratio(dtype):
     np.testing.assert_allclose(tiny, plain, rtol=4 * np.finfo(dtype).eps)
 
 
+@pytest.mark.parametrize("weight", [1e6, 1e14])
+@pytest.mark.parametrize("num_classes", [3, 200])
+def test_masked_class_has_no_gradient_however_much_a_row_weighs(dtype, num_classes, weight):
+    row = np.zeros(num_classes, dtype)
+    row[1] = -np.inf
+    _, grad = smoothxent.cross_entropy_and_grad(row, 0, sample_weight=weight, reduction="sum")
+    assert grad[1] == 0
+
+
+@pytest.mark.parametrize("label", [0, 5000, 17000, 39999])
+@pytest.mark.parametrize("name", ["class_weight", "prior"])
+def test_label_that_outweighs_the_rest_of_a_rising_row_counts_once(dtype, name, label):
+    # Every tile exceeds the one before it by more than the kernel lets a reference lag.
+    logits = np.linspace(-600, 600, 40_000, dtype=dtype)[None]
+    share = np.full(40_000, 1e-6)
+    share[label] += 1 - share.sum()
+    options = {"label_smoothing": 0.5, name: share}
+    losses = smoothxent.cross_entropy(logits, [label], reduction="none", **options)
+    assert_losses_right(losses, logits, np.array([label]), dtype, **options)
+
+
 def test_integer_probabilities_count_exactly():
     loss = smoothxent.cross_entropy(np.zeros((1, 2), np.float32), [[2**24 + 1, 0]], reduction="sum")
     assert loss == (2**24 + 1) * np.log(2)
@@ -146,8 +167,9 @@ def test_integer_probabilities_count_exactly():
 
 @pytest.mark.parametrize("num_classes", [3, 65, 2049])
 @pytest.mark.parametrize("place", [0, -1])
-def test_gradient_of_a_row_with_an_infinite_top_is_nan(dtype, num_classes, place):
-    row = np.zeros(num_classes, dtype)
+@pytest.mark.parametrize("others", [0, -1e6, 1e6])  # beyond 2**17 they are taken one by one
+def test_gradient_of_a_row_with_an_infinite_top_is_nan(dtype, num_classes, place, others):
+    row = np.full(num_classes, others, dtype)
     row[place] = np.inf
     one_hot = np.zeros(num_classes)
     one_hot[place] = 1

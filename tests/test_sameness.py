@@ -4,8 +4,12 @@ import json
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import smoothxent
+from calls import DTYPES, calls, large_shapes
+from ways import WAYS, assert_same, other_threads
 
 CLASS_COUNTS = [2, 17, 70, 1000, 1025, 5000]
 DIGESTS = "import battery, json; print(json.dumps(battery.digests()))"
@@ -120,3 +124,25 @@ def test_instruction_set_does_not_change_a_bit(run_child, isa):
     expected = json.loads(run_child(DIGESTS))
     actual = json.loads(run_child(DIGESTS, SMOOTHXENT_ISA=isa))
     assert [name for name in expected if actual[name] != expected[name]] == []
+
+
+@pytest.mark.parametrize("way", WAYS)
+@given(calls(), st.data())
+def test_any_call_gives_the_same_bits_in_every_other_way(way, call, data):
+    call = call.without_outs()
+    assert_same(call, *WAYS[way](call, data.draw))
+
+
+@pytest.mark.parametrize("kind", DTYPES, ids=str)
+@given(data=st.data())
+def test_any_large_call_gives_the_same_bits_for_any_number_of_threads(kind, data):
+    call = data.draw(calls((kind,), large_shapes())).without_outs()
+    assert_same(call, *other_threads(call, data.draw))
+
+
+@pytest.mark.parametrize("kind", DTYPES, ids=str)
+@given(data=st.data())
+def test_any_large_call_gives_the_same_bits_from_every_instruction_set(kind, data):
+    call = data.draw(calls((kind,), large_shapes())).without_outs()
+    for isa in smoothxent.available_isas():
+        assert_same(call, *WAYS[isa](call, data.draw))

@@ -1,0 +1,1 @@
+"""The coverage-guided fuzzer: any call against the oracle; see __main__.py."""

@@ -1,0 +1,280 @@
+"""Calls that Hypothesis draws: any function on any numbers, in any memory, under any options.
+
+What is large is not drawn number by number: a seed stands for it. All calls are lawful; faults.py
+breaks one rule in one of them. verdicts.py says what each must give.
+"""
+
+import math
+from dataclasses import dataclass, field
+
+import ml_dtypes
+import numpy as np
+from hypothesis import strategies as st
+
+import smoothxent
+from memory import MEMORY, placed
+
+BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
+DTYPES = [np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.float16), BFLOAT16]
+REDUCTIONS = ["none", "sum", "mean", "sum_over_batch_size", "sum_by_nonzero_weights"]
+INDICES = [np.dtype(kind) for kind in "bhilqBHILQ"]
+PROBABILITIES = [np.dtype(kind) for kind in "fdegbH"] + [BFLOAT16]
+MOST_LOGITS = 45_000  # above what one thread alone computes, and two rows of two segments
+
+# Every tail of the registers; around few and many classes; around a tile; tiles and segments.
+CLASS_COUNTS = st.one_of(
+    st.integers(1, 70),
+    st.integers(120, 130),
+    st.integers(1000, 1030),
+    st.sampled_from([2049, 16384, 16385]),
+    st.integers(1, 20_000),
+)
+SEEDS = st.integers(0, 2**32 - 1)
+SCALES = st.sampled_from([0.0, 0.1, 1.0, 4.0, 30.0, 300.0, 1e4, 1e-40])
+OFFSETS = st.sampled_from([0.0] * 5 + [1e3, -1e3, 1.3e5, -1e6, 1e9, 1e30, -1e30])
+SMOOTHINGS = st.one_of(st.sampled_from([0.0, 0.1, 1.0, 1e-9]), st.floats(0, 1))
+THREADS = st.one_of(st.none(), st.integers(1, 16), st.just(10**6))
+
+
+@dataclass
+class Call:
+    """One call of a public function."""
+
+    function: str
+    logits: np.ndarray | None
+    labels: np.ndarray | None
+    options: dict = field(default_factory=dict)
+
+    def make(self, **changes):
+        """Make the call; return its results as a tuple."""
+        arrays = [array for array in (self.logits, self.labels) if array is not None]
+        result = getattr(smoothxent, self.function)(*arrays, **self.options | changes)
+        return result if isinstance(result, tuple) else (result,)
+
+    @property
+    def numbers(self):
+        """The logits as the numbers that they are, where they came as bits."""
+        return self.as_numbers(self.logits)
+
+    def as_numbers(self, array):
+        """Return logits or a gradient as numbers, where they are bits."""
+        if array.dtype.kind != "u":
+            return array
+        native = array.astype(array.dtype.newbyteorder("="))
+        return native.view(BFLOAT16 if self.options["dtype"] == "bfloat16" else np.float16)
+
+    @property
+    def axis(self):
+        return self.options.get("axis", -1)
+
+    def in_float32(self):
+        """Return the call on the same numbers in float32, where they are of a half type."""
+        if self.logits.dtype.itemsize > 2:
+            return self
+        options = {name: value for name, value in self.options.items() if name != "dtype"}
+        return Call(self.function, self.numbers.astype(np.float32), self.labels, options)
+
+    def without_outs(self):
+        """Return the call that gives fresh arrays, with logits of its own."""
+        options = {k: v for k, v in self.options.items() if k not in ("out", "grad_out")}
+        logits = self.logits if self.logits is None else self.logits.copy()
+        return Call(self.function, logits, self.labels, options)
+
+
+def shaped(rows, row_shape, axis):
+    """Return rows (N, C), or one number for each row, with the row axes and the class axis."""
+    if rows.ndim == 1:
+        return rows.reshape(row_shape)
+    return np.ascontiguousarray(np.moveaxis(rows.reshape(*row_shape, rows.shape[1]), -1, axis))
+
+
+@st.composite
+def logits_rows(draw, dtype, num_rows, num_classes):
+    """Draw logits (N, C): of one size or another, near ties, in order, confident, special."""
+    rng = np.random.default_rng(draw(SEEDS))
+    rows = draw(SCALES) * rng.normal(0, 1, (num_rows, num_classes)) + draw(OFFSETS)
+    match draw(st.sampled_from(["as they are", "in order", "in reverse", "ties", "confident"])):
+        case "in order":
+            rows.sort(axis=1)
+        case "in reverse":
+            rows = -np.sort(-rows, axis=1)
+        case "ties":
+            rows = np.round(rows)
+        case "confident":
+            rows[np.arange(num_rows), rng.integers(0, num_classes, num_rows)] += draw(
+                st.floats(0, 1000)
+            )
+    with np.errstate(over="ignore"):
+        rows = rows.astype(dtype)
+    limits = ml_dtypes.finfo(dtype)
+    special = [math.nan, math.inf, -math.inf, 0.0]
+    special += [limits.max, limits.min, limits.smallest_subnormal]
+    for _ in range(draw(st.sampled_from([0, 0, 0, 1, 2, 5])) if rows.size else 0):
+        value, row = draw(st.sampled_from(special)), draw(st.integers(0, num_rows - 1))
+        first = draw(st.integers(0, num_classes - 1))
+        rows[row, first : first + draw(st.sampled_from([1, 1, 1, 2, 1024, num_classes]))] = value
+    return rows
+
+
+@st.composite
+def shapes(draw):
+    """Draw the shape of the row axes, their product N, C, and the class axis."""
+    num_classes = draw(CLASS_COUNTS)
+    most = min(40, MOST_LOGITS // num_classes)
+    row_shape = draw(
+        st.one_of(
+            st.just(()),
+            st.tuples(st.integers(0, most)),
+            st.integers(1, min(6, most)).flatmap(
+                lambda inner: st.tuples(st.integers(0, min(6, most // inner)), st.just(inner))
+            ),
+        )
+    )
+    axis = draw(st.integers(-len(row_shape) - 1, len(row_shape)))
+    return row_shape, math.prod(row_shape), num_classes, axis
+
+
+@st.composite
+def large_shapes(draw):
+    """Draw the same for so many logits that threads share them, by rows or by segments of rows."""
+    num_classes = draw(st.sampled_from([17, 70, 128, 129, 1000, 1025, 5000, 16385, 20_000]))
+    num_rows = MOST_LOGITS // num_classes
+    return (num_rows,), num_rows, num_classes, draw(st.sampled_from([0, 1]))
+
+
+def drawn_weights(rng, shape, zeros, scale):
+    """Return weights, some of which are 0."""
+    return rng.uniform(0, 2, shape) * (rng.uniform(0, 1, shape) >= zeros) * scale
+
+
+@st.composite
+def weight_options(draw, row_shape, num_classes):
+    """Draw prior, class_weight and sample_weight, or some of them, or none."""
+    options = {}
+    used = draw(st.sets(st.sampled_from(["prior", "class_weight", "sample_weight"])))
+    rng = np.random.default_rng(draw(SEEDS) if used else 0)
+    for name in sorted(used):
+        shape = row_shape if name == "sample_weight" else (num_classes,)
+        scale = draw(st.sampled_from([1.0, 1.0, 2.0**-40, 2.0**25])) if name != "prior" else 1.0
+        values = drawn_weights(rng, shape, draw(st.sampled_from([0.0, 0.3, 0.9])), scale)
+        if name == "prior":
+            values[draw(st.integers(0, num_classes - 1))] += 1.0
+            values /= values.sum()
+        elif scale == 1.0:
+            values = values.astype(draw(st.sampled_from(["d", "f", "e", "i", "B"])))
+        options[name] = draw(placed(values, MEMORY))  # a prior sums to 1
+    return options
+
+
+@st.composite
+def class_indices(draw, rows):
+    """Draw a class for each row, often the top one."""
+    num_rows, num_classes = rows.shape
+    kind = draw(st.sampled_from([k for k in INDICES if np.iinfo(k).max >= num_classes - 1]))
+    if draw(st.booleans()):
+        return np.nan_to_num(rows).argmax(axis=1).astype(kind)
+    return np.random.default_rng(draw(SEEDS)).integers(0, num_classes, num_rows).astype(kind)
+
+
+@st.composite
+def some_ignored(draw, labels, num_classes, options):
+    """Draw ignore_index, be it a class, another label or none that the dtype can hold."""
+    if draw(st.booleans()):
+        limits = np.iinfo(labels.dtype)
+        values = [0, num_classes - 1, -100, -1, int(limits.max), int(limits.min), 2**70]
+        options["ignore_index"] = ignored = draw(st.sampled_from(values))
+        if limits.min <= ignored <= limits.max:
+            rng = np.random.default_rng(draw(SEEDS))
+            share = draw(st.sampled_from([0.3, 1.0]))
+            labels[rng.uniform(0, 1, len(labels)) < share] = ignored
+    return labels
+
+
+@st.composite
+def probabilities(draw, num_rows, num_classes):
+    """Draw rows of probabilities: normalised, not normalised, with zeros, one-hot or all zero."""
+    rng = np.random.default_rng(draw(SEEDS))
+    kind = draw(st.sampled_from(PROBABILITIES))
+    zeros = draw(st.sampled_from([0.0, 0.5, 0.99, 1.0]))
+    table = drawn_weights(rng, (num_rows, num_classes), zeros, 1.0)
+    if draw(st.booleans()):
+        table /= np.maximum(table.sum(axis=1, keepdims=True), 1e-300)
+    return table.astype(kind)
+
+
+@st.composite
+def calls(draw, dtypes=tuple(DTYPES), of_shapes=shapes()):  # noqa: B008
+    """Draw one call with logits."""
+    row_shape, num_rows, num_classes, axis = draw(of_shapes)
+    dtype = draw(st.sampled_from(dtypes))
+    rows = draw(logits_rows(dtype, num_rows, num_classes))
+    logits = shaped(rows, row_shape, axis)
+    options = {"axis": axis, "num_threads": draw(THREADS)}
+    if dtype.itemsize == 2 and draw(st.integers(0, 3)) == 0:
+        options["dtype"], logits = dtype.name, logits.view(np.uint16)
+    name = draw(
+        st.sampled_from(
+            ["cross_entropy"] * 2
+            + ["cross_entropy_and_grad"] * 4
+            + ["softmax", "log_softmax", "log_sum_exp"]
+        )
+    )
+    labels = None
+    if name.startswith("cross_entropy"):
+        options |= {
+            "label_smoothing": draw(SMOOTHINGS),
+            "reduction": draw(st.sampled_from(REDUCTIONS)),
+        }
+        options |= draw(weight_options(row_shape, num_classes))
+        if draw(st.integers(0, 2)):
+            labels = draw(class_indices(rows))
+            labels = draw(some_ignored(labels, num_classes, options)).reshape(row_shape)
+        else:
+            labels = shaped(draw(probabilities(num_rows, num_classes)), row_shape, axis)
+        labels = draw(placed(labels))
+    call = Call(name, draw(placed(logits)), labels, options)
+    draw(outs(call, dtype, row_shape))
+    return call
+
+
+@st.composite
+def outs(draw, call, dtype, row_shape):
+    """Draw out and grad_out, where the call takes them."""
+    losses_dtype = dtype if dtype.itemsize > 2 else np.dtype(np.float32)
+    takes_out = call.function == "log_sum_exp" or call.options.get("reduction") == "none"
+    if takes_out and draw(st.booleans()):
+        call.options["out"] = draw(placed(np.full(row_shape, 77, losses_dtype), MEMORY))
+    name = {"cross_entropy_and_grad": "grad_out", "softmax": "out", "log_softmax": "out"}.get(
+        call.function
+    )
+    where = draw(st.sampled_from(["new", "given", "in place"])) if name else "new"
+    native = call.logits.dtype.isnative and call.logits.flags.writeable
+    if where == "in place" and native and 0 not in call.logits.strides:
+        call.options[name] = call.logits
+    elif where == "given":
+        kind = draw(st.sampled_from([call.logits.dtype.newbyteorder("="), losses_dtype]))
+        grad = np.full(call.logits.shape, 77, kind)
+        call.options[name] = draw(placed(grad, MEMORY))
+
+
+@st.composite
+def smooth_labels_calls(draw):
+    """Draw a call of smooth_labels."""
+    num_rows, num_classes = draw(st.integers(0, 9)), draw(st.integers(1, 70))
+    options = {"label_smoothing": draw(SMOOTHINGS), "axis": draw(st.integers(-2, 1))}
+    options |= {
+        name: value
+        for name, value in draw(weight_options((num_rows,), num_classes)).items()
+        if name == "prior"
+    }
+    if draw(st.booleans()):
+        options["num_classes"] = num_classes
+        rows = np.zeros((num_rows, num_classes))
+        return Call("smooth_labels", None, draw(placed(draw(class_indices(rows)))), options)
+    table = shaped(draw(probabilities(num_rows, num_classes)), (num_rows,), options["axis"])
+    return Call("smooth_labels", None, draw(placed(table)), options)
+
+
+def any_calls():
+    """Draw one call of any function."""
+    return st.integers(0, 15).flatmap(lambda n: calls() if n else smooth_labels_calls())

@@ -1,0 +1,174 @@
+"""One fault in a lawful call that Hypothesis drew, and the error that it must raise."""
+
+import math
+
+import numpy as np
+from hypothesis import assume
+from hypothesis import strategies as st
+
+from calls import any_calls
+
+LOSSES = {"cross_entropy", "cross_entropy_and_grad"}
+
+
+def has_probabilities(call):
+    if call.function == "smooth_labels":
+        return "num_classes" not in call.options
+    return call.labels is not None and call.labels.ndim == call.logits.ndim
+
+
+def own_copy(array):
+    """Return a fresh array in native byte order, which a fault may be written into."""
+    return np.array(array, array.dtype.newbyteorder("="), order="C", subok=False)
+
+
+def label_out_of_range(draw, call):
+    size = call.options.get("num_classes") or call.logits.shape[call.axis]
+    call.labels = own_copy(call.labels)
+    limits = np.iinfo(call.labels.dtype)
+    outside = [-1, -100, size, size + 1, 2**31, 2**32, int(limits.min), int(limits.max)]
+    ignored = call.options.get("ignore_index")
+    fits = [v for v in outside if limits.min <= v <= limits.max and not 0 <= v < size]
+    fits = [value for value in fits if value != ignored]
+    assume(fits and call.labels.size)
+    call.labels.flat[draw(st.integers(0, call.labels.size - 1))] = draw(st.sampled_from(fits))
+
+
+def improper_probability(draw, call):
+    assume(call.labels.size and call.labels.dtype.kind != "u")
+    call.labels = own_copy(call.labels)
+    special = [-1.0] if call.labels.dtype.kind == "i" else [-1e-6, -1.0, math.nan, math.inf]
+    value = draw(st.sampled_from(special))
+    call.labels.flat[draw(st.integers(0, call.labels.size - 1))] = value
+
+
+def improper_weight(draw, call):
+    names = ["class_weight", "sample_weight", "prior"]
+    names = [name for name in names if call.options.get(name) is not None]
+    names = [name for name in names if call.options[name].size]
+    assume(names)
+    name = draw(st.sampled_from(names))
+    weights = call.options[name] = np.array(call.options[name], float)
+    value = draw(st.sampled_from([-1e-300, -1.0, math.nan, math.inf]))
+    weights.flat[draw(st.integers(0, weights.size - 1))] = value
+
+
+def weights_of_another_shape(draw, call):
+    name = draw(st.sampled_from(["class_weight", "sample_weight", "prior"]))
+    call.options[name] = np.ones((3, 1, 2, 4, 5))
+
+
+def option(name, *values):
+    """Return the fault that the option has one of these values."""
+
+    def apply(draw, call):
+        call.options[name] = draw(st.sampled_from(values))
+
+    return apply
+
+
+def labels_as(change):
+    """Return the fault that the labels are changed so."""
+
+    def apply(draw, call):
+        call.labels = change(call.labels)
+
+    return apply
+
+
+def logits_as(change):
+    def apply(draw, call):
+        call.logits = change(call.logits)
+        call.options.pop("dtype", None)
+        call.options.pop("grad_out", None)
+        call.options.pop("out", None)
+
+    return apply
+
+
+def a_given_out(change):
+    """Return the fault that an array to be written is changed so."""
+
+    def apply(draw, call):
+        names = [name for name in ("out", "grad_out") if call.options.get(name) is not None]
+        assume(names)
+        name = draw(st.sampled_from(names))
+        call.options[name] = change(call.options[name])
+
+    return apply
+
+
+def read_only(array):
+    array = array.view()
+    array.flags.writeable = False
+    return array
+
+
+def out_with_another_reduction(draw, call):
+    call.options["out"] = np.zeros(())
+    call.options["reduction"] = draw(st.sampled_from(["sum", "mean", "sum_over_batch_size"]))
+
+
+def out_overlaps(draw, call):
+    assume(call.logits.dtype.isnative and call.logits.flags.writeable and call.logits.size > 1)
+    assume(0 not in call.logits.strides)
+    name = "grad_out" if call.function == "cross_entropy_and_grad" else "out"
+    reversed_ = call.logits[(slice(None, None, -1),) * call.logits.ndim]
+    call.options[name] = reversed_
+
+
+ANY = LOSSES | {"softmax", "log_softmax", "log_sum_exp"}
+WHOLE = {"cross_entropy_and_grad", "softmax", "log_softmax"}
+# fault -> (the error's type, the functions that can have it, labels it takes, how it is made)
+FAULTS = {
+    "label out of range": (IndexError, LOSSES | {"smooth_labels"}, "indices", label_out_of_range),
+    "labels are floats": (TypeError, LOSSES, "indices", labels_as(lambda a: a.astype(float))),
+    "labels are truths": (TypeError, LOSSES, None, labels_as(lambda a: a.astype(bool))),
+    "labels are objects": (TypeError, LOSSES, None, labels_as(lambda a: a.astype(object))),
+    "labels are complex": (TypeError, LOSSES, None, labels_as(lambda a: a.astype(complex))),
+    "labels are masked": (TypeError, LOSSES, None, labels_as(np.ma.masked_array)),
+    "labels have more axes": (ValueError, LOSSES, None, labels_as(lambda a: a[None, None])),
+    "ignored probabilities": (ValueError, LOSSES, "probabilities", option("ignore_index", 0, -100)),
+    "improper probability": (
+        ValueError, LOSSES | {"smooth_labels"}, "probabilities", improper_probability,
+    ),
+    "improper weight": (ValueError, LOSSES, None, improper_weight),
+    "weights of another shape": (ValueError, LOSSES, None, weights_of_another_shape),
+    "weights are words": (TypeError, LOSSES, None, option("class_weight", np.array(["1"]))),
+    "smoothing out of range": (
+        ValueError, LOSSES | {"smooth_labels"}, None,
+        option("label_smoothing", -1e-9, 1 + 1e-9, math.nan, math.inf, 2),
+    ),
+    "smoothing is no number": (
+        TypeError, LOSSES | {"smooth_labels"}, None, option("label_smoothing", "0.1", None, True),
+    ),
+    "unknown reduction": (ValueError, LOSSES, None, option("reduction", "avg", None, "Mean")),
+    "too few threads": (ValueError, ANY, None, option("num_threads", 0, -3)),
+    "threads are no integer": (TypeError, ANY, None, option("num_threads", 1.5, "1", True)),
+    "no such axis": (ValueError, ANY | {"smooth_labels"}, None, option("axis", 4, -5, 2**70)),
+    "axis is no integer": (TypeError, ANY | {"smooth_labels"}, None, option("axis", 0.0, True)),
+    "logits are integers": (TypeError, ANY, None, logits_as(lambda a: np.zeros(a.shape, int))),
+    "logits are masked": (TypeError, ANY, None, logits_as(np.ma.masked_array)),
+    "logits have no axes": (ValueError, ANY, None, logits_as(lambda a: np.float32(1))),
+    "out of another dtype": (TypeError, ANY, None, a_given_out(lambda a: a.astype("c16"))),
+    "out of another shape": (ValueError, ANY, None, a_given_out(lambda a: a[None])),
+    "out is read-only": (ValueError, ANY, None, a_given_out(read_only)),
+    "out is a list": (TypeError, ANY, None, a_given_out(lambda a: a.tolist())),
+    "out of a sum": (ValueError, LOSSES, None, out_with_another_reduction),
+    "out overlaps the logits": (ValueError, WHOLE, None, out_overlaps),
+}  # fmt: skip
+
+
+@st.composite
+def faulty_calls(draw):
+    """Draw a call with one fault, and the type of the error that it must raise."""
+    call = draw(any_calls())
+    kind = "probabilities" if has_probabilities(call) else "indices"
+    names = [
+        name
+        for name, (_, functions, labels, _) in FAULTS.items()
+        if call.function in functions and labels in (None, kind)
+    ]
+    error, _, _, apply = FAULTS[draw(st.sampled_from(names))]
+    apply(draw, call)
+    return call, error

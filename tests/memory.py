@@ -1,0 +1,46 @@
+"""Where in memory an array of any shape may lie; Hypothesis draws the place."""
+
+import numpy as np
+from hypothesis import strategies as st
+
+import layouts
+
+
+@st.composite
+def placed(draw, array, names=None):
+    """Draw where in memory the array lies; only for READ_ONLY's last one do its numbers change."""
+    names = list(names or [*MEMORY, *READ_ONLY])
+    if array.dtype.kind == "V":  # neither fields nor the other byte order of somebody else's dtype
+        names = [name for name in names if name not in {"byte-swapped", "a field of records"}]
+    name = draw(st.sampled_from([None, *names]))
+    if name is None or not array.ndim:
+        return array
+    return (MEMORY | READ_ONLY)[name](array)
+
+
+def stepped(array, step):
+    """Return the same numbers as a view with this step along every axis of a larger array."""
+    where = tuple(slice(None, None, step) for _ in array.shape)
+    whole = np.ones([abs(step) * size for size in array.shape], array.dtype)
+    whole[where] = array
+    return whole[where]
+
+
+MEMORY = {
+    "Fortran order": np.asfortranarray,
+    "axes the other way round": lambda a: np.ascontiguousarray(a.T).T,
+    "first axis last": lambda a: np.moveaxis(np.ascontiguousarray(np.moveaxis(a, 0, -1)), -1, 0),
+    "every other": lambda a: stepped(a, 2),
+    "reversed": lambda a: stepped(a, -1),
+    "every third, reversed": lambda a: stepped(a, -3),
+    "part of a larger array": lambda a: np.pad(a, 3)[(slice(3, -3),) * a.ndim],
+    "unaligned": layouts.unaligned,
+    "unaligned columns": lambda a: layouts.unaligned(a.T).T,
+    "a field of records": layouts.record_field,
+    "a subclass": lambda a: a.view(layouts.Subclass),
+}
+READ_ONLY = {
+    "byte-swapped": lambda a: a.astype(a.dtype.newbyteorder()),
+    "read-only": lambda a: np.frombuffer(a.tobytes(), a.dtype).reshape(a.shape),
+    "one row for all": lambda a: np.broadcast_to(a[:1], a.shape),
+}

@@ -1,0 +1,241 @@
+"""What a drawn call must give: the oracle's values within what is promised, or its error.
+
+Results for half types are those for the same float32 numbers, which the oracle judges.
+"""
+
+import math
+from fractions import Fraction
+
+import numpy as np
+
+import oracle
+from judging import assert_gradient_exact, assert_losses_exact, complaint
+from untouched import Untouched
+from ways import assert_same
+
+EXACT_CLASSES = 24  # up to which one row is judged with mpmath too
+OPTIONS = ["label_smoothing", "prior", "class_weight", "sample_weight", "ignore_index"]
+
+
+def judge_refusal(call, error):
+    """Raise AssertionError unless the call raises exactly this error and writes nothing."""
+    untouched = Untouched(call, may_write=False)
+    complaint(error, call.make)
+    untouched.check()
+
+
+def judge(call):
+    """Raise AssertionError unless the call gives what it must and writes nowhere else."""
+    untouched = Untouched(call, may_write=True)
+    plain = call.without_outs()
+    results = call.make()
+    untouched.check()
+    if call.function == "smooth_labels":
+        judge_table(call, results[0])
+        return
+    for name, result in zip(("out", "grad_out"), results, strict=False):
+        assert call.options.get(name) is None or result is call.options[name]
+    fresh, exact = plain.make(), plain.in_float32().make()
+    for result, of_own_dtype, in_float32 in zip(results, fresh, exact, strict=True):
+        same_dtype = np.asarray(result).dtype == np.asarray(of_own_dtype).dtype
+        assert_same(plain, [of_own_dtype if same_dtype else in_float32], [result])
+    assert_same(plain, [narrowed(plain, result) for result in exact], fresh)
+    judge_numbers(plain.in_float32(), exact)
+
+
+def narrowed(call, result):
+    """Return a float32 result as the call gives it: rounded to the dtype of the logits, or bits."""
+    if call.logits.dtype.itemsize > 2 or np.shape(result) != call.logits.shape:
+        return result
+    with np.errstate(over="ignore", invalid="ignore"):
+        half = result.astype(call.numbers.dtype.newbyteorder("="))
+    return half.view(np.uint16) if "dtype" in call.options else half
+
+
+def judge_table(call, table):
+    """Judge what smooth_labels gives."""
+    options, labels = call.options, np.asarray(call.labels)
+    size, axis = options.get("num_classes"), options["axis"]
+    narrow = size is None and labels.dtype.kind in "fV" and labels.dtype.itemsize < 8
+    dtype = np.dtype(np.float32 if narrow else np.float64)
+    if size is None:
+        labels = oracle.as_rows(labels.astype(np.float64), axis)
+    expected = oracle.coefficients(
+        labels,
+        size or labels.shape[1],
+        label_smoothing=options["label_smoothing"],
+        prior=options.get("prior"),
+    )
+    assert table.dtype == dtype
+    # Three roundings of float64 on either side, and one to the table's dtype.
+    allowed = (6 * 2.0**-53 + oracle.UNIT_ROUNDOFF[dtype]) * expected
+    assert_within(oracle.as_rows(table, axis), expected, allowed, dtype)
+
+
+def judge_numbers(call, results):
+    """Judge the results of a call on float32 or float64 logits, which gave fresh arrays."""
+    rows = oracle.as_rows(call.logits.astype(np.float64), call.axis)
+    dtype = call.logits.dtype.newbyteorder("=").type
+    if not rows.size:
+        return
+    with np.errstate(over="ignore", invalid="ignore"):
+        if call.function.startswith("cross_entropy"):
+            judge_loss(call, rows, results, dtype)
+            return
+        judge_one = {"softmax": softmax, "log_softmax": log_softmax, "log_sum_exp": log_sum_exp}
+        result = np.asarray(results[0])
+        per_row = call.function == "log_sum_exp"
+        result = result.ravel() if per_row else oracle.as_rows(result, call.axis)
+        known = ~overflows(rows)
+        assert_within(result[known], *judge_one[call.function](rows[known], dtype), dtype)
+
+
+def overflows(rows):
+    """Whether differences of a row's finite logits may be too large for the oracle's float64."""
+    return np.ptp(np.where(np.isfinite(rows), rows, 0.0), axis=1) > np.finfo(np.float64).max / 4
+
+
+def has_no_softmax(rows):
+    """Whether a row holds nan or +inf, or -inf only."""
+    return np.isnan(rows).any(axis=1) | np.isinf(rows.max(axis=1))
+
+
+def assert_within(actual, expected, allowed, dtype):
+    """Each number lies between the expected one less and plus what is allowed, rounded."""
+    assert actual.dtype == dtype
+    special = ~np.isfinite(expected)
+    assert np.array_equal(actual[special], expected[special].astype(dtype), equal_nan=True)
+    least, most = (expected - allowed).astype(dtype), (expected + allowed).astype(dtype)
+    outside = ~((actual >= least) & (actual <= most) | special)
+    found = [values[outside][:3] for values in (actual, expected, allowed)]
+    assert not outside.any(), "{!r} must be {!r} +- {!r}".format(*found)
+
+
+def ulp(numbers, dtype):
+    """Return the distance between neighbours of the dtype at each number, as float64."""
+    below_top = np.nextafter(np.finfo(dtype).max, dtype(0))  # the largest number has no next one
+    return np.spacing(np.minimum(np.abs(numbers), below_top).astype(dtype)).astype(float)
+
+
+# Each returns the expected values and by how much they may be missed: the promise, which the tests
+# of test_softmax.py explain, and the oracle's own error.
+
+
+def softmax(rows, dtype):
+    log_p = oracle.log_softmax(rows)
+    p = np.exp(log_p)
+    own = (4 + np.minimum(np.abs(log_p) / math.log(2), 1100)) * ulp(p, dtype)
+    truth = np.where(p > 0, p * (oracle.log_softmax_error(rows) + 2.0**-51), 0.0)
+    p[has_no_softmax(rows)] = np.nan
+    return p, own + truth
+
+
+def log_softmax(rows, dtype):
+    log_p = oracle.log_softmax(rows)
+    steps = np.abs(rows - rows.max(axis=1, keepdims=True))
+    of_top = np.abs(log_p).min(axis=1, keepdims=True)  # lse - max
+    scale = np.maximum(np.maximum(np.abs(log_p), steps), of_top)
+    log_p[has_no_softmax(rows)] = np.nan
+    return log_p, 4 * ulp(scale, dtype) + oracle.log_softmax_error(rows)
+
+
+def log_sum_exp(rows, dtype):
+    top = rows.max(axis=1)
+    lse = top - oracle.log_softmax(rows).max(axis=1)
+    lse = np.where(np.isinf(top), top, lse)
+    lse[np.isnan(rows).any(axis=1)] = np.nan
+    truth = oracle.log_softmax_error(rows).min(axis=1) + 2.0**-53 * np.abs(lse)
+    return lse, 4 * ulp(np.maximum(np.abs(lse), np.abs(top)), dtype) + truth
+
+
+def judge_loss(call, rows, results, dtype):
+    """Judge per-row losses, their reduction and the gradient."""
+    labels, options = call.labels, {}
+    if labels.ndim == call.logits.ndim:
+        labels = oracle.as_rows(labels.astype(float), call.axis)
+    else:
+        labels = labels.ravel()
+    options = {name: call.options[name] for name in OPTIONS if name in call.options}
+    if "sample_weight" in options:
+        options["sample_weight"] = np.ravel(options["sample_weight"])
+    kept = oracle.kept(labels, options.get("ignore_index")) > 0
+    known = ~overflows(rows)
+    expected = oracle.row_losses(rows, labels, **options)
+    expected[has_no_softmax(rows) & kept] = np.nan
+    allowed = oracle.loss_allowance(rows, labels, dtype, **options)
+    losses = np.ravel(call.make(reduction="none")[0])
+    assert_within(losses[known], expected[known], allowed[known], dtype)
+    divisor = denominator(call.options["reduction"], labels, kept, options)
+    if call.options["reduction"] != "none":
+        special = np.where(known, expected, losses.astype(float))
+        judge_reduction(call.options["reduction"], results[0], losses, special, divisor)
+    if len(results) > 1 and divisor:
+        grad = oracle.as_rows(results[1], call.axis)
+        expected, allowed = gradient(rows, labels, kept, as_float(divisor), dtype, options)
+        assert_within(grad[known], expected[known], allowed[known], dtype)
+    judge_one_exactly(rows.astype(dtype), labels, kept, dtype, options)
+
+
+def as_float(fraction):
+    try:
+        return float(fraction)
+    except OverflowError:
+        return math.inf
+
+
+def exact_sum(values):
+    return sum((Fraction(float(value)) for value in values), Fraction(0))
+
+
+def denominator(reduction, labels, kept, options):
+    """Return what the sum of the losses is divided by; products of two weights are rounded."""
+    s = np.asarray(options.get("sample_weight", np.ones(len(labels))), float)
+    if reduction in ("none", "sum"):
+        return Fraction(1)
+    if reduction == "sum_over_batch_size":
+        return Fraction(len(labels))
+    if reduction == "sum_by_nonzero_weights":
+        return Fraction(int(np.count_nonzero(kept & (s != 0))))
+    if labels.ndim == 1 and "class_weight" in options:
+        w = np.asarray(options["class_weight"], float)
+        s = s * w[np.where(kept, labels, 0).astype(int)]
+    return exact_sum(s[kept])
+
+
+def judge_reduction(reduction, result, losses, expected, divisor):
+    """Judge a reduced loss: that of float64 rows is their exact sum, divided and rounded once."""
+    assert type(result) is float
+    if not divisor:
+        assert math.isnan(result) if reduction == "mean" else result == 0.0
+    elif not np.isfinite(expected).all():
+        assert math.isnan(result) if np.isnan(expected).any() else result == math.inf
+    elif np.isfinite(losses).all():
+        rounded = as_float(exact_sum(losses) / divisor)
+        if losses.dtype == np.float64:
+            assert result == rounded, f"{result!r} is not the exact sum's {rounded!r}"
+        else:  # each row was rounded to float32 after it was added
+            slack = exact_sum(ulp(losses, np.float32)) / divisor
+            assert abs(result - rounded) <= as_float(slack)
+
+
+def gradient(rows, labels, kept, divisor, dtype, options):
+    """Return the expected gradient and by how much it may be missed."""
+    expected = oracle.gradients(rows, labels, **options) / divisor
+    allowed = oracle.gradient_allowance(rows, labels, dtype, **options) / divisor
+    # The divisor itself is a rounded quotient, and dividing by it rounds once more.
+    allowed += 2.0**-51 * np.abs(expected) + np.finfo(dtype).smallest_subnormal
+    expected[has_no_softmax(rows)] = np.nan
+    expected[~kept], allowed[~kept] = 0.0, 0.0
+    return expected, allowed
+
+
+def judge_one_exactly(rows, labels, kept, dtype, options):
+    """Judge loss and gradient of the first finite row in ulps of their exact values."""
+    finite = np.isfinite(rows).all(axis=1) & kept
+    if not finite.any() or rows.shape[1] > EXACT_CLASSES:
+        return
+    n = slice(finite.argmax(), finite.argmax() + 1)
+    names = ["label_smoothing", "prior", "class_weight"]
+    one = {name: options[name] for name in names if name in options}
+    assert_losses_exact(rows[n], labels[n], dtype, **one)
+    assert_gradient_exact(rows[n], labels[n], dtype, **one)
