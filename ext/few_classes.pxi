@@ -245,6 +245,7 @@ cdef void sweep_few_classes(
     for i in range(LANES):
         numbers[i] = group.label[i] if group.nll[i] == group.nll[i] else -1.0
         own[i] = -group.nll[i] if task == LOG_SOFTMAX else sweep.own[i]
+        high[i] = low[i] = 0.0  # for the compiler, which does not see that no other task reads them
         if task == LOG_SOFTMAX:
             high[i] = log_sum_exp_of(group, i, low + i)
     labels = splat(-1) if task == SOFTMAX else narrowed(numbers)
