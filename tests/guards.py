@@ -15,9 +15,9 @@ DTYPES = [np.dtype(name) for name in (np.float32, np.float64, np.float16, ml_dty
 INTEGERS = ["i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8"]
 # Every number of classes modulo 64 where a row takes one lane (up to 128) and where it takes tiles.
 CLASS_COUNTS = range(1, 193)
-ROW_COUNTS = [1, 3, 15, 16, 17, 33]  # below, at and above the 16 rows of a group
+ROW_COUNTS = [1, 3, 16, 17]  # below, at and above the 16 rows of a group
 # Around a tile of 1024 classes; several segments of 16384, which two threads share.
-LONG = [(2, 1023, 1), (2, 1024, 1), (2, 1025, 1), (3, 33000, 2)]
+LONG = [(2, 1023, 1), (2, 1024, 1), (2, 1025, 1), (1, 33000, 2)]
 MOST = max(max(ROW_COUNTS) * max(CLASS_COUNTS), *(rows * classes for rows, classes, _ in LONG))
 
 
@@ -121,16 +121,16 @@ def check(regions, plain, end, num_threads=1):
                 raise AssertionError(f"{one} is not {other}")
 
 
-def check_past_the_caches(dtype, rng):
+def check_past_the_caches(rng):
     """Write more than most last-level caches hold, which goes past them, between guards."""
-    num_classes = 1003
-    num_rows = 34_000_000 // (num_classes * dtype.itemsize)
-    logits = np.resize(rng.normal(0, 4, 99991), (num_rows, num_classes)).astype(dtype)
+    shape = (8500, 1003)  # 34 MB
+    logits = np.resize(rng.normal(0, 4, 99991), shape).astype(np.float32)
+    expected = smoothxent.softmax(logits)
     region = Guarded(logits.nbytes)
     for end in ("first", "last"):
         out = region.place(np.zeros_like(logits), end)
-        if smoothxent.softmax(logits, out=out).tobytes() != smoothxent.softmax(logits).tobytes():
-            raise AssertionError(f"{dtype} past the caches")
+        if smoothxent.softmax(logits, out=out).tobytes() != expected.tobytes():
+            raise AssertionError("another result past the caches")
 
 
 def main():
@@ -143,8 +143,7 @@ def main():
             plain = problem(dtype, num_rows, num_classes, rng)
             for end in ("first", "last"):
                 check(regions, plain, end, num_threads)
-    for dtype in DTYPES[:2]:
-        check_past_the_caches(dtype, rng)
+    check_past_the_caches(rng)
     print("unharmed")
 
 

@@ -47,6 +47,7 @@ def peak_of(call):
     return result, peak
 
 
+@pytest.mark.thread_unsafe(reason="tracemalloc counts what every thread holds")
 def test_more_than_two_to_the_31_logits_are_right_and_not_copied(any_dtype, rng):
     row = rng.normal(0, 4, NUM_CLASSES).astype(any_dtype)
     logits = np.broadcast_to(row, (NUM_ROWS, NUM_CLASSES))
@@ -92,6 +93,7 @@ FUNCTIONS = {
 }
 
 
+@pytest.mark.thread_unsafe(reason="tracemalloc counts what every thread holds")
 @pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: function.__name__)
 def test_every_function_takes_more_than_two_to_the_31_logits_without_their_memory(rng, function):
     row = rng.normal(0, 4, NUM_CLASSES).astype(FUNCTIONS[function])
@@ -113,6 +115,7 @@ def vast():
         yield memory
 
 
+@pytest.mark.thread_unsafe(reason="writes to memory that the tests of this file share")
 @pytest.mark.parametrize("wide_axis", [0, 1])
 def test_strides_beyond_32_bits_are_right(dtype, rng, vast, wide_axis):
     # Neighbours along one axis lie 9 GiB apart: more than 2**31 elements of either dtype.

@@ -1,6 +1,5 @@
 """docs/faults.md names tests and make targets: each exists, and no row is without one."""
 
-import ast
 import re
 from pathlib import Path
 
@@ -21,8 +20,7 @@ def fault_of(row):
 
 def names_in(name):
     """Return the names of the tests in a file of this folder."""
-    tree = ast.parse((ROOT / "tests" / name).read_text())
-    return {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+    return re.findall(r"^def (\w+)\(", (ROOT / "tests" / name).read_text(), re.MULTILINE)
 
 
 def test_table_has_its_rows():
