@@ -31,7 +31,7 @@ def test_refusals_leave_memory_and_reference_counts_as_they_were(any_dtype, name
         refuse(COUNT, function, arguments)
         grown = held() - before
         if grown >= LIMIT:
-            gc.collect()  # which frees the tuples that CPython keeps for the next use, 2000 of a size
+            gc.collect()  # frees the tuples that CPython keeps for the next use, 2000 of a size
             grown = held() - before
     finally:
         tracemalloc.stop()

@@ -8,7 +8,7 @@ pytestmark = pytest.mark.skipif(
     not Path("/proc/self/task").is_dir(), reason="no list of the threads of a process"
 )
 PRELUDE = """
-import os, threading
+import os, threading, time
 import ml_dtypes, numpy as np
 import smoothxent
 
@@ -30,6 +30,13 @@ def call(number, num_threads):
 
 def ids():
     return set(os.listdir("/proc/self/task"))
+
+def left(before, allowed):
+    # the system takes a thread off its list a little after its end
+    deadline = time.monotonic() + 10
+    while len(ids() - before) > allowed and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return len(ids() - before)
 """
 
 
@@ -46,19 +53,15 @@ print(len(seen - before))
 
 def test_threads_of_python_that_end_take_their_teams_with_them(run_child):
     source = """
-import time
 call(1, 2)
 before = ids()
 for number in range(100):
     thread = threading.Thread(target=call, args=(number, 2))
     thread.start()
     thread.join()
-deadline = time.monotonic() + 10
-while not ids() <= before and time.monotonic() < deadline:
-    time.sleep(0.01)  # the system takes a thread off its list a little after it was joined
-print(sorted(ids() - before))
+print(left(before, 0))
 """
-    assert run_child(PRELUDE + source) == "[]\n"
+    assert run_child(PRELUDE + source) == "0\n"
 
 
 def test_numbers_of_threads_that_vary_leave_no_more_than_the_largest(run_child):
@@ -66,6 +69,6 @@ def test_numbers_of_threads_that_vary_leave_no_more_than_the_largest(run_child):
 before = ids()
 for number in range(300):
     call(number, 1 + number % 4)
-print(len(ids() - before) <= 3)
+print(left(before, 3) <= 3)
 """
     assert run_child(PRELUDE + source) == "True\n"
