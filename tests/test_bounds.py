@@ -29,7 +29,8 @@ def test_guard_pages_do_guard(run_child):
 
 @pytest.mark.parametrize("isa", smoothxent.available_isas())
 def test_nothing_beyond_an_array_is_touched(run_child, isa):
-    assert run_child("import guards; guards.main()", SMOOTHXENT_ISA=isa) == "unharmed\n"
+    guarded = run_child("import guards; guards.main()", timeout=600, SMOOTHXENT_ISA=isa)
+    assert guarded == "unharmed\n"
 
 
 # More than 2**31 logits that are one row over and over: 64-bit sizes without the memory.
