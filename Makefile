@@ -15,7 +15,7 @@ KERNEL := $(wildcard ext/*.py ext/*.pyx ext/*.pxi ext/*.pxd ext/*.h)
 export SMOOTHXENT_WERROR ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test peers bench race accuracy guard lint sanitize fuzz clean
+.PHONY: help demo test peers bench race accuracy guard lint sanitize tsan fuzz clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
@@ -26,8 +26,8 @@ demo: $(DONE)/built $(DONE)/demo  ## train on handwritten digits with and withou
 test: $(DONE)/built $(DONE)/test  ## run the test suite
 	$(BIN)/python -m pytest $(ARGS)
 
-peers: $(DONE)/built $(DONE)/test $(DONE)/peers  ## compare with PyTorch and ONNX, which it installs
-	$(BIN)/python -m pytest tests/test_peers.py $(ARGS)
+peers: $(DONE)/built $(DONE)/test $(DONE)/peers  ## compare with PyTorch and ONNX, and work beside them; installs them
+	$(BIN)/python -m pytest tests/test_peers.py tests/test_neighbours.py tests/test_processes.py $(ARGS)
 
 bench: $(DONE)/built $(DONE)/bench  ## time the library against the NumPy formula and the peers that are installed
 	$(BIN)/python -m bench $(ARGS)
@@ -59,6 +59,21 @@ sanitize: $(DONE)/built $(DONE)/test  ## run the test suite under the address an
 	ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1:detect_stack_use_after_return=0:handle_segv=0 \
 	UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
 	$(BIN)/python -m pytest -p no:cacheprovider $(ARGS)
+
+# Clang's: its OpenMP runtime says through Archer what it orders. GCC's does not, and each parallel
+# region would be reported. Python is not instrumented, nor need it be: it holds its lock. The
+# machine's best build is watched; they are all the same source.
+TSAN_CC   ?= clang
+WATCHED   := $(CURDIR)/build/tsan/lib
+LLVM_LIBS  = $(dir $(shell $(TSAN_CC) -print-file-name=libomp.so))
+
+tsan: $(DONE)/built $(DONE)/test  ## run the kernel under the thread sanitizer; needs Clang and its libomp
+	CC="$(TSAN_CC)" SMOOTHXENT_SANITIZE=thread SMOOTHXENT_OPENMP=1 SMOOTHXENT_WERROR=0 \
+	$(BIN)/python setup.py --quiet build --build-base build/tsan --build-lib $(WATCHED)
+	SMOOTHXENT_TSAN_RUNTIME="$(shell $(TSAN_CC) -print-file-name=libclang_rt.tsan-$(shell uname -m).so)" \
+	PYTHONPATH=$(WATCHED) LD_LIBRARY_PATH="$(LLVM_LIBS)" OMP_TOOL_LIBRARIES=libarcher.so \
+	TSAN_OPTIONS=suppressions=$(CURDIR)/tests/thread_sanitizer.supp \
+	$(BIN)/python -m pytest -p no:cacheprovider tests/test_races.py $(ARGS)
 
 # Another build of its own, whose branches libFuzzer learns of from counters.c.
 FUZZED := $(CURDIR)/build/fuzz

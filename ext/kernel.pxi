@@ -182,8 +182,7 @@ cdef extern from * nogil:
     #if defined(__linux__)
     #include <unistd.h>
     static Py_ssize_t last_level_cache(void) {
-        static Py_ssize_t bytes = 0; /* asked for once: it may trap in a virtual machine */
-        if (bytes == 0) bytes = (Py_ssize_t)sysconf(_SC_LEVEL3_CACHE_SIZE);
+        Py_ssize_t bytes = (Py_ssize_t)sysconf(_SC_LEVEL3_CACHE_SIZE);
         return bytes > 0 ? bytes : 1 << 25;
     }
     #else
@@ -205,9 +204,11 @@ cdef enum:
     PIECES = 1024  # segments at a time
     CHUNKS_EACH = 4  # chunks a thread should get at least, so that all end at about the same time
     PARALLEL_ELEMENTS = 1 << 15  # below, a team costs more than it saves
-    PORTION_ELEMENTS = 1 << 28  # between two looks at pending signals: below half a second on one slow core
 
 OPENMP = bool(SMOOTHXENT_OPENMP)
+
+# Asked for once, at import: it may trap in a virtual machine, and calls from many threads only read it.
+cdef Py_ssize_t LAST_LEVEL_CACHE = last_level_cache()
 
 include "arrays.pxi"
 include "exact_sum.pxi"
@@ -219,6 +220,7 @@ include "loss.pxi"
 include "second_sweep.pxi"
 include "few_classes.pxi"
 include "short_rows.pxi"
+include "signals.pxi"
 include "work.pxi"
 include "entry.pxi"
 include "limits.pxi"

@@ -173,47 +173,89 @@ cdef void chunk_of_rows(const Job *job, int task, Py_ssize_t chunk, Py_ssize_t r
 
 
 cdef int run_rows(const Job *job, int task, int num_threads) except -1:
-    # rows in chunks, signals looked at between portions
+    # rows in chunks
     cdef Py_ssize_t rows, portion, chunks, first = 0, last, chunk
+    cdef double due
     rows = min(<Py_ssize_t> CHUNK, CHUNK_ELEMENTS // job.num_classes)
     if num_threads > 1:
         rows = min(rows, job.num_rows // (CHUNKS_EACH * num_threads))
     if job.num_classes <= FEW:  # whole groups
         rows = max(rows // LANES, <Py_ssize_t> 1) * LANES
     rows = max(rows, <Py_ssize_t> 1)
-    portion = max(<Py_ssize_t> 1, PORTION_ELEMENTS // (job.num_classes * rows))
+    portion = portion_of((job.num_classes + ROW_ELEMENTS) * rows, num_threads)
     chunks = (job.num_rows + rows - 1) // rows
     while first < chunks:
-        last = min(chunks, first + portion)
+        due = 0.0
         with nogil:
-            if num_threads == 1:
-                for chunk in range(first, last):
-                    chunk_of_rows(job, task, chunk, rows, 0)
-            else:
-                for chunk in prange(first, last, schedule="dynamic", num_threads=num_threads):
-                    chunk_of_rows(job, task, chunk, rows, threadid())
-        first = last
+            while first < chunks:
+                last = min(chunks, first + portion)
+                if num_threads == 1:
+                    for chunk in range(first, last):
+                        chunk_of_rows(job, task, chunk, rows, 0)
+                else:
+                    for chunk in prange(first, last, schedule="dynamic", num_threads=num_threads):
+                        chunk_of_rows(job, task, chunk, rows, threadid())
+                first = last
+                if first < chunks and is_due(&due):
+                    break
         PyErr_CheckSignals()
     return 0
 
 
-cdef void read_segment(
-    const Job *job, Py_ssize_t first, Py_ssize_t i, Py_ssize_t segment, const Group *group, RowStatistics *piece
-) noexcept nogil:
+ctypedef struct Segments:
+    # the work items of some long rows
+    Py_ssize_t first, count  # rows
+    Group group
+    SecondSweep sweep
+    RowStatistics *pieces  # of each segment of each row
+
+
+cdef void read_segment(const Job *job, Segments *part, Py_ssize_t i, Py_ssize_t segment) noexcept nogil:
     cdef Scratch scratch
-    if group.kept[i]:
-        piece[0] = segment_statistics(
-            job, row_start(&job.logits, first + i), first + i, segment, group.label[i], group.by_top[i], &scratch)
+    cdef Py_ssize_t row = part.first + i
+    if part.group.kept[i]:
+        part.pieces[i * segments_of(job.num_classes) + segment] = segment_statistics(
+            job, row_start(&job.logits, row), row, segment, part.group.label[i], part.group.by_top[i], &scratch)
 
 
 cdef void write_piece(
-    const Job *job, int task, Py_ssize_t first, Py_ssize_t i, Py_ssize_t segment, const Group *group,
-    const SecondSweep *sweep,
+    const Job *job, int task, const Segments *part, Py_ssize_t i, Py_ssize_t segment
 ) noexcept nogil:
     cdef Scratch scratch
-    write_segment(job, task, first, i, segment, group, sweep, &scratch)
+    write_segment(job, task, part.first, i, segment, &part.group, &part.sweep, &scratch)
     if job.streams:
         finish_streams()
+
+
+cdef void segment_of(const Job *job, int task, Segments *part, Py_ssize_t item, bint writes) noexcept nogil:
+    cdef Py_ssize_t segments = segments_of(job.num_classes)
+    if writes:
+        write_piece(job, task, part, item // segments, item % segments)
+    else:
+        read_segment(job, part, item // segments, item % segments)
+
+
+cdef int each_segment(const Job *job, int task, Segments *part, bint writes, int num_threads) except -1:
+    # reads or writes them all
+    cdef Py_ssize_t first = 0, last, item, items = part.count * segments_of(job.num_classes)
+    cdef Py_ssize_t portion = portion_of(SEGMENT, num_threads)
+    cdef double due
+    while first < items:
+        due = 0.0
+        with nogil:
+            while first < items:
+                last = min(items, first + portion)
+                if num_threads == 1:
+                    for item in range(first, last):
+                        segment_of(job, task, part, item, writes)
+                else:
+                    for item in prange(first, last, schedule="dynamic", num_threads=num_threads):
+                        segment_of(job, task, part, item, writes)
+                first = last
+                if first < items and is_due(&due):
+                    break
+        PyErr_CheckSignals()
+    return 0
 
 
 cdef void join_pieces(const Job *job, Py_ssize_t count, Group *group, const RowStatistics *pieces) noexcept nogil:
@@ -231,32 +273,30 @@ cdef void join_pieces(const Job *job, Py_ssize_t count, Group *group, const RowS
 
 cdef int run_segments(const Job *job, int task, int num_threads) except -1:
     # a few long rows: all segments of some rows are one set of work items; the same bits as run_rows
-    cdef Py_ssize_t first = 0, count, item, bad_row, segments = segments_of(job.num_classes)
+    cdef Py_ssize_t bad_row, segments = segments_of(job.num_classes)
     cdef Py_ssize_t most = min(<Py_ssize_t> LANES, max(<Py_ssize_t> 1, PIECES // segments))
-    cdef RowStatistics *pieces = <RowStatistics *> calloc(most * segments, sizeof(RowStatistics))
-    cdef Group group
-    cdef SecondSweep sweep
-    memset(&sweep, 0, sizeof(sweep))
-    if pieces == NULL:
+    cdef bint proper
+    cdef Segments part
+    memset(&part, 0, sizeof(part))
+    part.pieces = <RowStatistics *> calloc(most * segments, sizeof(RowStatistics))
+    if part.pieces == NULL:
         raise MemoryError
     try:
-        while first < job.num_rows:
-            count = min(most, job.num_rows - first)
-            with nogil:
-                bad_row = read_labels(job, task, first, count, &group)
-                if bad_row < job.num_rows:
-                    job.totals.bad_row = min(job.totals.bad_row, bad_row)
-                else:
-                    for item in prange(count * segments, schedule="dynamic", num_threads=num_threads):
-                        read_segment(job, first, item // segments, item % segments, &group, pieces + item)
-                    join_pieces(job, count, &group, pieces)
-                    if finish_group(job, task, first, count, &group, &sweep, job.totals) and job.has_grad:
-                        for item in prange(count * segments, schedule="dynamic", num_threads=num_threads):
-                            write_piece(job, task, first, item // segments, item % segments, &group, &sweep)
-            first += count
-            PyErr_CheckSignals()
+        while part.first < job.num_rows:
+            part.count = min(most, job.num_rows - part.first)
+            bad_row = read_labels(job, task, part.first, part.count, &part.group)
+            if bad_row < job.num_rows:
+                job.totals.bad_row = min(job.totals.bad_row, bad_row)
+            else:
+                each_segment(job, task, &part, False, num_threads)
+                with nogil:
+                    join_pieces(job, part.count, &part.group, part.pieces)
+                    proper = finish_group(job, task, part.first, part.count, &part.group, &part.sweep, job.totals)
+                if proper and job.has_grad:
+                    each_segment(job, task, &part, True, num_threads)
+            part.first += part.count
     finally:
-        free(pieces)
+        free(part.pieces)
     return 0
 
 
@@ -266,10 +306,12 @@ cdef int run(Job *job, int task, int num_threads) except -1:
     job.streams = (
         job.has_grad and job.grad_is_real and job.grad.data != job.logits.data and is_aligned(&job.grad)
         and job.grad.class_stride == sizeof(real) and job.num_classes > FEW
-        and job.num_rows * job.num_classes * <Py_ssize_t> sizeof(real) > last_level_cache())
+        and job.num_rows * job.num_classes * <Py_ssize_t> sizeof(real) > LAST_LEVEL_CACHE)
     if job.num_rows == 0:
         return 0
     if num_threads > 1 and job.num_classes > SEGMENT and job.num_rows < ROWS_EACH * num_threads:
+        return run_segments(job, task, num_threads)
+    if job.num_classes > PORTION_ELEMENTS:  # within a row too signals are looked at
         return run_segments(job, task, num_threads)
     return run_rows(job, task, num_threads)
 

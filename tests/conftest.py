@@ -1,4 +1,4 @@
-"""Fixtures that every test file shares: the two dtypes, a seed that shows, and a child process."""
+"""Fixtures that every test file shares: dtypes, a seed that shows, and a child process."""
 
 import os
 import subprocess
@@ -6,6 +6,7 @@ import sys
 import zlib
 from pathlib import Path
 
+import ml_dtypes
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
@@ -33,7 +34,13 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 @pytest.fixture(scope="session", params=[np.float32, np.float64], ids=["float32", "float64"])
 def dtype(request):
-    """Each dtype of logits in turn."""
+    """Each dtype that arithmetic is done in: what accuracy is promised for."""
+    return request.param
+
+
+@pytest.fixture(scope="session", params=[np.float32, np.float64, np.float16, ml_dtypes.bfloat16])
+def any_dtype(request):
+    """Each dtype of logits, for promises that do not depend on it."""
     return request.param
 
 
@@ -47,9 +54,12 @@ def rng(request):
 
 @pytest.fixture(scope="session")
 def run_child():
-    """Run Python source in a process of its own and return its stdout; it must exit with 0."""
+    """Run Python source in a process of its own and return its stdout; it must exit with 0.
 
-    def run(source, *arguments, timeout=120, **environment):
+    With `silent` it must not have written to stderr either.
+    """
+
+    def run(source, *arguments, flags=("-W", "error"), silent=False, timeout=120, **environment):
         merged = (
             os.environ
             | {
@@ -60,14 +70,15 @@ def run_child():
             | environment
         )
         done = subprocess.run(
-            [sys.executable, "-W", "error", "-c", source, *map(str, arguments)],
+            [sys.executable, *flags, "-c", source, *map(str, arguments)],
             env=merged,
             capture_output=True,
             text=True,
             timeout=timeout,
             check=False,
         )
-        assert done.returncode == 0, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+        failed = done.returncode or (silent and done.stderr)
+        assert not failed, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done.stdout
 
     return run

@@ -6,12 +6,19 @@ Run in a child process. Every result is also compared with that on ordinary memo
 import ctypes
 import mmap
 
+import ml_dtypes
 import numpy as np
 
 import smoothxent
 
-MAX_CLASSES = 130  # every number of classes modulo 64, twice
-NUM_ROWS = 3
+DTYPES = [np.dtype(name) for name in (np.float32, np.float64, np.float16, ml_dtypes.bfloat16)]
+INTEGERS = ["i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8"]
+# Every number of classes modulo 64 where a row takes one lane (up to 128) and where it takes tiles.
+CLASS_COUNTS = range(1, 193)
+ROW_COUNTS = [1, 3, 16, 17]  # below, at and above the 16 rows of a group
+# Around a tile of 1024 classes; several segments of 16384, which two threads share.
+LONG = [(2, 1023, 1), (2, 1024, 1), (2, 1025, 1), (1, 33000, 2)]
+MOST = max(max(ROW_COUNTS) * max(CLASS_COUNTS), *(rows * classes for rows, classes, _ in LONG))
 
 
 class Guarded:
@@ -36,74 +43,107 @@ class Guarded:
         return view
 
 
-def check(dtype, num_classes, end, regions, rng):
-    """Make every kind of call once, all arrays guarded at the given end."""
-    shape = (NUM_ROWS, num_classes)
-    plain = {
-        "logits": rng.normal(0, 4, shape).astype(dtype),
-        "labels": rng.integers(0, num_classes, NUM_ROWS).astype(rng.choice(["i1", "i4", "u8"])),
-        "q": rng.dirichlet(np.ones(num_classes), NUM_ROWS).astype(dtype),
+def problem(dtype, num_rows, num_classes, rng):
+    """Draw every array that a call may be given, by name."""
+    shape = (num_rows, num_classes)
+    logits = rng.normal(0, 4, shape).astype(dtype)
+    wide = np.dtype(np.float64 if dtype == np.float64 else np.float32)
+    kind = rng.choice(INTEGERS)
+    return {
+        "logits": logits,
+        "labels": rng.integers(0, min(num_classes, np.iinfo(kind).max), num_rows).astype(kind),
+        "q": rng.dirichlet(np.ones(num_classes), num_rows).astype(wide),
         "class_weight": rng.uniform(0, 2, num_classes),
-        "sample_weight": rng.uniform(0, 2, NUM_ROWS),
+        "sample_weight": rng.uniform(0, 2, num_rows),
         "prior": rng.dirichlet(np.ones(num_classes)),
+        "out": np.zeros(num_rows, wide),
+        "grad": np.zeros(shape, dtype),
+        "wide_grad": np.zeros(shape, wide),
+        "columns": logits.T.copy(),
+        "grad_columns": np.zeros(shape[::-1], dtype),
+        "spread": np.repeat(logits, 2, axis=1),
+        "in_place": logits,
     }
+
+
+WEIGHTS = ("class_weight", "sample_weight", "prior")
+
+
+def both_outs(array, labels, weights=(), grad="grad", **options):
+    """Return the loss of each row and the gradient, each written to an array of the caller's."""
+    return smoothxent.cross_entropy_and_grad(
+        array["logits"],
+        array[labels],
+        label_smoothing=0.1,
+        reduction="none",
+        out=array["out"],
+        grad_out=array[grad],
+        **{name: array[name] for name in weights},
+        **options,
+    )
+
+
+def results(array, end, num_threads):
+    """Yield what every kind of call returns; the one in place comes last."""
+    threads = {"num_threads": num_threads}
+    logits, labels = array["logits"], array["labels"]
+    for kind in ("labels", "q"):
+        for weights in ((), WEIGHTS):
+            yield both_outs(array, kind, weights, **threads)
+        yield smoothxent.cross_entropy_and_grad(logits, array[kind], **threads)
+        yield [smoothxent.cross_entropy(logits, array[kind], label_smoothing=0.1, **threads)]
+    yield both_outs(array, "labels", ignore_index=0, **threads)
+    yield both_outs(array, "labels", grad="wide_grad", **threads)
+    for name, out in [("softmax", "grad"), ("log_softmax", "wide_grad"), ("log_sum_exp", "out")]:
+        yield [getattr(smoothxent, name)(logits, out=array[out], **threads)]
+    yield smoothxent.cross_entropy_and_grad(
+        array["columns"], labels, axis=0, grad_out=array["grad_columns"], **threads
+    )
+    yield [smoothxent.softmax(array["columns"], axis=0, out=array["grad_columns"], **threads)]
+    for view in (logits[::-1, ::-1], array["spread"][:, end == "last" :: 2]):
+        yield smoothxent.cross_entropy_and_grad(view, labels, reduction="none", **threads)
+    if logits.itemsize == 2:
+        bits = logits.view(np.uint16)
+        yield [smoothxent.log_softmax(bits, dtype=logits.dtype.name, **threads)]
+    in_place = array["in_place"]
+    yield smoothxent.cross_entropy_and_grad(in_place, labels, grad_out=in_place, **threads)
+
+
+def check(regions, plain, end, num_threads=1):
+    """Make every kind of call once on ordinary and once on guarded memory."""
     guarded = {name: regions[name].place(array, end) for name, array in plain.items()}
-    outs = {
-        "out": regions["out"].place(np.zeros(NUM_ROWS, dtype), end),
-        "grad_out": regions["grad_out"].place(np.zeros(shape, dtype), end),
-    }
-    for labels in ("labels", "q"):
-        for weights in ([], ["class_weight", "sample_weight", "prior"]):
-            results = [
-                smoothxent.cross_entropy_and_grad(
-                    arrays["logits"],
-                    arrays[labels],
-                    label_smoothing=0.1,
-                    reduction="none",
-                    **{name: arrays[name] for name in weights},
-                    **into,
-                )
-                for arrays, into in ((plain, {}), (guarded, outs))
-            ]
-            compare(*results)
-        compare(
-            *[
-                smoothxent.cross_entropy_and_grad(arrays["logits"], arrays[labels])
-                for arrays in (plain, guarded)
-            ]
-        )
-    for name, out in (("softmax", "grad_out"), ("log_softmax", "grad_out"), ("log_sum_exp", "out")):
-        function = getattr(smoothxent, name)
-        compare([function(plain["logits"])], [function(guarded["logits"], out=outs[out])])
-    first = regions["logits"].place(plain["logits"].T, end)  # classes on the first axis
-    gradient = regions["grad_out"].place(np.zeros(shape[::-1], dtype), end)
-    compare(
-        smoothxent.cross_entropy_and_grad(plain["logits"].T.copy(), plain["labels"], axis=0),
-        smoothxent.cross_entropy_and_grad(first, guarded["labels"], axis=0, grad_out=gradient),
-    )
-    in_place = regions["logits"].place(plain["logits"], end)
-    compare(
-        smoothxent.cross_entropy_and_grad(plain["logits"], plain["labels"]),
-        smoothxent.cross_entropy_and_grad(in_place, guarded["labels"], grad_out=in_place),
-    )
+    ordinary = {name: array.copy() for name, array in plain.items()}
+    for expected, actual in zip(
+        results(ordinary, end, num_threads), results(guarded, end, num_threads), strict=True
+    ):
+        for one, other in zip(expected, actual, strict=True):
+            if np.asarray(one).tobytes() != np.asarray(other).tobytes():
+                raise AssertionError(f"{one} is not {other}")
 
 
-def compare(expected, actual):
-    """Raise unless both are the same bits."""
-    for one, other in zip(expected, actual, strict=True):
-        if np.asarray(one).tobytes() != np.asarray(other).tobytes():
-            raise AssertionError(f"{one} is not {other}")
+def check_past_the_caches(rng):
+    """Write more than most last-level caches hold, which goes past them, between guards."""
+    shape = (8500, 1003)  # 34 MB
+    logits = np.resize(rng.normal(0, 4, 99991), shape).astype(np.float32)
+    expected = smoothxent.softmax(logits)
+    region = Guarded(logits.nbytes)
+    for end in ("first", "last"):
+        out = region.place(np.zeros_like(logits), end)
+        if smoothxent.softmax(logits, out=out).tobytes() != expected.tobytes():
+            raise AssertionError("another result past the caches")
 
 
 def main():
-    """Check every number of classes, dtype and end."""
-    names = ["logits", "labels", "q", "class_weight", "sample_weight", "prior", "out", "grad_out"]
-    regions = {name: Guarded(NUM_ROWS * MAX_CLASSES * 8) for name in names}
+    """Check every dtype, number of classes and end."""
     rng = np.random.default_rng(18)
-    for dtype in (np.float32, np.float64):
-        for end in ("first", "last"):
-            for num_classes in range(1, MAX_CLASSES + 1):
-                check(dtype, num_classes, end, regions, rng)
+    regions = {name: Guarded(2 * MOST * 8) for name in problem(DTYPES[0], 1, 1, rng)}
+    sizes = [(int(rng.choice(ROW_COUNTS)), count, 1) for count in CLASS_COUNTS]
+    for dtype in DTYPES:
+        for num_rows, num_classes, num_threads in sizes + LONG:
+            plain = problem(dtype, num_rows, num_classes, rng)
+            for end in ("first", "last"):
+                check(regions, plain, end, num_threads)
+    check_past_the_caches(rng)
     print("unharmed")
 
 

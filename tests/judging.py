@@ -8,6 +8,11 @@ import oracle
 import smoothxent
 
 
+def losses_dtype(dtype):
+    """Return what the losses of rows of such logits come in."""
+    return np.float64 if dtype == np.float64 else np.float32
+
+
 def assert_losses_right(losses, rows, labels, dtype, **options):
     """Each loss (N,) lies within what the oracle allows for its row."""
     expected = oracle.row_losses(rows, labels, **options)

@@ -4,6 +4,7 @@ import mmap
 import signal
 import tracemalloc
 
+import ml_dtypes
 import numpy as np
 import pytest
 
@@ -28,25 +29,83 @@ def test_guard_pages_do_guard(run_child):
 
 @pytest.mark.parametrize("isa", smoothxent.available_isas())
 def test_nothing_beyond_an_array_is_touched(run_child, isa):
-    assert run_child("import guards; guards.main()", SMOOTHXENT_ISA=isa) == "unharmed\n"
+    guarded = run_child("import guards; guards.main()", timeout=600, SMOOTHXENT_ISA=isa)
+    assert guarded == "unharmed\n"
 
 
-def test_more_than_two_to_the_31_logits_are_right_and_not_copied(dtype, rng):
-    # 70000 x 40000 = 2.8e9 logits that are one row over and over: 64-bit sizes without the memory.
-    row = rng.normal(0, 4, 40000).astype(dtype)
-    logits = np.broadcast_to(row, (70000, 40000))
-    labels = np.arange(70000) % 40000
+# More than 2**31 logits that are one row over and over: 64-bit sizes without the memory.
+NUM_ROWS, NUM_CLASSES = 54_000, 40_000
+
+
+def peak_of(call):
+    """Return what the call returns, and how many bytes Python and NumPy held at most meanwhile."""
     tracemalloc.start()
     try:
-        losses = smoothxent.cross_entropy(logits, labels, reduction="none")
+        result = call()
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert peak < 10_000_000  # the logits would be 11 GB, or 22 GB
-    assert losses[40000:].tobytes() == losses[:30000].tobytes()
+    return result, peak
+
+
+@pytest.mark.thread_unsafe(reason="tracemalloc counts what every thread holds")
+def test_more_than_two_to_the_31_logits_are_right_and_not_copied(any_dtype, rng):
+    row = rng.normal(0, 4, NUM_CLASSES).astype(any_dtype)
+    logits = np.broadcast_to(row, (NUM_ROWS, NUM_CLASSES))
+    labels = np.arange(NUM_ROWS) % NUM_CLASSES
+    losses, peak = peak_of(lambda: smoothxent.cross_entropy(logits, labels, reduction="none"))
+    assert peak < 10_000_000  # the logits would be 4 GB at the least
+    assert losses[NUM_CLASSES:].tobytes() == losses[: NUM_ROWS - NUM_CLASSES].tobytes()
     lse = -oracle.log_softmax(row[None])[0]
-    allowed = 8 * oracle.UNIT_ROUNDOFF[np.dtype(dtype)] * lse + 2.0**-53 * 100
-    assert np.all(np.abs(losses[:40000] - lse) <= allowed)
+    allowed = 8 * oracle.UNIT_ROUNDOFF[losses.dtype] * lse + 2.0**-53 * 100
+    assert np.all(np.abs(losses[:NUM_CLASSES] - lse) <= allowed)
+
+
+# Each on all rows at once, and what one row of it gives by itself.
+def loss_of_probabilities(logits, out):
+    q = np.broadcast_to(np.float32(1 / NUM_CLASSES), logits.shape)
+    return smoothxent.cross_entropy(logits, q, reduction="none")
+
+
+def gradient(logits, out):
+    labels = np.broadcast_to(np.int64(7), len(logits))
+    smoothxent.cross_entropy_and_grad(logits, labels, reduction="sum", grad_out=out)
+    return out
+
+
+def softmax(logits, out):
+    return smoothxent.softmax(logits, out=out)
+
+
+def log_softmax(logits, out):
+    return smoothxent.log_softmax(logits, out=out)
+
+
+def log_sum_exp(logits, out):
+    return smoothxent.log_sum_exp(logits)
+
+
+FUNCTIONS = {
+    loss_of_probabilities: np.float32,
+    gradient: np.float32,
+    softmax: np.float64,
+    log_softmax: np.float16,
+    log_sum_exp: ml_dtypes.bfloat16,
+}
+
+
+@pytest.mark.thread_unsafe(reason="tracemalloc counts what every thread holds")
+@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: function.__name__)
+def test_every_function_takes_more_than_two_to_the_31_logits_without_their_memory(rng, function):
+    row = rng.normal(0, 4, NUM_CLASSES).astype(FUNCTIONS[function])
+    logits = np.broadcast_to(row, (NUM_ROWS, NUM_CLASSES))
+    room = np.zeros_like(row)  # where every row is written, over the one before
+    out = np.lib.stride_tricks.as_strided(room, logits.shape, (0, row.itemsize))
+    result, peak = peak_of(lambda: function(logits, out))
+    assert peak < 10_000_000
+    alone = function(row[None], np.zeros_like(row)[None])
+    for n in (0, NUM_ROWS // 2, NUM_ROWS - 1):
+        assert result[n].tobytes() == alone[0].tobytes()
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +116,7 @@ def vast():
         yield memory
 
 
+@pytest.mark.thread_unsafe(reason="writes to memory that the tests of this file share")
 @pytest.mark.parametrize("wide_axis", [0, 1])
 def test_strides_beyond_32_bits_are_right(dtype, rng, vast, wide_axis):
     # Neighbours along one axis lie 9 GiB apart: more than 2**31 elements of either dtype.

@@ -16,6 +16,7 @@ FUNCTIONS = [
 SECTIONS = ["Parameters", "Returns", "Examples"]
 
 
+@pytest.mark.thread_unsafe(reason="doctest replaces sys.stdout")
 @pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: function.__name__)
 def test_examples_of_the_docstring_run_as_shown(function):
     finder = doctest.DocTestFinder(recurse=False)

@@ -5,7 +5,7 @@ import pytest
 
 import oracle
 import smoothxent
-from judging import assert_gradients_right, assert_losses_right, complaint
+from judging import assert_gradients_right, assert_losses_right, complaint, losses_dtype
 from layouts import unaligned
 
 INTEGERS = [np.dtype(kind) for kind in "bhilqBHILQ"]
@@ -21,11 +21,11 @@ def refusal(row, value):
 
 @pytest.mark.parametrize("value", TOO_LARGE + NEGATIVE)
 @pytest.mark.parametrize("row", [0, 1, 1249, 1250, 2500, 3750, 4998, 4999])
-def test_label_out_of_range_is_named_wherever_it_stands(dtype, row, value):
+def test_label_out_of_range_is_named_wherever_it_stands(any_dtype, row, value):
     # The rows lie at both ends, and on both sides of each quarter: in each thread's part.
     labels = np.zeros(NUM_ROWS, np.int64)
     labels[row] = value
-    logits = np.zeros((NUM_ROWS, NUM_CLASSES), dtype)
+    logits = np.zeros((NUM_ROWS, NUM_CLASSES), any_dtype)
     for num_threads in (1, 2, 4):
         text = complaint(
             IndexError, smoothxent.cross_entropy, logits, labels, num_threads=num_threads
@@ -34,42 +34,42 @@ def test_label_out_of_range_is_named_wherever_it_stands(dtype, row, value):
 
 
 @pytest.mark.parametrize("num_threads", [1, 2, 3, 4])
-def test_lowest_of_several_bad_labels_is_named_for_any_number_of_threads(dtype, num_threads):
+def test_lowest_of_several_bad_labels_is_named_for_any_number_of_threads(any_dtype, num_threads):
     labels = np.zeros(NUM_ROWS, np.int64)
     labels[[4999, 4000, 2600, 17, 18, 3000]] = [-1, 9, 7, 1000, -5, 2**40]
-    logits = np.zeros((NUM_ROWS, NUM_CLASSES), dtype)
+    logits = np.zeros((NUM_ROWS, NUM_CLASSES), any_dtype)
     text = complaint(IndexError, smoothxent.cross_entropy, logits, labels, num_threads=num_threads)
     assert text == refusal(17, 1000)
 
 
-def test_bad_label_of_several_axes_is_named_by_its_place(dtype):
+def test_bad_label_of_several_axes_is_named_by_its_place(any_dtype):
     labels = np.zeros((4, 5, 6), np.int64)
     labels[2, 3, 1] = 7
     labels[3, 0, 0] = 8
     text = complaint(
-        IndexError, smoothxent.cross_entropy, np.zeros((4, 7, 5, 6), dtype), labels, axis=1
+        IndexError, smoothxent.cross_entropy, np.zeros((4, 7, 5, 6), any_dtype), labels, axis=1
     )
     assert text == "labels must lie in [0, 7), got labels[2, 3, 1] = 7"
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])
-def test_first_bad_label_in_c_order_is_named_along_every_class_axis(dtype, axis):
+def test_first_bad_label_in_c_order_is_named_along_every_class_axis(any_dtype, axis):
     labels = np.zeros((4, 5), np.int64)
     labels[1, 4] = 9
     labels[2, 0] = 8
-    logits = np.zeros(np.insert((4, 5), axis, 7), dtype)
+    logits = np.zeros(np.insert((4, 5), axis, 7), any_dtype)
     text = complaint(IndexError, smoothxent.cross_entropy, logits, labels, axis=axis)
     assert text == "labels must lie in [0, 7), got labels[1, 4] = 9"
 
 
-def test_bad_label_of_one_row_is_named(dtype):
-    text = complaint(IndexError, smoothxent.cross_entropy, np.zeros(7, dtype), 7)
+def test_bad_label_of_one_row_is_named(any_dtype):
+    text = complaint(IndexError, smoothxent.cross_entropy, np.zeros(7, any_dtype), 7)
     assert text == "labels must lie in [0, 7), got labels = 7"
 
 
 @pytest.mark.parametrize("kind", INTEGERS, ids=str)
-def test_extreme_values_of_every_integer_dtype_are_refused(dtype, kind):
-    logits = np.zeros((3, NUM_CLASSES), dtype)
+def test_extreme_values_of_every_integer_dtype_are_refused(any_dtype, kind):
+    logits = np.zeros((3, NUM_CLASSES), any_dtype)
     for value in {int(np.iinfo(kind).min), int(np.iinfo(kind).max)} - {0}:
         text = complaint(
             IndexError, smoothxent.cross_entropy, logits, np.array([0, value, 6], kind)
@@ -77,9 +77,9 @@ def test_extreme_values_of_every_integer_dtype_are_refused(dtype, kind):
         assert text == refusal(1, value)
 
 
-def test_largest_uint64_is_not_the_ignored_minus_one(dtype):
+def test_largest_uint64_is_not_the_ignored_minus_one(any_dtype):
     labels = np.array([0, 2**64 - 1], np.uint64)
-    logits = np.zeros((2, NUM_CLASSES), dtype)
+    logits = np.zeros((2, NUM_CLASSES), any_dtype)
     text = complaint(IndexError, smoothxent.cross_entropy, logits, labels, ignore_index=-1)
     assert text == refusal(1, 2**64 - 1)
 
@@ -114,12 +114,12 @@ def test_largest_uint64_is_ignored_under_its_own_name(dtype):
 
 @pytest.mark.parametrize("reduction", REDUCTIONS)
 @pytest.mark.parametrize("value", [NUM_CLASSES, -1, 2**63 - 1])
-def test_bad_label_leaves_the_outs_of_every_reduction_unharmed(dtype, value, reduction):
-    logits = np.ones((NUM_ROWS, NUM_CLASSES), dtype)
+def test_bad_label_leaves_the_outs_of_every_reduction_unharmed(any_dtype, value, reduction):
+    logits = np.ones((NUM_ROWS, NUM_CLASSES), any_dtype)
     labels = np.zeros(NUM_ROWS, np.int64)
     labels[4000] = value
-    grad_out = np.full((NUM_ROWS, NUM_CLASSES), 77, dtype)
-    outs = {"out": np.full(NUM_ROWS, 77, dtype)} if reduction == "none" else {}
+    grad_out = np.full((NUM_ROWS, NUM_CLASSES), 77, any_dtype)
+    outs = {"out": np.full(NUM_ROWS, 77, losses_dtype(any_dtype))} if reduction == "none" else {}
     text = complaint(
         IndexError,
         smoothxent.cross_entropy_and_grad,
@@ -201,9 +201,9 @@ def test_labels_are_read_in_every_integer_dtype_and_layout(dtype, rng, kind, for
     assert_losses_right(losses, logits, plain, dtype)
 
 
-def test_bad_byte_swapped_label_is_named_by_its_value(dtype):
+def test_bad_byte_swapped_label_is_named_by_its_value(any_dtype):
     labels = np.array([0, 258], ">i4")
-    logits = np.zeros((2, NUM_CLASSES), dtype)
+    logits = np.zeros((2, NUM_CLASSES), any_dtype)
     assert complaint(IndexError, smoothxent.cross_entropy, logits, labels) == refusal(1, 258)
 
 

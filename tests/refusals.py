@@ -1,0 +1,106 @@
+"""A call for every path on which the public functions refuse their arguments."""
+
+import ml_dtypes
+import numpy as np
+
+import smoothxent
+
+DTYPES = [np.float32, np.float64, np.float16, ml_dtypes.bfloat16]
+N, C = 40, 70
+LABELS = np.zeros(N, np.int64)
+HIGH = np.where(np.arange(N) == N - 1, C, 0)
+WEIGHTS = np.ones(C)
+NEGATIVE = np.where(np.arange(C) == C - 1, -1.0, 1.0)
+IMPROPER = np.where(np.eye(C)[:N] == 1, -1.0, 0.0)
+MASKED = np.ma.masked_array(np.zeros((N, C)), mask=False)
+READ_ONLY = np.broadcast_to(np.float32(0), (N, C))
+
+OF_LOGITS = {
+    "logits of integers": {"logits": np.zeros((N, C), np.int64)},
+    "logits masked": {"logits": MASKED},
+    "logits of no axis": {"logits": np.float32(1)},
+    "logits of no classes": {"logits": np.zeros((N, 0), np.float32)},
+    "dtype": {"dtype": "int8"},
+    "axis": {"axis": 2},
+    "axis of another kind": {"axis": 1.5},
+    "num_threads": {"num_threads": 0},
+    "num_threads of another kind": {"num_threads": "2"},
+}
+OF_LOSSES = {
+    "labels of floats": {"labels": np.zeros(N)},
+    "labels masked": {"labels": MASKED[:, 0]},
+    "labels of another shape": {"labels": np.zeros(N + 1, np.int64)},
+    "label out of range": {"labels": HIGH},
+    "label out of range, weighted": {"labels": HIGH, "class_weight": WEIGHTS},
+    "label out of range, for arrays to be written": {
+        "labels": HIGH,
+        "out": np.zeros(N, np.float32),
+        "reduction": "none",
+        "logits": np.zeros((N, C), np.float32),
+    },
+    "improper probability": {"labels": IMPROPER},
+    "label_smoothing": {"label_smoothing": 2.0},
+    "label_smoothing of another kind": {"label_smoothing": "0.1"},
+    "prior": {"prior": WEIGHTS},
+    "class_weight": {"class_weight": NEGATIVE},
+    "sample_weight": {"sample_weight": WEIGHTS},
+    "ignore_index": {"ignore_index": 1.5},
+    "ignore_index with probabilities": {"ignore_index": 1, "labels": np.eye(C)[:N]},
+    "reduction": {"reduction": "avg"},
+    "out": {"out": np.zeros(N, np.int64), "reduction": "none"},
+    "out for a reduced loss": {"out": np.zeros(N, np.float32)},
+    "grad_out": {"grad_out": np.zeros((C, N))},
+    "grad_out that can't be written": {"grad_out": READ_ONLY},
+}
+OF_FUNCTIONS = {
+    "out of another kind": {"out": [0.0]},
+    "out of another dtype": {"out": np.zeros((N, C), np.int64)},
+    "out of another shape": {"out": np.zeros(N + 1, np.float32), "logits": READ_ONLY},
+    "out that can't be written": {"out": READ_ONLY, "logits": np.zeros((N, C), np.float32)},
+}
+OF_TABLES = {
+    "labels of floats": {"labels": np.zeros(N)},
+    "label out of range": {"labels": HIGH},
+    "improper probability": {"labels": IMPROPER},
+    "label_smoothing": {"label_smoothing": -1.0},
+    "prior": {"prior": WEIGHTS},
+}
+LOSS = smoothxent.cross_entropy_and_grad
+FUNCTIONS = (smoothxent.softmax, smoothxent.log_softmax, smoothxent.log_sum_exp)
+REFUSALS = {
+    f"{function.__name__}: {name}": (function, changes)
+    for functions, table in [
+        ([LOSS], OF_LOGITS | OF_LOSSES),
+        (FUNCTIONS, OF_LOGITS | OF_FUNCTIONS),
+        ([smoothxent.smooth_labels], OF_TABLES),
+    ]
+    for function in functions
+    for name, changes in table.items()
+}
+
+
+def arguments_of(name, dtype):
+    """Return the function and the arguments that it refuses."""
+    function, changes = REFUSALS[name]
+    logits = {"logits": np.ones((N, C), dtype)}
+    usual = {LOSS: logits | {"labels": LABELS}}.get(function, logits)
+    if function is smoothxent.smooth_labels:
+        usual = {"labels": LABELS, "label_smoothing": 0.1, "num_classes": C}
+    return function, usual | changes
+
+
+def refuse(count, function, arguments):
+    """Make a call that must fail this many times, without a trace of what it raised."""
+    for _ in range(count):
+        try:
+            function(**arguments)
+        except (IndexError, TypeError, ValueError):
+            continue
+        raise AssertionError("nothing was raised")
+
+
+def refuse_everything(count=1):
+    """Make every refused call with logits of every dtype."""
+    for dtype in DTYPES:
+        for name in REFUSALS:
+            refuse(count, *arguments_of(name, dtype))

@@ -1,0 +1,46 @@
+"""Python's own stricter modes: the same bits, no warning, no complaint of the allocator."""
+
+import pytest
+
+# Every function, on rows of each kind that the kernel knows, and every refusal.
+SOURCE = """
+import json, warnings
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # what NumPy may say while it is imported
+    import numpy, ml_dtypes
+import battery, refusals
+print(json.dumps(battery.digests([1, 17, 129, 1025, 70000])))
+refusals.refuse_everything()
+"""
+MODES = {
+    "without assertions": (["-O"], {}),
+    "without assertions and docstrings": (["-OO"], {}),
+    "warnings are errors": (["-W", "error"], {}),
+    "development mode": (["-X", "dev", "-W", "error"], {}),
+    "debugging allocator": ([], {"PYTHONMALLOC": "debug"}),
+    "the C library's allocator": ([], {"PYTHONMALLOC": "malloc", "MALLOC_PERTURB_": "165"}),
+}
+
+
+@pytest.fixture(scope="module")
+def ordinary(run_child):
+    return run_child(SOURCE, flags=(), silent=True)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_mode_changes_no_bit_and_complains_of_nothing(run_child, ordinary, mode):
+    flags, environment = MODES[mode]
+    assert run_child(SOURCE, flags=flags, silent=True, **environment) == ordinary
+
+
+def test_import_leaves_the_lock_of_python_as_it_was(run_child):
+    source = """
+import sys
+lock = getattr(sys, "_is_gil_enabled", bool)  # older interpreters always have it
+before = lock()
+import ml_dtypes, numpy, smoothxent
+for dtype in (numpy.float32, numpy.float64, numpy.float16, ml_dtypes.bfloat16):
+    smoothxent.cross_entropy(numpy.zeros((2, 3), dtype), [0, 1])
+print(lock() == before)
+"""
+    assert run_child(source) == "True\n"

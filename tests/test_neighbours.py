@@ -1,0 +1,168 @@
+"""Other libraries in the process, each with an OpenMP runtime or threads of its own: all go on."""
+
+import importlib.util
+import os
+from pathlib import Path
+
+import pytest
+
+TASKS = Path("/proc/self/task")
+
+# Each does work on its own threads, and returns what must not change.
+LIBRARIES = {
+    "sklearn": """
+import numpy as np
+from sklearn.metrics import pairwise_distances_argmin
+points = np.random.default_rng(1).normal(size=(3000, 5))
+def work():
+    return pairwise_distances_argmin(points, points[::-1]).tobytes()
+""",
+    "numpy": """
+import numpy as np
+matrix = np.random.default_rng(1).integers(0, 9, (300, 300)).astype(float)
+def work():
+    return (matrix @ matrix).tobytes()
+""",
+    "torch": """
+import torch
+torch.set_num_threads(2)
+values = torch.arange(3_000_000) % 7
+def work():
+    return values.sum().item(), torch.get_num_threads()
+""",
+    "numba": """
+import numba, numpy as np
+numba.set_num_threads(min(2, numba.config.NUMBA_NUM_THREADS))
+values = np.arange(100_000) % 7
+@numba.njit(parallel=True)
+def total():
+    found = 0
+    for i in numba.prange(values.size):
+        found += values[i]
+    return found
+def work():
+    return total(), numba.get_num_threads()
+""",
+}
+OURS = """
+import battery
+def compute():
+    return battery.digests([3, 70000])
+"""
+TOGETHER = """
+import json, threading
+theirs = work()
+alone = compute()
+def again():
+    for _ in range(3):
+        assert work() == theirs
+thread = threading.Thread(target=again)
+thread.start()
+for _ in range(3):
+    assert compute() == alone
+thread.join()
+assert work() == theirs
+print(json.dumps(alone))
+"""
+# What these libraries warn of, when imported together or by old code, is not ours.
+QUIET = "import warnings\nwarnings.simplefilter('ignore')\n"
+
+
+@pytest.fixture(scope="module")
+def alone(run_child):
+    """What we compute in a process of our own."""
+    return run_child(OURS + "import json\nprint(json.dumps(compute()))", OMP_NUM_THREADS="2")
+
+
+@pytest.mark.parametrize("first", ["ours", "theirs"])
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_library_before_or_after_us_in_a_process_changes_no_bit(run_child, alone, library, first):
+    if not importlib.util.find_spec(library):
+        pytest.skip(f"{library} is not installed")
+    imports = [OURS, LIBRARIES[library]]
+    source = QUIET + "".join(imports if first == "ours" else imports[::-1])
+    if first == "ours":  # and a team of threads before theirs
+        source = source.replace(LIBRARIES[library], "compute()\n" + LIBRARIES[library])
+    assert run_child(source + TOGETHER, OMP_NUM_THREADS="2") == alone
+
+
+@pytest.mark.parametrize("library", ["sklearn", "torch"])
+def test_threads_of_other_libraries_stay_as_they_were(run_child, library):
+    if not importlib.util.find_spec(library):
+        pytest.skip(f"{library} is not installed")
+    pytest.importorskip("threadpoolctl")
+    source = """
+import threadpoolctl
+work()
+before = threadpoolctl.threadpool_info()
+compute()
+assert threadpoolctl.threadpool_info() == before
+print(len(before) > 0)
+"""
+    source = QUIET + OURS + LIBRARIES[library] + source
+    assert run_child(source, OMP_NUM_THREADS="3") == "True\n"
+
+
+LIMITED = """
+import os, time
+import numpy as np, threadpoolctl
+import smoothxent
+others = len(os.listdir("/proc/self/task")) - 1
+
+logits, labels = np.zeros((1000, 1000), np.float32), np.zeros(1000, int)
+def threads():
+    smoothxent.cross_entropy(logits, labels)
+    said, deadline = smoothxent.info()["num_threads"], time.monotonic() + 10
+    while True:  # the system takes a thread off its list a little after its end
+        seen = len(os.listdir("/proc/self/task")) - others
+        if seen == said or time.monotonic() > deadline:
+            return said, seen
+"""
+
+
+@pytest.mark.skipif(not TASKS.is_dir(), reason="no list of the threads of a process")
+def test_limits_of_threadpoolctl_are_honoured(run_child):
+    pytest.importorskip("threadpoolctl")
+    source = """
+found = []
+for limit in (1, 3, 2):
+    with threadpoolctl.threadpool_limits(limit, user_api="openmp"):
+        found.append(threads())
+found.append(threads())
+print(found)
+"""
+    found = run_child(LIMITED + source, OMP_NUM_THREADS="4", OPENBLAS_NUM_THREADS="1")
+    assert found == "[(1, 1), (3, 3), (2, 2), (4, 4)]\n"
+
+
+SETTINGS = [
+    {"OMP_DYNAMIC": "true"},
+    {"OMP_THREAD_LIMIT": "1"},
+    {"OMP_THREAD_LIMIT": "2"},
+    {"OMP_WAIT_POLICY": "active"},
+    {"OMP_PROC_BIND": "true"},
+    {"OMP_SCHEDULE": "static,1"},
+    {"OMP_MAX_ACTIVE_LEVELS": "0"},
+    {"OMP_STACKSIZE": "1M"},
+    {"OMP_CANCELLATION": "true", "OMP_NESTED": "true"},
+]
+
+
+@pytest.mark.parametrize("settings", SETTINGS, ids=str)
+def test_settings_of_openmp_change_no_bit(run_child, alone, settings):
+    source = OURS + "import json\nprint(json.dumps(compute()))"
+    assert run_child(source, OMP_NUM_THREADS="3", **settings) == alone
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system has no affinity mask")
+def test_threads_are_as_many_as_the_affinity_mask_allows(run_child):
+    cpus = sorted(os.sched_getaffinity(0))
+    source = """
+import os, sys
+os.sched_setaffinity(0, map(int, sys.argv[1].split(",")))
+import smoothxent
+print(smoothxent.info()["num_threads"])
+"""
+    for count in {1, len(cpus)}:
+        mask = ",".join(map(str, cpus[:count]))
+        assert int(run_child(source, mask, OMP_NUM_THREADS="")) <= count
