@@ -69,6 +69,15 @@ def _background(d: Draw) -> tuple[Floats, Labels]:
     return d.raised(np.broadcast_to(-depth, shape).copy(), d.others(labels), depth), labels
 
 
+def _shelf(d: Draw) -> tuple[Floats, Labels]:
+    labels, rows = d.classes(), np.arange(d.num_rows)
+    depth = np.where(d.rng.random((d.num_rows, 1)) < 0.5, 16.65, 36.75)
+    logits = np.broadcast_to(-depth, (d.num_rows, d.num_classes)).copy()
+    logits[rows, d.others(labels)] = 0
+    logits[rows, labels] = -d.column(0, 3)[:, 0]
+    return logits, labels
+
+
 def _confident(low: float, high: float) -> Callable[[Draw], tuple[Floats, Labels]]:
     def draw(d: Draw) -> tuple[Floats, Labels]:
         labels = d.classes()
@@ -147,6 +156,7 @@ REGIMES = (
     Regime("peaked", "one class leads by 4 to 25, in half of the rows the label", _peaked),
     Regime("background", "each other class is below half an ulp of the leader, their sum is not",
            _background),
+    Regime("shelf", "the same with a label up to 3 below the leader: a loss of about 1", _shelf),
     Regime("confident", "the label leads by 1 to 100: the loss shrinks to 1e-44",
            _confident(1, 100)),
     Regime("certain", "the label leads by 100 to 740: down to the last subnormal, and below",
