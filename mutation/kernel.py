@@ -24,13 +24,21 @@ MUTANTS = [
         ("+ uniform * g.gap_sum[i]", "- uniform * g.gap_sum[i]", "the mean logit's sign"),
         (" - smoothing) + job.smoothing_error)", " - smoothing))", "a share of nearly nothing"),
         ("job.smoothing[max(g.label[i], <Py_ssize_t> 0)]", "job.smoothing[0]", "class 0's share"),
-        ("(z if g.rest_part[i] != 0.0 else 0.0)", "z", "0 times inf with weights"),
+        ("g.target_sum[i] - g.label_target[i]", "g.target_sum[i]", "the top's gradient"),
+    ),
+    *mutants_of(
+        "ext/loss.pxi",
+        (
+            "(z if g.rest_part[i] != 0.0 else 0.0)",
+            "z",
+            "0 times inf with weights: never, a row's sums are finite where its loss is",
+        ),
         (
             "g.gap_sum[i] + share(g.target_sum[i], g.nll[i])",
             "g.gap_sum[i] + g.target_sum[i] * g.nll[i]",
-            "0 times inf with probabilities",
+            "0 times inf with probabilities: never, the top's nll is at most log C",
         ),
-        ("g.target_sum[i] - g.label_target[i]", "g.target_sum[i]", "the top's gradient"),
+        is_equivalent=True,
     ),
     *mutants_of(
         "ext/loss.pxi",
@@ -48,14 +56,12 @@ MUTANTS = [
         ("weight * (centre - row.centre)", "weight * (row.centre - centre)", "a centre that moves"),
         ("        weight -= job.smoothing[row.label]\n", "        pass\n", "the label's own share"),
         ("    sums.joined_gaps += sums.counted * scale * LN2_ERROR\n", "", "ln(2) in gaps"),
-        ("sum_of_powers(factor, old.scale - new.scale)", "factor", "ln(2) of an old reference"),
         (
             "sums.counted * (new.scale - old.scale)",
             "sums.counted * (old.scale - new.scale)",
             "gaps to an old reference",
         ),
         ("        join(sums, row.label_logit)\n", "        pass\n", "a top that is none any more"),
-        ("            sums.joined.sum = NAN\n", "            pass\n", "+inf in a long row"),
         ("counted = count - (left_out >= 0)", "counted = count", "the label's own gap"),
         ("if wholes > -MOST_WHOLES and", "if wholes > -MOST_WHOLES or", "large offsets"),
         (
@@ -86,6 +92,20 @@ MUTANTS = [
             "other.label_logit < row.label_logit):",
             "the top of segments",
         ),
+    ),
+    *mutants_of(
+        "ext/row_statistics.pxi",
+        (
+            "sum_of_powers(factor, old.scale - new.scale)",
+            "factor",
+            "ln(2) of an old reference: at most 14 LN2_ERROR, a quarter of an ulp of 1",
+        ),
+        (
+            "            sums.joined.sum = NAN\n",
+            "            pass\n",
+            "+inf in a long row: the lanes make nan of it already",
+        ),
+        is_equivalent=True,
     ),
     *mutants_of(
         "ext/second_sweep.pxi",
