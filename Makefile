@@ -15,7 +15,7 @@ KERNEL := $(wildcard ext/*.py ext/*.pyx ext/*.pxi ext/*.pxd ext/*.h)
 export SMOOTHXENT_WERROR ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test peers bench race accuracy guard lint sanitize tsan fuzz clean
+.PHONY: help demo test peers bench race accuracy guard lint sanitize tsan fuzz mutants clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
@@ -83,9 +83,12 @@ fuzz: $(DONE)/built $(DONE)/test $(DONE)/fuzz  ## look for a call that the oracl
 	$(CC) -O2 -Wall -Wextra -Werror -shared -fPIC fuzz/counters.c -o $(FUZZED)/counters.so
 	PYTHONPATH=$(FUZZED)/lib:tests $(BIN)/python -m fuzz $(ARGS)
 
+mutants: $(DONE)/built $(DONE)/test  ## make small mistakes on purpose and count those that no test notices
+	$(BIN)/python -m mutation $(ARGS)
+
 clean:  ## remove the environment and everything that was built
 	rm -rf $(VENV) build dist .benchmarks .hypothesis .mypy_cache .pytest_cache .ruff_cache src/*.egg-info
-	find src tests bench ext fuzz -name __pycache__ -prune -exec rm -rf {} +
+	find src tests bench ext fuzz mutation -name __pycache__ -prune -exec rm -rf {} +
 	rm -f src/smoothxent/*.so
 
 # venv: the interpreter with the build requirements of pyproject.toml

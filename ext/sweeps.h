@@ -108,17 +108,20 @@ LANES_INLINE block load_block_part(const stored *x, ptrdiff_t count, ptrdiff_t l
 LANES_FUNCTION real block_highest(const stored *x, ptrdiff_t count, ptrdiff_t left_out) { return largest(highest_of(load_block_part(x, count, left_out), splat(-(real)INFINITY))); }
 
 /* Of a loss: sum of exp and, with_gaps, of what x is made of. Terms are added as `real` for the vectors of one call,
- * those of gaps until the next flush. `vectors` is a constant. */
+ * those of gaps until the next flush. Powers are added in pairs: beside one of 1, three of half its last digit would be
+ * lost one by one. `vectors` is a constant. */
 typedef struct { lanes *wholes, *remainders; wide *exps, *error; } running;
 LANES_INLINE void add_vectors(running s, const lanes *x, const int vectors, lanes bias, int with_gaps) {
     exp_parts e[IN_FLIGHT];
-    lanes powers, rests;
+    lanes pair, powers, rests;
     UNROLLED for (int first = 0; first < vectors; first += IN_FLIGHT) {
         const int count = vectors - first < IN_FLIGHT ? vectors - first : IN_FLIGHT;
         exp_lanes(x + first, count, bias, e);
         EACH_IN_FLIGHT {
-            powers = first + j ? add(powers, e[j].power) : e[j].power;
-            rests = first + j ? fused(e[j].rest, e[j].ratio, rests) : mul(e[j].rest, e[j].ratio);
+            const int n = first + j, last = n == vectors - 1;
+            pair = n & 1 ? add(pair, e[j].power) : e[j].power;
+            if (n & 1 || last) powers = n > 1 ? add(powers, pair) : pair;
+            rests = n ? fused(e[j].rest, e[j].ratio, rests) : mul(e[j].rest, e[j].ratio);
             if (with_gaps) {
                 *s.wholes = add(*s.wholes, e[j].whole);
                 *s.remainders = add(*s.remainders, e[j].remainder);

@@ -147,7 +147,8 @@ def gradient_allowance(rows, labels, dtype, **options):
     """Return by how much a gradient may differ from `gradients`, float64 (N, C).
 
     The library: 4 + |log2 p_k| ulp of the larger of A p_k and c_k. The oracle: in A p_k, A times
-    the error of log p_k and 4 roundoffs, and two roundings of c_k.
+    the error of log p_k and 4 roundoffs, A times the last place of a p_k that is subnormal, and two
+    roundings of c_k.
     """
     table = np.abs(coefficients(labels, np.shape(rows)[1], **options))
     log_p = log_softmax(rows)
@@ -156,6 +157,7 @@ def gradient_allowance(rows, labels, dtype, **options):
     own = (4 + bits) * (2 * UNIT_ROUNDOFF[np.dtype(dtype)] * np.maximum(product, table))
     with np.errstate(invalid="ignore"):
         truth = np.where(product == 0, 0.0, product * (log_softmax_error(rows) + 2.0**-51))
+    truth += table.sum(axis=1, keepdims=True) * np.finfo(float).smallest_subnormal
     return own + truth + 2.0**-52 * table + (4 + bits) * np.finfo(dtype).smallest_subnormal
 
 

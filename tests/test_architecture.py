@@ -16,6 +16,7 @@ FLOORS = [
     {"kernel", "_cpu"},
     {"_dispatch"},
     {"_checks", "_reductions", "_rows", "_threads"},
+    {"_layouts"},
     {"_loss", "_softmax", "_smoothing", "_evaluate", "_linear", "_info"},
     {"__init__"},
     {"torch", "dask", "cli"},
@@ -61,7 +62,7 @@ def files(*roots):
 
 MODULES = sorted(SOURCE.rglob("*.py"))
 EVERY_FILE = [
-    *files("src", "ext", "tests", "fuzz", "bench", "docs"),
+    *files("src", "ext", "tests", "fuzz", "mutation", "bench", "docs"),
     *(path for path in sorted(ROOT.iterdir()) if path.is_file() and path.suffix in TEXT),
 ]
 

@@ -89,6 +89,11 @@ def test_class_indices_of_another_kind_are_refused(dtype, labels, found):
     assert text == INDICES + found
 
 
+def test_kind_of_class_indices_is_named_before_their_shape(dtype):
+    text = complaint(TypeError, smoothxent.cross_entropy, np.zeros((N, C), dtype), np.zeros(N + 1))
+    assert text == INDICES + "float64; convert with labels.astype(np.int64)"
+
+
 def test_masked_labels_are_refused(dtype):
     text = complaint(TypeError, smoothxent.cross_entropy, np.zeros((N, C), dtype), masked(LABELS))
     assert text == (
@@ -257,6 +262,14 @@ def test_prior_that_does_not_sum_to_one_is_refused(dtype, value, total):
     assert text == f"prior must sum to 1, got a sum of {total}; divide it by its sum"
 
 
+def test_prior_that_misses_one_by_more_than_rounding_is_refused(dtype):
+    prior = np.full(C, (1 + 1e-5) / C)
+    text = complaint(
+        ValueError, smoothxent.cross_entropy, np.zeros((N, C), dtype), LABELS, prior=prior
+    )
+    assert text == f"prior must sum to 1, got a sum of {prior.sum()}; divide it by its sum"
+
+
 def test_prior_normalised_in_float32_is_taken(dtype):
     prior = np.arange(1, C + 1, dtype=np.float32)
     prior /= prior.sum()
@@ -327,6 +340,16 @@ def test_smooth_labels_names_a_label_out_of_range(labels):
     assert text == f"labels must lie in [0, 7), got labels{place} = {value}"
 
 
-def test_smooth_labels_names_an_improper_probability():
+@pytest.mark.parametrize(("value", "found"), [(-1, "-1.0"), (math.inf, "inf"), (math.nan, "nan")])
+@pytest.mark.parametrize("axis", [0, 1])
+def test_smooth_labels_names_an_improper_probability(value, found, axis):
+    labels = np.ones((3, 4))
+    labels[2, 0] = value
+    labels[2, 3] = -2  # a later row along either axis, or a later class
+    text = complaint(ValueError, smoothxent.smooth_labels, labels, 0.1, axis=axis)
+    assert text == f"labels must be finite and not negative, got labels[2, 0] = {found}"
+
+
+def test_smooth_labels_names_an_improper_integer_probability():
     text = complaint(ValueError, smoothxent.smooth_labels, [[1, 0], [-1, 2]], 0.1)
     assert text == "labels must be finite and not negative, got labels[1, 0] = -1"

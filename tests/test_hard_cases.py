@@ -139,7 +139,7 @@ def test_gradient_with_tiny_weights_is_that_of_their_ratio(dtype):
     np.testing.assert_allclose(tiny, plain, rtol=4 * np.finfo(dtype).eps)
 
 
-@pytest.mark.parametrize("weight", [1e6, 1e14])
+@pytest.mark.parametrize("weight", [1e6, 1e16])
 @pytest.mark.parametrize("num_classes", [3, 200])
 def test_masked_class_has_no_gradient_however_much_a_row_weighs(dtype, num_classes, weight):
     row = np.zeros(num_classes, dtype)
@@ -158,6 +158,26 @@ def test_label_that_outweighs_the_rest_of_a_rising_row_counts_once(dtype, name, 
     options = {"label_smoothing": 0.5, name: share}
     losses = smoothxent.cross_entropy(logits, [label], reduction="none", **options)
     assert_losses_right(losses, logits, np.array([label]), dtype, **options)
+
+
+@pytest.mark.parametrize("num_classes", [3, 200])
+def test_share_of_nearly_nothing_keeps_its_digits(dtype, num_classes):
+    # Beside the label's the others' shares are below the last place of the sum of all.
+    row = np.zeros(num_classes, dtype)
+    row[0] = 40
+    weight = np.full(num_classes, 1e-17)
+    weight[0] = 1
+    assert_right(row, 0, label_smoothing=0.5, class_weight=weight)
+
+
+@pytest.mark.parametrize("label", [0, 39_999])
+@pytest.mark.parametrize("step", [800, -800])
+def test_segments_further_apart_than_exp_reaches_do_not_overflow(dtype, step, label):
+    logits = np.zeros((1, 40_000), dtype)
+    logits[0, 20_000:] = step
+    losses = smoothxent.cross_entropy(logits, [label], label_smoothing=0.1, reduction="none")
+    labels = np.array([label])
+    assert_losses_right(losses, logits, labels, dtype, label_smoothing=0.1)
 
 
 def test_integer_probabilities_count_exactly():

@@ -1,13 +1,14 @@
 """Losses of rows of probabilities against the textbook formula with every option."""
 
 import itertools
+import math
 
 import numpy as np
 import pytest
 
 import oracle
 import smoothxent
-from judging import assert_losses_right
+from judging import assert_gradients_right, assert_losses_right, complaint
 
 NUM_CLASSES = 37
 PRIOR = np.linspace(0, 2, NUM_CLASSES) / NUM_CLASSES
@@ -87,6 +88,25 @@ def test_one_hot_rows_keep_the_tiny_losses_of_confident_rows(dtype, gap):
     loss = smoothxent.cross_entropy(logits, [[1, 0, 0]], reduction="none")
     exact = oracle.exact_loss(logits[0], 0)
     assert oracle.ulps(loss[0], exact, dtype) <= 4
+
+
+@pytest.mark.parametrize("top", [5, 17_000, 39_999])
+def test_losses_and_gradients_of_several_segments_are_right(dtype, rng, top):
+    # 16384 classes are a segment; gaps are to the top class, wherever it lies.
+    logits = rng.normal(0, 4, (2, 40_000)).astype(dtype)
+    logits[:, top] = 30
+    q = rng.dirichlet(np.ones(40_000), 2)
+    losses, grad = smoothxent.cross_entropy_and_grad(logits, q, reduction="none")
+    assert_losses_right(losses, logits, q, dtype)
+    assert_gradients_right(grad, logits, q, dtype)
+
+
+@pytest.mark.parametrize("place", [0, 17_000, 39_999])
+def test_improper_probability_in_any_segment_is_refused(dtype, place):
+    q = np.zeros((1, 40_000))
+    q[0, place] = math.nan
+    text = complaint(ValueError, smoothxent.cross_entropy, np.zeros((1, 40_000), dtype), q)
+    assert text == f"labels must be finite and not negative, got labels[0, {place}] = nan"
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2, -2])

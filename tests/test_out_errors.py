@@ -112,6 +112,18 @@ def test_out_that_is_the_logits_in_another_order_is_refused(dtype, writer):
     assert np.all(logits == 1)
 
 
+@pytest.mark.parametrize("name", ["softmax", "log_softmax", "cross_entropy_and_grad"])
+def test_transposed_logits_are_no_place_of_their_own(dtype, name):
+    # They start where the logits do and have their shape.
+    logits = np.ones((C, C), dtype)
+    has_labels = name == "cross_entropy_and_grad"
+    out = "grad_out" if has_labels else "out"
+    arrays = (logits, np.zeros(C, int)) if has_labels else (logits,)
+    text = complaint(ValueError, getattr(smoothxent, name), *arrays, **{out: logits.T})
+    assert text == f"{out} must not overlap logits, got arrays that share memory"
+    assert np.all(logits == 1)
+
+
 def test_out_of_the_losses_that_is_a_column_of_the_logits_is_refused(dtype):
     logits = np.ones((N, C), dtype)
     text = complaint(ValueError, losses_into, logits[:, 3], logits)

@@ -130,6 +130,15 @@ def test_sample_weights_of_zero_alone_are_a_zero_denominator(dtype, reduction, e
     assert loss == expected or (math.isnan(loss) and math.isnan(expected))
 
 
+def test_gradient_over_a_zero_denominator_is_nan_for_the_mean_and_zero_for_the_others(dtype):
+    logits, options = np.zeros((2, 3), dtype), {"sample_weight": [0, 0]}
+    of = smoothxent.cross_entropy_and_grad
+    _, grad = of(logits, [0, 1], reduction="sum_by_nonzero_weights", **options)
+    assert np.array_equal(grad, np.zeros((2, 3)))
+    _, grad = of(logits, [0, 1], reduction="mean", **options)
+    assert np.all(np.isnan(grad))
+
+
 def test_class_weights_of_zero_alone_are_a_zero_denominator_of_the_mean(dtype):
     loss = smoothxent.cross_entropy(np.zeros((3, 5), dtype), [0, 1, 2], class_weight=[0] * 5)
     assert math.isnan(loss)

@@ -64,6 +64,17 @@ def test_row_of_one_special_value_is_nan(any_dtype, value, num_classes):
     assert math.isnan(smoothxent.cross_entropy(logits, [0], label_smoothing=0.1))
 
 
+@pytest.mark.parametrize("name", ["class_weight", "sample_weight"])
+@pytest.mark.parametrize("num_classes", [3, 200])
+def test_nan_shows_in_a_row_of_no_weight(dtype, name, num_classes):
+    # Weights of 0 leave out terms, but only ignore_index leaves out rows.
+    logits = np.zeros((1, num_classes), dtype)
+    logits[0, 2] = NAN
+    weights = np.zeros(1 if name == "sample_weight" else num_classes)
+    loss = smoothxent.cross_entropy(logits, [1], reduction="none", **{name: weights})
+    assert math.isnan(loss[0])
+
+
 def test_two_infinities_are_nan(any_dtype):
     logits = np.array([[INF, INF, 0], [INF, 0, INF], [INF, -INF, 0]], any_dtype)
     for label in range(3):

@@ -4,9 +4,10 @@ import math
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
-from smoothxent import _threads
+from smoothxent import _dispatch, _threads
 
 QUOTAS = {
     "own group": ("0::/a/b\n", {"a/b/cpu.max": "250000 100000\n"}, 2.5),
@@ -73,3 +74,12 @@ def test_little_work_gets_one_thread():
 
 def test_more_threads_than_are_safe_are_never_asked_for():
     assert _threads.resolve(10**6, 10**9) <= max(_threads._usable_cpus(), 16)
+
+
+@pytest.mark.parametrize(("is_set", "expected"), [(False, 3), (True, 8)])
+def test_quota_limits_the_default_unless_the_user_has_set_it(monkeypatch, is_set, expected):
+    kernel = _dispatch.kernel(np.dtype(np.float32))
+    monkeypatch.setattr(kernel, "max_threads", lambda: 8)
+    monkeypatch.setattr(_threads, "_usable_cpus", lambda: 3)
+    monkeypatch.setattr(_threads, "_IS_SET_BY_USER", is_set)
+    assert _threads.default() == expected

@@ -10,7 +10,7 @@ import numpy as np
 from smoothxent import _cpu
 
 if TYPE_CHECKING:
-    from smoothxent._kernel import Kernel
+    from smoothxent._kernel import Kernel as Kernel
 
 _ISAS = ("portable", "neon", "avx2", "avx512")  # slowest first
 

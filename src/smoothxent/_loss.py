@@ -1,11 +1,11 @@
 """The loss, and the loss with its gradient."""
 
-from typing import Any, Literal, TypeAlias, TypedDict, Unpack, overload
+from typing import Literal, TypeAlias, TypedDict, Unpack, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from smoothxent import _checks, _dispatch, _rows, _threads
+from smoothxent import _checks, _layouts, _rows, _threads
 from smoothxent._checks import AnyArray, DType, FloatArray
 from smoothxent._reductions import REDUCTIONS
 
@@ -184,10 +184,9 @@ def cross_entropy(
     >>> cross_entropy(logits, [2, 1, -100], ignore_index=-100, reduction="none").round(4).tolist()
     [0.0092, 0.3266, 0.0]
     """
-    checked, build = _checks.logits(logits, dtype)
     return _compute(
-        checked, build, labels, label_smoothing, prior, class_weight, sample_weight,
-        ignore_index, reduction, axis, out, None, num_threads,
+        logits, labels, label_smoothing, prior, class_weight, sample_weight,
+        ignore_index, reduction, axis, dtype, out, None, num_threads,
     )  # fmt: skip
 
 
@@ -305,7 +304,7 @@ def cross_entropy_and_grad(
     >>> grad is logits
     True
     """
-    checked, build = _checks.logits(logits, dtype)
+    checked, _ = _checks.logits(logits, dtype)
     if grad_out is None:
         grad: FloatArray = np.empty(checked.shape, checked.dtype)
     else:
@@ -316,15 +315,14 @@ def cross_entropy_and_grad(
             sample_weight=sample_weight,
         )  # fmt: skip
     loss = _compute(
-        checked, build, labels, label_smoothing, prior, class_weight, sample_weight,
-        ignore_index, reduction, axis, out, grad, num_threads,
+        checked, labels, label_smoothing, prior, class_weight, sample_weight,
+        ignore_index, reduction, axis, dtype, out, grad, num_threads,
     )  # fmt: skip
     return loss, grad if grad_out is None else grad_out
 
 
 def _compute(
-    logits: FloatArray,
-    build: np.dtype[Any] | str,
+    given_logits: ArrayLike,
     labels: ArrayLike,
     label_smoothing: float,
     prior: ArrayLike | None,
@@ -333,14 +331,14 @@ def _compute(
     ignore_index: int | None,
     reduction: str,
     axis: int,
+    dtype: DType | None,
     out: FloatArray | None,
     grad: FloatArray | None,
     num_threads: int | None,
 ) -> float | FloatArray:
     """Check -> allocate -> call -> reduce; nothing is written before every check has passed."""
-    shape, dtype = logits.shape, _checks.losses_dtype(logits.dtype)
-    axis, num_classes, row_shape = _checks.class_axis("logits", axis, shape)
-    targets = _checks.labels(labels, shape, row_shape)
+    logits, targets, layout = _layouts.of(given_logits, labels, axis, dtype)
+    axis, num_classes, row_shape, losses_dtype, kernel, is_flat = layout
     eps = _checks.label_smoothing(label_smoothing)
     u = None if prior is None else _checks.prior(prior, num_classes)
     w = s = ignored = losses = None
@@ -349,38 +347,39 @@ def _compute(
     if sample_weight is not None:
         s = _checks.weights("sample_weight", sample_weight, row_shape)
     if ignore_index is not None:
-        ignored = _checks.ignore_index(ignore_index, targets, targets.ndim < len(shape))
+        ignored = _checks.ignore_index(ignore_index, targets, targets.ndim < logits.ndim)
     rule = _checks.choice("reduction", reduction, REDUCTIONS)
     if num_threads is not None:
         num_threads = _checks.positive("num_threads", num_threads)
     if out is not None:
-        losses = _checks.losses_out(out, reduction, row_shape, dtype)
+        losses = _checks.losses_out(out, reduction, row_shape, losses_dtype)
         _checks.apart(
             "out", losses, logits=logits, labels=labels, prior=prior, class_weight=class_weight,
             sample_weight=sample_weight, grad_out=grad,
         )  # fmt: skip
 
-    kernel = _dispatch.kernel(build)
-    rows, targets, grads = _rows.views(axis, logits, targets, grad)
+    rows, grads = logits, grad
+    if not is_flat:
+        rows, targets, grads = _rows.views(axis, logits, targets, grad)
     grad_divisor = 1.0
     if out is not None or grad is not None:  # the caller's arrays are written only after this
         bad_row, count = kernel.tally(rows, targets, w, s, ignored)
         if bad_row >= 0:
-            raise _checks.bad_label(labels, shape, axis, bad_row)
+            raise _checks.bad_label(labels, logits.shape, axis, bad_row)
         grad_divisor = rule.grad_divisor(count)
 
     written: AnyArray | None = None
     if losses is not None:
         written = _rows.room_for(losses)
     elif reduction == "none":
-        losses = written = np.empty(row_shape, dtype)
+        losses = written = np.empty(row_shape, losses_dtype)
     bad_row, count, total, special = kernel.cross_entropy(
         rows, targets, eps, u, w, s, ignored, written, grads, grad_divisor,
         _threads.resolve(num_threads, logits.size),
     )  # fmt: skip
     if bad_row >= 0:  # with an array of the caller's: another thread wrote to the labels meanwhile
-        raise _checks.bad_label(labels, shape, axis, bad_row)
-    if grad is not None:
+        raise _checks.bad_label(labels, logits.shape, axis, bad_row)
+    if grad is not None and grads is not None:
         _rows.write_back(grad, grads)
     if losses is None or written is None:
         return rule.loss(total, special, count)

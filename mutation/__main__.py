@@ -1,0 +1,136 @@
+"""Make each mutant in a copy of the tree, run the tests that should notice, and count.
+
+    make mutants                            all of them, an hour or two on one core
+    make mutants ARGS="loss.pxi _rows"      those of the files whose names hold these words
+
+A mutant of the kernel is built for the best instruction set of this machine and one dtype. Builds
+of other instruction sets, which have no mistake, are compared with nothing. A mutant whose text is
+gone is reported: give it the new text, or drop it with what it was about.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import smoothxent
+from mutation import checks, kernel
+
+ROOT = Path(__file__).parent.parent
+ISA = smoothxent.available_isas()[-1]
+TREE = ["src", "ext", "tests", "setup.py", "pyproject.toml", "README.md", "CONTRIBUTING.md"]
+PATIENCE = 600  # seconds for the tests of one mutant; one that hangs is noticed
+NEEDED = 0.9  # of the mutants that are not equivalent
+
+# The likely ones first: the run stops at the first that fails.
+OF_CHECKS = ["errors", "out_errors", "labels", "reductions", "thread_policy", "smoothing"]
+OF_CHECKS += ["layouts", "exact_sum", "loss_indices", "gradient", "half", "softmax"]
+OF_CHECKS += ["special_values", "calls"]
+OF_KERNEL = ["hard_cases", "special_values", "loss_probabilities", "loss_indices", "gradient"]
+OF_KERNEL += ["softmax", "exact_sum", "reductions", "labels", "layouts", "errors", "out_errors"]
+OF_KERNEL += ["sameness", "metamorphic", "calls", "accuracy"]
+OF_HALVES = ["half", "calls"]
+
+
+def main():
+    """Parse the arguments, run the mutants, say which survived."""
+    parser = argparse.ArgumentParser(prog="python -m mutation", description="Count mutants killed.")
+    parser.add_argument("words", nargs="*", help="parts of the names of the files to mutate")
+    words = parser.parse_args().words
+    chosen = [
+        mutant
+        for mutant in [*checks.MUTANTS, *kernel.MUTANTS]
+        if not words or any(word in mutant.path for word in words)
+    ]
+    with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
+        tree = copied_tree(Path(folder))
+        verdicts = [report(mutant, verdict_on(mutant, tree)) for mutant in chosen]
+    counted = [verdict for verdict in verdicts if verdict in ("killed", "SURVIVED")]
+    killed = counted.count("killed")
+    print(f"{killed} of {len(counted)} killed, {verdicts.count('equivalent')} equivalent", end=", ")
+    print(f"{verdicts.count('GONE')} gone")
+    sys.exit(not counted or killed < NEEDED * len(counted) or "GONE" in verdicts)
+
+
+def copied_tree(folder):
+    """Return a copy of the tree, with the kernels that are built."""
+    for name in TREE:
+        source, target = ROOT / name, folder / name
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy2(source, target)
+    compiler = folder / "cc"  # optimised less, for the time: the last -O counts
+    compiler.write_text(f'#!/bin/sh\nexec {os.environ.get("CC", "cc")} "$@" -O1 -g0\n')
+    compiler.chmod(0o755)
+    return folder
+
+
+def verdict_on(mutant, tree):
+    """Return "killed", "SURVIVED", "equivalent" or "GONE"."""
+    path = tree / mutant.path
+    text = path.read_text()
+    if text.count(mutant.old) != 1:
+        return "GONE"
+    if mutant.is_equivalent:
+        return "equivalent"
+    path.write_text(text.replace(mutant.old, mutant.new))
+    try:
+        is_kernel = mutant.path.startswith("ext/")
+        if is_kernel and not built(mutant.dtype, tree):
+            return "killed"  # by the compiler
+        return "SURVIVED" if passed(mutant, is_kernel, tree) else "killed"
+    finally:
+        path.write_text(text)
+        restore_kernels(tree)
+
+
+def built(dtype, tree):
+    """Build the one kernel; return whether it compiled."""
+    environment = os.environ | {"SMOOTHXENT_KERNELS": f"{ISA}_{dtype}", "CC": str(tree / "cc")}
+    command = [sys.executable, "setup.py", "--quiet", "build_ext", "--inplace"]
+    done = subprocess.run(command, cwd=tree, env=environment, capture_output=True, check=False)
+    return done.returncode == 0
+
+
+def restore_kernels(tree):
+    """Put the kernels without a mistake back."""
+    for kernel_file in (ROOT / "src/smoothxent").glob("_kernel_*"):
+        if kernel_file.suffix != ".pyi":
+            shutil.copy2(kernel_file, tree / "src/smoothxent")
+
+
+def passed(mutant, is_kernel, tree):
+    """Return whether all tests that should notice the mutant pass."""
+    is_half = mutant.dtype in ("float16", "bfloat16")
+    names = OF_HALVES if is_half else OF_KERNEL if is_kernel else OF_CHECKS
+    files = [str(tree / "tests" / f"test_{name}.py") for name in names]
+    other = {"float32": "float64", "float64": "float32"}.get(mutant.dtype)
+    words = ["other_way", "instruction_set", "2_to_the_31", *[other] * (is_kernel and not is_half)]
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *files]
+    command += ["-k", " and ".join(f"not {word}" for word in words)]
+    environment = os.environ | {"PYTHONPATH": str(tree / "src"), "SMOOTHXENT_ISA": ISA}
+    try:
+        done = subprocess.run(
+            command, cwd=tree, env=environment, capture_output=True, check=False, timeout=PATIENCE
+        )
+    except subprocess.TimeoutExpired:
+        return False
+    if done.returncode not in (0, 1) and done.returncode > 0:
+        raise SystemExit(done.stdout.decode() + done.stderr.decode())
+    return done.returncode == 0
+
+
+def report(mutant, verdict):
+    """Print the verdict on a mutant; return it."""
+    now = time.strftime("%H:%M:%S")
+    print(f"{now} {verdict:10} {mutant.path}: {mutant.new.strip()!r}: {mutant.why}", flush=True)
+    return verdict
+
+
+if __name__ == "__main__":
+    main()

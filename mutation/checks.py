@@ -1,0 +1,136 @@
+"""Mutants of the Python files."""
+
+from mutation import mutants_of
+
+MUTANTS = [
+    *mutants_of(
+        "src/smoothxent/_checks.py",
+        ("    if name != own:\n", "    if False:\n", "another dtype than the logits' is believed"),
+        ("-ndim <= position < ndim", "-ndim <= position <= ndim", "axis ndim is taken"),
+        (
+            "if not shape[position] and 0 not in row_shape",
+            "if not shape[position]",
+            "no rows of no classes are refused",
+        ),
+        (
+            "            class_indices(array)  # a wrong kind is the more helpful complaint\n",
+            "            pass\n",
+            "float labels of a wrong shape are a ValueError",
+        ),
+        ('if kind not in "iu":', 'if kind not in "iub":', "bool labels are class indices"),
+        (
+            'if array.dtype.kind not in "iuf":\n        remedy = "; convert with labels',
+            'if array.dtype.kind not in "iufb":\n        remedy = "; convert with labels',
+            "bool labels are probabilities",
+        ),
+        ("| (indices >= num_classes)", "| (indices > num_classes)", "label C is in the table"),
+        ("bad = (indices < 0) |", "bad = (indices < -1) |", "label -1 wraps in the table"),
+        (
+            "    bad = ~((table >= 0) & (table < np.inf))\n    if bad",
+            "    bad = ~((table >= 0) & (table <= np.inf))\n    if bad",
+            "an infinite probability is smoothed",
+        ),
+        (
+            "int(np.moveaxis(bad, axis, -1).argmax()) // array",
+            "int(bad.argmax()) // array",
+            "the wrong row is named where classes are not last",
+        ),
+        ("if not 0.0 <= value <= 1.0:", "if not 0.0 <= value < 1.0:", "full smoothing is refused"),
+        ("isinstance(value, bool) or not", "not", "label_smoothing=True is 1"),
+        (
+            "    if not isinstance(value, bool | np.bool_):\n",
+            "    if True:\n",
+            "num_threads=True is 1",
+        ),
+        ("    if number < 1:\n", "    if number < 0:\n", "0 threads are asked for"),
+        ("limits.min <= number <= limits.max", "limits.min <= number < limits.max", "the largest"),
+        ("limits.min <= number <= limits.max", "True", "an ignore_index is cut to the dtype"),
+        ("    if not is_index:\n", "    if False:\n", "ignore_index with probabilities is dropped"),
+        ("and not (flat.min() >= 0 and", "and not (", "a negative weight is taken"),
+        ("flat.max() < np.inf)", "flat.max() <= np.inf)", "an infinite weight is taken"),
+        (
+            (
+                '    if array.shape != shape:\n        raise ValueError(f"{name} must have '
+                'shape {shape}, got {array.shape}")\n    flat'
+            ),
+            "    flat",
+            "weights of any shape are taken",
+        ),
+        ("PRIOR_SUM_TOLERANCE = 1e-6", "PRIOR_SUM_TOLERANCE = 1e-3", "a prior of sum 1.0005"),
+        ("PRIOR_SUM_TOLERANCE = 1e-6", "PRIOR_SUM_TOLERANCE = 1e-9", "a prior in float32"),
+        ("except (KeyError, TypeError):", "except KeyError:", "an unhashable reduction"),
+        (
+            " or isinstance(value, np.ma.MaskedArray):\n        raise TypeError(f",
+            ":\n        raise TypeError(f",
+            "the mask of an out is dropped",
+        ),
+        ("if not value.flags.writeable:", "if False:", "a read-only out is written"),
+        ("array.strides == logits.strides and array", "array", "an overlap is in place"),
+        (" and array.itemsize == logits.itemsize", "", "float32 over halves is in place"),
+        ('    if reduction != "none":\n', "    if False:\n", "out of a sum is left as it was"),
+        (
+            "        if value is not None and np.may",
+            "        if other == 'logits' and np.may",
+            "an out may overlap a weight",
+        ),
+        ("return dtype if dtype in FLOATS else FLOAT32", "return dtype", "losses in half types"),
+    ),
+    *mutants_of(
+        "src/smoothxent/_reductions.py",
+        ("empty=math.nan),  # PyTorch", "empty=0.0),  # PyTorch", "the mean of nothing is 0"),
+        ("return special or _quotient", "return _quotient", "a nan row does not show"),
+        ("math.inf if self.empty == 0 else math.nan", "math.nan", "gradient over nothing is nan"),
+        (
+            "    except OverflowError:\n        return math.inf",
+            "    except OverflowError:\n        return 0.0",
+            "a sum beyond the largest float is 0",
+        ),
+        ("count[NUM_KEPT] << count[PLACES]", "count[NUM_ROWS] << count[PLACES]", "ignored rows"),
+        (
+            "lambda count: count[WEIGHT], empty",
+            "lambda count: count[NUM_KEPT] << count[PLACES], empty",
+            "the mean forgets the weights",
+        ),
+        ("count[NUM_ROWS] << count[PLACES], empty", "count[NUM_ROWS], empty", "not in units"),
+    ),
+    *mutants_of(
+        "src/smoothxent/_rows.py",
+        ("and not np.may_share_memory", "and np.may_share_memory", "strided outs get nothing"),
+        ("if array.flags.carray else", "if True else", "losses are written side by side"),
+        ("if axis == 1 and ndim == 2:", "if ndim == 2:", "classes on axis 0 are taken for rows"),
+        ("np.moveaxis(array, axis, cut)", "array", "classes in the middle stay there"),
+    ),
+    *mutants_of(
+        "src/smoothxent/_threads.py",
+        ("min(limit, _most() if _IS_SET_BY_USER else _usable_cpus())", "limit", "quotas"),
+        ("int(quota) / int(period)", "float(quota)", "the period of a quota"),
+        ('in {"max", "-1"}', 'in {"max"}', "no quota in version 1 is one of -1"),
+        ("for folder in (group, *group.parents)", "for folder in (group,)", "a parent's quota"),
+        ("    return max(1, int(min(", "    return (int(min(", "half a CPU is no thread"),
+        ("return min(num_threads, _most())", "return num_threads", "a million threads"),
+        ("if num_logits < _LEAST_PARALLEL:", "if False:", "a team for a single row"),
+    ),
+    *mutants_of(
+        "src/smoothxent/_loss.py",
+        ("if out is not None or grad is not None:", "if out is not None:", "grad before checks"),
+        (
+            (
+                "    if out is not None or grad is not None:  # the caller's arrays are "
+                "written only after this\n        bad_row, count = kernel.tally(rows, targets, "
+                "w, s, ignored)\n        if bad_row >= 0:"
+            ),
+            (
+                "    if out is not None or grad is not None:\n        bad_row, count = "
+                "kernel.tally(rows, targets, w, s, ignored)\n        if False:"
+            ),
+            "outs are harmed",
+        ),
+        ('_checks.in_place_or_apart("grad_out", grad, checked)', "pass", "overlaps the logits"),
+    ),
+    *mutants_of(
+        "src/smoothxent/_smoothing.py",
+        ("(1.0 - eps) * targets", "targets", "rows sum to more than 1"),
+        ("smoothed += eps / size", "smoothed += eps", "rows sum to more than 1"),
+        ("if targets.dtype == np.float32 else", "if False else", "float32 tables become float64"),
+    ),
+]
