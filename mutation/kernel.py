@@ -72,7 +72,7 @@ MUTANTS = [
         (
             "job.smoothing != NULL and begin <= label < end",
             "job.smoothing != NULL and begin < label < end",
-            "label 0 of long rows with weights",
+            "the first label of a later segment with weights",
         ),
         (
             "row.gap_sum -= row.gap_weight * between",

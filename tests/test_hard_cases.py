@@ -148,7 +148,7 @@ def test_masked_class_has_no_gradient_however_much_a_row_weighs(dtype, num_class
     assert grad[1] == 0
 
 
-@pytest.mark.parametrize("label", [0, 5000, 17000, 39999])
+@pytest.mark.parametrize("label", [0, 5000, 16384, 17000, 39999])
 @pytest.mark.parametrize("name", ["class_weight", "prior"])
 def test_label_that_outweighs_the_rest_of_a_rising_row_counts_once(dtype, name, label):
     # Every tile exceeds the one before it by more than the kernel lets a reference lag.

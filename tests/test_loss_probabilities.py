@@ -101,6 +101,16 @@ def test_losses_and_gradients_of_several_segments_are_right(dtype, rng, top):
     assert_gradients_right(grad, logits, q, dtype)
 
 
+@pytest.mark.parametrize("top", [5, 17_000, 39_999])
+def test_tiny_loss_of_a_certain_row_of_several_segments_keeps_its_digits(dtype, top):
+    logits, one_hot = np.zeros((1, 40_000), dtype), np.zeros((1, 40_000))
+    logits[0, top] = 60
+    one_hot[0, top] = 1
+    loss = smoothxent.cross_entropy(logits, one_hot, reduction="none")[0]
+    exact = math.log1p(39_999 * math.exp(-60))
+    assert abs(float(loss) - exact) <= 5 * np.spacing(dtype(exact))  # 4 ulp, and 1 of float64
+
+
 @pytest.mark.parametrize("place", [0, 17_000, 39_999])
 def test_improper_probability_in_any_segment_is_refused(dtype, place):
     q = np.zeros((1, 40_000))
