@@ -92,7 +92,7 @@ clean:  ## remove the environment and everything that was built
 	rm -f src/smoothxent/*.so
 
 # venv: the interpreter with the build requirements of pyproject.toml
-# installed: the package, editable; again when its metadata or its build change
+# installed: the package, editable, without kernels; again when its metadata or its build change
 # built: the kernels; only those that are older than their sources
 # demo, test, peers, bench, race, accuracy, lint, fuzz: the extras of that name
 
@@ -105,7 +105,7 @@ $(DONE)/venv:
 	@mkdir -p $(DONE) && touch $@
 
 $(DONE)/installed: pyproject.toml setup.py $(DONE)/venv
-	$(PIP) --no-build-isolation --editable .
+	SMOOTHXENT_KERNELS=none $(PIP) --no-build-isolation --editable .
 	@touch $@
 
 $(DONE)/built: $(KERNEL) $(DONE)/installed

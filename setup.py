@@ -8,7 +8,7 @@ SMOOTHXENT_SANITIZE  1 for address,undefined, or a list of sanitizers
 SMOOTHXENT_COVERAGE  1 counts what runs
 SMOOTHXENT_FUZZ      1 tells a fuzzer of every branch and comparison
 SMOOTHXENT_JOBS      files compiled at a time; all cores if unset
-SMOOTHXENT_KERNELS   the kernels to build, as avx2_float32; all if unset
+SMOOTHXENT_KERNELS   the kernels to build, as avx2_float32, or none; all if unset
 """
 
 import os
