@@ -80,9 +80,10 @@ class BuildKernels(build_ext):
     def common_flags(msvc: bool) -> tuple[list[str], list[str]]:
         if msvc:
             return ["/O2", "/fp:strict", "/std:c11"], []
-        # No contraction: every fma is written out. The last two only let loops vectorise: no result
-        # depends on errno or on traps.
+        # No contraction: every fma is written out. The next two only let loops vectorise: no result
+        # depends on errno or on traps. Python's own -g takes a quarter of the time of a build.
         flags = ["-std=gnu11", "-O3", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"]
+        flags += ["-g0"]
         flags += ["-Wall", "-Wextra", *QUIET] + ["-Werror"] * bool(flag("WERROR"))
         link: list[str] = []
         if sanitizers := flag("SANITIZE"):
