@@ -15,6 +15,16 @@ CONTENDERS: tuple[type[Contender], ...] = (
 )  # fmt: skip
 
 __all__ = [
-    "CONTENDERS", "OURS", "Contender", "Jax", "NumPy", "PyTorch", "SciPy", "Smoothxent",
-    "TensorFlow", "default_threads",
+    "CONTENDERS",
+    "OURS",
+    "Contender",
+    "Jax",
+    "NumPy",
+    "OnnxRuntime",
+    "PyTorch",
+    "SciPy",
+    "ScikitLearn",
+    "Smoothxent",
+    "TensorFlow",
+    "default_threads",
 ]  # fmt: skip

@@ -1,0 +1,34 @@
+"""python -m bench.promises.child LIBRARY THREADS INDEX...: puts cases to one library.
+
+Prints a line of JSON for each as soon as it is answered, so that a crash loses no other.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import warnings
+
+from .cases import Case, cases
+from .libraries import LIBRARIES, Library
+
+
+def answer(case: Case, library: Library) -> str:
+    try:
+        return case.ask(library)
+    except NotImplementedError:
+        return "-"
+    except Exception as error:
+        return type(error).__name__
+
+
+def main(name: str, threads: str, *indices: str) -> None:
+    warnings.simplefilter("ignore")
+    library, asked = LIBRARIES[name](int(threads)), cases()
+    print(json.dumps(library.hold.details()), flush=True)
+    for index in indices:
+        print(json.dumps(answer(asked[int(index)], library)), flush=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
