@@ -16,6 +16,8 @@ import os, signal, sys, threading, time
 import ml_dtypes, numpy as np
 import smoothxent
 
+# A shell's job in the background inherits that it is ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 name, num_classes, num_threads = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 dtype = np.dtype(getattr(ml_dtypes, sys.argv[4], None) or sys.argv[4])
 wide = np.float64 if dtype == np.float64 else np.float32
