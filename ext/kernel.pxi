@@ -108,7 +108,6 @@ cdef extern from "rows.h" nogil:  # and what it includes
     lanes add(lanes, lanes)
     lanes sub(lanes, lanes)
     lanes maximum(lanes, lanes)
-    lanes fused(lanes, lanes, lanes)
     lanes where_equal(lanes, lanes, lanes, lanes)
     real largest(lanes)
     block load_block(const stored *)

@@ -11,6 +11,7 @@ ctypedef struct RowSums:
     bint centred  # whether a finite logit has set the centre
     double moved  # what the gaps taken so far lack since the centre moved
 
+
 cdef inline Reference reference_at(double highest) noexcept nogil:
     # the reference for logits whose maximum is near `highest`; none for -inf
     cdef Reference reference

@@ -19,7 +19,7 @@ def available_isas() -> tuple[str, ...]:
     """Return the instruction sets that this CPU can run, the one in use by default last.
 
     The environment variable ``SMOOTHXENT_ISA``, read when the package is imported, chooses another
-    one of them. Results have the same bits with each.
+    one of them. Results have the same bits with each, but for the sign of a nan.
 
     Returns
     -------

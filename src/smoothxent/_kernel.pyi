@@ -1,9 +1,10 @@
 """The typed contract of every build of the kernel: `smoothxent._kernel_<isa>_<dtype>`.
 
-`real` stands for the build's dtype; N = outer * inner rows, row n = o * inner + i. An inner axis of
+`stored` stands for the build's dtype, bits in uint16 for float16 and bfloat16; `real` is float32 for
+these and else the same. N = outer * inner rows, row n = o * inner + i. An inner axis of
 length 1 may be missing, from all arrays alike. Arrays may have any strides and alignment unless
 they are said to be contiguous; byte order is native. Nothing is validated here but what only a read
-of the data can tell: labels.
+of the data can tell: labels and probabilities.
 """
 
 from typing import Any, Protocol, TypeAlias
@@ -22,7 +23,7 @@ class Kernel(Protocol):
 
     def cross_entropy(
         self,
-        logits: NDArray[Any],  # IN  real (outer, C, inner)
+        logits: NDArray[Any],  # IN  stored (outer, C, inner)
         labels: NDArray[Any],  # IN  class indices, any integer dtype (outer, inner), or
         #                        probabilities, float32 or float64 (outer, C, inner)
         label_smoothing: float,
@@ -31,7 +32,7 @@ class Kernel(Protocol):
         sample_weight: NDArray[np.float64] | None,  # IN  (N,) contiguous
         ignore_index: int | None,  # representable in the dtype of labels
         out: NDArray[Any] | None,  # OUT real, N contiguous: losses
-        grad: NDArray[Any] | None,  # OUT real (outer, C, inner); may be logits itself
+        grad: NDArray[Any] | None,  # OUT stored or real (outer, C, inner); may be logits itself
         grad_divisor: float,
         num_threads: int,
     ) -> tuple[int, Count, int, float]:

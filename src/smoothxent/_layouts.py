@@ -51,4 +51,5 @@ def _flat(
         return None
     if dtype not in _checks.FLOATS or labels_dtype not in _checks.INTEGERS:
         return None
-    return Layout(1, shape[1], labels_shape, dtype, _dispatch.kernel(dtype), is_flat=True)
+    losses_dtype = np.dtype(dtype.char)  # without the metadata that the caller's may have
+    return Layout(1, shape[1], labels_shape, losses_dtype, _dispatch.kernel(dtype), is_flat=True)

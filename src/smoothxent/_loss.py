@@ -154,7 +154,7 @@ def cross_entropy(
 
     Memory: each logit is read once and nothing of the size of `logits` is allocated. Arrays of any
     strides are read in place; only those in another byte order, or with four axes or more of
-    irregular strides, are copied.
+    irregular strides, are copied, and probabilities that are neither float32 nor float64.
 
     References
     ----------
@@ -275,7 +275,8 @@ def cross_entropy_and_grad(
     Notes
     -----
     Accuracy: each element is within 4 + abs(log2(p_k)) ulp of the exact value (of float32 for
-    float16 and bfloat16 logits, then rounded to their dtype). The
+    float16 and bfloat16 logits, then rounded to their dtype), counted in ulps of the larger where
+    it is the difference of two terms, as with smoothing. The
     label's own element is the sum over the other classes, never 1 taken from `p`, so it does not
     collapse to 0 in rows predicted with near certainty. The same bits for any number of threads.
 

@@ -41,8 +41,8 @@ def smooth_labels(
     Returns
     -------
     ndarray
-        Probabilities, in float32 for a float32 table and else in float64. The shape is that of the
-        table, or that of the class indices with an axis of C classes put in at `axis`.
+        Probabilities, in float32 for a table of float32, float16 or bfloat16 and else in float64.
+        The shape is that of the table, or that of the class indices with an axis of C classes put in at `axis`.
 
     Raises
     ------
