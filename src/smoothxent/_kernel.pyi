@@ -1,9 +1,9 @@
 """The typed contract of every build of the kernel: `smoothxent._kernel_<isa>_<dtype>`.
 
-`stored` stands for the build's dtype, bits in uint16 for float16 and bfloat16; `real` is float32 for
-these and else the same. N = outer * inner rows, row n = o * inner + i. An inner axis of
-length 1 may be missing, from all arrays alike. Arrays may have any strides and alignment unless
-they are said to be contiguous; byte order is native. Nothing is validated here but what only a read
+`stored` stands for the build's dtype, bits in uint16 for float16 and bfloat16; `real` is float32
+for these and else the same. N = outer * inner rows, row n = o * inner + i. An inner axis of length
+1 may be missing, from all arrays alike. Arrays may have any strides and alignment unless they are
+said to be contiguous; byte order is native. Nothing is validated here but what only a read
 of the data can tell: labels and probabilities.
 """
 

@@ -42,7 +42,8 @@ def smooth_labels(
     -------
     ndarray
         Probabilities, in float32 for a table of float32, float16 or bfloat16 and else in float64.
-        The shape is that of the table, or that of the class indices with an axis of C classes put in at `axis`.
+        The shape is that of the table, or that of the class indices with an axis of C classes put
+        in at `axis`.
 
     Raises
     ------
