@@ -14,7 +14,8 @@ LANES_INLINE real highest_at_ends(const stored *x, ptrdiff_t count, ptrdiff_t le
 
 /* Statistics of rows `first` to `end` of a group; as columns_statistics. */
 LANES_INLINE int short_rows_statistics_inline(Group *g, double *fit, const char *const *rows, ptrdiff_t first, ptrdiff_t end, ptrdiff_t num_classes, const int with_gaps) {
-    const ptrdiff_t padded = (num_classes + LANES - 1) / LANES * LANES;
+    const ptrdiff_t padded = (num_classes + LANES - 1) / LANES * LANES, last_block = num_classes - VECTORS * LANES;
+    const ptrdiff_t step = end - first > 1 ? rows[first + 1] - rows[first] : 0;
     int all_fit = 1;
     double highest = highest_at_ends((const stored *)rows[first], num_classes, g->label[first]), next = 0;
     for (ptrdiff_t i = first; i < end; i++, highest = next) {
@@ -23,6 +24,9 @@ LANES_INLINE int short_rows_statistics_inline(Group *g, double *fit, const char 
         const double label_logit = label < 0 ? -(double)INFINITY : (double)real_of(stored_at(x + label));
         double scale = reference_scale(highest);
         block_sums sums;
+        const stored *ahead = (const stored *)(rows[i] + 2 * step); /* its ends are wanted before the sums come there */
+        prefetch_block(ahead);
+        prefetch_block(ahead + last_block);
         if (i + 1 < end) next = highest_at_ends((const stored *)rows[i + 1], num_classes, g->label[i + 1]); /* early: this row's sums don't wait for it */
         sum_row_inline(&sums, x, num_classes, label, bias_of(scale), with_gaps);
         const double top = largest(sums.highest);

@@ -24,8 +24,8 @@ BY_NAME = {regime.name: regime for regime in REGIMES}
 
 
 # Beside a term of 1, the sum of a pair drops a power of two that is half an ulp of it (add_vectors
-# in ext/sweeps.h). It shows in probabilities just below 1, whose ulp is the finest, and in losses of
-# about 1, whose bar is. These cases need up to 1.25 times their bar.
+# in ext/sweeps.h). It shows in probabilities just below 1, whose ulp is the finest, and in losses
+# of about 1, whose bar is. These cases need up to 1.25 times their bar.
 BEYOND = {
     *((function, "float64", name) for function in (bars.SOFTMAX, bars.GRADIENT)
       for name in ("background", "shelf")),

@@ -186,7 +186,7 @@ def cross_entropy(
     """
     return _compute(
         logits, labels, label_smoothing, prior, class_weight, sample_weight,
-        ignore_index, reduction, axis, dtype, out, None, num_threads,
+        ignore_index, reduction, axis, dtype, out, None, False, num_threads,
     )  # fmt: skip
 
 
@@ -317,7 +317,7 @@ def cross_entropy_and_grad(
         )  # fmt: skip
     loss = _compute(
         checked, labels, label_smoothing, prior, class_weight, sample_weight,
-        ignore_index, reduction, axis, dtype, out, grad, num_threads,
+        ignore_index, reduction, axis, dtype, out, grad, grad_out is not None, num_threads,
     )  # fmt: skip
     return loss, grad if grad_out is None else grad_out
 
@@ -335,6 +335,7 @@ def _compute(
     dtype: DType | None,
     out: FloatArray | None,
     grad: FloatArray | None,
+    is_callers_grad: bool,
     num_threads: int | None,
 ) -> float | FloatArray:
     """Check -> allocate -> call -> reduce; nothing is written before every check has passed."""
@@ -363,11 +364,17 @@ def _compute(
     if not is_flat:
         rows, targets, grads = _rows.views(axis, logits, targets, grad)
     grad_divisor = 1.0
-    if out is not None or grad is not None:  # the caller's arrays are written only after this
+    has_weights = w is not None or s is not None or ignored is not None
+    # The caller's arrays are written only after a look at all labels, which may also have to say
+    # what the rows weigh.
+    if out is not None or is_callers_grad or (grad is not None and has_weights):
         bad_row, count = kernel.tally(rows, targets, w, s, ignored)
         if bad_row >= 0:
             raise _checks.bad_label(labels, logits.shape, axis, bad_row)
         grad_divisor = rule.grad_divisor(count)
+    elif grad is not None:
+        num_rows = logits.size // num_classes if num_classes else 0
+        grad_divisor = rule.grad_divisor((num_rows, num_rows, num_rows, 0))
 
     written: AnyArray | None = None
     if losses is not None:
