@@ -8,6 +8,8 @@
 
 cdef void gradient_sweep(const Job *job, const Group *group, Py_ssize_t first, SecondSweep *sweep) noexcept nogil:
     # s { A p_k - [k = y] (1 - label_smoothing) w_y - label_smoothing b_k }; with probabilities s { T p_k - t_k }
+    cdef double target_scale = 1.0 if job.has_probabilities else job.label_smoothing
+    cdef double uniform = job.label_smoothing / job.num_classes if job.uniform_smoothing else 0.0
     cdef Py_ssize_t i
     for i in range(LANES):
         sweep.target_scale[i] = 1.0
@@ -15,9 +17,7 @@ cdef void gradient_sweep(const Job *job, const Group *group, Py_ssize_t first, S
         for i in range(min(<Py_ssize_t> LANES, job.num_rows - first)):
             sweep.target_scale[i] = job.sample_weight[first + i]
     sweep.most = INFINITY
-    gradient_factors(
-        group, sweep, job.grad_divisor, 1.0 if job.has_probabilities else job.label_smoothing,
-        job.label_smoothing / job.num_classes if job.uniform_smoothing else 0.0)
+    gradient_factors(group, sweep, job.grad_divisor, target_scale, uniform)
 
 
 cdef void sweep_row_tile(
