@@ -6,8 +6,8 @@ cdef enum:
     PLACES = 1074  # the binary places of the smallest float64, and so of limb 0
     LIMBS = 68  # 2**-1074 .. 2**1024 is 2098 bits: 66 limbs, one for 2**31 terms, one for the sign
 
-# Most terms are not that wide: in lanes they are cut in pieces that add without rounding (cut_in_lanes in shares.h), and
-# only when these are full, or with values beyond, is the accumulator touched.
+# Most terms are not that wide: in lanes they are cut in pieces that add without rounding (see cut_in_lanes in
+# shares.h), and only when these are full, or with values beyond, is the accumulator touched.
 
 ctypedef struct ExactSum:
     int64_t limbs[LIMBS]
