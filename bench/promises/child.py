@@ -16,7 +16,7 @@ from .libraries import LIBRARIES, Library
 def answer(case: Case, library: Library) -> str:
     try:
         return case.ask(library)
-    except NotImplementedError:
+    except NotImplementedError:  # the library has no such function, or the system can't tell
         return "-"
     except Exception as error:
         return type(error).__name__

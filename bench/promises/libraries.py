@@ -37,7 +37,7 @@ class Library(ABC):
         """Return the mean loss: of all rows, or of those whose label is not IGNORED."""
 
     def gradient(self, x: NDArray[Any], y: NDArray[Any], *, ignoring: bool = False) -> Any:
-        """Return the gradient of that mean."""
+        """Return the gradient of that mean; a library without one leaves this, and gets a dash."""
         raise NotImplementedError
 
 
@@ -184,7 +184,7 @@ class ScikitLearn(Library):
     contender = contenders.ScikitLearn
 
     def losses(self, x: NDArray[Any], y: NDArray[Any], eps: float = 0.0) -> Any:
-        if eps or len(x) > FEW:
+        if eps or len(x) > FEW:  # it has no smoothing, and many rows would take minutes: a dash
             raise NotImplementedError
         return np.array([self._log_loss(x[n : n + 1], y[n : n + 1]) for n in range(len(x))])
 
