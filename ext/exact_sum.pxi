@@ -117,6 +117,14 @@ cdef object as_int(const ExactSum *total, Py_ssize_t places):
     return digits >> ((PLACES - places) & 63)
 
 
+cdef tuple exact(ExactSum *sums, Py_ssize_t step, int count):
+    # `count` exact sums, `step` bytes apart, as units, places and the sum of what is not finite
+    cdef Py_ssize_t places
+    settle(sums, step, count)
+    places = places_of(sums)
+    return as_int(sums, places), places, sums.special
+
+
 cdef object whole(Py_ssize_t value, Py_ssize_t places):
     digits = value  # a Python int
     return digits << places
