@@ -2,11 +2,14 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from smoothxent import _checks, _evaluation_record, _evaluation_table
 from smoothxent._metrics import Metrics
 from smoothxent._totals import Totals, Triple
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure, SubFigure
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -67,3 +70,27 @@ class Evaluation(Metrics):
 
     def __repr__(self) -> str:
         return _evaluation_table.text(self)
+
+    def _repr_html_(self) -> str:
+        return _evaluation_table.html(self)
+
+    def plot(self, figure: "Figure | SubFigure | None" = None) -> "Figure | SubFigure":
+        """Return a figure of how sure against how right, and of the histogram of the losses.
+
+        Parameters
+        ----------
+        figure : matplotlib Figure or SubFigure, optional
+            What to draw into; a new Figure unless given.
+
+        Raises
+        ------
+        ModuleNotFoundError
+            matplotlib is not installed.
+        """
+        try:
+            from smoothxent import _evaluation_plot
+        except ModuleNotFoundError as error:
+            raise ModuleNotFoundError(
+                'plot needs matplotlib; pip install "smoothxent[demo]"', name=error.name
+            ) from error
+        return _evaluation_plot.draw(self, figure)
