@@ -14,6 +14,7 @@ from smoothxent._totals import HISTOGRAM_START, HISTOGRAM_STEPS
 
 BLUE, RED, GREEN, INK, FAINT = "#2f6fab", "#c44e52", "#55a868", "#333333", "#bbbbbb"
 BARS: dict[str, Any] = {"align": "edge", "edgecolor": "white", "linewidth": 0.8}
+TITLE_PAD = 32  # points; lifts a title as high as the one above the probabilities
 HEADROOM = 1.25  # above the tallest bar, for the legend
 
 # Half octaves; the counts of what lies beyond either end are drawn as one more of them.
@@ -40,7 +41,6 @@ def draw(metrics: Metrics, figure: Figure | SubFigure | None) -> Figure | SubFig
         each.spines[["top", "right"]].set_visible(False)
         each.tick_params(colors=INK, labelsize=9)
         each.title.set(fontsize=11.5, fontweight="bold", color=INK)
-    figure.align_titles()
     return figure
 
 
@@ -57,7 +57,8 @@ def _draw_reliability(axes: Axes, metrics: Metrics) -> None:
         if any(gap):
             axes.bar(low, gap, width, kept, color=colour, alpha=0.55, label=name, **BARS)
     axes.plot([0, 1], [0, 1], color=INK, linewidth=0.9, linestyle=(0, (4, 3)))
-    axes.set(title="How sure, how right", ylabel="accuracy", xlim=(0, 1), ylim=(0, 1))
+    axes.set_title("How sure, how right", pad=TITLE_PAD)
+    axes.set(ylabel="accuracy", xlim=(0, 1), ylim=(0, 1))
     axes.tick_params(labelbottom=False)
     _explain(axes, f"calibration error {number(metrics.calibration_error)}")
 
@@ -65,7 +66,7 @@ def _draw_reliability(axes: Axes, metrics: Metrics) -> None:
 def _draw_counts(axes: Axes, bins: tuple[Bin, ...]) -> None:
     low, count = [each.low for each in bins], [each.count for each in bins]
     axes.bar(low, count, 1 / len(bins), color=FAINT, **BARS)
-    axes.set(xlabel="confidence", ylabel="rows")
+    axes.set(xlabel="confidence", ylabel="rows", ylim=(0, 1.05 * max(1, *count)))
     _tick_rows(axes, 3)
 
 
