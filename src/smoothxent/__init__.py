@@ -1,6 +1,7 @@
 """Label-smoothed softmax cross-entropy of NumPy arrays on the CPU, in one read of the logits."""
 
 from smoothxent._dispatch import available_isas
+from smoothxent._evaluation import Evaluation
 from smoothxent._info import info
 from smoothxent._loss import cross_entropy, cross_entropy_and_grad
 from smoothxent._smoothing import smooth_labels
@@ -9,6 +10,7 @@ from smoothxent._softmax import log_softmax, log_sum_exp, softmax
 __version__ = "0.1.0"
 
 __all__ = [
+    "Evaluation",
     "__version__",
     "available_isas",
     "cross_entropy",

@@ -6,7 +6,7 @@ only a read of the data can tell (label range, probability range) is found there
 """
 
 import operator
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any, TypeAlias, TypeVar
 
@@ -240,6 +240,13 @@ def positive(name: str, value: int) -> int:
     if number < 1:
         raise ValueError(f"{name} must be at least 1, got {number}")
     return number
+
+
+def top_k(value: object) -> tuple[int, ...]:
+    """The numbers of `value` and 1, in order."""
+    if not isinstance(value, Iterable):
+        raise TypeError(f"top_k must be a tuple of integers, got {value!r}")
+    return tuple(sorted({1, *(positive("top_k", k) for k in value)}))
 
 
 def ignore_index(value: int, labels: AnyArray, is_index: bool) -> int | None:
