@@ -179,6 +179,20 @@ cdef tuple bin_of_threads(const Job *job, Bin *held, int num_threads):
     return num_rows, weight, exact(&held.confidence, step, num_threads), hits_of_threads(job, &held.hits, num_threads)
 
 
+cdef tuple confidence_of(const Job *job):
+    # of settled bins and what is in none
+    cdef Metrics *metrics = metrics_at(job, 0)
+    cdef Bin *bins = bins_of(metrics, job.num_ranks)
+    cdef ExactSum total
+    cdef Py_ssize_t b, i
+    memset(&total, 0, sizeof(total))
+    for b in range(job.num_bins):
+        for i in range(LIMBS):
+            total.limbs[i] += bins[b].confidence.limbs[i]
+    total.special = metrics.unbinned
+    return exact(&total, 0, 1)
+
+
 cdef tuple metrics_of(const Job *job, int num_threads):
     # what Python gets of an evaluation beside the loss
     cdef Metrics *metrics = metrics_at(job, 0)
@@ -189,10 +203,13 @@ cdef tuple metrics_of(const Job *job, int num_threads):
         metrics.unbinned += metrics_at(job, t).unbinned
         for i in range(HISTOGRAM):
             metrics.histogram[i] += metrics_at(job, t).histogram[i]
+    bins = tuple([
+        bin_of_threads(job, bins_of(metrics, job.num_ranks) + i, num_threads) for i in range(job.num_bins)])
     sums = {
         "nll": exact(&metrics.nll, step, num_threads),
         "nll_square": exact(&metrics.nll_square, step, num_threads),
         "entropy": exact(&metrics.entropy, step, num_threads),
+        "confidence": confidence_of(job),
         "brier": exact(&metrics.brier, step, num_threads),
     }
     if job.sample_weight != NULL:
@@ -203,9 +220,8 @@ cdef tuple metrics_of(const Job *job, int num_threads):
     return (
         metrics.count,
         sums,
-        metrics.unbinned,
         tuple([hits_of_threads(job, hits_of(metrics) + i, num_threads) for i in range(job.num_ranks)]),
-        tuple([bin_of_threads(job, bins_of(metrics, job.num_ranks) + i, num_threads) for i in range(job.num_bins)]),
+        bins,
         tuple([metrics.histogram[i] for i in range(HISTOGRAM)]),
     )
 

@@ -159,6 +159,16 @@ def probabilities(array: AnyArray) -> AnyArray:
     return native(array) if array.dtype.char in "fd" else array.astype(np.float64)
 
 
+def indices_alone(array: AnyArray, ndim: int) -> AnyArray:
+    """Labels of logits with `ndim` axes, where only class indices will do."""
+    if array.ndim == ndim:
+        raise ValueError(
+            f"labels must be class indices here, got probabilities of shape {array.shape}; "
+            "take their argmax over the class axis"
+        )
+    return array
+
+
 def indices_in_range(array: AnyArray, num_classes: int) -> AnyArray:
     """Class indices, all of which lie in [0, num_classes)."""
     indices = class_indices(array)
@@ -259,6 +269,14 @@ def ignore_index(value: int, labels: AnyArray, is_index: bool) -> int | None:
         )
     limits = np.iinfo(labels.dtype)
     return number if limits.min <= number <= limits.max else None
+
+
+def ignore_index_of(value: int, labels: AnyArray | None) -> int | None:
+    """`value` for class indices that may be missing."""
+    if labels is None:
+        number = integer("ignore_index", value)
+        raise ValueError(f"ignore_index must be None where there are no labels, got {number}")
+    return ignore_index(value, labels, is_index=True)
 
 
 def weights(name: str, value: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.float64]:
