@@ -1,7 +1,7 @@
 """Evaluations made of plain float64 rows, and what their metrics must be, in exact fractions."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
@@ -9,6 +9,8 @@ import numpy as np
 from smoothxent import Evaluation
 
 HISTOGRAM_EDGES = np.exp2(np.arange(-64, 21) / 2)  # 2**-32 to 2**10
+
+MEANS = ("nll", "entropy", "confidence", "brier")  # over sample weights
 
 
 @dataclass(frozen=True)
@@ -27,21 +29,17 @@ class Rows:
     num_bins: int = 15
     label_smoothing: float = 0.1
     ignored: int = 0
-    names: tuple[str, ...] = field(
-        default=("nll", "loss", "entropy", "confidence", "brier"), repr=False
-    )
 
     def __len__(self):
         return len(self.nll)
 
     def take(self, indices, ignored=0):
         """Return some of the rows, and a number of ignored ones."""
-        arrays = {
-            name: getattr(self, name)[indices]
-            for name in (*self.names, "rank", "sample_weight", "label_weight")
+        fields = vars(self).items()
+        taken = {
+            name: value[indices].copy() for name, value in fields if isinstance(value, np.ndarray)
         }
-        settings = {"top_k": self.top_k, "num_bins": self.num_bins}
-        return Rows(**arrays, **settings, label_smoothing=self.label_smoothing, ignored=ignored)
+        return replace(self, **taken, ignored=ignored)
 
 
 def draw(rng, num_rows, *, num_classes=10, weighted=False, **settings):
@@ -84,7 +82,8 @@ def triple(terms):
 def weighted(rows, name):
     """Return sample weight times quantity; a weight of 0 leaves nan and inf out."""
     values, s = getattr(rows, name), rows.sample_weight
-    return np.multiply(s, values, where=s != 0, out=np.zeros_like(values))
+    with np.errstate(over="ignore"):
+        return np.multiply(s, values, where=s != 0, out=np.zeros_like(values))
 
 
 def bins_of(rows):
@@ -103,15 +102,15 @@ def histogram_of(rows):
 def evaluation(rows):
     """Return the Evaluation that `evaluate` would make of such rows."""
     s, bins = rows.sample_weight, bins_of(rows)
-    with np.errstate(over="ignore", invalid="ignore"):
-        square = np.multiply(s, rows.nll**2, where=s != 0, out=np.zeros_like(s))
+    with np.errstate(over="ignore"):
+        squares = replace(rows, nll=rows.nll**2)
     sums = {
         "weight": triple(s),
         "weight_square": triple(s**2),
         "loss": triple(rows.loss),
         "loss_weight": triple(rows.label_weight),
-        "nll_square": triple(square),
-    } | {name: triple(weighted(rows, name)) for name in rows.names if name != "loss"}
+        "nll_square": triple(weighted(squares, "nll")),
+    } | {name: triple(weighted(rows, name)) for name in MEANS}
     return Evaluation._of(
         rows.label_smoothing,
         len(rows),

@@ -4,10 +4,11 @@ Whatever is read is checked first: a record may come from another machine, or an
 """
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias, TypeVar
 
-from smoothxent._exact import Exact
+from smoothxent._exact import ZERO, Exact
 from smoothxent._metrics import Metrics
 from smoothxent._totals import HISTOGRAM_SIZE, BinTotals, Sums, Totals
 
@@ -27,6 +28,8 @@ METRICS = (
 )
 # Sums that infinite losses or nan can't reach, and that are never below 0.
 WEIGHTS = {"weight", "weight_square", "loss_weight"}
+
+RANK = re.compile("[1-9][0-9]{0,17}")
 
 Record: TypeAlias = Mapping[Any, object]
 Value = TypeVar("Value")
@@ -93,7 +96,7 @@ def totals(value: object) -> Totals:
 def _consistent(read: Totals) -> None:
     """Refuse what no rows add up to."""
     if not read.bins:
-        raise ValueError("bins must hold at least one bin, got []")
+        raise ValueError("bins must hold at least one bin, got none")
     if len(read.histogram) != HISTOGRAM_SIZE:
         raise ValueError(f"histogram must hold {HISTOGRAM_SIZE} counts, got {len(read.histogram)}")
     for name, num_rows in (
@@ -103,6 +106,9 @@ def _consistent(read: Totals) -> None:
         if num_rows > read.count:
             raise ValueError(f"{name} must hold no more rows than count, got {num_rows}")
     weight = read.sums.weight.fraction()
+    in_bins = sum((each.weight for each in read.bins), ZERO)
+    if in_bins.fraction() > weight:
+        raise ValueError(f"bins must hold no more weight than sums.weight, got '{in_bins}'")
     least, before = weight * 0, "0"
     for k, hits in read.hits:
         if not least <= hits.fraction() <= weight:
@@ -112,8 +118,9 @@ def _consistent(read: Totals) -> None:
 
 def _hits(given: Record) -> tuple[tuple[int, Exact], ...]:
     for key in given:
-        if not (isinstance(key, str) and key.isascii() and key.isdecimal() and key[0] != "0"):
-            raise ValueError(f"hits must have positive integers as its keys, got {key!r}")
+        if not (isinstance(key, str) and RANK.fullmatch(key)):
+            rule = "have positive integers of up to 18 digits as its keys"
+            raise ValueError(f"hits must {rule}, got {key!r}")
     _at(given, "1", _weight, "hits.")
     return tuple((k, _at(given, str(k), _weight, "hits.")) for k in sorted(map(int, given)))
 
@@ -124,8 +131,9 @@ def _bin(name: str, value: object) -> BinTotals:
         _at(given, "count", _count, f"{name}."),
         *(_at(given, key, _weight, f"{name}.") for key in ("weight", "confidence", "hits")),
     )
-    if each.hits.fraction() > each.weight.fraction():
-        raise ValueError(f"{name}.hits must be no more than {name}.weight, got '{each.hits}'")
+    for key, total in (("confidence", each.confidence), ("hits", each.hits)):
+        if total.fraction() > each.weight.fraction():
+            raise ValueError(f"{name}.{key} must be no more than {name}.weight, got '{total}'")
     return each
 
 
@@ -167,10 +175,12 @@ def _share(name: str, value: object) -> float:
 
 def _sum(name: str, value: object) -> Exact:
     try:
-        return Exact.from_text(value if isinstance(value, str) else repr(value))
+        if isinstance(value, str):
+            return Exact.from_text(value)
     except ValueError:
-        rule = "be an exact sum such as '0x1abcp-52', 'inf' or 'nan'"
-        raise ValueError(f"{name} must {rule}, got {value!r}") from None
+        pass
+    rule = "be an exact sum such as '0x1abcp-52', 'inf' or 'nan'"
+    raise ValueError(f"{name} must {rule}, got {value!r}")
 
 
 def _weight(name: str, value: object) -> Exact:

@@ -80,10 +80,11 @@ ZERO = Exact(0, 0)
 
 
 def square_root(value: Fraction) -> float:
-    """Return the correctly rounded square root of a number that is not negative."""
+    """Return the correctly rounded square root of a number of 0 or more; inf if too large."""
     # An even shift leaves 64 bits or more before the point of the root. A remainder is kept as an
     # odd last bit, far below the last one of a float64: enough to round to the right side.
     shift = 64 + max(0, value.denominator.bit_length() - value.numerator.bit_length()) // 2
     scaled, remainder = divmod(value.numerator << (2 * shift), value.denominator)
     root = math.isqrt(scaled)
-    return float(Fraction(root << 1 | (remainder > 0 or root * root < scaled), 2 << shift))
+    root = root << 1 | (remainder > 0 or root * root < scaled)
+    return Exact(root, shift + 1) / Exact(1, 0)
