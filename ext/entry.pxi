@@ -134,6 +134,7 @@ def evaluate(
     cdef Job job = job_of(logits)
     cdef Totals alone
     cdef Py_ssize_t i
+    cdef int t
     num_threads = team(&job, num_threads)
     add_labels(&job, labels, False, class_weight, sample_weight, ignore_index)
     job.measures = True
@@ -148,7 +149,11 @@ def evaluate(
         job.metrics = <char *> calloc(num_threads, job.metrics_size)
         if job.metrics == NULL:
             raise MemoryError
+        job.loss_is_nll = label_smoothing == 0.0 and class_weight is None
         run_loss(&job, label_smoothing, prior, num_threads)
+        if job.loss_is_nll:
+            for t in range(num_threads):
+                job.totals[t].loss = metrics_at(&job, t).nll
         return *loss_of(&job, num_threads), *metrics_of(&job, num_threads)
     finally:
         free(job.metrics)

@@ -34,6 +34,7 @@ ctypedef struct Job:
     Py_ssize_t enough  # ranks from here on need not be known
     char *metrics  # of an evaluation's totals, `metrics_size` bytes per thread, or NULL
     Py_ssize_t metrics_size, num_ranks, num_bins
+    bint loss_is_nll  # so that one sum will do
     const int64_t *ranks  # the k of top-k accuracies
     RowMeasures row_measures
     bint has_labels  # class indices beside the measures of rows

@@ -167,7 +167,8 @@ cdef extern from "shares.h" nogil:
     enum:
         CUTS
         MOST_CUT
-    bint cut_in_lanes(double *, const double *)
+    bint add_in_pieces(double *, const double *)
+    bint cut_in_pieces(double *, const double *)
     void group_shares(Group *)
     void gradient_factors(const Group *, SecondSweep *, double, double, double)
     void softmax_factors(const Group *, SecondSweep *)

@@ -58,8 +58,12 @@ LANES_FUNCTION void rank_columns(Group *g, const real *columns, ptrdiff_t num_cl
 LANES_INLINE void measures_of_rows(Group *g, int i) {
     const reg_f64 zero = SPLAT(0.0), one = SPLAT(1.0);
     reg_f64 low, offset = ROWS(offset), scale = ROWS(scale), own = ROWS(own), others = ROWS(others), sum = ROWS(sum_exp);
-    reg_f64 z = distances_to_reference(ROWS(label_logit), offset, scale, &low), above = OP_F64(max)(zero, z);
+    reg_f64 z = distances_to_reference(ROWS(label_logit), offset, scale, &low), z_low = low, above = OP_F64(max)(zero, z);
     reg_f64 highest = SUB(distances_to_reference(ROWS(highest), offset, scale, &low), above);
+    if (LOW_PARTS) {
+        highest = ADD(highest, SUB(low, where_less_f64(zero, z, z_low, zero)));
+        z = ADD(z, z_low);
+    }
     reg_f64 inverse = DIV(one, ADD(own, others)), nll = ROWS(nll), nan = SUB(nll, nll);
     reg_f64 ratio = where_less_f64(z, zero, one, where_nonzero_f64(others, DIV(others, sum)));
     reg_f64 log_total = where_less_f64(z, zero, ROWS(log_sum_exp), nll);

@@ -84,8 +84,7 @@ cdef void add_to_bins(
     cdef bint are_cut
     for i in range(LANES):
         terms[i] = weights[i] * group.confidence[i] if group.confidence[i] == group.confidence[i] else 0.0
-    memset(pieces, 0, sizeof(pieces))
-    are_cut = cut_in_lanes(pieces, terms)
+    are_cut = cut_in_pieces(pieces, terms)
     for i in range(count):
         confidence = group.confidence[i]
         if group.kept[i] == 0.0:

@@ -101,7 +101,8 @@ cdef bint finish_group(
         for i in range(count):
             job.out[first + i] = <real> group.loss[i]
     totals.kept += kept_rows(job, first, count, group)
-    add_group_exactly(&totals.loss, group.loss)
+    if not job.loss_is_nll:
+        add_group_exactly(&totals.loss, group.loss)
     if job.class_weight != NULL or job.sample_weight != NULL:
         add_group_exactly(&totals.weight, group.weight)
     if job.metrics != NULL:

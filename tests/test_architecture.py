@@ -21,7 +21,7 @@ FLOORS = [
     {"_evaluation_record", "_evaluation_table"},
     {"_evaluation_plot"},
     {"_evaluation"},
-    {"_loss", "_softmax", "_smoothing", "_evaluate", "_linear", "_info"},
+    {"_loss", "_softmax", "_smoothing", "_evaluate", "_statistics", "_linear", "_info"},
     {"__init__"},
     {"torch", "dask", "cli"},
     {"__main__"},
@@ -120,13 +120,16 @@ def test_public_names_are_those_of_the_design():
 
     assert set(smoothxent.__all__) == {
         "Evaluation",
+        "RowStatistics",
         "__version__",
         "available_isas",
         "cross_entropy",
         "cross_entropy_and_grad",
+        "evaluate",
         "info",
         "log_softmax",
         "log_sum_exp",
+        "row_statistics",
         "smooth_labels",
         "softmax",
     }
@@ -138,6 +141,7 @@ OUR_HEADERS = {
     "group.h",
     "halves.h",
     "lanes.h",
+    "measures.h",
     "registers.h",
     "rows.h",
     "shares.h",

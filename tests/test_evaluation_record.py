@@ -74,7 +74,7 @@ def test_metrics_and_unknown_keys_of_a_record_are_not_read():
 
 
 SUM = "be an exact sum such as '0x1abcp-52', 'inf' or 'nan'"
-KEYS = "hits must have positive integers of up to 18 digits as its keys"
+KEYS = "hits must have positive integers of up to 40 digits as its keys"
 FAULTS = [
     (["format"], GONE, "format must be given, got none"),
     (["format"], "onnx", "format must be 'smoothxent.Evaluation', got 'onnx'"),

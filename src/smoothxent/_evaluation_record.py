@@ -29,7 +29,7 @@ METRICS = (
 # Sums that infinite losses or nan can't reach, and that are never below 0.
 WEIGHTS = {"weight", "weight_square", "loss_weight"}
 
-RANK = re.compile("[1-9][0-9]{0,17}")
+RANK = re.compile("[1-9][0-9]{0,39}")
 
 Record: TypeAlias = Mapping[Any, object]
 Value = TypeVar("Value")
@@ -119,7 +119,7 @@ def _consistent(read: Totals) -> None:
 def _hits(given: Record) -> tuple[tuple[int, Exact], ...]:
     for key in given:
         if not (isinstance(key, str) and RANK.fullmatch(key)):
-            rule = "have positive integers of up to 18 digits as its keys"
+            rule = "have positive integers of up to 40 digits as its keys"
             raise ValueError(f"hits must {rule}, got {key!r}")
     _at(given, "1", _weight, "hits.")
     return tuple((k, _at(given, str(k), _weight, "hits.")) for k in sorted(map(int, given)))
