@@ -63,8 +63,9 @@ class Kernel(Protocol):
         tuple[tuple[int, Triple, Triple, Triple], ...],
         tuple[int, ...],
     ]:
-        """As cross_entropy; then the rows that are not ignored and, as `_totals` names them, sums
-        without those of the loss, hits, bins and the histogram.
+        """As cross_entropy; then the number of rows that are not ignored, sums, hits, bins, histogram.
+
+        The last four are as `_totals` names them, without the sums of the loss.
         """
 
     def row_statistics(

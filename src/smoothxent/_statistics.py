@@ -107,7 +107,7 @@ def row_statistics(
     ([0.9909, 0.7214], [0.0092, 1.3266])
     """
     rows, build = _checks.logits(logits, dtype)
-    axis, num_classes, row_shape = _checks.class_axis("logits", axis, rows.shape)
+    axis, _, row_shape = _checks.class_axis("logits", axis, rows.shape)
     targets: NDArray[Any] | None = None
     ignored = None
     if labels is not None:
