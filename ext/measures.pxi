@@ -1,4 +1,4 @@
-# Measures: what an evaluation asks of a row beside its loss; their totals, or the arrays that hold them. See measures.h.
+# Measures: what an evaluation asks of a row beside its loss, into totals or into arrays. The formulas: measures.h.
 
 cdef inline int sums_with(const Job *job) noexcept nogil:
     # what is summed along with exp
@@ -108,7 +108,9 @@ cdef void add_to_bins(
             add_pieces(&held.confidence)
 
 
-cdef void add_to_histogram(Metrics *metrics, Py_ssize_t count, const Group *group, const double *squares) noexcept nogil:
+cdef void add_to_histogram(
+    Metrics *metrics, Py_ssize_t count, const Group *group, const double *squares
+) noexcept nogil:
     # the exponent of nll**2 counts half octaves of nll
     cdef Py_ssize_t i
     cdef int64_t bits

@@ -115,7 +115,9 @@ cdef void settle_gaps(RowSums *sums) noexcept nogil:
     sums.counted = 0.0
 
 
-cdef inline void rebase_moments(double *moment, double *square, double sum_exp, double distance, double factor) noexcept nogil:
+cdef inline void rebase_moments(
+    double *moment, double *square, double sum_exp, double distance, double factor
+) noexcept nogil:
     # to a reference lower by `distance`, where exp is `factor` times as large
     moment[0] = factor * (moment[0] + distance * sum_exp)
     square[0] *= factor * factor

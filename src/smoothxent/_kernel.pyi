@@ -63,7 +63,7 @@ class Kernel(Protocol):
         tuple[tuple[int, Triple, Triple, Triple], ...],
         tuple[int, ...],
     ]:
-        """As cross_entropy; then the number of rows that are not ignored, sums, hits, bins, histogram.
+        """As cross_entropy; then how many rows are not ignored, sums, hits, bins, histogram.
 
         The last four are as `_totals` names them, without the sums of the loss.
         """
