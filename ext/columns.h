@@ -135,16 +135,15 @@ LANES_INLINE int columns_statistics_inline(Group *g, column_heads *heads, double
 }
 LANES_FUNCTION int columns_statistics(Group *g, column_heads *heads, double *fit, const char *const *rows, ptrdiff_t stride, int side_by_side, ptrdiff_t num_classes, const char *ahead, real *columns, int with, int label) {
 #define OF(with, label) return columns_statistics_inline(g, heads, fit, rows, stride, side_by_side, num_classes, ahead, columns, with, label)
+#ifdef REGISTERS_ARE_PLAIN
+    OF(with, label);
+#else
     if (label == LABEL_TOP && with & MOMENTS) OF(MOMENTS, LABEL_TOP);
     if (label == LABEL_TOP) OF(0, LABEL_TOP);
     if (label == LABEL_KEPT && with & GAPS) OF(GAPS, LABEL_KEPT);
     if (label == LABEL_KEPT) OF(0, LABEL_KEPT);
-    switch (with) {
-        case 0: OF(0, LABEL_TAKEN_OUT);
-        case GAPS: OF(GAPS, LABEL_TAKEN_OUT);
-        case MOMENTS: OF(MOMENTS, LABEL_TAKEN_OUT);
-        default: OF(GAPS | MOMENTS, LABEL_TAKEN_OUT);
-    }
+    FOR_EACH(with, OF(WITH, LABEL_TAKEN_OUT))
+#endif
 #undef OF
 }
 

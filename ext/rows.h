@@ -52,12 +52,7 @@ LANES_INLINE int short_rows_statistics_inline(Group *g, double *fit, const char 
     return all_fit;
 }
 LANES_FUNCTION int short_rows_statistics(Group *g, double *fit, const char *const *rows, ptrdiff_t first, ptrdiff_t end, ptrdiff_t num_classes, int with) {
-    switch (with) {
-        case 0: return short_rows_statistics_inline(g, fit, rows, first, end, num_classes, 0);
-        case GAPS: return short_rows_statistics_inline(g, fit, rows, first, end, num_classes, GAPS);
-        case MOMENTS: return short_rows_statistics_inline(g, fit, rows, first, end, num_classes, MOMENTS);
-        default: return short_rows_statistics_inline(g, fit, rows, first, end, num_classes, GAPS | MOMENTS);
-    }
+    FOR_EACH(with, return short_rows_statistics_inline(g, fit, rows, first, end, num_classes, WITH))
 }
 
 #endif

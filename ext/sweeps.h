@@ -85,6 +85,21 @@ typedef struct {
 } block_sums;
 
 enum { GAPS = 1, MOMENTS = 2 };    /* what is summed with exp, as flags: for smoothing, for an evaluation */
+
+/* A body for each of these, WITH being a constant in it: the inner loops hold no branch. The portable build has one for
+ * all: it is not made to be fast, and the compiler would take minutes. */
+#ifdef REGISTERS_ARE_PLAIN
+#define FOR_EACH(with, body) { const int WITH = with; body; }
+#else
+#define FOR_EACH(with, body)                                                                            \
+    switch (with) {                                                                                     \
+        case 0: { enum { WITH = 0 }; body; break; }                                                     \
+        case GAPS: { enum { WITH = GAPS }; body; break; }                                               \
+        case MOMENTS: { enum { WITH = MOMENTS }; body; break; }                                         \
+        default: { enum { WITH = GAPS | MOMENTS }; body; }                                              \
+    }
+#endif
+
 enum { BLOCKS_PER_FLUSH = 4 }; /* before these sums go to float64: 16 terms, of which the integers add exactly */
 
 LANES_INLINE block load_block(const stored *x) { block b; EACH_VECTOR b.v[j] = load_logits(x + j * LANES); return b; }
@@ -199,12 +214,7 @@ LANES_INLINE void sum_row_inline(block_sums *sums, const stored *x, ptrdiff_t co
     sums->highest = highest;
 }
 LANES_FUNCTION void sum_row(block_sums *sums, const stored *x, ptrdiff_t count, ptrdiff_t left_out, lanes bias, int with) {
-    switch (with) {
-        case 0: sum_row_inline(sums, x, count, left_out, bias, 0); break;
-        case GAPS: sum_row_inline(sums, x, count, left_out, bias, GAPS); break;
-        case MOMENTS: sum_row_inline(sums, x, count, left_out, bias, MOMENTS); break;
-        default: sum_row_inline(sums, x, count, left_out, bias, GAPS | MOMENTS);
-    }
+    FOR_EACH(with, sum_row_inline(sums, x, count, left_out, bias, WITH))
 }
 
 LANES_INLINE double total_of(compensated exps) {
