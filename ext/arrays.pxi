@@ -106,6 +106,11 @@ cdef inline double *doubles(cnp.ndarray array):
     return NULL if array is None else <double *> cnp.PyArray_DATA(array)
 
 
+cdef inline real *reals(cnp.ndarray array):
+    # a contiguous array of `real`, or None
+    return NULL if array is None else <real *> cnp.PyArray_DATA(array)
+
+
 cdef inline real real_at(const char *at) noexcept nogil:
     # a logit
     cdef stored value

@@ -77,7 +77,7 @@ LANES_INLINE void read_columns(column_heads *heads, const char *const *rows, ptr
 
 /* ---- sums ------------------------------------------------------------------------------------------ */
 
-LANES_INLINE void sum_columns(block_sums *sums, const real *columns, ptrdiff_t num_classes, lanes labels, lanes bias, const int with_gaps, const int label) {
+LANES_INLINE void sum_columns(block_sums *sums, const real *columns, ptrdiff_t num_classes, lanes labels, lanes bias, const int with, const int label) {
     lanes number = splat(0), least = splat(-(real)INFINITY);
     SUM_BLOCKS(num_classes, {
         b = load_columns_block(columns + n * VECTORS * LANES); /* there is room for whole blocks */
@@ -90,7 +90,7 @@ LANES_INLINE void sum_columns(block_sums *sums, const real *columns, ptrdiff_t n
 
 /* Statistics of a group, of which the first `fit` numbers say whether they hold for a row; returns whether all do. They
  * don't where a row has no reference or a huge one, an infinite label, or gaps beyond what exp_lanes takes. */
-LANES_INLINE int columns_statistics_inline(Group *g, column_heads *heads, double *fit, const char *const *rows, ptrdiff_t stride, int side_by_side, ptrdiff_t num_classes, const char *ahead, real *columns, const int with_gaps, const int label) {
+LANES_INLINE int columns_statistics_inline(Group *g, column_heads *heads, double *fit, const char *const *rows, ptrdiff_t stride, int side_by_side, ptrdiff_t num_classes, const char *ahead, real *columns, const int with, const int label) {
     const reg_f64 zero = SPLAT(0.0), one = SPLAT(1.0);
     const double others = (double)(num_classes - 1);
     reg_f64 all = one;
@@ -100,7 +100,7 @@ LANES_INLINE int columns_statistics_inline(Group *g, column_heads *heads, double
     read_columns(heads, rows, stride, side_by_side, num_classes, ahead, columns, label);
     for (ptrdiff_t k = num_classes; k % VECTORS; k++) store(columns + k * LANES, splat(-(real)INFINITY));
     lanes scale = sub(splat((real)MAGIC), fused(heads->top, splat((real)LOG2_E), splat((real)MAGIC)));
-    sum_columns(&sums, columns, num_classes, heads->labels, add(splat((real)(MAGIC + EXPONENT_BIAS)), scale), with_gaps, label);
+    sum_columns(&sums, columns, num_classes, heads->labels, add(splat((real)(MAGIC + EXPONENT_BIAS)), scale), with, label);
     if (label == LABEL_TOP) {
         real labels[LANES];
         store(labels, heads->labels);
@@ -115,7 +115,12 @@ LANES_INLINE int columns_statistics_inline(Group *g, column_heads *heads, double
         SET_ROWS(scale, scales.r[j]);
         SET_ROWS(offset, zero);
         SET_ROWS(label_logit, x);
-        if (with_gaps) { /* the label's column, -inf, is among the sums */
+        if (with & MOMENTS) {
+            SET_ROWS(moment, sums.moments.r[j]);
+            SET_ROWS(square, sums.squares.r[j]);
+            SET_ROWS(highest, top);
+        }
+        if (with & GAPS) { /* the label's column, -inf, is among the sums */
             reg_f64 whole = FUSED(SPLAT(others), scales.r[j], SUB(sums.wholes.r[j], SPLAT(LOWEST_WHOLE)));
             reg_f64 rest = ADD(sums.remainders.r[j], MUL(ADD(whole, SPLAT(LOWEST_WHOLE)), SPLAT(STEP_LOW)));
             SET_ROWS(gap_sum, SUB(zero, FUSED(whole, SPLAT(STEP), rest)));
@@ -128,13 +133,17 @@ LANES_INLINE int columns_statistics_inline(Group *g, column_heads *heads, double
     }
     return sum_f64(all) == WIDTH_F64;
 }
-LANES_FUNCTION int columns_statistics(Group *g, column_heads *heads, double *fit, const char *const *rows, ptrdiff_t stride, int side_by_side, ptrdiff_t num_classes, const char *ahead, real *columns, int with_gaps, int label) {
-#define OF(with_gaps, label) return columns_statistics_inline(g, heads, fit, rows, stride, side_by_side, num_classes, ahead, columns, with_gaps, label)
+LANES_FUNCTION int columns_statistics(Group *g, column_heads *heads, double *fit, const char *const *rows, ptrdiff_t stride, int side_by_side, ptrdiff_t num_classes, const char *ahead, real *columns, int with, int label) {
+#define OF(with, label) return columns_statistics_inline(g, heads, fit, rows, stride, side_by_side, num_classes, ahead, columns, with, label)
+#ifdef REGISTERS_ARE_PLAIN
+    OF(with, label);
+#else
+    if (label == LABEL_TOP && with & MOMENTS) OF(MOMENTS, LABEL_TOP);
     if (label == LABEL_TOP) OF(0, LABEL_TOP);
-    if (label == LABEL_KEPT && with_gaps) OF(1, LABEL_KEPT);
+    if (label == LABEL_KEPT && with & GAPS) OF(GAPS, LABEL_KEPT);
     if (label == LABEL_KEPT) OF(0, LABEL_KEPT);
-    if (with_gaps) OF(1, LABEL_TAKEN_OUT);
-    OF(0, LABEL_TAKEN_OUT);
+    FOR_EACH(with, OF(WITH, LABEL_TAKEN_OUT))
+#endif
 #undef OF
 }
 

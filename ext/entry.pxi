@@ -46,64 +46,225 @@ cdef void add_grad(Job *job, cnp.ndarray grad):
     job.grad_is_real = cnp.PyArray_ITEMSIZE(grad) == sizeof(real)
 
 
+cdef int run_loss(Job *job, double label_smoothing, cnp.ndarray prior, int num_threads) except -1:
+    # `job.totals` of the first thread become those of all, but for `loss` and `weight`, which are yet to settle
+    cdef double *smoothing = NULL
+    cdef int t
+    job.label_smoothing = label_smoothing
+    job.prior = doubles(prior)
+    for t in range(num_threads):
+        job.totals[t].bad_row = job.num_rows
+    try:
+        if label_smoothing > 0.0 and not job.has_probabilities:
+            job.uniform_smoothing = job.prior == NULL and job.class_weight == NULL
+            job.smoothing_total = 1.0
+            if not job.uniform_smoothing:
+                smoothing = <double *> calloc(padded_size(job.num_classes), sizeof(double))
+                if smoothing == NULL:
+                    raise MemoryError
+                fill_smoothing(job, smoothing)
+                job.smoothing = smoothing
+                job.smoothing_total = sum_of(smoothing, job.num_classes, &job.smoothing_error)
+        run(job, LOSS, num_threads)
+    finally:
+        free(smoothing)
+    for t in range(1, num_threads):
+        job.totals.bad_row = min(job.totals.bad_row, job.totals[t].bad_row)
+        job.totals.kept += job.totals[t].kept
+    return 0
+
+
+cdef tuple loss_of(Job *job, int num_threads):
+    # what Python gets of a loss
+    cdef Totals *totals = job.totals
+    cdef Py_ssize_t places
+    settle(&totals.loss, sizeof(Totals), num_threads)
+    places = places_of(&totals.loss)
+    if has_weights(job):
+        settle(&totals.weight, sizeof(Totals), num_threads)
+        places = max(places, places_of(&totals.weight))
+    return (
+        -1 if totals.bad_row == job.num_rows else totals.bad_row,
+        count_of(job, totals.kept, &totals.weight, places),
+        as_int(&totals.loss, places),
+        totals.loss.special,
+    )
+
+
 def cross_entropy(
     cnp.ndarray logits not None, cnp.ndarray labels not None, double label_smoothing, cnp.ndarray prior,
     cnp.ndarray class_weight, cnp.ndarray sample_weight, ignore_index, cnp.ndarray out, cnp.ndarray grad,
     double grad_divisor, int num_threads,
 ):
     cdef Job job = job_of(logits)
-    cdef bint has_classes = cnp.PyArray_NDIM(labels) == cnp.PyArray_NDIM(logits)
-    cdef double *smoothing = NULL
     cdef Totals alone
-    cdef Py_ssize_t places, bad_row = job.num_rows, num_kept = 0
-    cdef int t
     num_threads = team(&job, num_threads)
-    add_labels(&job, labels, has_classes, class_weight, sample_weight, ignore_index)
-    job.label_smoothing = label_smoothing
-    job.prior = doubles(prior)
-    job.out = NULL if out is None else <real *> cnp.PyArray_DATA(out)
+    add_labels(
+        &job, labels, cnp.PyArray_NDIM(labels) == cnp.PyArray_NDIM(logits), class_weight, sample_weight, ignore_index)
+    job.out = reals(out)
     job.grad_divisor = grad_divisor
     if grad is not None:
         add_grad(&job, grad)
     try:
-        job.totals = &alone
-        if num_threads > 1:
-            job.totals = <Totals *> calloc(num_threads, sizeof(Totals))
-            if job.totals == NULL:
-                raise MemoryError
-        else:
-            memset(&alone, 0, sizeof(alone))
-        for t in range(num_threads):
-            job.totals[t].bad_row = job.num_rows
-        if label_smoothing > 0.0 and not job.has_probabilities:
-            job.uniform_smoothing = prior is None and class_weight is None
-            job.smoothing_total = 1.0
-            if not job.uniform_smoothing:
-                smoothing = <double *> calloc(padded_size(job.num_classes), sizeof(double))
-                if smoothing == NULL:
-                    raise MemoryError
-                fill_smoothing(&job, smoothing)
-                job.smoothing = smoothing
-                job.smoothing_total = sum_of(smoothing, job.num_classes, &job.smoothing_error)
-        run(&job, LOSS, num_threads)
-        for t in range(num_threads):
-            bad_row = min(bad_row, job.totals[t].bad_row)
-            num_kept += job.totals[t].kept
-        settle(&job.totals.loss, sizeof(Totals), num_threads)
-        places = places_of(&job.totals.loss)
-        if has_weights(&job):
-            settle(&job.totals.weight, sizeof(Totals), num_threads)
-            places = max(places, places_of(&job.totals.weight))
-        return (
-            -1 if bad_row == job.num_rows else bad_row,
-            count_of(&job, num_kept, &job.totals.weight, places),
-            as_int(&job.totals.loss, places),
-            job.totals.loss.special,
-        )
+        job.totals = new_totals(&alone, num_threads)
+        run_loss(&job, label_smoothing, prior, num_threads)
+        return loss_of(&job, num_threads)
     finally:
         if job.totals != &alone:
             free(job.totals)
-        free(smoothing)
+
+
+cdef Totals *new_totals(Totals *alone, int num_threads) except NULL:
+    # one for each thread, all zero; `alone` for one
+    cdef Totals *totals = alone
+    if num_threads > 1:
+        totals = <Totals *> calloc(num_threads, sizeof(Totals))
+        if totals == NULL:
+            raise MemoryError
+    else:
+        memset(alone, 0, sizeof(Totals))
+    return totals
+
+
+def evaluate(
+    cnp.ndarray logits not None, cnp.ndarray labels not None, double label_smoothing, cnp.ndarray prior,
+    cnp.ndarray class_weight, cnp.ndarray sample_weight, ignore_index, cnp.ndarray ranks not None,
+    Py_ssize_t num_bins, int num_threads,
+):
+    cdef Job job = job_of(logits)
+    cdef Totals alone
+    cdef Py_ssize_t i
+    cdef int t
+    num_threads = team(&job, num_threads)
+    add_labels(&job, labels, False, class_weight, sample_weight, ignore_index)
+    job.measures = True
+    job.ranks = <const int64_t *> cnp.PyArray_DATA(ranks)
+    job.num_ranks = cnp.PyArray_DIM(ranks, 0)
+    job.num_bins = num_bins
+    for i in range(job.num_ranks):
+        job.enough = max(job.enough, <Py_ssize_t> job.ranks[i])
+    job.metrics_size = size_of_metrics(job.num_ranks, num_bins)
+    try:
+        job.totals = new_totals(&alone, num_threads)
+        job.metrics = <char *> calloc(num_threads, job.metrics_size)
+        if job.metrics == NULL:
+            raise MemoryError
+        job.loss_is_nll = label_smoothing == 0.0 and class_weight is None
+        run_loss(&job, label_smoothing, prior, num_threads)
+        if job.loss_is_nll:
+            for t in range(num_threads):
+                job.totals[t].loss = metrics_at(&job, t).nll
+        return *loss_of(&job, num_threads), *metrics_of(&job, num_threads)
+    finally:
+        free(job.metrics)
+        if job.totals != &alone:
+            free(job.totals)
+
+
+cdef inline Metrics *metrics_at(const Job *job, int thread) noexcept nogil:
+    return <Metrics *> (job.metrics + thread * job.metrics_size)
+
+
+cdef tuple hits_of_threads(const Job *job, Hits *hits, int num_threads):
+    cdef Py_ssize_t num_rows = 0
+    cdef int t
+    if job.sample_weight != NULL:
+        return exact(&hits.weight, job.metrics_size, num_threads)
+    for t in range(num_threads):
+        num_rows += (<Hits *> (<char *> hits + t * job.metrics_size)).num_rows
+    return num_rows, 0, 0.0
+
+
+cdef tuple bin_of_threads(const Job *job, Bin *held, int num_threads):
+    cdef Py_ssize_t num_rows = 0, step = job.metrics_size
+    cdef int t
+    for t in range(num_threads):
+        num_rows += (<Bin *> (<char *> held + t * step)).num_rows
+    weight = (num_rows, 0, 0.0) if job.sample_weight == NULL else exact(&held.weight, step, num_threads)
+    return num_rows, weight, exact(&held.confidence, step, num_threads), hits_of_threads(job, &held.hits, num_threads)
+
+
+cdef tuple confidence_of(const Job *job):
+    # of settled bins and what is in none
+    cdef Metrics *metrics = metrics_at(job, 0)
+    cdef Bin *bins = bins_of(metrics, job.num_ranks)
+    cdef ExactSum total
+    cdef Py_ssize_t b, i
+    memset(&total, 0, sizeof(total))
+    for b in range(job.num_bins):
+        for i in range(LIMBS):
+            total.limbs[i] += bins[b].confidence.limbs[i]
+    total.special = metrics.unbinned
+    return exact(&total, 0, 1)
+
+
+cdef tuple metrics_of(const Job *job, int num_threads):
+    # what Python gets of an evaluation beside the loss
+    cdef Metrics *metrics = metrics_at(job, 0)
+    cdef Py_ssize_t i, step = job.metrics_size
+    cdef int t
+    for t in range(1, num_threads):
+        metrics.count += metrics_at(job, t).count
+        metrics.unbinned += metrics_at(job, t).unbinned
+        for i in range(HISTOGRAM):
+            metrics.histogram[i] += metrics_at(job, t).histogram[i]
+    bins = tuple([
+        bin_of_threads(job, bins_of(metrics, job.num_ranks) + i, num_threads) for i in range(job.num_bins)])
+    sums = {
+        "nll": exact(&metrics.nll, step, num_threads),
+        "nll_square": exact(&metrics.nll_square, step, num_threads),
+        "entropy": exact(&metrics.entropy, step, num_threads),
+        "confidence": confidence_of(job),
+        "brier": exact(&metrics.brier, step, num_threads),
+    }
+    if job.sample_weight != NULL:
+        sums["weight"] = exact(&metrics.weight, step, num_threads)
+        sums["weight_square"] = exact(&metrics.weight_square, step, num_threads)
+    else:
+        sums["weight"] = sums["weight_square"] = metrics.count, 0, 0.0
+    return (
+        metrics.count,
+        sums,
+        tuple([hits_of_threads(job, hits_of(metrics) + i, num_threads) for i in range(job.num_ranks)]),
+        bins,
+        tuple([metrics.histogram[i] for i in range(HISTOGRAM)]),
+    )
+
+
+def row_statistics(
+    cnp.ndarray logits not None, cnp.ndarray labels, ignore_index, cnp.ndarray log_sum_exp not None,
+    cnp.ndarray max_logit not None, cnp.ndarray argmax not None, cnp.ndarray entropy not None,
+    cnp.ndarray confidence not None, cnp.ndarray label_logit, cnp.ndarray nll, cnp.ndarray rank, int num_threads,
+):
+    cdef Job job = job_of(logits)
+    cdef Totals alone
+    cdef Py_ssize_t bad_row = job.num_rows
+    cdef int t
+    num_threads = team(&job, num_threads)
+    job.measures = True
+    job.enough = job.num_classes
+    job.has_labels = labels is not None
+    if job.has_labels:
+        job.labels = labels_of(labels, job.num_classes, ignore_index)
+        job.row_measures.rank = <int64_t *> cnp.PyArray_DATA(rank)
+    job.row_measures.log_sum_exp = reals(log_sum_exp)
+    job.row_measures.max_logit = reals(max_logit)
+    job.row_measures.argmax = <int64_t *> cnp.PyArray_DATA(argmax)
+    job.row_measures.entropy = reals(entropy)
+    job.row_measures.confidence = reals(confidence)
+    job.row_measures.label_logit = reals(label_logit)
+    job.row_measures.nll = reals(nll)
+    try:
+        job.totals = new_totals(&alone, num_threads)
+        for t in range(num_threads):
+            job.totals[t].bad_row = job.num_rows
+        run(&job, ROW_STATISTICS, num_threads)
+        for t in range(num_threads):
+            bad_row = min(bad_row, job.totals[t].bad_row)
+        return -1 if bad_row == job.num_rows else bad_row
+    finally:
+        if job.totals != &alone:
+            free(job.totals)
 
 
 cdef int normalise(cnp.ndarray logits, cnp.ndarray out, int task, int num_threads) except -1:
@@ -122,7 +283,7 @@ def log_softmax(cnp.ndarray logits not None, cnp.ndarray out not None, int num_t
 
 def log_sum_exp(cnp.ndarray logits not None, cnp.ndarray out not None, int num_threads):
     cdef Job job = job_of(logits)
-    job.out = <real *> cnp.PyArray_DATA(out)
+    job.out = reals(out)
     run(&job, LOG_SUM_EXP, team(&job, num_threads))
 
 

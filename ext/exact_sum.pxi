@@ -6,7 +6,7 @@ cdef enum:
     PLACES = 1074  # the binary places of the smallest float64, and so of limb 0
     LIMBS = 68  # 2**-1074 .. 2**1024 is 2098 bits: 66 limbs, one for 2**31 terms, one for the sign
 
-# Most terms are not that wide: in lanes they are cut in pieces that add without rounding (see cut_in_lanes in
+# Most terms are not that wide: in lanes they are cut in pieces that add without rounding (see add_in_pieces in
 # shares.h), and only when these are full, or with values beyond, is the accumulator touched.
 
 ctypedef struct ExactSum:
@@ -64,7 +64,7 @@ cdef void add_pieces(ExactSum *total) noexcept nogil:
 cdef inline void add_group_exactly(ExactSum *total, const double *values) noexcept nogil:
     # values: LANES of them
     cdef Py_ssize_t i
-    if not cut_in_lanes(total.pieces, values):
+    if not add_in_pieces(total.pieces, values):
         for i in range(LANES):
             add_exactly(total, values[i])
         return
@@ -115,6 +115,14 @@ cdef object as_int(const ExactSum *total, Py_ssize_t places):
         i -= 1
         digits = digits << 64 | pair(total, i)
     return digits >> ((PLACES - places) & 63)
+
+
+cdef tuple exact(ExactSum *sums, Py_ssize_t step, int count):
+    # `count` exact sums, `step` bytes apart, as units, places and the sum of what is not finite
+    cdef Py_ssize_t places
+    settle(sums, step, count)
+    places = places_of(sums)
+    return as_int(sums, places), places, sums.special
 
 
 cdef object whole(Py_ssize_t value, Py_ssize_t places):

@@ -1,6 +1,6 @@
 # Rows of few classes: one row a lane, LANES rows at once. The group is transposed into columns, class k of row i at
 # columns[k * LANES + i]; each lane has its own reference, the largest of its other classes. Rows with no reference or
-# a huge one, with an infinite label, or with gaps beyond what exp_lanes takes, are left to row_statistics.
+# a huge one, with an infinite label, or with gaps beyond what exp_lanes takes, are left to row_statistics.pxi.
 
 cdef void rows_of_group(const Rows *rows, Py_ssize_t first, Py_ssize_t count, char **starts) noexcept nogil:
     # where the rows of a group start; lanes without a row have that of the last one
@@ -63,7 +63,9 @@ cdef void few_classes_statistics(
     rows_of_group(&job.logits, first, count, scratch.starts)
     all_fit = columns_statistics(
         group, &heads, fit, <const char **> scratch.starts, job.logits.class_stride, side, job.num_classes, ahead,
-        scratch.columns, job.uniform_smoothing, label)
+        scratch.columns, job.sums_with, label)
+    if job.measures:
+        rank_group(job, group, &heads, by_top, scratch)
     if job.has_probabilities:
         targets_of_group(job, first, count, group, scratch)
         wide_store(group.centre, widen(heads.label_logits))

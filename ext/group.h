@@ -26,6 +26,9 @@ typedef struct {
     /* Statistics, as group.pxi defines them; row i of the group in lane i. Lanes without a row hold harmless numbers. */
     LINE_ALIGNED double sum_exp[LANES];
     double scale[LANES], offset[LANES], centre[LANES], gap_sum[LANES], label_logit[LANES];
+    double moment[LANES], square[LANES], highest[LANES]; /* of an evaluation, as the next two */
+    int64_t ranked[LANES];                               /* the row's label, whatever `label` is */
+    double rank[LANES];
     double target_sum[LANES], label_target[LANES]; /* by_top: the targets of all classes, and of the top class */
     double kept[LANES];                            /* 1, or 0 where loss and gradient are 0: ignored rows, lanes without a row */
     double weight[LANES];                          /* the label's class_weight, then times sample_weight */
@@ -40,6 +43,7 @@ typedef struct {
     double label_part[LANES];  /* coefficient of nll: the label's share of the targets */
     double rest_part[LANES];   /* the other classes' share */
     double loss[LANES];
+    double entropy[LANES], confidence[LANES], brier[LANES], ranked_nll[LANES]; /* see measures.h */
 } Group;
 
 static const double LARGE_LOGIT = 0x1p+17; /* above, the lanes' exp needs an offset */
@@ -67,6 +71,12 @@ LANES_INLINE int class_indices(int64_t *indices, const char *labels, int itemsiz
 LANES_INLINE double reference_scale(double highest) { return -rounded(highest * LOG2_E); }
 
 LANES_INLINE lanes bias_of(double scale) { return splat((real)(MAGIC + EXPONENT_BIAS + scale)); }
+
+LANES_INLINE void set_moments(Group *g, ptrdiff_t i, double moment, double square, double highest) {
+    g->moment[i] = moment;
+    g->square[i] = square;
+    g->highest[i] = highest;
+}
 
 #define EACH_ROW_REGISTER for (int i = 0; i < LANES; i += WIDTH_F64)
 #define ROWS(array) OP_F64(loadu)(g->array + i)

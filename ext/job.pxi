@@ -1,9 +1,15 @@
 # What one call asks for, and the targets q' of its rows.
 
-ctypedef struct Totals:
-    ExactSum loss, weight
-    Py_ssize_t kept  # rows that are not ignored and whose sample_weight is not 0
-    Py_ssize_t bad_row  # the lowest row with a label out of range, num_rows if none
+ctypedef struct RowMeasures:
+    # where the measures of rows go; the last three are NULL without labels
+    real *log_sum_exp
+    real *max_logit
+    real *entropy
+    real *confidence
+    int64_t *argmax
+    real *label_logit
+    real *nll
+    int64_t *rank
 
 ctypedef struct Job:
     Rows logits, probabilities, grad
@@ -23,6 +29,15 @@ ctypedef struct Job:
     real *out
     double grad_divisor
     Totals *totals  # one per thread
+    bint measures  # an evaluation: more is asked of a row than its loss
+    int sums_with  # GAPS and MOMENTS: what is summed along with exp
+    Py_ssize_t enough  # ranks from here on need not be known
+    char *metrics  # of an evaluation's totals, `metrics_size` bytes per thread, or NULL
+    Py_ssize_t metrics_size, num_ranks, num_bins
+    bint loss_is_nll  # so that one sum will do
+    const int64_t *ranks  # the k of top-k accuracies
+    RowMeasures row_measures
+    bint has_labels  # class indices beside the measures of rows
 
 
 cdef inline Py_ssize_t tiles_of(Py_ssize_t num_classes) noexcept nogil:

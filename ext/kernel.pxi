@@ -26,7 +26,7 @@ cimport numpy as cnp
 
 cnp.import_array()
 
-cdef extern from "rows.h" nogil:  # and what it includes
+cdef extern from "measures.h" nogil:  # and what it includes
     ctypedef float stored  # float, double or uint16_t: lanes.h decides
     ctypedef float real  # float or double
     ctypedef struct lanes:
@@ -41,6 +41,7 @@ cdef extern from "rows.h" nogil:  # and what it includes
         lanes highest
         compensated exps
         wide wholes, remainders
+        wide moments, squares
     ctypedef struct column_heads:
         lanes labels, label_logits, top
     enum:
@@ -56,6 +57,11 @@ cdef extern from "rows.h" nogil:  # and what it includes
         double *centre
         double *gap_sum
         double *label_logit
+        double *moment
+        double *square
+        double *highest
+        int64_t *ranked
+        double *rank
         double *target_sum
         double *label_target
         double *kept
@@ -67,6 +73,10 @@ cdef extern from "rows.h" nogil:  # and what it includes
         double *label_part
         double *rest_part
         double *loss
+        double *entropy
+        double *confidence
+        double *brier
+        double *ranked_nll
         int64_t *label
         int64_t *by_top
         bint *improper
@@ -88,6 +98,8 @@ cdef extern from "rows.h" nogil:  # and what it includes
         LABEL_TAKEN_OUT
         LABEL_KEPT
         LABEL_TOP
+        GAPS
+        MOMENTS
     const double STEP, STEP_LOW, LOWEST_WHOLE, MOST_WHOLES, LARGE_LOGIT
     real real_of(stored)
     stored stored_of(real)
@@ -118,7 +130,7 @@ cdef extern from "rows.h" nogil:  # and what it includes
     real block_highest(const stored *, Py_ssize_t, Py_ssize_t)
     double reference_scale(double)
     lanes bias_of(double)
-    void sum_row(block_sums *, const stored *, Py_ssize_t, Py_ssize_t, lanes, bint)
+    void sum_row(block_sums *, const stored *, Py_ssize_t, Py_ssize_t, lanes, int)
     block with_labels(block, Py_ssize_t, lanes, lanes, lanes)
     void store_columns_block(stored **, Py_ssize_t, block)
     double bare_exp_sum(const real *, Py_ssize_t)
@@ -137,8 +149,11 @@ cdef extern from "rows.h" nogil:  # and what it includes
     double times_exp(double, double, double)
     double distance_to_reference(double, double, double, double *)
     bint columns_statistics(
-        Group *, column_heads *, double *, const char **, Py_ssize_t, bint, Py_ssize_t, const char *, real *, bint, int)
-    bint short_rows_statistics(Group *, double *, const char **, Py_ssize_t, Py_ssize_t, Py_ssize_t, bint)
+        Group *, column_heads *, double *, const char **, Py_ssize_t, bint, Py_ssize_t, const char *, real *, int, int)
+    bint short_rows_statistics(Group *, double *, const char **, Py_ssize_t, Py_ssize_t, Py_ssize_t, int)
+    Py_ssize_t rank_of(const stored *, Py_ssize_t, Py_ssize_t, real, Py_ssize_t, Py_ssize_t)
+    void rank_columns(Group *, const real *, Py_ssize_t, lanes, lanes)
+    void group_measures(Group *, const double *)
 
 cdef extern from "shares.h" nogil:
     ctypedef struct SecondSweep:
@@ -152,7 +167,8 @@ cdef extern from "shares.h" nogil:
     enum:
         CUTS
         MOST_CUT
-    bint cut_in_lanes(double *, const double *)
+    bint add_in_pieces(double *, const double *)
+    bint cut_in_pieces(double *, const double *)
     void group_shares(Group *)
     void gradient_factors(const Group *, SecondSweep *, double, double, double)
     void softmax_factors(const Group *, SecondSweep *)
@@ -212,10 +228,12 @@ cdef Py_ssize_t LAST_LEVEL_CACHE = last_level_cache()
 include "arrays.pxi"
 include "exact_sum.pxi"
 include "compensated.pxi"
+include "totals.pxi"
 include "job.pxi"
 include "group.pxi"
 include "row_statistics.pxi"
 include "loss.pxi"
+include "measures.pxi"
 include "second_sweep.pxi"
 include "few_classes.pxi"
 include "short_rows.pxi"

@@ -10,6 +10,8 @@ ctypedef struct RowSums:
     double joined_gaps, joined_count  # the other gaps to the reference
     bint centred  # whether a finite logit has set the centre
     double moved  # what the gaps taken so far lack since the centre moved
+    double moments, squares, highest  # of an evaluation
+    Py_ssize_t rank
 
 
 cdef inline Reference reference_at(double highest) noexcept nogil:
@@ -113,6 +115,14 @@ cdef void settle_gaps(RowSums *sums) noexcept nogil:
     sums.counted = 0.0
 
 
+cdef inline void rebase_moments(
+    double *moment, double *square, double sum_exp, double distance, double factor
+) noexcept nogil:
+    # to a reference lower by `distance`, where exp is `factor` times as large
+    moment[0] = factor * (moment[0] + distance * sum_exp)
+    square[0] *= factor * factor
+
+
 cdef void move_reference(RowSums *sums, double highest) noexcept nogil:
     cdef Reference old = sums.reference, new = reference_at(highest)
     cdef double factor = 0.0
@@ -120,8 +130,13 @@ cdef void move_reference(RowSums *sums, double highest) noexcept nogil:
     if old.ceiling == -INFINITY:  # nothing but -inf (or NaN, which stays) was seen
         scale_pair(&sums.exps, 0.0)
         scale_pair(&sums.joined, 0.0)
+        sums.moments *= 0.0
+        sums.squares *= 0.0
         return
     factor = rebase_factor(old.offset, old.scale, new.offset, new.scale)
+    rebase_moments(
+        &sums.moments, &sums.squares, pair_value(sums.exps) + pair_value(sums.joined),
+        between(old.offset, old.scale, new.offset, new.scale), factor)
     scale_pair(&sums.exps, factor)
     scale_pair(&sums.joined, factor)
     if old.offset != new.offset:
@@ -131,13 +146,20 @@ cdef void move_reference(RowSums *sums, double highest) noexcept nogil:
         sums.joined_gaps -= sums.joined_count * between(old.offset, old.scale, new.offset, new.scale)
 
 
+cdef inline void add_moments(double *moment, double *square, double term, double distance) noexcept nogil:
+    moment[0] += term * distance if term != 0.0 else 0.0
+    square[0] += term * term
+
+
 cdef void join(RowSums *sums, double x) noexcept nogil:
     # one more class, of any size
-    cdef double z, low
+    cdef double z, low, term
     if x > sums.reference.ceiling:
         move_reference(sums, x)
     z = distance_to_reference(x, sums.reference.offset, sums.reference.scale, &low)
-    add_value(&sums.joined, times_exp(1.0, z, low), 0.0)
+    term = times_exp(1.0, z, low)
+    add_value(&sums.joined, term, 0.0)
+    add_moments(&sums.moments, &sums.squares, term, z)
 
 
 cdef void join_gaps(RowSums *sums, const stored *x, Py_ssize_t count, Py_ssize_t left_out) noexcept nogil:
@@ -160,6 +182,7 @@ cdef void raise_top(
     # a larger logit than the top class so far: gaps are to the new one, the old one joins the sum
     if row.label >= 0 and row.label_logit != -INFINITY:
         join(sums, row.label_logit)
+        sums.highest = max(sums.highest, row.label_logit)
     if isfinite(top):
         move_centre(job, row, sums, top, seen)
     row.label_logit = top
@@ -174,8 +197,9 @@ cdef void add_tile(
     cdef block_sums of
     cdef Py_ssize_t k, counted = count - (left_out >= 0), filled
     cdef double highest, wholes
-    sum_row(&of, x, count, left_out, bias_of(sums.reference.scale), job.uniform_smoothing)
+    sum_row(&of, x, count, left_out, bias_of(sums.reference.scale), job.sums_with)
     highest = largest(of.highest)
+    sums.highest = max(sums.highest, highest)
     if highest > sums.reference.ceiling:
         if highest == INFINITY:
             sums.joined.sum = NAN
@@ -183,9 +207,12 @@ cdef void add_tile(
         move_reference(sums, highest)
         if not (row.by_top or job.uniform_smoothing):
             move_centre(job, row, sums, highest, start)
-        sum_row(&of, x, count, left_out, bias_of(sums.reference.scale), job.uniform_smoothing)
+        sum_row(&of, x, count, left_out, bias_of(sums.reference.scale), job.sums_with)
     if sums.reference.offset == 0.0:
         add_sum(&sums.exps, &of.exps)
+        if job.sums_with & MOMENTS:
+            sums.moments += wide_sum(of.moments)
+            sums.squares += wide_sum(of.squares)
     else:
         for k in range(count):
             if k != left_out:
@@ -204,15 +231,17 @@ cdef void add_tile(
 
 cdef RowStatistics segment_statistics(
     const Job *job, const char *row, Py_ssize_t row_index, Py_ssize_t segment, Py_ssize_t label, bint by_top,
-    Scratch *scratch,
+    Py_ssize_t ranked, Scratch *scratch,
 ) noexcept nogil:
-    # label: the class left out of sum_exp, or -1; by_top: it is the segment's top class, found on the way
+    # label: the class left out of sum_exp, or -1; by_top: it is the segment's top class, found on the way; ranked: the
+    # class whose rank is asked for, or -1
     cdef RowStatistics statistics
     cdef RowSums sums
     cdef Py_ssize_t tile, start, count, left_out, where, begin = segment * SEGMENT
     cdef Py_ssize_t end = min(begin + <Py_ssize_t> SEGMENT, job.num_classes)
     cdef const stored *x
     cdef const double *targets
+    cdef real ranked_logit
     cdef double highest, scale = job.label_smoothing if by_top and not job.has_probabilities else 1.0
     memset(&statistics, 0, sizeof(statistics))
     memset(&sums, 0, sizeof(sums))
@@ -221,6 +250,8 @@ cdef RowStatistics segment_statistics(
     statistics.label = -1 if by_top else label
     statistics.label_logit = real_at(row + label * job.logits.class_stride) if statistics.label >= 0 else -INFINITY
     sums.reference = reference_at(-INFINITY)
+    sums.highest = -INFINITY
+    ranked_logit = real_at(row + ranked * job.logits.class_stride) if ranked >= 0 else 0
     for tile in range(tiles_of(end - begin)):
         start = begin + tile * TILE
         count = min(<Py_ssize_t> TILE, end - start)
@@ -241,12 +272,20 @@ cdef RowStatistics segment_statistics(
         add_tile(job, &statistics, &sums, x, start, count, left_out)
         if targets != NULL:
             add_targets(&sums, x, count, left_out, targets, statistics.centre)
+        if ranked >= 0:
+            sums.rank = rank_of(x, count, ranked - start, ranked_logit, sums.rank, job.enough)
     statistics.improper = scratch.improper
     statistics.sum_exp = pair_value(sums.exps) + pair_value(sums.joined)
     statistics.scale = sums.reference.scale
     statistics.offset = sums.reference.offset
+    statistics.moment = sums.moments
+    statistics.square = sums.squares
+    statistics.highest = sums.highest
+    statistics.rank = sums.rank
     if sums.reference.ceiling == -INFINITY:
         statistics.sum_exp *= 0.0
+        statistics.moment *= 0.0
+        statistics.square *= 0.0
         statistics.scale = INFINITY
     if job.uniform_smoothing:
         settle_gaps(&sums)
@@ -266,12 +305,16 @@ cdef RowStatistics segment_statistics(
 
 cdef void rebase(const Job *job, RowStatistics *row, double offset, double scale) noexcept nogil:
     # to another reference
+    cdef double factor, distance
     if row.scale == INFINITY:
         row.sum_exp *= 0.0
     else:
-        row.sum_exp *= rebase_factor(row.offset, row.scale, offset, scale)
+        distance = between(row.offset, row.scale, offset, scale)
+        factor = rebase_factor(row.offset, row.scale, offset, scale)
+        rebase_moments(&row.moment, &row.square, row.sum_exp, distance, factor)
+        row.sum_exp *= factor
         if job.uniform_smoothing and row.gap_weight:
-            row.gap_sum -= row.gap_weight * between(row.offset, row.scale, offset, scale)
+            row.gap_sum -= row.gap_weight * distance
     row.offset = offset
     row.scale = scale
 
@@ -280,7 +323,7 @@ cdef void join_statistics(const Job *job, RowStatistics *row, RowStatistics othe
     # of later classes of the same row
     cdef RowStatistics swap
     cdef Reference reference
-    cdef double z, low
+    cdef double z, low, term
     if row.by_top and other.label >= 0 and (row.label < 0 or other.label_logit > row.label_logit):
         swap = row[0]
         row[0] = other
@@ -292,6 +335,10 @@ cdef void join_statistics(const Job *job, RowStatistics *row, RowStatistics othe
     else:
         rebase(job, &other, row.offset, row.scale)
     row.sum_exp += other.sum_exp
+    row.moment += other.moment
+    row.square += other.square
+    row.highest = max(row.highest, other.highest)
+    row.rank += other.rank
     if not job.uniform_smoothing and other.gap_weight:
         other.gap_sum += other.gap_weight * (row.centre - other.centre)
     row.gap_sum += other.gap_sum
@@ -304,7 +351,10 @@ cdef void join_statistics(const Job *job, RowStatistics *row, RowStatistics othe
             reference = reference_at(other.label_logit)
             rebase(job, row, reference.offset, reference.scale)
             z = distance_to_reference(other.label_logit, row.offset, row.scale, &low)
-        row.sum_exp += times_exp(1.0, z, low)
+        term = times_exp(1.0, z, low)
+        row.sum_exp += term
+        add_moments(&row.moment, &row.square, term, z)
+        row.highest = max(row.highest, other.label_logit)
 
 
 cdef inline void finish_statistics(const Job *job, RowStatistics *row) noexcept nogil:
@@ -314,13 +364,14 @@ cdef inline void finish_statistics(const Job *job, RowStatistics *row) noexcept 
         rebase(job, row, reference.offset, reference.scale)
 
 
-cdef RowStatistics row_statistics(
-    const Job *job, const char *row, Py_ssize_t row_index, Py_ssize_t label, bint by_top, Scratch *scratch
+cdef RowStatistics statistics_of_row(
+    const Job *job, const char *row, Py_ssize_t row_index, Py_ssize_t label, bint by_top, Py_ssize_t ranked,
+    Scratch *scratch,
 ) noexcept nogil:
-    cdef RowStatistics statistics = segment_statistics(job, row, row_index, 0, label, by_top, scratch)
+    cdef RowStatistics statistics = segment_statistics(job, row, row_index, 0, label, by_top, ranked, scratch)
     cdef Py_ssize_t segment
     for segment in range(1, segments_of(job.num_classes)):
         join_statistics(
-            job, &statistics, segment_statistics(job, row, row_index, segment, label, by_top, scratch))
+            job, &statistics, segment_statistics(job, row, row_index, segment, label, by_top, ranked, scratch))
     finish_statistics(job, &statistics)
     return statistics

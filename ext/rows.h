@@ -13,7 +13,7 @@ LANES_INLINE real highest_at_ends(const stored *x, ptrdiff_t count, ptrdiff_t le
 }
 
 /* Statistics of rows `first` to `end` of a group; as columns_statistics. */
-LANES_INLINE int short_rows_statistics_inline(Group *g, double *fit, const char *const *rows, ptrdiff_t first, ptrdiff_t end, ptrdiff_t num_classes, const int with_gaps) {
+LANES_INLINE int short_rows_statistics_inline(Group *g, double *fit, const char *const *rows, ptrdiff_t first, ptrdiff_t end, ptrdiff_t num_classes, const int with) {
     const ptrdiff_t padded = (num_classes + LANES - 1) / LANES * LANES, last_block = num_classes - VECTORS * LANES;
     const ptrdiff_t step = end - first > 1 ? rows[first + 1] - rows[first] : 0;
     int all_fit = 1;
@@ -28,18 +28,19 @@ LANES_INLINE int short_rows_statistics_inline(Group *g, double *fit, const char 
         prefetch_block(ahead);
         prefetch_block(ahead + last_block);
         if (i + 1 < end) next = highest_at_ends((const stored *)rows[i + 1], num_classes, g->label[i + 1]); /* early: this row's sums don't wait for it */
-        sum_row_inline(&sums, x, num_classes, label, bias_of(scale), with_gaps);
+        sum_row_inline(&sums, x, num_classes, label, bias_of(scale), with);
         const double top = largest(sums.highest);
         if (!(top <= highest + CEILING)) {
             scale = reference_scale(top);
-            sum_row(&sums, x, num_classes, label, bias_of(scale), with_gaps);
+            sum_row(&sums, x, num_classes, label, bias_of(scale), with);
         }
         g->sum_exp[i] = total_of(sums.exps);
         g->scale[i] = scale;
         g->offset[i] = 0.0;
         g->label_logit[i] = label_logit;
+        if (with & MOMENTS) set_moments(g, i, wide_sum(sums.moments), wide_sum(sums.squares), top);
         int fits = fabs(top) < LARGE_LOGIT && (label < 0 || fabs(label_logit) < (double)INFINITY);
-        if (with_gaps) {
+        if (with & GAPS) {
             const double others = (double)(num_classes - (label >= 0)), filled = (double)padded - others;
             const double whole = wide_sum(sums.wholes) - filled * LOWEST_WHOLE + others * scale;
             g->gap_sum[i] = -(whole * STEP + (wide_sum(sums.remainders) + (filled * LOWEST_WHOLE + whole) * STEP_LOW));
@@ -50,9 +51,8 @@ LANES_INLINE int short_rows_statistics_inline(Group *g, double *fit, const char 
     }
     return all_fit;
 }
-LANES_FUNCTION int short_rows_statistics(Group *g, double *fit, const char *const *rows, ptrdiff_t first, ptrdiff_t end, ptrdiff_t num_classes, int with_gaps) {
-    if (with_gaps) return short_rows_statistics_inline(g, fit, rows, first, end, num_classes, 1);
-    return short_rows_statistics_inline(g, fit, rows, first, end, num_classes, 0);
+LANES_FUNCTION int short_rows_statistics(Group *g, double *fit, const char *const *rows, ptrdiff_t first, ptrdiff_t end, ptrdiff_t num_classes, int with) {
+    FOR_EACH(with, return short_rows_statistics_inline(g, fit, rows, first, end, num_classes, WITH))
 }
 
 #endif

@@ -56,23 +56,43 @@ LANES_FUNCTION void group_shares_and_losses(Group *g, double label_smoothing, do
 enum { CUTS = 3, MOST_CUT = 4096 }; /* pieces of a term; terms a lane */
 
 /* Values in [2**-61, 2**11), or 0, are cut at bits 2**-30 and 2**-72, by the addition and subtraction of a large number,
- * which is exact; their last bit is 2**-114. So MOST_CUT pieces of a lane add without rounding. Returns whether the values
- * lie there; if not, none is added. */
-LANES_INLINE int cut_in_lanes(double *pieces, const double *values) {
-    const reg_f64 zero = SPLAT(0.0), one = SPLAT(1.0), first = SPLAT(0x1.8p+22), second = SPLAT(0x1.8p-20);
+ * which is exact; their last bit is 2**-114. So MOST_CUT pieces of a lane add without rounding. */
+LANES_INLINE int fit_in_pieces(const double *values) {
+    const reg_f64 zero = SPLAT(0.0), one = SPLAT(1.0);
     reg_f64 all = one;
     for (int i = 0; i < LANES; i += WIDTH_F64) {
         reg_f64 value = OP_F64(loadu)(values + i), size = OP_F64(max)(value, SUB(zero, value));
         reg_f64 fits = where_less_f64(size, SPLAT(0x1p-61), where_equal_f64(size, zero, one, zero), one);
         all = OP_F64(min)(where_less_f64(size, SPLAT(0x1p+11), all, zero), fits);
     }
-    if (sum_f64(all) != WIDTH_F64) return 0;
+    return sum_f64(all) == WIDTH_F64;
+}
+LANES_INLINE void cut(const double *values, reg_f64 *pieces) {
+    const reg_f64 first = SPLAT(0x1.8p+22), second = SPLAT(0x1.8p-20), value = OP_F64(loadu)(values);
+    reg_f64 high = SUB(ADD(value, first), first), rest = SUB(value, high), middle = SUB(ADD(rest, second), second);
+    pieces[0] = high;
+    pieces[1] = middle;
+    pieces[2] = SUB(rest, middle);
+}
+/* Returns whether the values can be cut; if not, nothing is added. */
+LANES_INLINE int add_in_pieces(double *pieces, const double *values) {
+    if (!fit_in_pieces(values)) return 0;
     for (int i = 0; i < LANES; i += WIDTH_F64) {
-        reg_f64 value = OP_F64(loadu)(values + i), high = SUB(ADD(value, first), first), rest = SUB(value, high);
-        reg_f64 middle = SUB(ADD(rest, second), second);
-        OP_F64(storeu)(pieces + i, ADD(OP_F64(loadu)(pieces + i), high));
-        OP_F64(storeu)(pieces + LANES + i, ADD(OP_F64(loadu)(pieces + LANES + i), middle));
-        OP_F64(storeu)(pieces + 2 * LANES + i, ADD(OP_F64(loadu)(pieces + 2 * LANES + i), SUB(rest, middle)));
+        reg_f64 of[CUTS];
+        cut(values + i, of);
+        for (int j = 0; j < CUTS; j++) {
+            double *at = pieces + j * LANES + i;
+            OP_F64(storeu)(at, ADD(OP_F64(loadu)(at), of[j]));
+        }
+    }
+    return 1;
+}
+LANES_INLINE int cut_in_pieces(double *pieces, const double *values) {
+    if (!fit_in_pieces(values)) return 0;
+    for (int i = 0; i < LANES; i += WIDTH_F64) {
+        reg_f64 of[CUTS];
+        cut(values + i, of);
+        for (int j = 0; j < CUTS; j++) OP_F64(storeu)(pieces + j * LANES + i, of[j]);
     }
     return 1;
 }

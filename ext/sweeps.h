@@ -80,10 +80,27 @@ LANES_INLINE void exp_lanes(const lanes *x, const int count, lanes bias, exp_par
 typedef struct {
     lanes highest;
     compensated exps;
-    wide wholes, remainders;
+    wide wholes, remainders; /* of GAPS */
+    wide moments, squares;   /* of MOMENTS: exp (x - reference) and exp**2, where exp is that of x - reference */
 } block_sums;
 
-enum { BLOCKS_PER_FLUSH = 4 }; /* before sums of gaps go to float64: 16 terms, of which the integers add exactly */
+enum { GAPS = 1, MOMENTS = 2 };    /* what is summed with exp, as flags: for smoothing, for an evaluation */
+
+/* A body for each of these, WITH being a constant in it: the inner loops hold no branch. The portable build has one for
+ * all: it is not made to be fast, and the compiler would take minutes. */
+#ifdef REGISTERS_ARE_PLAIN
+#define FOR_EACH(with, body) { const int WITH = with; body; }
+#else
+#define FOR_EACH(with, body)                                                                            \
+    switch (with) {                                                                                     \
+        case 0: { enum { WITH = 0 }; body; break; }                                                     \
+        case GAPS: { enum { WITH = GAPS }; body; break; }                                               \
+        case MOMENTS: { enum { WITH = MOMENTS }; body; break; }                                         \
+        default: { enum { WITH = GAPS | MOMENTS }; body; }                                              \
+    }
+#endif
+
+enum { BLOCKS_PER_FLUSH = 4 }; /* before these sums go to float64: 16 terms, of which the integers add exactly */
 
 LANES_INLINE block load_block(const stored *x) { block b; EACH_VECTOR b.v[j] = load_logits(x + j * LANES); return b; }
 LANES_INLINE block load_columns_block(const real *x) { block b; EACH_VECTOR b.v[j] = load(x + j * LANES); return b; }
@@ -107,13 +124,13 @@ LANES_INLINE block load_block_part(const stored *x, ptrdiff_t count, ptrdiff_t l
 }
 LANES_FUNCTION real block_highest(const stored *x, ptrdiff_t count, ptrdiff_t left_out) { return largest(highest_of(load_block_part(x, count, left_out), splat(-(real)INFINITY))); }
 
-/* Of a loss: sum of exp and, with_gaps, of what x is made of. Terms are added as `real` for the vectors of one call,
- * those of gaps until the next flush. Powers are added in pairs: beside one of 1, three of half its last digit would be
+/* Of a loss: sum of exp and, with GAPS, of what x is made of. Terms are added as `real` for the vectors of one call,
+ * those of GAPS and MOMENTS until the next flush. Powers are added in pairs: beside one of 1, three of half its last digit would be
  * lost one by one. `vectors` is a constant. */
-typedef struct { lanes *wholes, *remainders; wide *exps, *error; } running;
-LANES_INLINE void add_vectors(running s, const lanes *x, const int vectors, lanes bias, int with_gaps) {
+typedef struct { lanes *wholes, *remainders, *moments, *squares; wide *exps, *error; } running;
+LANES_INLINE void add_vectors(running s, const lanes *x, const int vectors, lanes bias, const int with) {
     exp_parts e[IN_FLIGHT];
-    lanes pair, powers, rests;
+    lanes pair, powers, rests, scale = sub(bias, splat((real)(MAGIC + EXPONENT_BIAS)));
     UNROLLED for (int first = 0; first < vectors; first += IN_FLIGHT) {
         const int count = vectors - first < IN_FLIGHT ? vectors - first : IN_FLIGHT;
         exp_lanes(x + first, count, bias, e);
@@ -122,9 +139,15 @@ LANES_INLINE void add_vectors(running s, const lanes *x, const int vectors, lane
             pair = n & 1 ? add(pair, e[j].power) : e[j].power;
             if (n & 1 || last) powers = n > 1 ? add(powers, pair) : pair;
             rests = n ? fused(e[j].rest, e[j].ratio, rests) : mul(e[j].rest, e[j].ratio);
-            if (with_gaps) {
+            if (with & GAPS) {
                 *s.wholes = add(*s.wholes, e[j].whole);
                 *s.remainders = add(*s.remainders, e[j].remainder);
+            }
+            if (with & MOMENTS) { /* whole + scale is exact */
+                lanes distance = fused(add(e[j].whole, scale), splat((real)STEP), e[j].remainder);
+                lanes term = fused(e[j].rest, e[j].ratio, e[j].power);
+                *s.moments = fused(term, distance, *s.moments);
+                *s.squares = fused(term, term, *s.squares);
             }
         }
     }
@@ -135,27 +158,34 @@ LANES_INLINE void add_vectors(running s, const lanes *x, const int vectors, lane
 /* A loop over `num_vectors` vectors, in blocks; `next` makes b, block n. Sums stay in registers only if they are
  * variables of their own. */
 #define FLUSH                                                                                           \
-    if (with_gaps) {                                                                                    \
-        sums->wholes = wide_add(sums->wholes, widen(wholes));                                           \
-        sums->remainders = wide_add(sums->remainders, widen(remainders));                               \
-        wholes = remainders = splat(0);                                                                 \
+    {                                                                                                   \
+        if (with & GAPS) {                                                                              \
+            sums->wholes = wide_add(sums->wholes, widen(wholes));                                       \
+            sums->remainders = wide_add(sums->remainders, widen(remainders));                           \
+            wholes = remainders = splat(0);                                                             \
+        }                                                                                               \
+        if (with & MOMENTS) {                                                                           \
+            sums->moments = wide_add(sums->moments, widen(moments));                                    \
+            sums->squares = wide_add(sums->squares, widen(squares));                                    \
+            moments = squares = splat(0);                                                               \
+        }                                                                                               \
     }
 #define SUM_BLOCKS(num_vectors, next)                                                                   \
     block b;                                                                                            \
-    lanes wholes = splat(0), remainders = splat(0);                                                     \
+    lanes wholes = splat(0), remainders = wholes, moments = wholes, squares = wholes;                   \
     wide exps = wide_splat(0.0), error = exps;                                                          \
-    running s = {&wholes, &remainders, &exps, &error};                                                  \
+    running s = {&wholes, &remainders, &moments, &squares, &exps, &error};                              \
     ptrdiff_t n = 0, blocks = (num_vectors) / VECTORS;                                                  \
-    sums->wholes = sums->remainders = exps;                                                             \
+    sums->wholes = sums->remainders = sums->moments = sums->squares = exps;                             \
     for (; n < blocks; n++) {                                                                           \
         next;                                                                                           \
-        add_vectors(s, b.v, VECTORS, bias, with_gaps);                                                  \
+        add_vectors(s, b.v, VECTORS, bias, with);                                                       \
         if (n % BLOCKS_PER_FLUSH == BLOCKS_PER_FLUSH - 1) FLUSH                                         \
     }                                                                                                   \
     switch ((num_vectors) % VECTORS) {                                                                  \
-        case 1: { next; add_vectors(s, b.v, 1, bias, with_gaps); break; }                               \
-        case 2: { next; add_vectors(s, b.v, 2, bias, with_gaps); break; }                               \
-        case 3: { next; add_vectors(s, b.v, 3, bias, with_gaps); break; }                               \
+        case 1: { next; add_vectors(s, b.v, 1, bias, with); break; }                                    \
+        case 2: { next; add_vectors(s, b.v, 2, bias, with); break; }                                    \
+        case 3: { next; add_vectors(s, b.v, 3, bias, with); break; }                                    \
     }                                                                                                   \
     FLUSH                                                                                               \
     sums->exps.sum = exps;                                                                              \
@@ -165,7 +195,7 @@ enum { AHEAD = 4096 }; /* bytes by which memory is asked for early: hardware sto
 
 /* `count` logits of a row, without the one left out. Copies of its block and of the last, partial one hold -inf instead,
  * so that one loop without branches goes over all. */
-LANES_INLINE void sum_row_inline(block_sums *sums, const stored *x, ptrdiff_t count, ptrdiff_t left_out, lanes bias, int with_gaps) {
+LANES_INLINE void sum_row_inline(block_sums *sums, const stored *x, ptrdiff_t count, ptrdiff_t left_out, lanes bias, const int with) {
     enum { SIZE = VECTORS * LANES };
     const ptrdiff_t whole = count / SIZE, special = left_out < 0 ? -1 : left_out / SIZE;
     stored without[SIZE], last[SIZE];
@@ -183,9 +213,8 @@ LANES_INLINE void sum_row_inline(block_sums *sums, const stored *x, ptrdiff_t co
     })
     sums->highest = highest;
 }
-LANES_FUNCTION void sum_row(block_sums *sums, const stored *x, ptrdiff_t count, ptrdiff_t left_out, lanes bias, int with_gaps) {
-    if (with_gaps) sum_row_inline(sums, x, count, left_out, bias, 1);
-    else sum_row_inline(sums, x, count, left_out, bias, 0);
+LANES_FUNCTION void sum_row(block_sums *sums, const stored *x, ptrdiff_t count, ptrdiff_t left_out, lanes bias, int with) {
+    FOR_EACH(with, sum_row_inline(sums, x, count, left_out, bias, WITH))
 }
 
 LANES_INLINE double total_of(compensated exps) {

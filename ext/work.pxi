@@ -5,11 +5,12 @@ cdef enum:
     SOFTMAX
     LOG_SOFTMAX
     LOG_SUM_EXP
+    ROW_STATISTICS
 
 
 cdef inline bint is_by_top(const Job *job, int task) noexcept nogil:
     # whether all rows take their top class for the label: its own term must not hide the others'
-    return task == LOG_SOFTMAX or task == LOG_SUM_EXP or job.has_probabilities
+    return task == LOG_SOFTMAX or task == LOG_SUM_EXP or task == ROW_STATISTICS or job.has_probabilities
 
 
 cdef Py_ssize_t read_labels(
@@ -23,10 +24,14 @@ cdef Py_ssize_t read_labels(
             group.label[i] = -1
             group.kept[i] = i < count
             group.weight[i] = 1.0
-        return job.num_rows
+            group.ranked[i] = -1
+        bad_row = labels_of_group(&job.labels, first, count, group.ranked) if job.has_labels else -1
+        return bad_row if bad_row >= 0 else job.num_rows
     bad_row = labels_of_group(&job.labels, first, count, group.label)
     if bad_row >= 0:
         return bad_row
+    if job.measures:
+        memcpy(group.ranked, group.label, LANES * sizeof(int64_t))
     keep_rows(group)
     if job.class_weight != NULL:
         for i in range(count):
@@ -42,9 +47,11 @@ cdef void one_row_statistics(
     const Job *job, Py_ssize_t first, Py_ssize_t i, Group *group, Scratch *scratch
 ) noexcept nogil:
     cdef RowStatistics row = no_row()
+    cdef Py_ssize_t ranked = group.ranked[i] if job.measures else -1
+    cdef const char *at
     if group.kept[i]:
-        row = row_statistics(
-            job, row_start(&job.logits, first + i), first + i, group.label[i], group.by_top[i], scratch)
+        at = row_start(&job.logits, first + i)
+        row = statistics_of_row(job, at, first + i, group.label[i], group.by_top[i], ranked, scratch)
     put_row(group, i, &row)
 
 
@@ -62,11 +69,12 @@ cdef void statistics_of_group(
 
 
 cdef bint finish_group(
-    const Job *job, int task, Py_ssize_t first, Py_ssize_t count, Group *group, SecondSweep *sweep, Totals *totals,
+    const Job *job, int task, Py_ssize_t first, Py_ssize_t count, Group *group, SecondSweep *sweep, int thread
 ) noexcept nogil:
     # what a row needs once; False if a row is bad
     cdef Py_ssize_t i
     cdef double total
+    cdef Totals *totals = &job.totals[thread] if task == LOSS else NULL
     if job.has_probabilities:
         for i in range(count):
             if group.improper[i]:
@@ -80,6 +88,8 @@ cdef bint finish_group(
             for i in range(count):  # of the top class, lse = x - log p
                 total = group.label_logit[i] + group.nll[i]
                 job.out[first + i] = <real> total if total == total else limit(job, row_start(&job.logits, first + i))
+        if task == ROW_STATISTICS:
+            write_measures(job, first, count, group)
         return True
     group_losses(job, group, first, count)
     if job.has_grad:
@@ -91,9 +101,12 @@ cdef bint finish_group(
         for i in range(count):
             job.out[first + i] = <real> group.loss[i]
     totals.kept += kept_rows(job, first, count, group)
-    add_group_exactly(&totals.loss, group.loss)
+    if not job.loss_is_nll:
+        add_group_exactly(&totals.loss, group.loss)
     if job.class_weight != NULL or job.sample_weight != NULL:
         add_group_exactly(&totals.weight, group.weight)
+    if job.metrics != NULL:
+        add_metrics(job, first, count, group, <Metrics *> (job.metrics + thread * job.metrics_size))
     return True
 
 
@@ -155,7 +168,6 @@ cdef void chunk_of_rows(const Job *job, int task, Py_ssize_t chunk, Py_ssize_t r
     cdef Scratch scratch
     cdef Group group
     cdef SecondSweep sweep
-    cdef Totals *totals = job.totals + thread if job.totals != NULL else NULL  # only a loss has them
     cdef Py_ssize_t bad_row, count, n, g, begin = chunk * rows, stop = min(begin + rows, job.num_rows)
     memset(&sweep, 0, sizeof(sweep))
     for g in range(vectors_of(stop - begin)):
@@ -163,10 +175,10 @@ cdef void chunk_of_rows(const Job *job, int task, Py_ssize_t chunk, Py_ssize_t r
         count = min(<Py_ssize_t> LANES, stop - n)
         bad_row = read_labels(job, task, n, count, &group)
         if bad_row < job.num_rows:
-            totals.bad_row = min(totals.bad_row, bad_row)
+            job.totals[thread].bad_row = min(job.totals[thread].bad_row, bad_row)
             continue
         statistics_of_group(job, task, n, count, &group, &scratch)
-        if finish_group(job, task, n, count, &group, &sweep, totals) and job.has_grad:
+        if finish_group(job, task, n, count, &group, &sweep, thread) and job.has_grad:
             write_group(job, task, n, count, &group, &sweep, &scratch)
     if job.streams:
         finish_streams()
@@ -212,10 +224,11 @@ ctypedef struct Segments:
 
 cdef void read_segment(const Job *job, Segments *part, Py_ssize_t i, Py_ssize_t segment) noexcept nogil:
     cdef Scratch scratch
-    cdef Py_ssize_t row = part.first + i
+    cdef Py_ssize_t row = part.first + i, ranked = part.group.ranked[i] if job.measures else -1
+    cdef const char *at = row_start(&job.logits, row)
     if part.group.kept[i]:
         part.pieces[i * segments_of(job.num_classes) + segment] = segment_statistics(
-            job, row_start(&job.logits, row), row, segment, part.group.label[i], part.group.by_top[i], &scratch)
+            job, at, row, segment, part.group.label[i], part.group.by_top[i], ranked, &scratch)
 
 
 cdef void write_piece(
@@ -291,7 +304,7 @@ cdef int run_segments(const Job *job, int task, int num_threads) except -1:
                 each_segment(job, task, &part, False, num_threads)
                 with nogil:
                     join_pieces(job, part.count, &part.group, part.pieces)
-                    proper = finish_group(job, task, part.first, part.count, &part.group, &part.sweep, job.totals)
+                    proper = finish_group(job, task, part.first, part.count, &part.group, &part.sweep, 0)
                 if proper and job.has_grad:
                     each_segment(job, task, &part, True, num_threads)
             part.first += part.count
@@ -303,6 +316,7 @@ cdef int run_segments(const Job *job, int task, int num_threads) except -1:
 cdef int run(Job *job, int task, int num_threads) except -1:
     # num_threads: 1 enters no parallel region
     job.has_targets = job.has_probabilities or job.smoothing != NULL
+    job.sums_with = sums_with(job)
     job.streams = (
         job.has_grad and job.grad_is_real and job.grad.data != job.logits.data and is_aligned(&job.grad)
         and job.grad.class_stride == sizeof(real) and job.num_classes > FEW

@@ -80,6 +80,30 @@ def row_losses(rows, labels, **options):
     return terms.sum(axis=1)
 
 
+def measures(rows, labels):
+    """Return what an evaluation asks of rows of finite logits: float64 (N,) arrays by name.
+
+    `rank` is of the label: how many logits are above its own, or equal and of a lower class.
+    """
+    rows, labels = np.asarray(rows, float), np.asarray(labels)
+    each, log_p = np.arange(len(rows)), log_softmax(rows)
+    p, of_label = np.exp(log_p), rows[each, labels][:, None]
+    lower = np.arange(rows.shape[1]) < labels[:, None]
+    with np.errstate(invalid="ignore"):
+        terms = np.where(p > 0, p * log_p, 0.0)
+    return {
+        "log_sum_exp": rows.max(axis=1) - log_p.max(axis=1),
+        "max_logit": rows.max(axis=1),
+        "argmax": rows.argmax(axis=1),
+        "entropy": -terms.sum(axis=1),
+        "confidence": p.max(axis=1),
+        "label_logit": of_label[:, 0],
+        "nll": -log_p[each, labels],
+        "rank": ((rows > of_label) | ((rows == of_label) & lower)).sum(axis=1),
+        "brier": ((p - (np.arange(rows.shape[1]) == labels[:, None])) ** 2).sum(axis=1),
+    }
+
+
 def gradients(rows, labels, **options):
     """Return dL_n / dx_nk of every row's own loss, float64 (N, C)."""
     table = coefficients(labels, np.shape(rows)[1], **options)
@@ -226,6 +250,18 @@ def exact_softmax(row):
     with mpmath.workdps(digits_for(row)):
         lse = exact_log_sum_exp(row)
         return [mpmath.exp(float(x) - lse) for x in row]
+
+
+def exact_measures(row, label):
+    """Return entropy, confidence and Brier score of one row of finite logits, mpf by name."""
+    with mpmath.workdps(digits_for(row)):
+        lse = exact_log_sum_exp(row)
+        p = exact_softmax(row)
+        return {
+            "entropy": mpmath.fsum(q * (lse - float(x)) for q, x in zip(p, row, strict=True)),
+            "confidence": max(p),
+            "brier": mpmath.fsum((q - (k == label)) ** 2 for k, q in enumerate(p)),
+        }
 
 
 def exact_gradient(row, label, **options):

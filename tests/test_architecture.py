@@ -15,9 +15,13 @@ TEXT = {".py", ".pyi", ".pyx", ".pxd", ".pxi", ".h", ".md", ".toml", ".yml", ".s
 FLOORS = [
     {"kernel", "_cpu"},
     {"_dispatch"},
-    {"_checks", "_reductions", "_rows", "_threads"},
-    {"_layouts"},
-    {"_loss", "_softmax", "_smoothing", "_evaluate", "_linear", "_info"},
+    {"_checks", "_exact", "_reductions", "_rows", "_threads"},
+    {"_layouts", "_totals"},
+    {"_metrics"},
+    {"_evaluation_record", "_evaluation_table"},
+    {"_evaluation_plot"},
+    {"_evaluation"},
+    {"_loss", "_softmax", "_smoothing", "_evaluate", "_statistics", "_linear", "_info"},
     {"__init__"},
     {"torch", "dask", "cli"},
     {"__main__"},
@@ -89,7 +93,7 @@ def test_dispatcher_alone_imports_the_kernel(path):
         assert set(imports_of(path)).isdisjoint({"kernel", "_cpu"})
 
 
-@pytest.mark.parametrize("module", ["_checks", "_reductions", "_rows"])
+@pytest.mark.parametrize("module", ["_checks", "_exact", "_reductions", "_rows"])
 def test_rules_that_need_no_kernel_import_nothing_of_the_package(module):
     assert set(imports_of(SOURCE / f"{module}.py")) == set()
 
@@ -115,13 +119,17 @@ def test_public_names_are_those_of_the_design():
     import smoothxent
 
     assert set(smoothxent.__all__) == {
+        "Evaluation",
+        "RowStatistics",
         "__version__",
         "available_isas",
         "cross_entropy",
         "cross_entropy_and_grad",
+        "evaluate",
         "info",
         "log_softmax",
         "log_sum_exp",
+        "row_statistics",
         "smooth_labels",
         "softmax",
     }
@@ -133,6 +141,7 @@ OUR_HEADERS = {
     "group.h",
     "halves.h",
     "lanes.h",
+    "measures.h",
     "registers.h",
     "rows.h",
     "shares.h",

@@ -13,11 +13,16 @@ README = Path(__file__).parent.parent / "README.md"
 FUNCTIONS = [
     value for name in smoothxent.__all__ if inspect.isfunction(value := getattr(smoothxent, name))
 ]
+FUNCTIONS += [
+    getattr(smoothxent.Evaluation, name) for name in ("empty", "to_dict", "from_dict", "plot")
+]
 SECTIONS = ["Parameters", "Returns", "Examples"]
 
 
 @pytest.mark.thread_unsafe(reason="doctest replaces sys.stdout")
-@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: function.__name__)
+@pytest.mark.parametrize(
+    "function", [*FUNCTIONS, smoothxent.Evaluation], ids=lambda function: function.__name__
+)
 def test_examples_of_the_docstring_run_as_shown(function):
     finder = doctest.DocTestFinder(recurse=False)
     (test,) = finder.find(function, function.__name__, globs={})
@@ -29,11 +34,22 @@ def test_examples_of_the_docstring_run_as_shown(function):
 @pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: function.__name__)
 def test_docstring_names_every_parameter_and_its_sections(function):
     text = inspect.getdoc(function)
-    parameters = inspect.signature(function).parameters
+    parameters = inspect.signature(function).parameters.keys() - {"self"}
     for section in SECTIONS if parameters else SECTIONS[1:]:
         assert re.search(rf"^{section}\n-+$", text, re.MULTILINE), section
     for name in parameters:
         assert re.search(rf"^([\w, ]+, )?{name}(, [\w, ]+)?( : |$)", text, re.MULTILINE), name
+
+
+def test_docstring_of_the_evaluation_names_every_attribute():
+    text = inspect.getdoc(smoothxent.Evaluation)
+    attributes = [
+        name
+        for name, _ in inspect.getmembers(smoothxent.Evaluation, lambda v: isinstance(v, property))
+    ]
+    assert "nll" in attributes
+    for name in attributes:
+        assert re.search(rf"^([\w, ]+, )?{name}(, [\w, ]+)? : ", text, re.MULTILINE), name
 
 
 @pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: function.__name__)

@@ -1,21 +1,28 @@
 """Label-smoothed softmax cross-entropy of NumPy arrays on the CPU, in one read of the logits."""
 
 from smoothxent._dispatch import available_isas
+from smoothxent._evaluate import evaluate
+from smoothxent._evaluation import Evaluation
 from smoothxent._info import info
 from smoothxent._loss import cross_entropy, cross_entropy_and_grad
 from smoothxent._smoothing import smooth_labels
 from smoothxent._softmax import log_softmax, log_sum_exp, softmax
+from smoothxent._statistics import RowStatistics, row_statistics
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Evaluation",
+    "RowStatistics",
     "__version__",
     "available_isas",
     "cross_entropy",
     "cross_entropy_and_grad",
+    "evaluate",
     "info",
     "log_softmax",
     "log_sum_exp",
+    "row_statistics",
     "smooth_labels",
     "softmax",
 ]

@@ -6,7 +6,7 @@ only a read of the data can tell (label range, probability range) is found there
 """
 
 import operator
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any, TypeAlias, TypeVar
 
@@ -159,6 +159,16 @@ def probabilities(array: AnyArray) -> AnyArray:
     return native(array) if array.dtype.char in "fd" else array.astype(np.float64)
 
 
+def indices_alone(array: AnyArray, ndim: int) -> AnyArray:
+    """Labels of logits with `ndim` axes, where only class indices will do."""
+    if array.ndim == ndim:
+        raise ValueError(
+            f"labels must be class indices here, got probabilities of shape {array.shape}; "
+            "take their argmax over the class axis"
+        )
+    return array
+
+
 def indices_in_range(array: AnyArray, num_classes: int) -> AnyArray:
     """Class indices, all of which lie in [0, num_classes)."""
     indices = class_indices(array)
@@ -242,6 +252,13 @@ def positive(name: str, value: int) -> int:
     return number
 
 
+def top_k(value: object) -> tuple[int, ...]:
+    """The numbers of `value` and 1, in order."""
+    if not isinstance(value, Iterable):
+        raise TypeError(f"top_k must be a tuple of integers, got {value!r}")
+    return tuple(sorted({1, *(positive("top_k", k) for k in value)}))
+
+
 def ignore_index(value: int, labels: AnyArray, is_index: bool) -> int | None:
     """`value`, or None if no label of this dtype can equal it."""
     number = integer("ignore_index", value)
@@ -252,6 +269,14 @@ def ignore_index(value: int, labels: AnyArray, is_index: bool) -> int | None:
         )
     limits = np.iinfo(labels.dtype)
     return number if limits.min <= number <= limits.max else None
+
+
+def ignore_index_of(value: int, labels: AnyArray | None) -> int | None:
+    """`value` for class indices that may be missing."""
+    if labels is None:
+        number = integer("ignore_index", value)
+        raise ValueError(f"ignore_index must be None where there are no labels, got {number}")
+    return ignore_index(value, labels, is_index=True)
 
 
 def weights(name: str, value: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.float64]:

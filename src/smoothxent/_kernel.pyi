@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 # other than 0; the exact sum over these of sample weight times the label's class weight, and of the
 # losses beside it, in units of 2**-places, the fourth number.
 Count: TypeAlias = tuple[int, int, int, int]
+# An exact sum: units, places, and the sum of the terms that are not finite.
+Triple: TypeAlias = tuple[int, int, float]
 
 class Kernel(Protocol):
     OPENMP: bool
@@ -37,6 +39,51 @@ class Kernel(Protocol):
         num_threads: int,
     ) -> tuple[int, Count, int, float]:
         """As tally; then the exact sum of the finite losses, in float64, and that of the others."""
+
+    def evaluate(
+        self,
+        logits: NDArray[Any],
+        labels: NDArray[Any],  # IN  class indices
+        label_smoothing: float,
+        prior: NDArray[np.float64] | None,
+        class_weight: NDArray[np.float64] | None,
+        sample_weight: NDArray[np.float64] | None,
+        ignore_index: int | None,
+        ranks: NDArray[np.int64],  # IN  contiguous: each k of the hits, at most C
+        num_bins: int,
+        num_threads: int,
+    ) -> tuple[
+        int,
+        Count,
+        int,
+        float,
+        int,
+        dict[str, Triple],
+        tuple[Triple, ...],
+        tuple[tuple[int, Triple, Triple, Triple], ...],
+        tuple[int, ...],
+    ]:
+        """As cross_entropy; then how many rows are not ignored, sums, hits, bins, histogram.
+
+        The last four are as `_totals` names them, without the sums of the loss.
+        """
+
+    def row_statistics(
+        self,
+        logits: NDArray[Any],
+        labels: NDArray[Any] | None,  # IN  class indices
+        ignore_index: int | None,
+        log_sum_exp: NDArray[Any],  # OUT real, N contiguous, as what follows
+        max_logit: NDArray[Any],
+        argmax: NDArray[np.int64],
+        entropy: NDArray[Any],
+        confidence: NDArray[Any],
+        label_logit: NDArray[Any] | None,  # None without labels, as the next two
+        nll: NDArray[Any] | None,
+        rank: NDArray[np.int64] | None,
+        num_threads: int,
+    ) -> int:
+        """The first bad row or -1."""
 
     def softmax(self, logits: NDArray[Any], out: NDArray[Any], num_threads: int) -> None: ...
     def log_softmax(self, logits: NDArray[Any], out: NDArray[Any], num_threads: int) -> None: ...

@@ -1,0 +1,95 @@
+/* measures.h: what an evaluation asks of a row beside its loss: rank, entropy, confidence, Brier score.
+ */
+#ifndef SMOOTHXENT_MEASURES_H
+#define SMOOTHXENT_MEASURES_H
+
+#include "rows.h"
+#include "shares.h"
+
+/* ---- rank: how many logits beat the label's; of equals the first ---------------------------------------- */
+
+enum { STRETCH = 16 * LANES }; /* logits between two looks at whether that is enough */
+
+/* How many of `count` logits are above `logit` or, where equals beat it, not below. NaN is passed over by the first. */
+LANES_INLINE ptrdiff_t beaten_by(const stored *x, ptrdiff_t count, real logit, const int equals_beat) {
+    lanes limit = splat(logit), one = splat(1), zero = splat(0), beats = zero, numbers = lane_numbers();
+    for (ptrdiff_t k = 0; k < count; k += LANES) {
+        lanes v = count - k >= LANES ? load_logits(x + k) : load_logits_part(x + k, (int)(count - k));
+        lanes beat = equals_beat ? where_less(v, limit, zero, one) : where_less(limit, v, one, zero);
+        if (count - k < LANES) beat = where_less(numbers, splat((real)(count - k)), beat, zero);
+        beats = add(beats, beat);
+    }
+    return (ptrdiff_t)wide_sum(widen(beats));
+}
+LANES_INLINE ptrdiff_t beaten_in_stretches(const stored *x, ptrdiff_t count, real logit, const int equals_beat, ptrdiff_t rank, ptrdiff_t enough) {
+    for (ptrdiff_t k = 0; k < count && rank < enough; k += STRETCH)
+        rank += beaten_by(x + k, count - k < STRETCH ? count - k : STRETCH, logit, equals_beat);
+    return rank;
+}
+/* `rank`, and how many of at most a tile of logits beat the one of class `label`, counted from the first of them; beyond
+ * `enough` any number will do. */
+LANES_FUNCTION ptrdiff_t rank_of(const stored *x, ptrdiff_t count, ptrdiff_t label, real logit, ptrdiff_t rank, ptrdiff_t enough) {
+    ptrdiff_t before = label < 0 ? 0 : label < count ? label : count, after = label < 0 ? 0 : label < count ? label + 1 : count;
+    rank = beaten_in_stretches(x, before, logit, 1, rank, enough);
+    return beaten_in_stretches(x + after, count - after, logit, 0, rank, enough);
+}
+
+/* The same for few classes, one row a lane. */
+LANES_FUNCTION void rank_columns(Group *g, const real *columns, ptrdiff_t num_classes, lanes labels, lanes logits) {
+    lanes number = splat(0), one = splat(1), zero = splat(0), beats = zero;
+    for (ptrdiff_t k = 0; k < num_classes; k++, number = add(number, one)) {
+        lanes x = load(columns + k * LANES), equal = where_less(number, labels, one, zero);
+        beats = add(beats, where_less(logits, x, one, where_equal(logits, x, equal, zero)));
+    }
+    wide_store(g->rank, widen(beats));
+}
+
+/* ---- of groups --------------------------------------------------------------------------------------------
+ *
+ * Of the statistics' label y, with S = sum_exp, M = moment, Q = square, h = highest of the others, m the reference,
+ * z = x_y - m, and what shares.h makes of these, own and others relative to m + max(z, 0), T = own + others:
+ *     r          := others / S where z >= 0, else 1         takes exp(x - m) to exp(x - m - max(z, 0))
+ *     entropy    := log T - (r M - others z) / T            where z >= 0: of the label x - x_y = 0
+ *                   log T - (M + own z) / T                 else
+ *     confidence := max(own, exp(h - m - max(z, 0))) / T
+ *     brier      := (r**2 Q + others**2) / T**2             sum of (p_k - [k = y])**2; 1 - p_y = others / T
+ * No difference of near numbers is taken: in a certain row all terms are as small as the result.
+ */
+LANES_INLINE void measures_of_rows(Group *g, int i) {
+    const reg_f64 zero = SPLAT(0.0), one = SPLAT(1.0);
+    reg_f64 low, offset = ROWS(offset), scale = ROWS(scale), own = ROWS(own), others = ROWS(others), sum = ROWS(sum_exp);
+    reg_f64 z = distances_to_reference(ROWS(label_logit), offset, scale, &low), z_low = low, above = OP_F64(max)(zero, z);
+    reg_f64 highest = SUB(distances_to_reference(ROWS(highest), offset, scale, &low), above);
+    if (LOW_PARTS) {
+        highest = ADD(highest, SUB(low, where_less_f64(zero, z, z_low, zero)));
+        z = ADD(z, z_low);
+    }
+    reg_f64 inverse = DIV(one, ADD(own, others)), nll = ROWS(nll), nan = SUB(nll, nll);
+    reg_f64 ratio = where_less_f64(z, zero, one, where_nonzero_f64(others, DIV(others, sum)));
+    reg_f64 log_total = where_less_f64(z, zero, ROWS(log_sum_exp), nll);
+    reg_f64 of_label = where_less_f64(z, zero, where_nonzero_f64(own, MUL(own, z)), SUB(zero, where_nonzero_f64(others, MUL(others, z))));
+    reg_f64 entropy = SUB(log_total, MUL(FUSED(ratio, ROWS(moment), of_label), inverse));
+    reg_f64 most = MUL(OP_F64(max)(own, times_exps(one, highest, zero)), inverse);
+    reg_f64 square = FUSED(MUL(ratio, ratio), ROWS(square), MUL(others, others));
+    nan = where_equal_f64(nll, SPLAT((double)INFINITY), zero, nan); /* that of inf says nothing of p */
+    entropy = where_nonzero_f64(sum, OP_F64(max)(zero, entropy)); /* no other class counts: 0 */
+    SET_ROWS(entropy, ADD(entropy, nan));
+    SET_ROWS(confidence, ADD(OP_F64(min)(one, most), nan));
+    SET_ROWS(brier, ADD(MUL(square, MUL(inverse, inverse)), nan));
+    SET_ROWS(ranked_nll, nll);
+}
+
+/* Where the statistics' label is the top class and the row's another one, of lower or equal logit: -log p and
+ * sum of p**2 - 2 p + 1, p that of the row's label. */
+LANES_FUNCTION void group_measures(Group *g, const double *ranked_logits) {
+    EACH_ROW_REGISTER measures_of_rows(g, i);
+    for (int i = 0; i < LANES; i++) {
+        if (g->ranked[i] < 0 || g->ranked[i] == g->label[i]) continue;
+        const double inverse = 1 / (g->own[i] + g->others[i]), ratio = g->sum_exp[i] > 0 ? g->others[i] / g->sum_exp[i] : 0;
+        const double squares = ratio * ratio * g->square[i] + g->own[i] * g->own[i];
+        g->ranked_nll[i] = g->nll[i] + (g->label_logit[i] - ranked_logits[i]);
+        g->brier[i] = squares * inverse * inverse + (1 - 2 * times_exp(1, -g->ranked_nll[i], 0)) + (g->nll[i] - g->nll[i]);
+    }
+}
+
+#endif

@@ -1,0 +1,238 @@
+"""Evaluation: what a classifier's logits are worth on labelled rows."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+from smoothxent import _checks, _evaluation_record, _evaluation_table
+from smoothxent._metrics import Metrics
+from smoothxent._totals import Totals, Triple
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure, SubFigure
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Evaluation(Metrics):
+    """The metrics of a classifier's logits over labelled rows, as `evaluate` returns them.
+
+    It holds exact sums over the rows; a mean is one quotient of two of them, correctly rounded. So
+    `a + b` has the metrics of the rows of both to the last bit, in whatever order and from however
+    many files, processes or machines they come. It prints as a table, in a notebook too, and never
+    changes.
+
+    Attributes
+    ----------
+    count, ignored : int
+        Rows that are counted, and those whose label is `ignore_index`, which are not.
+    weight : float
+        Sum of the sample weights of the rows that are counted: `count` where none are given.
+    label_smoothing : float
+        That of `loss`.
+    loss : float
+        Mean loss in nats, as `cross_entropy` returns it for the same options.
+    nll, nll_stderr : float
+        Mean of -log p of the label in nats, without label smoothing or class weights, and its
+        standard error; the latter is nan for fewer than two rows.
+    perplexity : float
+        exp(nll); inf where that is too large.
+    accuracy : float
+        Share of the rows whose largest logit is the label's.
+    top_k : dict of int to float
+        For each k, 1 included, the share of the rows whose label is among the k largest logits.
+    entropy, confidence : float
+        Mean entropy of the probabilities in nats, and mean of the largest of them.
+    brier : float
+        Mean squared distance of the probabilities from the label's one-hot row, 0 to 2.
+    calibration_error : float
+        Mean over the rows of their bin's abs(accuracy - confidence) (ECE).
+    bins : tuple of Bin
+        low, high, count, confidence and accuracy of the rows whose confidence lies in [low, high),
+        the last bin including 1; nan without rows.
+    histogram : tuple of int
+        Numbers of rows by nll: below 2**-32, 84 half octaves, 2**10 and above.
+
+    Notes
+    -----
+    Shares and means are weighted by `sample_weight`; counts are of rows. Where the weights sum to 0
+    every mean is nan. A row that holds nan, +inf or nothing but -inf makes the metrics of its
+    probabilities nan and is a miss for `accuracy` and `top_k`.
+
+    With sample weights s the standard error is sqrt(variance / (n - 1)) of the weighted variance
+    and n = (sum s)**2 / sum s**2, the effective number of rows; without, that is the standard
+    deviation of the sample by the square root of its size.
+
+    References
+    ----------
+    G. W. Brier, "Verification of Forecasts Expressed in Terms of Probability", 1950.
+    M. P. Naeini, G. F. Cooper and M. Hauskrecht, "Obtaining Well Calibrated Probabilities Using
+    Bayesian Binning", 2015.
+    L. Kish, "Survey Sampling", 1965: the effective number of rows.
+
+    Examples
+    --------
+    >>> from smoothxent import Evaluation
+    >>> nothing = Evaluation.empty(top_k=(1, 3))
+    >>> nothing
+    Evaluation of 0 rows
+    >>> nothing + nothing == nothing
+    True
+    """
+
+    @classmethod
+    def _of(
+        cls,
+        label_smoothing: float,
+        count: int,
+        ignored: int,
+        sums: dict[str, Triple],
+        hits: dict[int, Triple],
+        bins: tuple[tuple[int, Triple, Triple, Triple], ...],
+        histogram: tuple[int, ...],
+    ) -> Self:
+        """Return the evaluation of the kernel's totals, which `Totals` names."""
+        return cls(Totals.of(label_smoothing, count, ignored, sums, hits, bins, histogram))
+
+    @classmethod
+    def empty(
+        cls, *, label_smoothing: float = 0.0, top_k: Iterable[int] = (1, 5), num_bins: int = 15
+    ) -> Self:
+        """Return the evaluation of no rows, to which others are added.
+
+        Parameters
+        ----------
+        label_smoothing : float, default 0.0
+            In [0, 1]. It must be that of the evaluations that are added, as must both others.
+        top_k : iterable of int, default (1, 5)
+            Each at least 1; 1 is always among them.
+        num_bins : int, default 15
+            Bins of the confidence, at least 1.
+
+        Returns
+        -------
+        Evaluation
+            Counts of 0; every mean is nan.
+
+        Raises
+        ------
+        TypeError
+            An argument is of another kind.
+        ValueError
+            An argument lies outside its range.
+
+        Examples
+        --------
+        >>> from smoothxent import Evaluation
+        >>> sum([Evaluation.empty(), Evaluation.empty()], Evaluation.empty()).count
+        0
+        """
+        return cls(
+            Totals.empty(
+                _checks.label_smoothing(label_smoothing),
+                _checks.top_k(top_k),
+                _checks.positive("num_bins", num_bins),
+            )
+        )
+
+    def __add__(self, other: "Evaluation") -> Self:
+        if not isinstance(other, Evaluation):
+            return NotImplemented
+        ours, theirs = self._totals.settings, other._totals.settings
+        for name in ours:
+            if ours[name] != theirs[name]:
+                raise ValueError(
+                    f"{name} must be the same in evaluations that are added, "
+                    f"got {ours[name]} and {theirs[name]}"
+                )
+        return type(self)(self._totals + other._totals)
+
+    def __radd__(self, other: object) -> Self:
+        """`sum` begins with 0."""
+        return self if type(other) is int and other == 0 else NotImplemented
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a dict for JSON, of which `from_dict` makes this very evaluation again.
+
+        Returns
+        -------
+        dict
+            "format" and "version" say what it is. "sums", "hits" and "bins" hold exact sums as
+            hexadecimal text, which `float.fromhex` reads (and rounds). "metrics" is for other
+            readers: the attributes of these names, null where they are nan or inf.
+
+        Examples
+        --------
+        >>> import json
+        >>> from smoothxent import Evaluation
+        >>> text = json.dumps(Evaluation.empty().to_dict(), allow_nan=False)
+        >>> Evaluation.from_dict(json.loads(text)) == Evaluation.empty()
+        True
+        """
+        return _evaluation_record.record(self._totals)
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Self:
+        """Return the evaluation that `to_dict` made into this record.
+
+        Parameters
+        ----------
+        record : dict
+            What `to_dict` returned, on this machine or another. Keys that it does not know are
+            ignored, and so are the "metrics", which follow from the sums.
+
+        Returns
+        -------
+        Evaluation
+            Equal to the one that the record was made of.
+
+        Raises
+        ------
+        ValueError
+            Something is missing, of another kind or out of range, or no rows add up to it; the key
+            is named.
+
+        Examples
+        --------
+        >>> from smoothxent import Evaluation
+        >>> Evaluation.from_dict(Evaluation.empty().to_dict()).count
+        0
+        """
+        return cls(_evaluation_record.totals(record))
+
+    def __repr__(self) -> str:
+        return _evaluation_table.text(self)
+
+    def _repr_html_(self) -> str:
+        return _evaluation_table.html(self)
+
+    def plot(self, figure: "Figure | SubFigure | None" = None) -> "Figure | SubFigure":
+        """Return a figure of how sure against how right, and of the histogram of the losses.
+
+        Parameters
+        ----------
+        figure : matplotlib Figure or SubFigure, optional
+            What to draw into; a new Figure unless given.
+
+        Returns
+        -------
+        matplotlib Figure or SubFigure
+            A reliability diagram with the numbers of rows below it, and the numbers of rows by loss
+            on the label, on a logarithmic axis.
+
+        Raises
+        ------
+        ModuleNotFoundError
+            matplotlib is not installed; the extra "demo" brings it.
+
+        Examples
+        --------
+        >>> from smoothxent import Evaluation
+        >>> Evaluation.empty().plot().savefig("evaluation.png")  # doctest: +SKIP
+        """
+        try:
+            from smoothxent import _evaluation_plot
+        except ModuleNotFoundError as error:
+            raise ModuleNotFoundError(
+                'plot needs matplotlib; pip install "smoothxent[demo]"', name=error.name
+            ) from error
+        return _evaluation_plot.draw(self, figure)

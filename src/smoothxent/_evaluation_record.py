@@ -1,0 +1,190 @@
+"""An evaluation as a dict for JSON: exact sums as text, so that nothing is lost on the way.
+
+Whatever is read is checked first: a record may come from another machine, or another hand.
+"""
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias, TypeVar
+
+from smoothxent._exact import ZERO, Exact
+from smoothxent._metrics import Metrics
+from smoothxent._totals import HISTOGRAM_SIZE, BinTotals, Sums, Totals
+
+FORMAT, VERSION = "smoothxent.Evaluation", 1
+
+# For readers of the file; `totals` reads none of them.
+METRICS = (
+    "loss",
+    "nll",
+    "nll_stderr",
+    "perplexity",
+    "accuracy",
+    "entropy",
+    "confidence",
+    "brier",
+    "calibration_error",
+)
+# Sums that infinite losses or nan can't reach, and that are never below 0.
+WEIGHTS = {"weight", "weight_square", "loss_weight"}
+
+RANK = re.compile("[1-9][0-9]{0,39}")
+
+Record: TypeAlias = Mapping[Any, object]
+Value = TypeVar("Value")
+
+
+def record(totals: Totals) -> dict[str, Any]:
+    """Return the totals as a dict of str, int, float, list and dict, none of them nan or inf."""
+    metrics = Metrics(totals)
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "label_smoothing": totals.label_smoothing,
+        "count": totals.count,
+        "ignored": totals.ignored,
+        "metrics": {
+            **{name: _finite(getattr(metrics, name)) for name in METRICS},
+            "top_k": {str(k): _finite(share) for k, share in metrics.top_k.items()},
+        },
+        "sums": {name: str(total) for name, total in totals.sums._asdict().items()},
+        "hits": {str(k): str(weight) for k, weight in totals.hits},
+        "bins": [
+            {
+                "count": each.num_rows,
+                "weight": str(each.weight),
+                "confidence": str(each.confidence),
+                "hits": str(each.hits),
+            }
+            for each in totals.bins
+        ],
+        "histogram": list(totals.histogram),
+    }
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def totals(value: object) -> Totals:
+    """Return the totals that `record` made into this; a ValueError that names the key if none."""
+    given = _dict("record", value)
+    _equal(given, "format", FORMAT)
+    _equal(given, "version", VERSION)
+    sums = _at(given, "sums", _dict)
+    read = Totals(
+        label_smoothing=_at(given, "label_smoothing", _share),
+        count=_at(given, "count", _count),
+        ignored=_at(given, "ignored", _count),
+        sums=Sums(
+            *(
+                _at(sums, name, _weight if name in WEIGHTS else _sum, "sums.")
+                for name in Sums._fields
+            )
+        ),
+        hits=_hits(_at(given, "hits", _dict)),
+        bins=tuple(_bin(f"bins[{i}]", each) for i, each in enumerate(_at(given, "bins", _list))),
+        histogram=tuple(
+            _count(f"histogram[{i}]", each) for i, each in enumerate(_at(given, "histogram", _list))
+        ),
+    )
+    _consistent(read)
+    return read
+
+
+def _consistent(read: Totals) -> None:
+    """Refuse what no rows add up to."""
+    if not read.bins:
+        raise ValueError("bins must hold at least one bin, got none")
+    if len(read.histogram) != HISTOGRAM_SIZE:
+        raise ValueError(f"histogram must hold {HISTOGRAM_SIZE} counts, got {len(read.histogram)}")
+    for name, num_rows in (
+        ("bins", sum(each.num_rows for each in read.bins)),
+        ("histogram", sum(read.histogram)),
+    ):
+        if num_rows > read.count:
+            raise ValueError(f"{name} must hold no more rows than count, got {num_rows}")
+    weight = read.sums.weight.fraction()
+    in_bins = sum((each.weight for each in read.bins), ZERO)
+    if in_bins.fraction() > weight:
+        raise ValueError(f"bins must hold no more weight than sums.weight, got '{in_bins}'")
+    least, before = weight * 0, "0"
+    for k, hits in read.hits:
+        if not least <= hits.fraction() <= weight:
+            raise ValueError(f"hits.{k} must lie between {before} and sums.weight, got '{hits}'")
+        least, before = hits.fraction(), f"hits.{k}"
+
+
+def _hits(given: Record) -> tuple[tuple[int, Exact], ...]:
+    for key in given:
+        if not (isinstance(key, str) and RANK.fullmatch(key)):
+            rule = "have positive integers of up to 40 digits as its keys"
+            raise ValueError(f"hits must {rule}, got {key!r}")
+    _at(given, "1", _weight, "hits.")
+    return tuple((k, _at(given, str(k), _weight, "hits.")) for k in sorted(map(int, given)))
+
+
+def _bin(name: str, value: object) -> BinTotals:
+    given = _dict(name, value)
+    each = BinTotals(
+        _at(given, "count", _count, f"{name}."),
+        *(_at(given, key, _weight, f"{name}.") for key in ("weight", "confidence", "hits")),
+    )
+    for key, total in (("confidence", each.confidence), ("hits", each.hits)):
+        if total.fraction() > each.weight.fraction():
+            raise ValueError(f"{name}.{key} must be no more than {name}.weight, got '{total}'")
+    return each
+
+
+def _at(given: Record, key: str, read: Callable[[str, object], Value], path: str = "") -> Value:
+    if key not in given:
+        raise ValueError(f"{path}{key} must be given, got none")
+    return read(f"{path}{key}", given[key])
+
+
+def _equal(given: Record, key: str, rule: object) -> None:
+    value = _at(given, key, lambda _, found: found)
+    if type(value) is not type(rule) or value != rule:
+        raise ValueError(f"{key} must be {rule!r}, got {value!r}")
+
+
+def _dict(name: str, value: object) -> Record:
+    if not isinstance(value, Mapping):
+        raise ValueError(f"{name} must be a dict, got {value!r}")
+    return value
+
+
+def _list(name: str, value: object) -> list[object]:
+    if not isinstance(value, list):
+        raise ValueError(f"{name} must be a list, got {value!r}")
+    return value
+
+
+def _count(name: str, value: object) -> int:
+    if type(value) is not int or value < 0:
+        raise ValueError(f"{name} must be an integer of 0 or more, got {value!r}")
+    return value
+
+
+def _share(name: str, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise ValueError(f"{name} must be a number in [0, 1], got {value!r}")
+    return float(value)
+
+
+def _sum(name: str, value: object) -> Exact:
+    try:
+        if isinstance(value, str):
+            return Exact.from_text(value)
+    except ValueError:
+        pass
+    rule = "be an exact sum such as '0x1abcp-52', 'inf' or 'nan'"
+    raise ValueError(f"{name} must {rule}, got {value!r}")
+
+
+def _weight(name: str, value: object) -> Exact:
+    weight = _sum(name, value)
+    if weight.special or weight.units < 0:
+        raise ValueError(f"{name} must be finite and not negative, got {value!r}")
+    return weight

@@ -1,0 +1,138 @@
+"""Evaluations made of plain float64 rows, and what their metrics must be, in exact fractions."""
+
+import math
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+import numpy as np
+
+from smoothxent import Evaluation
+
+HISTOGRAM_EDGES = np.exp2(np.arange(-64, 21) / 2)  # 2**-32 to 2**10
+
+MEANS = ("nll", "entropy", "confidence", "brier")  # over sample weights
+
+
+@dataclass(frozen=True)
+class Rows:
+    """One number per row and quantity; nan in `nll` marks a row of which nothing is known."""
+
+    nll: np.ndarray
+    loss: np.ndarray
+    entropy: np.ndarray
+    confidence: np.ndarray
+    brier: np.ndarray
+    rank: np.ndarray
+    sample_weight: np.ndarray
+    label_weight: np.ndarray  # sample weight times the class weight of the label
+    top_k: tuple[int, ...] = (1, 5)
+    num_bins: int = 15
+    label_smoothing: float = 0.1
+    ignored: int = 0
+
+    def __len__(self):
+        return len(self.nll)
+
+    def take(self, indices, ignored=0):
+        """Return some of the rows, and a number of ignored ones."""
+        fields = vars(self).items()
+        taken = {
+            name: value[indices].copy() for name, value in fields if isinstance(value, np.ndarray)
+        }
+        return replace(self, **taken, ignored=ignored)
+
+
+def draw(rng, num_rows, *, num_classes=10, weighted=False, **settings):
+    """Draw the rows of a classifier that is somewhat too sure of itself."""
+    truth = rng.gumbel(0, 1, (num_rows, num_classes)) * 3
+    labels = (truth + rng.gumbel(0, 1, truth.shape)).argmax(1)
+    logits = 1.5 * truth
+    logits -= logits.max(1, keepdims=True)
+    p = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    log_p = logits - np.log(np.exp(logits).sum(1, keepdims=True))
+    each = np.arange(num_rows)
+    nll = -log_p[each, labels]
+    eps = settings.get("label_smoothing", 0.1)
+    weight = rng.uniform(0, 2, num_rows) if weighted else np.ones(num_rows)
+    class_weight = rng.uniform(0, 2, num_classes) if weighted else np.ones(num_classes)
+    return Rows(
+        nll=nll,
+        loss=((1 - eps) * nll - eps * log_p.mean(1)) * weight * class_weight[labels],
+        entropy=-(p * log_p).sum(1),
+        confidence=p.max(1),
+        brier=((p - np.eye(num_classes)[labels]) ** 2).sum(1),
+        rank=(logits > logits[each, labels][:, None]).sum(1),
+        sample_weight=weight,
+        label_weight=weight * class_weight[labels],
+        **settings,
+    )
+
+
+def triple(terms):
+    """Return the exact sum of the terms as the kernel does: units, places, special."""
+    terms = np.asarray(terms, np.float64)
+    finite = np.isfinite(terms)
+    total = sum(map(Fraction, terms[finite].tolist()), Fraction())
+    with np.errstate(invalid="ignore"):
+        special = float(terms[~finite].sum())
+    places = total.denominator.bit_length() + 2  # more than are needed, as the kernel has them
+    return int(total * 2**places), places, special
+
+
+def weighted(rows, name):
+    """Return sample weight times quantity; a weight of 0 leaves nan and inf out."""
+    values, s = getattr(rows, name), rows.sample_weight
+    with np.errstate(over="ignore"):
+        return np.multiply(s, values, where=s != 0, out=np.zeros_like(values))
+
+
+def bins_of(rows):
+    """Return each row's bin, -1 for a row that is in none."""
+    known = ~np.isnan(rows.confidence)
+    bins = np.minimum(np.nan_to_num(rows.confidence) * rows.num_bins, rows.num_bins - 1)
+    return np.where(known, bins.astype(int), -1)
+
+
+def histogram_of(rows):
+    nll = rows.nll[~np.isnan(rows.nll)]
+    places = np.searchsorted(HISTOGRAM_EDGES, nll, side="right")
+    return tuple(np.bincount(places, minlength=86).tolist())
+
+
+def evaluation(rows):
+    """Return the Evaluation that `evaluate` would make of such rows."""
+    s, bins = rows.sample_weight, bins_of(rows)
+    with np.errstate(over="ignore"):
+        squares = replace(rows, nll=rows.nll**2)
+    sums = {
+        "weight": triple(s),
+        "weight_square": triple(s**2),
+        "loss": triple(rows.loss),
+        "loss_weight": triple(rows.label_weight),
+        "nll_square": triple(weighted(squares, "nll")),
+    } | {name: triple(weighted(rows, name)) for name in MEANS}
+    return Evaluation._of(
+        rows.label_smoothing,
+        len(rows),
+        rows.ignored,
+        sums,
+        {k: triple(s[rows.rank < k]) for k in {1, *rows.top_k}},
+        tuple(
+            (
+                int((bins == b).sum()),
+                triple(s[bins == b]),
+                triple(weighted(rows, "confidence")[bins == b]),
+                triple(s[(bins == b) & (rows.rank < 1)]),
+            )
+            for b in range(rows.num_bins)
+        ),
+        histogram_of(rows),
+    )
+
+
+def mean(terms, weights):
+    """Return the correctly rounded quotient of two sums of float64 numbers, nan for 0 / 0."""
+    divisor = sum(map(Fraction, np.asarray(weights).tolist()))
+    if not divisor:
+        return math.nan
+    return float(sum(map(Fraction, np.asarray(terms).tolist())) / divisor)

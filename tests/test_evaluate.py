@@ -1,0 +1,281 @@
+"""evaluate: every metric against the formulas, its exact totals against fractions, its refusals."""
+
+import json
+import math
+
+import ml_dtypes
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import evaluations
+import oracle
+import smoothxent
+from judging import complaint
+from smoothxent import Evaluation, evaluate
+from ways import instruction_set
+
+CLASS_COUNTS = [1, 2, 3, 10, 16, 17, 127, 128, 129, 1000, 1024, 1025, 5000, 40_000]
+TOLERANCE = {np.dtype(np.float32): 2e-6, np.dtype(np.float64): 1e-12}
+MEASURES = ("nll", "entropy", "confidence", "brier", "rank")
+
+
+def draw(rng, num_rows, num_classes, dtype=np.float32, scale=4):
+    logits = (rng.normal(0, scale, (num_rows, num_classes))).astype(dtype)
+    labels = rng.integers(0, num_classes, num_rows)
+    labels[::2] = logits[::2].argmax(axis=1)
+    return logits, labels
+
+
+def expected_rows(logits, labels, *, sample_weight=None, class_weight=None, **options):
+    """Return the rows that the formulas make of a call's arguments."""
+    num_classes = logits.shape[1]
+    s = np.ones(len(logits)) if sample_weight is None else np.asarray(sample_weight, float)
+    w = np.ones(num_classes) if class_weight is None else np.asarray(class_weight, float)
+    of_loss = {k: v for k, v in options.items() if k in ("label_smoothing", "prior")}
+    of_totals = {k: v for k, v in options.items() if k in ("label_smoothing", "top_k", "num_bins")}
+    measures = oracle.measures(logits, labels)
+    return evaluations.Rows(
+        **{name: measures[name] for name in MEASURES},
+        loss=oracle.row_losses(logits, labels, class_weight=w, sample_weight=s, **of_loss),
+        sample_weight=s,
+        label_weight=s * w[labels],
+        **{"label_smoothing": 0.0} | of_totals,
+    )
+
+
+def assert_as_measured(evaluation, expected, dtype, edges=True):
+    """Raise unless an evaluation has the metrics of another, to the promised tolerance."""
+    allowed = TOLERANCE[np.dtype(np.float64 if dtype == np.float64 else np.float32)]
+    for name in ("loss", "nll", "entropy", "confidence", "brier", "nll_stderr"):
+        actual, wanted = getattr(evaluation, name), getattr(expected, name)
+        assert actual == pytest.approx(wanted, rel=allowed, abs=allowed, nan_ok=True), name
+    for name in ("count", "ignored", "accuracy", "top_k", "weight", "label_smoothing"):
+        assert getattr(evaluation, name) == pytest.approx(getattr(expected, name)), name
+    assert evaluation.perplexity == pytest.approx(math.exp(evaluation.nll))
+    if edges:  # no row of these is so near the edge of a bin that a rounding could move it
+        assert evaluation.histogram == expected.histogram
+        assert [b.count for b in evaluation.bins] == [b.count for b in expected.bins]
+        assert evaluation.calibration_error == pytest.approx(
+            expected.calibration_error, rel=allowed, abs=allowed
+        )
+
+
+@pytest.mark.parametrize("num_classes", CLASS_COUNTS)
+@pytest.mark.parametrize("scale", [0.1, 4, 40])
+def test_metrics_are_those_of_the_formulas(any_dtype, rng, num_classes, scale):
+    logits, labels = draw(rng, 83, num_classes, any_dtype, scale)
+    expected = evaluations.evaluation(expected_rows(logits, labels))
+    # Of halves there are rows of two classes whose confidence is exactly an edge, of 1 class all.
+    edges = num_classes > 2 and scale == 4 and np.dtype(any_dtype).itemsize > 2
+    assert_as_measured(evaluate(logits, labels), expected, any_dtype, edges)
+
+
+@pytest.mark.parametrize("num_classes", [5, 129, 1000, 3000])
+@pytest.mark.parametrize("weighted", ["sample_weight", "class_weight", "both"])
+def test_metrics_under_every_option(any_dtype, rng, num_classes, weighted):
+    logits, labels = draw(rng, 61, num_classes, any_dtype)
+    options = {"label_smoothing": 0.1, "top_k": (2, 3, 7), "num_bins": 8}
+    if weighted != "class_weight":
+        options["sample_weight"] = rng.uniform(0, 2, 61) * (rng.uniform(0, 1, 61) > 0.2)
+    if weighted != "sample_weight":
+        options["class_weight"] = rng.uniform(0, 2, num_classes)
+        options["prior"] = rng.dirichlet(np.ones(num_classes))
+    expected = evaluations.evaluation(expected_rows(logits, labels, **options))
+    assert_as_measured(evaluate(logits, labels, **options), expected, any_dtype)
+
+
+@pytest.mark.parametrize("num_classes", [5, 129, 3000])
+def test_labels_without_a_share_in_the_loss_have_metrics(dtype, rng, num_classes):
+    logits, labels = draw(rng, 61, num_classes, dtype)
+    for options in (
+        {"label_smoothing": 1.0, "prior": rng.dirichlet(np.ones(num_classes))},
+        {"label_smoothing": 0.1, "class_weight": np.arange(num_classes) % 2},
+        {"class_weight": np.arange(num_classes) % 3},
+    ):
+        expected = evaluations.evaluation(expected_rows(logits, labels, **options))
+        assert_as_measured(evaluate(logits, labels, **options), expected, dtype)
+
+
+@pytest.mark.parametrize("num_classes", [4, 300, 5000])
+def test_ignored_rows_count_nowhere(any_dtype, rng, num_classes):
+    logits, labels = draw(rng, 60, num_classes, any_dtype)
+    ignored = rng.uniform(0, 1, 60) < 0.4
+    with_ignored = np.where(ignored, -100, labels)
+    spoilt = np.where(ignored[:, None], np.array(np.nan, any_dtype), logits)
+    of_all = evaluate(spoilt, with_ignored, label_smoothing=0.1, ignore_index=-100)
+    of_kept = evaluate(logits[~ignored], labels[~ignored], label_smoothing=0.1)
+    assert of_all.ignored == ignored.sum()
+    assert of_all == of_kept + evaluate(
+        spoilt[ignored], with_ignored[ignored], label_smoothing=0.1, ignore_index=-100
+    )
+    assert of_all.nll == of_kept.nll
+
+
+@pytest.mark.parametrize("num_classes", [3, 300, 3000])
+@pytest.mark.parametrize("eps", [0.0, 0.1])
+def test_losses_have_the_bits_of_cross_entropy(any_dtype, rng, num_classes, eps):
+    logits, labels = draw(rng, 700, num_classes, any_dtype)
+    options = {"sample_weight": rng.uniform(0, 2, 700)}
+    of_loss = {"label_smoothing": eps, "class_weight": rng.uniform(0, 2, num_classes)}
+    for used, of in [({}, {}), (options, {}), ({}, {"label_smoothing": eps})]:
+        evaluation = evaluate(logits, labels, **used, **of)
+        assert evaluation.loss == smoothxent.cross_entropy(logits, labels, **used, **of)
+        assert evaluation.nll == smoothxent.cross_entropy(logits, labels, **used)
+    evaluation = evaluate(logits, labels, **options, **of_loss)
+    assert evaluation.loss == smoothxent.cross_entropy(logits, labels, **options, **of_loss)
+
+
+@pytest.mark.parametrize("num_classes", [3, 129, 1025, 20_000])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_any_shards_on_any_threads_give_the_same_totals(any_dtype, rng, num_classes, weighted):
+    num_rows = 40_000 // num_classes + 50
+    logits, labels = draw(rng, num_rows, num_classes, any_dtype)
+    weight = rng.uniform(0, 2, num_rows) if weighted else None
+    whole = evaluate(logits, labels, sample_weight=weight, num_threads=1)
+    for num_threads in (2, 3, 16, None):
+        again = evaluate(logits, labels, sample_weight=weight, num_threads=num_threads)
+        assert again == whole
+    for num_shards in (2, 40):
+        order = rng.permutation(num_rows)
+        shards = [
+            evaluate(
+                logits[part], labels[part], sample_weight=None if weight is None else weight[part]
+            )
+            for part in np.array_split(order, num_shards)
+        ]
+        total = sum(shards, Evaluation.empty())
+        assert total == whole
+        assert json.dumps(total.to_dict()) == json.dumps(whole.to_dict())
+
+
+@given(st.data())
+def test_every_instruction_set_gives_the_same_totals(data):
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
+    dtype = data.draw(
+        st.sampled_from([np.float32, np.float64, np.float16, ml_dtypes.bfloat16])
+    )
+    num_classes = data.draw(st.sampled_from([1, 2, 9, 70, 128, 129, 700, 1024, 1025, 17_000]))
+    num_rows = data.draw(st.integers(0, max(1, min(40, 40_000 // num_classes))))
+    logits, labels = draw(rng, num_rows, num_classes, dtype, data.draw(st.floats(0, 100)))
+    options = {"label_smoothing": data.draw(st.sampled_from([0.0, 0.1]))}
+    if data.draw(st.booleans()):
+        options["sample_weight"] = rng.uniform(0, 2, num_rows)
+    expected = evaluate(logits, labels, **options)
+    of_rows = smoothxent.row_statistics(logits, labels)
+    for isa in smoothxent.available_isas():
+        with instruction_set(isa):
+            assert evaluate(logits, labels, **options) == expected
+            for one, other in zip(
+                smoothxent.row_statistics(logits, labels), of_rows, strict=True
+            ):
+                assert one.tobytes() == other.tobytes()
+
+
+@pytest.mark.parametrize("num_classes", [3, 100, 1000, 20_000])
+def test_layout_in_memory_does_not_matter(any_dtype, rng, num_classes):
+    logits, labels = draw(rng, 33, num_classes, any_dtype)
+    expected = evaluate(logits, labels, label_smoothing=0.1)
+    padded = np.zeros((33, 2 * num_classes + 3), any_dtype)
+    padded[:, 1 : 2 * num_classes + 1 : 2] = logits
+    for view, axis in [
+        (padded[:, 1 : 2 * num_classes + 1 : 2], -1),
+        (np.ascontiguousarray(logits.T), 0),
+        (logits[::-1].copy()[::-1], 1),
+        (logits.astype(logits.dtype.newbyteorder(">")), 1),
+    ]:
+        for kind in (np.int8, np.uint8, np.int32, np.uint64):
+            if np.iinfo(kind).max >= num_classes:
+                of_view = evaluate(view, labels.astype(kind), label_smoothing=0.1, axis=axis)
+                assert of_view == expected
+
+
+def test_rows_without_a_softmax_make_the_means_nan_and_are_misses(dtype):
+    for num_classes in (3, 200, 2000):
+        good = np.zeros((4, num_classes), dtype)
+        good[:, 1] = 3
+        for value, where in [(np.nan, 1), (np.inf, 1), (np.inf, 2), (-np.inf, slice(None))]:
+            logits = good.copy()
+            logits[2, where] = value
+            evaluation = evaluate(logits, [1] * 4, top_k=(1, num_classes, 2**64))
+            for name in ("loss", "nll", "entropy", "confidence", "brier", "perplexity"):
+                assert math.isnan(getattr(evaluation, name)), name
+            assert evaluation.accuracy == 0.75
+            assert set(evaluation.top_k.values()) == {0.75}
+            assert sum(b.count for b in evaluation.bins) == sum(evaluation.histogram) == 3
+            assert Evaluation.from_dict(evaluation.to_dict()) == evaluation
+
+
+def test_a_row_of_no_weight_changes_no_metric_of_the_others(rng):
+    logits, labels = draw(rng, 20, 30)
+    weight = np.ones(20)
+    weight[5] = 0
+    kept = np.delete(np.arange(20), 5)
+    evaluation = evaluate(logits, labels, sample_weight=weight)
+    expected = evaluate(logits[kept], labels[kept])
+    for name in ("loss", "nll", "nll_stderr", "accuracy", "top_k", "entropy", "brier"):
+        assert getattr(evaluation, name) == getattr(expected, name), name
+    assert evaluation.count == 20
+
+
+def test_an_impossible_label_has_an_infinite_perplexity():
+    logits = np.array([[0.0, -np.inf], [0.0, 0.0]])
+    evaluation = evaluate(logits, [1, 1])
+    assert (evaluation.nll, evaluation.perplexity) == (math.inf, math.inf)
+    assert evaluation.brier == pytest.approx((2 + 0.5) / 2)
+    assert evaluation.histogram[-1] == 1
+    assert evaluate(np.array([800.0, 0.0]), 1).perplexity == math.inf
+    assert '"perplexity": null' in json.dumps(evaluation.to_dict(), allow_nan=False)
+
+
+def test_of_no_rows_is_nothing():
+    for axis_of_none in (np.zeros((0, 4), np.float32), np.zeros((0, 0))):
+        assert evaluate(axis_of_none, np.zeros(0, int)) == Evaluation.empty()
+
+
+def test_each_mean_is_one_quotient_of_exact_sums(rng):
+    # Of rows one by one the sums are the rows' own measures, so that fractions can add them.
+    logits, labels = draw(rng, 50, 6, np.float64)
+    rows = [evaluate(row, label) for row, label in zip(logits, labels, strict=True)]
+    whole = evaluate(logits, labels)
+    for name in ("nll", "entropy", "confidence", "brier"):
+        terms = [getattr(row, name) for row in rows]
+        assert getattr(whole, name) == evaluations.mean(terms, np.ones(50))
+
+
+@pytest.mark.parametrize("num_classes", [4, 400, 20_000])
+def test_lowest_label_out_of_range_is_named(num_classes):
+    logits, labels = np.zeros((40, num_classes), np.float32), np.zeros(40, int)
+    labels[[13, 29]] = num_classes, -1
+    for num_threads in (1, 3):
+        assert complaint(IndexError, evaluate, logits, labels, num_threads=num_threads) == (
+            f"labels must lie in [0, {num_classes}), got labels[13] = {num_classes}"
+        )
+
+
+@pytest.mark.parametrize(
+    "changes, error",
+    [
+        ({"top_k": (0,)}, ValueError("top_k must be at least 1, got 0")),
+        ({"top_k": 5}, TypeError("top_k must be a tuple of integers, got 5")),
+        ({"top_k": (1.5,)}, TypeError("top_k must be an integer, got 1.5")),
+        ({"num_bins": 0}, ValueError("num_bins must be at least 1, got 0")),
+        ({"num_threads": 0}, ValueError("num_threads must be at least 1, got 0")),
+        ({"label_smoothing": 2}, ValueError("label_smoothing must lie in [0, 1], got 2")),
+        (
+            {"labels": np.eye(3)[:2]},
+            ValueError(
+                "labels must be class indices here, got probabilities of shape (2, 3); "
+                "take their argmax over the class axis"
+            ),
+        ),
+        (
+            {"sample_weight": [1.0]},
+            ValueError("sample_weight must have shape (2,), got (1,)"),
+        ),
+    ],
+)
+def test_what_no_evaluation_takes_is_refused(changes, error):
+    arguments = {"logits": np.zeros((2, 3), np.float32), "labels": [0, 1]} | changes
+    assert complaint(type(error), evaluate, **arguments) == str(error)

@@ -1,0 +1,256 @@
+"""Each metric of an Evaluation is the correctly rounded value of its formula over the rows."""
+
+import copy
+import dataclasses
+import math
+import pickle
+import re
+from fractions import Fraction
+
+import mpmath
+import numpy as np
+import pytest
+
+import evaluations
+from evaluations import MEANS
+from smoothxent import Evaluation
+
+EVERY = [*MEANS, "loss", "nll_stderr", "perplexity", "accuracy", "calibration_error"]
+
+
+@pytest.fixture(params=[False, True], ids=["plain", "weighted"])
+def rows(request, rng):
+    return evaluations.draw(rng, 500, weighted=request.param)
+
+
+def constant(nll, num_rows=3, /, **others):
+    """Rows that are all alike but for what is given."""
+    ones = np.ones(num_rows)
+    return evaluations.Rows(
+        **{
+            "nll": nll * ones,
+            "loss": nll * ones,
+            "entropy": ones,
+            "confidence": 0.5 * ones,
+            "brier": ones,
+            "rank": 0 * ones,
+            "sample_weight": ones,
+            "label_weight": ones,
+        }
+        | others
+    )
+
+
+def test_counts_and_settings_are_those_given(rows):
+    evaluation = evaluations.evaluation(dataclasses.replace(rows, ignored=7))
+    assert (evaluation.count, evaluation.ignored) == (500, 7)
+    assert evaluation.label_smoothing == 0.1
+    assert evaluation.weight == math.fsum(rows.sample_weight)
+
+
+@pytest.mark.parametrize("name", MEANS)
+def test_means_are_correctly_rounded(rows, name):
+    terms = rows.sample_weight * getattr(rows, name)
+    mean = evaluations.mean(terms, rows.sample_weight)
+    assert getattr(evaluations.evaluation(rows), name) == mean
+
+
+def test_loss_is_divided_by_the_weights_of_the_labels(rows):
+    evaluation = evaluations.evaluation(rows)
+    assert evaluation.loss == evaluations.mean(rows.loss, rows.label_weight)
+
+
+def test_perplexity_is_the_exponential_of_the_mean(rows):
+    evaluation = evaluations.evaluation(rows)
+    assert evaluation.perplexity == math.exp(evaluation.nll)
+
+
+@pytest.mark.parametrize(
+    "top_k, every_k",
+    [((1, 5), (1, 5)), ((1,), (1,)), ((3, 5), (1, 3, 5)), ((5, 3, 3), (1, 3, 5)), ((), (1,))],
+)
+def test_top_k_are_the_shares_of_the_rows_that_rank_below_k(rows, top_k, every_k):
+    evaluation = evaluations.evaluation(dataclasses.replace(rows, top_k=top_k))
+    s = rows.sample_weight
+    shares = {k: evaluations.mean(s[rows.rank < k], s) for k in every_k}
+    assert evaluation.top_k == shares
+    assert list(evaluation.top_k) == list(every_k)
+    assert evaluation.accuracy == shares[1]
+    assert tuple(Evaluation.empty(top_k=top_k).top_k) == every_k
+
+
+def test_top_k_that_is_changed_changes_no_evaluation(rows):
+    evaluation = evaluations.evaluation(rows)
+    evaluation.top_k.clear()
+    assert evaluation.accuracy == evaluation.top_k[1]
+
+
+@pytest.mark.parametrize("num_bins", [1, 2, 15, 100])
+def test_bins_are_the_means_of_their_rows(rows, num_bins):
+    rows = dataclasses.replace(rows, num_bins=num_bins)
+    evaluation = evaluations.evaluation(rows)
+    s, places = rows.sample_weight, evaluations.bins_of(rows)
+    assert sum(each.count for each in evaluation.bins) == len(rows)
+    for b, each in enumerate(evaluation.bins):
+        inside = places == b
+        assert (each.low, each.high) == (b / num_bins, (b + 1) / num_bins)
+        assert each.count == inside.sum()
+        confidence = evaluations.mean(evaluations.weighted(rows, "confidence")[inside], s[inside])
+        accuracy = evaluations.mean(s[inside & (rows.rank < 1)], s[inside])
+        assert repr(each[3:]) == repr((confidence, accuracy))
+
+
+@pytest.mark.parametrize("num_bins", [1, 15])
+def test_calibration_error_is_the_mean_gap_of_the_bins(rows, num_bins):
+    evaluation = evaluations.evaluation(dataclasses.replace(rows, num_bins=num_bins))
+    s = rows.sample_weight
+    places = np.minimum((rows.confidence * num_bins).astype(int), num_bins - 1)
+    shares = [s[places == b].sum() / s.sum() for b in range(num_bins)]
+    gaps = [
+        share * abs(each.accuracy - each.confidence)
+        for share, each in zip(shares, evaluation.bins, strict=True)
+        if each.count
+    ]
+    # A few roundings of float64 in each of at most 15 terms, none above 1.
+    assert evaluation.calibration_error == pytest.approx(sum(gaps), abs=1e-14)
+
+
+def test_calibration_error_of_the_perfectly_calibrated_is_zero():
+    half = constant(0.7, 4, rank=np.array([0, 1, 0, 1]))
+    assert evaluations.evaluation(half).calibration_error == 0.0
+
+
+def test_histogram_counts_by_half_octaves():
+    edges = [2.0**-32, 2.0**-31.5, 1.0, 2.0**9.5, 2.0**10]
+    nll = np.array([0.0, np.nextafter(edges[0], 0), *edges, math.inf, math.nan])
+    counts = dict.fromkeys(range(86), 0) | {0: 2, 1: 1, 2: 1, 65: 1, 84: 1, 85: 2}
+    rows = constant(1.0, len(nll), nll=nll)
+    assert evaluations.evaluation(rows).histogram == tuple(counts.values())
+
+
+def test_stderr_without_weights_is_that_of_a_sample(rng):
+    rows = evaluations.draw(rng, 400)
+    nll = list(map(mpmath.mpf, rows.nll.tolist()))
+    mean = mpmath.fsum(nll) / 400
+    stderr = mpmath.sqrt(mpmath.fsum((each - mean) ** 2 for each in nll) / 399 / 400)
+    # Each square of the rows is rounded once: 2**-53 of it, beside a variance of the same size.
+    assert evaluations.evaluation(rows).nll_stderr == pytest.approx(float(stderr), rel=1e-14)
+
+
+def test_stderr_with_weights_is_that_of_the_effective_number_of_rows(rng):
+    rows = evaluations.draw(rng, 400, weighted=True)
+    s, nll = rows.sample_weight, rows.nll
+    mean = (s * nll).sum() / s.sum()
+    variance = (s * (nll - mean) ** 2).sum() / s.sum()
+    effective = s.sum() ** 2 / (s**2).sum()
+    # The oracle's own float64 sums of 400 positive terms: 400 * 2**-53.
+    stderr = math.sqrt(variance / (effective - 1))
+    assert evaluations.evaluation(rows).nll_stderr == pytest.approx(stderr, rel=1e-12)
+
+
+def test_stderr_of_large_and_nearly_equal_losses_does_not_cancel():
+    # Squares of 30 bits are exact in float64; a float64 variance of them would be noise.
+    nll = (2**26 + np.arange(1000) % 2).astype(float)
+    exact = math.sqrt(Fraction(1, 4) / 999)
+    assert evaluations.evaluation(constant(1.0, 1000, nll=nll)).nll_stderr == exact
+
+
+@pytest.mark.parametrize("num_rows", [2, 3, 1000])
+def test_stderr_of_equal_losses_is_no_more_than_the_rounding_of_their_squares(num_rows):
+    assert evaluations.evaluation(constant(0.1, num_rows)).nll_stderr <= 0.1 * 2**-26
+
+
+@pytest.mark.parametrize("weight", [1.0, 0.1, 1 / 3, 7e10])
+def test_stderr_of_a_single_row_is_nan(weight):
+    one = constant(0.3, 1, sample_weight=np.array([weight]))
+    assert math.isnan(evaluations.evaluation(one).nll_stderr)
+    beside_nothing = constant(0.3, 2, sample_weight=np.array([weight, 0.0]))
+    assert math.isnan(evaluations.evaluation(beside_nothing).nll_stderr)
+
+
+@pytest.mark.parametrize("nll, perplexity", [(800.0, math.inf), (math.inf, math.inf), (0.0, 1.0)])
+def test_perplexity_too_large_for_a_number_is_infinite(nll, perplexity):
+    evaluation = evaluations.evaluation(constant(nll))
+    assert evaluation.nll == nll
+    assert evaluation.perplexity == perplexity
+
+
+def test_infinite_loss_leaves_the_other_metrics_alone():
+    evaluation = evaluations.evaluation(constant(1.0, nll=np.array([1.0, math.inf, 2.0])))
+    assert evaluation.nll == math.inf
+    assert math.isnan(evaluation.nll_stderr)
+    assert evaluation.entropy == 1.0
+    assert evaluation.calibration_error == 0.5
+
+
+def test_row_of_nan_makes_the_metrics_of_probabilities_nan_and_is_a_miss():
+    nothing = np.array([0.5, math.nan, 0.5])
+    unknown = dict.fromkeys(["nll", "loss", "entropy", "confidence", "brier"], nothing)
+    rows = constant(1.0, **unknown, rank=np.array([0, math.inf, 0]))
+    evaluation = evaluations.evaluation(rows)
+    for name in [*MEANS, "loss", "nll_stderr", "perplexity", "calibration_error"]:
+        assert math.isnan(getattr(evaluation, name)), name
+    assert evaluation.accuracy == 2 / 3
+    assert evaluation.count == 3
+    assert sum(each.count for each in evaluation.bins) == 2
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_every_metric_without_rows_or_without_weight_is_nan(name):
+    zero = np.zeros(3)
+    weightless = constant(1.0, sample_weight=zero, label_weight=zero, loss=zero)
+    assert math.isnan(getattr(Evaluation.empty(), name))
+    assert math.isnan(getattr(evaluations.evaluation(weightless), name))
+
+
+def test_empty_evaluation_is_that_of_no_rows(rng):
+    rows = evaluations.draw(rng, 0, top_k=(1, 3), num_bins=4, label_smoothing=0.2)
+    empty = Evaluation.empty(label_smoothing=0.2, top_k=[3], num_bins=4)
+    assert evaluations.evaluation(rows) == empty
+    assert repr(empty.bins) == repr(evaluations.evaluation(rows).bins)
+
+
+def test_evaluations_are_equal_by_their_exact_sums(rng):
+    rows = evaluations.draw(rng, 100)
+    evaluation = evaluations.evaluation(rows)
+    assert evaluation == evaluations.evaluation(rows.take(rng.permutation(100)))
+    hair = rows.take(slice(None))
+    hair.nll[0] = np.nextafter(hair.nll[0], 0)
+    other = evaluations.evaluation(hair)
+    assert other != evaluation
+    assert len({evaluation, other, evaluations.evaluation(rows)}) == 2
+    assert evaluation != "evaluation"
+
+
+@pytest.mark.parametrize("nll", [0.5, math.inf, math.nan])
+def test_copies_and_pickles_are_equal(nll):
+    evaluation = evaluations.evaluation(constant(nll))
+    for protocol in range(2, pickle.HIGHEST_PROTOCOL + 1):
+        again = pickle.loads(pickle.dumps(evaluation, protocol))
+        assert again == evaluation
+        assert hash(again) == hash(evaluation)
+    assert copy.deepcopy(evaluation) == evaluation
+
+
+@pytest.mark.parametrize("name", ["count", "nll", "_totals", "note"])
+def test_evaluation_never_changes(name):
+    with pytest.raises((AttributeError, TypeError)):
+        setattr(Evaluation.empty(), name, 1)
+
+
+@pytest.mark.parametrize(
+    "options, error, message",
+    [
+        ({"label_smoothing": 1.5}, ValueError, "label_smoothing must lie in [0, 1], got 1.5"),
+        ({"label_smoothing": "0"}, TypeError, "label_smoothing must be a real number, got '0'"),
+        ({"num_bins": 0}, ValueError, "num_bins must be at least 1, got 0"),
+        ({"num_bins": 1.5}, TypeError, "num_bins must be an integer, got 1.5"),
+        ({"top_k": 5}, TypeError, "top_k must be a tuple of integers, got 5"),
+        ({"top_k": (1, 0)}, ValueError, "top_k must be at least 1, got 0"),
+        ({"top_k": (1, 2.5)}, TypeError, "top_k must be an integer, got 2.5"),
+        ({"top_k": (True,)}, TypeError, "top_k must be an integer, got True"),
+    ],
+)
+def test_bad_settings_are_refused(options, error, message):
+    with pytest.raises(error, match=f"^{re.escape(message)}$"):
+        Evaluation.empty(**options)

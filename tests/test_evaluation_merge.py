@@ -1,0 +1,109 @@
+"""Evaluations add up: any split of the rows, merged in any order, has the bits of the whole."""
+
+import functools
+import inspect
+import math
+import operator
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import evaluations
+from smoothxent import Evaluation
+
+ATTRIBUTES = [
+    name for name, _ in inspect.getmembers(Evaluation, lambda value: isinstance(value, property))
+]
+# Losses so far apart that every order of float64 additions differs; and what is no number.
+LOSSES = st.floats(0, 1e300) | st.sampled_from([1e-40, 2.0**-32, 1e16, math.inf, math.nan])
+SHARES = st.floats(0, 1) | st.just(math.nan)
+
+
+@st.composite
+def splits(draw):
+    """Draw rows and the part that each of them is in."""
+    n = draw(st.integers(0, 12))
+
+    def column(numbers):
+        return np.array(draw(st.lists(numbers, min_size=n, max_size=n)), float)
+
+    nll, confidence = column(LOSSES), column(SHARES)
+    rows = evaluations.Rows(
+        nll=nll,
+        loss=column(LOSSES),
+        entropy=column(LOSSES),
+        confidence=confidence,
+        brier=column(SHARES),
+        rank=column(st.integers(0, 9)),
+        sample_weight=column(st.floats(0, 1e10)),
+        label_weight=column(st.floats(0, 1e10)),
+        top_k=draw(st.sampled_from([(1,), (1, 5), (3, 5)])),
+        num_bins=draw(st.sampled_from([1, 2, 15])),
+    )
+    return rows, column(st.integers(0, 4)), draw(st.permutations(range(5)))
+
+
+def attributes(evaluation):
+    """Every attribute as text: all bits of a float, and nan equal to nan."""
+    return {name: repr(getattr(evaluation, name)) for name in ATTRIBUTES}
+
+
+@given(splits())
+def test_merging_any_split_in_any_order_gives_the_same_bits(split):
+    rows, part_of, order = split
+    whole = evaluations.evaluation(rows.take(slice(None), ignored=10))
+    parts = [evaluations.evaluation(rows.take(part_of == part, ignored=part)) for part in order]
+    merged = functools.reduce(operator.add, parts)
+    pairwise = (parts[0] + parts[1]) + (parts[2] + (parts[3] + parts[4]))
+    for evaluation in (merged, pairwise):
+        assert evaluation == whole
+        assert hash(evaluation) == hash(whole)
+        assert attributes(evaluation) == attributes(whole)
+
+
+@given(splits())
+def test_empty_evaluation_adds_nothing(split):
+    rows, _, _ = split
+    evaluation = evaluations.evaluation(rows)
+    settings = {"top_k": rows.top_k, "num_bins": rows.num_bins}
+    empty = Evaluation.empty(label_smoothing=rows.label_smoothing, **settings)
+    assert evaluation + empty == evaluation
+    assert empty + evaluation == evaluation
+
+
+def test_sum_takes_evaluations_with_and_without_a_start(rng):
+    rows = evaluations.draw(rng, 100)
+    parts = [evaluations.evaluation(rows.take(slice(i, None, 7))) for i in range(7)]
+    whole = evaluations.evaluation(rows)
+    assert sum(parts) == whole
+    assert sum(parts, Evaluation.empty(label_smoothing=0.1)) == whole
+    assert sum([]) == 0
+
+
+@pytest.mark.parametrize(
+    "name, ours, theirs, found",
+    [
+        ("label_smoothing", 0.0, 0.1, "got 0.0 and 0.1"),
+        ("top_k", (1, 5), (3, 5), "got (1, 5) and (1, 3, 5)"),
+        ("num_bins", 15, 10, "got 15 and 10"),
+    ],
+)
+def test_evaluations_of_unequal_settings_are_not_added(name, ours, theirs, found):
+    message = f"{name} must be the same in evaluations that are added, {found}"
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        Evaluation.empty(**{name: ours}) + Evaluation.empty(**{name: theirs})
+
+
+def test_top_k_without_1_is_the_same_setting_as_with_it():
+    assert Evaluation.empty(top_k=(3, 5)) == Evaluation.empty(top_k=(1, 3, 5))
+
+
+@pytest.mark.parametrize("other", [1, 0.0, False, None, "0", [0]])
+def test_nothing_else_is_added_to_an_evaluation(other):
+    with pytest.raises(TypeError):
+        Evaluation.empty() + other
+    with pytest.raises(TypeError):
+        other + Evaluation.empty()

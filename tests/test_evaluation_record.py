@@ -1,0 +1,206 @@
+"""The record of an evaluation: read back exactly, readable for others, refused where broken."""
+
+import copy
+import json
+import math
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import evaluations
+from smoothxent import Evaluation
+from smoothxent._exact import ZERO, Exact
+from test_evaluation_merge import attributes, splits
+
+ROWS = evaluations.draw(np.random.default_rng(0), 50, top_k=(1, 5), num_bins=3)
+RECORD = evaluations.evaluation(ROWS).to_dict()
+GONE = object()
+
+
+def through_json(evaluation):
+    return Evaluation.from_dict(json.loads(json.dumps(evaluation.to_dict(), allow_nan=False)))
+
+
+@given(splits())
+def test_evaluation_comes_back_from_json_exactly(split):
+    rows, _, _ = split
+    evaluation = evaluations.evaluation(rows)
+    again = through_json(evaluation)
+    assert again == evaluation
+    assert hash(again) == hash(evaluation)
+    assert attributes(again) == attributes(evaluation)
+
+
+@pytest.mark.parametrize("settings", [{}, {"top_k": (3, 7), "num_bins": 1, "label_smoothing": 1}])
+def test_empty_evaluation_comes_back_from_json(settings):
+    empty = Evaluation.empty(**settings)
+    assert through_json(empty) == empty
+
+
+def test_evaluations_that_came_back_are_added_exactly(rng):
+    rows = evaluations.draw(rng, 100)
+    parts = [evaluations.evaluation(rows.take(slice(i, None, 3))) for i in range(3)]
+    assert sum(map(through_json, parts)) == evaluations.evaluation(rows)
+
+
+def test_record_says_what_it_is_and_holds_the_metrics_for_other_readers():
+    evaluation = evaluations.evaluation(ROWS)
+    assert (RECORD["format"], RECORD["version"]) == ("smoothxent.Evaluation", 1)
+    metrics = dict(RECORD["metrics"])
+    assert metrics.pop("top_k") == {str(k): share for k, share in evaluation.top_k.items()}
+    assert metrics == {name: getattr(evaluation, name) for name in metrics}
+    assert {"loss", "nll", "nll_stderr", "perplexity", "accuracy"} < set(metrics)
+
+
+def test_metrics_that_are_no_numbers_are_null():
+    rows = ROWS.take([0, 1])
+    rows.nll[0] = math.inf
+    metrics = evaluations.evaluation(rows).to_dict()["metrics"]
+    assert metrics["nll"] is metrics["perplexity"] is metrics["nll_stderr"] is None
+    assert metrics["entropy"] > 0
+
+
+def test_sums_are_text_that_fromhex_reads():
+    assert float.fromhex(RECORD["sums"]["nll"]) == math.fsum(ROWS.nll)
+    assert float.fromhex(RECORD["hits"]["1"]) == np.sum(ROWS.rank == 0)
+
+
+def test_metrics_and_unknown_keys_of_a_record_are_not_read():
+    record = {name: value for name, value in RECORD.items() if name != "metrics"}
+    assert Evaluation.from_dict(record | {"model": "mine"}) == evaluations.evaluation(ROWS)
+
+
+SUM = "be an exact sum such as '0x1abcp-52', 'inf' or 'nan'"
+KEYS = "hits must have positive integers of up to 40 digits as its keys"
+FAULTS = [
+    (["format"], GONE, "format must be given, got none"),
+    (["format"], "onnx", "format must be 'smoothxent.Evaluation', got 'onnx'"),
+    (["version"], GONE, "version must be given, got none"),
+    (["version"], 2, "version must be 1, got 2"),
+    (["version"], True, "version must be 1, got True"),
+    (["label_smoothing"], GONE, "label_smoothing must be given, got none"),
+    (["label_smoothing"], None, "label_smoothing must be a number in [0, 1], got None"),
+    (["label_smoothing"], True, "label_smoothing must be a number in [0, 1], got True"),
+    (["label_smoothing"], 1.5, "label_smoothing must be a number in [0, 1], got 1.5"),
+    (["label_smoothing"], math.nan, "label_smoothing must be a number in [0, 1], got nan"),
+    (["count"], GONE, "count must be given, got none"),
+    (["count"], -1, "count must be an integer of 0 or more, got -1"),
+    (["count"], 50.0, "count must be an integer of 0 or more, got 50.0"),
+    (["ignored"], GONE, "ignored must be given, got none"),
+    (["ignored"], False, "ignored must be an integer of 0 or more, got False"),
+    (["sums"], GONE, "sums must be given, got none"),
+    (["sums"], [], "sums must be a dict, got []"),
+    (["sums", "nll"], GONE, "sums.nll must be given, got none"),
+    (["sums", "nll"], 1.5, f"sums.nll must {SUM}, got 1.5"),
+    (["sums", "nll"], math.nan, f"sums.nll must {SUM}, got nan"),
+    (["sums", "nll"], "1.5", f"sums.nll must {SUM}, got '1.5'"),
+    (["sums", "nll"], "-inf", f"sums.nll must {SUM}, got '-inf'"),
+    (["sums", "weight"], "inf", "sums.weight must be finite and not negative, got 'inf'"),
+    (
+        ["sums", "loss_weight"],
+        "-0x1p+0",
+        "sums.loss_weight must be finite and not negative, got '-0x1p+0'",
+    ),
+    (["hits"], GONE, "hits must be given, got none"),
+    (["hits"], "1", "hits must be a dict, got '1'"),
+    (["hits", "1"], GONE, "hits.1 must be given, got none"),
+    (["hits", "05"], "0x1p+0", f"{KEYS}, got '05'"),
+    (["hits", "0"], "0x1p+0", f"{KEYS}, got '0'"),
+    (["hits", "٣"], "0x1p+0", f"{KEYS}, got '٣'"),
+    (["hits", ""], "0x1p+0", f"{KEYS}, got ''"),
+    (["hits", "9" * 19], "0x1p+0", f"{KEYS}, got '{'9' * 19}'"),
+    (["hits", 5], "0x1p+0", f"{KEYS}, got 5"),
+    (["hits", "5"], "nan", "hits.5 must be finite and not negative, got 'nan'"),
+    (["hits", "5"], "0x33p+0", "hits.5 must lie between hits.1 and sums.weight, got '0x33p+0'"),
+    (["hits", "5"], "0x1p+0", "hits.5 must lie between hits.1 and sums.weight, got '0x1p+0'"),
+    (["hits", "1"], "0x33p+0", "hits.1 must lie between 0 and sums.weight, got '0x33p+0'"),
+    (["bins"], GONE, "bins must be given, got none"),
+    (["bins"], {}, "bins must be a list, got {}"),
+    (["bins"], [], "bins must hold at least one bin, got none"),
+    (["bins", 2], None, "bins[2] must be a dict, got None"),
+    (["bins", 2, "count"], GONE, "bins[2].count must be given, got none"),
+    (["bins", 2, "count"], "7", "bins[2].count must be an integer of 0 or more, got '7'"),
+    (["bins", 2, "count"], 51, "bins must hold no more rows than count, got"),
+    (["bins", 1, "weight"], "nan", "bins[1].weight must be finite and not negative, got 'nan'"),
+    (["bins", 0, "confidence"], GONE, "bins[0].confidence must be given, got none"),
+    (["bins", 0, "confidence"], 0, f"bins[0].confidence must {SUM}, got 0"),
+    (
+        ["bins", 0, "hits"],
+        "0x1p+9",
+        "bins[0].hits must be no more than bins[0].weight, got '0x1p+9'",
+    ),
+    (
+        ["bins", 0, "confidence"],
+        "0x1p+9",
+        "bins[0].confidence must be no more than bins[0].weight, got '0x1p+9'",
+    ),
+    (["bins", 0, "weight"], "0x1p+9", "bins must hold no more weight than sums.weight, got"),
+    (["histogram"], GONE, "histogram must be given, got none"),
+    (["histogram"], None, "histogram must be a list, got None"),
+    (["histogram"], [0] * 85, "histogram must hold 86 counts, got 85"),
+    (["histogram", 85], -1, "histogram[85] must be an integer of 0 or more, got -1"),
+    (["histogram", 85], 51, "histogram must hold no more rows than count, got 101"),
+]  # fmt: skip
+
+
+def sum_of(texts):
+    """Return the sum of these numbers, which are small, as text."""
+    return sum(map(Exact.from_text, texts), ZERO)
+
+
+@pytest.mark.parametrize("path, value, message", FAULTS, ids=lambda part: str(part)[:40])
+def test_every_fault_of_a_record_is_a_value_error_that_names_the_key(path, value, message):
+    record = copy.deepcopy(RECORD)
+    place = record
+    for key in path[:-1]:
+        place = place[key]
+    if value is GONE:
+        del place[path[-1]]
+    else:
+        place[path[-1]] = value
+    if message.startswith("bins must hold no more"):
+        key = "weight" if "weight" in message else "count"
+        held = [each[key] for each in record["bins"]]
+        message += f" {sum(held)}" if key == "count" else f" '{sum_of(held)}'"
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        Evaluation.from_dict(record)
+
+
+@pytest.mark.parametrize("record", [None, [], "{}", 1])
+def test_record_that_is_no_dict_is_refused(record):
+    message = f"record must be a dict, got {record!r}"
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        Evaluation.from_dict(record)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
+    | st.sampled_from(["0x1p+0", "nan", "inf", "0x1p+9999"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
+    max_leaves=5,
+)  # fmt: skip
+PLACES = st.sampled_from(
+    [(key,) for key in RECORD]
+    + [(key, inner) for key in ("sums", "hits") for inner in RECORD[key]]
+    + [("bins", 1, key) for key in RECORD["bins"][1]]
+    + [("histogram", 3), ("hits", "7")]
+)
+
+
+@given(PLACES, JSON)
+def test_whatever_stands_in_a_record_it_is_read_or_a_value_error(path, value):
+    record = copy.deepcopy(RECORD)
+    place = record
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = value
+    try:
+        evaluation = Evaluation.from_dict(record)
+    except ValueError:
+        return
+    assert through_json(evaluation) == evaluation
+    assert repr(evaluation)
+    assert attributes(evaluation)

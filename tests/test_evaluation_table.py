@@ -1,0 +1,185 @@
+"""The tables of an evaluation: what they say, and that they fit where they are shown."""
+
+import dataclasses
+import math
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from hypothesis import given
+
+import evaluations
+from smoothxent import Evaluation, _evaluation_table
+from test_evaluation_merge import splits
+
+
+def alike(num_rows=4, **columns):
+    """Rows of round numbers: a loss of 1/2, three of four rows right."""
+    whole = {
+        "nll": 0.5,
+        "loss": 0.75,
+        "entropy": 0.25,
+        "confidence": 0.875,
+        "brier": 0.125,
+        "rank": 0,
+        "sample_weight": 1,
+        "label_weight": 1,
+    } | columns
+    arrays = {name: np.full(num_rows, value, float) for name, value in whole.items()}
+    arrays["rank"][0] = 7
+    return evaluations.Rows(**arrays)
+
+
+def test_table_shows_every_metric_and_the_bins_that_hold_rows():
+    rows = dataclasses.replace(alike(), ignored=1200)
+    rows.confidence[1] = 1 / 3
+    assert repr(evaluations.evaluation(rows)) == (
+        "Evaluation of 4 rows, 1,200 more ignored; losses in nats\n"
+        "\n"
+        "loss                   0.7500  label_smoothing 0.1\n"
+        "nll                    0.5000  ± 0\n"
+        "perplexity             1.6487\n"
+        "accuracy               0.7500\n"
+        "top 5                  0.7500\n"
+        "entropy                0.2500\n"
+        "confidence             0.7396\n"
+        "brier                  0.1250\n"
+        "calibration error      0.3229  15 bins\n"
+        "\n"
+        "confidence   mean  accuracy  rows\n"
+        "0.33–0.40  0.333     1.000     1  ██████████▋\n"
+        "0.87–0.93  0.875     0.667     3  ████████████████████████████████"
+    )
+
+
+def test_table_names_the_loss_once_where_it_is_the_nll():
+    rows = dataclasses.replace(alike(1, loss=0.5), label_smoothing=0.0, num_bins=1, top_k=(1,))
+    assert repr(evaluations.evaluation(rows)) == (
+        "Evaluation of 1 row; losses in nats\n"
+        "\n"
+        "loss (nll)             0.5000\n"
+        "perplexity             1.6487\n"
+        "accuracy               0.0000\n"
+        "entropy                0.2500\n"
+        "confidence             0.8750\n"
+        "brier                  0.1250\n"
+        "calibration error      0.8750  1 bin\n"
+        "\n"
+        "confidence   mean  accuracy  rows\n"
+        "0.00–1.00  0.875     0.000     1  ████████████████████████████████"
+    )
+
+
+def test_table_shows_the_weight_where_it_is_not_the_number_of_rows():
+    shown = repr(evaluations.evaluation(alike(sample_weight=2.5))).splitlines()
+    assert "weight                10.0000" in shown
+
+
+@pytest.mark.parametrize("ignored, more", [(0, ""), (3, ", 3 more ignored")])
+def test_evaluation_of_no_rows_is_a_single_line(ignored, more):
+    rows = dataclasses.replace(alike(1).take(slice(0)), ignored=ignored)
+    assert repr(evaluations.evaluation(rows)) == f"Evaluation of 0 rows{more}"
+
+
+def test_more_bins_than_anyone_reads_are_not_shown():
+    rows = alike()
+    for num_bins, shown in ((25, True), (26, False)):
+        evaluation = evaluations.evaluation(dataclasses.replace(rows, num_bins=num_bins))
+        assert ("█" in repr(evaluation)) == shown
+        assert ('class="bar"' in evaluation._repr_html_()) == shown
+
+
+@pytest.mark.parametrize(
+    "value, shown",
+    [
+        (0.0, "0.0000"),
+        (1.0, "1.0000"),
+        (0.001, "0.0010"),
+        (0.00099, "9.900e-04"),
+        (4.1399e-9, "4.140e-09"),
+        (12345.678, "12345.6780"),
+        (1e5, "1.000e+05"),
+        (math.inf, "inf"),
+        (math.nan, "nan"),
+    ],
+)
+def test_numbers_are_shown_with_four_decimals_or_four_digits(value, shown):
+    assert _evaluation_table.number(value) == shown
+
+
+@pytest.mark.parametrize(
+    "stderr, shown",
+    [
+        (math.nan, ""),
+        (0.0, " ± 0"),
+        (0.0123, " ± 0.012"),
+        (5e-6, " ± 5.000e-06"),
+        (123.4, " ± 123.4000"),
+    ],
+)
+def test_standard_error_has_two_digits(stderr, shown):
+    assert _evaluation_table.deviation(stderr) == shown
+
+
+@given(splits())
+def test_table_fits_80_columns_whatever_the_numbers(split):
+    rows, _, _ = split
+    evaluation = evaluations.evaluation(dataclasses.replace(rows, ignored=10**12))
+    assert max(map(len, repr(evaluation).splitlines())) <= 80
+
+
+def test_table_of_a_billion_rows_fits_80_columns():
+    one = evaluations.evaluation(alike())
+    for _ in range(32):
+        one += one
+    assert one.count == 2**34
+    assert "17,179,869,184" in repr(one)
+    assert max(map(len, repr(one).splitlines())) <= 80
+
+
+def test_str_is_the_table():
+    evaluation = evaluations.evaluation(alike())
+    assert f"{evaluation}" == repr(evaluation)
+
+
+class Cells(HTMLParser):
+    """The text of each element, and a complaint about one that is not closed in order."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.texts = [], []
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open[-1] != "style":
+            self.texts.append(data)
+
+
+def test_html_shows_what_the_text_shows():
+    evaluation = evaluations.evaluation(alike())
+    words = " ".join(Cells(evaluation._repr_html_()).texts).split()
+    assert words == [word for word in repr(evaluation).split() if "█" not in word]
+
+
+def test_html_of_no_rows_is_its_title():
+    assert Cells(Evaluation.empty()._repr_html_()).texts == ["Evaluation of 0 rows"]
+
+
+def test_markdown_is_a_table_of_the_metrics():
+    lines = _evaluation_table.markdown(evaluations.evaluation(alike())).splitlines()
+    assert lines[:5] == [
+        "Evaluation of 4 rows; losses in nats",
+        "",
+        "| metric | value | |",
+        "|---|--:|---|",
+        "| loss | 0.7500 | label_smoothing 0.1 |",
+    ]
+    assert lines[-1] == "| calibration error | 0.1250 | 15 bins |"
+    assert all(line.count("|") == 4 for line in lines[2:])

@@ -1,0 +1,155 @@
+"""Exact sums: added without rounding, divided with one rounding, written down in full."""
+
+import math
+import re
+from fractions import Fraction
+
+import mpmath
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smoothxent._exact import ZERO, Exact, square_root
+
+FINITE = st.floats(allow_nan=False, allow_infinity=False)
+NUMBERS = st.builds(Exact.of, st.integers(-(2**90), 2**90), st.integers(-60, 1100))
+SPECIALS = st.sampled_from([Exact.of(3, 1, math.inf), Exact.of(0, 0, math.nan)])
+ANY = NUMBERS | SPECIALS
+
+
+def exact(value):
+    numerator, denominator = float(value).as_integer_ratio()
+    return Exact.of(numerator, denominator.bit_length() - 1)
+
+
+@given(st.lists(FINITE))
+def test_sum_of_floats_is_their_exact_sum(values):
+    assert sum(map(exact, values), ZERO).fraction() == sum(map(Fraction, values))
+
+
+@given(ANY, ANY, ANY)
+def test_addition_has_no_order_and_no_grouping(a, b, c):
+    assert a + b == b + a
+    assert (a + b) + c == a + (b + c)
+    assert a + ZERO == a
+
+
+@given(st.integers(-(2**70), 2**70), st.integers(0, 1100), st.integers(0, 200))
+def test_equal_numbers_are_equal_and_hash_alike_in_whatever_units_they_come(units, places, more):
+    finer = Exact.of(units << more, places + more)
+    assert finer == Exact.of(units, places)
+    assert hash(finer) == hash(Exact.of(units, places))
+
+
+def test_nan_equals_nan_and_nothing_else():
+    nan, inf = Exact.of(0, 0, math.nan), Exact.of(0, 0, math.inf)
+    assert nan == Exact.of(5, 3, -math.nan)
+    assert len({nan, inf, ZERO, Exact.of(5, 3, float("nan"))}) == 3
+
+
+@pytest.mark.parametrize(
+    "a, b, total",
+    [
+        (0.0, math.inf, "inf"),
+        (math.inf, math.inf, "inf"),
+        (math.inf, math.nan, "nan"),
+        (0.0, math.nan, "nan"),
+    ],
+)
+def test_infinity_and_nan_stay_in_the_sum(a, b, total):
+    assert str(Exact.of(1, 0, a) + Exact.of(1, 1, b)) == total
+
+
+@given(NUMBERS, NUMBERS.filter(lambda number: number.units))
+def test_quotient_is_correctly_rounded(a, b):
+    quotient = a.fraction() / b.fraction()
+    try:
+        rounded = float(quotient)
+    except OverflowError:
+        rounded = math.inf if quotient > 0 else -math.inf
+    assert a / b == rounded
+
+
+@pytest.mark.parametrize(
+    "a, b, quotient",
+    [
+        (exact(3), ZERO, math.nan),
+        (ZERO, ZERO, math.nan),
+        (ZERO, exact(3), 0.0),
+        (Exact.of(0, 0, math.inf), exact(3), math.inf),
+        (Exact.of(0, 0, math.inf), ZERO, math.nan),
+        (Exact.of(0, 0, math.nan), exact(3), math.nan),
+        (exact(3), Exact.of(0, 0, math.inf), math.nan),
+        (Exact.of(1, -1024), exact(1), math.inf),
+        (Exact.of(-1, -1024), exact(1), -math.inf),
+        (Exact.of(1, -2048), Exact.of(1, -2048), 1.0),
+    ],
+)
+def test_quotients_without_a_finite_value(a, b, quotient):
+    assert repr(a / b) == repr(quotient)
+
+
+@pytest.mark.parametrize(
+    "number, text",
+    [
+        (ZERO, "0x0p+0"),
+        (exact(1.5), "0x3p-1"),
+        (exact(-40), "-0x5p+3"),
+        (exact(5e-324), "0x1p-1074"),
+        (Exact.of(0x1ABC, 53), "0x6afp-51"),
+        (Exact.of(1, 2, math.inf), "inf"),
+        (Exact.of(1, 2, math.nan), "nan"),
+    ],
+)
+def test_text_is_hexadecimal_with_a_binary_exponent(number, text):
+    assert str(number) == text
+
+
+@given(ANY)
+def test_text_is_read_back_exactly(number):
+    assert Exact.from_text(str(number)) == number
+
+
+@given(FINITE)
+def test_text_of_a_float_is_read_by_fromhex(value):
+    assert float.fromhex(str(exact(value))) == value
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "0x", "0x1", "1p-3", "0x1p", "0x1.8p+0", "0x1p-99999", "0X1p+0", "+inf", "-inf", "NaN",
+     "0x1p-3 ", " 0x1p-3", "0x1p-3\n", "0xgp+0", "0x1p-٣", "--0x1p+0"],
+)  # fmt: skip
+def test_other_text_is_refused(text):
+    message = f"text must be like '0x1abcp-52', 'inf' or 'nan', got {text!r}"
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        Exact.from_text(text)
+
+
+@pytest.mark.parametrize("special", [math.inf, math.nan])
+def test_sum_that_is_no_number_has_no_fraction(special):
+    with pytest.raises(ValueError, match=f"^sum must be finite, got {special}$"):
+        Exact.of(0, 0, special).fraction()
+
+
+@given(st.fractions(min_value=0), st.integers(-1000, 1000))
+def test_square_root_is_correctly_rounded(value, exponent):
+    value *= Fraction(2) ** exponent
+    with mpmath.workprec(3000):
+        root = mpmath.sqrt(mpmath.mpf(value.numerator) / value.denominator)
+    assert square_root(value) == float(root)
+
+
+@given(st.integers(1, 2**53), st.integers(-500, 400))
+def test_square_root_of_a_square_is_exact(units, exponent):
+    root = Fraction(units) * Fraction(2) ** exponent
+    assert square_root(root**2) == float(root)
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_square_root_next_to_halfway_goes_to_the_nearer_float(sign):
+    # Halfway between 1 and the next float, and a hair to either side of it.
+    halfway = 1 + Fraction(1, 2**53)
+    hair = Fraction(sign, 2**400)
+    assert square_root((halfway + hair) ** 2) == (1.0 if sign < 0 else 1 + 2**-52)
+    assert square_root(halfway**2) == 1.0

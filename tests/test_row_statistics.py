@@ -1,0 +1,160 @@
+"""row_statistics: against the formulas, at the limits, with every kind of label."""
+
+import ml_dtypes
+import numpy as np
+import pytest
+
+import oracle
+import smoothxent
+from judging import complaint
+from smoothxent import row_statistics
+
+CLASS_COUNTS = [1, 2, 3, 10, 16, 17, 127, 128, 129, 1000, 1024, 1025, 5000, 40_000]
+# Entropy, confidence: the promise of the docstring. The rest is a rounding to the dtype.
+TOLERANCE = {np.dtype(np.float32): 2e-6, np.dtype(np.float64): 1e-12}
+LABELLED = ("label_logit", "nll", "rank")
+
+
+def draw(rng, num_rows, num_classes, dtype, scale=4):
+    logits = (rng.normal(0, scale, (num_rows, num_classes))).astype(dtype)
+    labels = rng.integers(0, num_classes, num_rows)
+    labels[::2] = logits[::2].argmax(axis=1)
+    return logits, labels
+
+
+def assert_as_measured(statistics, logits, labels):
+    """Raise unless the statistics of finite rows are the oracle's."""
+    expected = oracle.measures(logits, labels)
+    allowed = TOLERANCE[statistics.entropy.dtype]
+    for name, values in statistics._asdict().items():
+        if name in ("argmax", "rank", "max_logit", "label_logit"):
+            np.testing.assert_array_equal(values, expected[name], err_msg=name)
+        else:
+            np.testing.assert_allclose(
+                values, expected[name], rtol=allowed, atol=allowed, err_msg=name
+            )
+
+
+@pytest.mark.parametrize("num_classes", CLASS_COUNTS)
+@pytest.mark.parametrize("scale", [0.1, 4, 60])
+def test_statistics_are_those_of_the_formulas(any_dtype, rng, num_classes, scale):
+    logits, labels = draw(rng, 19, num_classes, any_dtype, scale)
+    assert_as_measured(row_statistics(logits, labels), logits, labels)
+
+
+@pytest.mark.parametrize("num_classes", [3, 100, 129, 1000, 1025, 40_000])
+def test_of_equal_logits_the_lower_class_is_the_larger(any_dtype, rng, num_classes):
+    logits = rng.integers(-2, 3, (23, num_classes)).astype(any_dtype)
+    labels = rng.integers(0, num_classes, 23)
+    assert_as_measured(row_statistics(logits, labels), logits, labels)
+
+
+@pytest.mark.parametrize("num_classes", [2, 100, 1000, 5000])
+def test_logits_of_any_size_and_order(dtype, rng, num_classes):
+    for offset in (0.0, 1e3, -1e5, 1.4e5, -1e6):
+        logits, labels = draw(rng, 9, num_classes, dtype)
+        for ordered in (logits, np.sort(logits, axis=1), -np.sort(-logits, axis=1)):
+            moved = (ordered + dtype(offset)).astype(dtype)
+            assert_as_measured(row_statistics(moved, labels), moved, labels)
+
+
+@pytest.mark.parametrize("gap", [0.0, 1.0, 10.0, 17.0, 30.0, 60.0, 88.0])
+@pytest.mark.parametrize("num_classes", [2, 20, 130, 1100])
+def test_entropy_and_doubt_of_a_certain_row_keep_their_digits(dtype, num_classes, gap):
+    row = np.linspace(-1, 0, num_classes).astype(dtype)
+    row[1] = dtype(gap)
+    exact = oracle.exact_measures(row, 1)
+    evaluation = smoothxent.evaluate(row, 1)
+    statistics = row_statistics(row, 1)
+    allowed = 16 * TOLERANCE[np.dtype(dtype)]
+    assert abs(float(statistics.entropy) - exact["entropy"]) <= allowed * exact["entropy"]
+    assert abs(evaluation.brier - exact["brier"]) <= allowed * exact["brier"]
+
+
+def test_without_labels_there_are_no_statistics_of_labels(rng):
+    logits, labels = draw(rng, 5, 40, np.float32)
+    bare, labelled = row_statistics(logits), row_statistics(logits, labels)
+    for name, values in bare._asdict().items():
+        if name in LABELLED:
+            assert values is None
+        else:
+            np.testing.assert_array_equal(values, getattr(labelled, name))
+
+
+def test_nll_is_the_loss_and_log_sum_exp_that_of_its_own_function(any_dtype, rng):
+    for num_classes in (5, 300, 3000):
+        logits, labels = draw(rng, 33, num_classes, any_dtype)
+        statistics = row_statistics(logits, labels)
+        losses = smoothxent.cross_entropy(logits, labels, reduction="none")
+        np.testing.assert_allclose(statistics.nll, losses, rtol=8 * np.finfo(losses.dtype).eps)
+        expected = smoothxent.log_sum_exp(logits)
+        assert statistics.log_sum_exp.tobytes() == expected.tobytes()
+
+
+@pytest.mark.parametrize("num_classes", [3, 200, 2000])
+def test_rows_without_a_softmax_say_so(dtype, num_classes):
+    logits = np.zeros((5, num_classes), dtype)
+    logits[0, 1], logits[1, 2], logits[2], logits[3, 1] = np.nan, np.inf, -np.inf, -np.inf
+    statistics = row_statistics(logits, np.full(5, 1))
+    for name in ("entropy", "confidence", "nll"):
+        assert np.isnan(getattr(statistics, name)[:3]).all(), name
+    np.testing.assert_array_equal(statistics.log_sum_exp[:3], [np.nan, np.inf, -np.inf])
+    np.testing.assert_array_equal(statistics.max_logit, [np.nan, np.inf, -np.inf, 0, 0])
+    assert statistics.argmax.tolist() == [-1, 2, 0, 0, 0]
+    assert statistics.rank.tolist() == [num_classes] * 3 + [num_classes - 1, 1]
+    assert statistics.nll[3] == np.inf
+    assert statistics.entropy[3] == pytest.approx(np.log(num_classes - 1), rel=2e-6)
+
+
+def test_an_ignored_row_has_the_statistics_of_its_logits_alone(any_dtype, rng):
+    for num_classes in (5, 300, 3000):
+        logits, labels = draw(rng, 21, num_classes, any_dtype)
+        bare = row_statistics(logits)
+        statistics = row_statistics(logits, np.where(labels % 2, -100, labels), ignore_index=-100)
+        ignored = labels % 2 == 1
+        for name, values in statistics._asdict().items():
+            if name not in LABELLED:
+                np.testing.assert_array_equal(values, getattr(bare, name))
+        assert np.isnan(statistics.label_logit[ignored]).all()
+        assert (statistics.nll[ignored] == 0).all()
+        assert (statistics.rank[ignored] == -1).all()
+        assert not np.isnan(statistics.label_logit[~ignored]).any()
+
+
+def test_shapes_are_those_of_the_rows(rng):
+    logits = rng.normal(0, 3, (2, 7, 3)).astype(np.float32)
+    labels = rng.integers(0, 7, (2, 3))
+    moved = row_statistics(np.ascontiguousarray(np.moveaxis(logits, 1, -1)), labels)
+    for one, other in zip(row_statistics(logits, labels, axis=1), moved, strict=True):
+        assert one.shape == (2, 3)
+        np.testing.assert_array_equal(one, other)
+    assert row_statistics(logits[0, :, 0], labels[0, 0]).nll.shape == ()
+    assert row_statistics(np.zeros((0, 4), np.float32), np.zeros(0, int)).rank.shape == (0,)
+
+
+def test_bits_of_bfloat16_are_its_numbers(rng):
+    logits, labels = draw(rng, 9, 70, ml_dtypes.bfloat16)
+    bits = row_statistics(logits.view(np.uint16), labels, dtype="bfloat16")
+    for one, other in zip(bits, row_statistics(logits, labels), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("num_classes", [4, 400, 20_000])
+def test_lowest_label_out_of_range_is_named(num_classes):
+    logits, labels = np.zeros((40, num_classes), np.float32), np.zeros(40, int)
+    labels[[13, 29]] = num_classes, -1
+    for num_threads in (1, 3):
+        assert complaint(IndexError, row_statistics, logits, labels, num_threads=num_threads) == (
+            f"labels must lie in [0, {num_classes}), got labels[13] = {num_classes}"
+        )
+
+
+def test_what_is_no_class_index_is_refused():
+    logits = np.zeros((2, 3), np.float32)
+    assert complaint(ValueError, row_statistics, logits, np.eye(3)[:2]) == (
+        "labels must be class indices here, got probabilities of shape (2, 3); "
+        "take their argmax over the class axis"
+    )
+    assert complaint(ValueError, row_statistics, logits, ignore_index=-100) == (
+        "ignore_index must be None where there are no labels, got -100"
+    )
