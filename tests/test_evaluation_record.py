@@ -111,7 +111,7 @@ FAULTS = [
     (["hits", "0"], "0x1p+0", f"{KEYS}, got '0'"),
     (["hits", "٣"], "0x1p+0", f"{KEYS}, got '٣'"),
     (["hits", ""], "0x1p+0", f"{KEYS}, got ''"),
-    (["hits", "9" * 19], "0x1p+0", f"{KEYS}, got '{'9' * 19}'"),
+    (["hits", "9" * 41], "0x1p+0", f"{KEYS}, got '{'9' * 41}'"),
     (["hits", 5], "0x1p+0", f"{KEYS}, got 5"),
     (["hits", "5"], "nan", "hits.5 must be finite and not negative, got 'nan'"),
     (["hits", "5"], "0x33p+0", "hits.5 must lie between hits.1 and sums.weight, got '0x33p+0'"),
