@@ -19,9 +19,11 @@ FLOORS = [
     {"_layouts", "_totals"},
     {"_metrics"},
     {"_evaluation_record", "_evaluation_table"},
-    {"_evaluation_plot"},
+    {"_evaluation_plot", "_comparison_table"},
     {"_evaluation"},
+    {"_comparison"},
     {"_loss", "_softmax", "_smoothing", "_evaluate", "_statistics", "_linear", "_info"},
+    {"_compare"},
     {"__init__"},
     {"torch", "dask", "cli"},
     {"__main__"},
@@ -119,10 +121,12 @@ def test_public_names_are_those_of_the_design():
     import smoothxent
 
     assert set(smoothxent.__all__) == {
+        "Comparison",
         "Evaluation",
         "RowStatistics",
         "__version__",
         "available_isas",
+        "compare",
         "cross_entropy",
         "cross_entropy_and_grad",
         "evaluate",
