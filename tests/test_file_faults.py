@@ -1,4 +1,4 @@
-"""Files that are missing, cut short, pickled, of another kind or length: each error names the file."""
+"""Files missing, cut short, pickled, of another kind or length: each error names the file."""
 
 import pickle
 import threading
