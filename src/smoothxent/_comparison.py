@@ -1,22 +1,18 @@
 """Comparison: what two classifiers say about the same labelled rows."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any
 
 from smoothxent import _comparison_table, _evaluation_record
-from smoothxent._evaluation import Evaluation
+from smoothxent._pair_metrics import PairMetrics
 
 FORMAT, VERSION = "smoothxent.Comparison", 1
 
-QUANTILES = (0.0, 0.25, 0.5, 0.75, 0.9, 0.99, 1.0)
+METRICS = ("nll_difference", "nll_difference_stderr", "agreement", "kl", "kl_stderr")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Comparison:
+class Comparison(PairMetrics):
     """Two classifiers' logits over the same labelled rows, as `compare` returns them.
 
     What is said of pairs is far sharper than the difference of two means: most of what makes a row
@@ -60,34 +56,6 @@ class Comparison:
     (0.0, 1.0, 0.0)
     """
 
-    a: Evaluation
-    b: Evaluation
-    nll_difference: float
-    nll_difference_stderr: float
-    agreement: float
-    kl: float
-    kl_stderr: float
-    kl_quantiles: Mapping[float, float]
-
-    @classmethod
-    def _of(
-        cls,
-        a: Evaluation,
-        b: Evaluation,
-        nll_differences: NDArray[np.float64],
-        divergences: NDArray[np.float64],
-        num_agreed: int,
-    ) -> Self:
-        """Return the comparison of rows with these differences and divergences, one for each."""
-        return cls(
-            a,
-            b,
-            *_mean_and_stderr(nll_differences),
-            num_agreed / len(divergences) if len(divergences) else np.nan,
-            *_mean_and_stderr(divergences),
-            dict(zip(QUANTILES, _quantiles(divergences), strict=True)),
-        )
-
     def to_dict(self) -> dict[str, Any]:
         """Return a dict for JSON, for other readers: it is not read again.
 
@@ -105,7 +73,7 @@ class Comparison:
         >>> record["version"], record["metrics"]["agreement"]
         (1, 1.0)
         """
-        metrics = {name: getattr(self, name) for name in _comparison_table.METRICS}
+        metrics = {name: getattr(self, name) for name in METRICS}
         quantiles = {f"{share:g}": kl for share, kl in self.kl_quantiles.items()}
         finite = _evaluation_record.finite
         return {
@@ -138,17 +106,3 @@ class Comparison:
 
     def __repr__(self) -> str:
         return _comparison_table.text(self)
-
-
-def _mean_and_stderr(values: NDArray[np.float64]) -> tuple[float, float]:
-    with np.errstate(all="ignore"):
-        mean = float(values.mean()) if len(values) else np.nan
-        stderr = float(values.std(ddof=1)) / len(values) ** 0.5 if len(values) > 1 else np.nan
-    return mean, stderr
-
-
-def _quantiles(values: NDArray[np.float64]) -> list[float]:
-    if not len(values) or np.isnan(values).any():
-        return [np.nan] * len(QUANTILES)
-    quantiles: list[float] = np.quantile(values, QUANTILES, method="inverted_cdf").tolist()
-    return quantiles

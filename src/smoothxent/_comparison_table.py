@@ -1,20 +1,10 @@
 """The tables of a comparison: as text of 80 columns, as Markdown."""
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from smoothxent._evaluation_table import deviation, number
-
-if TYPE_CHECKING:
-    from smoothxent._comparison import Comparison
-
-METRICS = (
-    "nll_difference",
-    "nll_difference_stderr",
-    "agreement",
-    "kl",
-    "kl_stderr",
-)
+from smoothxent._pair_metrics import PairMetrics
 
 
 class Line(NamedTuple):
@@ -26,7 +16,7 @@ class Line(NamedTuple):
     difference: str
 
 
-def text(comparison: "Comparison") -> str:
+def text(comparison: PairMetrics) -> str:
     """Return the title and, where there are rows, the metrics, the pairs and the quantiles."""
     if not comparison.a.count:
         return title(comparison)
@@ -43,7 +33,7 @@ def text(comparison: "Comparison") -> str:
     return "\n\n".join([title(comparison), *map("\n".join, (metrics, both, shares))])
 
 
-def markdown(comparison: "Comparison") -> str:
+def markdown(comparison: PairMetrics) -> str:
     """Return the metrics and, in a second table, what is said of pairs, as Markdown."""
     both = [
         *((name, value + stderr) for name, value, stderr in pairs(comparison)),
@@ -65,7 +55,7 @@ def markdown(comparison: "Comparison") -> str:
     )
 
 
-def title(comparison: "Comparison") -> str:
+def title(comparison: PairMetrics) -> str:
     """Return what was compared."""
     a = comparison.a
     rows = f"{a.count:,} row{'s' * (a.count != 1)}"
@@ -73,7 +63,7 @@ def title(comparison: "Comparison") -> str:
     return f"Comparison of A and B on {rows}{ignored}{'; losses in nats' * bool(a.count)}"
 
 
-def lines(comparison: "Comparison") -> list[Line]:
+def lines(comparison: PairMetrics) -> list[Line]:
     """Return the metrics as they are shown; losses in nats."""
     a, b = comparison.a, comparison.b
     values = {
@@ -96,7 +86,7 @@ def lines(comparison: "Comparison") -> list[Line]:
     ]
 
 
-def pairs(comparison: "Comparison") -> list[tuple[str, str, str]]:
+def pairs(comparison: PairMetrics) -> list[tuple[str, str, str]]:
     """Return what is said of both together: name, number and standard error."""
     return [
         ("same top class", number(comparison.agreement), ""),
