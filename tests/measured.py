@@ -99,7 +99,7 @@ def judge_evaluation(call, results, rows, dtype, known, special):
     expected = expected_rows(call, rows, dtype, special)
     kept = expected.kept
     s = np.ravel(call.options.get("sample_weight", np.ones(len(rows)))).astype(float)[kept]
-    rank, special = expected.values["rank"][kept], special[kept]
+    rank = np.where(special, np.inf, expected.values["rank"])[kept]  # a miss for each k
     assert (evaluation.count, evaluation.ignored) == (kept.sum(), (~kept).sum())
     assert evaluation.weight == float(total(s))
     assert evaluation.top_k.keys() == {1, *call.options["top_k"]}
