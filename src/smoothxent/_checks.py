@@ -29,7 +29,7 @@ INTEGERS = frozenset(map(np.dtype, "bBhHiIlLqQ"))
 # A prior normalised in float32 misses 1 by about 2**-24 = 6e-8, or a few times that.
 PRIOR_SUM_TOLERANCE = 1e-6
 
-# No axis has more classes; nor has a float32 probability above 1/16 more values than bins.
+# No axis has more classes; so many bins are 3 GB of totals for each thread.
 MOST_K, MOST_BINS = 2**63 - 1, 2**20
 
 # Steps that NumPy may take to prove two strided arrays apart; beyond it they count as overlapping.
