@@ -305,7 +305,9 @@ def cross_entropy_and_grad(
     >>> grad is logits
     True
     """
-    checked, _ = _checks.logits(logits, dtype)
+    checked, build = _checks.logits(logits, dtype)
+    if checked is not logits:
+        dtype = build  # what they were, as bits do not say
     if grad_out is None:
         grad: FloatArray = np.empty(checked.shape, checked.dtype)
     else:
