@@ -2,6 +2,7 @@
 
 from smoothxent._dispatch import available_isas
 from smoothxent._evaluate import evaluate
+from smoothxent._evaluate_file import evaluate_file
 from smoothxent._evaluation import Evaluation
 from smoothxent._info import info
 from smoothxent._loss import cross_entropy, cross_entropy_and_grad
@@ -19,6 +20,7 @@ __all__ = [
     "cross_entropy",
     "cross_entropy_and_grad",
     "evaluate",
+    "evaluate_file",
     "info",
     "log_softmax",
     "log_sum_exp",

@@ -49,11 +49,13 @@ def native(array: AnyArray) -> AnyArray:
     return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
 
-def logits(value: ArrayLike, dtype: DType | None) -> tuple[FloatArray, np.dtype[Any] | str]:
+def logits(
+    value: ArrayLike, dtype: DType | None, argument: str = "logits"
+) -> tuple[FloatArray, np.dtype[Any] | str]:
     """`value` as the kernel takes it, and which build of the kernel takes it."""
     array, is_bfloat16 = value, False
     if type(array) is not np.ndarray:
-        array, is_bfloat16 = _arrays.lent("logits", value)
+        array, is_bfloat16 = _arrays.lent(argument, value)
     if dtype is None and array.dtype in FLOATS:
         return array, array.dtype
     own = "bfloat16" if is_bfloat16 else _name_of(array.dtype)
@@ -61,9 +63,13 @@ def logits(value: ArrayLike, dtype: DType | None) -> tuple[FloatArray, np.dtype[
     if own == "uint16" and name in HALVES:  # the bits of such numbers
         return native(array), name
     if array.dtype.char not in "fd" and own not in HALVES:
-        raise TypeError(f"logits must be {LOGITS}, got {array.dtype}{_logits_remedy(array.dtype)}")
+        raise TypeError(
+            f"{argument} must be {LOGITS}, got {array.dtype}{_logits_remedy(array.dtype)}"
+        )
     if name != own:
-        raise TypeError(f"dtype must be the logits' own where they are not uint16, got {name}")
+        raise TypeError(
+            f"dtype must be {own}, that of the {argument}, where these are not uint16, got {name}"
+        )
     return native(array), name
 
 
@@ -140,12 +146,12 @@ def labels(value: ArrayLike, shape: tuple[int, ...], row_shape: tuple[int, ...])
     return probabilities(array)
 
 
-def class_indices(array: AnyArray) -> AnyArray:
+def class_indices(array: AnyArray, argument: str = "labels") -> AnyArray:
     kind = array.dtype.kind
     if kind not in "iu":
         remedy = "; convert with labels.astype(np.int64)" if kind in "bf" else ""
         raise TypeError(
-            f"labels must be integers where they are class indices, got {array.dtype}{remedy}"
+            f"{argument} must be integers where they are class indices, got {array.dtype}{remedy}"
         )
     return native(array)
 

@@ -202,6 +202,22 @@ class Evaluation(Metrics):
     def __repr__(self) -> str:
         return _evaluation_table.text(self)
 
+    def to_markdown(self) -> str:
+        """Return the metrics as a table of Markdown, for a README or an issue.
+
+        Returns
+        -------
+        str
+            The title, an empty line and the table; it ends with a line break.
+
+        Examples
+        --------
+        >>> from smoothxent import Evaluation
+        >>> print(Evaluation.empty().to_markdown().splitlines()[2])
+        | metric | value | |
+        """
+        return _evaluation_table.markdown(self)
+
     def _repr_html_(self) -> str:
         return _evaluation_table.html(self)
 

@@ -1,0 +1,92 @@
+"""A run of rows: the shards of an array, one after the other, as one stream of rows."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smoothxent._stored_array import StoredArray
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Rows of one dtype and shape, in files; nothing of them has been read."""
+
+    shards: tuple[StoredArray, ...]
+    shape: tuple[int, ...]  # of the rows: (N,) or more axes
+    row_shape: tuple[int, ...]  # (C,) of logits, () of labels
+    dtype: np.dtype[Any]
+
+    @classmethod
+    def of(
+        cls, shards: Sequence[StoredArray], axes: tuple[int, ...], row_shape: tuple[int, ...]
+    ) -> "Run":
+        """Return the rows of all shards, which must be alike but for their number."""
+        first = shards[0]
+        for shard in shards[1:]:
+            if (shard.dtype, shard.shape[1:]) != (first.dtype, first.shape[1:]):
+                raise ValueError(
+                    f"{shard.place} must be as {first.place.name} but for the first axis, "
+                    f"{first.dtype} {first.shape}, got {shard.dtype} {shard.shape}"
+                )
+        length = sum(shard.shape[0] for shard in shards)
+        return cls(tuple(shards), (length, *axes), row_shape, first.dtype)
+
+    @property
+    def num_rows(self) -> int:
+        return math.prod(self.shape)
+
+    @property
+    def row_bytes(self) -> int:
+        return math.prod(self.row_shape) * self.dtype.itemsize
+
+    def __str__(self) -> str:
+        first, last = self.shards[0].place, self.shards[-1].place
+        if len(self.shards) == 1:
+            return str(first)
+        return f"{first.argument} files {first.name} to {last.name}"
+
+    def place_of(self, row: int) -> tuple[StoredArray, int]:
+        """Return the shard that holds a row, and the row's number there."""
+        for shard in self.shards:
+            if row < shard.num_bytes // self.row_bytes:
+                return shard, row
+            row -= shard.num_bytes // self.row_bytes
+        raise IndexError(row)
+
+
+class Stream:
+    """The bytes of a run's rows, each shard opened when the one before it is read."""
+
+    def __init__(self, run: Run) -> None:
+        self._shards = iter(run.shards)
+        self._shard = run.shards[0]
+        self._file: BinaryIO | None = None
+        self._left = 0  # bytes of the shard
+
+    def fill(self, room: NDArray[np.uint8]) -> None:
+        """Read the next bytes, as many as there is room for."""
+        while room.size:
+            if self._file is None or not self._left:
+                self._open_next()
+                continue
+            count = self._file.readinto(room[: self._left])  # type: ignore[attr-defined]
+            if not count:
+                raise ValueError(
+                    f"{self._shard.place} must hold what its header declares, got an end "
+                    f"{self._left} bytes before; it is cut short: copy or save it again"
+                )
+            self._left -= count
+            room = room[count:]
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    def _open_next(self) -> None:
+        self.close()
+        self._shard = next(self._shards)
+        self._file, self._left = self._shard.open(), self._shard.num_bytes
