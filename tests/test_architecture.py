@@ -23,8 +23,11 @@ FLOORS = [
     {"_evaluation_record", "_evaluation_table"},
     {"_evaluation_plot"},
     {"_evaluation"},
+    {"_pair_metrics"},
+    {"_comparison_table"},
+    {"_comparison"},
     {"_loss", "_softmax", "_smoothing", "_evaluate", "_statistics", "_linear", "_info"},
-    {"_evaluate_file"},
+    {"_compare", "_evaluate_file"},
     {"__init__"},
     {"torch", "jax", "dask", "sklearn", "cli"},
     {"__main__"},
@@ -123,10 +126,12 @@ def test_public_names_are_those_of_the_design():
     import smoothxent
 
     assert set(smoothxent.__all__) == {
+        "Comparison",
         "Evaluation",
         "RowStatistics",
         "__version__",
         "available_isas",
+        "compare",
         "cross_entropy",
         "cross_entropy_and_grad",
         "evaluate",

@@ -45,8 +45,8 @@ def record(totals: Totals) -> dict[str, Any]:
         "count": totals.count,
         "ignored": totals.ignored,
         "metrics": {
-            **{name: _finite(getattr(metrics, name)) for name in METRICS},
-            "top_k": {str(k): _finite(share) for k, share in metrics.top_k.items()},
+            **{name: finite(getattr(metrics, name)) for name in METRICS},
+            "top_k": {str(k): finite(share) for k, share in metrics.top_k.items()},
         },
         "sums": {name: str(total) for name, total in totals.sums._asdict().items()},
         "hits": {str(k): str(weight) for k, weight in totals.hits},
@@ -63,7 +63,7 @@ def record(totals: Totals) -> dict[str, Any]:
     }
 
 
-def _finite(value: float) -> float | None:
+def finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
