@@ -101,7 +101,7 @@ def neg_smoothed_log_loss(*, label_smoothing: float = 0.1) -> SmoothedLogLossSco
     >>> scoring = neg_smoothed_log_loss(label_smoothing=0.1)
     >>> scores = cross_val_score(LogisticRegression(max_iter=500), X, y, scoring=scoring)
     >>> f"{scores.mean():.2f}"
-    '-0.57'
+    '-0.58'
     """
     return SmoothedLogLossScorer(label_smoothing)
 
