@@ -3,6 +3,7 @@
 A check returns its argument in the form the kernel takes: a native, plain array or a Python number.
 Messages read `<argument> must <rule>, got <found>; <remedy>`. Nothing here imports the kernel: what
 only a read of the data can tell (label range, probability range) is found there and worded here.
+What can't become an array at all is refused, in the same words, by `_arrays`.
 """
 
 import operator
@@ -12,6 +13,8 @@ from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from smoothxent import _arrays
 
 AnyArray: TypeAlias = NDArray[Any]
 # float32 or float64; bfloat16 is a dtype of ml_dtypes, or uint16 bits
@@ -40,11 +43,8 @@ def plain(name: str, value: ArrayLike) -> AnyArray:
     """`value` as a base-class array; masked arrays are refused, as NumPy would drop the mask."""
     if type(value) is np.ndarray:
         return value
-    if isinstance(value, np.ma.MaskedArray):
-        raise TypeError(
-            f"{name} must be a plain array, got a masked array; fill it with {name}.filled(value)"
-        )
-    return np.asarray(value)
+    array, is_bfloat16 = _arrays.lent(name, value)
+    return _arrays.widened(array) if is_bfloat16 else array
 
 
 def native(array: AnyArray) -> AnyArray:
@@ -56,10 +56,12 @@ def logits(
     value: ArrayLike, dtype: DType | None, argument: str = "logits"
 ) -> tuple[FloatArray, np.dtype[Any] | str]:
     """`value` as the kernel takes it, and which build of the kernel takes it."""
-    array = value if type(value) is np.ndarray else plain(argument, value)
+    array, is_bfloat16 = value, False
+    if type(array) is not np.ndarray:
+        array, is_bfloat16 = _arrays.lent(argument, value)
     if dtype is None and array.dtype in FLOATS:
         return array, array.dtype
-    own = _name_of(array.dtype)
+    own = "bfloat16" if is_bfloat16 else _name_of(array.dtype)
     name = own if dtype is None else _logits_name(dtype)
     if own == "uint16" and name in HALVES:  # the bits of such numbers
         return native(array), name
@@ -349,7 +351,8 @@ def second_sweep_out(name: str, value: object, logits: AnyArray) -> AnyArray:
 def destination(name: str, value: object, shape: tuple[int, ...], dtype: np.dtype[Any]) -> AnyArray:
     """`value`, an array to be written, without its subclass."""
     if not isinstance(value, np.ndarray) or isinstance(value, np.ma.MaskedArray):
-        raise TypeError(f"{name} must be a plain NumPy array, got {type(value).__name__}")
+        remedy = f"; write into {name}.numpy()" if _arrays.is_tensor(value) else ""
+        raise TypeError(f"{name} must be a plain NumPy array, got {type(value).__name__}{remedy}")
     if value.dtype != dtype:
         raise TypeError(f"{name} must be {dtype}, got {value.dtype}")
     if value.shape != shape:
@@ -373,7 +376,10 @@ def losses_out(
 def apart(name: str, array: AnyArray, **inputs: ArrayLike | None) -> None:
     """Refuse an `array` to be written that shares memory with one of the inputs."""
     for other, value in inputs.items():
-        if value is not None and np.may_share_memory(array, value, max_work=OVERLAP_WORK):  # type: ignore[arg-type]
+        if value is None:
+            continue
+        memory, _ = _arrays.lent(other, value)
+        if np.may_share_memory(array, memory, max_work=OVERLAP_WORK):  # type: ignore[arg-type]
             raise ValueError(f"{name} must not overlap {other}, got arrays that share memory")
 
 
