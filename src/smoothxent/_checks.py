@@ -32,6 +32,9 @@ INTEGERS = frozenset(map(np.dtype, "bBhHiIlLqQ"))
 # A prior normalised in float32 misses 1 by about 2**-24 = 6e-8, or a few times that.
 PRIOR_SUM_TOLERANCE = 1e-6
 
+# No axis has more classes; so many bins are 3 GB of totals for each thread.
+MOST_K, MOST_BINS = 2**63 - 1, 2**20
+
 # Steps that NumPy may take to prove two strided arrays apart; beyond it they count as overlapping.
 OVERLAP_WORK = 10_000
 
@@ -260,11 +263,23 @@ def positive(name: str, value: int) -> int:
     return number
 
 
+def at_most(name: str, value: int, most: int) -> int:
+    """`value`, an integer of 1 to `most`."""
+    number = positive(name, value)
+    if number > most:
+        raise ValueError(f"{name} must be at most {most}, got {number}")
+    return number
+
+
+def num_bins(value: int) -> int:
+    return at_most("num_bins", value, MOST_BINS)
+
+
 def top_k(value: object) -> tuple[int, ...]:
     """The numbers of `value` and 1, in order."""
     if not isinstance(value, Iterable):
         raise TypeError(f"top_k must be a tuple of integers, got {value!r}")
-    return tuple(sorted({1, *(positive("top_k", k) for k in value)}))
+    return tuple(sorted({1, *(at_most("top_k", k, MOST_K) for k in value)}))
 
 
 def ignore_index(value: int, labels: AnyArray, is_index: bool) -> int | None:
