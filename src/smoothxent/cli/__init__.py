@@ -15,9 +15,15 @@ from collections.abc import Sequence
 from types import ModuleType
 
 import smoothxent
-from smoothxent.cli import bench, demo, info, merge, refusals
+from smoothxent.cli import bench, demo, evaluate, info, merge, refusals
 
-COMMANDS: dict[str, ModuleType] = {"merge": merge, "bench": bench, "demo": demo, "info": info}
+COMMANDS: dict[str, ModuleType] = {
+    "evaluate": evaluate,
+    "merge": merge,
+    "bench": bench,
+    "demo": demo,
+    "info": info,
+}
 
 # module -> the extra of pyproject.toml that brings it
 EXTRAS = dict.fromkeys(("matplotlib", "rich", "sklearn", "threadpoolctl"), "demo")

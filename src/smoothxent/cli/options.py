@@ -17,6 +17,22 @@ def not_negative(text: str) -> int:
     return _at_least(0, text)
 
 
+def share(text: str) -> float:
+    """Return the number from 0 to 1 that the text is."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number <= 1:
+        raise argparse.ArgumentTypeError(f"must be a number from 0 to 1, got {text!r}")
+    return number
+
+
+def several(text: str) -> tuple[int, ...]:
+    """Return the whole numbers >= 1 that stand between commas."""
+    return tuple(map(positive, text.split(",")))
+
+
 def _at_least(least: int, text: str) -> int:
     try:
         number = int(text)
