@@ -112,16 +112,20 @@ MUTANTS = [
     ),
     *mutants_of(
         "src/smoothxent/_loss.py",
-        ("if out is not None or grad is not None:", "if out is not None:", "grad before checks"),
+        (
+            "if out is not None or is_callers_grad or (grad",
+            "if out is not None or (grad",
+            "grad_out is written before the labels are read",
+        ),
+        (" or (grad is not None and has_weights):", ":", "gradients of weights: what they weigh"),
         (
             (
-                "    if out is not None or grad is not None:  # the caller's arrays are "
-                "written only after this\n        bad_row, count = kernel.tally(rows, targets, "
-                "w, s, ignored)\n        if bad_row >= 0:"
+                "        bad_row, count = kernel.tally(rows, targets, w, s, ignored)\n"
+                "        if bad_row >= 0:\n"
             ),
             (
-                "    if out is not None or grad is not None:\n        bad_row, count = "
-                "kernel.tally(rows, targets, w, s, ignored)\n        if False:"
+                "        bad_row, count = kernel.tally(rows, targets, w, s, ignored)\n"
+                "        if False:\n"
             ),
             "outs are harmed",
         ),

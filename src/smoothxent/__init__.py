@@ -1,7 +1,10 @@
 """Label-smoothed softmax cross-entropy of NumPy arrays on the CPU, in one read of the logits."""
 
+from smoothxent._compare import compare
+from smoothxent._comparison import Comparison
 from smoothxent._dispatch import available_isas
 from smoothxent._evaluate import evaluate
+from smoothxent._evaluate_file import evaluate_file
 from smoothxent._evaluation import Evaluation
 from smoothxent._info import info
 from smoothxent._loss import cross_entropy, cross_entropy_and_grad
@@ -12,13 +15,16 @@ from smoothxent._statistics import RowStatistics, row_statistics
 __version__ = "0.1.0"
 
 __all__ = [
+    "Comparison",
     "Evaluation",
     "RowStatistics",
     "__version__",
     "available_isas",
+    "compare",
     "cross_entropy",
     "cross_entropy_and_grad",
     "evaluate",
+    "evaluate_file",
     "info",
     "log_softmax",
     "log_sum_exp",
