@@ -41,9 +41,9 @@ def save_both(folder, logits, labels):
 @pytest.mark.parametrize("num_rows", [1, 17, 18, 100, 1000])
 def test_file_in_chunks_has_the_bits_of_the_array(tmp_path, rng, num_rows, num_threads):
     logits, labels = draw(rng, num_rows)
-    assert evaluate_file(
-        *save_both(tmp_path, logits, labels), num_threads=num_threads
-    ) == evaluate(logits, labels)
+    assert evaluate_file(*save_both(tmp_path, logits, labels), num_threads=num_threads) == evaluate(
+        logits, labels
+    )
 
 
 @pytest.mark.usefixtures("small_chunks")

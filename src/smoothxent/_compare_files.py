@@ -45,7 +45,7 @@ def compare_files(
     label_smoothing, ignore_index, top_k, num_bins
         As in `compare`.
     dtype : "bfloat16" or "float16", optional
-        What logits are that are stored as words of two bytes, as np.save does with bfloat16.
+        What logits are that a .npy or .npz file has as words of two bytes; as in `evaluate_file`.
     num_threads : int, optional
         Threads that compute, each a chunk of its own; one more reads ahead of them.
     progress : callable, optional
@@ -88,7 +88,7 @@ def compare_files(
     >>> comparison == compare(*arrays.values())
     True
     """
-    (a, told_a), (b, told_b) = _runs(logits_a, logits_b, dtype)
+    a, b = _runs(logits_a, logits_b, dtype)
     indices = _files.labels(labels, a)
     options: dict[str, Any] = {
         "label_smoothing": label_smoothing,
@@ -102,11 +102,14 @@ def compare_files(
     def compute(chunk: Chunk) -> tuple[Evaluation, Evaluation, Pairs]:
         rows_a, labels, rows_b = chunk.arrays
         try:
-            of_a = evaluate(rows_a, labels, dtype=told_a, num_threads=1, **options)
+            of_a = evaluate(rows_a, labels, dtype=a.taken_as, num_threads=1, **options)
         except IndexError:
             raise bad_label(chunk, a, indices, ignore_index) from None
-        of_b = evaluate(rows_b, labels, dtype=told_b, num_threads=1, **options)
-        both = Logits(*_checks.logits(rows_a, told_a)), Logits(*_checks.logits(rows_b, told_b))
+        of_b = evaluate(rows_b, labels, dtype=b.taken_as, num_threads=1, **options)
+        both = (
+            Logits(*_checks.logits(rows_a, a.taken_as)),
+            Logits(*_checks.logits(rows_b, b.taken_as)),
+        )
         return of_a, of_b, _pairs.of(*both, labels, ignore_index, num_threads=1)
 
     nothing = (np.empty((0, *run.row_shape), run.dtype) for run in (a, indices, b))
@@ -123,22 +126,19 @@ def compare_files(
     return Comparison.of(total_a, total_b, Pairs(*map(np.concatenate, zip(*parts, strict=True))))
 
 
-def _runs(
-    logits_a: Paths, logits_b: Paths, dtype: DType | None
-) -> tuple[tuple[Run, DType | None], tuple[Run, DType | None]]:
-    """Return the rows of both, and the dtype of those that are stored as words of two bytes."""
-    runs = _run(logits_a, dtype), _run(logits_b, dtype)
-    if not any(told for _, told in runs):
+def _runs(logits_a: Paths, logits_b: Paths, dtype: DType | None) -> tuple[Run, Run]:
+    """Return the rows of both; `dtype` is for those that are stored as words of two bytes."""
+    a, b = _run(logits_a, dtype), _run(logits_b, dtype)
+    if a.taken_as is b.taken_as is None:
         _files.logits(logits_b, dtype)  # where a dtype that is told in vain finds its fault
-    a, b = (run for run, _ in runs)
     if (a.shape, a.row_shape) != (b.shape, b.row_shape):
         rule = f"have the shape of {a}, {a.shape + a.row_shape}"
         raise ValueError(f"{b} must {rule}, got {b.shape + b.row_shape}")
-    return runs
+    return a, b
 
 
-def _run(paths: Paths, dtype: DType | None) -> tuple[Run, DType | None]:
+def _run(paths: Paths, dtype: DType | None) -> Run:
     try:
-        return _files.logits(paths, None), None
-    except TypeError:  # words, or a fault that dtype does not mend
-        return _files.logits(paths, dtype), dtype
+        return _files.logits(paths, None)
+    except TypeError:  # words that say nothing of themselves, or a fault that dtype does not mend
+        return _files.logits(paths, dtype)

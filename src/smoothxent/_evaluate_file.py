@@ -39,17 +39,20 @@ def evaluate_file(
     Parameters
     ----------
     logits : path or sequence of paths
-        A .npy file of float32, float64, float16 or bfloat16, shape (N, C) or more axes with the
-        classes last, in C order; or its shards, whose rows follow one another.
+        float32, float64, float16 or bfloat16 of shape (N, C) or more axes with the classes last, in
+        C order, in a .npy, .npz or .safetensors file; or its shards, whose rows follow one another.
+        An array in a file of several is named as ``"file.npz::name"``.
     labels : path or sequence of paths
-        A .npy file of any integer dtype with class indices in [0, C), with the shape of `logits`
-        without the class axis; or its shards, which may be cut elsewhere than those of the logits.
+        Class indices in [0, C) of any integer dtype, with the shape of `logits` without the class
+        axis, in such a file, or one a line in a .txt file; or its shards, which may be cut
+        elsewhere than those of the logits.
     label_smoothing, prior, class_weight, ignore_index, top_k, num_bins
         As in `evaluate`.
     sample_weight : array_like, optional
         A finite weight, not negative, for each row of all shards.
     dtype : "bfloat16" or "float16", optional
-        What logits are that are stored as words of two bytes, as np.save does with bfloat16.
+        What logits are that a .npy or .npz file has as words of two bytes, as np.save makes them of
+        bfloat16.
     num_threads : int, optional
         Threads that compute, each a chunk of its own; one more reads ahead of them.
     progress : callable, optional
@@ -79,7 +82,8 @@ def evaluate_file(
     Notes
     -----
     Every header is read, and its claim checked against the length of the file, before any room is
-    made. Pickles are never loaded.
+    made. Pickles are never loaded. An archive is streamed, not unpacked; that it is intact is known
+    at its end, so that `progress` may have seen rows of a damaged one.
 
     Memory: a chunk of some 4 MB of logits, one row at least, for each thread and one more, however
     large the files are. Nothing is mapped into memory.
@@ -109,7 +113,7 @@ def evaluate_file(
         "ignore_index": ignore_index,
         "top_k": _checks.top_k(top_k),  # it may be an iterator
         "num_bins": num_bins,
-        "dtype": dtype,
+        "dtype": rows.taken_as,
     }
     weights = None
     if sample_weight is not None:
