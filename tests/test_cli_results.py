@@ -1,10 +1,12 @@
 """How a command hands over its result: every format, the saved file, the picture."""
 
 import csv
+import errno
 import json
 import math
 import os
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -71,6 +73,34 @@ def test_saved_record_is_the_evaluation_to_the_last_bit(expected, part, capsys, 
     assert Evaluation.from_dict(json.loads(path.read_text())) == expected
 
 
+def test_record_that_could_not_be_saved_leaves_the_file_as_it_was(
+    part, capsys, tmp_path, monkeypatch
+):
+    def full(path, text, **options):
+        path.touch()
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    before = (tmp_path / "part.json").read_bytes()
+    monkeypatch.setattr(Path, "write_text", full)
+    assert main(["merge", part, "--json", part]) == 1
+    remedy = "No space left on device; make room or choose another"
+    assert capsys.readouterr() == ("", f"smoothxent: {part}: {remedy}\n")
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [before]
+
+
+def test_record_goes_through_a_link_and_into_a_pipe(expected, part, capsys, tmp_path):
+    link, pipe = tmp_path / "link.json", tmp_path / "pipe.json"
+    link.symlink_to(tmp_path / "target.json")
+    printed(capsys, part, "--json", str(link))
+    assert json.loads((tmp_path / "target.json").read_text()) == expected.to_dict()
+    assert link.is_symlink()
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    printed(capsys, part, "--json", str(pipe))
+    assert json.loads(os.read(reader, 1 << 16)) == expected.to_dict()
+    os.close(reader)
+
+
 def test_picture_is_drawn_in_the_format_of_its_name(part, capsys, tmp_path):
     pytest.importorskip("matplotlib")
     for name, start in (("a.png", b"\x89PNG"), ("a.pdf", b"%PDF"), ("a.svg", b"<?xml")):
@@ -115,6 +145,12 @@ class TestPlaceThatCannotBeWritten:
         place.mkdir()
         remedy = f"is a folder; name a file in it for {option}"
         assert self.refused(capsys, option, place) == f"smoothxent: {place}: {remedy}\n"
+
+    def test_file_that_is_no_place_for_a_result(self, option, name, capsys, tmp_path):
+        (tmp_path / "file").touch()
+        remedy = f"no such folder; create it or choose another {option}"
+        found = self.refused(capsys, option, tmp_path / "file" / name)
+        assert found == f"smoothxent: {tmp_path / 'file'}: {remedy}\n"
 
     def test_read_only_folder(self, option, name, capsys, tmp_path, monkeypatch):
         # Nothing is read-only for root, who may run this: the system's answer is what matters.
