@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 # What each call asks the C library for, in this order: a total for each thread of a team, that of
-# the metrics of an evaluation, the smoothing term of each class, the statistics of each segment of a few long rows.
+# the metrics of an evaluation, the smoothing term of each class, the statistics of each segment of
+# a few long rows.
 REQUESTS = {
     "plain": 0,
     "team": 1,
