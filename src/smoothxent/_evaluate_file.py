@@ -5,15 +5,14 @@ from contextlib import closing
 from typing import Any, TypeAlias, cast
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from smoothxent import _checks, _files, _labelled_rows, _threads
-from smoothxent._checks import AnyArray, DType
+from smoothxent import _checks, _file_checks, _files, _labelled_rows, _threads
+from smoothxent._checks import DType
 from smoothxent._evaluate import evaluate
 from smoothxent._evaluation import Evaluation
 from smoothxent._files import Paths
 from smoothxent._labelled_rows import Chunk
-from smoothxent._run import Run
 
 # rows done, rows in all, and the evaluation of those that are done
 Progress: TypeAlias = Callable[[int, int, Evaluation], object]
@@ -128,11 +127,11 @@ def evaluate_file(
     def compute(chunk: Chunk) -> Evaluation:
         part = None if weights is None else weights[chunk.first_row : chunk.end]
         if len(runs) > 2:
-            part = _weights(chunk, runs[2])
+            part = _file_checks.weights(chunk, runs[2])
         try:
             return evaluate(*chunk.arrays[:2], sample_weight=part, num_threads=1, **options)
         except IndexError:
-            raise _bad_label(chunk, rows, indices, ignore_index) from None
+            raise _file_checks.bad_label(chunk, rows, indices, ignore_index) from None
 
     threads = _threads.resolve(num_threads, rows.num_rows * rows.row_shape[0])
     with closing(_labelled_rows.results(compute, runs, threads)) as results:
@@ -141,41 +140,3 @@ def evaluate_file(
             if progress is not None:
                 progress(num_done, rows.num_rows, total)
     return total
-
-
-def _weights(chunk: Chunk, run: Run) -> AnyArray:
-    """Return the weights of a chunk, all of which are finite and not negative."""
-    weights = chunk.arrays[2].astype(np.float64)
-    bad = ~((weights >= 0) & (weights < np.inf))
-    if bad.any():
-        row = int(bad.argmax())
-        place, found = run.entry(chunk.first_row + row, weights[row])
-        raise ValueError(f"{place} must be finite and not negative, got {found}")
-    return weights
-
-
-def _bad_label(chunk: Chunk, rows: Run, indices: Run, ignore_index: int | None) -> IndexError:
-    """Word the error for the first label of a chunk that is out of range."""
-    num_classes = rows.row_shape[0]
-    labels = chunk.arrays[1]
-    row = int((~_lie_in(range(num_classes), labels, ignore_index)).argmax())
-    place, found = indices.entry(chunk.first_row + row, labels[row])
-    remedy = ""
-    if labels[row] == num_classes and _seem_to_count_from_one(indices, num_classes, ignore_index):
-        remedy = "; none is 0: if they count from 1, subtract 1 from each"
-    return IndexError(f"{place} must lie in [0, {num_classes}), got {found}{remedy}")
-
-
-def _seem_to_count_from_one(indices: Run, num_classes: int, ignore_index: int | None) -> bool:
-    """Whether no label is 0 and all would lie in range if they were 1 less."""
-
-    def do_here(chunk: Chunk) -> bool:
-        return bool(_lie_in(range(1, num_classes + 1), chunk.arrays[0], ignore_index).all())
-
-    with closing(_labelled_rows.results(do_here, [indices], 1)) as results:
-        return all(do for _, do in results)
-
-
-def _lie_in(allowed: range, labels: AnyArray, ignore_index: int | None) -> NDArray[np.bool_]:
-    inside = (labels >= allowed.start) & (labels < allowed.stop)
-    return inside if ignore_index is None else inside | (labels == ignore_index)
