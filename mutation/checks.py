@@ -60,8 +60,8 @@ MUTANTS = [
         ("PRIOR_SUM_TOLERANCE = 1e-6", "PRIOR_SUM_TOLERANCE = 1e-9", "a prior in float32"),
         ("except (KeyError, TypeError):", "except KeyError:", "an unhashable reduction"),
         (
-            " or isinstance(value, np.ma.MaskedArray):\n        raise TypeError(f",
-            ":\n        raise TypeError(f",
+            " or isinstance(value, np.ma.MaskedArray):\n        remedy",
+            ":\n        remedy",
             "the mask of an out is dropped",
         ),
         ("if not value.flags.writeable:", "if False:", "a read-only out is written"),
@@ -69,8 +69,8 @@ MUTANTS = [
         (" and array.itemsize == logits.itemsize", "", "float32 over halves is in place"),
         ('    if reduction != "none":\n', "    if False:\n", "out of a sum is left as it was"),
         (
-            "        if value is not None and np.may",
-            "        if other == 'logits' and np.may",
+            "        if value is None:\n            continue\n",
+            "        if value is None or other != 'logits':\n            continue\n",
             "an out may overlap a weight",
         ),
         ("return dtype if dtype in FLOATS else FLOAT32", "return dtype", "losses in half types"),

@@ -128,7 +128,7 @@ def evaluate_file(
         try:
             return evaluate(*chunk.arrays, sample_weight=part, num_threads=1, **options)
         except IndexError:
-            raise _bad_label(chunk, rows, indices, ignore_index) from None
+            raise bad_label(chunk, rows, indices, ignore_index) from None
 
     threads = _threads.resolve(num_threads, rows.num_rows * rows.row_shape[0])
     with closing(_labelled_rows.results(compute, (rows, indices), threads)) as results:
@@ -139,7 +139,7 @@ def evaluate_file(
     return total
 
 
-def _bad_label(chunk: Chunk, rows: Run, indices: Run, ignore_index: int | None) -> IndexError:
+def bad_label(chunk: Chunk, rows: Run, indices: Run, ignore_index: int | None) -> IndexError:
     """Word the error for the first label of a chunk that is out of range."""
     num_classes = rows.row_shape[0]
     labels = chunk.arrays[1]
