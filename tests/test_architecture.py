@@ -20,6 +20,7 @@ FLOORS = [
     {"_layouts", "_totals", "_npy", "_run", "_safetensors", "_text"},
     {"_npz"},
     {"_files", "_labelled_rows"},
+    {"_file_checks"},
     {"_metrics"},
     {"_evaluation_record", "_evaluation_table"},
     {"_evaluation_plot"},
