@@ -124,37 +124,39 @@ def test_picture_without_matplotlib_names_the_remedy(part, capsys, monkeypatch):
     assert capsys.readouterr() == ("", f"smoothxent: {remedy}\n")
 
 
-@pytest.mark.parametrize("option, name", [("--json", "a.json"), ("--plot", "a.png")])
-class TestPlaceThatCannotBeWritten:
-    """It is named before anything is read: the part does not even exist."""
+# Each is refused before anything is read: the part to merge does not even exist.
+both_results = pytest.mark.parametrize("option, name", [("--json", "a.json"), ("--plot", "a.png")])
 
-    def refused(self, capsys, option, path):
-        pytest.importorskip("matplotlib")
-        assert main(["merge", "no such part", option, str(path)]) == 1
-        out, err = capsys.readouterr()
-        assert out == ""
-        return err
 
-    def test_missing_folder(self, option, name, capsys, tmp_path):
-        folder = tmp_path / "missing"
+def refused(capsys, option, path):
+    pytest.importorskip("matplotlib")
+    assert main(["merge", "no such part", option, str(path)]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    return err
+
+
+@both_results
+def test_missing_folder_of_a_result(option, name, capsys, tmp_path):
+    (tmp_path / "file").touch()
+    for folder in (tmp_path / "missing", tmp_path / "file"):
         remedy = f"no such folder; create it or choose another {option}"
-        assert self.refused(capsys, option, folder / name) == f"smoothxent: {folder}: {remedy}\n"
+        found = refused(capsys, option, folder / name)
+        assert found == f"smoothxent: {folder}: {remedy}\n"
 
-    def test_folder_in_its_place(self, option, name, capsys, tmp_path):
-        place = tmp_path / name
-        place.mkdir()
-        remedy = f"is a folder; name a file in it for {option}"
-        assert self.refused(capsys, option, place) == f"smoothxent: {place}: {remedy}\n"
 
-    def test_file_that_is_no_place_for_a_result(self, option, name, capsys, tmp_path):
-        (tmp_path / "file").touch()
-        remedy = f"no such folder; create it or choose another {option}"
-        found = self.refused(capsys, option, tmp_path / "file" / name)
-        assert found == f"smoothxent: {tmp_path / 'file'}: {remedy}\n"
+@both_results
+def test_folder_in_place_of_a_result(option, name, capsys, tmp_path):
+    (tmp_path / name).mkdir()
+    remedy = f"is a folder; name a file in it for {option}"
+    found = refused(capsys, option, tmp_path / name)
+    assert found == f"smoothxent: {tmp_path / name}: {remedy}\n"
 
-    def test_read_only_folder(self, option, name, capsys, tmp_path, monkeypatch):
-        # Nothing is read-only for root, who may run this: the system's answer is what matters.
-        monkeypatch.setattr(os, "access", lambda place, mode: (place, mode) != (tmp_path, os.W_OK))
-        remedy = f"can't be written; choose another {option}"
-        found = self.refused(capsys, option, tmp_path / name)
-        assert found == f"smoothxent: {tmp_path}: {remedy}\n"
+
+@both_results
+def test_read_only_folder_of_a_result(option, name, capsys, tmp_path, monkeypatch):
+    # Nothing is read-only for root, who may run this: the system's answer is what matters.
+    monkeypatch.setattr(os, "access", lambda place, mode: (place, mode) != (tmp_path, os.W_OK))
+    remedy = f"can't be written; choose another {option}"
+    found = refused(capsys, option, tmp_path / name)
+    assert found == f"smoothxent: {tmp_path}: {remedy}\n"

@@ -1,6 +1,6 @@
 """Compare the logits of two models or checkpoints on the same labels, pair by pair of rows.
 
-LOGITS_A, LOGITS_B and LABELS are .npy files, or quoted patterns of the shards of one: 'part-*.npy'.
+LOGITS_A, LOGITS_B and LABELS are files of arrays, or quoted patterns of the shards of one.
 """
 
 import argparse

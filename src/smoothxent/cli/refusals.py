@@ -12,7 +12,7 @@ REMEDIES = {
     errno.EISDIR: "give a file",
     errno.ENOSPC: "make room or choose another",
 }
-BAD_LABEL = re.compile(r"must lie in \[0, (\d+)\), got labels\[.*\] = (-?\d+)")
+NEGATIVE_LABEL = re.compile(r"must lie in \[0, \d+\), got labels\[.*\] = (-\d+)")
 
 
 class Refusal(Exception):
@@ -51,11 +51,6 @@ def of(error: OSError) -> str:
 
 
 def _remedy(message: str) -> str:
-    """Return what an option, or another habit of counting, would do about a label."""
-    found = BAD_LABEL.search(message)
-    if found is None:
-        return ""
-    num_classes, label = map(int, found.groups())
-    if label == num_classes:
-        return "; where classes are counted from one, subtract 1 from every label"
-    return f"; --ignore-index {label} drops such rows"
+    """Return which option would do about a label that stands for none."""
+    found = NEGATIVE_LABEL.search(message)
+    return f"; --ignore-index {found[1]} drops such rows" if found else ""
