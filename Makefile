@@ -28,7 +28,7 @@ test: $(DONE)/built $(DONE)/test  ## run the test suite
 
 peers: $(DONE)/built $(DONE)/test $(DONE)/peers  ## compare with PyTorch, JAX, pyarrow and ONNX, and work beside them; installs them
 	$(BIN)/python -m pytest tests/test_peers.py tests/test_neighbours.py tests/test_processes.py \
-	    tests/test_interop.py tests/test_torch.py $(ARGS)
+	    tests/test_interop.py tests/test_torch.py tests/test_torch_tracing.py $(ARGS)
 
 bench: $(DONE)/built $(DONE)/bench  ## time the library against the NumPy formula and the peers that are installed
 	$(BIN)/python -m bench $(ARGS)

@@ -189,7 +189,7 @@ def test_label_that_stands_for_none(rows, capsys):
     np.save("labels.npy", rows[1])
     assert refused(capsys, "logits.npy", "labels.npy") == (
         "labels file labels.npy must lie in [0, 7), got labels[5] = -100; "
-        "--ignore-index -100 leaves such rows out"
+        "--ignore-index -100 drops such rows"
     )
 
 

@@ -1,6 +1,7 @@
 """Label-smoothed softmax cross-entropy of NumPy arrays on the CPU, in one read of the logits."""
 
 from smoothxent._compare import compare
+from smoothxent._compare_files import compare_files
 from smoothxent._comparison import Comparison
 from smoothxent._dispatch import available_isas
 from smoothxent._evaluate import evaluate
@@ -21,6 +22,7 @@ __all__ = [
     "__version__",
     "available_isas",
     "compare",
+    "compare_files",
     "cross_entropy",
     "cross_entropy_and_grad",
     "evaluate",

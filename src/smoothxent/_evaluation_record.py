@@ -75,9 +75,7 @@ def totals(value: object) -> Totals:
         label_smoothing=_at(given, "label_smoothing", _share),
         count=_at(given, "count", _count),
         ignored=_at(given, "ignored", _count),
-        sums=Sums(
-            *(_at(sums, name, READERS.get(name, _sum), "sums.") for name in Sums._fields)
-        ),
+        sums=Sums(*(_at(sums, name, READERS.get(name, _sum), "sums.") for name in Sums._fields)),
         hits=_hits(_at(given, "hits", _dict)),
         bins=tuple(_bin(f"bins[{i}]", each) for i, each in enumerate(_at(given, "bins", _list))),
         histogram=tuple(

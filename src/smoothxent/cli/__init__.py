@@ -15,10 +15,11 @@ from collections.abc import Sequence
 from types import ModuleType
 
 import smoothxent
-from smoothxent.cli import bench, demo, evaluate, info, merge, refusals
+from smoothxent.cli import bench, compare, demo, evaluate, info, merge, refusals
 
 COMMANDS: dict[str, ModuleType] = {
     "evaluate": evaluate,
+    "compare": compare,
     "merge": merge,
     "bench": bench,
     "demo": demo,

@@ -74,13 +74,13 @@ def files(text: str) -> list[str]:
 
     What stands behind `::` names a member of each file.
     """
-    pattern, separator, member = text.partition("::")
-    if not has_magic(pattern) or Path(pattern).exists():
+    pattern, colons, member = text.partition("::")
+    if not has_magic(pattern) or Path(pattern).exists() or Path(text).exists():
         return [text]
     found = sorted(glob(pattern), key=_numbers_by_size)  # noqa: PTH207  it may be absolute
     if not found:
         raise Refusal(f"{text}: no file matches; check the pattern")
-    return [path + separator + member for path in found]
+    return [path + colons + member for path in found]
 
 
 def _numbers_by_size(path: str) -> list[tuple[int, str]]:

@@ -48,4 +48,4 @@ def _remedy(message: str) -> str:
     num_classes, label = map(int, found.groups())
     if label == num_classes:
         return "; where classes are counted from one, subtract 1 from every label"
-    return f"; --ignore-index {label} leaves such rows out"
+    return f"; --ignore-index {label} drops such rows"

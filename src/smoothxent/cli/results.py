@@ -1,16 +1,18 @@
-"""How a command hands over an evaluation: printed in a format, saved as JSON, drawn."""
+"""How a command hands over its result: printed in a format, saved as JSON, drawn."""
 
 import argparse
 import csv
 import io
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
-from smoothxent import Evaluation
+from smoothxent import Comparison, Evaluation
 from smoothxent.cli import options
+
+Result: TypeAlias = Evaluation | Comparison
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--json",
         metavar="FILE",
-        help="save the exact totals, which `smoothxent merge` adds up; - prints them alone",
+        help="save it with exact totals, which `smoothxent merge` adds up; - prints that alone",
     )
     parser.add_argument(
         "--plot",
@@ -45,7 +47,7 @@ def check(arguments: argparse.Namespace) -> None:
         options.require_place_for(arguments.plot, "--plot")
 
 
-def hand_over(result: Evaluation, arguments: argparse.Namespace) -> None:
+def hand_over(result: Result, arguments: argparse.Namespace) -> None:
     """Save what is to be saved, then print the result."""
     if arguments.json not in (None, "-"):
         Path(arguments.json).write_text(_json(result), encoding="utf-8")
@@ -57,33 +59,42 @@ def hand_over(result: Evaluation, arguments: argparse.Namespace) -> None:
         sys.stdout.write(FORMATS[arguments.format](result))
 
 
-def _table(result: Evaluation) -> str:
+def _table(result: Result) -> str:
     return f"{result}\n"
 
 
-def _markdown(result: Evaluation) -> str:
+def _markdown(result: Result) -> str:
     return result.to_markdown()
 
 
-def _json(result: Evaluation) -> str:
+def _json(result: Result) -> str:
     return json.dumps(result.to_dict(), allow_nan=False, indent=1) + "\n"
 
 
-def _csv(result: Evaluation) -> str:
+def _csv(result: Result) -> str:
     text = io.StringIO()
     columns = _columns(result)
     csv.writer(text, lineterminator="\n").writerows([columns, columns.values()])
     return text.getvalue()
 
 
-def _columns(result: Evaluation) -> dict[str, Any]:
+def _columns(result: Result) -> dict[str, Any]:
     """Return the numbers that `to_dict` names, by name, nan and inf among them."""
-    names = ("count", "ignored", "weight", "label_smoothing", *result.to_dict()["metrics"])
-    columns = {name: getattr(result, name) for name in names if name != "top_k"}
-    return columns | {f"top_{k}": share for k, share in result.top_k.items() if k != 1}
+    names = ["count", "ignored", "weight", "label_smoothing"] * isinstance(result, Evaluation)
+    columns: dict[str, Any] = {}
+    for name in (*names, *result.to_dict()["metrics"]):
+        value = getattr(result, name)
+        if isinstance(value, Mapping):
+            columns |= {f"{name}_{key:g}": each for key, each in value.items()}
+        else:
+            columns[name] = value
+    if isinstance(result, Comparison):
+        for letter, each in (("a", result.a), ("b", result.b)):
+            columns |= {f"{letter}_{name}": value for name, value in _columns(each).items()}
+    return columns
 
 
-FORMATS: dict[str, Callable[[Evaluation], str]] = {
+FORMATS: dict[str, Callable[[Result], str]] = {
     "table": _table,
     "markdown": _markdown,
     "json": _json,
