@@ -8,6 +8,7 @@ Sans SC.
 
 import argparse
 from importlib.metadata import distribution
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -108,9 +109,7 @@ def over_characters(steps: np.ndarray, num_characters: int) -> np.ndarray:
     """
     edges = np.round((MARGIN + SIZE * np.arange(num_characters + 1)) / STEP).astype(int)
     blank = steps[:, BLANK] - np.logaddexp.reduce(steps, axis=1)
-    return np.stack(
-        [steps[low + blank[low:high].argmin()] for low, high in zip(edges, edges[1:], strict=False)]
-    )
+    return np.stack([steps[low + blank[low:high].argmin()] for low, high in pairwise(edges)])
 
 
 if __name__ == "__main__":
