@@ -74,7 +74,7 @@ def files(*roots):
 
 MODULES = sorted(SOURCE.rglob("*.py"))
 EVERY_FILE = [
-    *files("src", "ext", "tests", "fuzz", "mutation", "bench", "docs"),
+    *files("src", "ext", "tests", "fuzz", "mutation", "bench", "docs", "examples"),
     *(path for path in sorted(ROOT.iterdir()) if path.is_file() and path.suffix in TEXT),
 ]
 
