@@ -92,6 +92,38 @@ def _logits_remedy(dtype: np.dtype[Any]) -> str:
     return ""
 
 
+def features(name: str, value: ArrayLike, shape: tuple[int, ...] | None = None) -> FloatArray:
+    """`value` of any dtype that logits may have, and of this shape where one is given."""
+    array = plain(name, value)
+    if array.dtype.char not in "fd" and _name_of(array.dtype) not in HALVES:
+        remedy = f"; convert with {name}.astype(np.float32)" if array.dtype.kind in "biuf" else ""
+        raise TypeError(f"{name} must be {LOGITS}, got {array.dtype}{remedy}")
+    if shape is not None and array.shape != shape:
+        raise ValueError(f"{name} must have shape {shape}, got {array.shape}")
+    if not array.ndim:
+        raise ValueError(f"{name} must have at least one axis, got shape ()")
+    return native(array)
+
+
+def head_weight(value: ArrayLike, hidden_shape: tuple[int, ...]) -> FloatArray:
+    """`value`, a row for each of at least one class, each as long as a row of hidden."""
+    array = features("weight", value)
+    if array.ndim != 2 or array.shape[1] != hidden_shape[-1] or not len(array):
+        raise ValueError(
+            f"weight must have shape (classes, {hidden_shape[-1]}) for hidden of shape "
+            f"{hidden_shape}, got {array.shape}"
+        )
+    return array
+
+
+def positive_real(name: str, value: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+        raise TypeError(f"{name} must be a real number, got {value!r}")
+    if not 0.0 < value < np.inf:
+        raise ValueError(f"{name} must be positive and finite, got {value}")
+    return float(value)
+
+
 def losses_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """What the losses of rows of such logits are in."""
     return dtype if dtype in FLOATS else FLOAT32
