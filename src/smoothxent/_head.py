@@ -125,7 +125,9 @@ class Head:
         for part in _pieces(classes, self._piece):  # `hidden` is scaled already
             to.weight[part] += grad[:, _within(part, classes)].T @ hidden
         for part in self._parts(classes):
-            to.hidden[rows] += (grad[:, _within(part, classes)] @ self._weight_of(part)) * self._before
+            to.hidden[rows] += (
+                grad[:, _within(part, classes)] @ self._weight_of(part)
+            ) * self._before
 
     def _block(self, buffer: int, hidden: FloatArray, classes: slice) -> FloatArray:
         return self._buffers[buffer, : len(hidden), : classes.stop - classes.start]
