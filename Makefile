@@ -26,8 +26,9 @@ demo: $(DONE)/built $(DONE)/demo  ## train on handwritten digits with and withou
 test: $(DONE)/built $(DONE)/test  ## run the test suite
 	$(BIN)/python -m pytest $(ARGS)
 
-peers: $(DONE)/built $(DONE)/test $(DONE)/peers  ## compare with PyTorch and ONNX, and work beside them; installs them
-	$(BIN)/python -m pytest tests/test_peers.py tests/test_neighbours.py tests/test_processes.py $(ARGS)
+peers: $(DONE)/built $(DONE)/test $(DONE)/peers  ## compare with PyTorch, JAX, pyarrow and ONNX, and work beside them; installs them
+	$(BIN)/python -m pytest tests/test_peers.py tests/test_neighbours.py tests/test_processes.py \
+	    tests/test_interop.py tests/test_torch.py $(ARGS)
 
 bench: $(DONE)/built $(DONE)/bench  ## time the library against the NumPy formula and the peers that are installed
 	$(BIN)/python -m bench $(ARGS)

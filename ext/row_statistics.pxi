@@ -118,8 +118,8 @@ cdef void settle_gaps(RowSums *sums) noexcept nogil:
 cdef inline void rebase_moments(
     double *moment, double *square, double sum_exp, double distance, double factor
 ) noexcept nogil:
-    # to a reference lower by `distance`, where exp is `factor` times as large
-    moment[0] = factor * (moment[0] + distance * sum_exp)
+    # to a reference lower by `distance`, where exp is `factor` times as large; where that is 0, distances may overflow
+    moment[0] = factor * (moment[0] + (distance * sum_exp if factor != 0.0 else 0.0))
     square[0] *= factor * factor
 
 

@@ -60,8 +60,8 @@ MUTANTS = [
         ("PRIOR_SUM_TOLERANCE = 1e-6", "PRIOR_SUM_TOLERANCE = 1e-9", "a prior in float32"),
         ("except (KeyError, TypeError):", "except KeyError:", "an unhashable reduction"),
         (
-            " or isinstance(value, np.ma.MaskedArray):\n        raise TypeError(f",
-            ":\n        raise TypeError(f",
+            " or isinstance(value, np.ma.MaskedArray):\n        remedy",
+            ":\n        remedy",
             "the mask of an out is dropped",
         ),
         ("if not value.flags.writeable:", "if False:", "a read-only out is written"),
@@ -69,8 +69,8 @@ MUTANTS = [
         (" and array.itemsize == logits.itemsize", "", "float32 over halves is in place"),
         ('    if reduction != "none":\n', "    if False:\n", "out of a sum is left as it was"),
         (
-            "        if value is not None and np.may",
-            "        if other == 'logits' and np.may",
+            "        if value is None:\n            continue\n",
+            "        if value is None or other != 'logits':\n            continue\n",
             "an out may overlap a weight",
         ),
         ("return dtype if dtype in FLOATS else FLOAT32", "return dtype", "losses in half types"),
@@ -112,16 +112,20 @@ MUTANTS = [
     ),
     *mutants_of(
         "src/smoothxent/_loss.py",
-        ("if out is not None or grad is not None:", "if out is not None:", "grad before checks"),
+        (
+            "if out is not None or is_callers_grad or (grad",
+            "if out is not None or (grad",
+            "grad_out is written before the labels are read",
+        ),
+        (" or (grad is not None and has_weights):", ":", "gradients of weights: what they weigh"),
         (
             (
-                "    if out is not None or grad is not None:  # the caller's arrays are "
-                "written only after this\n        bad_row, count = kernel.tally(rows, targets, "
-                "w, s, ignored)\n        if bad_row >= 0:"
+                "        bad_row, count = kernel.tally(rows, targets, w, s, ignored)\n"
+                "        if bad_row >= 0:\n"
             ),
             (
-                "    if out is not None or grad is not None:\n        bad_row, count = "
-                "kernel.tally(rows, targets, w, s, ignored)\n        if False:"
+                "        bad_row, count = kernel.tally(rows, targets, w, s, ignored)\n"
+                "        if False:\n"
             ),
             "outs are harmed",
         ),

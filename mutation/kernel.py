@@ -4,24 +4,99 @@ from mutation import mutants_of
 
 MUTANTS = [
     *mutants_of(
-        "ext/loss.pxi",
+        "ext/shares.h",
         (
-            "small = g.sum_exp[i] if z >= 0.0 else 1.0",
-            "small = g.sum_exp[i] if z >= 1.0 else 1.0",
+            "smaller = where_less_f64(z, zero, one, sum)",
+            "smaller = where_less_f64(z, one, one, sum)",
             "rows whose label lies just above the reference",
         ),
-        ("(z + (log_total + low)) if", "(z - (log_total + low)) if", "log_sum_exp of such rows"),
-        (" if g.sum_exp[i] == 0.0 else g.nll[i]", " if False else g.nll[i]", "the label alone"),
-        ("if g.label_logit[i] == INFINITY else g.nll[i]", "if False else g.nll[i]", "+inf label"),
+        ("log_sum_exp = ADD(log_total, above)", "log_sum_exp = log_total", "lse of such rows"),
+        (
+            "nll = where_equal_f64(sum, zero, SUB(x, x), nll);",
+            "",
+            "the label alone: its own rounding is its loss",
+        ),
+        ("nll = where_equal_f64(x, SPLAT((double)INFINITY), SUB(x, x), nll);", "", "+inf label"),
+        (
+            "SET_ROWS(loss, where_nonzero_f64(ROWS(kept), loss))",
+            "SET_ROWS(loss, loss)",
+            "ignored rows have a loss",
+        ),
+        (
+            "SET_ROWS(weight, where_nonzero_f64(ROWS(kept), ROWS(weight)))",
+            "SET_ROWS(weight, ROWS(weight))",
+            "ignored rows weigh",
+        ),
+        (
+            "ROWS(weight), SPLAT(uniform))",
+            "ROWS(weight), SPLAT(-uniform))",
+            "the label's own smoothing",
+        ),
+        ("if (others != 0.0) loss", "if (1) loss", "0 times inf where nothing is smoothed"),
+        (
+            "MUL(SPLAT(uniform), ROWS(gap_sum))",
+            "MUL(SPLAT(-uniform), ROWS(gap_sum))",
+            "the mean logit's sign",
+        ),
+        (
+            "where_equal_f64(label_part, SPLAT(0.0), OP_F64(min)(SPLAT(DBL_MAX), of.nll), of.nll)",
+            "of.nll",
+            "0 times inf",
+        ),
+    ),
+    *mutants_of(
+        "ext/shares.h",
+        (
+            "ADD(z, ADD(log_total, low))",
+            "SUB(z, ADD(log_total, low))",
+            "lse of rows whose label lies above the reference",
+        ),
+        (
+            "towards = where_less_f64(z, zero, low, SUB(zero, low))",
+            "towards = low",
+            "digits of confident rows",
+        ),
+        (
+            "nll = SUB(nll, where_less_f64(z, zero, low, zero));",
+            "",
+            "digits of rows whose label lies below the reference",
+        ),
+        ("SPLAT(0x1p-61), where", "SPLAT(0x1p-161), where", "tiny losses"),
+        ("SPLAT(0x1p+11), all", "SPLAT(0x1p+111), all", "huge losses"),
+        ("MOST_CUT = 4096", "MOST_CUT = 1 << 30", "pieces of very many rows"),
+        ("pieces[2] = SUB(rest, middle)", "pieces[2] = SPLAT(0.0)", "the last bits of a loss"),
+        dtype="float64",
+    ),
+    *mutants_of(
+        "ext/shares.h",
+        ("SUB(lifted, SUB(k, scale))", "SUB(lifted, ADD(k, scale))", "the reference's power"),
+        (
+            "SPLAT(EXPONENT_BIAS - LIFT - HEADROOM)",
+            "SPLAT(0.0)",
+            "masked classes of heavy rows",
+        ),
+        (
+            "e = OP_F64(min)(e, SPLAT(EXPONENT_BIAS - LIFT - HEADROOM));",
+            "",
+            "the power of heavy rows overflows",
+        ),
+        ("where_equal_f64(nll, nll, inverse, nan)", "inverse", "rows without a softmax"),
+        ("MUL(s, SPLAT(-uniform))", "MUL(s, SPLAT(uniform))", "the smoothing's sign"),
+        ("sweep->most = 1.0;", "sweep->most = INFINITY;", "probabilities above 1"),
+        (
+            "MUL(label_part, MUL(others, inverse))",
+            "MUL(label_part, SUB(SPLAT(1.0), MUL(own, inverse)))",
+            "1 - p by subtraction",
+        ),
+    ),
+    *mutants_of(
+        "ext/loss.pxi",
         ("            g.weight[i] *= s\n", "", "the mean forgets sample_weight"),
         ("g.loss[i] = share(s, g.loss[i])", "g.loss[i] = s * g.loss[i]", "0 times inf"),
-        ("g.loss[i] = 0.0 if g.ignored[i] else g.loss[i]", "pass", "ignored rows have a loss"),
-        ("g.weight[i] = 0.0 if g.ignored[i] else g.weight[i]", "pass", "ignored rows weigh"),
+        ("g.loss[i] = g.loss[i] if g.kept[i] else 0.0", "pass", "ignored rows have a loss"),
+        ("g.weight[i] = g.weight[i] if g.kept[i] else 0.0", "pass", "ignored rows weigh"),
         ("(coefficient != 0.0) | (term != term)", "(coefficient != 0.0)", "0 times nan is 0"),
         ("uniform * (job.num_classes - 1)", "uniform * job.num_classes", "the label counts twice"),
-        ("* g.weight[i] + uniform", "* g.weight[i] - uniform", "the label's own smoothing"),
-        ("    if others != 0.0:\n", "    if True:\n", "0 times inf where nothing is smoothed"),
-        ("+ uniform * g.gap_sum[i]", "- uniform * g.gap_sum[i]", "the mean logit's sign"),
         (" - smoothing) + job.smoothing_error)", " - smoothing))", "a share of nearly nothing"),
         ("job.smoothing[max(g.label[i], <Py_ssize_t> 0)]", "job.smoothing[0]", "class 0's share"),
         ("g.target_sum[i] - g.label_target[i]", "g.target_sum[i]", "the top's gradient"),
@@ -41,21 +116,35 @@ MUTANTS = [
         is_equivalent=True,
     ),
     *mutants_of(
-        "ext/loss.pxi",
-        ("towards = -low if z >= 0.0 else low", "towards = low", "digits of confident rows"),
-        ("    error += scale * LN2_LOW + fma(scale, LN2, -product)\n", "", "digits of ln(2)"),
-        ("fabs(z) < MAGIC", "fabs(z) < INFINITY", "logits beside the largest number"),
+        "ext/group.h",
+        ("enum { CEILING = 10 }", "enum { CEILING = 60 }", "the error of ln(2) far above"),
+        ("MOST_WHOLES = 0x1p+18", "MOST_WHOLES = 0x1p+30", "gaps that the lanes clamped"),
+        ("LARGE_LOGIT = 0x1p+17", "LARGE_LOGIT = 0x1p+25", "logits too large for the lanes"),
+        ("set1_i64((int64_t)num_classes)", "set1_i64((int64_t)num_classes + 1)", "label C"),
+        (
+            "set1_i64(IGNORED), set1_i64(0), set1_i64(bits_of_one)",
+            "set1_i64(IGNORED), set1_i64(bits_of_one), set1_i64(bits_of_one)",
+            "ignored rows are kept",
+        ),
+    ),
+    *mutants_of(
+        "ext/group.h",
+        (
+            (
+                "error = ADD(error, FUSED(scale, SPLAT(STEP_LOW), FUSED(scale, SPLAT(STEP), "
+                "SUB(SPLAT(0.0), product))));"
+            ),
+            "",
+            "digits of ln(2)",
+        ),
+        ("SPLAT(MAGIC), error", "SPLAT((double)INFINITY), error", "logits beside the largest"),
         dtype="float64",
     ),
     *mutants_of(
         "ext/row_statistics.pxi",
-        ("    CEILING = 10 ", "    CEILING = 60 ", "the error of ln(2) far above the reference"),
-        ("MOST_WHOLES = 1 << 18", "MOST_WHOLES = 1 << 30", "gaps that the lanes clamped"),
-        ("LARGE_LOGIT = 1 << 17", "LARGE_LOGIT = 1 << 25", "logits too large for the lanes"),
         ("if k <= left_out < k + LANES:", "if k < left_out < k + LANES:", "a label in lane 0"),
         ("weight * (centre - row.centre)", "weight * (row.centre - centre)", "a centre that moves"),
         ("        weight -= job.smoothing[row.label]\n", "        pass\n", "the label's own share"),
-        ("    sums.joined_gaps += sums.counted * scale * LN2_ERROR\n", "", "ln(2) in gaps"),
         (
             "sums.counted * (new.scale - old.scale)",
             "sums.counted * (old.scale - new.scale)",
@@ -75,8 +164,8 @@ MUTANTS = [
             "the first label of a later segment with weights",
         ),
         (
-            "row.gap_sum -= row.gap_weight * between",
-            "row.gap_sum += row.gap_weight * between",
+            "row.gap_sum -= row.gap_weight * distance",
+            "row.gap_sum += row.gap_weight * distance",
             "gaps of segments",
         ),
         ("row.scale) > 0.0\n", "row.scale) < 0.0\n", "a later segment far above the first"),
@@ -96,11 +185,6 @@ MUTANTS = [
     *mutants_of(
         "ext/row_statistics.pxi",
         (
-            "sum_of_powers(factor, old.scale - new.scale)",
-            "factor",
-            "ln(2) of an old reference: at most 14 LN2_ERROR, a quarter of an ulp of 1",
-        ),
-        (
             "            sums.joined.sum = NAN\n",
             "            pass\n",
             "+inf in a long row: the lanes make nan of it already",
@@ -109,19 +193,6 @@ MUTANTS = [
     ),
     *mutants_of(
         "ext/second_sweep.pxi",
-        ("        k -= group.scale[i]\n", "        k += group.scale[i]\n", "the reference's power"),
-        (
-            "e = e if e < largest_exponent else largest_exponent",
-            "e = e if e < 0.0 else 0.0",
-            "masked classes of heavy rows",
-        ),
-        (
-            "if total != 0.0 and group.nll[i] == group.nll[i] else NAN",
-            "if total != 0.0 else NAN",
-            "rows without a softmax",
-        ),
-        ("-s * uniform", "s * uniform", "the smoothing's sign"),
-        ("    sweep.most = 1.0\n", "    sweep.most = INFINITY\n", "probabilities above 1"),
         ("    if group.nll[i] != group.nll[i]:\n        total = NAN\n", "", "+inf beside 1e6"),
         (
             "if with_own and begin <= label < end",
@@ -129,24 +200,23 @@ MUTANTS = [
             "the label's own gradient in class 0",
         ),
         (
-            "if start <= group.label[i] < start + count",
-            "if start < group.label[i] < start + count",
-            "a certain top in class 0",
+            "label < end and group.nll[i] == group.nll[i]:",
+            "label < end:",
+            "the label's own gradient in rows without a softmax",
         ),
-        ("return high if group.nll[i] == group.nll[i] else NAN", "return high", "rows with +inf"),
+    ),
+    *mutants_of(
+        "ext/few_classes.pxi",
         (
-            "- group.label_part[i] * (group.others[i] / all_classes)",
-            "- group.label_part[i] * (1.0 - group.own[i] / all_classes)",
-            "1 - p by subtraction",
+            "group.label[i] if group.nll[i] == group.nll[i] else -1.0",
+            "group.label[i]",
+            "the label's own gradient in rows without a softmax",
         ),
     ),
     *mutants_of(
         "ext/exact_sum.pxi",
         ("sign = -1 if bits >> 63 else 1", "sign = 1", "pieces below 0"),
         ("        position -= 1\n", "", "normal numbers are doubled"),
-        ("(size >= 4.336808689942018e-19)", "(size >= 0.0)", "tiny losses"),
-        ("(size < 2048.0)", "(size < 1e300)", "huge losses"),
-        ("MOST_CUT = 4096", "MOST_CUT = 1 << 60", "pieces of very many rows"),
         ("        sums.special += other.special\n", "", "an infinite loss in another thread"),
         dtype="float64",
     ),
@@ -174,13 +244,29 @@ MUTANTS = [
             "minimum(fused(p, factor, constant), most)",
             "nan in a gradient",
         ),
-        ("if (n != special && n != whole)", "if (n != whole)", "a label in a whole block"),
-        ("LN2_ERROR = 0x1.05c610ca86c39p-29", "LN2_ERROR = 0.0", "logits far from 0"),
+        ("n == special && n != whole ? without : at", "at", "a label in a whole block"),
+        ("n == special && n != whole ?", "n == special ?", "a label in the last block"),
+        (
+            "STEP = (double)(real)0x1.62e42fefa39efp-1, LEAST",
+            "STEP = 0x1.62e42fefa39efp-1, LEAST",
+            "logits far from 0",
+        ),
     ),
     *mutants_of(
         "ext/functions.h",
-        ("x < -800.0 ? -800.0 : x", "x < -80.0 ? -80.0 : x", "losses below 1e-35"),
-        ("k == 0.0 ? w_low : 0.0", "0.0", "losses of confident rows"),
+        ("-1023.0 * 0.6931", "-80.0", "losses below 1e-35"),
+        (
+            "where_equal_f64(k, SPLAT(0.0), w_low, SPLAT(0.0))",
+            "SPLAT(0.0)",
+            "losses of confident rows",
+        ),
+    ),
+    *mutants_of(
+        "ext/functions.h",
+        ("LOW_PARTS ? -800.0", "LOW_PARTS ? -700.0", "losses below 1e-304"),
+        ("FUSED(k, SPLAT(LN2_LOW), DIV(w_low, w))", "DIV(w_low, w)", "the last digit of log"),
+        ("r = ADD(NEGATIVE_FUSED(n, SPLAT(LN2_LOW), r), x_low);", "", "the last digit of exp"),
+        dtype="float64",
     ),
     *mutants_of(
         "ext/arrays.pxi",
@@ -189,7 +275,6 @@ MUTANTS = [
             "return <uint64_t> <uint32_t> i32",
             "int32 labels below 0 that are ignored",
         ),
-        ("raw[i] < labels.num_classes else", "raw[i] <= labels.num_classes else", "label C"),
         (" and first % rows.inner + LANES <= rows.inner", "", "groups across the outer axis"),
         ("    for i in range(count, LANES):\n        out[i] = IGNORED\n", "", "rows twice"),
     ),
@@ -203,10 +288,10 @@ MUTANTS = [
         ("(1.0 - job.label_smoothing) * group.weight[i] == 0.0", "False", "labels of no share"),
         (
             (
-                "if group.ignored[i] or (job.sample_weight != NULL and job.sample_weight[first "
+                "if not group.kept[i] or (job.sample_weight != NULL and job.sample_weight[first "
                 "+ i] == 0.0):"
             ),
-            "if group.ignored[i]:",
+            "if not group.kept[i]:",
             "rows of weight 0 are kept",
         ),
         ("        if x != x:\n            return x\n", "", "nan in log_sum_exp is inf"),
@@ -214,18 +299,18 @@ MUTANTS = [
     *mutants_of(
         "ext/entry.pxi",
         (
-            "bad_row = min(bad_row, job.totals[t].bad_row)",
-            "bad_row = max(bad_row, job.totals[t].bad_row)",
+            "bad_row = min(job.totals.bad_row, job.totals[t].bad_row)",
+            "bad_row = max(job.totals.bad_row, job.totals[t].bad_row)",
             "bad labels in one thread alone",
         ),
-        ("num_kept += job.totals[t].kept", "num_kept = job.totals[t].kept", "kept rows of threads"),
-        ("                    num_kept -= weight == 0.0\n", "", "gradients of weight 0"),
+        ("totals.kept += job.totals[t].kept", "totals.kept = job.totals[t].kept", "kept rows"),
+        ("                num_kept[0] -= weight == 0.0\n", "", "gradients of weight 0"),
         (
             (
                 "if job.class_weight != NULL and not job.has_probabilities:\n                  "
-                "      weight"
+                "  weight"
             ),
-            "if job.class_weight != NULL:\n                        weight",
+            "if job.class_weight != NULL:\n                    weight",
             "weights of q",
         ),
         (

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import smoothxent
+import smoothxent.sklearn
 
 README = Path(__file__).parent.parent / "README.md"
 FUNCTIONS = [
@@ -16,6 +17,7 @@ FUNCTIONS = [
 FUNCTIONS += [
     getattr(smoothxent.Evaluation, name) for name in ("empty", "to_dict", "from_dict", "plot")
 ]
+FUNCTIONS += [smoothxent.sklearn.neg_smoothed_log_loss]
 SECTIONS = ["Parameters", "Returns", "Examples"]
 
 

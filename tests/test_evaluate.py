@@ -198,7 +198,7 @@ def test_rows_without_a_softmax_make_the_means_nan_and_are_misses(dtype):
         for value, where in [(np.nan, 1), (np.inf, 1), (np.inf, 2), (-np.inf, slice(None))]:
             logits = good.copy()
             logits[2, where] = value
-            evaluation = evaluate(logits, [1] * 4, top_k=(1, num_classes, 2**64))
+            evaluation = evaluate(logits, [1] * 4, top_k=(1, num_classes, 2**63 - 1))
             for name in ("loss", "nll", "entropy", "confidence", "brier", "perplexity"):
                 assert math.isnan(getattr(evaluation, name)), name
             assert evaluation.accuracy == 0.75
@@ -227,6 +227,28 @@ def test_an_impossible_label_has_an_infinite_perplexity():
     assert evaluation.histogram[-1] == 1
     assert evaluate(np.array([800.0, 0.0]), 1).perplexity == math.inf
     assert '"perplexity": null' in json.dumps(evaluation.to_dict(), allow_nan=False)
+
+
+@pytest.mark.parametrize("num_classes", [2, 129, 1025, 40_000])
+@pytest.mark.parametrize("top", ["first", "last"])
+def test_certain_rows_have_no_entropy_however_far_apart_their_logits_lie(num_classes, top):
+    # Differences of these overflow, as their sums over classes do of the nearer ones.
+    for highest in (1.7e308, 8e307):
+        row = np.full(num_classes, -highest)
+        row[-1 if top == "last" else 0] = highest
+        for label in (0, num_classes - 1):
+            evaluation = evaluate(row, label)
+            assert (evaluation.entropy, evaluation.confidence) == (0.0, 1.0)
+            assert evaluation.brier == 2.0 * (row[label] < 0)
+        assert smoothxent.row_statistics(row).entropy == 0.0
+
+
+@pytest.mark.parametrize("weight", [1e-300, 1e-160, 1e150, 1e200])
+def test_weights_whose_squares_overflow_or_vanish_go_through_a_record(weight):
+    logits = np.array([[0.0, 1], [3, 1], [2, 1]])
+    evaluation = evaluate(logits, [0, 1, 0], sample_weight=np.full(3, weight))
+    assert evaluation.nll == pytest.approx(evaluate(logits, [0, 1, 0]).nll)
+    assert Evaluation.from_dict(json.loads(json.dumps(evaluation.to_dict()))) == evaluation
 
 
 def test_of_no_rows_is_nothing():
@@ -260,7 +282,11 @@ def test_lowest_label_out_of_range_is_named(num_classes):
         ({"top_k": (0,)}, ValueError("top_k must be at least 1, got 0")),
         ({"top_k": 5}, TypeError("top_k must be a tuple of integers, got 5")),
         ({"top_k": (1.5,)}, TypeError("top_k must be an integer, got 1.5")),
+        ({"top_k": (2**63,)}, ValueError(f"top_k must be at most {2**63 - 1}, got {2**63}")),
         ({"num_bins": 0}, ValueError("num_bins must be at least 1, got 0")),
+        # so many that their size in bytes would wrap around, or that no size_t holds
+        ({"num_bins": 2**55}, ValueError(f"num_bins must be at most 1048576, got {2**55}")),
+        ({"num_bins": 2**70}, ValueError(f"num_bins must be at most 1048576, got {2**70}")),
         ({"num_threads": 0}, ValueError("num_threads must be at least 1, got 0")),
         ({"label_smoothing": 2}, ValueError("label_smoothing must lie in [0, 1], got 2")),
         (

@@ -3,6 +3,7 @@
 import copy
 import json
 import math
+import pickle
 import re
 
 import numpy as np
@@ -104,6 +105,8 @@ FAULTS = [
         "-0x1p+0",
         "sums.loss_weight must be finite and not negative, got '-0x1p+0'",
     ),
+    (["sums", "weight_square"], "nan", "sums.weight_square must be 0 or more, got 'nan'"),
+    (["sums", "weight_square"], "-0x1p+0", "sums.weight_square must be 0 or more, got '-0x1p+0'"),
     (["hits"], GONE, "hits must be given, got none"),
     (["hits"], "1", "hits must be a dict, got '1'"),
     (["hits", "1"], GONE, "hits.1 must be given, got none"),
@@ -167,6 +170,14 @@ def test_every_fault_of_a_record_is_a_value_error_that_names_the_key(path, value
         message += f" {sum(held)}" if key == "count" else f" '{sum_of(held)}'"
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         Evaluation.from_dict(record)
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_pickled_evaluation_comes_back_the_same(rng, protocol):
+    evaluation = evaluations.evaluation(evaluations.draw(rng, 200, weighted=True))
+    again = pickle.loads(pickle.dumps(evaluation, protocol))
+    assert again == evaluation
+    assert again.to_dict() == evaluation.to_dict()
 
 
 @pytest.mark.parametrize("record", [None, [], "{}", 1])

@@ -173,7 +173,7 @@ def test_html_of_no_rows_is_its_title():
 
 
 def test_markdown_is_a_table_of_the_metrics():
-    lines = _evaluation_table.markdown(evaluations.evaluation(alike())).splitlines()
+    lines = evaluations.evaluation(alike()).to_markdown().splitlines()
     assert lines[:5] == [
         "Evaluation of 4 rows; losses in nats",
         "",

@@ -191,7 +191,7 @@ def test_threads_give_the_same_bits(rng, half):
 def test_dtype_must_be_that_of_the_logits():
     logits, bits = np.zeros((2, 3), np.float32), np.zeros((2, 3), np.uint16)
     assert smoothxent.cross_entropy(logits, [0, 1], dtype="float32") == pytest.approx(np.log(3))
-    text = "dtype must be the logits' own where they are not uint16, got bfloat16"
+    text = "dtype must be float32, that of the logits, where these are not uint16, got bfloat16"
     with pytest.raises(TypeError, match=text):
         smoothxent.cross_entropy(logits, [0, 1], dtype="bfloat16")
     with pytest.raises(TypeError, match="dtype must be float32, float64, float16 or bfloat16, got"):

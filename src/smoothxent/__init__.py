@@ -1,7 +1,11 @@
 """Label-smoothed softmax cross-entropy of NumPy arrays on the CPU, in one read of the logits."""
 
+from smoothxent._compare import compare
+from smoothxent._compare_files import compare_files
+from smoothxent._comparison import Comparison
 from smoothxent._dispatch import available_isas
 from smoothxent._evaluate import evaluate
+from smoothxent._evaluate_file import evaluate_file
 from smoothxent._evaluation import Evaluation
 from smoothxent._info import info
 from smoothxent._labelled_head import LinearGradients
@@ -18,14 +22,18 @@ from smoothxent._statistics import RowStatistics, row_statistics
 __version__ = "0.1.0"
 
 __all__ = [
+    "Comparison",
     "Evaluation",
     "LinearGradients",
     "RowStatistics",
     "__version__",
     "available_isas",
+    "compare",
+    "compare_files",
     "cross_entropy",
     "cross_entropy_and_grad",
     "evaluate",
+    "evaluate_file",
     "info",
     "linear_cross_entropy",
     "linear_cross_entropy_and_grad",

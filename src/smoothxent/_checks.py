@@ -3,6 +3,7 @@
 A check returns its argument in the form the kernel takes: a native, plain array or a Python number.
 Messages read `<argument> must <rule>, got <found>; <remedy>`. Nothing here imports the kernel: what
 only a read of the data can tell (label range, probability range) is found there and worded here.
+What can't become an array at all is refused, in the same words, by `_arrays`.
 """
 
 import operator
@@ -12,6 +13,8 @@ from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from smoothxent import _arrays
 
 AnyArray: TypeAlias = NDArray[Any]
 # float32 or float64; bfloat16 is a dtype of ml_dtypes, or uint16 bits
@@ -29,6 +32,9 @@ INTEGERS = frozenset(map(np.dtype, "bBhHiIlLqQ"))
 # A prior normalised in float32 misses 1 by about 2**-24 = 6e-8, or a few times that.
 PRIOR_SUM_TOLERANCE = 1e-6
 
+# No axis has more classes; so many bins are 3 GB of totals for each thread.
+MOST_K, MOST_BINS = 2**63 - 1, 2**20
+
 # Steps that NumPy may take to prove two strided arrays apart; beyond it they count as overlapping.
 OVERLAP_WORK = 10_000
 
@@ -37,11 +43,8 @@ def plain(name: str, value: ArrayLike) -> AnyArray:
     """`value` as a base-class array; masked arrays are refused, as NumPy would drop the mask."""
     if type(value) is np.ndarray:
         return value
-    if isinstance(value, np.ma.MaskedArray):
-        raise TypeError(
-            f"{name} must be a plain array, got a masked array; fill it with {name}.filled(value)"
-        )
-    return np.asarray(value)
+    array, is_bfloat16 = _arrays.lent(name, value)
+    return _arrays.widened(array) if is_bfloat16 else array
 
 
 def native(array: AnyArray) -> AnyArray:
@@ -49,19 +52,27 @@ def native(array: AnyArray) -> AnyArray:
     return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
 
-def logits(value: ArrayLike, dtype: DType | None) -> tuple[FloatArray, np.dtype[Any] | str]:
+def logits(
+    value: ArrayLike, dtype: DType | None, argument: str = "logits"
+) -> tuple[FloatArray, np.dtype[Any] | str]:
     """`value` as the kernel takes it, and which build of the kernel takes it."""
-    array = value if type(value) is np.ndarray else plain("logits", value)
+    array, is_bfloat16 = value, False
+    if type(array) is not np.ndarray:
+        array, is_bfloat16 = _arrays.lent(argument, value)
     if dtype is None and array.dtype in FLOATS:
         return array, array.dtype
-    own = _name_of(array.dtype)
+    own = "bfloat16" if is_bfloat16 else _name_of(array.dtype)
     name = own if dtype is None else _logits_name(dtype)
     if own == "uint16" and name in HALVES:  # the bits of such numbers
         return native(array), name
     if array.dtype.char not in "fd" and own not in HALVES:
-        raise TypeError(f"logits must be {LOGITS}, got {array.dtype}{_logits_remedy(array.dtype)}")
+        raise TypeError(
+            f"{argument} must be {LOGITS}, got {array.dtype}{_logits_remedy(array.dtype)}"
+        )
     if name != own:
-        raise TypeError(f"dtype must be the logits' own where they are not uint16, got {name}")
+        raise TypeError(
+            f"dtype must be {own}, that of the {argument}, where these are not uint16, got {name}"
+        )
     return native(array), name
 
 
@@ -170,12 +181,12 @@ def labels(value: ArrayLike, shape: tuple[int, ...], row_shape: tuple[int, ...])
     return probabilities(array)
 
 
-def class_indices(array: AnyArray) -> AnyArray:
+def class_indices(array: AnyArray, argument: str = "labels") -> AnyArray:
     kind = array.dtype.kind
     if kind not in "iu":
         remedy = "; convert with labels.astype(np.int64)" if kind in "bf" else ""
         raise TypeError(
-            f"labels must be integers where they are class indices, got {array.dtype}{remedy}"
+            f"{argument} must be integers where they are class indices, got {array.dtype}{remedy}"
         )
     return native(array)
 
@@ -284,11 +295,23 @@ def positive(name: str, value: int) -> int:
     return number
 
 
+def at_most(name: str, value: int, most: int) -> int:
+    """`value`, an integer of 1 to `most`."""
+    number = positive(name, value)
+    if number > most:
+        raise ValueError(f"{name} must be at most {most}, got {number}")
+    return number
+
+
+def num_bins(value: int) -> int:
+    return at_most("num_bins", value, MOST_BINS)
+
+
 def top_k(value: object) -> tuple[int, ...]:
     """The numbers of `value` and 1, in order."""
     if not isinstance(value, Iterable):
         raise TypeError(f"top_k must be a tuple of integers, got {value!r}")
-    return tuple(sorted({1, *(positive("top_k", k) for k in value)}))
+    return tuple(sorted({1, *(at_most("top_k", k, MOST_K) for k in value)}))
 
 
 def ignore_index(value: int, labels: AnyArray, is_index: bool) -> int | None:
@@ -360,7 +383,8 @@ def second_sweep_out(name: str, value: object, logits: AnyArray) -> AnyArray:
 def destination(name: str, value: object, shape: tuple[int, ...], dtype: np.dtype[Any]) -> AnyArray:
     """`value`, an array to be written, without its subclass."""
     if not isinstance(value, np.ndarray) or isinstance(value, np.ma.MaskedArray):
-        raise TypeError(f"{name} must be a plain NumPy array, got {type(value).__name__}")
+        remedy = f"; write into {name}.numpy()" if _arrays.is_tensor(value) else ""
+        raise TypeError(f"{name} must be a plain NumPy array, got {type(value).__name__}{remedy}")
     if value.dtype != dtype:
         raise TypeError(f"{name} must be {dtype}, got {value.dtype}")
     if value.shape != shape:
@@ -384,7 +408,10 @@ def losses_out(
 def apart(name: str, array: AnyArray, **inputs: ArrayLike | None) -> None:
     """Refuse an `array` to be written that shares memory with one of the inputs."""
     for other, value in inputs.items():
-        if value is not None and np.may_share_memory(array, value, max_work=OVERLAP_WORK):  # type: ignore[arg-type]
+        if value is None:
+            continue
+        memory, _ = _arrays.lent(other, value)
+        if np.may_share_memory(array, memory, max_work=OVERLAP_WORK):  # type: ignore[arg-type]
             raise ValueError(f"{name} must not overlap {other}, got arrays that share memory")
 
 

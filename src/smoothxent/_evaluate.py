@@ -49,11 +49,12 @@ def evaluate(
     ignore_index : int, optional
         Rows with this label count nowhere, whatever their logits hold.
     top_k : iterable of int, default (1, 5)
-        The k, each at least 1, of which to say how many labels are among the k largest logits; of
-        equal logits that with the lower index is the larger. 1, `accuracy`, is always among them.
+        The k, each in [1, 2**63), of which to say how many labels are among the k largest logits;
+        of equal logits that with the lower index is the larger. 1, `accuracy`, is always among
+        them.
     num_bins : int, default 15
-        Bins of the confidence, of equal width, for the calibration error: row by row, bin
-        ``floor(confidence * num_bins)`` in float64, 1 in the last one.
+        1 to 2**20 bins of the confidence, of equal width, for the calibration error: row by row,
+        bin ``floor(confidence * num_bins)`` in float64, 1 in the last one.
     axis, dtype, num_threads
         As in `cross_entropy`.
 
@@ -67,7 +68,8 @@ def evaluate(
     IndexError
         A label that is not `ignore_index` lies outside [0, C); the first such row is named.
     TypeError, ValueError
-        As in `cross_entropy`, but labels must be class indices; `top_k` or `num_bins` is below 1.
+        As in `cross_entropy`, but labels must be class indices; `top_k` or `num_bins` lies
+        outside its range.
 
     See Also
     --------
@@ -113,7 +115,7 @@ def evaluate(
     if ignore_index is not None:
         ignored = _checks.ignore_index(ignore_index, targets, is_index=True)
     ks = _checks.top_k(top_k)
-    num_bins = _checks.positive("num_bins", num_bins)
+    num_bins = _checks.num_bins(num_bins)
     if num_threads is not None:
         num_threads = _checks.positive("num_threads", num_threads)
 

@@ -125,9 +125,9 @@ class Evaluation(Metrics):
         label_smoothing : float, default 0.0
             In [0, 1]. It must be that of the evaluations that are added, as must both others.
         top_k : iterable of int, default (1, 5)
-            Each at least 1; 1 is always among them.
+            Each in [1, 2**63); 1 is always among them.
         num_bins : int, default 15
-            Bins of the confidence, at least 1.
+            Bins of the confidence, 1 to 2**20.
 
         Returns
         -------
@@ -151,7 +151,7 @@ class Evaluation(Metrics):
             Totals.empty(
                 _checks.label_smoothing(label_smoothing),
                 _checks.top_k(top_k),
-                _checks.positive("num_bins", num_bins),
+                _checks.num_bins(num_bins),
             )
         )
 
@@ -222,6 +222,22 @@ class Evaluation(Metrics):
 
     def __repr__(self) -> str:
         return _evaluation_table.text(self)
+
+    def to_markdown(self) -> str:
+        """Return the metrics as a table of Markdown, for a README or an issue.
+
+        Returns
+        -------
+        str
+            The title, an empty line and the table; it ends with a line break.
+
+        Examples
+        --------
+        >>> from smoothxent import Evaluation
+        >>> print(Evaluation.empty().to_markdown().splitlines()[2])
+        | metric | value | |
+        """
+        return _evaluation_table.markdown(self)
 
     def _repr_html_(self) -> str:
         return _evaluation_table.html(self)

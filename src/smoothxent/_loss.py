@@ -76,7 +76,7 @@ def cross_entropy(
     ----------
     logits : array_like of float32, float64, float16 or bfloat16, shape (..., C, ...)
         Unnormalised log-probabilities with the C classes on `axis`. One axis, (C,), is one row.
-        bfloat16 is the dtype of ml_dtypes, or bits as uint16 with `dtype`.
+        bfloat16 is the dtype of ml_dtypes or of torch, or bits as uint16 with `dtype`.
     labels : array_like
         With one axis fewer than `logits`: class indices in [0, C), of any integer dtype, with the
         shape of `logits` without the class axis. With as many axes: label probabilities, of any
@@ -154,7 +154,9 @@ def cross_entropy(
 
     Memory: each logit is read once and nothing of the size of `logits` is allocated. Arrays of any
     strides are read in place; only those in another byte order, or with four axes or more of
-    irregular strides, are copied, and probabilities that are neither float32 nor float64.
+    irregular strides, are copied, and probabilities that are neither float32 nor float64. What
+    has `__array__` or `__dlpack__`, as tensors of torch, JAX and pyarrow, counts as array_like and
+    is read in place too. bfloat16 of torch counts as bits.
 
     References
     ----------
@@ -259,8 +261,9 @@ def cross_entropy_and_grad(
     loss : float or ndarray
         In nats, as `cross_entropy` returns it.
     grad : ndarray
-        The gradient (`grad_out` if given), with the shape and dtype of `logits` (bits, where they
-        are bits), in nats per unit of logit. Rows that are ignored have exact zeros.
+        The gradient (`grad_out` if given), with the shape and dtype of `logits` (uint16 bits where
+        they are such, or bfloat16 of torch), in nats per unit of logit. Rows that are ignored have
+        exact zeros.
 
     Raises
     ------
@@ -305,7 +308,9 @@ def cross_entropy_and_grad(
     >>> grad is logits
     True
     """
-    checked, _ = _checks.logits(logits, dtype)
+    checked, build = _checks.logits(logits, dtype)
+    if checked is not logits:
+        dtype = build  # what they were, as bits do not say
     if grad_out is None:
         grad: FloatArray = np.empty(checked.shape, checked.dtype)
     else:

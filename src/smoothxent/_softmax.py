@@ -25,7 +25,7 @@ def softmax(
     ----------
     logits : array_like of float32, float64, float16 or bfloat16, shape (..., C, ...)
         Unnormalised log-probabilities with the C classes on `axis`. One axis, (C,), is one row.
-        bfloat16 is the dtype of ml_dtypes, or bits as uint16 with `dtype`.
+        bfloat16 is the dtype of ml_dtypes or of torch, or bits as uint16 with `dtype`.
     axis : int, default -1
         The class axis.
     dtype : {"bfloat16", "float16"} or dtype, optional
@@ -41,7 +41,8 @@ def softmax(
     Returns
     -------
     ndarray
-        Probabilities in [0, 1] (`out` if given), with the shape and dtype of `logits`.
+        Probabilities in [0, 1] (`out` if given), with the shape and dtype of `logits`; for
+        bfloat16 of torch as uint16 bits.
 
     Raises
     ------

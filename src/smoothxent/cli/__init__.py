@@ -4,8 +4,8 @@ A command is a module with a docstring whose first line is its help, `add_argume
 row in `COMMANDS` makes it known. Commands import their extras inside `run`, so that the others work
 without them.
 
-Exit codes: 0 done, 1 the surroundings refused (a file, a closed pipe), 2 wrong arguments or a
-missing extra, 130 Ctrl-C.
+Exit codes: 0 done, 1 the data or the surroundings refused (a file, a closed pipe), 2 wrong
+arguments or a missing extra, 130 Ctrl-C.
 """
 
 import argparse
@@ -15,9 +15,16 @@ from collections.abc import Sequence
 from types import ModuleType
 
 import smoothxent
-from smoothxent.cli import bench, demo, info
+from smoothxent.cli import bench, compare, demo, evaluate, info, merge, refusals
 
-COMMANDS: dict[str, ModuleType] = {"bench": bench, "demo": demo, "info": info}
+COMMANDS: dict[str, ModuleType] = {
+    "evaluate": evaluate,
+    "compare": compare,
+    "merge": merge,
+    "bench": bench,
+    "demo": demo,
+    "info": info,
+}
 
 # module -> the extra of pyproject.toml that brings it
 EXTRAS = dict.fromkeys(("matplotlib", "rich", "sklearn", "threadpoolctl"), "demo")
@@ -42,7 +49,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:
-        return _complain(f"{error.filename}: {error.strerror}" if error.filename else str(error), 1)
+        return _complain(refusals.of(error), 1)
+    except refusals.Refusal as error:
+        return _complain(str(error), 1)
     return 0
 
 

@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> None:
     from rich.console import Console
 
     if arguments.json:
-        options.require_folder(Path(arguments.json), "--json")
+        options.require_place_for(Path(arguments.json), "--json")
     with Console(stderr=True).status("timing; best on a machine that does nothing else"):
         figures = measured(arguments.threads, seconds, shapes)
     if arguments.json:

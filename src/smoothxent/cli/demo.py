@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output",
         metavar="FILE.png",
-        type=_picture_file,
+        type=options.picture_file,
         default=Path("smoothxent-demo.png"),
         help="where the picture goes (default: %(default)s)",
     )
@@ -50,7 +50,7 @@ def run(arguments: argparse.Namespace) -> None:
 
     from smoothxent.cli import picture, report, training
 
-    options.require_folder(arguments.output, "--output")
+    options.require_place_for(arguments.output, "--output")
     _print_worked_example()
     learn, test = training.digits(arguments.seed)
     screen = Console(stderr=True)
@@ -97,9 +97,3 @@ def _print_worked_example() -> None:
         print(f"  {logits!s:<15} {labels!s:<9}{np.array2string(targets, precision=8)}")
     print(f"\n  loss                        {plain!r}")
     print(f"  loss, label_smoothing=0.001 {smoothed!r}\n")
-
-
-def _picture_file(text: str) -> Path:
-    if not text.lower().endswith((".png", ".pdf", ".svg")):
-        raise argparse.ArgumentTypeError(f"must end in .png, .pdf or .svg, got {text!r}")
-    return Path(text)

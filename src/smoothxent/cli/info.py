@@ -1,6 +1,7 @@
 """Say which version, instruction set, threads and dtypes a call would use here."""
 
 import argparse
+import json
 import platform
 
 import numpy as np
@@ -9,20 +10,25 @@ import smoothxent
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add nothing: the command has no options of its own."""
+    """Add the option of `smoothxent info`."""
+    parser.add_argument("--json", action="store_true", help="print JSON, for other programs")
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Print one fact a line, name first."""
-    del arguments
-    info = smoothxent.info()
     facts = {
         "smoothxent": smoothxent.__version__,
         "python": f"{platform.python_version()} on {platform.system()} {platform.machine()}",
         "numpy": np.__version__,
+    }
+    info = smoothxent.info()
+    if arguments.json:
+        print(json.dumps(facts | info, indent=1))
+        return
+    facts |= {
         "instruction sets": ", ".join(info["available_isas"]),
         "in use": info["isa"],
-        "threads": info["num_threads"],
+        "threads": str(info["num_threads"]),
         "OpenMP": "yes" if info["openmp"] else "no",
         "dtypes": ", ".join(info["dtypes"]),
     }

@@ -1,8 +1,10 @@
 """What the values of options must be."""
 
 import argparse
-import errno
+import os
 from pathlib import Path
+
+from smoothxent.cli.refusals import Refusal
 
 
 def positive(text: str) -> int:
@@ -15,6 +17,22 @@ def not_negative(text: str) -> int:
     return _at_least(0, text)
 
 
+def share(text: str) -> float:
+    """Return the number from 0 to 1 that the text is."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number <= 1:
+        raise argparse.ArgumentTypeError(f"must be a number from 0 to 1, got {text!r}")
+    return number
+
+
+def several(text: str) -> tuple[int, ...]:
+    """Return the whole numbers >= 1 that stand between commas."""
+    return tuple(map(positive, text.split(",")))
+
+
 def _at_least(least: int, text: str) -> int:
     try:
         number = int(text)
@@ -25,9 +43,20 @@ def _at_least(least: int, text: str) -> int:
     return number
 
 
-def require_folder(file: Path, option: str) -> None:
-    """Raise before the work is done, not after, where the folder of its result is missing."""
+def picture_file(text: str) -> Path:
+    """Return the path, whose ending must be that of a picture."""
+    if not text.lower().endswith((".png", ".pdf", ".svg")):
+        raise argparse.ArgumentTypeError(f"must end in .png, .pdf or .svg, got {text!r}")
+    return Path(text)
+
+
+def require_place_for(file: Path, option: str) -> None:
+    """Raise before the work is done, not after, where its result can't be written to the file."""
     folder = file.absolute().parent
     if not folder.is_dir():
-        remedy = f"no such folder; create it or choose another {option}"
-        raise FileNotFoundError(errno.ENOENT, remedy, str(folder))
+        raise Refusal(f"{folder}: no such folder; create it or choose another {option}")
+    if file.is_dir():
+        raise Refusal(f"{file}: is a folder; name a file in it for {option}")
+    place = file if file.exists() else folder
+    if not os.access(place, os.W_OK):
+        raise Refusal(f"{place}: can't be written; choose another {option}")

@@ -1,0 +1,334 @@
+"""Mutants of what an evaluation adds to the kernel."""
+
+from mutation import mutants_of
+
+MUTANTS = [
+    *mutants_of(
+        "ext/measures.h",
+        (
+            "equals_beat ? where_less(v, limit, zero, one)",
+            "equals_beat ? where_less(limit, v, one, zero)",
+            "equals before the label do not beat it",
+        ),
+        (
+            ": where_less(limit, v, one, zero);",
+            ": where_less(v, limit, zero, one);",
+            "equals after the label beat it",
+        ),
+        (
+            "beat = where_less(numbers, splat((real)(count - k)), beat, zero);",
+            "(void)numbers;",
+            "what pads the last lanes beats a label below 0",
+        ),
+        ("rank < enough; k +=", "rank < enough - 1; k +=", "the rank next to the largest k"),
+        ("        rank += beaten_by", "        rank = beaten_by", "the last stretch alone"),
+        (
+            "label < 0 ? 0 : label < count ? label : count, after",
+            "label < 0 ? 0 : label < count ? label + 1 : count, after",
+            "the label beats itself",
+        ),
+        (
+            "label < 0 ? 0 : label < count ? label : count, after",
+            "label < 0 ? count : label < count ? label : count, after",
+            "tiles after the label's are counted twice",
+        ),
+        (
+            "label < count ? label + 1 : count;",
+            "label < count ? label + 1 : 0;",
+            "tiles before the label's are counted twice",
+        ),
+        (
+            "equal = where_less(number, labels, one, zero)",
+            "equal = where_less(labels, number, one, zero)",
+            "few classes: equals after the label beat it",
+        ),
+        (
+            "where_less(logits, x, one, where",
+            "where_less(x, logits, one, where",
+            "ranks from below",
+        ),
+        ("entropy = SUB(log_total", "entropy = ADD(log_total", "the entropy's sign"),
+        (
+            "where_less_f64(z, zero, one, where_nonzero_f64(others, DIV(others, sum)))",
+            "one",
+            "moments of rows whose label lies above the reference",
+        ),
+        ("where_nonzero_f64(others, DIV(others, sum))", "DIV(others, sum)", "a class alone"),
+        (
+            "where_less_f64(z, zero, ROWS(log_sum_exp), nll)",
+            "nll",
+            "entropy of rows whose label lies below the reference",
+        ),
+        (
+            "where_less_f64(z, zero, ROWS(log_sum_exp), nll)",
+            "ROWS(log_sum_exp)",
+            "entropy of rows whose label lies above the reference",
+        ),
+        ("where_nonzero_f64(own, MUL(own, z))", "MUL(own, z)", "a label of -inf: 0 times inf"),
+        (
+            "SUB(zero, where_nonzero_f64(others, MUL(others, z)))",
+            "where_nonzero_f64(others, MUL(others, z))",
+            "the others' distance to the label",
+        ),
+        ("OP_F64(max)(own, times_exps(one, highest, zero))", "own", "a label that is not the top"),
+        (
+            "SUB(distances_to_reference(ROWS(highest), offset, scale, &low), above)",
+            "distances_to_reference(ROWS(highest), offset, scale, &low)",
+            "a top that is not the label is sure beside one above the reference",
+        ),
+        ("FUSED(MUL(ratio, ratio), ROWS(square)", "FUSED(ratio, ROWS(square)", "squares"),
+        ("ROWS(square), MUL(others, others))", "ROWS(square), MUL(own, own))", "p for 1 - p"),
+        (
+            "    nan = where_equal_f64(nll, SPLAT((double)INFINITY), zero, nan);",
+            "",
+            "a label of no probability: the others' entropy",
+        ),
+        (
+            "entropy = where_nonzero_f64(sum, OP_F64(max)(zero, entropy));",
+            "entropy = OP_F64(max)(zero, entropy);",
+            "the entropy of a class alone is a rounding",
+        ),
+        (
+            "entropy = where_nonzero_f64(sum, OP_F64(max)(zero, entropy));",
+            "entropy = where_nonzero_f64(sum, entropy);",
+            "entropies below 0",
+        ),
+        ("ADD(OP_F64(min)(one, most), nan)", "ADD(most, nan)", "confidences above 1"),
+        ("MUL(square, MUL(inverse, inverse))", "MUL(square, inverse)", "squares of p"),
+        (
+            "if (g->ranked[i] < 0 || g->ranked[i] == g->label[i]) continue;",
+            "if (g->ranked[i] < 0) continue;",
+            "a top that is the label",
+        ),
+        (
+            "ratio = g->sum_exp[i] > 0 ? g->others[i] / g->sum_exp[i] : 0;",
+            "ratio = g->others[i] / g->sum_exp[i];",
+            "a top alone beside a label without a share",
+        ),
+        (
+            "(g->label_logit[i] - ranked_logits[i])",
+            "(ranked_logits[i] - g->label_logit[i])",
+            "labels without a share",
+        ),
+        ("+ (1 - 2 * times_exp", "+ (1 + 2 * times_exp", "Brier of labels without a share"),
+        ("g->square[i] + g->own[i] * g->own[i];", "g->square[i];", "the top's own square"),
+    ),
+    *mutants_of(
+        "ext/measures.h",
+        (
+            "highest = ADD(highest, SUB(low, where_less_f64(zero, z, z_low, zero)));",
+            "(void)z_low;",
+            "digits of a top far from 0",
+        ),
+        ("        z = ADD(z, z_low);\n", "", "digits of an entropy far from 0"),
+        dtype="float64",
+    ),
+    *mutants_of(
+        "ext/measures.pxi",
+        ("            group.rank[i] = job.num_classes\n", "            pass\n", "hits of nan"),
+        (
+            "not group.label_logit[i] > group.highest[i]",
+            "not group.label_logit[i] >= group.highest[i]",
+            "an equal of a lower class does not beat the label",
+        ),
+        ("labels[i] = <real> group.ranked[i]", "labels[i] = <real> group.label[i]", "ties of top"),
+        (
+            "share(weights[i], values[i]) if group.kept[i]",
+            "weights[i] * values[i] if group.kept[i]",
+            "0 times inf",
+        ),
+        (
+            "share(weights[i], values[i]) if group.kept[i] else 0.0",
+            "share(weights[i], values[i])",
+            "nan in ignored rows",
+        ),
+        ("num_rows += (group.rank[i] < k)", "num_rows += (group.rank[i] <= k)", "rank k is a hit"),
+        (" & (group.kept[i] != 0.0)\n", "\n", "ignored rows are hits"),
+        (
+            "weights[i] if group.rank[i] < k else",
+            "weights[i] if group.rank[i] <= k else",
+            "rank k is a hit with weights",
+        ),
+        ("weights[i] * group.confidence[i] if", "group.confidence[i] if", "weights in bins"),
+        (
+            "        if group.kept[i] == 0.0:\n            continue\n",
+            "",
+            "ignored rows are in bins",
+        ),
+        ("metrics.unbinned = NAN", "pass", "the mean confidence leaves out nan"),
+        (
+            "min(<Py_ssize_t> (confidence * job.num_bins), job.num_bins - 1)",
+            "<Py_ssize_t> (confidence * job.num_bins)",
+            "a confidence of 1 is beyond the last bin",
+        ),
+        (
+            "held.hits.num_rows += group.rank[i] < 1.0",
+            "held.hits.num_rows += group.rank[i] <= 1.0",
+            "second places are hits of a bin",
+        ),
+        (
+            "weights[i] if group.rank[i] < 1.0 else 0.0)",
+            "weights[i] if group.rank[i] <= 1.0 else 0.0)",
+            "second places are hits of a bin with weights",
+        ),
+        ("LANES + i] += pieces", "LANES + i] = pieces", "the last row of a bin alone"),
+        ("        held.confidence.cut += 1\n", "", "pieces of very many rows in a bin"),
+        (
+            "group.kept[i] != 0.0 and squares[i] == squares[i]:",
+            "group.kept[i] != 0.0:",
+            "nan is in the histogram",
+        ),
+        (
+            "squares[i] = group.ranked_nll[i] * group.ranked_nll[i]",
+            "squares[i] = group.nll[i] * group.nll[i]",
+            "squares of labels without a share",
+        ),
+        ("metrics.count += group.kept[i] != 0.0", "metrics.count += 1", "ignored rows count"),
+        ("job.sample_weight[first + i]\n", "job.sample_weight[i]\n", "weights of the first rows"),
+        ("&metrics.nll, weights, group.ranked_nll", "&metrics.nll, weights, group.loss", "loss"),
+        (
+            "&metrics.weight_square, weights, weights",
+            "&metrics.weight_square, weights, group.kept",
+            "weights, not their squares",
+        ),
+        (
+            "out.argmax[n] = group.label[i] if highest == highest else -1",
+            "out.argmax[n] = group.label[i]",
+            "nan has a top class",
+        ),
+        (
+            "<real> group.label_logit[i] if is_regular else limit(job, row_start(&job.logits, n))",
+            "<real> group.label_logit[i]",
+            "the largest of nan",
+        ),
+        (
+            "<real> (group.label_logit[i] + group.nll[i]) if",
+            "<real> group.label_logit[i] + <real> group.nll[i] if",
+            "log_sum_exp is rounded twice",
+        ),
+        ("out.label_logit[n] = NAN", "out.label_logit[n] = 0", "label_logit without a label"),
+        ("out.rank[n] = -1", "out.rank[n] = 0", "rank without a label"),
+        ("<real> group.ranked_nll[i]", "<real> group.nll[i]", "the top's nll is the label's"),
+    ),
+    *mutants_of(
+        "ext/totals.pxi",
+        ("LOWEST_HALF_OCTAVE = -65", "LOWEST_HALF_OCTAVE = -64", "the histogram is moved"),
+        ("(hits_of(metrics) + num_ranks)", "hits_of(metrics)", "bins lie over hits"),
+    ),
+    *mutants_of(
+        "ext/row_statistics.pxi",
+        (
+            "sums.highest = max(sums.highest, highest)",
+            "sums.highest = highest",
+            "confidence by the last tile alone",
+        ),
+        ("distance * sum_exp if factor", "-distance * sum_exp if factor", "moments move"),
+        ("distance * sum_exp if factor != 0.0 else 0.0", "distance * sum_exp", "huge distances"),
+        ("square[0] *= factor * factor", "square[0] *= factor", "squares to a new reference"),
+        ("term * distance if term != 0.0 else 0.0", "term * distance", "0 times inf"),
+        ("square[0] += term * term", "square[0] += term", "squares of large logits"),
+        (
+            "    add_moments(&sums.moments, &sums.squares, term, z)\n",
+            "",
+            "moments of large logits and of old tops",
+        ),
+        ("    row.moment += other.moment\n", "", "moments of later segments"),
+        ("    row.square += other.square\n", "", "squares of later segments"),
+        ("    row.rank += other.rank\n", "", "rank in later segments"),
+        (
+            "row.highest = max(row.highest, other.highest)",
+            "row.highest = other.highest",
+            "confidence by the last segment alone",
+        ),
+        (
+            "x, count, ranked - start, ranked_logit",
+            "x, count, ranked, ranked_logit",
+            "equals in later tiles",
+        ),
+        (
+            "        add_moments(&row.moment, &row.square, term, z)\n",
+            "",
+            "moments of the top of an earlier segment",
+        ),
+    ),
+    *mutants_of(
+        "ext/row_statistics.pxi",
+        (
+            "sums.highest = max(sums.highest, row.label_logit)",
+            "pass",
+            "an old top: the new one is the largest of all",
+        ),
+        (
+            "        row.highest = max(row.highest, other.label_logit)\n",
+            "",
+            "the top of another segment: the row's own is the largest of all",
+        ),
+        is_equivalent=True,
+    ),
+    *mutants_of(
+        "ext/columns.h",
+        (
+            "where_less(heads->label_logits, x, number, heads->labels)",
+            "where_less(x, heads->label_logits, heads->labels, number)",
+            "the last of equals is the top",
+        ),
+        (
+            "maximum(minimum(x, heads->label_logits), heads->top)",
+            "maximum(x, heads->top)",
+            "the top is among the others",
+        ),
+    ),
+    *mutants_of(
+        "ext/rows.h",
+        (
+            "wide_sum(sums.squares), top);",
+            "wide_sum(sums.squares), highest);",
+            "confidence by the ends of a row",
+        ),
+    ),
+    *mutants_of(
+        "ext/sweeps.h",
+        ("add(e[j].whole, scale)", "e[j].whole", "moments to 0, not to the reference"),
+        ("            moments = squares = splat(0);", "", "moments are flushed twice"),
+        ("fused(term, term, *s.squares)", "fused(term, splat(1), *s.squares)", "squares"),
+    ),
+    *mutants_of(
+        "ext/entry.pxi",
+        (
+            "job.enough = max(job.enough, <Py_ssize_t> job.ranks[i])",
+            "job.enough = 1",
+            "ranks above the first",
+        ),
+        (
+            "job.loss_is_nll = label_smoothing == 0.0 and class_weight is None",
+            "job.loss_is_nll = label_smoothing == 0.0",
+            "class weights are left out",
+        ),
+        (
+            "job.loss_is_nll = label_smoothing == 0.0 and class_weight is None",
+            "job.loss_is_nll = class_weight is None",
+            "smoothing is left out",
+        ),
+        (
+            (
+                "            for t in range(num_threads):\n"
+                "                job.totals[t].loss = metrics_at(&job, t).nll\n"
+            ),
+            "            job.totals.loss = metrics_at(&job, 0).nll\n",
+            "losses of other threads",
+        ),
+        ("metrics.count += metrics_at(job, t).count", "metrics.count += 0", "rows of threads"),
+        ("metrics.unbinned += metrics_at(job, t).unbinned", "pass", "nan in another thread"),
+        ("metrics.histogram[i] += metrics_at", "metrics.histogram[i] = metrics_at", "threads"),
+        ("total.limbs[i] += bins[b]", "total.limbs[i] = bins[b]", "the last bin's confidence"),
+        ("total.special = metrics.unbinned", "total.special = 0.0", "confidence without nan"),
+        ("num_rows += (<Hits *> (", "num_rows = (<Hits *> (", "hits of the last thread"),
+        ("num_rows += (<Bin *> (", "num_rows = (<Bin *> (", "bins of the last thread"),
+        ("job.enough = job.num_classes", "job.enough = 1", "ranks above the first of a row"),
+        (
+            "            bad_row = min(bad_row, job.totals[t].bad_row)",
+            "            bad_row = job.totals[t].bad_row",
+            "bad labels in another thread than the last",
+        ),
+    ),
+]

@@ -1,0 +1,144 @@
+"""Comparison: what two classifiers say about the same labelled rows."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from smoothxent import _comparison_table, _evaluation_record
+from smoothxent._pair_metrics import PairMetrics
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure, SubFigure
+
+FORMAT, VERSION = "smoothxent.Comparison", 1
+
+METRICS = ("nll_difference", "nll_difference_stderr", "agreement", "kl", "kl_stderr")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Comparison(PairMetrics):
+    """Two classifiers' logits over the same labelled rows, as `compare` returns them.
+
+    What is said of pairs is far sharper than the difference of two means: most of what makes a row
+    hard is the same for both. It prints as a table and never changes.
+
+    Attributes
+    ----------
+    a, b : Evaluation
+        The metrics of each over the rows that are counted.
+    nll_difference, nll_difference_stderr : float
+        Mean over the rows of the nll of b less that of a, in nats, and its standard error; the
+        latter is nan for fewer than two rows. Above 0, a is the better one.
+    agreement : float
+        Share of the rows in which both have the same top class, right or wrong; of equal logits
+        that with the lower index is the larger.
+    kl, kl_stderr : float
+        Mean over the rows of the Kullback-Leibler divergence sum p_a log(p_a / p_b) of b from a, in
+        nats, 0 or more, and its standard error.
+    kl_quantiles : dict of float to float
+        The divergence that a share 0, 0.25, 0.5, 0.75, 0.9, 0.99 and 1 of the rows stays at or
+        below: 0 is the least, 1 the largest.
+
+    Notes
+    -----
+    Each quantile is the divergence of some row: the inverse of the distribution function, without
+    interpolation. A row that holds nan, +inf or nothing but -inf, in a or in b, makes the means and
+    the quantiles nan and is no agreement; a class that b rules out and a does not makes the
+    divergence inf. Without rows everything is nan.
+
+    References
+    ----------
+    S. Kullback and R. A. Leibler, "On Information and Sufficiency", 1951.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from smoothxent import compare
+    >>> logits = np.array([[4.0, 5, 10], [1, 5, 4], [1, 15, 4]])
+    >>> same = compare(logits, logits + 7, [2, 2, 1])
+    >>> same.nll_difference, same.agreement, same.kl
+    (0.0, 1.0, 0.0)
+    """
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a dict for JSON, for other readers: it is not read again.
+
+        Returns
+        -------
+        dict
+            "format" and "version" say what it is, "a" and "b" are what `Evaluation.to_dict` makes
+            of these, and "metrics" holds the other attributes, null where they are nan or inf.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from smoothxent import compare
+        >>> record = compare(np.eye(2), 2 * np.eye(2), [0, 1]).to_dict()
+        >>> record["version"], record["metrics"]["agreement"]
+        (1, 1.0)
+        """
+        metrics = {name: getattr(self, name) for name in METRICS}
+        quantiles = {f"{share:g}": kl for share, kl in self.kl_quantiles.items()}
+        finite = _evaluation_record.finite
+        return {
+            "format": FORMAT,
+            "version": VERSION,
+            "metrics": {
+                **{name: finite(value) for name, value in metrics.items()},
+                "kl_quantiles": {share: finite(kl) for share, kl in quantiles.items()},
+            },
+            "a": self.a.to_dict(),
+            "b": self.b.to_dict(),
+        }
+
+    def to_markdown(self) -> str:
+        """Return both metrics and what is said of pairs as a table of Markdown.
+
+        Returns
+        -------
+        str
+            The title, an empty line and the table; it ends with a line break.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from smoothxent import compare
+        >>> print(compare(np.eye(2), 2 * np.eye(2), [0, 1]).to_markdown().splitlines()[2])
+        | metric | A | B | B - A |
+        """
+        return _comparison_table.markdown(self)
+
+    def __repr__(self) -> str:
+        return _comparison_table.text(self)
+
+    def plot(self, figure: "Figure | SubFigure | None" = None) -> "Figure | SubFigure":
+        """Return a figure of both evaluations, as `Evaluation.plot` draws them, a above b.
+
+        Parameters
+        ----------
+        figure : matplotlib Figure or SubFigure, optional
+            What to draw into; a new Figure unless given.
+
+        Returns
+        -------
+        matplotlib Figure or SubFigure
+            Two pictures, named A and B.
+
+        Raises
+        ------
+        ModuleNotFoundError
+            matplotlib is not installed; the extra "demo" brings it.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from smoothxent import compare
+        >>> comparison = compare(np.eye(2), 2 * np.eye(2), [0, 1])
+        >>> comparison.plot().savefig("comparison.png")  # doctest: +SKIP
+        """
+        try:
+            from smoothxent import _comparison_plot
+        except ModuleNotFoundError as error:
+            raise ModuleNotFoundError(
+                'plot needs matplotlib; pip install "smoothxent[demo]"', name=error.name
+            ) from error
+        return _comparison_plot.draw(self, figure)

@@ -1,0 +1,155 @@
+"""Every metric of logits in files, which may be larger than memory."""
+
+from collections.abc import Callable, Iterable
+from contextlib import closing
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from smoothxent import _checks, _files, _labelled_rows, _threads
+from smoothxent._checks import DType
+from smoothxent._evaluate import evaluate
+from smoothxent._evaluation import Evaluation
+from smoothxent._files import Paths
+from smoothxent._labelled_rows import Chunk
+from smoothxent._run import Run
+
+# rows done, rows in all, and the evaluation of those that are done
+Progress: TypeAlias = Callable[[int, int, Evaluation], object]
+
+
+def evaluate_file(
+    logits: Paths,
+    labels: Paths,
+    *,
+    label_smoothing: float = 0.0,
+    prior: ArrayLike | None = None,
+    class_weight: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+    ignore_index: int | None = None,
+    top_k: Iterable[int] = (1, 5),
+    num_bins: int = 15,
+    dtype: DType | None = None,
+    num_threads: int | None = None,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Return what `evaluate` does, of logits and labels in files of any size.
+
+    Parameters
+    ----------
+    logits : path or sequence of paths
+        float32, float64, float16 or bfloat16 of shape (N, C) or more axes with the classes last, in
+        C order, in a .npy, .npz or .safetensors file; or its shards, whose rows follow one another.
+        An array in a file of several is named as ``"file.npz::name"``.
+    labels : path or sequence of paths
+        Class indices in [0, C) of any integer dtype, with the shape of `logits` without the class
+        axis, in such a file, or one a line in a .txt file; or its shards, which may be cut
+        elsewhere than those of the logits.
+    label_smoothing, prior, class_weight, ignore_index, top_k, num_bins
+        As in `evaluate`.
+    sample_weight : array_like, optional
+        A finite weight, not negative, for each row of all shards.
+    dtype : "bfloat16" or "float16", optional
+        What logits are that a .npy or .npz file has as words of two bytes, as np.save makes them of
+        bfloat16.
+    num_threads : int, optional
+        Threads that compute, each a chunk of its own; one more reads ahead of them.
+    progress : callable, optional
+        Called as progress(rows_done, num_rows, evaluation), in the caller's thread and in the order
+        of the rows, with the evaluation of the rows that are done, after each chunk.
+
+    Returns
+    -------
+    Evaluation
+        To the last bit that of `evaluate` for the whole arrays.
+
+    Raises
+    ------
+    OSError
+        A file can't be opened or read.
+    IndexError
+        A label that is not `ignore_index` lies outside [0, C); the first such row is named, counted
+        over all shards, with its file.
+    TypeError, ValueError
+        As in `evaluate`; a file is no such array, its length is not what its header declares, or
+        shards do not fit together. The file is named.
+
+    See Also
+    --------
+    evaluate : the same of arrays in memory.
+
+    Notes
+    -----
+    Every header is read, and its claim checked against the length of the file, before any room is
+    made. Pickles are never loaded. An archive is streamed, not unpacked; that it is intact is known
+    at its end, so that `progress` may have seen rows of a damaged one.
+
+    Memory: a chunk of some 4 MB of logits, one row at least, for each thread and one more, however
+    large the files are. Nothing is mapped into memory.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> from smoothxent import evaluate, evaluate_file
+    >>> rng = np.random.default_rng(0)
+    >>> logits = rng.normal(size=(1000, 10)).astype(np.float32)
+    >>> labels = rng.integers(0, 10, size=1000)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     np.save(Path(folder, "logits.npy"), logits)
+    ...     np.save(Path(folder, "labels.npy"), labels)
+    ...     evaluation = evaluate_file(Path(folder, "logits.npy"), Path(folder, "labels.npy"))
+    >>> evaluation == evaluate(logits, labels)
+    True
+    """
+    rows = _files.logits(logits, dtype)
+    indices = _files.labels(labels, rows)
+    options: dict[str, Any] = {
+        "label_smoothing": label_smoothing,
+        "prior": prior,
+        "class_weight": class_weight,
+        "ignore_index": ignore_index,
+        "top_k": _checks.top_k(top_k),  # it may be an iterator
+        "num_bins": num_bins,
+        "dtype": rows.taken_as,
+    }
+    weights = None
+    if sample_weight is not None:
+        weights = _checks.weights("sample_weight", sample_weight, rows.shape)
+    if num_threads is not None:
+        num_threads = _checks.positive("num_threads", num_threads)
+    nothing = np.empty((0, *rows.row_shape), rows.dtype), np.empty(0, indices.dtype)
+    total = evaluate(*nothing, **options)  # where any other check finds its fault
+
+    def compute(chunk: Chunk) -> Evaluation:
+        part = None if weights is None else weights[chunk.first_row : chunk.end]
+        try:
+            return evaluate(*chunk.arrays, sample_weight=part, num_threads=1, **options)
+        except IndexError:
+            raise bad_label(chunk, rows, indices, ignore_index) from None
+
+    threads = _threads.resolve(num_threads, rows.num_rows * rows.row_shape[0])
+    with closing(_labelled_rows.results(compute, (rows, indices), threads)) as results:
+        for num_done, evaluation in results:
+            total += evaluation
+            if progress is not None:
+                progress(num_done, rows.num_rows, total)
+    return total
+
+
+def bad_label(chunk: Chunk, rows: Run, indices: Run, ignore_index: int | None) -> IndexError:
+    """Word the error for the first label of a chunk that is out of range."""
+    num_classes = rows.row_shape[0]
+    labels = chunk.arrays[1]
+    bad = (labels < 0) | (labels >= num_classes)
+    if ignore_index is not None:
+        bad &= labels != ignore_index
+    first = int(bad.argmax())
+    shard, row = indices.place_of(chunk.first_row + first)
+    index = ", ".join(map(str, np.unravel_index(chunk.first_row + first, indices.shape)))
+    place = f"labels[{index}] = {labels[first]}"
+    if len(indices.shards) > 1:
+        place += f", row {row} of the file"
+    return IndexError(f"{shard.place} must lie in [0, {num_classes}), got {place}")

@@ -1,0 +1,122 @@
+"""Paths of logits and labels: which reader takes a file, and the shards of an array as one run."""
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+
+from smoothxent import _checks, _npy, _npz, _safetensors, _text
+from smoothxent._checks import DType
+from smoothxent._run import Run
+from smoothxent._stored_array import Place, StoredArray
+
+Paths: TypeAlias = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+
+BYTES_OF_TWO = np.dtype("V2")  # what np.save makes of bfloat16
+
+
+class Format(NamedTuple):
+    suffix: str
+    magic: bytes  # with which such a file begins, if they all do
+    has_members: bool
+    stored: Callable[[Place], StoredArray]
+
+
+FORMATS = (
+    Format(".npy", _npy.MAGIC, False, _npy.stored),
+    Format(".npz", _npz.MAGIC, True, _npz.stored),
+    Format(".safetensors", b"", True, _safetensors.stored),
+    Format(".txt", b"", False, _text.stored),
+)
+NAMES = ", ".join(row.suffix for row in FORMATS)
+
+
+def logits(paths: Paths, dtype: DType | None) -> Run:
+    """Return the rows of logits of some files, which can be taken as of this dtype."""
+    shards = _stored("logits", paths)
+    taken_as = dtype or shards[0].words_of or None
+    for shard in shards:
+        _checks.logits(np.empty(0, _words(shard.dtype)), taken_as, str(shard.place))
+        if len(shard.shape) < 2 or not shard.shape[-1]:
+            raise ValueError(
+                f"{shard.place} must have shape (N, C) or more axes, the classes last, "
+                f"got {shard.shape}"
+            )
+    run = Run.of(shards, shards[0].shape[1:-1], shards[0].shape[-1:])
+    return replace(run, dtype=_words(run.dtype), taken_as=taken_as)
+
+
+def labels(paths: Paths, logits: Run) -> Run:
+    """Return the class indices of some files, one for each row of logits."""
+    shards = _stored("labels", paths)
+    for shard in shards:
+        _checks.class_indices(np.empty(0, shard.dtype), str(shard.place))
+    return _beside(logits, shards)
+
+
+def _beside(logits: Run, shards: Sequence[StoredArray]) -> Run:
+    """Return the run of shards that hold one number for each row of logits."""
+    for shard in shards:
+        if not shard.shape:
+            raise ValueError(f"{shard.place} must have shape (N,) or more axes, got ()")
+    run = Run.of(shards, shards[0].shape[1:], ())
+    if run.shape != logits.shape:
+        raise ValueError(
+            f"{run} must have shape {logits.shape}, a number for each row of {logits}, "
+            f"got {run.shape}; name all shards of both"
+        )
+    return run
+
+
+def _words(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Return the dtype that stored numbers are read as: plain words where it says too little."""
+    return np.dtype(np.uint16) if dtype == BYTES_OF_TWO else dtype
+
+
+def _stored(argument: str, paths: Paths) -> list[StoredArray]:
+    """Return the arrays at the paths, each shown to be as large as it claims."""
+    several = [paths] if isinstance(paths, str | os.PathLike) else paths
+    if not isinstance(several, Sequence):
+        raise TypeError(
+            f"{argument} must be a path or a sequence of paths, got {type(paths).__name__}; "
+            "evaluate takes arrays"
+        )
+    if not several:
+        raise ValueError(f"{argument} must be at least one path, got none")
+    for path in several:
+        if not isinstance(path, str | os.PathLike):
+            raise TypeError(f"{argument} must be paths, got {path!r}")
+    places = [_place(argument, os.fspath(path)) for path in several]
+    return [_format_of(place).stored(place) for place in places]
+
+
+def _place(argument: str, path: str) -> Place:
+    """Return what a path names: a file, or a member of one."""
+    file, colons, member = path.rpartition("::")
+    if colons and not Path(path).exists():
+        return Place(argument, Path(file), member)
+    return Place(argument, Path(path))
+
+
+def _format_of(place: Place) -> Format:
+    """Return the format of a file, by its first bytes or else by its suffix."""
+    with place.path.open("rb") as file:
+        start = file.read(max(len(row.magic) for row in FORMATS))
+    likely = [row for row in FORMATS if row.magic and start.startswith(row.magic)]
+    likely += [row for row in FORMATS if row.suffix == place.path.suffix]
+    if not likely or (start.startswith(b"\x80") and likely[0].magic):
+        found = f"a file that begins with {start!r}"
+        if start.startswith(b"\x80"):
+            found = "a pickle, which is never loaded"
+        raise ValueError(
+            f"{place} must be one of {NAMES}, got {found}; save the array with np.save"
+        )
+    if place.member and not likely[0].has_members:
+        raise ValueError(
+            f"{place} must be a file with members, got {likely[0].suffix}; leave out "
+            f"::{place.member}"
+        )
+    return likely[0]

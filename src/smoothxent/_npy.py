@@ -1,0 +1,52 @@
+"""Arrays in .npy files: the header is NumPy's to read, and never a pickle."""
+
+import os
+from dataclasses import dataclass
+from typing import IO, Any
+
+import numpy as np
+from numpy.lib import format as npy
+
+from smoothxent._stored_array import Bytes, Place, StoredArray
+
+MAGIC = npy.MAGIC_PREFIX
+
+
+@dataclass(frozen=True, slots=True)
+class NpyFile(StoredArray):
+    offset: int  # of the data in the file
+
+    def open(self) -> Bytes:
+        file = self.place.path.open("rb", buffering=0)
+        file.seek(self.offset)
+        return file
+
+
+def stored(place: Place) -> StoredArray:
+    """Return the array of a file."""
+    with place.path.open("rb") as file:
+        shape, dtype = header(place, file)
+        array = NpyFile(place, shape, dtype, file.tell())
+        array.check_size(os.fstat(file.fileno()).st_size - array.offset)
+    return array
+
+
+def header(place: Place, file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Return the shape and the dtype that a stream declares, and leave it at the data."""
+    try:
+        version = npy.read_magic(file)
+        # Version 3.0 is 2.0 with names of fields beyond Latin, which no array of numbers has.
+        read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+        shape, is_fortran, dtype = read(file)
+    except Exception as error:  # of any kind: literal_eval and tokenize meet whatever stands there
+        raise place.damaged(f"a header that NumPy can't read ({type(error).__name__})") from error
+    if dtype.hasobject:
+        raise ValueError(
+            f"{place} must hold numbers, got pickled objects, which are never loaded; "
+            "save an array of numbers"
+        )
+    if is_fortran and sum(size != 1 for size in shape) > 1:
+        raise ValueError(
+            f"{place} must be in C order, got Fortran order; save np.ascontiguousarray(array)"
+        )
+    return shape, dtype

@@ -1,0 +1,48 @@
+"""Add up saved evaluations of parts, exactly: the same bits as one evaluation of all the rows."""
+
+import argparse
+import json
+from pathlib import Path
+
+from smoothxent import Evaluation
+from smoothxent.cli import results
+from smoothxent.cli.refusals import Refusal, naming
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the files and options of `smoothxent merge`."""
+    parser.add_argument(
+        "parts",
+        metavar="PART.json",
+        nargs="+",
+        type=Path,
+        help="what `smoothxent evaluate --json` saved",
+    )
+    results.add_arguments(parser)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Add up the parts, and print and save the whole as if it were evaluated at once."""
+    results.check(arguments)
+    seen: set[Path] = set()
+    for part in arguments.parts:
+        if part.resolve() in seen:
+            raise Refusal(f"{part}: given twice, which would count its rows twice; give it once")
+        seen.add(part.resolve())
+    first, *others = arguments.parts
+    whole = saved(first)
+    for part in others:
+        with naming(part):
+            whole += saved(part)
+    results.hand_over(whole, arguments)
+
+
+def saved(part: Path) -> Evaluation:
+    """Return the evaluation that the file holds."""
+    with naming(part):
+        try:
+            record = json.loads(part.read_text(encoding="utf-8"))
+        except (RecursionError, ValueError) as error:
+            remedy = "give a file that `smoothxent evaluate --json` saved"
+            raise Refusal(f"{part}: not JSON; {remedy}") from error
+        return Evaluation.from_dict(record)

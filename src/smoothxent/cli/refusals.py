@@ -1,0 +1,51 @@
+"""What a command says, in one line, where a file is not what it should be."""
+
+import errno
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+REMEDIES = {
+    errno.ENOENT: "check the path",
+    errno.EACCES: "change its permissions or choose another",
+    errno.EISDIR: "give a file",
+}
+BAD_LABEL = re.compile(r"must lie in \[0, (\d+)\), got labels\[.*\] = (-?\d+)")
+
+
+class Refusal(Exception):
+    """Data that a command can't work with: the file and the remedy, in one line."""
+
+
+@contextmanager
+def naming(file: Path | None = None, **files: str | None) -> Iterator[None]:
+    """Turn what the library says of the data into a refusal.
+
+    It names `file`, or else that of `files` which holds the argument that the library names.
+    """
+    try:
+        yield
+    except (ArithmeticError, LookupError, MemoryError, RecursionError, TypeError, ValueError) as e:
+        message = str(e).partition("\n")[0] or type(e).__name__
+        place = file or files.get(message.partition(" ")[0])
+        raise Refusal(f"{f'{place}: ' if place else ''}{message}{_remedy(message)}") from e
+
+
+def of(error: OSError) -> str:
+    """Return what the system refused, and the remedy where there is one."""
+    if error.filename is None:
+        return str(error)
+    remedy = REMEDIES.get(error.errno or 0)
+    return f"{error.filename}: {error.strerror}{f'; {remedy}' if remedy else ''}"
+
+
+def _remedy(message: str) -> str:
+    """Return what an option, or another habit of counting, would do about a label."""
+    found = BAD_LABEL.search(message)
+    if found is None:
+        return ""
+    num_classes, label = map(int, found.groups())
+    if label == num_classes:
+        return "; where classes are counted from one, subtract 1 from every label"
+    return f"; --ignore-index {label} drops such rows"

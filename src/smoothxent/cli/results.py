@@ -1,0 +1,102 @@
+"""How a command hands over its result: printed in a format, saved as JSON, drawn."""
+
+import argparse
+import csv
+import io
+import json
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from smoothxent import Comparison, Evaluation
+from smoothxent.cli import options
+
+Result: TypeAlias = Evaluation | Comparison
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say where a result goes, and how it looks."""
+    parser.add_argument(
+        "--format",
+        choices=FORMATS,
+        default="table",
+        help="how the result is printed (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--json",
+        metavar="FILE",
+        help="save it with exact totals, which `smoothxent merge` adds up; - prints that alone",
+    )
+    parser.add_argument(
+        "--plot",
+        metavar="FILE.png",
+        type=options.picture_file,
+        help="draw how sure against how right, and the losses; .pdf and .svg will do too",
+    )
+    parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
+
+
+def check(arguments: argparse.Namespace) -> None:
+    """Raise before the work is done where its result could not be saved or drawn."""
+    if arguments.json not in (None, "-"):
+        options.require_place_for(Path(arguments.json), "--json")
+    if arguments.plot:
+        import matplotlib  # noqa: F401
+
+        options.require_place_for(arguments.plot, "--plot")
+
+
+def hand_over(result: Result, arguments: argparse.Namespace) -> None:
+    """Save what is to be saved, then print the result."""
+    if arguments.json not in (None, "-"):
+        Path(arguments.json).write_text(_json(result), encoding="utf-8")
+    if arguments.plot:
+        result.plot().figure.savefig(arguments.plot, dpi=144)
+    if arguments.json == "-":
+        sys.stdout.write(_json(result))
+    elif not arguments.quiet:
+        sys.stdout.write(FORMATS[arguments.format](result))
+
+
+def _table(result: Result) -> str:
+    return f"{result}\n"
+
+
+def _markdown(result: Result) -> str:
+    return result.to_markdown()
+
+
+def _json(result: Result) -> str:
+    return json.dumps(result.to_dict(), allow_nan=False, indent=1) + "\n"
+
+
+def _csv(result: Result) -> str:
+    text = io.StringIO()
+    columns = _columns(result)
+    csv.writer(text, lineterminator="\n").writerows([columns, columns.values()])
+    return text.getvalue()
+
+
+def _columns(result: Result) -> dict[str, Any]:
+    """Return the numbers that `to_dict` names, by name, nan and inf among them."""
+    names = ["count", "ignored", "weight", "label_smoothing"] * isinstance(result, Evaluation)
+    columns: dict[str, Any] = {}
+    for name in (*names, *result.to_dict()["metrics"]):
+        value = getattr(result, name)
+        if isinstance(value, Mapping):
+            columns |= {f"{name}_{key:g}": each for key, each in value.items()}
+        else:
+            columns[name] = value
+    if isinstance(result, Comparison):
+        for letter, each in (("a", result.a), ("b", result.b)):
+            columns |= {f"{letter}_{name}": value for name, value in _columns(each).items()}
+    return columns
+
+
+FORMATS: dict[str, Callable[[Result], str]] = {
+    "table": _table,
+    "markdown": _markdown,
+    "json": _json,
+    "csv": _csv,
+}

@@ -1,0 +1,243 @@
+"""evaluate for dask arrays: one task per block of rows, whose totals add up to the same bits."""
+
+import math
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from itertools import accumulate, chain, product
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+import smoothxent
+
+try:
+    import dask
+    import dask.array as da
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        'smoothxent.dask needs dask; pip install "smoothxent[dask]"', name=error.name
+    ) from error
+
+if TYPE_CHECKING:
+    from dask.delayed import Delayed
+
+__all__ = ["evaluate"]
+
+AnyArray: TypeAlias = NDArray[Any]
+Chunks: TypeAlias = tuple[tuple[int, ...], ...]
+Index: TypeAlias = tuple[int, ...]
+Options: TypeAlias = dict[str, Any]
+
+# An evaluation is some kilobytes: few tasks matter more here than what one of them holds.
+ADDED_AT_ONCE = 16
+# In an error's text: labels[3, 17] = 1000.
+ENTRY = re.compile(r"(?<=\[)[0-9]+(?:, [0-9]+)*(?=\] = )")
+
+
+class Place(NamedTuple):
+    """Which block it is, and its first row in the whole array, None where sizes are unknown."""
+
+    block: Index
+    first: Index | None
+
+
+def evaluate(
+    logits: "da.Array",
+    labels: "da.Array | ArrayLike",
+    *,
+    label_smoothing: float = 0.0,
+    prior: ArrayLike | None = None,
+    class_weight: ArrayLike | None = None,
+    sample_weight: "da.Array | ArrayLike | None" = None,
+    ignore_index: int | None = None,
+    top_k: Iterable[int] = (1, 5),
+    num_bins: int = 15,
+    axis: int = -1,
+    dtype: "str | np.dtype[Any] | type[Any] | None" = None,
+    num_threads: int | None = 1,
+    compute: bool = True,
+) -> "smoothxent.Evaluation | Delayed":
+    """Return every metric of dask arrays of logits on labelled rows: the bits of one machine.
+
+    Each block of rows is one task, `smoothxent.evaluate`; the evaluations of all add up in a tree.
+    What runs the tasks is up to dask: its threads, its processes, or the machines of a cluster
+    whose `distributed.Client` is active.
+
+    Parameters
+    ----------
+    logits : dask array of float32, float64, float16 or bfloat16, shape (..., C, ...)
+        Chunked in any way. Rows that are chunked along their classes too are first made whole, in
+        blocks of dask's ``array.chunk-size``.
+    labels : dask array or array_like of any integer dtype
+        Class indices in [0, C), with the shape of `logits` without the class axis; rechunked like
+        their rows.
+    label_smoothing, prior, class_weight, ignore_index, top_k, num_bins, axis, dtype
+        As in `smoothxent.evaluate`.
+    sample_weight : dask array or array_like, optional
+        A weight for each row, rechunked as `labels` are.
+    num_threads : int, optional
+        Threads of each task, 1 unless given, as dask runs several tasks at a time. None takes all
+        CPUs that the process may use.
+    compute : bool, default True
+        False returns a `dask.delayed.Delayed` of the evaluation, to be computed with others.
+
+    Returns
+    -------
+    Evaluation or dask.delayed.Delayed
+        Equal to ``smoothxent.evaluate(logits.compute(), labels.compute(), ...)``.
+
+    Raises
+    ------
+    IndexError
+        A label that is not `ignore_index` lies outside [0, C); one such row is named, by its place
+        in the whole array.
+    TypeError, ValueError
+        As in `smoothxent.evaluate`. All but those about the values of labels and sample weights
+        come before any task runs.
+
+    Notes
+    -----
+    Unknown sizes: blocks of rows of unknown (nan) size, as data frames have them, are taken as they
+    are; labels and sample weights must have as many, and errors name the block, not the row in the
+    whole. The number of classes must be known.
+
+    Memory: a task holds its block, and nothing else of the size of logits.
+
+    References
+    ----------
+    M. Rocklin, "Dask: Parallel Computation with Blocked algorithms and Task Scheduling", 2015.
+
+    Examples
+    --------
+    >>> import dask.array as da
+    >>> import smoothxent.dask
+    >>> logits = da.random.default_rng(0).normal(size=(1000, 10), chunks=(300, 4))
+    >>> labels = logits.argmax(axis=1)
+    >>> smoothxent.dask.evaluate(logits, labels, label_smoothing=0.1).accuracy
+    1.0
+    """
+    logits, labels = da.asarray(logits), da.asarray(labels)
+    weights = None if sample_weight is None else da.asarray(sample_weight)
+    options: Options = {
+        "label_smoothing": label_smoothing,
+        "prior": prior,
+        "class_weight": class_weight,
+        "ignore_index": ignore_index,
+        "top_k": top_k,
+        "num_bins": num_bins,
+        "axis": axis,
+        "dtype": dtype,
+        "num_threads": num_threads,
+    }
+    nothing = _evaluation_of_no_rows(logits, labels, weights, options)
+    options["top_k"] = tuple(nothing.top_k)  # an iterator can be read but once
+    class_axis = range(logits.ndim)[axis]
+    logits = _with_whole_rows(logits, class_axis)
+    chunks = logits.chunks[:class_axis] + logits.chunks[class_axis + 1 :]
+    arrays = [logits, _with_chunks("labels", labels, chunks)]
+    if weights is not None:
+        arrays.append(_with_chunks("sample_weight", weights, chunks))
+
+    # Not optimised here: an optimised graph would share no task with those of other collections.
+    blocks = [array.to_delayed(optimize_graph=False).ravel() for array in arrays]
+    shared = dask.delayed(options)  # sent to a worker once: a weight per class may be long
+    evaluate_block, add = dask.delayed(_evaluate_block), dask.delayed(sum)
+    parts = [
+        evaluate_block(shared, place, *block)
+        for place, *block in zip(_places(chunks), *blocks, strict=True)
+    ]
+    while len(parts) > 1:
+        parts = [add(parts[i : i + ADDED_AT_ONCE]) for i in range(0, len(parts), ADDED_AT_ONCE)]
+    (whole,) = parts
+    return whole.compute() if compute else whole
+
+
+def _evaluate_block(
+    options: Options,
+    place: Place,
+    logits: AnyArray,
+    labels: AnyArray,
+    sample_weight: AnyArray | None = None,
+) -> smoothxent.Evaluation:
+    """Evaluate one block."""
+    try:
+        return smoothxent.evaluate(logits, labels, sample_weight=sample_weight, **options)
+    except (IndexError, ValueError) as error:
+        raise type(error)(_of_the_whole(str(error), place)) from None
+
+
+def _of_the_whole(text: str, place: Place) -> str:
+    """Return the text of an error of a block as one of the whole array."""
+    if place.first is None:
+        return f"{text} in block {place.block}"
+    first = place.first
+
+    def moved(entry: re.Match[str]) -> str:
+        indices = map(int, entry[0].split(", "))
+        return ", ".join(str(i + start) for i, start in zip(indices, first, strict=True))
+
+    return ENTRY.sub(moved, text)
+
+
+def _places(chunks: Chunks) -> Iterator[Place]:
+    """Yield the place of each block, in C order."""
+    blocks = product(*(range(len(sizes)) for sizes in chunks))
+    if any(map(math.isnan, chain(*chunks))):
+        return (Place(block, None) for block in blocks)
+    firsts = product(*(accumulate(sizes[:-1], initial=0) for sizes in chunks))
+    return map(Place, blocks, firsts)
+
+
+def _evaluation_of_no_rows(
+    logits: "da.Array", labels: "da.Array", weights: "da.Array | None", options: Options
+) -> smoothxent.Evaluation:
+    """Evaluate no rows of these dtypes and this number of classes, as the rules bind them too."""
+    if labels.ndim == logits.ndim > 0:
+        raise ValueError(
+            f"labels must be class indices here, got probabilities of shape {labels.shape}; "
+            "take their argmax over the class axis"
+        )
+    shape = [0] * logits.ndim
+    with suppress(IndexError, TypeError):  # no such axis: the call has the words for it
+        shape[options["axis"]] = logits.shape[options["axis"]]
+    if math.isnan(sum(shape)):
+        raise ValueError(
+            "logits must have a known number of classes, got nan; call logits.compute_chunk_sizes()"
+        )
+    no_rows = (0,) * (logits.ndim - 1)
+    return smoothxent.evaluate(
+        np.zeros_like(logits._meta, shape=shape),
+        np.zeros_like(labels._meta, shape=no_rows),
+        sample_weight=None if weights is None else np.zeros_like(weights._meta, shape=no_rows),
+        **options,
+    )
+
+
+def _with_whole_rows(logits: "da.Array", class_axis: int) -> "da.Array":
+    """Return the logits in blocks that hold all classes of their rows."""
+    if logits.numblocks[class_axis] == 1:
+        return logits
+    has_sizes = not any(map(math.isnan, logits.shape))
+    others = dict.fromkeys(range(logits.ndim), "auto") if has_sizes else {}
+    return logits.rechunk(others | {class_axis: -1})
+
+
+def _with_chunks(name: str, array: "da.Array", chunks: Chunks) -> "da.Array":
+    """Return the array in blocks like those of the rows of logits."""
+    shape = tuple(map(sum, chunks))
+    has_sizes = not any(map(math.isnan, (*shape, *array.shape)))
+    if array.ndim != len(shape) or (has_sizes and array.shape != shape):
+        raise ValueError(f"{name} must have shape {shape}, got {array.shape}")
+    if 0 in shape:  # which rechunk may leave as they are
+        return da.zeros(shape, dtype=array.dtype, chunks=chunks)
+    if has_sizes:
+        return array.rechunk(chunks)
+    num_blocks = tuple(map(len, chunks))
+    if array.numblocks != num_blocks:
+        raise ValueError(
+            f"{name} must have {num_blocks} blocks, as the rows of logits, where sizes are "
+            f"unknown, got {array.numblocks}; call compute_chunk_sizes() of both"
+        )
+    return array

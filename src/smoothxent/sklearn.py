@@ -1,0 +1,142 @@
+"""The label-smoothed loss as a scorer of scikit-learn."""
+
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils.metadata_routing import MetadataRequest
+
+from smoothxent import cross_entropy
+
+__all__ = ["SmoothedLogLossScorer", "neg_smoothed_log_loss"]
+
+
+@dataclass
+class SmoothedLogLossScorer:
+    """What `neg_smoothed_log_loss` returns: a call scores an estimator on data.
+
+    Attributes
+    ----------
+    label_smoothing : float
+        The share, in [0, 1], of each target that is spread over all classes.
+    """
+
+    label_smoothing: float
+    _request: Any = field(default=None, repr=False, compare=False)
+
+    def __call__(
+        self, estimator: Any, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> float:
+        """Return minus the mean loss of a fitted classifier on data, in nats."""
+        logits = _logits(estimator, X)
+        return -cross_entropy(
+            logits,
+            _class_indices(y, estimator.classes_),
+            label_smoothing=self.label_smoothing,
+            sample_weight=sample_weight,
+        )
+
+    def set_score_request(self, *, sample_weight: bool | str | None) -> Self:
+        """Say whether metadata routing is to bring `sample_weight`, or under which name."""
+        self._request = MetadataRequest(owner=self)
+        self._request.score.add_request(param="sample_weight", alias=sample_weight)
+        return self
+
+    def get_metadata_routing(self) -> Any:
+        """Return what routing is to bring, as scikit-learn asks for it."""
+        if self._request is None:
+            self.set_score_request(sample_weight=None)
+        return self._request
+
+
+def neg_smoothed_log_loss(*, label_smoothing: float = 0.1) -> SmoothedLogLossScorer:
+    r"""Return a scorer: minus the mean label-smoothed loss of a classifier, in nats.
+
+    .. math:: -\frac{1}{\sum_n s_n} \sum_n s_n
+              \sum_k \left[(1-\varepsilon) [k = y_n] + \varepsilon / C\right] (-\log p_{nk})
+
+    with :math:`p = \mathrm{softmax}` of what the classifier's `decision_function` says.
+
+    Parameters
+    ----------
+    label_smoothing : float, default 0.1
+        The share :math:`\varepsilon`, in [0, 1], of each target that is spread over all C classes.
+        At 0 this is scikit-learn's "neg_log_loss", but that `log_loss` clips probabilities.
+
+    Returns
+    -------
+    SmoothedLogLossScorer
+        A callable `(estimator, X, y, sample_weight=None)` for the `scoring` of `cross_val_score`,
+        `cross_validate`, `GridSearchCV` and their like. The larger, the better.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When it is called: the estimator has no `classes_`, or neither `decision_function` nor
+        `predict_log_proba`; its decisions are not one number per class (or one per row, for two
+        classes); `y` holds something else than its classes; `label_smoothing` and `sample_weight`
+        as in `cross_entropy`.
+
+    Notes
+    -----
+    The one number per row with which a classifier of two classes decides is the logit of its second
+    class, and that of the first is 0. Classifiers without a `decision_function` are asked for
+    `predict_log_proba`: logarithms of probabilities are logits. Where these are of probability 0,
+    as those of a forest may be, the score is -inf as soon as that class has a share in a target.
+
+    Decisions that were not fitted as logits, such as an SVC's, are scored as if they were. Give an
+    SVC its default, ``decision_function_shape="ovr"``.
+
+    Under metadata routing the scorer takes `sample_weight` after
+    ``.set_score_request(sample_weight=True)``.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.model_selection import cross_val_score
+    >>> from smoothxent.sklearn import neg_smoothed_log_loss
+    >>> X, y = load_iris(return_X_y=True)
+    >>> scoring = neg_smoothed_log_loss(label_smoothing=0.1)
+    >>> scores = cross_val_score(LogisticRegression(max_iter=500), X, y, scoring=scoring)
+    >>> f"{scores.mean():.2f}"
+    '-0.58'
+    """
+    return SmoothedLogLossScorer(label_smoothing)
+
+
+def _logits(estimator: Any, X: Any) -> NDArray[Any]:
+    """One row of logits for each row of `X`, in the order of the classes of the estimator."""
+    kind = type(estimator).__name__
+    if not hasattr(estimator, "classes_"):
+        raise TypeError(f"estimator must be a fitted classifier, got {kind} without classes_")
+    num_classes = len(estimator.classes_)
+    for method in ("decision_function", "predict_log_proba"):
+        if hasattr(estimator, method):
+            logits = np.asarray(getattr(estimator, method)(X))
+            break
+    else:
+        raise TypeError(f"estimator must have decision_function or predict_log_proba, got {kind}")
+    if logits.ndim == 1 and num_classes == 2:
+        logits = np.stack([np.zeros_like(logits), logits], axis=1)
+    if logits.ndim != 2 or logits.shape[1] != num_classes:
+        raise ValueError(
+            f"{method} must give one number for each of {num_classes} classes, "
+            f"got shape {logits.shape} from {kind}"
+        )
+    return logits
+
+
+def _class_indices(y: ArrayLike, classes: NDArray[Any]) -> NDArray[np.int64]:
+    """The place of each label among the classes, which need not be sorted."""
+    labels = np.asarray(y)
+    if labels.ndim != 1:
+        raise ValueError(f"y must have one axis, got shape {labels.shape}")
+    index_of = {label: index for index, label in enumerate(classes.tolist())}
+    indices = [index_of.get(label, -1) for label in labels.tolist()]
+    if -1 in indices:
+        row = indices.index(-1)
+        found = f"y[{row}] = {labels.tolist()[row]!r}"
+        raise ValueError(f"y must hold classes that the estimator was fitted on, got {found}")
+    return np.array(indices, np.int64)

@@ -1,0 +1,95 @@
+"""`smoothxent merge`: saved parts add up to the whole, and every way in which they may not."""
+
+import json
+
+import numpy as np
+import pytest
+
+from smoothxent import Evaluation, evaluate
+from smoothxent.cli import main
+
+
+@pytest.fixture
+def rows(rng):
+    """Logits and labels of a hundred rows, some ignored, one of them beyond hope."""
+    logits = rng.normal(0, 3, (100, 7)).astype(np.float32)
+    labels = rng.integers(0, 7, 100)
+    labels[::9] = -1
+    logits[1, :] = 0
+    logits[1, labels[1]] = -800
+    return logits, labels
+
+
+def saved(path, logits, labels, **options):
+    """Save the evaluation of some rows as `smoothxent evaluate --json` does."""
+    record = evaluate(logits, labels, ignore_index=-1, **options).to_dict()
+    path.write_text(json.dumps(record))
+    return str(path)
+
+
+def test_parts_add_up_to_the_bits_of_the_whole(rows, tmp_path, capsys):
+    logits, labels = rows
+    parts = [
+        saved(tmp_path / f"{first}.json", logits[first:last], labels[first:last])
+        for first, last in ((60, 100), (0, 13), (13, 60))
+    ]
+    whole = tmp_path / "whole.json"
+    assert main(["merge", *parts, "--json", str(whole)]) == 0
+    expected = evaluate(logits, labels, ignore_index=-1)
+    assert Evaluation.from_dict(json.loads(whole.read_text())) == expected
+    assert capsys.readouterr() == (f"{expected}\n", "")
+
+
+def test_whole_may_be_merged_with_more_parts(rows, tmp_path, capsys):
+    logits, labels = rows
+    first = saved(tmp_path / "first.json", logits[:50], labels[:50])
+    second = saved(tmp_path / "second.json", logits[50:], labels[50:])
+    assert main(["merge", first, "--json", first, "--quiet"]) == 0
+    assert main(["merge", first, second, "--format", "json"]) == 0
+    out = json.loads(capsys.readouterr().out)
+    assert Evaluation.from_dict(out) == evaluate(logits, labels, ignore_index=-1)
+
+
+NOT_JSON = "not JSON; give a file that `smoothxent evaluate --json` saved"
+
+
+@pytest.mark.parametrize(
+    "content, complaint",
+    [
+        (b"", NOT_JSON),
+        (b'{"format": "smoothxent.Eval', NOT_JSON),
+        (b"\x93NUMPY\x01\x00v\x00", NOT_JSON),
+        (b"[" * 100_000, NOT_JSON),
+        (b"[]", "record must be a dict, got []"),
+        (b"{}", "format must be given, got none"),
+        (b'{"format": "other"}', "format must be 'smoothxent.Evaluation', got 'other'"),
+    ],
+)
+def test_file_that_holds_no_evaluation_is_named(content, complaint, tmp_path, capsys):
+    part = tmp_path / "part.json"
+    part.write_bytes(content)
+    assert main(["merge", str(part)]) == 1
+    assert capsys.readouterr() == ("", f"smoothxent: {part}: {complaint}\n")
+
+
+def test_part_of_other_settings_is_named(rows, tmp_path, capsys):
+    first = saved(tmp_path / "first.json", *rows)
+    other = saved(tmp_path / "other.json", *rows, label_smoothing=0.1)
+    assert main(["merge", first, other]) == 1
+    rule = "label_smoothing must be the same in evaluations that are added, got 0.0 and 0.1"
+    assert capsys.readouterr() == ("", f"smoothxent: {other}: {rule}\n")
+
+
+def test_part_given_twice_is_not_counted_twice(rows, tmp_path, capsys, monkeypatch):
+    part = saved(tmp_path / "part.json", *rows)
+    monkeypatch.chdir(tmp_path)
+    assert main(["merge", part, "part.json"]) == 1
+    complaint = "part.json: given twice, which would count its rows twice; give it once"
+    assert capsys.readouterr() == ("", f"smoothxent: {complaint}\n")
+
+
+def test_missing_part_is_named(tmp_path, capsys):
+    part = tmp_path / "part.json"
+    assert main(["merge", str(part)]) == 1
+    complaint = f"{part}: No such file or directory; check the path"
+    assert capsys.readouterr() == ("", f"smoothxent: {complaint}\n")

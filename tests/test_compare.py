@@ -1,0 +1,249 @@
+"""compare: both evaluations, and what is said of pairs of rows against the formulas."""
+
+import math
+import tracemalloc
+
+import ml_dtypes
+import mpmath
+import numpy as np
+import pytest
+
+import smoothxent
+from judging import complaint
+from smoothxent import compare, evaluate
+from ways import instruction_set
+
+CLASS_COUNTS = [1, 2, 10, 1000, 40_000]  # the last is more than a block of logits
+DTYPES = [np.float32, np.float64, np.float16, ml_dtypes.bfloat16]
+
+
+def draw(rng, num_rows, num_classes, dtype=np.float32, noise=0.5):
+    """Draw logits of two classifiers that mostly agree, and labels."""
+    a = rng.normal(0, 3, (num_rows, num_classes))
+    b = a + rng.normal(0, noise, a.shape)
+    return a.astype(dtype), b.astype(dtype), rng.integers(0, num_classes, num_rows)
+
+
+def log_p(logits):
+    wide = logits.astype(np.float64)
+    wide -= wide.max(axis=1, keepdims=True)
+    return wide - np.log(np.exp(wide).sum(axis=1, keepdims=True))
+
+
+def expected_pairs(a, b, labels):
+    """Return nll differences, divergences and agreement of finite rows, by the formulas."""
+    log_a, log_b = log_p(a), log_p(b)
+    rows = np.arange(len(labels))
+    return (
+        log_a[rows, labels] - log_b[rows, labels],
+        (np.exp(log_a) * (log_a - log_b)).sum(axis=1),
+        log_a.argmax(axis=1) == log_b.argmax(axis=1),
+    )
+
+
+def test_both_evaluations_are_those_of_evaluate(rng):
+    a, b, labels = draw(rng, 200, 12)
+    options = {"label_smoothing": 0.1, "ignore_index": 3, "top_k": (2, 4), "num_bins": 7}
+    comparison = compare(a, b, labels, **options)
+    assert comparison.a == evaluate(a, labels, **options)
+    assert comparison.b == evaluate(b, labels, **options)
+
+
+@pytest.mark.parametrize("num_classes", CLASS_COUNTS)
+def test_pairs_are_those_of_the_formulas(rng, num_classes, any_dtype):
+    num_rows = min(500, max(3, 200_000 // num_classes))
+    a, b, labels = draw(rng, num_rows, num_classes, any_dtype)
+    comparison = compare(a, b, labels)
+    difference, kl, agrees = expected_pairs(a, b, labels)
+    # Formulas and kernel differ by some ulps of log-probabilities of up to 40.
+    close = {"rel": 1e-11, "abs": 1e-13}
+    assert comparison.nll_difference == pytest.approx(difference.mean(), **close)
+    stderr = difference.std(ddof=1) / math.sqrt(num_rows)
+    assert comparison.nll_difference_stderr == pytest.approx(stderr, **close)
+    assert comparison.kl == pytest.approx(kl.mean(), **close)
+    stderr = kl.std(ddof=1) / math.sqrt(num_rows)
+    assert comparison.kl_stderr == pytest.approx(stderr, **close)
+    assert comparison.agreement == agrees.mean()
+    by_size = np.sort(kl)
+    for share, quantile in comparison.kl_quantiles.items():
+        rank = max(math.ceil(share * num_rows), 1)  # the least with that share at or below it
+        assert quantile == pytest.approx(by_size[rank - 1], **close)
+
+
+@pytest.mark.parametrize("noise", [1e-7, 1e-3, 1, 100])
+def test_divergence_is_exact_to_some_ulps_of_the_terms(rng, noise):
+    a, b, labels = draw(rng, 5, 30, np.float64, noise)
+    with mpmath.workdps(60):
+        for n in range(5):
+            x, y = (list(map(mpmath.mpf, table[n].tolist())) for table in (a, b))
+            lse_x, lse_y = (mpmath.log(mpmath.fsum(map(mpmath.exp, row))) for row in (x, y))
+            terms = [
+                (mpmath.exp(u - lse_x), abs(u - lse_x) + abs(v - lse_y), u - lse_x - v + lse_y)
+                for u, v in zip(x, y, strict=True)
+            ]
+            exact = mpmath.fsum(p * gap for p, _, gap in terms)
+            # 4 ulp of each log-probability, 4 + |log2 p| of each p, one of each product and sum.
+            slack = mpmath.fsum(p * (4 * size + (6 + size) * abs(gap)) for p, size, gap in terms)
+            found = compare(a[n], b[n], labels[n]).kl
+            assert abs(found - exact) <= slack * 2**-51
+            assert found >= 0
+
+
+def test_same_logits_do_not_differ_at_all(rng):
+    a, _, labels = draw(rng, 50, 100)
+    comparison = compare(a, a, labels)
+    found = comparison.nll_difference, comparison.agreement, comparison.kl, comparison.kl_stderr
+    assert found == (0, 1, 0, 0)
+    assert set(comparison.kl_quantiles.values()) == {0}
+
+
+def test_ignored_rows_count_nowhere_whatever_they_hold(rng):
+    a, b, labels = draw(rng, 60, 9)
+    labels[::4] = -100
+    kept = labels >= 0
+    a[::4], b[::8] = np.nan, np.inf
+    comparison = compare(a, b, labels, ignore_index=-100)
+    alone = compare(a[kept], b[kept], labels[kept])
+    assert (comparison.a.count, comparison.a.ignored) == (45, 15)
+    for name in ("nll_difference", "nll_difference_stderr", "agreement", "kl", "kl_quantiles"):
+        assert getattr(comparison, name) == getattr(alone, name)
+
+
+INF = np.inf
+
+
+@pytest.mark.parametrize(
+    "a, b, kl",
+    [
+        ([0, 0, -INF], [0, 0, -INF], 0),
+        ([0, 0, -INF], [0, 0, 0], math.log(1.5)),
+        ([0, 0, 0], [0, 0, -INF], INF),
+        ([0, 0, -INF], [0, -INF, -INF], INF),
+        ([0, 0, -800], [0, 0, -INF], INF),  # a probability that float64 has no number for
+        ([0, 0, -INF], [0, 0, -800], 0),
+    ],
+)
+def test_class_that_one_rules_out(a, b, kl):
+    found = compare(np.array([a], float), np.array([b], float), [0]).kl
+    assert found == pytest.approx(kl, rel=1e-15)
+
+
+@pytest.mark.parametrize("row", [[0, np.nan, 1], [0, INF, 1], [-INF, -INF, -INF]])
+@pytest.mark.parametrize("swapped", [False, True])
+def test_row_that_is_no_distribution_makes_the_means_nan_and_agrees_with_nothing(row, swapped):
+    a, b = np.array([row, [1, 0, 0]]), np.array([[0.0, 1, 1], [1, 0, 0]])
+    comparison = compare(b, a, [0, 0]) if swapped else compare(a, b, [0, 0])
+    assert math.isnan(comparison.nll_difference)
+    assert math.isnan(comparison.kl)
+    assert all(map(math.isnan, comparison.kl_quantiles.values()))
+    assert comparison.agreement == 0.5
+    assert compare(a, a, [0, 0]).agreement == 0.5
+
+
+def test_agreement_takes_the_lower_of_equal_classes():
+    tied, lower, upper = np.array([[0.0, 1, 1]]), np.array([[0.0, 1, 0]]), np.array([[0.0, 0, 1]])
+    assert compare(tied, lower, [0]).agreement == 1
+    assert compare(tied, upper, [0]).agreement == 0
+
+
+def test_close_float64_logits_are_told_apart():
+    # Their log-probabilities are the same number.
+    a, b = np.array([[1e-17, 0.0]]), np.array([[0.0, 1e-17]])
+    assert compare(a, b, [0]).agreement == 0
+
+
+@pytest.mark.parametrize("first", DTYPES)
+@pytest.mark.parametrize("second", DTYPES)
+def test_dtypes_may_differ(rng, first, second):
+    a, b, labels = draw(rng, 20, 30)
+    a, b = a.astype(first), b.astype(second)
+    comparison = compare(a, b, labels)
+    wide = compare(a.astype(np.float64), b.astype(np.float64), labels)
+    for name in ("nll_difference", "nll_difference_stderr", "agreement", "kl", "kl_quantiles"):
+        assert getattr(comparison, name) == getattr(wide, name)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, ml_dtypes.bfloat16])
+def test_bits_of_halves_are_told_by_dtype_and_stand_beside_other_logits(rng, dtype):
+    a, b, labels = draw(rng, 20, 30)
+    b = b.astype(dtype)
+    comparison = compare(a, b.view(np.uint16), labels, dtype=np.dtype(dtype).name)
+    assert comparison == compare(a, b, labels)
+
+
+def test_any_layout_gives_the_bits_of_the_contiguous_copy(rng):
+    a, b, labels = draw(rng, 24, 30)
+    expected = compare(a, b, labels)
+    padded = np.full((24, 40), np.nan, np.float32)
+    padded[:, :30] = a
+    swapped = b.astype(">f4")
+    assert compare(padded[:, :30], np.asfortranarray(b), labels) == expected
+    assert compare(a[::-1], swapped[::-1], labels[::-1]).kl_quantiles == expected.kl_quantiles
+    shape = (2, 3, 4)
+    assert compare(a.reshape(*shape, 30), b.reshape(*shape, 30), labels.reshape(shape)) == expected
+    assert compare(a.tolist(), b.tolist(), labels.tolist()).agreement == expected.agreement
+
+
+def test_same_bits_for_any_number_of_threads_and_every_instruction_set(rng):
+    a, b, labels = draw(rng, 300, 700)
+    expected = compare(a, b, labels)
+    for num_threads in (1, 3, 16):
+        assert compare(a, b, labels, num_threads=num_threads) == expected
+    for isa in smoothxent.available_isas():
+        with instruction_set(isa):
+            assert compare(a, b, labels) == expected
+
+
+@pytest.mark.thread_unsafe(reason="tracemalloc counts what every thread holds")
+def test_no_copy_of_the_logits_is_made(rng):
+    a, b, labels = draw(rng, 20_000, 128)
+    tracemalloc.start()
+    try:
+        compare(a, b, labels, num_threads=1)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    rows = 17 * 20_000 + 4 * labels.nbytes  # of pairs; of indices, and of what quantiles sort
+    blocks = 8 * 8 * 2**15
+    assert peak < rows + blocks < a.nbytes / 2
+
+
+@pytest.mark.parametrize("shape", [(0, 5), (0, 0)])
+def test_comparison_of_no_rows_is_nan(shape):
+    comparison = compare(np.empty(shape), np.empty(shape), np.empty(0, int))
+    assert comparison.a.count == 0
+    assert math.isnan(comparison.kl)
+    assert math.isnan(comparison.agreement)
+    assert math.isnan(comparison.nll_difference)
+    assert all(map(math.isnan, comparison.kl_quantiles.values()))
+
+
+def test_standard_errors_of_one_row_are_nan(rng):
+    comparison = compare(*draw(rng, 1, 5))
+    assert math.isfinite(comparison.kl)
+    assert math.isnan(comparison.kl_stderr)
+    assert math.isnan(comparison.nll_difference_stderr)
+
+
+def test_logits_of_unequal_shapes_are_refused(rng):
+    a, b, labels = draw(rng, 4, 5)
+    found = complaint(ValueError, compare, a, b[:, :4], labels)
+    assert found == "logits_b must have the shape of logits_a, (4, 5), got (4, 4)"
+    found = complaint(ValueError, compare, a, b[:3], labels)
+    assert found == "logits_b must have the shape of logits_a, (4, 5), got (3, 5)"
+
+
+def test_labels_are_refused_as_by_evaluate(rng):
+    a, b, labels = draw(rng, 4, 5)
+    labels[2] = 5
+    found = complaint(IndexError, compare, a, b, labels)
+    assert found == "labels must lie in [0, 5), got labels[2] = 5"
+    found = complaint(ValueError, compare, a, b, np.eye(4, 5))
+    assert found == complaint(ValueError, evaluate, a, np.eye(4, 5))
+
+
+def test_masked_logits_are_refused(rng):
+    a, b, labels = draw(rng, 4, 5)
+    found = complaint(TypeError, compare, a, np.ma.masked_array(b), labels)
+    rule = "logits_b must be a plain array, got a masked array"
+    assert found == f"{rule}; fill it with logits_b.filled(value)"

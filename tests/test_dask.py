@@ -1,0 +1,296 @@
+"""smoothxent.dask.evaluate: the bits of one machine, for any blocks and whatever runs the tasks."""
+
+import doctest
+
+import ml_dtypes
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import smoothxent
+from judging import complaint
+
+dask = pytest.importorskip("dask")
+pytest.importorskip("distributed")
+
+import dask.array as da  # noqa: E402
+from distributed import Client, LocalCluster  # noqa: E402
+
+import smoothxent.dask  # noqa: E402
+
+evaluate = smoothxent.dask.evaluate
+
+
+@pytest.fixture(autouse=True)
+def scheduler():
+    """Tasks run here and now, unless a test says otherwise."""
+    with dask.config.set(scheduler="synchronous"):
+        yield
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """Three processes of one thread each, as three machines would be."""
+    with (
+        LocalCluster(
+            n_workers=3, threads_per_worker=1, processes=True, dashboard_address=None
+        ) as cluster,
+        Client(cluster, set_as_default=False) as client,
+    ):
+        yield client
+
+
+def draw(rng, num_rows=100, num_classes=40, dtype=np.float32):
+    logits = rng.normal(0, 4, (num_rows, num_classes)).astype(dtype)
+    return logits, rng.integers(0, num_classes, num_rows)
+
+
+def explode(block):
+    raise AssertionError("a task ran")
+
+
+def without_sizes(array):
+    """Return the array in its blocks, of whose rows dask doesn't know how many there are."""
+    return array[da.ones(array.shape[:1], dtype=bool, chunks=array.chunks[:1])]
+
+
+@st.composite
+def chunks_of(draw, size):
+    """Draw the sizes of the blocks along one axis; some of them may be empty."""
+    cuts = sorted(draw(st.lists(st.integers(0, size), max_size=3)))
+    return tuple(np.diff([0, *cuts, size]).tolist())
+
+
+@given(st.data())
+def test_any_blocks_give_the_bits_of_one_array(data):
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
+    dtypes = [np.float32, np.float64, np.float16, ml_dtypes.bfloat16]
+    row_shape = tuple(data.draw(st.lists(st.integers(0, 7), max_size=3)))
+    axis = data.draw(st.integers(-len(row_shape) - 1, len(row_shape)))
+    position = axis % (len(row_shape) + 1)
+    num_classes = data.draw(st.sampled_from([1, 2, 9, 40]))
+    shape = (*row_shape[:position], num_classes, *row_shape[position:])
+    logits = rng.normal(0, 4, shape).astype(data.draw(st.sampled_from(dtypes)))
+    labels = rng.integers(-1, num_classes, row_shape)
+    weights = rng.uniform(0, 2, row_shape) if data.draw(st.booleans()) else None
+    options = {"ignore_index": -1, "axis": axis, "label_smoothing": 0.1, "top_k": (2,)}
+    if data.draw(st.booleans()):
+        options |= {"class_weight": rng.uniform(0, 2, num_classes), "num_bins": 4}
+
+    def in_blocks(array):
+        if array is None or data.draw(st.integers(0, 4)) == 0:
+            return array
+        return da.from_array(array, chunks=tuple(data.draw(chunks_of(n)) for n in array.shape))
+
+    actual = evaluate(
+        da.from_array(logits, chunks=tuple(data.draw(chunks_of(n)) for n in shape)),
+        in_blocks(labels),
+        sample_weight=in_blocks(weights),
+        **options,
+    )
+    assert actual == smoothxent.evaluate(logits, labels, sample_weight=weights, **options)
+
+
+@pytest.mark.parametrize("name", ["synchronous", "threads", "processes"])
+def test_any_scheduler_gives_the_bits_of_one_array(rng, name):
+    logits, labels = draw(rng)
+    with dask.config.set(scheduler=name, num_workers=2):
+        actual = evaluate(da.from_array(logits, chunks=(9, 30)), labels, label_smoothing=0.1)
+    assert actual == smoothxent.evaluate(logits, labels, label_smoothing=0.1)
+
+
+@pytest.mark.parametrize("rows, classes", [(4, 40), (9, 7), (100, 40)])
+def test_cluster_of_processes_gives_the_bits_of_one_array(cluster, rng, any_dtype, rows, classes):
+    logits, labels = draw(rng, dtype=any_dtype)
+    weights = rng.uniform(0, 2, 100)
+    with cluster.as_current(), dask.config.set(scheduler=None):
+        actual = evaluate(
+            da.from_array(logits, chunks=(rows, classes)),
+            da.from_array(labels, chunks=13),
+            sample_weight=da.from_array(weights, chunks=17),
+            class_weight=np.arange(40),
+        )
+    assert actual == smoothxent.evaluate(
+        logits, labels, sample_weight=weights, class_weight=np.arange(40)
+    )
+
+
+def test_cluster_names_a_label_out_of_range(cluster, rng):
+    logits, labels = draw(rng)
+    labels[57] = 40
+    with cluster.as_current(), dask.config.set(scheduler=None):
+        assert complaint(IndexError, evaluate, da.from_array(logits, chunks=9), labels) == (
+            "labels must lie in [0, 40), got labels[57] = 40"
+        )
+
+
+def test_blocks_of_unknown_size_are_taken_as_they_are(rng):
+    logits, labels = draw(rng)
+    weights = rng.uniform(0, 2, 100)
+    expected = smoothxent.evaluate(logits, labels, sample_weight=weights)
+    known = [da.from_array(labels, chunks=30), da.from_array(weights, chunks=30)]
+    for classes in (40, 7):
+        unknown = without_sizes(da.from_array(logits, chunks=(30, classes)))
+        for others in (known, list(map(without_sizes, known))):
+            assert evaluate(unknown, others[0], sample_weight=others[1]) == expected
+
+
+def test_uint16_bits_are_read_as_dtype_says(rng):
+    logits, labels = draw(rng, dtype=ml_dtypes.bfloat16)
+    bits = da.from_array(logits.view(np.uint16), chunks=9)
+    assert evaluate(bits, labels, dtype="bfloat16") == smoothxent.evaluate(logits, labels)
+
+
+def test_rows_in_pieces_are_made_whole_within_the_size_of_a_chunk(rng):
+    logits, labels = draw(rng)
+    shapes = []
+    spied = da.from_array(logits, chunks=(100, 7)).rechunk((100, 7))
+    with dask.config.set({"array.chunk-size": "4 kiB"}), pytest.MonkeyPatch.context() as patch:
+        real = smoothxent.evaluate
+
+        def spy(block, *arguments, **options):
+            shapes.append(block.shape)
+            return real(block, *arguments, **options)
+
+        patch.setattr(smoothxent, "evaluate", spy)
+        assert evaluate(spied, labels) == real(logits, labels)
+    assert shapes[0] == (0, 40)
+    assert sum(num_rows for num_rows, _ in shapes[1:]) == 100
+    assert all(num_rows * num_classes * 4 <= 4096 for num_rows, num_classes in shapes)
+
+
+def test_evaluation_may_wait_and_share_its_source_with_others(rng):
+    logits, labels = draw(rng)
+    calls = []
+
+    def read(block):
+        calls.append(block.shape)
+        return block
+
+    source = da.from_array(logits, chunks=(30, 40)).map_blocks(read, meta=logits[:0])
+    top = source.argmax(axis=1)
+    waiting = evaluate(source, labels, compute=False), evaluate(source + 1, top, compute=False)
+    assert calls == []
+    of_labels, of_top = dask.compute(*waiting)
+    assert len(calls) == 4
+    assert of_labels == smoothxent.evaluate(logits, labels)
+    assert of_top.accuracy == 1
+
+
+@pytest.mark.parametrize("row", [0, 8, 9, 57, 99])
+def test_label_out_of_range_is_named_by_its_place_in_the_whole(rng, row):
+    logits, labels = draw(rng)
+    labels[row] = -3
+    for chunks in [(9, 40), (30, 7), (100, 40)]:
+        assert complaint(IndexError, evaluate, da.from_array(logits, chunks=chunks), labels) == (
+            f"labels must lie in [0, 40), got labels[{row}] = -3"
+        )
+
+
+def test_bad_entries_of_several_axes_are_named_by_their_place_in_the_whole(rng):
+    logits = da.zeros((6, 3, 8), chunks=(4, 3, 5))
+    labels, weights = np.zeros((6, 8), int), np.ones((6, 8))
+    labels[5, 7] = 3
+    assert complaint(IndexError, evaluate, logits, labels, axis=1) == (
+        "labels must lie in [0, 3), got labels[5, 7] = 3"
+    )
+    labels[5, 7], weights[4, 5] = 0, np.nan
+    assert complaint(ValueError, evaluate, logits, labels, sample_weight=weights, axis=1) == (
+        "sample_weight must be finite and not negative, got sample_weight[4, 5] = nan"
+    )
+
+
+def test_where_sizes_are_unknown_errors_name_the_block(rng):
+    logits, labels = draw(rng)
+    labels[57] = 40
+    unknown = without_sizes(da.from_array(logits, chunks=(30, 40)))
+    assert complaint(IndexError, evaluate, unknown, da.from_array(labels, chunks=30)) == (
+        "labels must lie in [0, 40), got labels[27] = 40 in block (1,)"
+    )
+    shorter = da.zeros(99, dtype=int, chunks=30)
+    assert complaint(ValueError, evaluate, unknown, shorter) == (
+        "labels must have shape (10,) (class indices) or (10, 40) (probabilities), got (9,) "
+        "in block (3,)"
+    )
+
+
+@pytest.mark.parametrize(
+    "changes, error",
+    [
+        ({"label_smoothing": 2}, ValueError("label_smoothing must lie in [0, 1], got 2")),
+        ({"prior": [1.0]}, ValueError("prior must have shape (3,), got (1,)")),
+        ({"class_weight": [1, 2, -1]}, ValueError(
+            "class_weight must be finite and not negative, got class_weight[2] = -1"
+        )),
+        ({"ignore_index": 0.5}, TypeError("ignore_index must be an integer, got 0.5")),
+        ({"top_k": 5}, TypeError("top_k must be a tuple of integers, got 5")),
+        ({"top_k": iter([0])}, ValueError("top_k must be at least 1, got 0")),
+        ({"num_bins": 0}, ValueError("num_bins must be at least 1, got 0")),
+        ({"num_threads": 0}, ValueError("num_threads must be at least 1, got 0")),
+        ({"axis": 2}, ValueError("axis must lie in [-2, 2), got 2")),
+        ({"axis": 0.5}, TypeError("axis must be an integer, got 0.5")),
+        ({"dtype": "int8"}, TypeError(
+            "dtype must be float32, float64, float16 or bfloat16, got int8"
+        )),
+        ({"labels": da.zeros(4, dtype=int)}, ValueError("labels must have shape (2,), got (4,)")),
+        ({"labels": da.zeros((2, 1, 1), dtype=int)}, ValueError(
+            "labels must have shape (2,), got (2, 1, 1)"
+        )),
+        ({"labels": da.zeros(2)}, TypeError(
+            "labels must be integers where they are class indices, got float64; convert with "
+            "labels.astype(np.int64)"
+        )),
+        ({"labels": da.zeros((2, 3))}, ValueError(
+            "labels must be class indices here, got probabilities of shape (2, 3); take their "
+            "argmax over the class axis"
+        )),
+        ({"labels": da.ma.masked_array([0, 1])}, TypeError(
+            "labels must be a plain array, got a masked array; fill it with labels.filled(value)"
+        )),
+        ({"sample_weight": [1.0]}, ValueError("sample_weight must have shape (2,), got (1,)")),
+        ({"sample_weight": ["1", "2"]}, TypeError(
+            "sample_weight must be real numbers, got <U1"
+        )),
+        ({"labels": without_sizes(da.zeros(2, dtype=int, chunks=1))}, ValueError(
+            "labels must have (1,) blocks, as the rows of logits, where sizes are unknown, got "
+            "(2,); call compute_chunk_sizes() of both"
+        )),
+        ({"logits": da.zeros((2, 3), dtype=int)}, TypeError(
+            "logits must be float32, float64, float16 or bfloat16, got int64; convert with "
+            "logits.astype(np.float32)"
+        )),
+        ({"logits": da.zeros(())}, ValueError(
+            "logits must have at least one axis, got shape ()"
+        )),
+        ({"logits": without_sizes(da.zeros((3, 2))).T}, ValueError(
+            "logits must have a known number of classes, got nan; "
+            "call logits.compute_chunk_sizes()"
+        )),
+    ],
+)  # fmt: skip
+def test_what_no_evaluation_takes_is_refused_before_any_task_runs(changes, error):
+    logits = da.zeros((2, 3), dtype=np.float32).map_blocks(
+        explode, meta=np.empty((0, 0), np.float32)
+    )
+    arguments = {"logits": logits, "labels": [0, 1]} | changes
+    assert complaint(type(error), evaluate, **arguments) == str(error)
+
+
+def test_without_dask_the_import_names_what_to_install(run_child):
+    source = """
+import sys
+sys.modules["dask"] = None
+try:
+    import smoothxent.dask
+except ModuleNotFoundError as error:
+    print(error)
+"""
+    assert run_child(source) == 'smoothxent.dask needs dask; pip install "smoothxent[dask]"\n'
+
+
+@pytest.mark.thread_unsafe(reason="doctest replaces sys.stdout")
+def test_example_of_the_docstring_runs_as_shown():
+    (test,) = doctest.DocTestFinder(recurse=False).find(evaluate, "evaluate", globs={})
+    assert test.examples
+    assert doctest.DocTestRunner().run(test).failed == 0

@@ -1,0 +1,160 @@
+"""evaluate_file: the bits of evaluate on the whole arrays, whatever the files and their cuts."""
+
+import threading
+
+import ml_dtypes
+import numpy as np
+import pytest
+
+from judging import complaint
+from smoothxent import Evaluation, _labelled_rows, evaluate, evaluate_file
+
+
+@pytest.fixture
+def small_chunks(monkeypatch):
+    """Chunks of 700 bytes, so that small files have many."""
+    monkeypatch.setattr(_labelled_rows, "CHUNK_BYTES", 700)
+
+
+def draw(rng, num_rows=100, num_classes=10, dtype=np.float32, labels_dtype=np.int64):
+    logits = rng.normal(0, 4, (num_rows, num_classes)).astype(dtype)
+    return logits, rng.integers(0, num_classes, num_rows).astype(labels_dtype)
+
+
+def save(path, array):
+    np.save(path, array)
+    return path
+
+
+def save_shards(folder, name, array, cuts):
+    """Return the paths of the parts of an array between cuts."""
+    parts = np.split(array, cuts)
+    return [save(folder / f"{name}{i}.npy", part) for i, part in enumerate(parts)]
+
+
+def save_both(folder, logits, labels):
+    return save(folder / "logits.npy", logits), save(folder / "labels.npy", labels)
+
+
+@pytest.mark.usefixtures("small_chunks")
+@pytest.mark.parametrize("num_threads", [1, 2, 5, None])
+@pytest.mark.parametrize("num_rows", [1, 17, 18, 100, 1000])
+def test_file_in_chunks_has_the_bits_of_the_array(tmp_path, rng, num_rows, num_threads):
+    logits, labels = draw(rng, num_rows)
+    assert evaluate_file(*save_both(tmp_path, logits, labels), num_threads=num_threads) == evaluate(
+        logits, labels
+    )
+
+
+@pytest.mark.usefixtures("small_chunks")
+@pytest.mark.parametrize("num_classes", [1, 2, 174, 175, 176, 5000])
+def test_rows_below_at_and_above_the_size_of_a_chunk(tmp_path, rng, num_classes):
+    logits, labels = draw(rng, 30, num_classes)
+    assert evaluate_file(*save_both(tmp_path, logits, labels)) == evaluate(logits, labels)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("labels_dtype", ["i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8"])
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
+def test_every_dtype_in_either_byte_order(tmp_path, rng, dtype, labels_dtype, order):
+    logits, labels = draw(rng, 40, 7, order + dtype, order + labels_dtype)
+    assert evaluate_file(*save_both(tmp_path, logits, labels)) == evaluate(logits, labels)
+
+
+@pytest.mark.parametrize("as_words", [False, True])
+def test_bfloat16_is_taken_from_words_of_two_bytes(tmp_path, rng, as_words):
+    logits, labels = draw(rng, 40, 7, ml_dtypes.bfloat16)
+    stored = logits.view(np.uint16) if as_words else logits
+    paths = save_both(tmp_path, stored, labels)
+    assert evaluate_file(*paths, dtype="bfloat16") == evaluate(logits, labels)
+
+
+@pytest.mark.usefixtures("small_chunks")
+@pytest.mark.parametrize("cuts_of_logits", [[], [50], [0, 1, 1, 99], list(range(1, 100))])
+@pytest.mark.parametrize("cuts_of_labels", [[], [3], [17, 34, 100]])
+def test_shards_cut_anywhere_are_one_array(tmp_path, rng, cuts_of_logits, cuts_of_labels):
+    logits, labels = draw(rng)
+    assert evaluate_file(
+        save_shards(tmp_path, "logits", logits, cuts_of_logits),
+        save_shards(tmp_path, "labels", labels, cuts_of_labels),
+    ) == evaluate(logits, labels)
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_all_options_are_those_of_evaluate(tmp_path, rng):
+    logits, labels = draw(rng, 100, 10)
+    logits = logits.reshape(20, 5, 10)
+    labels = labels.reshape(20, 5)
+    prior = rng.uniform(0, 1, 10)
+    options = {
+        "label_smoothing": 0.1,
+        "prior": prior / prior.sum(),
+        "class_weight": rng.uniform(0, 2, 10),
+        "sample_weight": rng.uniform(0, 2, (20, 5)),
+        "ignore_index": 3,
+        "num_bins": 7,
+    }
+    expected = evaluate(logits, labels, top_k=(1, 2, 3), **options)
+    paths = save_both(tmp_path, logits, labels)
+    assert evaluate_file(*paths, top_k=iter((1, 2, 3)), **options) == expected
+
+
+def test_files_of_no_rows_are_no_rows(tmp_path):
+    paths = save_both(tmp_path, np.zeros((0, 4), np.float32), np.zeros(0, int))
+    assert evaluate_file(*paths, num_bins=3) == Evaluation.empty(num_bins=3)
+
+
+@pytest.mark.parametrize("version", [(1, 0), (2, 0), (3, 0)])
+def test_every_version_of_the_format_is_read(tmp_path, rng, version):
+    logits, labels = draw(rng)
+    path = tmp_path / "logits.npy"
+    with path.open("wb") as file:
+        np.lib.format.write_array(file, logits, version=version)
+    assert evaluate_file(path, save(tmp_path / "labels.npy", labels)) == evaluate(logits, labels)
+
+
+def test_name_of_a_file_needs_no_suffix(tmp_path, rng):
+    logits, labels = draw(rng)
+    paths = save_both(tmp_path, logits, labels)
+    renamed = [path.rename(path.with_suffix(".array")) for path in paths]
+    assert evaluate_file(*map(str, renamed)) == evaluate(logits, labels)
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_progress_is_told_of_every_chunk_in_order_in_the_thread_of_the_caller(tmp_path, rng):
+    logits, labels = draw(rng)
+    told = []
+
+    def progress(*what):
+        told.append((*what, threading.get_ident()))
+
+    evaluate_file(*save_both(tmp_path, logits, labels), progress=progress)
+    ends = [17, 34, 51, 68, 85, 100]
+    here = threading.get_ident()
+    assert told == [(end, 100, evaluate(logits[:end], labels[:end]), here) for end in ends]
+
+
+@pytest.mark.usefixtures("small_chunks")
+@pytest.mark.parametrize("row", [0, 16, 17, 60, 99])
+def test_lowest_label_out_of_range_is_named_with_its_file(tmp_path, rng, row):
+    logits, labels = draw(rng)
+    labels[row:] = 10
+    logits_path, _ = save_both(tmp_path, logits, labels)
+    first, second = save_shards(tmp_path, "labels", labels, [50])
+    for num_threads in (1, 4):
+        message = complaint(
+            IndexError, evaluate_file, logits_path, [first, second], num_threads=num_threads
+        )
+        file, own = (first, row) if row < 50 else (second, row - 50)
+        assert message == (
+            f"labels file {file} must lie in [0, 10), got labels[{row}] = 10, row {own} of the file"
+        )
+
+
+def test_label_of_several_axes_is_named_by_its_place(tmp_path):
+    labels = np.full((4, 6), 7)
+    labels[2, 5] = -1
+    paths = save_both(tmp_path, np.zeros((4, 6, 3), np.float16), labels)
+    assert complaint(IndexError, evaluate_file, *paths, ignore_index=7) == (
+        f"labels file {paths[1]} must lie in [0, 3), got labels[2, 5] = -1"
+    )

@@ -1,0 +1,285 @@
+"""Files missing, cut short, pickled, of another kind or length: each error names the file."""
+
+import pickle
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from judging import complaint
+from smoothxent import evaluate_file
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Return a folder with 4 rows of 3 classes."""
+    np.save(tmp_path / "logits.npy", np.zeros((4, 3), np.float32))
+    np.save(tmp_path / "labels.npy", np.zeros(4, np.int64))
+    return tmp_path
+
+
+def refusal(error, folder, logits="logits.npy", labels="labels.npy", **options):
+    """Return the text of the error that the files must raise."""
+    paths = [
+        [folder / name for name in names] if isinstance(names, list) else folder / names
+        for names in (logits, labels)
+    ]
+    return complaint(error, evaluate_file, *paths, **options)
+
+
+def write_header(path, shape, descr="<f4", fortran_order=False, data=b""):
+    with path.open("wb") as file:
+        header = {"descr": descr, "fortran_order": fortran_order, "shape": shape}
+        np.lib.format.write_array_header_1_0(file, header)
+        file.write(data)
+
+
+def test_missing_file_is_named(files):
+    assert refusal(FileNotFoundError, files, "none.npy") == (
+        f"[Errno 2] No such file or directory: '{files / 'none.npy'}'"
+    )
+
+
+def test_folder_is_no_file(files):
+    assert refusal(IsADirectoryError, files, labels=".") == f"[Errno 21] Is a directory: '{files}'"
+
+
+@pytest.mark.parametrize("missing", [1, 47])
+def test_file_cut_short_is_named_with_its_length(files, missing):
+    path = files / "logits.npy"
+    path.write_bytes(path.read_bytes()[:-missing])
+    assert refusal(ValueError, files) == (
+        f"logits file {path} must hold 48 bytes of data, as its header declares, "
+        f"got {48 - missing}; it is cut short: copy or save it again"
+    )
+
+
+def test_file_that_goes_on_behind_its_array_is_refused(files):
+    with (files / "labels.npy").open("ab") as file:
+        np.save(file, np.zeros(4))
+    assert refusal(ValueError, files) == (
+        f"labels file {files / 'labels.npy'} must hold 32 bytes of data, as its header declares, "
+        "got 192; save one array in a file"
+    )
+
+
+@pytest.mark.parametrize("shape", [(2**33, 1), (2**13, 2**20), (2**62, 2**62)])
+def test_header_that_claims_more_than_the_file_has_takes_no_memory(files, shape):
+    path = files / "logits.npy"
+    write_header(path, shape, data=bytes(100))
+    assert refusal(ValueError, files) == (
+        f"logits file {path} must hold {4 * shape[0] * shape[1]} bytes of data, as its header "
+        "declares, got 100; it is cut short: copy or save it again"
+    )
+
+
+def test_negative_shape_is_refused(files):
+    write_header(files / "logits.npy", (-4, -3), data=bytes(48))
+    assert refusal(ValueError, files) == (
+        f"logits file {files / 'logits.npy'} must have a shape without negative numbers, "
+        "got (-4, -3); save it again"
+    )
+
+
+@pytest.mark.parametrize("length", [0, 3, 8, 20, 127])
+def test_header_cut_short_is_damaged(files, length):
+    path = files / "logits.npy"
+    path.write_bytes(path.read_bytes()[:length])
+    assert refusal(ValueError, files) == (
+        f"logits file {path} must be undamaged, got a header that NumPy can't read (ValueError); "
+        "copy or save it again"
+    )
+
+
+@pytest.mark.parametrize("version", [(1, 0), (2, 0), (3, 0), (9, 9)])
+@pytest.mark.parametrize(
+    "header", ["{", "'\n", "[" * 5000, "{'descr': {}}", "{[]: 1}", "\x80", " " * 60_000]
+)
+def test_header_of_nonsense_is_damaged(files, header, version):
+    path = files / "labels.npy"
+    text = header.encode("latin1")
+    length = len(text).to_bytes(2 if version == (1, 0) else 4, "little")
+    path.write_bytes(b"\x93NUMPY" + bytes(version) + length + text)
+    message = refusal(ValueError, files)
+    assert message.startswith(
+        f"labels file {path} must be undamaged, got a header that NumPy can't read ("
+    )
+    assert message.endswith("); copy or save it again")
+
+
+class Trap:
+    """What writes a file when it is loaded from a pickle."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+def test_pickled_objects_are_never_loaded(files):
+    np.save(files / "logits.npy", np.array([[Trap(files / "sprung")]], object))
+    assert refusal(ValueError, files) == (
+        f"logits file {files / 'logits.npy'} must hold numbers, got pickled objects, which are "
+        "never loaded; save an array of numbers"
+    )
+    assert not (files / "sprung").exists()
+
+
+def test_pickle_is_never_loaded(files):
+    (files / "logits.npy").write_bytes(pickle.dumps(Trap(files / "sprung")))
+    assert refusal(ValueError, files) == (
+        f"logits file {files / 'logits.npy'} must be one of .npy, .npz, .safetensors, .txt, got a "
+        "pickle, which is never loaded; save the array with np.save"
+    )
+    assert not (files / "sprung").exists()
+
+
+def test_file_of_another_format_is_refused(files):
+    (files / "logits.csv").write_text("1,2,3\n")
+    assert refusal(ValueError, files, "logits.csv") == (
+        f"logits file {files / 'logits.csv'} must be one of .npy, .npz, .safetensors, .txt, got a "
+        "file that begins with b'1,2,3\\n'; save the array with np.save"
+    )
+
+
+def test_fortran_order_is_refused(files):
+    np.save(files / "logits.npy", np.zeros((4, 3), order="F"))
+    assert refusal(ValueError, files) == (
+        f"logits file {files / 'logits.npy'} must be in C order, got Fortran order; "
+        "save np.ascontiguousarray(array)"
+    )
+
+
+@pytest.mark.parametrize(
+    "descr, found",
+    [
+        ("<i8", "int64; convert with logits.astype(np.float32)"),
+        ("|b1", "bool; convert with logits.astype(np.float32)"),
+        ("<c8", "complex64"),
+        ("<u2", "uint16; if these are the bits of bfloat16 or float16, say so with dtype"),
+        ("|V2", "uint16; if these are the bits of bfloat16 or float16, say so with dtype"),
+    ],
+)
+def test_logits_of_another_dtype_are_refused(files, descr, found):
+    path = files / "logits.npy"
+    write_header(path, (4, 3), descr, data=bytes(12 * np.dtype(descr).itemsize))
+    assert refusal(TypeError, files) == (
+        f"logits file {path} must be float32, float64, float16 or bfloat16, got {found}"
+    )
+
+
+def test_dtype_that_is_not_that_of_the_file_is_refused(files):
+    assert refusal(TypeError, files, dtype="bfloat16") == (
+        f"dtype must be float32, that of the logits file {files / 'logits.npy'}, where these are "
+        "not uint16, got bfloat16"
+    )
+
+
+def test_labels_of_another_dtype_are_refused(files):
+    np.save(files / "labels.npy", np.zeros(4))
+    assert refusal(TypeError, files) == (
+        f"labels file {files / 'labels.npy'} must be integers where they are class indices, "
+        "got float64; convert with labels.astype(np.int64)"
+    )
+
+
+@pytest.mark.parametrize("shape", [(), (3,), (4, 0)])
+def test_logits_without_rows_and_classes_are_refused(files, shape):
+    np.save(files / "logits.npy", np.zeros(shape))
+    assert refusal(ValueError, files) == (
+        f"logits file {files / 'logits.npy'} must have shape (N, C) or more axes, the classes "
+        f"last, got {shape}"
+    )
+
+
+@pytest.mark.parametrize("shape", [(3,), (5,), (0,), (4, 1), (4, 3), (1, 4)])
+def test_labels_of_another_length_or_shape_are_refused(files, shape):
+    np.save(files / "labels.npy", np.zeros(shape, int))
+    assert refusal(ValueError, files) == (
+        f"labels file {files / 'labels.npy'} must have shape (4,), a number for each row of "
+        f"logits file {files / 'logits.npy'}, got {shape}; name all shards of both"
+    )
+
+
+def test_label_without_an_axis_is_refused(files):
+    np.save(files / "labels.npy", np.int64(1))
+    assert refusal(ValueError, files) == (
+        f"labels file {files / 'labels.npy'} must have shape (N,) or more axes, got ()"
+    )
+
+
+def test_shards_of_another_length_are_refused(files):
+    assert refusal(ValueError, files, ["logits.npy"] * 3, ["labels.npy"] * 2) == (
+        f"labels files {files / 'labels.npy'} to {files / 'labels.npy'} must have shape (12,), a "
+        f"number for each row of logits files {files / 'logits.npy'} to {files / 'logits.npy'}, "
+        "got (8,); name all shards of both"
+    )
+
+
+@pytest.mark.parametrize("other", [np.zeros((4, 2), np.float32), np.zeros((4, 3))])
+def test_shards_that_differ_are_refused(files, other):
+    np.save(files / "other.npy", other)
+    assert refusal(ValueError, files, ["logits.npy", "other.npy"]) == (
+        f"logits file {files / 'other.npy'} must be as {files / 'logits.npy'} but for the first "
+        f"axis, float32 (4, 3), got {other.dtype} {other.shape}"
+    )
+
+
+@pytest.mark.parametrize(
+    "paths, error",
+    [
+        ([], ValueError("logits must be at least one path, got none")),
+        (
+            np.zeros((4, 3)),
+            TypeError(
+                "logits must be a path or a sequence of paths, got ndarray; evaluate takes arrays"
+            ),
+        ),
+        ([[1.0, 2.0]], TypeError("logits must be paths, got [1.0, 2.0]")),
+    ],
+)
+def test_what_is_no_path_is_refused(files, paths, error):
+    assert complaint(type(error), evaluate_file, paths, files / "labels.npy") == str(error)
+
+
+@pytest.mark.parametrize(
+    "options, error",
+    [
+        ({"label_smoothing": 2}, ValueError("label_smoothing must lie in [0, 1], got 2")),
+        ({"class_weight": [1]}, ValueError("class_weight must have shape (3,), got (1,)")),
+        ({"sample_weight": [1]}, ValueError("sample_weight must have shape (4,), got (1,)")),
+        ({"num_threads": 0}, ValueError("num_threads must be at least 1, got 0")),
+        ({"top_k": 5}, TypeError("top_k must be a tuple of integers, got 5")),
+    ],
+)
+def test_options_are_refused_as_by_evaluate(files, options, error):
+    assert refusal(type(error), files, **options) == str(error)
+
+
+def test_file_without_members_has_none_to_name(files):
+    assert refusal(ValueError, files, "logits.npy::logits") == (
+        f"logits file {files / 'logits.npy'}::logits must be a file with members, got .npy; "
+        "leave out ::logits"
+    )
+
+
+def test_file_that_shrinks_while_it_is_read_is_an_error(files, monkeypatch):
+    from smoothxent import _labelled_rows
+
+    monkeypatch.setattr(_labelled_rows, "CHUNK_BYTES", 12)
+    path = files / "logits.npy"
+    np.save(path, np.zeros((400, 3), np.float32))
+    np.save(files / "labels.npy", np.zeros(400, int))
+
+    def progress(done, num_rows, evaluation):
+        if done == 1:
+            with path.open("r+b") as file:
+                file.truncate(128 + 12 * 300 + 5)
+
+    assert refusal(ValueError, files, progress=progress) == (
+        f"logits file {path} must be undamaged, got an end 1195 bytes before the array's; "
+        "copy or save it again"
+    )
+    assert [thread for thread in threading.enumerate() if "ThreadPool" in thread.name] == []

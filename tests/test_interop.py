@@ -1,0 +1,344 @@
+"""Arrays of other libraries: read where they lie, or refused with the remedy."""
+
+import ml_dtypes
+import numpy as np
+import pytest
+
+import smoothxent
+from judging import complaint
+from smoothxent import _arrays
+
+N, C = 12, 37
+LABELS = np.arange(N) % C
+FUNCTIONS = ["softmax", "log_softmax", "log_sum_exp"]
+OPTIONS = ["prior", "class_weight", "sample_weight"]
+
+
+class Exporter:
+    """An object that offers DLPack alone, as if its memory were on this device."""
+
+    def __init__(self, array, device=(1, 0)):
+        self.array, self.place = array, device
+
+    def __dlpack__(self, **options):
+        return self.array.__dlpack__(**options)
+
+    def __dlpack_device__(self):
+        return self.place
+
+
+class Holder:
+    """An object that offers __array__ alone."""
+
+    def __init__(self, array):
+        self.array = array
+
+    def __array__(self, dtype=None, copy=None):
+        return self.array
+
+
+def of_pyarrow(array):
+    pyarrow = pytest.importorskip("pyarrow")
+    if array.ndim == 1:
+        return pyarrow.array(array)
+    return pyarrow.Tensor.from_numpy(array)
+
+
+KINDS = {
+    "__array__": Holder,
+    "__dlpack__": Exporter,
+    "torch": lambda array: pytest.importorskip("torch").from_numpy(array),
+    "jax": lambda array: pytest.importorskip("jax.numpy").asarray(array),
+    "pyarrow": of_pyarrow,
+    "pandas": lambda array: (
+        pytest.importorskip("pandas").DataFrame(array)
+        if array.ndim == 2
+        else pytest.importorskip("pandas").Series(array)
+    ),
+}
+
+
+@pytest.fixture(params=KINDS.values(), ids=KINDS.keys())
+def kind(request):
+    """Return what makes an object of another library of an array."""
+    return request.param
+
+
+def arguments(rng, dtype=np.float32):
+    """Return logits (N, C) and the options that are arrays."""
+    options = {name: rng.uniform(0.5, 2, N if name == "sample_weight" else C) for name in OPTIONS}
+    options["prior"] /= options["prior"].sum()
+    options = {name: value.astype(np.float32) for name, value in options.items()}
+    return rng.normal(0, 3, (N, C)).astype(dtype), options
+
+
+def test_loss_and_gradient_of_any_library_are_those_of_numpy(kind, rng):
+    logits, options = arguments(rng)
+    labels = LABELS.astype(np.int32)
+    loss, grad = smoothxent.cross_entropy_and_grad(logits, labels, label_smoothing=0.1, **options)
+    theirs = {name: kind(value) for name, value in options.items()}
+    other_loss, other_grad = smoothxent.cross_entropy_and_grad(
+        kind(logits), kind(labels), label_smoothing=0.1, **theirs
+    )
+    assert other_loss == loss
+    np.testing.assert_array_equal(other_grad, grad)
+    assert smoothxent.cross_entropy(
+        kind(logits), kind(labels), label_smoothing=0.1, **theirs
+    ) == smoothxent.cross_entropy(logits, labels, label_smoothing=0.1, **options)
+
+
+def test_probabilities_of_any_library_serve_as_labels(kind, rng):
+    logits, _ = arguments(rng)
+    table = rng.dirichlet(np.ones(C), N).astype(np.float32)
+    expected = smoothxent.cross_entropy(logits, table, reduction="none")
+    losses = smoothxent.cross_entropy(kind(logits), kind(table), reduction="none")
+    np.testing.assert_array_equal(losses, expected)
+    np.testing.assert_array_equal(
+        smoothxent.smooth_labels(kind(table), 0.1), smoothxent.smooth_labels(table, 0.1)
+    )
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_softmaxes_of_any_library_are_those_of_numpy(kind, rng, name):
+    logits, _ = arguments(rng)
+    function = getattr(smoothxent, name)
+    np.testing.assert_array_equal(function(kind(logits)), function(logits))
+
+
+def test_metrics_of_any_library_are_those_of_numpy(kind, rng):
+    logits, _ = arguments(rng)
+    expected = smoothxent.evaluate(logits, LABELS)
+    assert smoothxent.evaluate(kind(logits), kind(LABELS)) == expected
+    ours = smoothxent.row_statistics(logits, LABELS)
+    theirs = smoothxent.row_statistics(kind(logits), kind(LABELS))
+    for mine, other in zip(ours, theirs, strict=True):
+        np.testing.assert_array_equal(mine, other)
+
+
+def test_numbers_of_another_library_are_read_where_they_lie(kind, rng):
+    logits, _ = arguments(rng)
+    lender = kind(logits)
+    array, is_bfloat16 = _arrays.lent("logits", lender)
+    again, _ = _arrays.lent("logits", lender)
+    assert np.shares_memory(array, again)
+    assert not is_bfloat16
+    np.testing.assert_array_equal(array, logits)
+
+
+def test_tensor_on_the_cpu_is_read_in_any_strides(rng):
+    torch = pytest.importorskip("torch")
+    logits, _ = arguments(rng)
+    tensor = torch.from_numpy(logits)
+    for ours, theirs in [
+        (logits.T, tensor.T),
+        (logits[::3, 5:], tensor[::3, 5:]),
+        (np.broadcast_to(logits[0], (4, C)), tensor[0].expand(4, C)),
+    ]:
+        np.testing.assert_array_equal(smoothxent.softmax(theirs), smoothxent.softmax(ours))
+
+
+def test_bfloat16_of_torch_is_read_where_it_lies_and_comes_back_as_bits(rng):
+    torch = pytest.importorskip("torch")
+    logits, _ = arguments(rng, ml_dtypes.bfloat16)
+    tensor = torch.from_numpy(logits.astype(np.float32)).bfloat16()
+    array, is_bfloat16 = _arrays.lent("logits", tensor)
+    assert is_bfloat16
+    assert array.ctypes.data == tensor.data_ptr()
+    loss, grad = smoothxent.cross_entropy_and_grad(tensor, torch.from_numpy(LABELS))
+    expected_loss, expected_grad = smoothxent.cross_entropy_and_grad(logits, LABELS)
+    assert loss == expected_loss
+    assert grad.dtype == np.uint16
+    np.testing.assert_array_equal(grad.view(ml_dtypes.bfloat16), expected_grad)
+    assert smoothxent.cross_entropy(tensor, LABELS, dtype="bfloat16") == loss
+    assert smoothxent.evaluate(tensor, LABELS) == smoothxent.evaluate(logits, LABELS)
+    for name in FUNCTIONS:
+        ours, theirs = (getattr(smoothxent, name)(array) for array in (logits, tensor))
+        np.testing.assert_array_equal(theirs.view(ours.dtype), ours)
+
+
+def test_bfloat16_of_jax_is_read_where_it_lies(rng):
+    jnp = pytest.importorskip("jax.numpy")
+    logits, _ = arguments(rng, ml_dtypes.bfloat16)
+    array = jnp.asarray(logits)
+    assert _arrays.lent("logits", array)[0].ctypes.data == array.unsafe_buffer_pointer()
+    grad = smoothxent.cross_entropy_and_grad(array, jnp.asarray(LABELS))[1]
+    np.testing.assert_array_equal(grad, smoothxent.cross_entropy_and_grad(logits, LABELS)[1])
+
+
+def test_bfloat16_of_torch_serves_wherever_real_numbers_do(rng):
+    torch = pytest.importorskip("torch")
+    logits, options = arguments(rng)
+    table = rng.dirichlet(np.ones(C), N).astype(ml_dtypes.bfloat16)
+    options = {name: options[name].astype(ml_dtypes.bfloat16) for name in OPTIONS[1:]}
+    tensors = {
+        name: torch.from_numpy(value.astype(np.float32)).bfloat16()
+        for name, value in ({"labels": table} | options).items()
+    }
+    ours = {name: value.astype(np.float32) for name, value in ({"labels": table} | options).items()}
+    assert smoothxent.cross_entropy(logits, **tensors) == smoothxent.cross_entropy(logits, **ours)
+    np.testing.assert_array_equal(
+        smoothxent.smooth_labels(tensors["labels"], 0.1),
+        smoothxent.smooth_labels(ours["labels"], 0.1),
+    )
+
+
+def test_gradient_in_place_of_a_tensor(rng):
+    torch = pytest.importorskip("torch")
+    logits, _ = arguments(rng, ml_dtypes.bfloat16)
+    tensor = torch.from_numpy(logits.astype(np.float32)).bfloat16()
+    memory = tensor.view(torch.uint16).numpy()
+    expected = smoothxent.cross_entropy_and_grad(logits, LABELS)[1].astype(np.float32)
+    assert smoothxent.cross_entropy_and_grad(tensor, LABELS, grad_out=memory)[1] is memory
+    np.testing.assert_array_equal(tensor.float().numpy(), expected)
+
+
+def test_result_over_the_memory_of_a_tensor_is_refused(rng):
+    torch = pytest.importorskip("torch")
+    logits, options = arguments(rng)
+    tensor, weight = torch.from_numpy(logits), torch.from_numpy(options["class_weight"])
+    text = complaint(ValueError, smoothxent.log_sum_exp, tensor, out=tensor.numpy()[:, 0])
+    assert text == "out must not overlap logits, got arrays that share memory"
+    out = weight.numpy()[:N]
+    options = {"class_weight": weight, "reduction": "none", "out": out}
+    text = complaint(ValueError, smoothxent.cross_entropy, logits, LABELS, **options)
+    assert text == "out must not overlap class_weight, got arrays that share memory"
+    table = torch.zeros(N, C, dtype=torch.bfloat16)
+    memory = table.view(torch.uint16).numpy()
+    text = complaint(
+        ValueError,
+        smoothxent.cross_entropy_and_grad,
+        np.zeros((N, C), np.uint16),
+        table,
+        dtype="bfloat16",
+        grad_out=memory,
+    )
+    assert text == "grad_out must not overlap labels, got arrays that share memory"
+
+
+# What can't be read.
+
+
+def refusal(function, *arguments, **options):
+    return complaint(TypeError, function, *arguments, **options)
+
+
+def test_tensor_on_another_device_is_refused_with_the_way_to_the_cpu():
+    torch = pytest.importorskip("torch")
+
+    class Elsewhere(torch.Tensor):
+        device = torch.device("cuda", 1)
+
+    tensor = torch.zeros(N, C).as_subclass(Elsewhere)
+    for name in FUNCTIONS:
+        assert refusal(getattr(smoothxent, name), tensor) == (
+            "logits must be in the memory of the CPU, got a tensor on cuda:1; "
+            "copy it there with logits.cpu()"
+        )
+
+
+def test_tensor_without_numbers_is_refused():
+    torch = pytest.importorskip("torch")
+    assert refusal(smoothxent.cross_entropy, torch.zeros(N, C, device="meta"), LABELS) == (
+        "logits must be in the memory of the CPU, got a tensor on meta, which has none"
+    )
+
+
+def test_array_on_another_device_is_refused_with_the_way_to_the_cpu():
+    logits = np.zeros((N, C), np.float32)
+    elsewhere = Exporter(logits, device=(2, 1))
+    assert refusal(smoothxent.softmax, elsewhere) == (
+        "logits must be in the memory of the CPU, got an Exporter on another device; copy it there"
+    )
+    elsewhere.device = "cuda:1"
+    for package, remedy in [
+        ("cupy", "class_weight.get()"),
+        ("jaxlib", "jax.device_get(class_weight)"),
+    ]:
+        foreign = type(
+            "Array", (Exporter,), {"__module__": f"{package}.inside", "device": "cuda:1"}
+        )
+        assert refusal(
+            smoothxent.cross_entropy, logits, LABELS, class_weight=foreign(logits, (2, 1))
+        ) == (
+            "class_weight must be in the memory of the CPU, got an Array on cuda:1; "
+            f"copy it there with {remedy}"
+        )
+
+
+@pytest.mark.parametrize("name", ["logits", "labels", *OPTIONS])
+def test_tensor_that_requires_grad_is_refused_with_the_remedy(name):
+    torch = pytest.importorskip("torch")
+    arguments = {"logits": np.zeros((N, C), np.float32), "labels": LABELS}
+    arguments[name] = torch.zeros(N, C, requires_grad=True)
+    for function in (smoothxent.cross_entropy, smoothxent.cross_entropy_and_grad):
+        assert refusal(function, **arguments) == (
+            f"{name} must not require grad, got a tensor that does; use {name}.detach()"
+        )
+
+
+@pytest.mark.parametrize(
+    "make, reason",
+    [
+        (lambda torch: torch.eye(3).to_sparse(), "Use Tensor.to_dense() first."),
+        (lambda torch: torch.zeros(3, dtype=torch.complex64).conj().imag, "tensor.resolve_neg()"),
+        (lambda torch: torch.eye(3).to(torch.float8_e4m3fn), "Float8_e4m3fn"),
+        (lambda torch: torch.eye(3).bfloat16().to_sparse(), ""),
+    ],
+    ids=["sparse", "negative bit", "float8", "sparse bfloat16"],
+)
+def test_tensor_that_numpy_cannot_read_is_refused_with_the_reason(make, reason):
+    torch = pytest.importorskip("torch")
+    with pytest.raises(TypeError) as caught:
+        smoothxent.softmax(make(torch))
+    cause = str(caught.value.__cause__)
+    assert str(caught.value) == f"logits must be readable by NumPy, got a tensor: {cause}"
+    assert reason in cause
+
+
+def test_capsule_that_numpy_cannot_read_is_refused_with_the_reason():
+    torch = pytest.importorskip("torch")
+    with pytest.raises(TypeError) as caught:
+        smoothxent.softmax(Exporter(torch.eye(3).bfloat16()))
+    cause = str(caught.value.__cause__)
+    assert str(caught.value) == f"logits must be readable by NumPy, got an Exporter: {cause}"
+
+
+@pytest.mark.parametrize("transform", ["jit", "grad", "vmap"])
+@pytest.mark.parametrize("name", ["logits", "labels"])
+def test_jax_tracer_is_refused_with_the_remedy(transform, name):
+    jax = pytest.importorskip("jax")
+    other = {"logits": np.zeros((N, C), np.float32), "labels": LABELS}
+    del other[name]
+
+    def loss(tracer):
+        return smoothxent.cross_entropy(**{name: tracer}, **other)
+
+    assert refusal(getattr(jax, transform)(loss), np.zeros((N, C), np.float32)) == (
+        f"{name} must hold numbers, got a JAX tracer; "
+        "call outside of jax.jit, jax.grad and jax.vmap"
+    )
+
+
+def test_out_that_is_a_tensor_is_refused_with_the_remedy(rng):
+    torch = pytest.importorskip("torch")
+    logits, _ = arguments(rng)
+    assert refusal(smoothxent.softmax, logits, out=torch.zeros(N, C)) == (
+        "out must be a plain NumPy array, got Tensor; write into out.numpy()"
+    )
+    assert (
+        refusal(smoothxent.cross_entropy_and_grad, logits, LABELS, grad_out=torch.zeros(N, C))
+        == "grad_out must be a plain NumPy array, got Tensor; write into grad_out.numpy()"
+    )
+
+
+def test_import_of_a_peer_is_never_brought_about(run_child):
+    source = """
+import sys
+import numpy as np
+import smoothxent
+logits = np.zeros((3, 4), np.float32)
+smoothxent.cross_entropy([[1.0, 2.0]], [0])
+smoothxent.softmax(memoryview(logits))
+print([name for name in ("torch", "jax", "pyarrow", "ml_dtypes") if name in sys.modules])
+"""
+    assert run_child(source) == "[]\n"

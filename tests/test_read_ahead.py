@@ -1,0 +1,85 @@
+"""Chunks read ahead: in order, bounded, and whatever happens no thread is left behind."""
+
+import threading
+
+import pytest
+
+from smoothxent import _read_ahead
+
+
+def threads_beside_this():
+    return set(threading.enumerate()) - {threading.current_thread()}
+
+
+@pytest.fixture(autouse=True)
+def no_thread_stays():
+    before = threads_beside_this()
+    yield
+    assert threads_beside_this() <= before
+
+
+@pytest.mark.parametrize("num_threads", [1, 2, 7])
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 50])
+def test_results_come_in_order(count, num_threads):
+    results = _read_ahead.results(lambda n: n, lambda n: n * n, count, num_threads)
+    assert list(results) == [n * n for n in range(count)]
+
+
+@pytest.mark.parametrize("num_threads", [1, 3])
+def test_no_more_than_the_rooms_are_read_beyond_what_is_taken(num_threads):
+    read = []
+    rooms = _read_ahead.num_rooms(num_threads)
+    results = _read_ahead.results(lambda n: read.append(n) or n, lambda n: n, 40, num_threads)
+    for number in results:
+        assert read == list(range(len(read)))
+        assert number < len(read) <= number + 1 + rooms
+
+
+def test_chunk_is_read_while_another_is_computed():
+    both = threading.Barrier(2, timeout=30)  # breaks, which is an error, unless two meet
+
+    def read(number):
+        if number:
+            both.wait()
+        return number
+
+    def compute(number):
+        if number < 3:
+            both.wait()
+        return number
+
+    assert list(_read_ahead.results(read, compute, 4, 1)) == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("where", ["read", "compute"])
+@pytest.mark.parametrize("bad", [0, 1, 5, 39])
+def test_lowest_error_comes_where_its_result_would(where, bad):
+    def step(name):
+        def fail(number):
+            if where == name and number >= bad:
+                raise OSError(number)
+            return number
+
+        return fail
+
+    done = []
+    with pytest.raises(OSError) as caught:
+        done.extend(_read_ahead.results(step("read"), step("compute"), 40, 3))
+    assert caught.value.args == (bad,)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
+def test_error_of_the_caller_ends_the_threads(error):
+    results = _read_ahead.results(lambda n: n, lambda n: n, 10**6, 2)
+    with pytest.raises(error):  # noqa: PT012
+        for number in results:
+            if number == 5:
+                results.throw(error())
+
+
+def test_results_that_are_not_wanted_are_not_computed():
+    read = []
+    results = _read_ahead.results(lambda n: read.append(n) or n, lambda n: n, 10**6, 2)
+    assert next(results) == 0
+    results.close()
+    assert len(read) <= 1 + _read_ahead.num_rooms(2)

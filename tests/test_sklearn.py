@@ -1,0 +1,240 @@
+"""The scorer of scikit-learn: with real estimators, in everything that takes a scorer."""
+
+import pickle
+
+import numpy as np
+import pytest
+import sklearn
+from sklearn.base import clone
+from sklearn.datasets import load_digits, make_classification
+from sklearn.ensemble import (
+    HistGradientBoostingClassifier,
+    IsolationForest,
+    RandomForestClassifier,
+)
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
+from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_score, cross_validate
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+
+import oracle
+from judging import complaint
+from smoothxent.sklearn import neg_smoothed_log_loss
+
+# Of two mean losses of about 1 in float64, each by sums of a few hundred rounded terms.
+TOLERANCE = 1e-12
+
+
+def data(num_classes, rows=300):
+    return make_classification(
+        n_samples=rows,
+        n_features=8,
+        n_informative=6,
+        n_classes=num_classes,
+        class_sep=0.5,
+        random_state=0,
+    )
+
+
+def logistic_regression():
+    return make_pipeline(StandardScaler(), LogisticRegression())
+
+
+WHOSE_LOSS_IS_LOG_LOSS = {
+    "LogisticRegression": logistic_regression(),
+    "HistGradientBoosting": HistGradientBoostingClassifier(max_iter=10),
+    "GaussianNB": GaussianNB(),
+}
+
+
+@pytest.mark.parametrize("num_classes", [2, 4])
+@pytest.mark.parametrize("name", WHOSE_LOSS_IS_LOG_LOSS)
+def test_score_without_smoothing_is_that_of_neg_log_loss(name, num_classes, rng):
+    X, y = data(num_classes)
+    weight = rng.uniform(0, 2, len(y))
+    model = clone(WHOSE_LOSS_IS_LOG_LOSS[name]).fit(X, y)
+    score = neg_smoothed_log_loss(label_smoothing=0)
+    p = model.predict_proba(X)
+    assert score(model, X, y) == pytest.approx(-log_loss(y, p), rel=TOLERANCE)
+    expected = -log_loss(y, p, sample_weight=weight)
+    assert score(model, X, y, sample_weight=weight) == pytest.approx(expected, rel=TOLERANCE)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [logistic_regression(), SVC(), HistGradientBoostingClassifier(max_iter=5)],
+    ids=["LogisticRegression", "SVC", "HistGradientBoosting"],
+)
+@pytest.mark.parametrize("num_classes", [2, 4])
+@pytest.mark.parametrize("label_smoothing", [0.1, 1.0])
+def test_smoothed_score_is_the_textbook_formula(model, num_classes, label_smoothing):
+    X, y = data(num_classes)
+    model = clone(model).fit(X, y)
+    logits = model.decision_function(X)
+    if num_classes == 2:
+        logits = np.stack([0 * logits, logits], axis=1)
+    expected = -oracle.reduced_loss(logits, y, "mean", label_smoothing=label_smoothing)
+    score = neg_smoothed_log_loss(label_smoothing=label_smoothing)(model, X, y)
+    assert score == pytest.approx(expected, rel=TOLERANCE)
+
+
+def test_score_of_a_forest_is_that_of_its_log_probabilities():
+    X, y = data(3)
+    model = RandomForestClassifier(20, max_depth=3, min_samples_leaf=20, random_state=0).fit(X, y)
+    expected = -oracle.reduced_loss(model.predict_log_proba(X), y, "mean", label_smoothing=0.1)
+    assert np.isfinite(expected)
+    assert neg_smoothed_log_loss()(model, X, y) == pytest.approx(expected, rel=TOLERANCE)
+
+
+@pytest.mark.parametrize(
+    "names", [["b", "a", "c"], [30, 10, 20], [True, False]], ids=["text", "numbers", "booleans"]
+)
+def test_labels_are_found_by_their_class_whatever_they_are(names):
+    X, y = data(len(names))
+    numbers = np.unique(names, return_inverse=True)[1][y]
+    named = np.array(names)[y]
+    model = logistic_regression().fit(X, named)
+    score = neg_smoothed_log_loss()
+    expected = -oracle.reduced_loss(
+        model.predict_log_proba(X), numbers, "mean", label_smoothing=0.1
+    )
+    assert score(model, X, named) == pytest.approx(expected, rel=TOLERANCE)
+    assert score(model, X, named.astype(object)) == score(model, X, named)
+    assert score(model, X, named.tolist()) == score(model, X, named)
+
+
+def test_rows_that_lack_a_class_are_scored_in_the_columns_of_the_estimator():
+    X, y = data(4)
+    model, lacks = logistic_regression().fit(X, y), y != 1
+    expected = -log_loss(y[lacks], model.predict_proba(X[lacks]), labels=range(4))
+    score = neg_smoothed_log_loss(label_smoothing=0)(model, X[lacks], y[lacks])
+    assert score == pytest.approx(expected, rel=TOLERANCE)
+
+
+def test_scorer_serves_cross_validation_alone_and_beside_others():
+    X, y = data(3)
+    folds = StratifiedKFold(3)
+    scorer = neg_smoothed_log_loss(label_smoothing=0)
+    alone = cross_val_score(logistic_regression(), X, y, cv=folds, scoring=scorer)
+    scoring = {"ours": scorer, "theirs": "neg_log_loss", "accuracy": "accuracy"}
+    beside = cross_validate(logistic_regression(), X, y, cv=folds, scoring=scoring)
+    np.testing.assert_array_equal(beside["test_ours"], alone)
+    np.testing.assert_allclose(alone, beside["test_theirs"], rtol=TOLERANCE)
+
+
+def test_grid_search_finds_the_best_by_this_score():
+    X, y = load_digits(return_X_y=True)
+    X, y = X[:300], y[:300]
+    grid = {"logisticregression__C": [1e-4, 1e-2, 1.0]}
+    search = GridSearchCV(
+        logistic_regression(), grid, scoring=neg_smoothed_log_loss(label_smoothing=0.2), cv=3
+    )
+    search.fit(X, y)
+    each = [
+        cross_val_score(
+            logistic_regression().set_params(logisticregression__C=c), X, y,
+            scoring=search.scoring, cv=3,
+        ).mean()
+        for c in grid["logisticregression__C"]
+    ]  # fmt: skip
+    np.testing.assert_allclose(search.cv_results_["mean_test_score"], each, rtol=TOLERANCE)
+    assert search.best_index_ == np.argmax(each)
+    assert search.score(X, y) == search.scoring(search.best_estimator_, X, y)
+    assert clone(search).scoring == search.scoring
+
+
+def test_scorer_can_be_pickled_compared_and_read():
+    scorer = neg_smoothed_log_loss(label_smoothing=0.3)
+    assert pickle.loads(pickle.dumps(scorer)) == scorer
+    assert scorer != neg_smoothed_log_loss()
+    assert repr(scorer) == "SmoothedLogLossScorer(label_smoothing=0.3)"
+
+
+def test_routing_brings_weights_to_the_scorer_that_asks_for_them(rng):
+    X, y = data(3)
+    weight = rng.uniform(0, 2, len(y))
+    folds = StratifiedKFold(3)
+    with sklearn.config_context(enable_metadata_routing=True):
+        model = LogisticRegression().set_fit_request(sample_weight=False)
+        scoring = {
+            "weighted": neg_smoothed_log_loss().set_score_request(sample_weight=True),
+            "plain": neg_smoothed_log_loss().set_score_request(sample_weight=False),
+        }
+        scores = cross_validate(
+            model, X, y, cv=folds, scoring=scoring, params={"sample_weight": weight}
+        )
+        alone = cross_val_score(
+            model, X, y, cv=folds, scoring=scoring["weighted"], params={"sample_weight": weight}
+        )
+    for fold, (train, test) in enumerate(folds.split(X, y)):
+        fitted, score = clone(model).fit(X[train], y[train]), neg_smoothed_log_loss()
+        assert scores["test_plain"][fold] == score(fitted, X[test], y[test])
+        expected = score(fitted, X[test], y[test], sample_weight=weight[test])
+        assert scores["test_weighted"][fold] == alone[fold] == expected
+
+
+def test_routing_refuses_weights_that_the_scorer_was_not_asked_about(rng):
+    X, y = data(3)
+    with sklearn.config_context(enable_metadata_routing=True):
+        model = LogisticRegression().set_fit_request(sample_weight=False)
+        with pytest.raises(sklearn.exceptions.UnsetMetadataPassedError, match="sample_weight"):
+            cross_val_score(
+                model, X, y, scoring=neg_smoothed_log_loss(), params={"sample_weight": np.ones(300)}
+            )
+
+
+# What is refused.
+
+
+def refusal(model, X, y, error=ValueError, **options):
+    return complaint(error, neg_smoothed_log_loss(), model, X, y, **options)
+
+
+def test_label_that_the_estimator_does_not_know_is_refused():
+    X, y = data(3)
+    model = logistic_regression().fit(X, y)
+    strange = y.copy()
+    strange[[7, 9]] = 5
+    assert refusal(model, X, strange) == (
+        "y must hold classes that the estimator was fitted on, got y[7] = 5"
+    )
+    assert refusal(model, X, y.astype(str)) == (
+        f"y must hold classes that the estimator was fitted on, got y[0] = '{y[0]}'"
+    )
+
+
+def test_labels_of_two_axes_are_refused():
+    X, y = data(3)
+    model = logistic_regression().fit(X, y)
+    assert refusal(model, X, y[:, None]) == "y must have one axis, got shape (300, 1)"
+
+
+def test_estimator_that_is_no_fitted_classifier_is_refused():
+    X, y = data(3)
+    assert refusal(IsolationForest(n_estimators=5).fit(X), X, y, TypeError) == (
+        "estimator must be a fitted classifier, got IsolationForest without classes_"
+    )
+    assert refusal(KNeighborsClassifier().fit(X, y), X, y, TypeError) == (
+        "estimator must have decision_function or predict_log_proba, got KNeighborsClassifier"
+    )
+
+
+def test_decisions_between_pairs_of_classes_are_refused():
+    X, y = data(4)
+    assert refusal(SVC(decision_function_shape="ovo").fit(X, y), X, y) == (
+        "decision_function must give one number for each of 4 classes, got shape (300, 6) from SVC"
+    )
+
+
+def test_smoothing_and_weights_keep_the_rules_of_the_loss():
+    X, y = data(3)
+    model = logistic_regression().fit(X, y)
+    text = complaint(ValueError, neg_smoothed_log_loss(label_smoothing=1.5), model, X, y)
+    assert text == "label_smoothing must lie in [0, 1], got 1.5"
+    assert refusal(model, X, y, sample_weight=np.ones(2)) == (
+        "sample_weight must have shape (300,), got (2,)"
+    )
