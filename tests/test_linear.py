@@ -1,4 +1,4 @@
-"""A classifier's head without its logits: the bits, gradients, metrics and refusals of those stored.
+"""A head without its logits: the bits, gradients, metrics and refusals of those that are stored.
 
 Small whole numbers have exact products in every dtype and order of additions, so the logits that
 are never stored are known to the bit; the other numbers say what rounding may do.
@@ -302,8 +302,10 @@ REFUSED = {
     "hidden of integers": (
         (HIDDEN.astype(int), WEIGHT, LABELS, {}),
         TypeError,
-        "hidden must be float32, float64, float16 or bfloat16, got int64; "
-        "convert with hidden.astype(np.float32)",
+        (
+            "hidden must be float32, float64, float16 or bfloat16, got int64; "
+            "convert with hidden.astype(np.float32)"
+        ),
     ),
     "weight of another kind": (
         (HIDDEN, WEIGHT.astype(complex), LABELS, {}),
@@ -338,8 +340,10 @@ REFUSED = {
     "labels that are probabilities": (
         (HIDDEN, WEIGHT, np.zeros((5, 7)), {}),
         ValueError,
-        "labels must be class indices here, got probabilities of shape (5, 7); "
-        "take their argmax over the class axis",
+        (
+            "labels must be class indices here, got probabilities of shape (5, 7); "
+            "take their argmax over the class axis"
+        ),
     ),
     "bias of another shape": (
         (HIDDEN, WEIGHT, LABELS, {"bias": np.zeros(4)}),

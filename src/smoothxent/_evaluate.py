@@ -124,9 +124,9 @@ def evaluate(
     if not layout.is_flat:
         rows, targets = _rows.views(layout.axis, rows, targets)
     ranks = np.array([min(k, layout.num_classes) for k in ks], np.int64)
-    bad_row, *result = layout.kernel.evaluate(
+    result = layout.kernel.evaluate(
         rows, targets, eps, u, w, s, ignored, ranks, num_bins, threads
     )
-    if bad_row >= 0:
-        raise _checks.bad_label(labels, shape, layout.axis, bad_row)
-    return Evaluation._of_kernel(eps, ks, tuple(result))
+    if result[0] >= 0:
+        raise _checks.bad_label(labels, shape, layout.axis, result[0])
+    return Evaluation._of_kernel(eps, ks, result[1:])

@@ -313,5 +313,5 @@ def linear_evaluate(
     ks = _checks.top_k(top_k)
     num_bins = _checks.positive("num_bins", num_bins)
     head.tally()
-    _, *result = head.read(None, ks, num_bins).evaluation()
-    return Evaluation._of_kernel(head.label_smoothing, ks, tuple(result))
+    result = head.read(None, ks, num_bins).evaluation()
+    return Evaluation._of_kernel(head.label_smoothing, ks, result[1:])
