@@ -20,6 +20,7 @@ FLOORS = [
     {"_head", "_layouts", "_totals", "_npy", "_run", "_safetensors", "_text"},
     {"_npz"},
     {"_files", "_labelled_head", "_labelled_rows"},
+    {"_file_checks"},
     {"_metrics"},
     {"_evaluation_record", "_evaluation_table"},
     {"_evaluation_plot"},
@@ -73,7 +74,7 @@ def files(*roots):
 
 MODULES = sorted(SOURCE.rglob("*.py"))
 EVERY_FILE = [
-    *files("src", "ext", "tests", "fuzz", "mutation", "bench", "docs"),
+    *files("src", "ext", "tests", "fuzz", "mutation", "bench", "docs", "examples"),
     *(path for path in sorted(ROOT.iterdir()) if path.is_file() and path.suffix in TEXT),
 ]
 

@@ -117,10 +117,10 @@ def test_dtype_that_is_told_in_vain_is_refused(tmp_path, arrays):
 @pytest.mark.usefixtures("small_chunks")
 @pytest.mark.parametrize("row", [0, 57, 99])
 def test_lowest_label_out_of_range_is_named_with_its_file(tmp_path, arrays, row):
-    arrays[2][row:] = 9
+    arrays[2][row:] = 10
     paths = saved(tmp_path, *arrays)
     found = complaint(IndexError, compare_files, *paths)
-    assert found == f"labels file {paths[2]} must lie in [0, 9), got labels[{row}] = 9"
+    assert found == f"labels file {paths[2]} must lie in [0, 9), got labels[{row}] = 10"
 
 
 @pytest.mark.parametrize("options", [{"label_smoothing": 2}, {"num_threads": 0}, {"top_k": 3}])
