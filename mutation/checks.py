@@ -4,6 +4,10 @@ from mutation import mutants_of
 
 MUTANTS = [
     *mutants_of(
+        "src/smoothxent/_destinations.py",
+        ("if not value.flags.writeable:", "if False:", "a read-only out is written"),
+    ),
+    *mutants_of(
         "src/smoothxent/_checks.py",
         ("    if name != own:\n", "    if False:\n", "another dtype than the logits' is believed"),
         ("-ndim <= position < ndim", "-ndim <= position <= ndim", "axis ndim is taken"),
@@ -64,7 +68,6 @@ MUTANTS = [
             ":\n        remedy",
             "the mask of an out is dropped",
         ),
-        ("if not value.flags.writeable:", "if False:", "a read-only out is written"),
         ("array.strides == logits.strides and array", "array", "an overlap is in place"),
         (" and array.itemsize == logits.itemsize", "", "float32 over halves is in place"),
         ('    if reduction != "none":\n', "    if False:\n", "out of a sum is left as it was"),
@@ -129,7 +132,7 @@ MUTANTS = [
             ),
             "outs are harmed",
         ),
-        ('_checks.in_place_or_apart("grad_out", grad, checked)', "pass", "overlaps the logits"),
+        ('_destinations.in_place_or_apart("grad_out", grad, checked)', "pass", "overlaps the logits"),
     ),
     *mutants_of(
         "src/smoothxent/_smoothing.py",

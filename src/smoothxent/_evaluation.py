@@ -12,7 +12,7 @@ from smoothxent._totals import Totals, Triple
 if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
 
-    from smoothxent._kernel import KernelEvaluation
+    from smoothxent._dispatch import KernelEvaluation
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -11,7 +11,7 @@ from smoothxent._head import Head
 from smoothxent._reductions import Count
 
 if TYPE_CHECKING:
-    from smoothxent._kernel import Blocks
+    from smoothxent._dispatch import Blocks
 
 
 class LinearGradients(NamedTuple):

@@ -140,7 +140,7 @@ def linear_cross_entropy(
     >>> hidden = np.array([[1.0, 2], [3, -1], [0, 1]])
     >>> weight = np.array([[1.0, 0], [0, 1], [1, 1], [-1, 2]])
     >>> round(linear_cross_entropy(hidden, weight, [3, 0, 1], label_smoothing=0.1), 6)
-    1.0
+    1.090301
     """
     head = LabelledHead(
         hidden, weight, labels, bias, softcap, temperature, label_smoothing, prior, class_weight,
@@ -236,7 +236,7 @@ def linear_cross_entropy_and_grad(
     >>> weight = np.array([[1.0, 0], [0, 1], [1, 1], [-1, 2]])
     >>> loss, gradients = linear_cross_entropy_and_grad(hidden, weight, [3, 0, 1])
     >>> gradients.hidden.round(4).tolist()
-    [[0.0]]
+    [[0.3514, -0.2182], [-0.0046, 0.093], [-0.0885, 0.154]]
     >>> gradients.bias is None
     True
     """
@@ -304,7 +304,7 @@ def linear_evaluate(
     >>> hidden = np.array([[1.0, 2], [3, -1], [0, 1]])
     >>> weight = np.array([[1.0, 0], [0, 1], [1, 1], [-1, 2]])
     >>> round(linear_evaluate(hidden, weight, [3, 0, 1]).accuracy, 6)
-    0.666667
+    0.333333
     """
     head = LabelledHead(
         hidden, weight, labels, bias, softcap, temperature, label_smoothing, prior, class_weight,
