@@ -125,11 +125,10 @@ def head_weight(value: ArrayLike, hidden_shape: tuple[int, ...]) -> FloatArray:
 
 
 def positive_real(name: str, value: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
-        raise TypeError(f"{name} must be a real number, got {value!r}")
-    if not 0.0 < value < np.inf:
+    number = real(name, value)
+    if not 0.0 < number < np.inf:
         raise ValueError(f"{name} must be positive and finite, got {value}")
-    return float(value)
+    return number
 
 
 def losses_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
@@ -264,12 +263,18 @@ def _entry(name: str, array: AnyArray, index: tuple[Any, ...]) -> str:
 
 
 def label_smoothing(value: float) -> float:
-    if type(value) is not float and (
-        isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating)
-    ):
-        raise TypeError(f"label_smoothing must be a real number, got {value!r}")
-    if not 0.0 <= value <= 1.0:
+    number = real("label_smoothing", value)
+    if not 0.0 <= number <= 1.0:
         raise ValueError(f"label_smoothing must lie in [0, 1], got {value}")
+    return number
+
+
+def real(name: str, value: float) -> float:
+    """`value`, of any Python or NumPy type of real numbers, as a Python float."""
+    if type(value) is float:
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+        raise TypeError(f"{name} must be a real number, got {value!r}")
     return float(value)
 
 
