@@ -73,6 +73,11 @@ MUTANTS = [
             "        if value is None or other != 'logits':\n            continue\n",
             "an out may overlap a weight",
         ),
+        ("        if value.dtype != FLOAT32:\n", "        if False:\n", "another complaint"),
+        ("if not (same_place and same_steps):", "if not (same_place or same_steps):", "overlap"),
+        ("return position % ndim", "return position", "an axis from the end"),
+        ('if own == "uint16" and name in HALVES:', "if name in HALVES:", "int16 is bits"),
+        ("return array if array.dtype in INTEGERS", "return array if True", "float class indices"),
         ("return dtype if dtype in FLOATS else FLOAT32", "return dtype", "losses in half types"),
     ),
     *mutants_of(
