@@ -84,6 +84,9 @@ MUTANTS = [
         ("PRIOR_SUM_TOLERANCE = 1e-6", "PRIOR_SUM_TOLERANCE = 1e-3", "a prior of sum 1.0005"),
         ("PRIOR_SUM_TOLERANCE = 1e-6", "PRIOR_SUM_TOLERANCE = 1e-9", "a prior in float32"),
         ("except (KeyError, TypeError):", "except KeyError:", "an unhashable reduction"),
+        ("return position % ndim", "return position", "an axis from the end"),
+        ('if own == "uint16" and name in HALVES:', "if name in HALVES:", "int16 is bits"),
+        ("return array if array.dtype in INTEGERS", "return array if True", "float class indices"),
         ("return dtype if dtype in FLOATS else FLOAT32", "return dtype", "losses in half types"),
     ),
     *mutants_of(
