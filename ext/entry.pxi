@@ -28,6 +28,14 @@ cdef void add_labels(
     job.sample_weight = doubles(sample_weight)
 
 
+cdef int add_transforms(Job *job, tuple transforms) except -1:
+    # (softcap or 0, temperature, z_loss)
+    if transforms is not None:
+        job.transform.softcap, job.transform.temperature, job.z_loss = transforms
+        job.transforms = job.transform.softcap != 0 or job.transform.temperature != 1
+    return 0
+
+
 cdef inline bint has_weights(const Job *job) noexcept nogil:
     return job.class_weight != NULL or job.sample_weight != NULL
 
@@ -101,11 +109,12 @@ cdef tuple loss_of(Job *job, int num_threads):
 def cross_entropy(
     cnp.ndarray logits not None, cnp.ndarray labels not None, double label_smoothing, cnp.ndarray prior,
     cnp.ndarray class_weight, cnp.ndarray sample_weight, ignore_index, cnp.ndarray out, cnp.ndarray grad,
-    double grad_divisor, int num_threads,
+    double grad_divisor, tuple transforms, int num_threads,
 ):
     cdef Job job = job_of(logits)
     cdef Totals alone
     num_threads = team(&job, num_threads)
+    add_transforms(&job, transforms)
     add_labels(
         &job, labels, cnp.PyArray_NDIM(labels) == cnp.PyArray_NDIM(logits), class_weight, sample_weight, ignore_index)
     job.out = reals(out)
@@ -136,11 +145,12 @@ cdef Totals *new_totals(Totals *alone, int num_threads) except NULL:
 def evaluate(
     cnp.ndarray logits not None, cnp.ndarray labels not None, double label_smoothing, cnp.ndarray prior,
     cnp.ndarray class_weight, cnp.ndarray sample_weight, ignore_index, cnp.ndarray ranks not None,
-    Py_ssize_t num_bins, int num_threads,
+    Py_ssize_t num_bins, tuple transforms, int num_threads,
 ):
     cdef Job job = job_of(logits)
     cdef Totals alone
     num_threads = team(&job, num_threads)
+    add_transforms(&job, transforms)
     add_labels(&job, labels, False, class_weight, sample_weight, ignore_index)
     try:
         job.totals = new_totals(&alone, num_threads)
@@ -164,7 +174,7 @@ cdef int add_metrics_of_threads(
     job.num_bins = num_bins
     for i in range(job.num_ranks):
         job.enough = max(job.enough, <Py_ssize_t> job.ranks[i])
-    job.loss_is_nll = label_smoothing == 0.0 and job.class_weight == NULL
+    job.loss_is_nll = label_smoothing == 0.0 and job.class_weight == NULL and job.z_loss == 0.0
     job.metrics_size = size_of_metrics(job.num_ranks, num_bins)
     job.metrics = <char *> calloc(num_threads, job.metrics_size)
     if job.metrics == NULL:

@@ -35,6 +35,8 @@ cdef extern from "measures.h" nogil:  # and what it includes
         pass
     ctypedef struct compensated:
         wide sum, error
+    ctypedef struct Transform:
+        real softcap, temperature
     ctypedef struct block:
         lanes v[4]
     ctypedef struct block_sums:
@@ -134,6 +136,10 @@ cdef extern from "measures.h" nogil:  # and what it includes
     block with_labels(block, Py_ssize_t, lanes, lanes, lanes)
     void store_columns_block(stored **, Py_ssize_t, block)
     double bare_exp_sum(const real *, Py_ssize_t)
+    real transform_logit(real, Transform)
+    void transform_logits(stored *, const stored *, Py_ssize_t, Transform)
+    real slope_at(real, Transform)
+    void times_slopes(real *, const stored *, Py_ssize_t, Transform)
     block scaled_exps(block, lanes, lanes, lanes, lanes)
     wide widen(lanes)
     wide wide_load(const double *)

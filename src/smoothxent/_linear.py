@@ -23,6 +23,7 @@ class _Options(TypedDict, total=False):
     bias: ArrayLike | None
     softcap: float | None
     temperature: float
+    z_loss: float
     label_smoothing: float
     prior: ArrayLike | None
     class_weight: ArrayLike | None
@@ -57,6 +58,7 @@ def linear_cross_entropy(
     bias: ArrayLike | None = None,
     softcap: float | None = None,
     temperature: float = 1.0,
+    z_loss: float = 0.0,
     label_smoothing: float = 0.0,
     prior: ArrayLike | None = None,
     class_weight: ArrayLike | None = None,
@@ -143,8 +145,8 @@ def linear_cross_entropy(
     1.090301
     """
     head = LabelledHead(
-        hidden, weight, labels, bias, softcap, temperature, label_smoothing, prior, class_weight,
-        sample_weight, ignore_index, num_threads,
+        hidden, weight, labels, bias, softcap, temperature, z_loss, label_smoothing, prior,
+        class_weight, sample_weight, ignore_index, num_threads,
     )  # fmt: skip
     rule = _checks.choice("reduction", reduction, REDUCTIONS)
     head.tally()
@@ -179,6 +181,7 @@ def linear_cross_entropy_and_grad(
     bias: ArrayLike | None = None,
     softcap: float | None = None,
     temperature: float = 1.0,
+    z_loss: float = 0.0,
     label_smoothing: float = 0.0,
     prior: ArrayLike | None = None,
     class_weight: ArrayLike | None = None,
@@ -241,8 +244,8 @@ def linear_cross_entropy_and_grad(
     True
     """
     head = LabelledHead(
-        hidden, weight, labels, bias, softcap, temperature, label_smoothing, prior, class_weight,
-        sample_weight, ignore_index, num_threads,
+        hidden, weight, labels, bias, softcap, temperature, z_loss, label_smoothing, prior,
+        class_weight, sample_weight, ignore_index, num_threads,
     )  # fmt: skip
     rule = _checks.choice("reduction", reduction, REDUCTIONS)
     grad_divisor = rule.grad_divisor(head.tally())
@@ -260,6 +263,7 @@ def linear_evaluate(
     bias: ArrayLike | None = None,
     softcap: float | None = None,
     temperature: float = 1.0,
+    z_loss: float = 0.0,
     label_smoothing: float = 0.0,
     prior: ArrayLike | None = None,
     class_weight: ArrayLike | None = None,
@@ -307,8 +311,8 @@ def linear_evaluate(
     0.333333
     """
     head = LabelledHead(
-        hidden, weight, labels, bias, softcap, temperature, label_smoothing, prior, class_weight,
-        sample_weight, ignore_index, num_threads,
+        hidden, weight, labels, bias, softcap, temperature, z_loss, label_smoothing, prior,
+        class_weight, sample_weight, ignore_index, num_threads,
     )  # fmt: skip
     ks = _checks.top_k(top_k)
     num_bins = _checks.positive("num_bins", num_bins)

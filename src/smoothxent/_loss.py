@@ -5,9 +5,8 @@ from typing import Literal, TypeAlias, TypedDict, Unpack, overload
 import numpy as np
 from numpy.typing import ArrayLike
 
-from smoothxent import _checks, _destinations, _layouts, _rows, _threads
-from smoothxent._checks import AnyArray, DType, FloatArray
-from smoothxent._reductions import REDUCTIONS
+from smoothxent import _checks, _destinations, _fused
+from smoothxent._checks import DType, FloatArray
 
 Reduced: TypeAlias = Literal["mean", "sum", "sum_over_batch_size", "sum_by_nonzero_weights"]
 
@@ -15,6 +14,9 @@ Reduced: TypeAlias = Literal["mean", "sum", "sum_over_batch_size", "sum_by_nonze
 class _Options(TypedDict, total=False):
     """The options that have no say in the result's type."""
 
+    softcap: float | None
+    temperature: float
+    z_loss: float
     label_smoothing: float
     prior: ArrayLike | None
     class_weight: ArrayLike | None
@@ -46,6 +48,9 @@ def cross_entropy(
     logits: ArrayLike,
     labels: ArrayLike,
     *,
+    softcap: float | None = None,
+    temperature: float = 1.0,
+    z_loss: float = 0.0,
     label_smoothing: float = 0.0,
     prior: ArrayLike | None = None,
     class_weight: ArrayLike | None = None,
@@ -186,9 +191,9 @@ def cross_entropy(
     >>> cross_entropy(logits, [2, 1, -100], ignore_index=-100, reduction="none").round(4).tolist()
     [0.0092, 0.3266, 0.0]
     """
-    return _compute(
-        logits, labels, label_smoothing, prior, class_weight, sample_weight,
-        ignore_index, reduction, axis, dtype, out, None, False, num_threads,
+    return _fused.compute(
+        logits, labels, softcap, temperature, z_loss, label_smoothing, prior, class_weight,
+        sample_weight, ignore_index, reduction, axis, dtype, out, None, False, num_threads,
     )  # fmt: skip
 
 
@@ -215,6 +220,9 @@ def cross_entropy_and_grad(
     logits: ArrayLike,
     labels: ArrayLike,
     *,
+    softcap: float | None = None,
+    temperature: float = 1.0,
+    z_loss: float = 0.0,
     label_smoothing: float = 0.0,
     prior: ArrayLike | None = None,
     class_weight: ArrayLike | None = None,
@@ -320,81 +328,9 @@ def cross_entropy_and_grad(
             "grad_out", grad, labels=labels, prior=prior, class_weight=class_weight,
             sample_weight=sample_weight,
         )  # fmt: skip
-    loss = _compute(
-        checked, labels, label_smoothing, prior, class_weight, sample_weight,
-        ignore_index, reduction, axis, dtype, out, grad, grad_out is not None, num_threads,
+    loss = _fused.compute(
+        checked, labels, softcap, temperature, z_loss, label_smoothing, prior, class_weight,
+        sample_weight, ignore_index, reduction, axis, dtype, out, grad, grad_out is not None,
+        num_threads,
     )  # fmt: skip
     return loss, grad if grad_out is None else grad_out
-
-
-def _compute(
-    given_logits: ArrayLike,
-    labels: ArrayLike,
-    label_smoothing: float,
-    prior: ArrayLike | None,
-    class_weight: ArrayLike | None,
-    sample_weight: ArrayLike | None,
-    ignore_index: int | None,
-    reduction: str,
-    axis: int,
-    dtype: DType | None,
-    out: FloatArray | None,
-    grad: FloatArray | None,
-    is_callers_grad: bool,
-    num_threads: int | None,
-) -> float | FloatArray:
-    """Check -> allocate -> call -> reduce; nothing is written before every check has passed."""
-    logits, targets, layout = _layouts.of(given_logits, labels, axis, dtype)
-    axis, num_classes, row_shape, losses_dtype, kernel, is_flat = layout
-    eps = _checks.label_smoothing(label_smoothing)
-    u = None if prior is None else _checks.prior(prior, num_classes)
-    w = s = ignored = losses = None
-    if class_weight is not None:
-        w = _checks.weights("class_weight", class_weight, (num_classes,))
-    if sample_weight is not None:
-        s = _checks.weights("sample_weight", sample_weight, row_shape)
-    if ignore_index is not None:
-        ignored = _checks.ignore_index(ignore_index, targets, targets.ndim < logits.ndim)
-    rule = _checks.choice("reduction", reduction, REDUCTIONS)
-    if num_threads is not None:
-        num_threads = _checks.positive("num_threads", num_threads)
-    if out is not None:
-        losses = _destinations.losses(out, reduction, row_shape, losses_dtype)
-        _destinations.apart(
-            "out", losses, logits=logits, labels=labels, prior=prior, class_weight=class_weight,
-            sample_weight=sample_weight, grad_out=grad,
-        )  # fmt: skip
-
-    rows, grads = logits, grad
-    if not is_flat:
-        rows, targets, grads = _rows.views(axis, logits, targets, grad)
-    grad_divisor = 1.0
-    has_weights = w is not None or s is not None or ignored is not None
-    # The caller's arrays are written only after a look at all labels, which may also have to say
-    # what the rows weigh.
-    if out is not None or is_callers_grad or (grad is not None and has_weights):
-        bad_row, count = kernel.tally(rows, targets, w, s, ignored)
-        if bad_row >= 0:
-            raise _checks.bad_label(labels, logits.shape, axis, bad_row)
-        grad_divisor = rule.grad_divisor(count)
-    elif grad is not None:
-        num_rows = logits.size // num_classes if num_classes else 0
-        grad_divisor = rule.grad_divisor((num_rows, num_rows, num_rows, 0))
-
-    written: AnyArray | None = None
-    if losses is not None:
-        written = _rows.room_for(losses)
-    elif reduction == "none":
-        losses = written = np.empty(row_shape, losses_dtype)
-    bad_row, count, total, special = kernel.cross_entropy(
-        rows, targets, eps, u, w, s, ignored, written, grads, grad_divisor,
-        _threads.resolve(num_threads, logits.size),
-    )  # fmt: skip
-    if bad_row >= 0:  # with an array of the caller's: another thread wrote to the labels meanwhile
-        raise _checks.bad_label(labels, logits.shape, axis, bad_row)
-    if grad is not None and grads is not None:
-        _rows.write_back(grad, grads)
-    if losses is None or written is None:
-        return rule.loss(total, special, count)
-    _rows.write_back(losses, written)
-    return losses if out is None else out

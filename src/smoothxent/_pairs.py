@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from smoothxent import _arrays, _threads
+from smoothxent import _checks, _halves, _threads
 from smoothxent._checks import AnyArray
 from smoothxent._pair_metrics import Pairs
 from smoothxent._softmax import log_softmax, softmax
@@ -79,8 +79,6 @@ def _special_divergence(
 
 def _wide(block: AnyArray, build: np.dtype[Any] | str) -> NDArray[np.float64]:
     """Return logits in float64."""
-    if build == "bfloat16":
-        block = _arrays.widened(block.view(np.uint16))
-    elif build == "float16":
-        block = block.view(np.float16)
+    if isinstance(build, str) and build in _checks.HALVES:
+        block = _halves.widened(block, build)
     return block.astype(np.float64)
