@@ -2,15 +2,15 @@
  *
  *     x  ->  c tanh(x / c) / T        its slope is (1 - tanh(x / c)**2) / T
  *
- * Every operation rounds once, as in an array of `real`. A row's tile is transformed where it lies in L1, so that the
- * sweeps know nothing of it.
+ * in `real`; without a cap, the quotient rounded once. A row's tile is transformed where it lies in L1, and a group of rows
+ * of few classes on its way into columns, so that the sweeps know nothing of it.
  */
 #ifndef SMOOTHXENT_TRANSFORMS_H
 #define SMOOTHXENT_TRANSFORMS_H
 
 #include "sweeps.h"
 
-typedef struct { real softcap, temperature; } Transform; /* softcap 0: none */
+typedef struct { real softcap, temperature; } Transform; /* 0, 1: none */
 
 /* With e = exp(2 |x|) - 1, tanh(|x|) = e / (e + 2), in which no digits are lost where |x| is small: power is 1 there.
  * Beyond FLAT it is 1 in `real`. NaN passes. */
@@ -29,8 +29,8 @@ LANES_INLINE lanes tanh_of(lanes x) {
 }
 
 LANES_INLINE lanes transformed(lanes x, Transform of) {
-    if (of.softcap != 0) x = mul(splat(of.softcap), tanh_of(divide(x, splat(of.softcap))));
-    return divide(x, splat(of.temperature));
+    if (of.softcap != 0) x = mul(splat(of.softcap), tanh_of(mul(x, splat(1 / of.softcap))));
+    return of.temperature == 1 ? x : divide(x, splat(of.temperature));
 }
 
 /* Of one logit. */
@@ -51,10 +51,10 @@ LANES_FUNCTION void transform_logits(stored *to, const stored *x, ptrdiff_t coun
 LANES_INLINE lanes slopes(lanes x, Transform of) {
     lanes one = splat(1), slope = one;
     if (of.softcap != 0) {
-        lanes t = divide(mul(x, splat(of.temperature)), splat(of.softcap));
+        lanes t = mul(mul(x, splat(of.temperature)), splat(1 / of.softcap));
         slope = mul(sub(one, t), add(one, t));
     }
-    return divide(slope, splat(of.temperature));
+    return mul(slope, splat(1 / of.temperature));
 }
 LANES_FUNCTION real slope_at(real x, Transform of) {
     real values[LANES];

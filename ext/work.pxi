@@ -59,7 +59,7 @@ cdef void statistics_of_group(
     const Job *job, int task, Py_ssize_t first, Py_ssize_t count, Group *group, Scratch *scratch
 ) noexcept nogil:
     cdef Py_ssize_t i
-    if job.num_classes <= FEW and not job.transforms:
+    if job.num_classes <= FEW:
         few_classes_statistics(job, first, count, is_by_top(job, task), group, scratch)
     elif job.num_classes <= TILE and not (job.has_targets or job.transforms or is_by_top(job, task)):
         short_rows(job, first, count, group, scratch)
@@ -153,7 +153,7 @@ cdef void write_group(
     Scratch *scratch,
 ) noexcept nogil:
     cdef Py_ssize_t i, segment
-    cdef int fit = job.num_classes <= FEW and not job.transforms
+    cdef int fit = job.num_classes <= FEW
     for i in range(count):
         fit &= group.offset[i] == 0.0
     if fit:

@@ -7,6 +7,7 @@
  *     lanes.c           arithmetic of lanes and wide, functions.h
  *     lanes_memory.h    loads and stores: parts of vectors and blocks, columns, float16 and bfloat16
  *     lanes_sums.h      exp, and sums over a row
+ *     lanes_transforms.h  a soft cap and a temperature
  *     lanes_group.h     labels, statistics of groups of rows, shares and losses, pieces of exact sums
  */
 #include "rows.h"
@@ -180,6 +181,7 @@ static void test_functions(void) {
 
 #include "lanes_memory.h"
 #include "lanes_sums.h"
+#include "lanes_transforms.h"
 #include "lanes_group.h"
 
 int main(void) {
@@ -199,6 +201,7 @@ int main(void) {
         test_exp();
         test_row();
         test_groups();
+        test_transforms();
     }
     test_blocks();
     test_halves();
