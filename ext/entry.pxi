@@ -29,9 +29,12 @@ cdef void add_labels(
 
 
 cdef int add_transforms(Job *job, tuple transforms) except -1:
-    # (softcap or 0, temperature, z_loss)
+    # (softcap or 0, temperature, z_loss); Python's numbers do not become `real`, which Cython takes for float
+    cdef double softcap, temperature
     if transforms is not None:
-        job.transform.softcap, job.transform.temperature, job.z_loss = transforms
+        softcap, temperature, job.z_loss = transforms
+        job.transform.softcap = <real> softcap
+        job.transform.temperature = <real> temperature
         job.transforms = job.transform.softcap != 0 or job.transform.temperature != 1
     return 0
 

@@ -101,7 +101,9 @@ def test_dispatcher_alone_imports_the_kernel(path):
         assert set(imports_of(path)).isdisjoint({"kernel", "_cpu"})
 
 
-@pytest.mark.parametrize("module", ["_arrays", "_checks", "_exact", "_halves", "_reductions", "_rows"])
+@pytest.mark.parametrize(
+    "module", ["_arrays", "_checks", "_exact", "_halves", "_reductions", "_rows"]
+)
 def test_rules_that_need_no_kernel_import_next_to_nothing_of_the_package(module):
     allowed = {"_arrays", "_halves"} if module == "_checks" else set()
     assert set(imports_of(SOURCE / f"{module}.py")) == allowed
