@@ -31,7 +31,6 @@ MUTANTS = [
             "indices.entry(row",
             "a label is named by its row in the chunk",
         ),
-        ("if labels[row] == num_classes and", "if", "any bad label is said to count from one"),
         ("range(1, num_classes + 1)", "range(0, num_classes + 1)", "labels from 0 do"),
         (
             "range(1, num_classes + 1)",
@@ -60,7 +59,11 @@ MUTANTS = [
         ("start(number + ahead)", "start(number + ahead - 1)", "chunks are read twice"),
         ("pending.popleft()", "pending.pop()", "results come in another order"),
         ("ThreadPoolExecutor(1) as reader", "ThreadPoolExecutor(4) as reader", "in disorder"),
-        ("cancel_futures=True", "cancel_futures=False", "what nobody wants is computed"),
+    ),
+    *mutants_of(
+        "src/smoothxent/_read_ahead.py",
+        ("cancel_futures=True", "cancel_futures=False", "no more than the rooms is read in vain"),
+        is_equivalent=True,
     ),
     *mutants_of(
         "src/smoothxent/_run.py",

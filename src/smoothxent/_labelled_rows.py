@@ -12,7 +12,7 @@ from smoothxent._run import Run, Stream
 
 Result = TypeVar("Result")
 
-# Of the widest run. Half as much costs a sixth more CPU, in Python; twice as much saves nothing, and
+# Of the widest run. Half as much costs a sixth more CPU, in Python; twice as much saves nothing and
 # falls out of most caches between reading and computing.
 CHUNK_BYTES = 8 << 20
 
