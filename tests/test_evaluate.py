@@ -276,6 +276,31 @@ def test_lowest_label_out_of_range_is_named(num_classes):
         )
 
 
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_label_out_of_range_is_named_by_its_place_whatever_the_class_axis(axis):
+    shape = np.insert([3, 5], axis, 4)
+    labels = np.zeros((3, 5), int)
+    labels[1, 2] = 4
+    assert complaint(IndexError, evaluate, np.zeros(shape), labels, axis=axis) == (
+        "labels must lie in [0, 4), got labels[1, 2] = 4"
+    )
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+@pytest.mark.parametrize("weight", [None, 0.7])
+def test_totals_of_very_many_rows_are_exact(kind, weight):
+    # More terms than the kernel adds in lanes before these would round, each with all of its bits.
+    row, num_rows = np.array([0.0, 1 / 3, -2000.1], kind), 2**18
+    one = evaluate(row, 2, sample_weight=weight)
+    for _ in range(18):
+        one += one
+    assert one == evaluate(
+        np.broadcast_to(row, (num_rows, 3)),
+        np.full(num_rows, 2),
+        sample_weight=None if weight is None else np.full(num_rows, weight),
+    )
+
+
 @pytest.mark.parametrize(
     "changes, error",
     [
