@@ -19,16 +19,19 @@ MUTANTS = [
         ),
     ),
     *mutants_of(
+        "src/smoothxent/_evaluation.py",
+        ("weights[NUM_ROWS] - count", "0", "ignored rows are forgotten"),
+        ("(loss, places, special)", "(loss, places, 0.0)", "a loss without nan"),
+        ("(weights[WEIGHT], places, 0.0)", "(weights[NUM_ROWS], 0, 0.0)", "class weights"),
+    ),
+    *mutants_of(
         "src/smoothxent/_evaluate.py",
         ("min(k, layout.num_classes) for k", "k for k", "a k beyond int64"),
-        ("ignored=weights[0] - count", "ignored=0", "ignored rows are forgotten"),
         (
             "    targets = _checks.indices_alone(targets, rows.ndim)\n",
             "",
             "probabilities are taken for class indices",
         ),
-        ("loss, weights[PLACES], special", "loss, weights[PLACES], 0.0", "a loss without nan"),
-        ("= weights[WEIGHT], weights[PLACES]", "= weights[0], 0", "class weights in the mean"),
         (
             "bad_label(labels, shape, layout.axis",
             "bad_label(labels, rows.shape, layout.axis",
