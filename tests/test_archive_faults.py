@@ -71,7 +71,8 @@ def test_arrays_of_a_file_are_listed_where_the_name_does_not_decide(
 def test_only_array_of_a_file_does_not_answer_to_another_name(tmp_path, labels):
     path = archive(tmp_path / "a.npz", a=npy(LOGITS))
     assert refusal(f"{path}::b", labels) == (
-        f"logits file {path}::b must name one of the arrays in it, got a; say which, as in {path}::a"
+        f"logits file {path}::b must name one of the arrays in it, got a; "
+        f"say which, as in {path}::a"
     )
 
 
