@@ -17,9 +17,10 @@ FLOORS = [
     {"_dispatch"},
     {"_arrays", "_exact", "_reductions", "_rows", "_threads", "_stored_array", "_read_ahead"},
     {"_checks"},
-    {"_layouts", "_totals", "_npy", "_run", "_safetensors", "_text"},
+    {"_destinations", "_head", "_layouts", "_totals", "_npy", "_run", "_safetensors", "_text"},
     {"_npz"},
-    {"_files", "_labelled_rows"},
+    {"_files", "_labelled_head", "_labelled_rows"},
+    {"_file_checks"},
     {"_metrics"},
     {"_evaluation_record", "_evaluation_table"},
     {"_evaluation_plot"},
@@ -73,7 +74,7 @@ def files(*roots):
 
 MODULES = sorted(SOURCE.rglob("*.py"))
 EVERY_FILE = [
-    *files("src", "ext", "tests", "fuzz", "mutation", "bench", "docs"),
+    *files("src", "ext", "tests", "fuzz", "mutation", "bench", "docs", "examples"),
     *(path for path in sorted(ROOT.iterdir()) if path.is_file() and path.suffix in TEXT),
 ]
 
@@ -129,6 +130,7 @@ def test_public_names_are_those_of_the_design():
     assert set(smoothxent.__all__) == {
         "Comparison",
         "Evaluation",
+        "LinearGradients",
         "RowStatistics",
         "__version__",
         "available_isas",
@@ -139,6 +141,9 @@ def test_public_names_are_those_of_the_design():
         "evaluate",
         "evaluate_file",
         "info",
+        "linear_cross_entropy",
+        "linear_cross_entropy_and_grad",
+        "linear_evaluate",
         "log_softmax",
         "log_sum_exp",
         "row_statistics",

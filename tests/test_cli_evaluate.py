@@ -90,6 +90,14 @@ def test_file_whose_name_looks_like_a_pattern_is_that_file(rows, capsys, folder)
     assert evaluated(capsys, "logits[1].npy", "labels.npy") == evaluate(*rows)
 
 
+def test_arrays_of_an_archive_and_labels_of_a_text(rows, capsys, folder):
+    logits, labels = rows
+    np.savez("both.npz", x=logits, y=labels)
+    (folder / "labels.txt").write_text("".join(f"{label}\n" for label in labels))
+    for arguments in (["both.npz::x", "both.npz::y"], ["both.npz::x", "labels.txt"]):
+        assert evaluated(capsys, *arguments) == evaluate(*rows)
+
+
 def test_member_stays_behind_each_path_of_a_pattern(folder):
     for name in ("part-2.npz", "part-10.npz"):
         (folder / name).touch()
@@ -148,10 +156,15 @@ def test_pickle_is_never_loaded(rows, capsys, folder):
             return pytest.fail, ("a pickle was loaded",)
 
     (folder / "bomb.npy").write_bytes(pickle.dumps(Bomb()))
-    found = refused(capsys, "bomb.npy", "labels.npy")
-    assert found.startswith("logits file bomb.npy must be ")
-    assert "got a pickle, which is never loaded; save the array with np.save" in found
-    found = refused(capsys, "logits.npy", "labels.npy", "--sample-weight", "bomb.npy")
+    for argument, arguments in (
+        ("logits", ["bomb.npy", "labels.npy"]),
+        ("labels", ["logits.npy", "bomb.npy"]),
+        ("sample_weight", ["logits.npy", "labels.npy", "--sample-weight", "bomb.npy"]),
+    ):
+        found = refused(capsys, *arguments)
+        assert found.startswith(f"{argument} file bomb.npy must be ")
+        assert found.endswith("got a pickle, which is never loaded; save the array with np.save")
+    found = refused(capsys, "logits.npy", "labels.npy", "--class-weight", "bomb.npy")
     assert found.startswith("bomb.npy: no array of numbers in .npy format (")
 
 
@@ -180,7 +193,7 @@ def test_labels_counted_from_one(rows, capsys):
     first = int((labels == 7).argmax())
     assert refused(capsys, "logits.npy", "labels.npy") == (
         f"labels file labels.npy must lie in [0, 7), got labels[{first}] = 7; "
-        "where classes are counted from one, subtract 1 from every label"
+        "none is 0: if they count from 1, subtract 1 from each"
     )
 
 
@@ -202,15 +215,26 @@ def test_wrong_dtype(rows, capsys):
 @pytest.mark.parametrize(
     "option, weights, rule",
     [
-        ("--sample-weight", np.ones(9), "sample_weight must have shape (120,), got (9,)"),
         ("--class-weight", np.ones(8), "class_weight must have shape (7,), got (8,)"),
         ("--prior", np.ones(7), "prior must sum to 1, got a sum of 7.0; divide it by its sum"),
     ],
 )
-def test_bad_weights_are_named_with_their_file(option, weights, rule, rows, capsys):
+def test_bad_weights_of_classes_are_named_with_their_file(option, weights, rule, rows, capsys):
     np.save("weights.npy", weights)
     found = refused(capsys, "logits.npy", "labels.npy", option, "weights.npy")
     assert found == f"weights.npy: {rule}"
+
+
+def test_bad_weights_of_rows_are_named_with_their_file(rows, capsys):
+    weights = np.ones(120)
+    weights[70] = -1
+    np.save("weights-1.npy", weights[:50])
+    np.save("weights-2.npy", weights[50:])
+    found = refused(capsys, "logits.npy", "labels.npy", "--sample-weight", "weights-*.npy")
+    assert found == (
+        "sample_weight file weights-2.npy must be finite and not negative, "
+        "got sample_weight[70] = -1.0, row 20 of it"
+    )
 
 
 @pytest.mark.parametrize("content", [b"", b"\x93NUMPY", b"1 2 3\n"])

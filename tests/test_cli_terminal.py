@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -79,3 +80,30 @@ def test_pipe_that_closes_ends_it_without_a_word(files, format):
         child.stdout.close()
         err = child.stderr.read()
         assert (child.wait(timeout=60), err) == (1, b"")
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-"])
+def test_closed_stream_is_no_fault(files, closed):
+    paths, table = files
+    command = ["sh", "-c", f'"$@" {closed}', "sh", sys.executable, "-c", RUN, "evaluate", *paths]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == ("" if closed == ">&-" else table)
+
+
+def test_output_that_knows_no_bars_gets_question_marks(files, run_child):
+    paths, table = files
+    shown = run_child(RUN, "evaluate", *paths, silent=True, PYTHONIOENCODING="ascii")
+    assert shown == table.encode("ascii", "replace").decode()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs the device that is always full")
+def test_full_disk_is_one_line(files):
+    paths, _ = files
+    for option, name in ((">/dev/full", ""), ("--json /dev/full", "/dev/full: ")):
+        shell = f'"$@" {option}'
+        command = ["sh", "-c", shell, "sh", sys.executable, "-c", RUN, "evaluate", *paths]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        remedy = "; make room or choose another" * bool(name)
+        assert done.stderr == f"smoothxent: {name}No space left on device{remedy}\n"
+        assert done.returncode == 1

@@ -1,13 +1,14 @@
 """compare_files: the bits of compare on the whole arrays, and every fault with its file."""
 
 import threading
+import tracemalloc
 
 import ml_dtypes
 import numpy as np
 import pytest
 
 from judging import complaint
-from smoothxent import _labelled_rows, compare, compare_files
+from smoothxent import _labelled_rows, _pairs, compare, compare_files
 
 
 @pytest.fixture
@@ -89,6 +90,22 @@ def test_progress_is_told_of_every_chunk_in_order_in_the_thread_of_the_caller(tm
     assert told[-1][1][2:] == (whole.a, whole.b)
 
 
+@pytest.mark.thread_unsafe(reason="tracemalloc counts what every thread holds")
+def test_memory_is_that_of_some_chunks_and_17_bytes_a_row(tmp_path, rng):
+    a = rng.normal(size=(100_000, 200)).astype(np.float32)
+    paths = saved(tmp_path, a, a[::-1], rng.integers(0, 200, 100_000))
+    tracemalloc.start()
+    try:
+        compare_files(*paths, num_threads=1)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    chunks = 2 * 2 * _labelled_rows.CHUNK_BYTES  # of a and of b, one read while one is compared
+    blocks = 8 * 8 * _pairs.BLOCK
+    rows = 100_000 * (2 * 17 + 2 * 8)  # in parts and in one piece; what quantiles sort
+    assert peak < chunks + blocks + rows < a.nbytes / 3
+
+
 def test_logits_of_unequal_shapes_are_refused(tmp_path, arrays):
     a, b, labels = arrays
     for other in (b[:99], b[:, :8]):
@@ -117,10 +134,10 @@ def test_dtype_that_is_told_in_vain_is_refused(tmp_path, arrays):
 @pytest.mark.usefixtures("small_chunks")
 @pytest.mark.parametrize("row", [0, 57, 99])
 def test_lowest_label_out_of_range_is_named_with_its_file(tmp_path, arrays, row):
-    arrays[2][row:] = 9
+    arrays[2][row:] = 10
     paths = saved(tmp_path, *arrays)
     found = complaint(IndexError, compare_files, *paths)
-    assert found == f"labels file {paths[2]} must lie in [0, 9), got labels[{row}] = 9"
+    assert found == f"labels file {paths[2]} must lie in [0, 9), got labels[{row}] = 10"
 
 
 @pytest.mark.parametrize("options", [{"label_smoothing": 2}, {"num_threads": 0}, {"top_k": 3}])

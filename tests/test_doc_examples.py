@@ -15,15 +15,19 @@ FUNCTIONS = [
     value for name in smoothxent.__all__ if inspect.isfunction(value := getattr(smoothxent, name))
 ]
 FUNCTIONS += [
-    getattr(smoothxent.Evaluation, name) for name in ("empty", "to_dict", "from_dict", "plot")
+    getattr(smoothxent.Evaluation, name)
+    for name in ("empty", "to_dict", "from_dict", "to_markdown", "plot")
 ]
+FUNCTIONS += [getattr(smoothxent.Comparison, name) for name in ("to_dict", "to_markdown", "plot")]
 FUNCTIONS += [smoothxent.sklearn.neg_smoothed_log_loss]
 SECTIONS = ["Parameters", "Returns", "Examples"]
 
 
 @pytest.mark.thread_unsafe(reason="doctest replaces sys.stdout")
 @pytest.mark.parametrize(
-    "function", [*FUNCTIONS, smoothxent.Evaluation], ids=lambda function: function.__name__
+    "function",
+    [*FUNCTIONS, smoothxent.Evaluation, smoothxent.Comparison],
+    ids=lambda function: function.__qualname__,
 )
 def test_examples_of_the_docstring_run_as_shown(function):
     finder = doctest.DocTestFinder(recurse=False)
@@ -43,13 +47,16 @@ def test_docstring_names_every_parameter_and_its_sections(function):
         assert re.search(rf"^([\w, ]+, )?{name}(, [\w, ]+)?( : |$)", text, re.MULTILINE), name
 
 
-def test_docstring_of_the_evaluation_names_every_attribute():
-    text = inspect.getdoc(smoothxent.Evaluation)
-    attributes = [
+@pytest.mark.parametrize("result", [smoothxent.Evaluation, smoothxent.Comparison])
+def test_docstring_of_a_result_names_every_attribute(result):
+    text = inspect.getdoc(result)
+    slots = {name for base in result.__mro__ for name in getattr(base, "__slots__", ())}
+    attributes = {
         name
-        for name, _ in inspect.getmembers(smoothxent.Evaluation, lambda v: isinstance(v, property))
-    ]
-    assert "nll" in attributes
+        for name, value in inspect.getmembers(result)
+        if not name.startswith("_") and (name in slots or isinstance(value, property))
+    }
+    assert "nll" in attributes or "kl" in attributes
     for name in attributes:
         assert re.search(rf"^([\w, ]+, )?{name}(, [\w, ]+)? : ", text, re.MULTILINE), name
 

@@ -67,7 +67,14 @@ def test_perplexity_is_the_exponential_of_the_mean(rows):
 
 @pytest.mark.parametrize(
     "top_k, every_k",
-    [((1, 5), (1, 5)), ((1,), (1,)), ((3, 5), (1, 3, 5)), ((5, 3, 3), (1, 3, 5)), ((), (1,))],
+    [
+        ((1, 5), (1, 5)),
+        ((1,), (1,)),
+        ((3, 5), (1, 3, 5)),
+        ((5, 3, 3), (1, 3, 5)),
+        ((100, 5), (1, 5, 100)),
+        ((), (1,)),
+    ],
 )
 def test_top_k_are_the_shares_of_the_rows_that_rank_below_k(rows, top_k, every_k):
     evaluation = evaluations.evaluation(dataclasses.replace(rows, top_k=top_k))

@@ -8,6 +8,12 @@ from smoothxent._evaluate import evaluate
 from smoothxent._evaluate_file import evaluate_file
 from smoothxent._evaluation import Evaluation
 from smoothxent._info import info
+from smoothxent._labelled_head import LinearGradients
+from smoothxent._linear import (
+    linear_cross_entropy,
+    linear_cross_entropy_and_grad,
+    linear_evaluate,
+)
 from smoothxent._loss import cross_entropy, cross_entropy_and_grad
 from smoothxent._smoothing import smooth_labels
 from smoothxent._softmax import log_softmax, log_sum_exp, softmax
@@ -18,6 +24,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Comparison",
     "Evaluation",
+    "LinearGradients",
     "RowStatistics",
     "__version__",
     "available_isas",
@@ -28,6 +35,9 @@ __all__ = [
     "evaluate",
     "evaluate_file",
     "info",
+    "linear_cross_entropy",
+    "linear_cross_entropy_and_grad",
+    "linear_evaluate",
     "log_softmax",
     "log_sum_exp",
     "row_statistics",

@@ -10,8 +10,8 @@ from smoothxent import _checks, _files, _labelled_rows, _pairs, _threads
 from smoothxent._checks import DType
 from smoothxent._comparison import Comparison
 from smoothxent._evaluate import evaluate
-from smoothxent._evaluate_file import bad_label
 from smoothxent._evaluation import Evaluation
+from smoothxent._file_checks import bad_label
 from smoothxent._files import Paths
 from smoothxent._labelled_rows import Chunk
 from smoothxent._pair_metrics import Pairs

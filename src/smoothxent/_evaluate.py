@@ -8,7 +8,6 @@ from numpy.typing import ArrayLike
 from smoothxent import _checks, _layouts, _rows, _threads
 from smoothxent._checks import DType
 from smoothxent._evaluation import Evaluation
-from smoothxent._reductions import PLACES, WEIGHT
 
 
 def evaluate(
@@ -125,19 +124,9 @@ def evaluate(
     if not layout.is_flat:
         rows, targets = _rows.views(layout.axis, rows, targets)
     ranks = np.array([min(k, layout.num_classes) for k in ks], np.int64)
-    bad_row, weights, loss, special, count, sums, hits, bins, histogram = layout.kernel.evaluate(
+    result = layout.kernel.evaluate(
         rows, targets, eps, u, w, s, ignored, ranks, num_bins, threads
     )
-    if bad_row >= 0:
-        raise _checks.bad_label(labels, shape, layout.axis, bad_row)
-    sums["loss"] = loss, weights[PLACES], special
-    sums["loss_weight"] = weights[WEIGHT], weights[PLACES], 0.0
-    return Evaluation._of(
-        label_smoothing=eps,
-        count=count,
-        ignored=weights[0] - count,
-        sums=sums,
-        hits=dict(zip(ks, hits, strict=True)),
-        bins=bins,
-        histogram=histogram,
-    )
+    if result[0] >= 0:
+        raise _checks.bad_label(labels, shape, layout.axis, result[0])
+    return Evaluation._of_kernel(eps, ks, result[1:])

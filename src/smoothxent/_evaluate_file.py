@@ -2,18 +2,17 @@
 
 from collections.abc import Callable, Iterable
 from contextlib import closing
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from smoothxent import _checks, _files, _labelled_rows, _threads
+from smoothxent import _checks, _file_checks, _files, _labelled_rows, _threads
 from smoothxent._checks import DType
 from smoothxent._evaluate import evaluate
 from smoothxent._evaluation import Evaluation
 from smoothxent._files import Paths
 from smoothxent._labelled_rows import Chunk
-from smoothxent._run import Run
 
 # rows done, rows in all, and the evaluation of those that are done
 Progress: TypeAlias = Callable[[int, int, Evaluation], object]
@@ -26,7 +25,7 @@ def evaluate_file(
     label_smoothing: float = 0.0,
     prior: ArrayLike | None = None,
     class_weight: ArrayLike | None = None,
-    sample_weight: ArrayLike | None = None,
+    sample_weight: ArrayLike | Paths | None = None,
     ignore_index: int | None = None,
     top_k: Iterable[int] = (1, 5),
     num_bins: int = 15,
@@ -48,8 +47,8 @@ def evaluate_file(
         elsewhere than those of the logits.
     label_smoothing, prior, class_weight, ignore_index, top_k, num_bins
         As in `evaluate`.
-    sample_weight : array_like, optional
-        A finite weight, not negative, for each row of all shards.
+    sample_weight : array_like, path or sequence of paths, optional
+        A finite weight, not negative, for each row of all shards; in memory, or in files too.
     dtype : "bfloat16" or "float16", optional
         What logits are that a .npy or .npz file has as words of two bytes, as np.save makes them of
         bfloat16.
@@ -115,9 +114,11 @@ def evaluate_file(
         "num_bins": num_bins,
         "dtype": rows.taken_as,
     }
-    weights = None
-    if sample_weight is not None:
-        weights = _checks.weights("sample_weight", sample_weight, rows.shape)
+    runs, weights = [rows, indices], None
+    if _files.are_paths(sample_weight):
+        runs.append(_files.weights(sample_weight, rows))
+    elif sample_weight is not None:
+        weights = _checks.weights("sample_weight", cast(ArrayLike, sample_weight), rows.shape)
     if num_threads is not None:
         num_threads = _checks.positive("num_threads", num_threads)
     nothing = np.empty((0, *rows.row_shape), rows.dtype), np.empty(0, indices.dtype)
@@ -125,31 +126,17 @@ def evaluate_file(
 
     def compute(chunk: Chunk) -> Evaluation:
         part = None if weights is None else weights[chunk.first_row : chunk.end]
+        if len(runs) > 2:
+            part = _file_checks.weights(chunk, runs[2])
         try:
-            return evaluate(*chunk.arrays, sample_weight=part, num_threads=1, **options)
+            return evaluate(*chunk.arrays[:2], sample_weight=part, num_threads=1, **options)
         except IndexError:
-            raise bad_label(chunk, rows, indices, ignore_index) from None
+            raise _file_checks.bad_label(chunk, rows, indices, ignore_index) from None
 
     threads = _threads.resolve(num_threads, rows.num_rows * rows.row_shape[0])
-    with closing(_labelled_rows.results(compute, (rows, indices), threads)) as results:
+    with closing(_labelled_rows.results(compute, runs, threads)) as results:
         for num_done, evaluation in results:
             total += evaluation
             if progress is not None:
                 progress(num_done, rows.num_rows, total)
     return total
-
-
-def bad_label(chunk: Chunk, rows: Run, indices: Run, ignore_index: int | None) -> IndexError:
-    """Word the error for the first label of a chunk that is out of range."""
-    num_classes = rows.row_shape[0]
-    labels = chunk.arrays[1]
-    bad = (labels < 0) | (labels >= num_classes)
-    if ignore_index is not None:
-        bad &= labels != ignore_index
-    first = int(bad.argmax())
-    shard, row = indices.place_of(chunk.first_row + first)
-    index = ", ".join(map(str, np.unravel_index(chunk.first_row + first, indices.shape)))
-    place = f"labels[{index}] = {labels[first]}"
-    if len(indices.shards) > 1:
-        place += f", row {row} of the file"
-    return IndexError(f"{shard.place} must lie in [0, {num_classes}), got {place}")

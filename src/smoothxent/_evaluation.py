@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING, Any, Self
 
 from smoothxent import _checks, _evaluation_record, _evaluation_table
 from smoothxent._metrics import Metrics
+from smoothxent._reductions import NUM_ROWS, PLACES, WEIGHT
 from smoothxent._totals import Totals, Triple
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
+
+    from smoothxent._dispatch import KernelEvaluation
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -92,6 +95,24 @@ class Evaluation(Metrics):
     ) -> Self:
         """Return the evaluation of the kernel's totals, which `Totals` names."""
         return cls(Totals.of(label_smoothing, count, ignored, sums, hits, bins, histogram))
+
+    @classmethod
+    def _of_kernel(
+        cls, label_smoothing: float, top_k: tuple[int, ...], result: "KernelEvaluation"
+    ) -> Self:
+        """Return the evaluation that the kernel made, with a number of hits for each k."""
+        weights, loss, special, count, sums, hits, bins, histogram = result
+        places = weights[PLACES]
+        return cls._of(
+            label_smoothing,
+            count,
+            weights[NUM_ROWS] - count,
+            sums
+            | {"loss": (loss, places, special), "loss_weight": (weights[WEIGHT], places, 0.0)},
+            dict(zip(top_k, hits, strict=True)),
+            bins,
+            histogram,
+        )
 
     @classmethod
     def empty(

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, TypeGuard
 
 import numpy as np
 
@@ -34,9 +34,9 @@ FORMATS = (
 NAMES = ", ".join(row.suffix for row in FORMATS)
 
 
-def logits(paths: Paths, dtype: DType | None) -> Run:
+def logits(paths: Paths, dtype: DType | None, argument: str = "logits") -> Run:
     """Return the rows of logits of some files, which can be taken as of this dtype."""
-    shards = _stored("logits", paths)
+    shards = _stored(argument, paths)
     taken_as = dtype or shards[0].words_of or None
     for shard in shards:
         _checks.logits(np.empty(0, _words(shard.dtype)), taken_as, str(shard.place))
@@ -55,6 +55,20 @@ def labels(paths: Paths, logits: Run) -> Run:
     for shard in shards:
         _checks.class_indices(np.empty(0, shard.dtype), str(shard.place))
     return _beside(logits, shards)
+
+
+def weights(paths: Paths, logits: Run) -> Run:
+    """Return the weights of some files, one for each row of logits."""
+    shards = _stored("sample_weight", paths)
+    for shard in shards:
+        _checks.weights(str(shard.place), np.empty(0, shard.dtype), (0,))
+    return _beside(logits, shards)
+
+
+def are_paths(value: object) -> TypeGuard[Paths]:
+    """Whether `value` names a file, or begins with what does."""
+    first = value[0] if isinstance(value, list | tuple) and value else value
+    return isinstance(first, str | os.PathLike)
 
 
 def _beside(logits: Run, shards: Sequence[StoredArray]) -> Run:

@@ -2,7 +2,7 @@
 
 import zlib
 from dataclasses import dataclass
-from typing import ClassVar, cast
+from typing import IO, ClassVar, cast
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 from smoothxent import _npy
@@ -13,19 +13,16 @@ SUFFIX = ".npy"  # of a member; its name goes without
 # What one byte of an archive can hold; deflated, at two bits for 258 bytes (RFC 1951).
 MOST = {ZIP_STORED: 1, ZIP_DEFLATED: 1032}
 
-DAMAGE = (BadZipFile, EOFError, NotImplementedError, RuntimeError, zlib.error)
-
 
 @dataclass(frozen=True, slots=True)
 class NpzMember(StoredArray):
     info: ZipInfo
     offset: int  # of the data in the member
 
-    damage: ClassVar = DAMAGE
+    damage: ClassVar = (BadZipFile, EOFError, zlib.error)
 
     def open(self) -> Bytes:
-        with ZipFile(self.place.path) as archive:  # which stays open until the member is closed
-            member = archive.open(self.info)
+        member = _opened(self.place, self.info)
         member.read(self.offset)
         return cast(Bytes, member)
 
@@ -34,26 +31,31 @@ def stored(place: Place) -> StoredArray:
     """Return an array of an archive."""
     try:
         with ZipFile(place.path) as archive:
-            members = {
-                info.filename.removesuffix(SUFFIX): info
-                for info in archive.infolist()
-                if info.filename.endswith(SUFFIX)
-            }
-            if not members and any(name.endswith(".pkl") for name in archive.namelist()):
-                raise ValueError(
-                    f"{place} must be an archive of arrays, got one of pickles, which are never "
-                    "loaded; save the array with np.save"
-                )
-            place = place.of_member(list(members))
-            info = members[place.member]
-            _check(place, info)
-            with archive.open(info) as member:
-                shape, dtype = _npy.header(place, member)
-                array = NpzMember(place, shape, dtype, info, member.tell())
-    except DAMAGE as error:
+            infos = {info.filename: info for info in archive.infolist()}
+    except Exception as error:  # of any kind: zipfile checks little of what it reads
         raise place.damaged(error) from error
+    names = [name.removesuffix(SUFFIX) for name in infos if name.endswith(SUFFIX)]
+    if not names and any(name.endswith(".pkl") for name in infos):
+        raise ValueError(
+            f"{place} must be an archive of arrays, got one of pickles, which are never loaded; "
+            "save the array with np.save"
+        )
+    place = place.of_member(names)
+    info = infos[place.member + SUFFIX]
+    _check(place, info)
+    with _opened(place, info) as member:
+        shape, dtype = _npy.header(place, member)
+        array = NpzMember(place, shape, dtype, info, member.tell())
     array.check_size(info.file_size - array.offset)
     return array
+
+
+def _opened(place: Place, info: ZipInfo) -> IO[bytes]:
+    try:
+        with ZipFile(place.path) as archive:  # which stays open until the member is closed
+            return archive.open(info)
+    except Exception as error:
+        raise place.damaged(error) from error
 
 
 def _check(place: Place, info: ZipInfo) -> None:

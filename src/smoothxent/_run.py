@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from smoothxent._checks import DType
-from smoothxent._stored_array import Bytes, StoredArray
+from smoothxent._stored_array import Bytes, Place, StoredArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +50,16 @@ class Run:
             return str(first)
         return f"{first.argument} files {first.name} to {last.name}"
 
-    def place_of(self, row: int) -> tuple[StoredArray, int]:
-        """Return the shard that holds a row, and the row's number there."""
+    def entry(self, row: int, value: object) -> tuple[Place, str]:
+        """Return the file that holds a row, and how an error says what stands there."""
+        index = ", ".join(map(str, np.unravel_index(row, self.shape)))
         for shard in self.shards:
-            if row < shard.num_bytes // self.row_bytes:
-                return shard, row
-            row -= shard.num_bytes // self.row_bytes
-        raise IndexError(row)
+            num_rows = shard.num_bytes // self.row_bytes
+            if row < num_rows:
+                break
+            row -= num_rows
+        found = f"{shard.place.argument}[{index}] = {value}"
+        return shard.place, f"{found}, row {row} of it" if len(self.shards) > 1 else found
 
 
 class Stream:

@@ -9,6 +9,7 @@ arguments or a missing extra, 130 Ctrl-C.
 """
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -33,9 +34,11 @@ EXTRAS = dict.fromkeys(("matplotlib", "rich", "sklearn", "threadpoolctl"), "demo
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; `argv` is `sys.argv[1:]` unless given."""
     arguments = _parser().parse_args(argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # it may know no bars, no Greek
+        sys.stdout.reconfigure(errors="replace")
     try:
         COMMANDS[arguments.command].run(arguments)
-        sys.stdout.flush()
+        print(end="", flush=True)
     except KeyboardInterrupt:
         return _complain("interrupted", 130)
     except ModuleNotFoundError as error:

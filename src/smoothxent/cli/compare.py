@@ -1,10 +1,9 @@
 """Compare the logits of two models or checkpoints on the same labels, pair by pair of rows.
 
-LOGITS_A, LOGITS_B and LABELS are .npy files, or quoted patterns of the shards of one: 'part-*.npy'.
+LOGITS_A, LOGITS_B and LABELS are files of arrays, or quoted patterns of the shards of one.
 """
 
 import argparse
-import sys
 
 from smoothxent import compare_files
 from smoothxent.cli import inputs, progress, refusals, results
@@ -26,5 +25,5 @@ def run(arguments: argparse.Namespace) -> None:
     with refusals.naming(), progress.shown(not arguments.quiet) as tell:
         comparison = compare_files(*files, **inputs.settings(arguments), progress=tell)
     if arguments.format == "table" and not arguments.quiet and arguments.json != "-":
-        sys.stdout.write(f"A  {arguments.a}\nB  {arguments.b}\n\n")
+        print(f"A  {arguments.a}\nB  {arguments.b}\n")
     results.hand_over(comparison, arguments)

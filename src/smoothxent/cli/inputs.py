@@ -12,7 +12,10 @@ from numpy.typing import NDArray
 from smoothxent.cli import options
 from smoothxent.cli.refusals import Refusal
 
-FILES = "a path, or a quoted pattern such as 'part-*.npy' for shards, taken in order"
+FILES = (
+    "a .npy, .npz or .safetensors file, FILE::NAME for one of its arrays, or a quoted pattern such "
+    "as 'part-*.npy' for shards, taken in order"
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -57,6 +57,6 @@ def require_place_for(file: Path, option: str) -> None:
         raise Refusal(f"{folder}: no such folder; create it or choose another {option}")
     if file.is_dir():
         raise Refusal(f"{file}: is a folder; name a file in it for {option}")
-    place = file if file.exists() else folder
+    place = file if file.exists() and not file.is_file() else folder  # a pipe or a device
     if not os.access(place, os.W_OK):
         raise Refusal(f"{place}: can't be written; choose another {option}")

@@ -13,7 +13,7 @@ Tell: TypeAlias = Callable[..., object]  # of rows done, rows in all, one evalua
 @contextmanager
 def shown(wanted: bool) -> Iterator[Tell | None]:
     """Give what moves the bar; None without a terminal, or without rich."""
-    if not (wanted and sys.stderr.isatty()):
+    if not (wanted and sys.stderr and sys.stderr.isatty()):
         yield None
         return
     try:

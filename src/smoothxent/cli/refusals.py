@@ -10,8 +10,9 @@ REMEDIES = {
     errno.ENOENT: "check the path",
     errno.EACCES: "change its permissions or choose another",
     errno.EISDIR: "give a file",
+    errno.ENOSPC: "make room or choose another",
 }
-BAD_LABEL = re.compile(r"must lie in \[0, (\d+)\), got labels\[.*\] = (-?\d+)")
+NEGATIVE_LABEL = re.compile(r"must lie in \[0, \d+\), got labels\[.*\] = (-\d+)")
 
 
 class Refusal(Exception):
@@ -32,20 +33,24 @@ def naming(file: Path | None = None, **files: str | None) -> Iterator[None]:
         raise Refusal(f"{f'{place}: ' if place else ''}{message}{_remedy(message)}") from e
 
 
+@contextmanager
+def naming_file(file: Path) -> Iterator[None]:
+    """Let the system's refusal to write name the file."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(file)) from error
+
+
 def of(error: OSError) -> str:
     """Return what the system refused, and the remedy where there is one."""
     if error.filename is None:
-        return str(error)
+        return error.strerror or str(error)
     remedy = REMEDIES.get(error.errno or 0)
     return f"{error.filename}: {error.strerror}{f'; {remedy}' if remedy else ''}"
 
 
 def _remedy(message: str) -> str:
-    """Return what an option, or another habit of counting, would do about a label."""
-    found = BAD_LABEL.search(message)
-    if found is None:
-        return ""
-    num_classes, label = map(int, found.groups())
-    if label == num_classes:
-        return "; where classes are counted from one, subtract 1 from every label"
-    return f"; --ignore-index {label} drops such rows"
+    """Return which option would do about a label that stands for none."""
+    found = NEGATIVE_LABEL.search(message)
+    return f"; --ignore-index {found[1]} drops such rows" if found else ""

@@ -4,13 +4,13 @@ import argparse
 import csv
 import io
 import json
-import sys
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from smoothxent import Comparison, Evaluation
-from smoothxent.cli import options
+from smoothxent.cli import options, refusals
 
 Result: TypeAlias = Evaluation | Comparison
 
@@ -50,13 +50,29 @@ def check(arguments: argparse.Namespace) -> None:
 def hand_over(result: Result, arguments: argparse.Namespace) -> None:
     """Save what is to be saved, then print the result."""
     if arguments.json not in (None, "-"):
-        Path(arguments.json).write_text(_json(result), encoding="utf-8")
+        _save(_json(result), Path(arguments.json))
     if arguments.plot:
-        result.plot().figure.savefig(arguments.plot, dpi=144)
+        with refusals.naming_file(arguments.plot):
+            result.plot().figure.savefig(arguments.plot, dpi=144)
     if arguments.json == "-":
-        sys.stdout.write(_json(result))
+        print(_json(result), end="")
     elif not arguments.quiet:
-        sys.stdout.write(FORMATS[arguments.format](result))
+        print(FORMATS[arguments.format](result), end="")
+
+
+def _save(text: str, file: Path) -> None:
+    """Write the whole text or, where that fails, leave the file as it was."""
+    with refusals.naming_file(file):
+        if file.exists() and not file.is_file():  # a pipe or a device
+            file.write_text(text, encoding="utf-8")
+            return
+        place = file.resolve()
+        draft = place.with_name(f".{place.name}.{os.getpid()}")
+        try:
+            draft.write_text(text, encoding="utf-8")
+            draft.replace(place)
+        finally:
+            draft.unlink(missing_ok=True)
 
 
 def _table(result: Result) -> str:

@@ -83,8 +83,9 @@ def cross_entropy(
     to it once, from float32 or better. A logit of -inf whose class has no share in the target is as
     if absent; PyTorch makes it nan where the target holds probabilities.
 
-    Differentiation: to any order, the second and higher ones by PyTorch. `torch.compile` and
-    `torch.export` see the operator ``smoothxent::cross_entropy``.
+    Differentiation: to any order, the second and higher ones by PyTorch. The gradient is computed
+    from `input` in the backward pass; autograd refuses it where `input` was changed in between.
+    `torch.compile` and `torch.export` see the operator ``smoothxent::cross_entropy``.
 
     Threads: as many as ``torch.get_num_threads()`` says. Memory: tensors are read where they lie,
     but that probabilities or weights in bfloat16 are copied; nothing of the size of `input` is

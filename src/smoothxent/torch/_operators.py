@@ -39,7 +39,8 @@ def gradient(
     ignore_index: int, label_smoothing: float, dtype: torch.dtype,
 ) -> Tensor:  # fmt: skip
     """The gradient with respect to `input`, times that of the loss, in the dtype of `input`."""
-    is_one = bool((grad_output == 1).all())
+    is_per_row = reduction == "none"
+    is_one = bool((grad_output == 1).all()) if is_per_row else grad_output.item() == 1
     options: dict[str, Any] = {}
     if input.itemsize == 2 and not is_one:
         # What a gradient is multiplied by may be there to keep it from underflow in half precision.
@@ -50,7 +51,7 @@ def gradient(
     )  # fmt: skip
     grad = torch.from_numpy(array)
     if not is_one:
-        grad *= grad_output.unsqueeze(class_axis(input)) if reduction == "none" else grad_output
+        grad *= grad_output.unsqueeze(class_axis(input)) if is_per_row else grad_output
     elif input.dtype == torch.bfloat16:
         return grad.view(torch.bfloat16)
     return grad.to(input.dtype)
