@@ -219,6 +219,51 @@ def test_a_row_of_no_weight_changes_no_metric_of_the_others(rng):
     assert evaluation.count == 20
 
 
+def test_an_infinite_loss_of_no_weight_is_left_out():
+    logits = np.array([[0.0, -np.inf], [0.0, 0.0]])
+    evaluation = evaluate(logits, [1, 1], sample_weight=[0, 3])
+    assert evaluation.nll == evaluation.loss == math.log(2)
+
+
+@pytest.mark.parametrize("num_classes", [3, 300, 3000])
+def test_an_impossible_label_without_a_share_has_its_brier_score(num_classes):
+    row, weight = np.full(num_classes, -np.inf), np.ones(num_classes)
+    row[0], weight[1] = 0, 0
+    evaluation = evaluate(row, 1, label_smoothing=0.5, class_weight=weight)
+    assert (evaluation.nll, evaluation.brier) == (math.inf, 2.0)
+
+
+@pytest.mark.parametrize("num_classes", [20, 300, 1000, 5000, 40_000])
+def test_labels_on_either_side_of_rank_k_are_told_apart(dtype, rng, num_classes):
+    logits = rng.permuted(np.tile(np.arange(num_classes, dtype=dtype), (13, 1)), axis=1)
+    labels = np.argsort(-logits, axis=1)[np.arange(13), np.arange(13)]
+    assert evaluate(logits, labels, top_k=(1, 5, 10)).top_k == {1: 1 / 13, 5: 5 / 13, 10: 10 / 13}
+
+
+@pytest.mark.parametrize("num_classes", [2, 20, 300, 3000])
+@pytest.mark.parametrize("gap", [1e-3, 20, 300])
+def test_no_entropy_is_below_0_and_no_confidence_above_1(dtype, rng, num_classes, gap):
+    for row in rng.normal(0, 1, (60, num_classes)).astype(dtype):
+        row[1] = row.max() + dtype(gap)
+        for label in (0, 1):
+            evaluation = evaluate(row, label)
+            assert 0 <= evaluation.entropy <= math.log(num_classes) * (1 + 1e-8)
+            assert 0 < evaluation.confidence <= 1
+
+
+@pytest.mark.parametrize("num_classes", [3, 300])
+def test_a_row_of_nan_counts_in_whichever_thread_it_is(dtype, num_classes):
+    num_rows = 120_000 // num_classes
+    for n in (0, num_rows // 2, num_rows - 1):
+        logits = np.zeros((num_rows, num_classes), dtype)
+        logits[n, 1] = np.nan
+        labels = np.zeros(num_rows, int)
+        whole = evaluate(logits, labels, num_threads=1)
+        assert math.isnan(whole.confidence)
+        for num_threads in (2, 5):
+            assert evaluate(logits, labels, num_threads=num_threads) == whole
+
+
 def test_an_impossible_label_has_an_infinite_perplexity():
     logits = np.array([[0.0, -np.inf], [0.0, 0.0]])
     evaluation = evaluate(logits, [1, 1])

@@ -81,7 +81,8 @@ def cross_entropy(
 
     Accuracy: that of `smoothxent.cross_entropy`. Losses and gradients in half precision are rounded
     to it once, from float32 or better. A logit of -inf whose class has no share in the target is as
-    if absent; PyTorch makes it nan where the target holds probabilities.
+    if absent, and an ignored row has no gradient whatever it holds; PyTorch makes nan of the first
+    where the target holds probabilities, and of the second where the row holds nan.
 
     Differentiation: to any order, the second and higher ones by PyTorch. The gradient is computed
     from `input` in the backward pass; autograd refuses it where `input` was changed in between.
@@ -96,6 +97,18 @@ def cross_entropy(
     ----------
     C. Szegedy, V. Vanhoucke, S. Ioffe, J. Shlens and Z. Wojna, "Rethinking
     the Inception Architecture for Computer Vision", 2016, section 7. arXiv:1512.00567.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from smoothxent.torch import cross_entropy
+    >>> logits = torch.tensor([[4.0, 5, 10], [1, 5, 4], [1, 15, 4]], requires_grad=True)
+    >>> loss = cross_entropy(logits, torch.tensor([2, 1, 1]), label_smoothing=0.001)
+    >>> round(loss.item(), 7)
+    0.1164738
+    >>> loss.backward()
+    >>> [round(g, 4) for g in logits.grad[1].tolist()]
+    [0.0043, -0.0926, 0.0884]
     """
     if size_average is not None or reduce is not None:
         reduction = torch.nn._reduction.legacy_get_string(size_average, reduce)
