@@ -15,7 +15,7 @@ KERNEL := $(wildcard ext/*.py ext/*.pyx ext/*.pxi ext/*.pxd ext/*.h)
 export SMOOTHXENT_WERROR ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test peers bench race accuracy guard lint sanitize tsan fuzz mutants clean
+.PHONY: help demo test peers examples bench race accuracy guard lint sanitize tsan fuzz mutants clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
@@ -28,7 +28,11 @@ test: $(DONE)/built $(DONE)/test  ## run the test suite
 
 peers: $(DONE)/built $(DONE)/test $(DONE)/peers  ## compare with PyTorch, JAX, pyarrow and ONNX, and work beside them; installs them
 	$(BIN)/python -m pytest tests/test_peers.py tests/test_neighbours.py tests/test_processes.py \
-	    tests/test_interop.py $(ARGS)
+	    tests/test_interop.py tests/test_jax.py tests/test_torch.py tests/test_torch_errors.py tests/test_torch_tracing.py \
+	    tests/test_doc_examples.py $(ARGS)
+
+examples: $(DONE)/built $(DONE)/test $(DONE)/examples  ## run what docs/clusters.md and docs/hanzi.md show; installs Ray, Spark, ONNX Runtime
+	$(BIN)/python -m pytest tests/test_clusters.py tests/test_dask.py tests/test_hanzi.py $(ARGS)
 
 bench: $(DONE)/built $(DONE)/bench  ## time the library against the NumPy formula and the peers that are installed
 	$(BIN)/python -m bench $(ARGS)
@@ -95,7 +99,7 @@ clean:  ## remove the environment and everything that was built
 # venv: the interpreter with the build requirements of pyproject.toml
 # installed: the package, editable, without kernels; again when its metadata or its build change
 # built: the kernels; only those that are older than their sources
-# demo, test, peers, bench, race, accuracy, lint, fuzz: the extras of that name
+# demo, test, peers, examples, bench, race, accuracy, lint, fuzz: the extras of that name
 
 $(DONE)/venv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "smoothxent needs Python 3.11 or newer, got " + sys.version)'
@@ -113,6 +117,6 @@ $(DONE)/built: $(KERNEL) $(DONE)/installed
 	$(BIN)/python setup.py --quiet build_ext --inplace
 	@touch $@
 
-$(DONE)/demo $(DONE)/test $(DONE)/peers $(DONE)/bench $(DONE)/race $(DONE)/accuracy $(DONE)/lint $(DONE)/fuzz: $(DONE)/installed
+$(DONE)/demo $(DONE)/test $(DONE)/peers $(DONE)/examples $(DONE)/bench $(DONE)/race $(DONE)/accuracy $(DONE)/lint $(DONE)/fuzz: $(DONE)/installed
 	$(PIP) "smoothxent[$(notdir $@)]"
 	@touch $@

@@ -46,28 +46,35 @@ cdef void add_grad(Job *job, cnp.ndarray grad):
     job.grad_is_real = cnp.PyArray_ITEMSIZE(grad) == sizeof(real)
 
 
-cdef int run_loss(Job *job, double label_smoothing, cnp.ndarray prior, int num_threads) except -1:
-    # `job.totals` of the first thread become those of all, but for `loss` and `weight`, which are yet to settle
-    cdef double *smoothing = NULL
-    cdef int t
+cdef int add_smoothing(Job *job, double label_smoothing, cnp.ndarray prior) except -1:
+    # the caller frees job.smoothing
+    cdef double *smoothing
     job.label_smoothing = label_smoothing
     job.prior = doubles(prior)
+    if label_smoothing == 0.0 or job.has_probabilities:
+        return 0
+    job.uniform_smoothing = job.prior == NULL and job.class_weight == NULL
+    job.smoothing_total = 1.0
+    if not job.uniform_smoothing:
+        smoothing = <double *> calloc(padded_size(job.num_classes), sizeof(double))
+        if smoothing == NULL:
+            raise MemoryError
+        job.smoothing = smoothing
+        fill_smoothing(job, smoothing)
+        job.smoothing_total = sum_of(smoothing, job.num_classes, &job.smoothing_error)
+    return 0
+
+
+cdef int run_loss(Job *job, double label_smoothing, cnp.ndarray prior, int num_threads) except -1:
+    # `job.totals` of the first thread become those of all, but for `loss` and `weight`, which are yet to settle
+    cdef int t
     for t in range(num_threads):
         job.totals[t].bad_row = job.num_rows
     try:
-        if label_smoothing > 0.0 and not job.has_probabilities:
-            job.uniform_smoothing = job.prior == NULL and job.class_weight == NULL
-            job.smoothing_total = 1.0
-            if not job.uniform_smoothing:
-                smoothing = <double *> calloc(padded_size(job.num_classes), sizeof(double))
-                if smoothing == NULL:
-                    raise MemoryError
-                fill_smoothing(job, smoothing)
-                job.smoothing = smoothing
-                job.smoothing_total = sum_of(smoothing, job.num_classes, &job.smoothing_error)
+        add_smoothing(job, label_smoothing, prior)
         run(job, LOSS, num_threads)
     finally:
-        free(smoothing)
+        free(<void *> job.smoothing)
     for t in range(1, num_threads):
         job.totals.bad_row = min(job.totals.bad_row, job.totals[t].bad_row)
         job.totals.kept += job.totals[t].kept
@@ -133,32 +140,45 @@ def evaluate(
 ):
     cdef Job job = job_of(logits)
     cdef Totals alone
-    cdef Py_ssize_t i
-    cdef int t
     num_threads = team(&job, num_threads)
     add_labels(&job, labels, False, class_weight, sample_weight, ignore_index)
+    try:
+        job.totals = new_totals(&alone, num_threads)
+        add_metrics_of_threads(&job, label_smoothing, ranks, num_bins, num_threads)
+        run_loss(&job, label_smoothing, prior, num_threads)
+        return evaluation_of(&job, num_threads)
+    finally:
+        free(job.metrics)
+        if job.totals != &alone:
+            free(job.totals)
+
+
+cdef int add_metrics_of_threads(
+    Job *job, double label_smoothing, cnp.ndarray ranks, Py_ssize_t num_bins, int num_threads
+) except -1:
+    # the caller frees job.metrics
+    cdef Py_ssize_t i
     job.measures = True
     job.ranks = <const int64_t *> cnp.PyArray_DATA(ranks)
     job.num_ranks = cnp.PyArray_DIM(ranks, 0)
     job.num_bins = num_bins
     for i in range(job.num_ranks):
         job.enough = max(job.enough, <Py_ssize_t> job.ranks[i])
+    job.loss_is_nll = label_smoothing == 0.0 and job.class_weight == NULL
     job.metrics_size = size_of_metrics(job.num_ranks, num_bins)
-    try:
-        job.totals = new_totals(&alone, num_threads)
-        job.metrics = <char *> calloc(num_threads, job.metrics_size)
-        if job.metrics == NULL:
-            raise MemoryError
-        job.loss_is_nll = label_smoothing == 0.0 and class_weight is None
-        run_loss(&job, label_smoothing, prior, num_threads)
-        if job.loss_is_nll:
-            for t in range(num_threads):
-                job.totals[t].loss = metrics_at(&job, t).nll
-        return *loss_of(&job, num_threads), *metrics_of(&job, num_threads)
-    finally:
-        free(job.metrics)
-        if job.totals != &alone:
-            free(job.totals)
+    job.metrics = <char *> calloc(num_threads, job.metrics_size)
+    if job.metrics == NULL:
+        raise MemoryError
+    return 0
+
+
+cdef tuple evaluation_of(Job *job, int num_threads):
+    # what Python gets of an evaluation
+    cdef int t
+    if job.loss_is_nll:
+        for t in range(num_threads):
+            job.totals[t].loss = metrics_at(job, t).nll
+    return *loss_of(job, num_threads), *metrics_of(job, num_threads)
 
 
 cdef inline Metrics *metrics_at(const Job *job, int thread) noexcept nogil:

@@ -38,6 +38,7 @@ ctypedef struct Job:
     const int64_t *ranks  # the k of top-k accuracies
     RowMeasures row_measures
     bint has_labels  # class indices beside the measures of rows
+    const real *label_logits  # of all rows, where `logits` is but a block of them; else NULL
 
 
 cdef inline Py_ssize_t tiles_of(Py_ssize_t num_classes) noexcept nogil:
@@ -54,6 +55,12 @@ cdef inline Py_ssize_t vectors_of(Py_ssize_t num_classes) noexcept nogil:
 
 cdef inline Py_ssize_t padded_size(Py_ssize_t num_classes) noexcept nogil:
     return vectors_of(num_classes) * LANES
+
+
+cdef inline real label_logit_at(const Job *job, Py_ssize_t row, Py_ssize_t label) noexcept nogil:
+    if job.label_logits != NULL:
+        return job.label_logits[row]
+    return real_at(row_start(&job.logits, row) + label * job.logits.class_stride)
 
 
 cdef void fill_smoothing(const Job *job, double *smoothing) noexcept nogil:

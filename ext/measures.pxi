@@ -11,15 +11,11 @@ cdef void measure_group(const Job *job, Py_ssize_t first, Py_ssize_t count, Grou
     for i in range(LANES):
         ranked_logits[i] = 0.0
         if i < count and group.ranked[i] >= 0 and group.ranked[i] != group.label[i]:
-            ranked_logits[i] = logit_at(job, first + i, group.ranked[i])
+            ranked_logits[i] = label_logit_at(job, first + i, group.ranked[i])
     group_measures(group, ranked_logits)
     for i in range(LANES):
         if group.nll[i] != group.nll[i]:
             group.rank[i] = job.num_classes
-
-
-cdef inline real logit_at(const Job *job, Py_ssize_t row, Py_ssize_t k) noexcept nogil:
-    return real_at(row_start(&job.logits, row) + k * job.logits.class_stride)
 
 
 cdef void rank_row(const Job *job, Group *group, Py_ssize_t i, const stored *x) noexcept nogil:
@@ -172,6 +168,6 @@ cdef void write_measures(const Job *job, Py_ssize_t first, Py_ssize_t count, Gro
             out.nll[n] = 0
             out.rank[n] = -1
         else:
-            out.label_logit[n] = logit_at(job, n, group.ranked[i])
+            out.label_logit[n] = label_logit_at(job, n, group.ranked[i])
             out.nll[n] = <real> group.ranked_nll[i]
             out.rank[n] = <int64_t> group.rank[i]

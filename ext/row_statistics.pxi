@@ -118,8 +118,8 @@ cdef void settle_gaps(RowSums *sums) noexcept nogil:
 cdef inline void rebase_moments(
     double *moment, double *square, double sum_exp, double distance, double factor
 ) noexcept nogil:
-    # to a reference lower by `distance`, where exp is `factor` times as large
-    moment[0] = factor * (moment[0] + distance * sum_exp)
+    # to a reference lower by `distance`, where exp is `factor` times as large; where that is 0, distances may overflow
+    moment[0] = factor * (moment[0] + (distance * sum_exp if factor != 0.0 else 0.0))
     square[0] *= factor * factor
 
 
@@ -248,10 +248,10 @@ cdef RowStatistics segment_statistics(
     statistics.by_top = by_top
     scratch.improper = False
     statistics.label = -1 if by_top else label
-    statistics.label_logit = real_at(row + label * job.logits.class_stride) if statistics.label >= 0 else -INFINITY
+    statistics.label_logit = label_logit_at(job, row_index, label) if statistics.label >= 0 else -INFINITY
     sums.reference = reference_at(-INFINITY)
     sums.highest = -INFINITY
-    ranked_logit = real_at(row + ranked * job.logits.class_stride) if ranked >= 0 else 0
+    ranked_logit = label_logit_at(job, row_index, ranked) if ranked >= 0 else 0
     for tile in range(tiles_of(end - begin)):
         start = begin + tile * TILE
         count = min(<Py_ssize_t> TILE, end - start)

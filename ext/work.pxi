@@ -313,10 +313,15 @@ cdef int run_segments(const Job *job, int task, int num_threads) except -1:
     return 0
 
 
-cdef int run(Job *job, int task, int num_threads) except -1:
-    # num_threads: 1 enters no parallel region
+cdef void settle_job(Job *job) noexcept nogil:
+    # what follows from the rest of it
     job.has_targets = job.has_probabilities or job.smoothing != NULL
     job.sums_with = sums_with(job)
+
+
+cdef int run(Job *job, int task, int num_threads) except -1:
+    # num_threads: 1 enters no parallel region
+    settle_job(job)
     job.streams = (
         job.has_grad and job.grad_is_real and job.grad.data != job.logits.data and is_aligned(&job.grad)
         and job.grad.class_stride == sizeof(real) and job.num_classes > FEW

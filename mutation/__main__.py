@@ -24,9 +24,8 @@ ISA = smoothxent.available_isas()[-1]
 TREE = ["src", "ext", "tests", "setup.py", "pyproject.toml", "README.md", "CONTRIBUTING.md"]
 PATIENCE = 600  # seconds for the tests of one mutant; one that hangs is noticed
 NEEDED = 0.9  # of the mutants that are not equivalent
-MUTANTS = [*checks.MUTANTS, *totals.MUTANTS, *measures.MUTANTS, *kernel.MUTANTS]
 
-# The likely ones first: the run stops at the first that fails.
+# What judges the mutants of each module, the likely tests first: the run stops at one that fails.
 OF_EVALUATION = ["row_statistics", "evaluate", "evaluation", "evaluation_merge"]
 OF_EVALUATION += ["evaluation_record", "exact", "evaluation_table"]
 OF_CHECKS = ["errors", "out_errors", "labels", "reductions", "thread_policy", "smoothing"]
@@ -36,8 +35,13 @@ OF_KERNEL = ["hard_cases", "special_values", "loss_probabilities", "loss_indices
 OF_KERNEL += ["softmax", "exact_sum", "reductions", "labels", "layouts", "errors", "out_errors"]
 OF_KERNEL += ["sameness", "metamorphic", "calls", "accuracy"]
 OF_HALVES = ["half", "calls"]
-# Files of which the tests of evaluations say more than the others, by parts of their names.
-EVALUATION = ["eval", "exact.", "measures", "metrics", "statistics", "totals"]
+TESTS = {
+    checks: OF_CHECKS,
+    totals: [*OF_EVALUATION, "errors"],
+    measures: [*OF_EVALUATION, "calls"],
+    kernel: OF_KERNEL,
+}
+MUTANTS = {mutant: tests for module, tests in TESTS.items() for mutant in module.MUTANTS}
 
 
 def main():
@@ -45,9 +49,7 @@ def main():
     parser = argparse.ArgumentParser(prog="python -m mutation", description="Count mutants killed.")
     parser.add_argument("words", nargs="*", help="parts of the names of the files to mutate")
     words = parser.parse_args().words
-    chosen = [
-        mutant for mutant in MUTANTS if not words or any(word in mutant.path for word in words)
-    ]
+    chosen = [each for each in MUTANTS if not words or any(word in each.path for word in words)]
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         tree = copied_tree(Path(folder))
         verdicts = [report(mutant, verdict_on(mutant, tree)) for mutant in chosen]
@@ -110,9 +112,7 @@ def restore_kernels(tree):
 def passed(mutant, is_kernel, tree):
     """Return whether all tests that should notice the mutant pass."""
     is_half = mutant.dtype in ("float16", "bfloat16")
-    names = OF_HALVES if is_half else OF_KERNEL if is_kernel else OF_CHECKS
-    is_of_evaluation = any(word in mutant.path for word in EVALUATION)
-    names = [*OF_EVALUATION, *names] if is_of_evaluation else [*names, *OF_EVALUATION]
+    names = OF_HALVES if is_half else MUTANTS[mutant]
     files = [str(tree / "tests" / f"test_{name}.py") for name in names]
     other = {"float32": "float64", "float64": "float32"}.get(mutant.dtype)
     words = [

@@ -4,6 +4,25 @@ from mutation import mutants_of
 
 MUTANTS = [
     *mutants_of(
+        "src/smoothxent/_destinations.py",
+        ("if not value.flags.writeable:", "if False:", "a read-only out is written"),
+        ("        if value.dtype != FLOAT32:\n", "        if False:\n", "another complaint"),
+        ("if not (same_place and same_steps):", "if not (same_place or same_steps):", "overlap"),
+        (
+            " or isinstance(value, np.ma.MaskedArray):\n        remedy",
+            ":\n        remedy",
+            "the mask of an out is dropped",
+        ),
+        ("array.strides == logits.strides and array", "array", "an overlap is in place"),
+        (" and array.itemsize == logits.itemsize", "", "float32 over halves is in place"),
+        ('    if reduction != "none":\n', "    if False:\n", "out of a sum is left as it was"),
+        (
+            "        if value is None:\n            continue\n",
+            "        if value is None or other != 'logits':\n            continue\n",
+            "an out may overlap a weight",
+        ),
+    ),
+    *mutants_of(
         "src/smoothxent/_checks.py",
         ("    if name != own:\n", "    if False:\n", "another dtype than the logits' is believed"),
         ("-ndim <= position < ndim", "-ndim <= position <= ndim", "axis ndim is taken"),
@@ -35,7 +54,13 @@ MUTANTS = [
             "int(bad.argmax()) // array",
             "the wrong row is named where classes are not last",
         ),
-        ("if not 0.0 <= value <= 1.0:", "if not 0.0 <= value < 1.0:", "full smoothing is refused"),
+        (
+            "if not 0.0 <= number <= 1.0:",
+            "if not 0.0 <= number < 1.0:",
+            "full smoothing is refused",
+        ),
+        ("0.0 < number < np.inf", "0.0 <= number < np.inf", "a softcap of 0"),
+        ("0.0 < number < np.inf", "0.0 < number <= np.inf", "a temperature of inf"),
         ("isinstance(value, bool) or not", "not", "label_smoothing=True is 1"),
         (
             "    if not isinstance(value, bool | np.bool_):\n",
@@ -59,20 +84,9 @@ MUTANTS = [
         ("PRIOR_SUM_TOLERANCE = 1e-6", "PRIOR_SUM_TOLERANCE = 1e-3", "a prior of sum 1.0005"),
         ("PRIOR_SUM_TOLERANCE = 1e-6", "PRIOR_SUM_TOLERANCE = 1e-9", "a prior in float32"),
         ("except (KeyError, TypeError):", "except KeyError:", "an unhashable reduction"),
-        (
-            " or isinstance(value, np.ma.MaskedArray):\n        raise TypeError(f",
-            ":\n        raise TypeError(f",
-            "the mask of an out is dropped",
-        ),
-        ("if not value.flags.writeable:", "if False:", "a read-only out is written"),
-        ("array.strides == logits.strides and array", "array", "an overlap is in place"),
-        (" and array.itemsize == logits.itemsize", "", "float32 over halves is in place"),
-        ('    if reduction != "none":\n', "    if False:\n", "out of a sum is left as it was"),
-        (
-            "        if value is not None and np.may",
-            "        if other == 'logits' and np.may",
-            "an out may overlap a weight",
-        ),
+        ("return position % ndim", "return position", "an axis from the end"),
+        ('if own == "uint16" and name in HALVES:', "if name in HALVES:", "int16 is bits"),
+        ("return array if array.dtype in INTEGERS", "return array if True", "float class indices"),
         ("return dtype if dtype in FLOATS else FLOAT32", "return dtype", "losses in half types"),
     ),
     *mutants_of(
@@ -129,7 +143,11 @@ MUTANTS = [
             ),
             "outs are harmed",
         ),
-        ('_checks.in_place_or_apart("grad_out", grad, checked)', "pass", "overlaps the logits"),
+        (
+            '_destinations.in_place_or_apart("grad_out", grad, checked)',
+            "pass",
+            "overlaps the logits",
+        ),
     ),
     *mutants_of(
         "src/smoothxent/_smoothing.py",

@@ -222,7 +222,8 @@ MUTANTS = [
             "sums.highest = highest",
             "confidence by the last tile alone",
         ),
-        ("(moment[0] + distance * sum_exp)", "(moment[0] - distance * sum_exp)", "moments move"),
+        ("distance * sum_exp if factor", "-distance * sum_exp if factor", "moments move"),
+        ("distance * sum_exp if factor != 0.0 else 0.0", "distance * sum_exp", "huge distances"),
         ("square[0] *= factor * factor", "square[0] *= factor", "squares to a new reference"),
         ("term * distance if term != 0.0 else 0.0", "term * distance", "0 times inf"),
         ("square[0] += term * term", "square[0] += term", "squares of large logits"),
@@ -299,21 +300,21 @@ MUTANTS = [
             "ranks above the first",
         ),
         (
-            "job.loss_is_nll = label_smoothing == 0.0 and class_weight is None",
+            "job.loss_is_nll = label_smoothing == 0.0 and job.class_weight == NULL",
             "job.loss_is_nll = label_smoothing == 0.0",
             "class weights are left out",
         ),
         (
-            "job.loss_is_nll = label_smoothing == 0.0 and class_weight is None",
-            "job.loss_is_nll = class_weight is None",
+            "job.loss_is_nll = label_smoothing == 0.0 and job.class_weight == NULL",
+            "job.loss_is_nll = job.class_weight == NULL",
             "smoothing is left out",
         ),
         (
             (
-                "            for t in range(num_threads):\n"
-                "                job.totals[t].loss = metrics_at(&job, t).nll\n"
+                "        for t in range(num_threads):\n"
+                "            job.totals[t].loss = metrics_at(job, t).nll\n"
             ),
-            "            job.totals.loss = metrics_at(&job, 0).nll\n",
+            "        job.totals.loss = metrics_at(job, 0).nll\n",
             "losses of other threads",
         ),
         ("metrics.count += metrics_at(job, t).count", "metrics.count += 0", "rows of threads"),

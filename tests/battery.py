@@ -4,6 +4,7 @@ Run in a child process under each instruction set; equal digests are equal bits.
 """
 
 import hashlib
+import json
 
 import ml_dtypes
 import numpy as np
@@ -44,6 +45,16 @@ def of_classes(rng, dtype, num_classes):
     yield "first axis", loss_and_grad(columns, labels, axis=0, reduction="none")
     functions = (smoothxent.softmax, smoothxent.log_softmax, smoothxent.log_sum_exp)
     yield "softmaxes", [function(logits) for function in functions]
+    yield "row statistics", smoothxent.row_statistics(logits, labels)
+    yield "row statistics without labels", smoothxent.row_statistics(logits)[:5]
+    yield "evaluation", [record(smoothxent.evaluate(logits, labels, label_smoothing=0.1))]
+    options = {"class_weight": weight, "sample_weight": rng.uniform(0, 2, num_rows), "num_bins": 4}
+    yield "weighted evaluation", [record(smoothxent.evaluate(logits, labels, **options))]
+
+
+def record(evaluation):
+    """Return all that an evaluation holds, as bytes of text."""
+    return np.frombuffer(json.dumps(evaluation.to_dict(), allow_nan=False).encode(), np.uint8)
 
 
 def special(rng, dtype):
@@ -56,13 +67,19 @@ def special(rng, dtype):
     logits[21, :36] = -np.inf
     logits[22] = top
     logits[30:, 5] += np.arange(30, dtype=dtype) * 4
-    return smoothxent.cross_entropy_and_grad(logits, np.full(60, 5), reduction="none")
+    labels = np.full(60, 5)
+    return [
+        *smoothxent.cross_entropy_and_grad(logits, labels, reduction="none"),
+        *smoothxent.row_statistics(logits, labels),
+        record(smoothxent.evaluate(logits, labels)),
+    ]
 
 
 def canonical(array):
     """Return the bytes of an array in which every nan is the same nan."""
     array = np.array(array, order="C")
-    array[np.isnan(array)] = np.nan
+    if array.dtype.kind not in "iu":
+        array[np.isnan(array)] = np.nan
     return array.tobytes()
 
 

@@ -16,6 +16,7 @@ from memory import MEMORY, placed
 
 BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
 DTYPES = [np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.float16), BFLOAT16]
+LOSSES = frozenset({"cross_entropy", "cross_entropy_and_grad"})
 REDUCTIONS = ["none", "sum", "mean", "sum_over_batch_size", "sum_by_nonzero_weights"]
 INDICES = [np.dtype(kind) for kind in "bhilqBHILQ"]
 PROBABILITIES = [np.dtype(kind) for kind in "fdegbH"] + [BFLOAT16]
@@ -33,6 +34,7 @@ SEEDS = st.integers(0, 2**32 - 1)
 SCALES = st.sampled_from([0.0, 0.1, 1.0, 4.0, 30.0, 300.0, 1e4, 1e-40])
 OFFSETS = st.sampled_from([0.0] * 5 + [1e3, -1e3, 1.3e5, -1e6, 1e9, 1e30, -1e30])
 SMOOTHINGS = st.one_of(st.sampled_from([0.0, 0.1, 1.0, 1e-9]), st.floats(0, 1))
+RANKS = st.one_of(st.integers(1, 30), st.sampled_from([1000, 20_000, 2**63 - 1]))
 THREADS = st.one_of(st.none(), st.integers(1, 16), st.just(10**6))
 
 
@@ -49,7 +51,8 @@ class Call:
         """Make the call; return its results as a tuple."""
         arrays = [array for array in (self.logits, self.labels) if array is not None]
         result = getattr(smoothxent, self.function)(*arrays, **self.options | changes)
-        return result if isinstance(result, tuple) else (result,)
+        results = result if isinstance(result, tuple) else (result,)
+        return tuple(result for result in results if result is not None)
 
     @property
     def numbers(self):
@@ -216,21 +219,24 @@ def calls(draw, dtypes=tuple(DTYPES), of_shapes=shapes()):  # noqa: B008
         st.sampled_from(
             ["cross_entropy"] * 2
             + ["cross_entropy_and_grad"] * 4
-            + ["softmax", "log_softmax", "log_sum_exp"]
+            + ["evaluate"] * 3
+            + ["row_statistics", "softmax", "log_softmax", "log_sum_exp"]
         )
     )
     labels = None
-    if name.startswith("cross_entropy"):
-        options |= {
-            "label_smoothing": draw(SMOOTHINGS),
-            "reduction": draw(st.sampled_from(REDUCTIONS)),
-        }
+    if name in {*LOSSES, "evaluate"}:
+        options["label_smoothing"] = draw(SMOOTHINGS)
         options |= draw(weight_options(row_shape, num_classes))
-        if draw(st.integers(0, 2)):
-            labels = draw(class_indices(rows))
-            labels = draw(some_ignored(labels, num_classes, options)).reshape(row_shape)
-        else:
-            labels = shaped(draw(probabilities(num_rows, num_classes)), row_shape, axis)
+    if name in LOSSES:
+        options["reduction"] = draw(st.sampled_from(REDUCTIONS))
+    if name == "evaluate":
+        options["top_k"] = draw(st.lists(RANKS, max_size=4))
+        options["num_bins"] = draw(st.sampled_from([1, 2, 15, 15, 100]))
+    if name in LOSSES and not draw(st.integers(0, 2)):
+        labels = draw(placed(shaped(draw(probabilities(num_rows, num_classes)), row_shape, axis)))
+    elif name in {*LOSSES, "evaluate"} or (name == "row_statistics" and draw(st.booleans())):
+        labels = draw(class_indices(rows))
+        labels = draw(some_ignored(labels, num_classes, options)).reshape(row_shape)
         labels = draw(placed(labels))
     call = Call(name, draw(placed(logits)), labels, options)
     draw(outs(call, dtype, row_shape))

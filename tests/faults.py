@@ -6,9 +6,7 @@ import numpy as np
 from hypothesis import assume
 from hypothesis import strategies as st
 
-from calls import any_calls
-
-LOSSES = {"cross_entropy", "cross_entropy_and_grad"}
+from calls import LOSSES, any_calls
 
 
 def has_probabilities(call):
@@ -23,6 +21,7 @@ def own_copy(array):
 
 
 def label_out_of_range(draw, call):
+    assume(call.labels is not None)
     size = call.options.get("num_classes") or call.logits.shape[call.axis]
     call.labels = own_copy(call.labels)
     limits = np.iinfo(call.labels.dtype)
@@ -71,9 +70,20 @@ def labels_as(change):
     """Return the fault that the labels are changed so."""
 
     def apply(draw, call):
+        assume(call.labels is not None)
         call.labels = change(call.labels)
 
     return apply
+
+
+def probabilities_for_indices(draw, call):
+    call.labels = np.ones(call.logits.shape, np.float32)
+    call.options.pop("ignore_index", None)
+
+
+def ignored_without_labels(draw, call):
+    call.labels = None
+    call.options["ignore_index"] = draw(st.sampled_from([0, -100, 2**70]))
 
 
 def logits_as(change):
@@ -117,30 +127,41 @@ def out_overlaps(draw, call):
     call.options[name] = reversed_
 
 
-ANY = LOSSES | {"softmax", "log_softmax", "log_sum_exp"}
+WEIGHED = LOSSES | {"evaluate"}
+INDEXED = WEIGHED | {"row_statistics"}
+ANY = INDEXED | {"softmax", "log_softmax", "log_sum_exp"}
 WHOLE = {"cross_entropy_and_grad", "softmax", "log_softmax"}
 # fault -> (the error's type, the functions that can have it, labels it takes, how it is made)
 FAULTS = {
-    "label out of range": (IndexError, LOSSES | {"smooth_labels"}, "indices", label_out_of_range),
-    "labels are floats": (TypeError, LOSSES, "indices", labels_as(lambda a: a.astype(float))),
-    "labels are truths": (TypeError, LOSSES, None, labels_as(lambda a: a.astype(bool))),
-    "labels are objects": (TypeError, LOSSES, None, labels_as(lambda a: a.astype(object))),
-    "labels are complex": (TypeError, LOSSES, None, labels_as(lambda a: a.astype(complex))),
-    "labels are masked": (TypeError, LOSSES, None, labels_as(np.ma.masked_array)),
-    "labels have more axes": (ValueError, LOSSES, None, labels_as(lambda a: a[None, None])),
+    "label out of range": (IndexError, INDEXED | {"smooth_labels"}, "indices", label_out_of_range),
+    "labels are floats": (TypeError, INDEXED, "indices", labels_as(lambda a: a.astype(float))),
+    "labels are truths": (TypeError, INDEXED, None, labels_as(lambda a: a.astype(bool))),
+    "labels are objects": (TypeError, INDEXED, None, labels_as(lambda a: a.astype(object))),
+    "labels are complex": (TypeError, INDEXED, None, labels_as(lambda a: a.astype(complex))),
+    "labels are masked": (TypeError, INDEXED, None, labels_as(np.ma.masked_array)),
+    "labels have more axes": (ValueError, INDEXED, None, labels_as(lambda a: a[None, None])),
     "ignored probabilities": (ValueError, LOSSES, "probabilities", option("ignore_index", 0, -100)),
     "improper probability": (
         ValueError, LOSSES | {"smooth_labels"}, "probabilities", improper_probability,
     ),
-    "improper weight": (ValueError, LOSSES, None, improper_weight),
-    "weights of another shape": (ValueError, LOSSES, None, weights_of_another_shape),
-    "weights are words": (TypeError, LOSSES, None, option("class_weight", np.array(["1"]))),
+    "probabilities for indices": (
+        ValueError, {"evaluate", "row_statistics"}, None, probabilities_for_indices,
+    ),
+    "ignored without labels": (ValueError, {"row_statistics"}, None, ignored_without_labels),
+    "ignored is no integer": (TypeError, WEIGHED, "indices", option("ignore_index", 1.0, True)),
+    "ranks out of range": (ValueError, {"evaluate"}, None, option("top_k", [0], (5, -1), [2**63])),
+    "ranks are no integers": (TypeError, {"evaluate"}, None, option("top_k", 5, [1.0], "15", None)),
+    "bins out of range": (ValueError, {"evaluate"}, None, option("num_bins", 0, -1, 2**55, 2**70)),
+    "bins are no integer": (TypeError, {"evaluate"}, None, option("num_bins", 15.0, "15", True)),
+    "improper weight": (ValueError, WEIGHED, None, improper_weight),
+    "weights of another shape": (ValueError, WEIGHED, None, weights_of_another_shape),
+    "weights are words": (TypeError, WEIGHED, None, option("class_weight", np.array(["1"]))),
     "smoothing out of range": (
-        ValueError, LOSSES | {"smooth_labels"}, None,
+        ValueError, WEIGHED | {"smooth_labels"}, None,
         option("label_smoothing", -1e-9, 1 + 1e-9, math.nan, math.inf, 2),
     ),
     "smoothing is no number": (
-        TypeError, LOSSES | {"smooth_labels"}, None, option("label_smoothing", "0.1", None, True),
+        TypeError, WEIGHED | {"smooth_labels"}, None, option("label_smoothing", "0.1", None, True),
     ),
     "unknown reduction": (ValueError, LOSSES, None, option("reduction", "avg", None, "Mean")),
     "too few threads": (ValueError, ANY, None, option("num_threads", 0, -3)),

@@ -10,6 +10,8 @@ import ml_dtypes
 import numpy as np
 
 import smoothxent
+from battery import record
+from smoothxent import _dispatch
 
 DTYPES = [np.dtype(name) for name in (np.float32, np.float64, np.float16, ml_dtypes.bfloat16)]
 INTEGERS = ["i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8"]
@@ -17,6 +19,7 @@ INTEGERS = ["i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8"]
 CLASS_COUNTS = range(1, 193)
 ROW_COUNTS = [1, 3, 16, 17]  # below, at and above the 16 rows of a group
 # Around a tile of 1024 classes; several segments of 16384, which two threads share.
+REAL_STATISTICS = ("log_sum_exp", "max_logit", "entropy", "confidence", "label_logit", "nll")
 LONG = [(2, 1023, 1), (2, 1024, 1), (2, 1025, 1), (1, 33000, 2)]
 MOST = max(max(ROW_COUNTS) * max(CLASS_COUNTS), *(rows * classes for rows, classes, _ in LONG))
 
@@ -63,6 +66,8 @@ def problem(dtype, num_rows, num_classes, rng):
         "grad_columns": np.zeros(shape[::-1], dtype),
         "spread": np.repeat(logits, 2, axis=1),
         "in_place": logits,
+        **{name: np.zeros(num_rows, wide) for name in REAL_STATISTICS},
+        **{name: np.zeros(num_rows, np.int64) for name in ("argmax", "rank")},
     }
 
 
@@ -83,6 +88,23 @@ def both_outs(array, labels, weights=(), grad="grad", **options):
     )
 
 
+def statistics(array, labels, num_threads):
+    """Return the statistics of rows, which the kernel writes to arrays of the caller's."""
+    names = smoothxent.RowStatistics._fields[: 8 if labels is not None else 5]
+    outs = [array[name] for name in names]
+    logits = array["logits"]
+    kernel = _dispatch.kernel(logits.dtype.name)
+    missing = [None] * (8 - len(outs))
+    assert kernel.row_statistics(logits, labels, None, *outs, *missing, num_threads) == -1
+    return outs
+
+
+def measured(array, logits, weights=(), **options):
+    """Return all that an evaluation holds."""
+    options |= {name: array[name] for name in weights}
+    return [record(smoothxent.evaluate(logits, array["labels"], num_bins=1, **options))]
+
+
 def results(array, end, num_threads):
     """Yield what every kind of call returns; the one in place comes last."""
     threads = {"num_threads": num_threads}
@@ -96,12 +118,18 @@ def results(array, end, num_threads):
     yield both_outs(array, "labels", grad="wide_grad", **threads)
     for name, out in [("softmax", "grad"), ("log_softmax", "wide_grad"), ("log_sum_exp", "out")]:
         yield [getattr(smoothxent, name)(logits, out=array[out], **threads)]
+    yield statistics(array, None, num_threads)
+    yield statistics(array, labels, num_threads)
+    yield measured(array, logits, **threads)
+    yield measured(array, logits, WEIGHTS, label_smoothing=0.1, **threads)
+    yield measured(array, array["columns"], axis=0, **threads)
     yield smoothxent.cross_entropy_and_grad(
         array["columns"], labels, axis=0, grad_out=array["grad_columns"], **threads
     )
     yield [smoothxent.softmax(array["columns"], axis=0, out=array["grad_columns"], **threads)]
     for view in (logits[::-1, ::-1], array["spread"][:, end == "last" :: 2]):
         yield smoothxent.cross_entropy_and_grad(view, labels, reduction="none", **threads)
+        yield smoothxent.row_statistics(view, labels, **threads)
     if logits.itemsize == 2:
         bits = logits.view(np.uint16)
         yield [smoothxent.log_softmax(bits, dtype=logits.dtype.name, **threads)]

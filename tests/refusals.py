@@ -58,6 +58,26 @@ OF_FUNCTIONS = {
     "out of another shape": {"out": np.zeros(N + 1, np.float32), "logits": READ_ONLY},
     "out that can't be written": {"out": READ_ONLY, "logits": np.zeros((N, C), np.float32)},
 }
+OF_INDICES = {
+    name: OF_LOSSES[name]
+    for name in ("labels of floats", "labels masked", "label out of range", "ignore_index")
+} | {"probabilities": {"labels": np.eye(C)[:N]}}
+OF_EVALUATIONS = OF_INDICES | {
+    "label out of range, weighted": {
+        "labels": HIGH, "class_weight": WEIGHTS, "sample_weight": WEIGHTS[:N],
+        "label_smoothing": 0.1,
+    },
+    "prior": {"prior": WEIGHTS},
+    "class_weight": {"class_weight": NEGATIVE},
+    "sample_weight": {"sample_weight": WEIGHTS},
+    "top_k": {"top_k": (0,)},
+    "top_k of another kind": {"top_k": 5},
+    "num_bins": {"num_bins": 2**55},
+    "num_bins of another kind": {"num_bins": "15"},
+}  # fmt: skip
+OF_STATISTICS = OF_INDICES | {
+    "ignore_index without labels": {"labels": None, "ignore_index": 1},
+}
 OF_TABLES = {
     "labels of floats": {"labels": np.zeros(N)},
     "label out of range": {"labels": HIGH},
@@ -66,12 +86,15 @@ OF_TABLES = {
     "prior": {"prior": WEIGHTS},
 }
 LOSS = smoothxent.cross_entropy_and_grad
+LABELLED = (LOSS, smoothxent.evaluate, smoothxent.row_statistics)
 FUNCTIONS = (smoothxent.softmax, smoothxent.log_softmax, smoothxent.log_sum_exp)
 REFUSALS = {
     f"{function.__name__}: {name}": (function, changes)
     for functions, table in [
         ([LOSS], OF_LOGITS | OF_LOSSES),
         (FUNCTIONS, OF_LOGITS | OF_FUNCTIONS),
+        ([smoothxent.evaluate], OF_LOGITS | OF_EVALUATIONS),
+        ([smoothxent.row_statistics], OF_LOGITS | OF_STATISTICS),
         ([smoothxent.smooth_labels], OF_TABLES),
     ]
     for function in functions
@@ -83,7 +106,7 @@ def arguments_of(name, dtype):
     """Return the function and the arguments that it refuses."""
     function, changes = REFUSALS[name]
     logits = {"logits": np.ones((N, C), dtype)}
-    usual = {LOSS: logits | {"labels": LABELS}}.get(function, logits)
+    usual = logits | ({"labels": LABELS} if function in LABELLED else {})
     if function is smoothxent.smooth_labels:
         usual = {"labels": LABELS, "label_smoothing": 0.1, "num_classes": C}
     return function, usual | changes

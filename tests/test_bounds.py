@@ -85,12 +85,26 @@ def log_sum_exp(logits, out):
     return smoothxent.log_sum_exp(logits)
 
 
+def evaluate(logits, out):
+    evaluation = smoothxent.evaluate(logits, np.broadcast_to(np.int64(7), len(logits)))
+    names = ("loss", "nll", "accuracy", "entropy", "confidence", "brier")
+    metrics = np.array([getattr(evaluation, name) for name in names])
+    return np.broadcast_to(metrics, (len(logits), len(metrics)))  # the mean of equal rows is theirs
+
+
+def row_statistics(logits, out):
+    labels = np.broadcast_to(np.int64(7), len(logits))
+    return np.stack(smoothxent.row_statistics(logits, labels), axis=1, dtype=np.float64)
+
+
 FUNCTIONS = {
     loss_of_probabilities: np.float32,
     gradient: np.float32,
     softmax: np.float64,
     log_softmax: np.float16,
     log_sum_exp: ml_dtypes.bfloat16,
+    evaluate: np.float16,
+    row_statistics: np.float32,
 }
 
 
@@ -127,6 +141,13 @@ def test_strides_beyond_32_bits_are_right(dtype, rng, vast, wide_axis):
     logits = rng.normal(0, 4, shape).astype(dtype)
     view[...] = logits
     labels = rng.integers(0, shape[1], shape[0])
+    for actual, expected in zip(
+        smoothxent.row_statistics(view, labels),
+        smoothxent.row_statistics(logits, labels),
+        strict=True,
+    ):
+        assert actual.tobytes() == expected.tobytes()
+    assert smoothxent.evaluate(view, labels) == smoothxent.evaluate(logits, labels)
     losses, grad = smoothxent.cross_entropy_and_grad(
         view, labels, reduction="none", grad_out=view, label_smoothing=0.1
     )

@@ -1,10 +1,12 @@
 """How a command hands over its result: every format, the saved file, the picture."""
 
 import csv
+import errno
 import json
 import math
 import os
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -57,20 +59,11 @@ def test_json_is_the_record_without_bare_nan_or_infinity(expected, part, capsys)
 
 def test_csv_has_every_metric_to_the_last_bit(expected, part, capsys):
     (row,) = csv.DictReader(printed(capsys, part, "--format", "csv").splitlines())
-    names = expected.to_dict()["metrics"].keys() - {"top_k"}
-    assert row.keys() == {
-        "count",
-        "ignored",
-        "weight",
-        "label_smoothing",
-        "top_3",
-        "top_10",
-        *names,
-    }
-    assert float(row.pop("top_3")) == expected.top_k[3]
-    assert float(row.pop("top_10")) == expected.top_k[10]
+    names = {"count", "ignored", "weight", "label_smoothing", *expected.to_dict()["metrics"]}
+    shares = {f"top_k_{k}": share for k, share in expected.top_k.items()}
+    assert row.keys() == names - {"top_k"} | set(shares)
     for name, text in row.items():
-        assert float(text) == getattr(expected, name)
+        assert float(text) == (shares[name] if name in shares else getattr(expected, name))
     assert row["perplexity"] == "inf"
 
 
@@ -78,6 +71,34 @@ def test_saved_record_is_the_evaluation_to_the_last_bit(expected, part, capsys, 
     path = tmp_path / "saved.json"
     assert printed(capsys, part, "--json", str(path), "--quiet") == ""
     assert Evaluation.from_dict(json.loads(path.read_text())) == expected
+
+
+def test_record_that_could_not_be_saved_leaves_the_file_as_it_was(
+    part, capsys, tmp_path, monkeypatch
+):
+    def full(path, text, **options):
+        path.touch()
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    before = (tmp_path / "part.json").read_bytes()
+    monkeypatch.setattr(Path, "write_text", full)
+    assert main(["merge", part, "--json", part]) == 1
+    remedy = "No space left on device; make room or choose another"
+    assert capsys.readouterr() == ("", f"smoothxent: {part}: {remedy}\n")
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [before]
+
+
+def test_record_goes_through_a_link_and_into_a_pipe(expected, part, capsys, tmp_path):
+    link, pipe = tmp_path / "link.json", tmp_path / "pipe.json"
+    link.symlink_to(tmp_path / "target.json")
+    printed(capsys, part, "--json", str(link))
+    assert json.loads((tmp_path / "target.json").read_text()) == expected.to_dict()
+    assert link.is_symlink()
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    printed(capsys, part, "--json", str(pipe))
+    assert json.loads(os.read(reader, 1 << 16)) == expected.to_dict()
+    os.close(reader)
 
 
 def test_picture_is_drawn_in_the_format_of_its_name(part, capsys, tmp_path):
@@ -103,31 +124,39 @@ def test_picture_without_matplotlib_names_the_remedy(part, capsys, monkeypatch):
     assert capsys.readouterr() == ("", f"smoothxent: {remedy}\n")
 
 
-@pytest.mark.parametrize("option, name", [("--json", "a.json"), ("--plot", "a.png")])
-class TestPlaceThatCannotBeWritten:
-    """It is named before anything is read: the part does not even exist."""
+# Each is refused before anything is read: the part to merge does not even exist.
+both_results = pytest.mark.parametrize("option, name", [("--json", "a.json"), ("--plot", "a.png")])
 
-    def refused(self, capsys, option, path):
-        pytest.importorskip("matplotlib")
-        assert main(["merge", "no such part", option, str(path)]) == 1
-        out, err = capsys.readouterr()
-        assert out == ""
-        return err
 
-    def test_missing_folder(self, option, name, capsys, tmp_path):
-        folder = tmp_path / "missing"
+def refused(capsys, option, path):
+    pytest.importorskip("matplotlib")
+    assert main(["merge", "no such part", option, str(path)]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    return err
+
+
+@both_results
+def test_missing_folder_of_a_result(option, name, capsys, tmp_path):
+    (tmp_path / "file").touch()
+    for folder in (tmp_path / "missing", tmp_path / "file"):
         remedy = f"no such folder; create it or choose another {option}"
-        assert self.refused(capsys, option, folder / name) == f"smoothxent: {folder}: {remedy}\n"
+        found = refused(capsys, option, folder / name)
+        assert found == f"smoothxent: {folder}: {remedy}\n"
 
-    def test_folder_in_its_place(self, option, name, capsys, tmp_path):
-        place = tmp_path / name
-        place.mkdir()
-        remedy = f"is a folder; name a file in it for {option}"
-        assert self.refused(capsys, option, place) == f"smoothxent: {place}: {remedy}\n"
 
-    def test_read_only_folder(self, option, name, capsys, tmp_path, monkeypatch):
-        # Nothing is read-only for root, who may run this: the system's answer is what matters.
-        monkeypatch.setattr(os, "access", lambda place, mode: (place, mode) != (tmp_path, os.W_OK))
-        remedy = f"can't be written; choose another {option}"
-        found = self.refused(capsys, option, tmp_path / name)
-        assert found == f"smoothxent: {tmp_path}: {remedy}\n"
+@both_results
+def test_folder_in_place_of_a_result(option, name, capsys, tmp_path):
+    (tmp_path / name).mkdir()
+    remedy = f"is a folder; name a file in it for {option}"
+    found = refused(capsys, option, tmp_path / name)
+    assert found == f"smoothxent: {tmp_path / name}: {remedy}\n"
+
+
+@both_results
+def test_read_only_folder_of_a_result(option, name, capsys, tmp_path, monkeypatch):
+    # Nothing is read-only for root, who may run this: the system's answer is what matters.
+    monkeypatch.setattr(os, "access", lambda place, mode: (place, mode) != (tmp_path, os.W_OK))
+    remedy = f"can't be written; choose another {option}"
+    found = refused(capsys, option, tmp_path / name)
+    assert found == f"smoothxent: {tmp_path}: {remedy}\n"

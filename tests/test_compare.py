@@ -7,7 +7,10 @@ import ml_dtypes
 import mpmath
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+import oracle
 import smoothxent
 from judging import complaint
 from smoothxent import compare, evaluate
@@ -126,6 +129,27 @@ INF = np.inf
 def test_class_that_one_rules_out(a, b, kl):
     found = compare(np.array([a], float), np.array([b], float), [0]).kl
     assert found == pytest.approx(kl, rel=1e-15)
+
+
+LOGITS = st.sampled_from([-INF, -800.0, -745.0, -1.0, 0.0, 0.5, 700.0])
+
+
+@given(
+    st.integers(1, 5).flatmap(lambda n: st.tuples(*[st.lists(LOGITS, min_size=n, max_size=n)] * 2))
+)
+def test_divergence_of_any_two_distributions(rows):
+    # A logit that is a distribution's only one is no matter; a row of nothing but -inf is none.
+    a, b = (np.array([row]) for row in rows)
+    found = compare(a, b, [0]).kl
+    p, q = (oracle.exact_softmax(row[0]) for row in (a, b))
+    if max(a[0]) == -INF or max(b[0]) == -INF:  # no distribution
+        assert math.isnan(found)
+    elif any(x > 0 and y == 0 for x, y in zip(p, q, strict=True)):
+        assert found == INF
+    else:
+        with mpmath.workdps(50):
+            exact = sum(x * mpmath.log(x / y) for x, y in zip(p, q, strict=True) if x > 0)
+        assert found == pytest.approx(float(exact), rel=1e-13, abs=1e-13)
 
 
 @pytest.mark.parametrize("row", [[0, np.nan, 1], [0, INF, 1], [-INF, -INF, -INF]])

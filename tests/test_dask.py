@@ -1,6 +1,7 @@
 """smoothxent.dask.evaluate: the bits of one machine, for any blocks and whatever runs the tasks."""
 
 import doctest
+import os
 
 import ml_dtypes
 import numpy as np
@@ -20,6 +21,8 @@ from distributed import Client, LocalCluster  # noqa: E402
 import smoothxent.dask  # noqa: E402
 
 evaluate = smoothxent.dask.evaluate
+
+pytestmark = pytest.mark.thread_unsafe(reason="the settings of dask are those of the process")
 
 
 @pytest.fixture(autouse=True)
@@ -123,6 +126,23 @@ def test_cluster_names_a_label_out_of_range(cluster, rng):
         assert complaint(IndexError, evaluate, da.from_array(logits, chunks=9), labels) == (
             "labels must lie in [0, 40), got labels[57] = 40"
         )
+
+
+def test_worker_that_dies_changes_no_bit(cluster, rng, tmp_path):
+    logits, labels = draw(rng)
+    marker = tmp_path / "dead"
+
+    def die_once(block):
+        if not marker.exists():
+            marker.touch()
+            os._exit(1)
+        return block
+
+    source = da.from_array(logits, chunks=(9, 40)).map_blocks(die_once, meta=logits[:0])
+    with cluster.as_current(), dask.config.set(scheduler=None):
+        actual = evaluate(source, labels)
+    assert marker.exists()
+    assert actual == smoothxent.evaluate(logits, labels)
 
 
 def test_blocks_of_unknown_size_are_taken_as_they_are(rng):
@@ -289,7 +309,6 @@ except ModuleNotFoundError as error:
     assert run_child(source) == 'smoothxent.dask needs dask; pip install "smoothxent[dask]"\n'
 
 
-@pytest.mark.thread_unsafe(reason="doctest replaces sys.stdout")
 def test_example_of_the_docstring_runs_as_shown():
     (test,) = doctest.DocTestFinder(recurse=False).find(evaluate, "evaluate", globs={})
     assert test.examples

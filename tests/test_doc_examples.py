@@ -1,8 +1,10 @@
 """What the documentation shows is what happens: docstring examples and the README's code."""
 
 import doctest
+import importlib
 import inspect
 import re
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -15,15 +17,21 @@ FUNCTIONS = [
     value for name in smoothxent.__all__ if inspect.isfunction(value := getattr(smoothxent, name))
 ]
 FUNCTIONS += [
-    getattr(smoothxent.Evaluation, name) for name in ("empty", "to_dict", "from_dict", "plot")
+    getattr(smoothxent.Evaluation, name)
+    for name in ("empty", "to_dict", "from_dict", "to_markdown", "plot")
 ]
+FUNCTIONS += [getattr(smoothxent.Comparison, name) for name in ("to_dict", "to_markdown", "plot")]
 FUNCTIONS += [smoothxent.sklearn.neg_smoothed_log_loss]
+PEERS = [name for name in ("jax", "torch") if find_spec(name)]
+FUNCTIONS += [importlib.import_module(f"smoothxent.{name}").cross_entropy for name in PEERS]
 SECTIONS = ["Parameters", "Returns", "Examples"]
 
 
 @pytest.mark.thread_unsafe(reason="doctest replaces sys.stdout")
 @pytest.mark.parametrize(
-    "function", [*FUNCTIONS, smoothxent.Evaluation], ids=lambda function: function.__name__
+    "function",
+    [*FUNCTIONS, smoothxent.Evaluation, smoothxent.Comparison],
+    ids=lambda function: function.__qualname__,
 )
 def test_examples_of_the_docstring_run_as_shown(function):
     finder = doctest.DocTestFinder(recurse=False)
@@ -43,13 +51,16 @@ def test_docstring_names_every_parameter_and_its_sections(function):
         assert re.search(rf"^([\w, ]+, )?{name}(, [\w, ]+)?( : |$)", text, re.MULTILINE), name
 
 
-def test_docstring_of_the_evaluation_names_every_attribute():
-    text = inspect.getdoc(smoothxent.Evaluation)
-    attributes = [
+@pytest.mark.parametrize("result", [smoothxent.Evaluation, smoothxent.Comparison])
+def test_docstring_of_a_result_names_every_attribute(result):
+    text = inspect.getdoc(result)
+    slots = {name for base in result.__mro__ for name in getattr(base, "__slots__", ())}
+    attributes = {
         name
-        for name, _ in inspect.getmembers(smoothxent.Evaluation, lambda v: isinstance(v, property))
-    ]
-    assert "nll" in attributes
+        for name, value in inspect.getmembers(result)
+        if not name.startswith("_") and (name in slots or isinstance(value, property))
+    }
+    assert "nll" in attributes or "kl" in attributes
     for name in attributes:
         assert re.search(rf"^([\w, ]+, )?{name}(, [\w, ]+)? : ", text, re.MULTILINE), name
 
@@ -65,6 +76,8 @@ def test_every_python_block_of_the_readme_runs():
     assert blocks
     names = {"__name__": "readme"}
     for block in blocks:
+        if any(f"import {name}\n" in block and name not in PEERS for name in ("jax", "torch")):
+            continue
         if ">>>" in block:
             test = doctest.DocTestParser().get_doctest(block, names, "README.md", "README.md", 0)
             result = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(test)

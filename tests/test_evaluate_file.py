@@ -41,9 +41,9 @@ def save_both(folder, logits, labels):
 @pytest.mark.parametrize("num_rows", [1, 17, 18, 100, 1000])
 def test_file_in_chunks_has_the_bits_of_the_array(tmp_path, rng, num_rows, num_threads):
     logits, labels = draw(rng, num_rows)
-    assert evaluate_file(
-        *save_both(tmp_path, logits, labels), num_threads=num_threads
-    ) == evaluate(logits, labels)
+    assert evaluate_file(*save_both(tmp_path, logits, labels), num_threads=num_threads) == evaluate(
+        logits, labels
+    )
 
 
 @pytest.mark.usefixtures("small_chunks")
@@ -138,7 +138,7 @@ def test_progress_is_told_of_every_chunk_in_order_in_the_thread_of_the_caller(tm
 @pytest.mark.parametrize("row", [0, 16, 17, 60, 99])
 def test_lowest_label_out_of_range_is_named_with_its_file(tmp_path, rng, row):
     logits, labels = draw(rng)
-    labels[row:] = 10
+    labels[row:] = 11
     logits_path, _ = save_both(tmp_path, logits, labels)
     first, second = save_shards(tmp_path, "labels", labels, [50])
     for num_threads in (1, 4):
@@ -147,7 +147,7 @@ def test_lowest_label_out_of_range_is_named_with_its_file(tmp_path, rng, row):
         )
         file, own = (first, row) if row < 50 else (second, row - 50)
         assert message == (
-            f"labels file {file} must lie in [0, 10), got labels[{row}] = 10, row {own} of the file"
+            f"labels file {file} must lie in [0, 10), got labels[{row}] = 11, row {own} of it"
         )
 
 
@@ -157,4 +157,63 @@ def test_label_of_several_axes_is_named_by_its_place(tmp_path):
     paths = save_both(tmp_path, np.zeros((4, 6, 3), np.float16), labels)
     assert complaint(IndexError, evaluate_file, *paths, ignore_index=7) == (
         f"labels file {paths[1]} must lie in [0, 3), got labels[2, 5] = -1"
+    )
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_remedy_says_where_labels_seem_to_count_from_one(tmp_path, rng):
+    logits, labels = draw(rng)
+    labels[50:] = 8
+    labels += 1
+    labels[[3, 77]] = 10, -100
+    paths = save_both(tmp_path, logits, labels)
+    text = f"labels file {paths[1]} must lie in [0, 10), got labels[{{}}] = 10"
+    remedy = "; none is 0: if they count from 1, subtract 1 from each"
+    first = int(labels.tolist().index(10))
+    assert complaint(IndexError, evaluate_file, *paths, ignore_index=-100) == (
+        text.format(first) + remedy
+    )
+    labels[99] = 0
+    save_both(tmp_path, logits, labels)
+    assert complaint(IndexError, evaluate_file, *paths, ignore_index=-100) == text.format(first)
+
+
+@pytest.mark.usefixtures("small_chunks")
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16, np.uint8])
+def test_weights_may_be_in_files(tmp_path, rng, dtype):
+    logits, labels = draw(rng)
+    weights = rng.uniform(0, 3, 100).astype(dtype)
+    paths = save_both(tmp_path, logits, labels)
+    expected = evaluate(logits, labels, sample_weight=weights)
+    shards = save_shards(tmp_path, "weights", weights, [1, 60])
+    assert evaluate_file(*paths, sample_weight=shards) == expected
+    whole = save(tmp_path / "weights.npy", weights)
+    for path in (whole, str(whole)):
+        assert evaluate_file(*paths, sample_weight=path) == expected
+    assert evaluate_file(*paths, sample_weight=weights.tolist()) == expected
+
+
+@pytest.mark.usefixtures("small_chunks")
+@pytest.mark.parametrize("bad", [-1.0, np.nan, np.inf])
+def test_first_weight_that_will_not_do_is_named_with_its_file(tmp_path, rng, bad):
+    paths = save_both(tmp_path, *draw(rng))
+    weights = np.ones(100)
+    weights[[70, 71]] = bad
+    first, second = save_shards(tmp_path, "weights", weights, [50])
+    assert complaint(ValueError, evaluate_file, *paths, sample_weight=[first, second]) == (
+        f"sample_weight file {second} must be finite and not negative, "
+        f"got sample_weight[70] = {bad}, row 20 of it"
+    )
+
+
+def test_weights_of_another_kind_or_length_are_refused(tmp_path, rng):
+    paths = save_both(tmp_path, *draw(rng))
+    weights = save(tmp_path / "weights.npy", np.ones(99))
+    assert complaint(ValueError, evaluate_file, *paths, sample_weight=weights) == (
+        f"sample_weight file {weights} must have shape (100,), a number for each row of "
+        f"logits file {paths[0]}, got (99,); name all shards of both"
+    )
+    save(weights, np.ones(100, bool))
+    assert complaint(TypeError, evaluate_file, *paths, sample_weight=weights) == (
+        f"sample_weight file {weights} must be real numbers, got bool"
     )

@@ -67,7 +67,14 @@ def test_perplexity_is_the_exponential_of_the_mean(rows):
 
 @pytest.mark.parametrize(
     "top_k, every_k",
-    [((1, 5), (1, 5)), ((1,), (1,)), ((3, 5), (1, 3, 5)), ((5, 3, 3), (1, 3, 5)), ((), (1,))],
+    [
+        ((1, 5), (1, 5)),
+        ((1,), (1,)),
+        ((3, 5), (1, 3, 5)),
+        ((5, 3, 3), (1, 3, 5)),
+        ((100, 5), (1, 5, 100)),
+        ((), (1,)),
+    ],
 )
 def test_top_k_are_the_shares_of_the_rows_that_rank_below_k(rows, top_k, every_k):
     evaluation = evaluations.evaluation(dataclasses.replace(rows, top_k=top_k))
@@ -244,6 +251,8 @@ def test_evaluation_never_changes(name):
         ({"label_smoothing": 1.5}, ValueError, "label_smoothing must lie in [0, 1], got 1.5"),
         ({"label_smoothing": "0"}, TypeError, "label_smoothing must be a real number, got '0'"),
         ({"num_bins": 0}, ValueError, "num_bins must be at least 1, got 0"),
+        ({"num_bins": 2**55}, ValueError, f"num_bins must be at most 1048576, got {2**55}"),
+        ({"top_k": [2**63]}, ValueError, f"top_k must be at most {2**63 - 1}, got {2**63}"),
         ({"num_bins": 1.5}, TypeError, "num_bins must be an integer, got 1.5"),
         ({"top_k": 5}, TypeError, "top_k must be a tuple of integers, got 5"),
         ({"top_k": (1, 0)}, ValueError, "top_k must be at least 1, got 0"),

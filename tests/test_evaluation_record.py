@@ -105,6 +105,8 @@ FAULTS = [
         "-0x1p+0",
         "sums.loss_weight must be finite and not negative, got '-0x1p+0'",
     ),
+    (["sums", "weight_square"], "nan", "sums.weight_square must be 0 or more, got 'nan'"),
+    (["sums", "weight_square"], "-0x1p+0", "sums.weight_square must be 0 or more, got '-0x1p+0'"),
     (["hits"], GONE, "hits must be given, got none"),
     (["hits"], "1", "hits must be a dict, got '1'"),
     (["hits", "1"], GONE, "hits.1 must be given, got none"),

@@ -87,7 +87,7 @@ def test_header_cut_short_is_damaged(files, length):
     path = files / "logits.npy"
     path.write_bytes(path.read_bytes()[:length])
     assert refusal(ValueError, files) == (
-        f"logits file {path} must have the header of a .npy file, got a damaged one (ValueError); "
+        f"logits file {path} must be undamaged, got a header that NumPy can't read (ValueError); "
         "copy or save it again"
     )
 
@@ -102,8 +102,10 @@ def test_header_of_nonsense_is_damaged(files, header, version):
     length = len(text).to_bytes(2 if version == (1, 0) else 4, "little")
     path.write_bytes(b"\x93NUMPY" + bytes(version) + length + text)
     message = refusal(ValueError, files)
-    assert message.startswith(f"labels file {path} must have the header of a .npy file, got a ")
-    assert message.endswith("; copy or save it again")
+    assert message.startswith(
+        f"labels file {path} must be undamaged, got a header that NumPy can't read ("
+    )
+    assert message.endswith("); copy or save it again")
 
 
 class Trap:
@@ -128,8 +130,8 @@ def test_pickled_objects_are_never_loaded(files):
 def test_pickle_is_never_loaded(files):
     (files / "logits.npy").write_bytes(pickle.dumps(Trap(files / "sprung")))
     assert refusal(ValueError, files) == (
-        f"logits file {files / 'logits.npy'} must be one of .npy, got a pickle, which is never "
-        "loaded; save the array with np.save"
+        f"logits file {files / 'logits.npy'} must be one of .npy, .npz, .safetensors, .txt, got a "
+        "pickle, which is never loaded; save the array with np.save"
     )
     assert not (files / "sprung").exists()
 
@@ -137,8 +139,8 @@ def test_pickle_is_never_loaded(files):
 def test_file_of_another_format_is_refused(files):
     (files / "logits.csv").write_text("1,2,3\n")
     assert refusal(ValueError, files, "logits.csv") == (
-        f"logits file {files / 'logits.csv'} must be one of .npy, got a file that begins with "
-        "b'1,2,3\\n'; save the array with np.save"
+        f"logits file {files / 'logits.csv'} must be one of .npy, .npz, .safetensors, .txt, got a "
+        "file that begins with b'1,2,3\\n'; save the array with np.save"
     )
 
 
@@ -256,6 +258,13 @@ def test_options_are_refused_as_by_evaluate(files, options, error):
     assert refusal(type(error), files, **options) == str(error)
 
 
+def test_file_without_members_has_none_to_name(files):
+    assert refusal(ValueError, files, "logits.npy::logits") == (
+        f"logits file {files / 'logits.npy'}::logits must be a file with members, got .npy; "
+        "leave out ::logits"
+    )
+
+
 def test_file_that_shrinks_while_it_is_read_is_an_error(files, monkeypatch):
     from smoothxent import _labelled_rows
 
@@ -270,7 +279,7 @@ def test_file_that_shrinks_while_it_is_read_is_an_error(files, monkeypatch):
                 file.truncate(128 + 12 * 300 + 5)
 
     assert refusal(ValueError, files, progress=progress) == (
-        f"logits file {path} must hold what its header declares, got an end 1195 bytes before; "
-        "it is cut short: copy or save it again"
+        f"logits file {path} must be undamaged, got an end 1195 bytes before the array's; "
+        "copy or save it again"
     )
     assert [thread for thread in threading.enumerate() if "ThreadPool" in thread.name] == []

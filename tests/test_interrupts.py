@@ -44,6 +44,8 @@ calls = {
     "softmax": lambda: smoothxent.softmax(logits, out=out, num_threads=num_threads),
     "log_softmax": lambda: smoothxent.log_softmax(logits, out=out, num_threads=num_threads),
     "log_sum_exp": lambda: smoothxent.log_sum_exp(logits, num_threads=num_threads),
+    "evaluate": lambda: smoothxent.evaluate(logits, labels, num_threads=num_threads),
+    "row_statistics": lambda: smoothxent.row_statistics(logits, labels, num_threads=num_threads),
 }
 small = logits[:100, :100].copy()
 expected = smoothxent.softmax(small).tobytes()
@@ -87,6 +89,11 @@ CASES = [
     ("gradient", HUGE),
     ("softmax", HUGE),
     ("log_sum_exp", HUGE),
+    ("evaluate", 2),
+    ("evaluate", 1000),
+    ("evaluate", HUGE),
+    ("row_statistics", 1000),
+    ("row_statistics", HUGE),
 ]
 
 

@@ -8,7 +8,7 @@ import smoothxent
 from judging import assert_gradients_right, assert_losses_right, complaint
 
 jax = pytest.importorskip("jax")
-jnp = jax.numpy
+jnp = pytest.importorskip("jax.numpy")
 cross_entropy = pytest.importorskip("smoothxent.jax").cross_entropy
 
 N, C = 12, 37
@@ -167,8 +167,6 @@ def test_descent_inside_of_scan_is_that_of_numpy(rng):
 
 
 def test_inputs_are_read_where_they_lie(monkeypatch, rng):
-    from smoothxent import jax as front
-
     logits, seen = jnp.asarray(rng.normal(0, 3, (N, C)).astype(np.float32)), []
 
     def watched(**inputs):
@@ -178,7 +176,7 @@ def test_inputs_are_read_where_they_lie(monkeypatch, rng):
     original = smoothxent.cross_entropy
     labels = labels_of(rng, "indices")
     cross_entropy(logits, labels).block_until_ready()
-    monkeypatch.setattr(front.smoothxent, "cross_entropy", watched)
+    monkeypatch.setattr(smoothxent, "cross_entropy", watched)
     cross_entropy(logits, labels).block_until_ready()
     assert seen == [logits.unsafe_buffer_pointer()]
 

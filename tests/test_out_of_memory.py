@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-# What each call asks the C library for, in this order: a total for each thread of a team, the
-# smoothing term of each class, the statistics of each segment of a few long rows.
+# What each call asks the C library for, in this order: a total for each thread of a team, that of
+# the metrics of an evaluation, the smoothing term of each class, the statistics of each segment of
+# a few long rows.
 REQUESTS = {
     "plain": 0,
     "team": 1,
@@ -21,11 +22,17 @@ REQUESTS = {
     "long rows, weighted": 3,
     "softmax of long rows": 1,
     "log_sum_exp of long rows": 1,
+    "evaluate": 1,
+    "evaluate, team, weighted": 3,
+    "evaluate, long rows": 3,
+    "row_statistics": 0,
+    "row_statistics, team": 1,
+    "row_statistics of long rows": 2,
 }
 FAILING = """
 import ctypes, json, sys
 import ml_dtypes, numpy as np
-import smoothxent
+import battery, smoothxent
 
 shim = ctypes.CDLL(sys.argv[1])
 rng = np.random.default_rng(19)
@@ -43,6 +50,12 @@ def loss(logits, labels, **options):
 def function(name, logits):
     return [getattr(smoothxent, name)(logits, num_threads=2)]
 
+def evaluate(logits, labels, **options):
+    return [battery.record(smoothxent.evaluate(logits, labels, **options))]
+
+def statistics(logits, labels, num_threads):
+    return smoothxent.row_statistics(logits, labels, num_threads=num_threads)
+
 def calls(dtype):
     short, long = (rng.normal(0, 4, s).astype(dtype) for s in [(600, 70), (3, 40000)])
     return {
@@ -54,6 +67,12 @@ def calls(dtype):
         "long rows, weighted": lambda: loss(long, long_labels, num_threads=2, **long_weights),
         "softmax of long rows": lambda: function("softmax", long),
         "log_sum_exp of long rows": lambda: function("log_sum_exp", long),
+        "evaluate": lambda: evaluate(short, labels, num_threads=1),
+        "evaluate, team, weighted": lambda: evaluate(short, labels, num_threads=2, **weights),
+        "evaluate, long rows": lambda: evaluate(long, long_labels, num_threads=2),
+        "row_statistics": lambda: statistics(short, labels, 1),
+        "row_statistics, team": lambda: statistics(short, labels, 2),
+        "row_statistics of long rows": lambda: statistics(long, long_labels, 2),
     }
 
 def bits(call):
@@ -120,6 +139,7 @@ calls = {
     "log_softmax": lambda: smoothxent.log_softmax(logits),
     "logits in another byte order": lambda: smoothxent.log_sum_exp(swapped),
     "smooth_labels": lambda: smoothxent.smooth_labels(labels, 0.1, num_classes=40000),
+    "evaluate": lambda: smoothxent.evaluate(logits[:100], labels[:100], num_bins=2**20),
 }
 small = smoothxent.cross_entropy(logits[:100], labels[:100])
 limit = 2 * 2**30
@@ -143,4 +163,5 @@ def test_result_larger_than_the_memory_is_a_memory_error(run_child):
         "log_softmax",
         "logits in another byte order",
         "smooth_labels",
+        "evaluate",
     ]

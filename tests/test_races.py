@@ -59,13 +59,17 @@ def call():
             logits, q, reduction="none", label_smoothing=0.1, **threads)
         smoothxent.cross_entropy_and_grad(
             np.asfortranarray(logits), labels, ignore_index=0, **threads)
+        smoothxent.evaluate(logits, labels, **weights, **threads)
+        smoothxent.evaluate(np.asfortranarray(logits), labels, ignore_index=0, **threads)
+        smoothxent.row_statistics(logits, labels, **threads)
         for function in (smoothxent.softmax, smoothxent.log_softmax, smoothxent.log_sum_exp):
             function(logits, **threads)
         bad = np.where(labels % 2 == 0, labels, logits.shape[1])
-        try:
-            smoothxent.cross_entropy(logits, bad, **threads)
-        except IndexError:
-            pass
+        for function in (smoothxent.cross_entropy, smoothxent.evaluate, smoothxent.row_statistics):
+            try:
+                function(logits, bad, **threads)
+            except IndexError:
+                pass
 call()
 together(call)
 print("done")

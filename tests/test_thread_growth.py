@@ -20,11 +20,15 @@ PROBLEMS = [(rng.normal(0, 4, shape).astype(dtype), rng.integers(0, shape[1], sh
 
 def call(number, num_threads):
     logits, labels = PROBLEMS[number % len(PROBLEMS)]
-    if number % 3 == 0:
+    if number % 5 == 0:
         smoothxent.cross_entropy(logits, labels, num_threads=num_threads)
-    elif number % 3 == 1:
+    elif number % 5 == 1:
         smoothxent.cross_entropy_and_grad(
             logits, labels, label_smoothing=0.1, num_threads=num_threads)
+    elif number % 5 == 2:
+        smoothxent.evaluate(logits, labels, num_threads=num_threads)
+    elif number % 5 == 3:
+        smoothxent.row_statistics(logits, labels, num_threads=num_threads)
     else:
         smoothxent.softmax(logits, num_threads=num_threads)
 

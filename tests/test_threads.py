@@ -15,7 +15,10 @@ rng = np.random.default_rng(3)
 logits = rng.normal(0, 4, (2000, 1000)).astype(np.float32)
 labels = rng.integers(0, 1000, 2000)
 def compute(num_threads=2):
-    return smoothxent.cross_entropy_and_grad(logits, labels, num_threads=num_threads)[0].hex()
+    loss, _ = smoothxent.cross_entropy_and_grad(logits, labels, num_threads=num_threads)
+    evaluation = smoothxent.evaluate(logits, labels, num_threads=num_threads)
+    statistics = smoothxent.row_statistics(logits, labels, num_threads=num_threads)
+    return loss, evaluation.to_dict(), [array.tobytes() for array in statistics]
 expected = compute(1)
 def in_child(action):
     pid = os.fork()
@@ -110,11 +113,19 @@ def test_sixteen_python_threads_with_outs_of_their_own_get_the_right_bits(any_dt
     outs = [np.zeros(500, expected.dtype) for _ in range(16)]
     grads = [np.zeros((500, 300), any_dtype) for _ in range(16)]
 
+    evaluation = smoothxent.evaluate(logits, labels)
+    statistics = [array.tobytes() for array in smoothxent.row_statistics(logits, labels)]
+    others = set()
+
     def work(out, grad):
         for num_threads in (1, 2, 3, 4) * 3:
+            threads = {"num_threads": num_threads}
             smoothxent.cross_entropy_and_grad(
-                logits, labels, reduction="none", out=out, grad_out=grad, num_threads=num_threads
+                logits, labels, reduction="none", out=out, grad_out=grad, **threads
             )
+            others.add(smoothxent.evaluate(logits, labels, **threads) == evaluation)
+            of_rows = smoothxent.row_statistics(logits, labels, **threads)
+            others.add([array.tobytes() for array in of_rows] == statistics)
 
     threads = [threading.Thread(target=work, args=pair) for pair in zip(outs, grads, strict=True)]
     for thread in threads:
@@ -123,6 +134,7 @@ def test_sixteen_python_threads_with_outs_of_their_own_get_the_right_bits(any_dt
         thread.join()
     assert [out.tobytes() == expected.tobytes() for out in outs] == [True] * 16
     assert [grad.tobytes() == expected_grad.tobytes() for grad in grads] == [True] * 16
+    assert others == {True}
 
 
 def test_labels_changed_during_a_call_give_a_value_or_an_index_error(any_dtype, rng):
@@ -145,6 +157,10 @@ def test_labels_changed_during_a_call_give_a_value_or_an_index_error(any_dtype, 
                 loss = smoothxent.cross_entropy(logits, labels, num_threads=2)
                 smoothxent.cross_entropy_and_grad(logits, labels, num_threads=2, grad_out=grad)
                 outcomes.add("value" if 0 < loss < 200 else loss)
+                evaluation = smoothxent.evaluate(logits, labels, num_threads=2, top_k=[300])
+                outcomes.add("value" if evaluation.top_k[300] == 1 else evaluation)
+                ranks = smoothxent.row_statistics(logits, labels, num_threads=2).rank
+                outcomes.add("value" if 0 <= ranks.min() <= ranks.max() < 300 else "no rank")
             except IndexError as error:
                 outcomes.add(str(error).partition("labels[")[0])
     finally:

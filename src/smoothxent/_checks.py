@@ -32,8 +32,8 @@ INTEGERS = frozenset(map(np.dtype, "bBhHiIlLqQ"))
 # A prior normalised in float32 misses 1 by about 2**-24 = 6e-8, or a few times that.
 PRIOR_SUM_TOLERANCE = 1e-6
 
-# Steps that NumPy may take to prove two strided arrays apart; beyond it they count as overlapping.
-OVERLAP_WORK = 10_000
+# No axis has more classes; so many bins are 3 GB of totals for each thread.
+MOST_K, MOST_BINS = 2**63 - 1, 2**20
 
 
 def plain(name: str, value: ArrayLike) -> AnyArray:
@@ -98,6 +98,37 @@ def _logits_remedy(dtype: np.dtype[Any]) -> str:
     if dtype == np.dtype("V2"):  # what np.save and np.load make of bfloat16
         return '; if these are bfloat16, use logits.view(np.uint16) and dtype="bfloat16"'
     return ""
+
+
+def features(name: str, value: ArrayLike, shape: tuple[int, ...] | None = None) -> FloatArray:
+    """`value` of any dtype that logits may have, and of this shape where one is given."""
+    array = plain(name, value)
+    if array.dtype.char not in "fd" and _name_of(array.dtype) not in HALVES:
+        remedy = f"; convert with {name}.astype(np.float32)" if array.dtype.kind in "biuf" else ""
+        raise TypeError(f"{name} must be {LOGITS}, got {array.dtype}{remedy}")
+    if shape is not None and array.shape != shape:
+        raise ValueError(f"{name} must have shape {shape}, got {array.shape}")
+    if not array.ndim:
+        raise ValueError(f"{name} must have at least one axis, got shape ()")
+    return native(array)
+
+
+def head_weight(value: ArrayLike, hidden_shape: tuple[int, ...]) -> FloatArray:
+    """`value`, a row for each of at least one class, each as long as a row of hidden."""
+    array = features("weight", value)
+    if array.ndim != 2 or array.shape[1] != hidden_shape[-1] or not len(array):
+        raise ValueError(
+            f"weight must have shape (classes, {hidden_shape[-1]}) for hidden of shape "
+            f"{hidden_shape}, got {array.shape}"
+        )
+    return array
+
+
+def positive_real(name: str, value: float) -> float:
+    number = real(name, value)
+    if not 0.0 < number < np.inf:
+        raise ValueError(f"{name} must be positive and finite, got {value}")
+    return number
 
 
 def losses_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
@@ -232,12 +263,18 @@ def _entry(name: str, array: AnyArray, index: tuple[Any, ...]) -> str:
 
 
 def label_smoothing(value: float) -> float:
-    if type(value) is not float and (
-        isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating)
-    ):
-        raise TypeError(f"label_smoothing must be a real number, got {value!r}")
-    if not 0.0 <= value <= 1.0:
+    number = real("label_smoothing", value)
+    if not 0.0 <= number <= 1.0:
         raise ValueError(f"label_smoothing must lie in [0, 1], got {value}")
+    return number
+
+
+def real(name: str, value: float) -> float:
+    """`value`, of any Python or NumPy type of real numbers, as a Python float."""
+    if type(value) is float:
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+        raise TypeError(f"{name} must be a real number, got {value!r}")
     return float(value)
 
 
@@ -260,11 +297,23 @@ def positive(name: str, value: int) -> int:
     return number
 
 
+def at_most(name: str, value: int, most: int) -> int:
+    """`value`, an integer of 1 to `most`."""
+    number = positive(name, value)
+    if number > most:
+        raise ValueError(f"{name} must be at most {most}, got {number}")
+    return number
+
+
+def num_bins(value: int) -> int:
+    return at_most("num_bins", value, MOST_BINS)
+
+
 def top_k(value: object) -> tuple[int, ...]:
     """The numbers of `value` and 1, in order."""
     if not isinstance(value, Iterable):
         raise TypeError(f"top_k must be a tuple of integers, got {value!r}")
-    return tuple(sorted({1, *(positive("top_k", k) for k in value)}))
+    return tuple(sorted({1, *(at_most("top_k", k, MOST_K) for k in value)}))
 
 
 def ignore_index(value: int, labels: AnyArray, is_index: bool) -> int | None:
@@ -321,58 +370,3 @@ def choice(name: str, value: str, table: Mapping[str, Choice]) -> Choice:
     except (KeyError, TypeError):
         names = ", ".join(map(repr, table))
         raise ValueError(f"{name} must be one of {names}, got {value!r}") from None
-
-
-def second_sweep_out(name: str, value: object, logits: AnyArray) -> AnyArray:
-    """`value`, an array with the shape of `logits` and their dtype, or float32 for halves of it."""
-    dtype = logits.dtype
-    if dtype.itemsize == 2 and isinstance(value, np.ndarray) and value.dtype != dtype:
-        if value.dtype != FLOAT32:
-            raise TypeError(f"{name} must be {dtype} or float32, got {value.dtype}")
-        dtype = FLOAT32
-    return destination(name, value, logits.shape, dtype)
-
-
-def destination(name: str, value: object, shape: tuple[int, ...], dtype: np.dtype[Any]) -> AnyArray:
-    """`value`, an array to be written, without its subclass."""
-    if not isinstance(value, np.ndarray) or isinstance(value, np.ma.MaskedArray):
-        remedy = f"; write into {name}.numpy()" if _arrays.is_tensor(value) else ""
-        raise TypeError(f"{name} must be a plain NumPy array, got {type(value).__name__}{remedy}")
-    if value.dtype != dtype:
-        raise TypeError(f"{name} must be {dtype}, got {value.dtype}")
-    if value.shape != shape:
-        raise ValueError(f"{name} must have shape {shape}, got {value.shape}")
-    if not value.flags.writeable:
-        raise ValueError(f"{name} must be writeable, got a read-only array")
-    return np.asarray(value)
-
-
-def losses_out(
-    value: object, reduction: str, row_shape: tuple[int, ...], dtype: np.dtype[Any]
-) -> AnyArray:
-    """`value`, an array for one loss per row."""
-    if reduction != "none":
-        raise ValueError(
-            f"out must be None unless reduction is 'none', got an array for {reduction!r}"
-        )
-    return destination("out", value, row_shape, dtype)
-
-
-def apart(name: str, array: AnyArray, **inputs: ArrayLike | None) -> None:
-    """Refuse an `array` to be written that shares memory with one of the inputs."""
-    for other, value in inputs.items():
-        if value is None:
-            continue
-        memory = value if type(value) is np.ndarray else _arrays.lent(other, value)[0]
-        if np.may_share_memory(array, memory, max_work=OVERLAP_WORK):  # type: ignore[arg-type]
-            raise ValueError(f"{name} must not overlap {other}, got arrays that share memory")
-
-
-def in_place_or_apart(name: str, array: AnyArray, logits: AnyArray) -> None:
-    """Refuse an `array`, shaped as the logits, that overlaps them but is not the same memory."""
-    if array is logits or not np.may_share_memory(array, logits):
-        return
-    same_place = array.__array_interface__["data"] == logits.__array_interface__["data"]
-    same_steps = array.strides == logits.strides and array.itemsize == logits.itemsize
-    if not (same_place and same_steps):
-        apart(name, array, logits=logits)

@@ -1,10 +1,13 @@
 """Comparison: what two classifiers say about the same labelled rows."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from smoothxent import _comparison_table, _evaluation_record
 from smoothxent._pair_metrics import PairMetrics
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure, SubFigure
 
 FORMAT, VERSION = "smoothxent.Comparison", 1
 
@@ -51,7 +54,7 @@ class Comparison(PairMetrics):
     >>> import numpy as np
     >>> from smoothxent import compare
     >>> logits = np.array([[4.0, 5, 10], [1, 5, 4], [1, 15, 4]])
-    >>> same = compare(logits, logits + 7, [2, 2, 1])
+    >>> same = compare(logits, logits, [2, 2, 1])
     >>> same.nll_difference, same.agreement, same.kl
     (0.0, 1.0, 0.0)
     """
@@ -106,3 +109,36 @@ class Comparison(PairMetrics):
 
     def __repr__(self) -> str:
         return _comparison_table.text(self)
+
+    def plot(self, figure: "Figure | SubFigure | None" = None) -> "Figure | SubFigure":
+        """Return a figure of both evaluations, as `Evaluation.plot` draws them, a above b.
+
+        Parameters
+        ----------
+        figure : matplotlib Figure or SubFigure, optional
+            What to draw into; a new Figure unless given.
+
+        Returns
+        -------
+        matplotlib Figure or SubFigure
+            Two pictures, named A and B.
+
+        Raises
+        ------
+        ModuleNotFoundError
+            matplotlib is not installed; the extra "demo" brings it.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from smoothxent import compare
+        >>> comparison = compare(np.eye(2), 2 * np.eye(2), [0, 1])
+        >>> comparison.plot().savefig("comparison.png")  # doctest: +SKIP
+        """
+        try:
+            from smoothxent import _comparison_plot
+        except ModuleNotFoundError as error:
+            raise ModuleNotFoundError(
+                'plot needs matplotlib; pip install "smoothxent[demo]"', name=error.name
+            ) from error
+        return _comparison_plot.draw(self, figure)

@@ -10,7 +10,9 @@ import numpy as np
 from smoothxent import _cpu
 
 if TYPE_CHECKING:
+    from smoothxent._kernel import Blocks as Blocks
     from smoothxent._kernel import Kernel as Kernel
+    from smoothxent._kernel import KernelEvaluation as KernelEvaluation
 
 _ISAS = ("portable", "neon", "avx2", "avx512")  # slowest first
 

@@ -8,7 +8,6 @@ from numpy.typing import ArrayLike
 from smoothxent import _checks, _layouts, _rows, _threads
 from smoothxent._checks import DType
 from smoothxent._evaluation import Evaluation
-from smoothxent._reductions import PLACES, WEIGHT
 
 
 def evaluate(
@@ -50,11 +49,12 @@ def evaluate(
     ignore_index : int, optional
         Rows with this label count nowhere, whatever their logits hold.
     top_k : iterable of int, default (1, 5)
-        The k, each at least 1, of which to say how many labels are among the k largest logits; of
-        equal logits that with the lower index is the larger. 1, `accuracy`, is always among them.
+        The k, each in [1, 2**63), of which to say how many labels are among the k largest logits;
+        of equal logits that with the lower index is the larger. 1, `accuracy`, is always among
+        them.
     num_bins : int, default 15
-        Bins of the confidence, of equal width, for the calibration error: row by row, bin
-        ``floor(confidence * num_bins)`` in float64, 1 in the last one.
+        1 to 2**20 bins of the confidence, of equal width, for the calibration error: row by row,
+        bin ``floor(confidence * num_bins)`` in float64, 1 in the last one.
     axis, dtype, num_threads
         As in `cross_entropy`.
 
@@ -68,7 +68,8 @@ def evaluate(
     IndexError
         A label that is not `ignore_index` lies outside [0, C); the first such row is named.
     TypeError, ValueError
-        As in `cross_entropy`, but labels must be class indices; `top_k` or `num_bins` is below 1.
+        As in `cross_entropy`, but labels must be class indices; `top_k` or `num_bins` lies
+        outside its range.
 
     See Also
     --------
@@ -114,7 +115,7 @@ def evaluate(
     if ignore_index is not None:
         ignored = _checks.ignore_index(ignore_index, targets, is_index=True)
     ks = _checks.top_k(top_k)
-    num_bins = _checks.positive("num_bins", num_bins)
+    num_bins = _checks.num_bins(num_bins)
     if num_threads is not None:
         num_threads = _checks.positive("num_threads", num_threads)
 
@@ -123,19 +124,7 @@ def evaluate(
     if not layout.is_flat:
         rows, targets = _rows.views(layout.axis, rows, targets)
     ranks = np.array([min(k, layout.num_classes) for k in ks], np.int64)
-    bad_row, weights, loss, special, count, sums, hits, bins, histogram = layout.kernel.evaluate(
-        rows, targets, eps, u, w, s, ignored, ranks, num_bins, threads
-    )
-    if bad_row >= 0:
-        raise _checks.bad_label(labels, shape, layout.axis, bad_row)
-    sums["loss"] = loss, weights[PLACES], special
-    sums["loss_weight"] = weights[WEIGHT], weights[PLACES], 0.0
-    return Evaluation._of(
-        label_smoothing=eps,
-        count=count,
-        ignored=weights[0] - count,
-        sums=sums,
-        hits=dict(zip(ks, hits, strict=True)),
-        bins=bins,
-        histogram=histogram,
-    )
+    result = layout.kernel.evaluate(rows, targets, eps, u, w, s, ignored, ranks, num_bins, threads)
+    if result[0] >= 0:
+        raise _checks.bad_label(labels, shape, layout.axis, result[0])
+    return Evaluation._of_kernel(eps, ks, result[1:])

@@ -2,18 +2,17 @@
 
 from collections.abc import Callable, Iterable
 from contextlib import closing
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from smoothxent import _checks, _files, _labelled_rows, _threads
+from smoothxent import _checks, _file_checks, _files, _labelled_rows, _threads
 from smoothxent._checks import DType
 from smoothxent._evaluate import evaluate
 from smoothxent._evaluation import Evaluation
 from smoothxent._files import Paths
 from smoothxent._labelled_rows import Chunk
-from smoothxent._run import Run
 
 # rows done, rows in all, and the evaluation of those that are done
 Progress: TypeAlias = Callable[[int, int, Evaluation], object]
@@ -26,7 +25,7 @@ def evaluate_file(
     label_smoothing: float = 0.0,
     prior: ArrayLike | None = None,
     class_weight: ArrayLike | None = None,
-    sample_weight: ArrayLike | None = None,
+    sample_weight: ArrayLike | Paths | None = None,
     ignore_index: int | None = None,
     top_k: Iterable[int] = (1, 5),
     num_bins: int = 15,
@@ -39,17 +38,20 @@ def evaluate_file(
     Parameters
     ----------
     logits : path or sequence of paths
-        A .npy file of float32, float64, float16 or bfloat16, shape (N, C) or more axes with the
-        classes last, in C order; or its shards, whose rows follow one another.
+        float32, float64, float16 or bfloat16 of shape (N, C) or more axes with the classes last, in
+        C order, in a .npy, .npz or .safetensors file; or its shards, whose rows follow one another.
+        An array in a file of several is named as ``"file.npz::name"``.
     labels : path or sequence of paths
-        A .npy file of any integer dtype with class indices in [0, C), with the shape of `logits`
-        without the class axis; or its shards, which may be cut elsewhere than those of the logits.
+        Class indices in [0, C) of any integer dtype, with the shape of `logits` without the class
+        axis, in such a file, or one a line in a .txt file; or its shards, which may be cut
+        elsewhere than those of the logits.
     label_smoothing, prior, class_weight, ignore_index, top_k, num_bins
         As in `evaluate`.
-    sample_weight : array_like, optional
-        A finite weight, not negative, for each row of all shards.
+    sample_weight : array_like, path or sequence of paths, optional
+        A finite weight, not negative, for each row of all shards; in memory, or in files too.
     dtype : "bfloat16" or "float16", optional
-        What logits are that are stored as words of two bytes, as np.save does with bfloat16.
+        What logits are that a .npy or .npz file has as words of two bytes, as np.save makes them of
+        bfloat16.
     num_threads : int, optional
         Threads that compute, each a chunk of its own; one more reads ahead of them.
     progress : callable, optional
@@ -79,7 +81,8 @@ def evaluate_file(
     Notes
     -----
     Every header is read, and its claim checked against the length of the file, before any room is
-    made. Pickles are never loaded.
+    made. Pickles are never loaded. An archive is streamed, not unpacked; that it is intact is known
+    at its end, so that `progress` may have seen rows of a damaged one.
 
     Memory: a chunk of some 4 MB of logits, one row at least, for each thread and one more, however
     large the files are. Nothing is mapped into memory.
@@ -109,11 +112,13 @@ def evaluate_file(
         "ignore_index": ignore_index,
         "top_k": _checks.top_k(top_k),  # it may be an iterator
         "num_bins": num_bins,
-        "dtype": dtype,
+        "dtype": rows.taken_as,
     }
-    weights = None
-    if sample_weight is not None:
-        weights = _checks.weights("sample_weight", sample_weight, rows.shape)
+    runs, weights = [rows, indices], None
+    if _files.are_paths(sample_weight):
+        runs.append(_files.weights(sample_weight, rows))
+    elif sample_weight is not None:
+        weights = _checks.weights("sample_weight", cast(ArrayLike, sample_weight), rows.shape)
     if num_threads is not None:
         num_threads = _checks.positive("num_threads", num_threads)
     nothing = np.empty((0, *rows.row_shape), rows.dtype), np.empty(0, indices.dtype)
@@ -121,31 +126,17 @@ def evaluate_file(
 
     def compute(chunk: Chunk) -> Evaluation:
         part = None if weights is None else weights[chunk.first_row : chunk.end]
+        if len(runs) > 2:
+            part = _file_checks.weights(chunk, runs[2])
         try:
-            return evaluate(*chunk.arrays, sample_weight=part, num_threads=1, **options)
+            return evaluate(*chunk.arrays[:2], sample_weight=part, num_threads=1, **options)
         except IndexError:
-            raise _bad_label(chunk, rows, indices, ignore_index) from None
+            raise _file_checks.bad_label(chunk, rows, indices, ignore_index) from None
 
     threads = _threads.resolve(num_threads, rows.num_rows * rows.row_shape[0])
-    with closing(_labelled_rows.results(compute, (rows, indices), threads)) as results:
+    with closing(_labelled_rows.results(compute, runs, threads)) as results:
         for num_done, evaluation in results:
             total += evaluation
             if progress is not None:
                 progress(num_done, rows.num_rows, total)
     return total
-
-
-def _bad_label(chunk: Chunk, rows: Run, indices: Run, ignore_index: int | None) -> IndexError:
-    """Word the error for the first label of a chunk that is out of range."""
-    num_classes = rows.row_shape[0]
-    labels = chunk.arrays[1]
-    bad = (labels < 0) | (labels >= num_classes)
-    if ignore_index is not None:
-        bad &= labels != ignore_index
-    first = int(bad.argmax())
-    shard, row = indices.place_of(chunk.first_row + first)
-    index = ", ".join(map(str, np.unravel_index(chunk.first_row + first, indices.shape)))
-    place = f"labels[{index}] = {labels[first]}"
-    if len(indices.shards) > 1:
-        place += f", row {row} of the file"
-    return IndexError(f"{shard.place} must lie in [0, {num_classes}), got {place}")

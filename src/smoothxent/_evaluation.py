@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING, Any, Self
 
 from smoothxent import _checks, _evaluation_record, _evaluation_table
 from smoothxent._metrics import Metrics
+from smoothxent._reductions import NUM_ROWS, PLACES, WEIGHT
 from smoothxent._totals import Totals, Triple
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
+
+    from smoothxent._dispatch import KernelEvaluation
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -94,6 +97,23 @@ class Evaluation(Metrics):
         return cls(Totals.of(label_smoothing, count, ignored, sums, hits, bins, histogram))
 
     @classmethod
+    def _of_kernel(
+        cls, label_smoothing: float, top_k: tuple[int, ...], result: "KernelEvaluation"
+    ) -> Self:
+        """Return the evaluation that the kernel made, with a number of hits for each k."""
+        weights, loss, special, count, sums, hits, bins, histogram = result
+        places = weights[PLACES]
+        return cls._of(
+            label_smoothing,
+            count,
+            weights[NUM_ROWS] - count,
+            sums | {"loss": (loss, places, special), "loss_weight": (weights[WEIGHT], places, 0.0)},
+            dict(zip(top_k, hits, strict=True)),
+            bins,
+            histogram,
+        )
+
+    @classmethod
     def empty(
         cls, *, label_smoothing: float = 0.0, top_k: Iterable[int] = (1, 5), num_bins: int = 15
     ) -> Self:
@@ -104,9 +124,9 @@ class Evaluation(Metrics):
         label_smoothing : float, default 0.0
             In [0, 1]. It must be that of the evaluations that are added, as must both others.
         top_k : iterable of int, default (1, 5)
-            Each at least 1; 1 is always among them.
+            Each in [1, 2**63); 1 is always among them.
         num_bins : int, default 15
-            Bins of the confidence, at least 1.
+            Bins of the confidence, 1 to 2**20.
 
         Returns
         -------
@@ -130,7 +150,7 @@ class Evaluation(Metrics):
             Totals.empty(
                 _checks.label_smoothing(label_smoothing),
                 _checks.top_k(top_k),
-                _checks.positive("num_bins", num_bins),
+                _checks.num_bins(num_bins),
             )
         )
 

@@ -60,7 +60,9 @@ def _draw_reliability(axes: Axes, metrics: Metrics) -> None:
     axes.set_title("How sure, how right", pad=TITLE_PAD)
     axes.set(ylabel="accuracy", xlim=(0, 1), ylim=(0, 1))
     axes.tick_params(labelbottom=False)
-    _explain(axes, f"calibration error {number(metrics.calibration_error)}")
+    # Above the axes: bars may be as high as these.
+    above = {"loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 0, "ncols": 2}
+    _explain(axes, f"calibration error {number(metrics.calibration_error)}", **above)
 
 
 def _draw_counts(axes: Axes, bins: tuple[Bin, ...]) -> None:
@@ -104,7 +106,7 @@ def _mark_probabilities(axes: Axes) -> None:
     top.set_xlabel("probability of the label", fontsize=8.5, color=INK)
 
 
-def _explain(axes: Axes, title: str | None = None) -> None:
+def _explain(axes: Axes, title: str | None = None, **place: Any) -> None:
     handles, _ = axes.get_legend_handles_labels()
     axes.legend(
         handles=handles,
@@ -113,7 +115,7 @@ def _explain(axes: Axes, title: str | None = None) -> None:
         alignment="left",
         frameon=False,
         fontsize=8.5,
-        loc="upper left",
+        **{"loc": "upper left"} | place,
     )
 
 

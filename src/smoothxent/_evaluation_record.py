@@ -26,8 +26,6 @@ METRICS = (
     "brier",
     "calibration_error",
 )
-# Sums that infinite losses or nan can't reach, and that are never below 0.
-WEIGHTS = {"weight", "weight_square", "loss_weight"}
 
 RANK = re.compile("[1-9][0-9]{0,39}")
 
@@ -77,12 +75,7 @@ def totals(value: object) -> Totals:
         label_smoothing=_at(given, "label_smoothing", _share),
         count=_at(given, "count", _count),
         ignored=_at(given, "ignored", _count),
-        sums=Sums(
-            *(
-                _at(sums, name, _weight if name in WEIGHTS else _sum, "sums.")
-                for name in Sums._fields
-            )
-        ),
+        sums=Sums(*(_at(sums, name, READERS.get(name, _sum), "sums.") for name in Sums._fields)),
         hits=_hits(_at(given, "hits", _dict)),
         bins=tuple(_bin(f"bins[{i}]", each) for i, each in enumerate(_at(given, "bins", _list))),
         histogram=tuple(
@@ -188,3 +181,14 @@ def _weight(name: str, value: object) -> Exact:
     if weight.special or weight.units < 0:
         raise ValueError(f"{name} must be finite and not negative, got {value!r}")
     return weight
+
+
+def _squares(name: str, value: object) -> Exact:
+    squares = _sum(name, value)
+    if squares.special == "nan" or squares.units < 0:
+        raise ValueError(f"{name} must be 0 or more, got {value!r}")
+    return squares
+
+
+# Sums that infinite losses or nan can't reach, and that are never below 0; squares may overflow.
+READERS = {"weight": _weight, "loss_weight": _weight, "weight_square": _squares}

@@ -4,11 +4,11 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, TypeGuard
 
 import numpy as np
 
-from smoothxent import _checks, _npy
+from smoothxent import _checks, _npy, _npz, _safetensors, _text
 from smoothxent._checks import DType
 from smoothxent._run import Run
 from smoothxent._stored_array import Place, StoredArray
@@ -19,28 +19,34 @@ BYTES_OF_TWO = np.dtype("V2")  # what np.save makes of bfloat16
 
 
 class Format(NamedTuple):
-    name: str
     suffix: str
-    magic: bytes  # with which such a file begins
+    magic: bytes  # with which such a file begins, if they all do
+    has_members: bool
     stored: Callable[[Place], StoredArray]
 
 
-FORMATS = (Format(".npy", ".npy", _npy.MAGIC, _npy.stored),)
-NAMES = ", ".join(row.name for row in FORMATS)
+FORMATS = (
+    Format(".npy", _npy.MAGIC, False, _npy.stored),
+    Format(".npz", _npz.MAGIC, True, _npz.stored),
+    Format(".safetensors", b"", True, _safetensors.stored),
+    Format(".txt", b"", False, _text.stored),
+)
+NAMES = ", ".join(row.suffix for row in FORMATS)
 
 
-def logits(paths: Paths, dtype: DType | None) -> Run:
+def logits(paths: Paths, dtype: DType | None, argument: str = "logits") -> Run:
     """Return the rows of logits of some files, which can be taken as of this dtype."""
-    shards = _stored("logits", paths)
+    shards = _stored(argument, paths)
+    taken_as = dtype or shards[0].words_of or None
     for shard in shards:
-        _checks.logits(np.empty(0, _words(shard.dtype)), dtype, str(shard.place))
+        _checks.logits(np.empty(0, _words(shard.dtype)), taken_as, str(shard.place))
         if len(shard.shape) < 2 or not shard.shape[-1]:
             raise ValueError(
                 f"{shard.place} must have shape (N, C) or more axes, the classes last, "
                 f"got {shard.shape}"
             )
     run = Run.of(shards, shards[0].shape[1:-1], shards[0].shape[-1:])
-    return replace(run, dtype=_words(run.dtype))
+    return replace(run, dtype=_words(run.dtype), taken_as=taken_as)
 
 
 def labels(paths: Paths, logits: Run) -> Run:
@@ -49,6 +55,20 @@ def labels(paths: Paths, logits: Run) -> Run:
     for shard in shards:
         _checks.class_indices(np.empty(0, shard.dtype), str(shard.place))
     return _beside(logits, shards)
+
+
+def weights(paths: Paths, logits: Run) -> Run:
+    """Return the weights of some files, one for each row of logits."""
+    shards = _stored("sample_weight", paths)
+    for shard in shards:
+        _checks.weights(str(shard.place), np.empty(0, shard.dtype), (0,))
+    return _beside(logits, shards)
+
+
+def are_paths(value: object) -> TypeGuard[Paths]:
+    """Whether `value` names a file, or begins with what does."""
+    first = value[0] if isinstance(value, list | tuple) and value else value
+    return isinstance(first, str | os.PathLike)
 
 
 def _beside(logits: Run, shards: Sequence[StoredArray]) -> Run:
@@ -83,26 +103,34 @@ def _stored(argument: str, paths: Paths) -> list[StoredArray]:
     for path in several:
         if not isinstance(path, str | os.PathLike):
             raise TypeError(f"{argument} must be paths, got {path!r}")
-    places = [Place(argument, Path(path)) for path in several]
-    return [_reader_of(place)(place) for place in places]
+    places = [_place(argument, os.fspath(path)) for path in several]
+    return [_format_of(place).stored(place) for place in places]
 
 
-def _reader_of(place: Place) -> Callable[[Place], StoredArray]:
-    """Return what reads a file, by its first bytes or else by its suffix."""
+def _place(argument: str, path: str) -> Place:
+    """Return what a path names: a file, or a member of one."""
+    file, colons, member = path.rpartition("::")
+    if colons and not Path(path).exists():
+        return Place(argument, Path(file), member)
+    return Place(argument, Path(path))
+
+
+def _format_of(place: Place) -> Format:
+    """Return the format of a file, by its first bytes or else by its suffix."""
     with place.path.open("rb") as file:
         start = file.read(max(len(row.magic) for row in FORMATS))
-    for row in FORMATS:
-        if row.magic and start.startswith(row.magic):
-            return row.stored
-    if start.startswith(b"\x80"):
+    likely = [row for row in FORMATS if row.magic and start.startswith(row.magic)]
+    likely += [row for row in FORMATS if row.suffix == place.path.suffix]
+    if not likely or (start.startswith(b"\x80") and likely[0].magic):
+        found = f"a file that begins with {start!r}"
+        if start.startswith(b"\x80"):
+            found = "a pickle, which is never loaded"
         raise ValueError(
-            f"{place} must be one of {NAMES}, got a pickle, which is never loaded; "
-            "save the array with np.save"
+            f"{place} must be one of {NAMES}, got {found}; save the array with np.save"
         )
-    for row in FORMATS:
-        if place.path.suffix == row.suffix:
-            return row.stored
-    raise ValueError(
-        f"{place} must be one of {NAMES}, got a file that begins with {start!r}; "
-        "save the array with np.save"
-    )
+    if place.member and not likely[0].has_members:
+        raise ValueError(
+            f"{place} must be a file with members, got {likely[0].suffix}; leave out "
+            f"::{place.member}"
+        )
+    return likely[0]

@@ -19,6 +19,39 @@ Count: TypeAlias = tuple[int, int, int, int]
 # An exact sum: units, places, and the sum of the terms that are not finite.
 Triple: TypeAlias = tuple[int, int, float]
 
+# What the rows weigh; the exact sum of the finite losses, in float64, and that of the others; how
+# many rows are not ignored; sums, hits, bins and histogram, as `_totals` names them, without the
+# sums of the loss.
+KernelEvaluation: TypeAlias = tuple[
+    Count,
+    int,
+    float,
+    int,
+    dict[str, Triple],
+    tuple[Triple, ...],
+    tuple[tuple[int, Triple, Triple, Triple], ...],
+    tuple[int, ...],
+]
+
+class Blocks(Protocol):
+    def begin(self, first_row: int, num_rows: int) -> bool:
+        """These rows come next; whether their labels are in range: if not, show none of them."""
+
+    def read(self, logits: NDArray[Any], first_class: int) -> None:
+        """A block of these rows (num_rows, classes): whole segments, or all up to the last."""
+
+    def finish(self, num_rows: int) -> None:
+        """All blocks of these rows have been read."""
+
+    def write(self, logits: NDArray[Any], first_class: int, grad: NDArray[Any]) -> None:
+        """The gradient of a block that was read before; `grad`, real, may be `logits` itself."""
+
+    def loss(self) -> tuple[int, Count, int, float]:
+        """As cross_entropy, at the end."""
+
+    def evaluation(self) -> tuple[int, *KernelEvaluation]:
+        """As evaluate, at the end."""
+
 class Kernel(Protocol):
     OPENMP: bool
     LEAST_PARALLEL: int  # with fewer logits one thread is used, however many are allowed
@@ -52,21 +85,8 @@ class Kernel(Protocol):
         ranks: NDArray[np.int64],  # IN  contiguous: each k of the hits, at most C
         num_bins: int,
         num_threads: int,
-    ) -> tuple[
-        int,
-        Count,
-        int,
-        float,
-        int,
-        dict[str, Triple],
-        tuple[Triple, ...],
-        tuple[tuple[int, Triple, Triple, Triple], ...],
-        tuple[int, ...],
-    ]:
-        """As cross_entropy; then how many rows are not ignored, sums, hits, bins, histogram.
-
-        The last four are as `_totals` names them, without the sums of the loss.
-        """
+    ) -> tuple[int, *KernelEvaluation]:
+        """The first bad row or -1; what `KernelEvaluation` says."""
 
     def row_statistics(
         self,
@@ -103,6 +123,27 @@ class Kernel(Protocol):
 
     def exp_sum(self, num_tiles: int, num_threads: int) -> float:
         """Sum of exp of 0 to -8 in even steps, a tile at a time: a limit that arithmetic sets."""
+
+    BLOCK_CLASSES: int  # blocks begin at multiples of it
+
+    def Blocks(
+        self,
+        num_classes: int,
+        most_rows: int,  # of a block
+        labels: NDArray[Any],  # IN  class indices (N,)
+        label_logits: NDArray[Any],  # IN  real, N contiguous; those of rows that are not ignored
+        label_smoothing: float,
+        prior: NDArray[np.float64] | None,
+        class_weight: NDArray[np.float64] | None,
+        sample_weight: NDArray[np.float64] | None,
+        ignore_index: int | None,
+        out: NDArray[Any] | None,  # OUT real, N contiguous: losses
+        grad_divisor: float | None,  # None unless the gradient is wanted
+        ranks: NDArray[np.int64] | None,  # as in evaluate; None unless that is wanted
+        num_bins: int,
+        num_threads: int,
+    ) -> Blocks:
+        """N rows of logits, of which blocks are shown one at a time. All arrays are kept."""
 
     def max_threads(self) -> int:
         """What the OpenMP runtime would use: OMP_NUM_THREADS or threadpoolctl may have set it."""

@@ -52,7 +52,7 @@ def results(
             arrays = []
             for run, stream, room in zip(runs, streams, rooms[number % len(rooms)], strict=True):
                 part = room[: length * run.row_bytes]
-                stream.fill(part)
+                stream.fill(part.data)
                 arrays.append(part.view(run.dtype).reshape(length, *run.row_shape))
             return Chunk(first, tuple(arrays))
 

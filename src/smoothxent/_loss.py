@@ -5,7 +5,7 @@ from typing import Literal, TypeAlias, TypedDict, Unpack, overload
 import numpy as np
 from numpy.typing import ArrayLike
 
-from smoothxent import _checks, _layouts, _rows, _threads
+from smoothxent import _checks, _destinations, _layouts, _rows, _threads
 from smoothxent._checks import AnyArray, DType, FloatArray
 from smoothxent._reductions import REDUCTIONS
 
@@ -314,9 +314,9 @@ def cross_entropy_and_grad(
     if grad_out is None:
         grad: FloatArray = np.empty(checked.shape, checked.dtype)
     else:
-        grad = _checks.second_sweep_out("grad_out", grad_out, checked)
-        _checks.in_place_or_apart("grad_out", grad, checked)
-        _checks.apart(
+        grad = _destinations.second_sweep("grad_out", grad_out, checked)
+        _destinations.in_place_or_apart("grad_out", grad, checked)
+        _destinations.apart(
             "grad_out", grad, labels=labels, prior=prior, class_weight=class_weight,
             sample_weight=sample_weight,
         )  # fmt: skip
@@ -359,8 +359,8 @@ def _compute(
     if num_threads is not None:
         num_threads = _checks.positive("num_threads", num_threads)
     if out is not None:
-        losses = _checks.losses_out(out, reduction, row_shape, losses_dtype)
-        _checks.apart(
+        losses = _destinations.losses(out, reduction, row_shape, losses_dtype)
+        _destinations.apart(
             "out", losses, logits=logits, labels=labels, prior=prior, class_weight=class_weight,
             sample_weight=sample_weight, grad_out=grad,
         )  # fmt: skip

@@ -1,14 +1,13 @@
 """Arrays in .npy files: the header is NumPy's to read, and never a pickle."""
 
-import io
 import os
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 import numpy as np
 from numpy.lib import format as npy
 
-from smoothxent._stored_array import Place, StoredArray
+from smoothxent._stored_array import Bytes, Place, StoredArray
 
 MAGIC = npy.MAGIC_PREFIX
 
@@ -17,7 +16,7 @@ MAGIC = npy.MAGIC_PREFIX
 class NpyFile(StoredArray):
     offset: int  # of the data in the file
 
-    def open(self) -> BinaryIO:
+    def open(self) -> Bytes:
         file = self.place.path.open("rb", buffering=0)
         file.seek(self.offset)
         return file
@@ -32,7 +31,7 @@ def stored(place: Place) -> StoredArray:
     return array
 
 
-def header(place: Place, file: io.BufferedIOBase) -> tuple[tuple[int, ...], np.dtype[Any]]:
+def header(place: Place, file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
     """Return the shape and the dtype that a stream declares, and leave it at the data."""
     try:
         version = npy.read_magic(file)
@@ -40,10 +39,7 @@ def header(place: Place, file: io.BufferedIOBase) -> tuple[tuple[int, ...], np.d
         read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
         shape, is_fortran, dtype = read(file)
     except Exception as error:  # of any kind: literal_eval and tokenize meet whatever stands there
-        raise ValueError(
-            f"{place} must have the header of a .npy file, got a damaged one "
-            f"({type(error).__name__}); copy or save it again"
-        ) from error
+        raise place.damaged(f"a header that NumPy can't read ({type(error).__name__})") from error
     if dtype.hasobject:
         raise ValueError(
             f"{place} must hold numbers, got pickled objects, which are never loaded; "

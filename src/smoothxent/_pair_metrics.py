@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,14 @@ from numpy.typing import NDArray
 from smoothxent._evaluation import Evaluation
 
 QUANTILES = (0.0, 0.25, 0.5, 0.75, 0.9, 0.99, 1.0)
+
+
+class Pairs(NamedTuple):
+    """What is said of pairs of rows, one number for each."""
+
+    nll_difference: NDArray[np.float64]  # of b less that of a
+    divergence: NDArray[np.float64]  # of b from a
+    agrees: NDArray[np.bool_]  # on the top class
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,22 +34,15 @@ class PairMetrics:
     kl_quantiles: Mapping[float, float]
 
     @classmethod
-    def of(
-        cls,
-        a: Evaluation,
-        b: Evaluation,
-        nll_differences: NDArray[np.float64],
-        divergences: NDArray[np.float64],
-        num_agreed: int,
-    ) -> Self:
-        """Return the metrics of rows with these differences and divergences, one for each."""
+    def of(cls, a: Evaluation, b: Evaluation, pairs: Pairs) -> Self:
+        """Return the metrics of both, and of their pairs of rows."""
         return cls(
             a,
             b,
-            *_mean_and_stderr(nll_differences),
-            num_agreed / len(divergences) if len(divergences) else np.nan,
-            *_mean_and_stderr(divergences),
-            dict(zip(QUANTILES, _quantiles(divergences), strict=True)),
+            *_mean_and_stderr(pairs.nll_difference),
+            float(pairs.agrees.mean()) if len(pairs.agrees) else np.nan,
+            *_mean_and_stderr(pairs.divergence),
+            dict(zip(QUANTILES, _quantiles(pairs.divergence), strict=True)),
         )
 
 

@@ -3,12 +3,12 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from smoothxent._stored_array import StoredArray
+from smoothxent._checks import DType
+from smoothxent._stored_array import Bytes, Place, StoredArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,7 @@ class Run:
     shape: tuple[int, ...]  # of the rows: (N,) or more axes
     row_shape: tuple[int, ...]  # (C,) of logits, () of labels
     dtype: np.dtype[Any]
+    taken_as: DType | None = None  # what words of two bytes are
 
     @classmethod
     def of(
@@ -49,13 +50,16 @@ class Run:
             return str(first)
         return f"{first.argument} files {first.name} to {last.name}"
 
-    def place_of(self, row: int) -> tuple[StoredArray, int]:
-        """Return the shard that holds a row, and the row's number there."""
+    def entry(self, row: int, value: object) -> tuple[Place, str]:
+        """Return the file that holds a row, and how an error says what stands there."""
+        index = ", ".join(map(str, np.unravel_index(row, self.shape)))
         for shard in self.shards:
-            if row < shard.num_bytes // self.row_bytes:
-                return shard, row
-            row -= shard.num_bytes // self.row_bytes
-        raise IndexError(row)
+            num_rows = shard.num_bytes // self.row_bytes
+            if row < num_rows:
+                break
+            row -= num_rows
+        found = f"{shard.place.argument}[{index}] = {value}"
+        return shard.place, f"{found}, row {row} of it" if len(self.shards) > 1 else found
 
 
 class Stream:
@@ -64,21 +68,21 @@ class Stream:
     def __init__(self, run: Run) -> None:
         self._shards = iter(run.shards)
         self._shard = run.shards[0]
-        self._file: BinaryIO | None = None
+        self._file: Bytes | None = None
         self._left = 0  # bytes of the shard
 
-    def fill(self, room: NDArray[np.uint8]) -> None:
+    def fill(self, room: memoryview) -> None:
         """Read the next bytes, as many as there is room for."""
-        while room.size:
+        while len(room):
             if self._file is None or not self._left:
                 self._open_next()
                 continue
-            count = self._file.readinto(room[: self._left])  # type: ignore[attr-defined]
+            try:
+                count = self._file.readinto(room[: self._left])
+            except self._shard.damage as error:
+                raise self._shard.place.damaged(error) from error
             if not count:
-                raise ValueError(
-                    f"{self._shard.place} must hold what its header declares, got an end "
-                    f"{self._left} bytes before; it is cut short: copy or save it again"
-                )
+                raise self._shard.place.damaged(f"an end {self._left} bytes before the array's")
             self._left -= count
             room = room[count:]
 

@@ -5,7 +5,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from smoothxent import _checks, _dispatch, _rows, _threads
+from smoothxent import _checks, _destinations, _dispatch, _rows, _threads
 from smoothxent._checks import DType, FloatArray
 
 
@@ -181,8 +181,8 @@ def log_sum_exp(
     if out is None:
         result = written = np.empty(row_shape, losses_dtype)
     else:
-        result = _checks.destination("out", out, row_shape, losses_dtype)
-        _checks.apart("out", result, logits=logits)
+        result = _destinations.plain("out", out, row_shape, losses_dtype)
+        _destinations.apart("out", result, logits=logits)
         written = _rows.room_for(result)
     (rows,) = _rows.views(axis, checked)
     threads = _threads.resolve(num_threads, checked.size)
@@ -207,8 +207,8 @@ def _normalised(
     if out is None:
         result: FloatArray = np.empty(checked.shape, checked.dtype)
     else:
-        result = _checks.second_sweep_out("out", out, checked)
-        _checks.in_place_or_apart("out", result, checked)
+        result = _destinations.second_sweep("out", out, checked)
+        _destinations.in_place_or_apart("out", result, checked)
     rows, written = _rows.views(axis, checked, result)
     kernel = _dispatch.kernel(build)
     normalise = kernel.softmax if name == "softmax" else kernel.log_softmax

@@ -2,11 +2,21 @@
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
+
+
+class Bytes(Protocol):
+    """A stream of the bytes of an array."""
+
+    def readinto(self, room: memoryview, /) -> int | None:
+        """Read the next bytes into the room, and return how many: 0 at the end alone."""
+
+    def close(self) -> None: ...
 
 
 class Place(NamedTuple):
@@ -23,6 +33,23 @@ class Place(NamedTuple):
     def __str__(self) -> str:
         return f"{self.argument} file {self.name}"
 
+    def damaged(self, found: object) -> ValueError:
+        """Word the error for a file that is not what its format says."""
+        if isinstance(found, Exception):
+            found = str(found) or type(found).__name__
+        return ValueError(f"{self} must be undamaged, got {found}; copy or save it again")
+
+    def of_member(self, names: Sequence[str]) -> "Place":
+        """Return the place of the member that is asked for, which may go unnamed if it is alone."""
+        if self.member in names:
+            return self
+        if len(names) == 1 and not self.member:
+            return self._replace(member=names[0])
+        remedy = f"; say which, as in {self.path}::{names[0]}" if names else ""
+        raise ValueError(
+            f"{self} must name one of the arrays in it, got {', '.join(names) or 'none'}{remedy}"
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class StoredArray(ABC):
@@ -32,12 +59,19 @@ class StoredArray(ABC):
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
 
+    damage: ClassVar[tuple[type[Exception], ...]] = ()  # what reading may raise beside OSError
+
+    @property
+    def words_of(self) -> str:
+        """Return what two bytes without a dtype are, where the file says so."""
+        return ""
+
     @property
     def num_bytes(self) -> int:
         return math.prod(self.shape) * self.dtype.itemsize
 
     @abstractmethod
-    def open(self) -> BinaryIO:
+    def open(self) -> Bytes:
         """Return a stream that stands at the first of its bytes, which are in C order."""
 
     def check_size(self, found: int) -> None:

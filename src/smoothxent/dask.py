@@ -230,7 +230,7 @@ def _with_chunks(name: str, array: "da.Array", chunks: Chunks) -> "da.Array":
     has_sizes = not any(map(math.isnan, (*shape, *array.shape)))
     if array.ndim != len(shape) or (has_sizes and array.shape != shape):
         raise ValueError(f"{name} must have shape {shape}, got {array.shape}")
-    if 0 in shape:  # which rechunk may leave as they are
+    if has_sizes and 0 in shape:  # rechunk may leave no rows as they are
         return da.zeros(shape, dtype=array.dtype, chunks=chunks)
     if has_sizes:
         return array.rechunk(chunks)

@@ -9,15 +9,23 @@ arguments or a missing extra, 130 Ctrl-C.
 """
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
 from types import ModuleType
 
 import smoothxent
-from smoothxent.cli import bench, demo, info, merge, refusals
+from smoothxent.cli import bench, compare, demo, evaluate, info, merge, refusals
 
-COMMANDS: dict[str, ModuleType] = {"merge": merge, "bench": bench, "demo": demo, "info": info}
+COMMANDS: dict[str, ModuleType] = {
+    "evaluate": evaluate,
+    "compare": compare,
+    "merge": merge,
+    "bench": bench,
+    "demo": demo,
+    "info": info,
+}
 
 # module -> the extra of pyproject.toml that brings it
 EXTRAS = dict.fromkeys(("matplotlib", "rich", "sklearn", "threadpoolctl"), "demo")
@@ -26,9 +34,11 @@ EXTRAS = dict.fromkeys(("matplotlib", "rich", "sklearn", "threadpoolctl"), "demo
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; `argv` is `sys.argv[1:]` unless given."""
     arguments = _parser().parse_args(argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # it may know no bars, no Greek
+        sys.stdout.reconfigure(errors="replace")
     try:
         COMMANDS[arguments.command].run(arguments)
-        sys.stdout.flush()
+        print(end="", flush=True)
     except KeyboardInterrupt:
         return _complain("interrupted", 130)
     except ModuleNotFoundError as error:

@@ -17,6 +17,22 @@ def not_negative(text: str) -> int:
     return _at_least(0, text)
 
 
+def share(text: str) -> float:
+    """Return the number from 0 to 1 that the text is."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number <= 1:
+        raise argparse.ArgumentTypeError(f"must be a number from 0 to 1, got {text!r}")
+    return number
+
+
+def several(text: str) -> tuple[int, ...]:
+    """Return the whole numbers >= 1 that stand between commas."""
+    return tuple(map(positive, text.split(",")))
+
+
 def _at_least(least: int, text: str) -> int:
     try:
         number = int(text)
@@ -41,6 +57,6 @@ def require_place_for(file: Path, option: str) -> None:
         raise Refusal(f"{folder}: no such folder; create it or choose another {option}")
     if file.is_dir():
         raise Refusal(f"{file}: is a folder; name a file in it for {option}")
-    place = file if file.exists() else folder
+    place = file if file.exists() and not file.is_file() else folder  # a pipe or a device
     if not os.access(place, os.W_OK):
         raise Refusal(f"{place}: can't be written; choose another {option}")

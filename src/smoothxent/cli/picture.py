@@ -3,12 +3,10 @@
 import math
 from pathlib import Path
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from smoothxent.cli.calibration import NUM_BINS, reliability
-from smoothxent.cli.training import Run
+from smoothxent.cli.training import NUM_CLASSES, Run
 
 COLOURS = ("#c44e52", "#2f6fab")  # without, with label smoothing
 INK, FAINT = "#333333", "#bbbbbb"
@@ -55,7 +53,7 @@ def _draw_losses(axes: Axes, runs: tuple[Run, Run]) -> None:
             linestyle=(0, (4, 2)),
             label=f"{_name(run)}, test",
         )
-    floor = target_nll(runs[1].label_smoothing, runs[1].test_logits.shape[1])
+    floor = target_nll(runs[1].label_smoothing, NUM_CLASSES)
     axes.axhline(floor, color=COLOURS[1], linewidth=0.9, linestyle=":")
     axes.annotate(
         f"the smoothed label itself: {floor:.3f}",
@@ -81,12 +79,14 @@ def _draw_losses(axes: Axes, runs: tuple[Run, Run]) -> None:
 def _draw_reliability(axes: Axes, runs: tuple[Run, Run]) -> None:
     axes.plot([0, 1], [0, 1], color=FAINT, linewidth=1.2, zorder=0)
     for run, colour in zip(runs, COLOURS, strict=True):
-        bins = reliability(run.test_confidence, run.test_hits)
-        axes.plot(bins.confidence, bins.accuracy, color=colour, linewidth=1.4, alpha=0.4)
+        held = [each for each in run.test.bins if each.count]
+        confidence = [each.confidence for each in held]
+        accuracy = [each.accuracy for each in held]
+        axes.plot(confidence, accuracy, color=colour, linewidth=1.4, alpha=0.4)
         axes.scatter(
-            bins.confidence,
-            bins.accuracy,
-            12 + 300 * bins.num_rows / bins.num_rows.sum(),
+            confidence,
+            accuracy,
+            [12 + 300 * each.count / run.test.count for each in held],
             color=colour,
             alpha=0.75,
             linewidth=0,
@@ -112,13 +112,13 @@ def _draw_reliability(axes: Axes, runs: tuple[Run, Run]) -> None:
 
 
 def _draw_confidence(axes: Axes, runs: tuple[Run, Run]) -> None:
-    edges = np.linspace(0, 1, NUM_BINS + 1).tolist()
     for run, colour in zip(runs, COLOURS, strict=True):
-        weights = np.full(len(run.test_confidence), 1 / len(run.test_confidence))
-        axes.hist(
-            run.test_confidence,
-            edges,
-            weights=weights,
+        bins = run.test.bins
+        axes.bar(
+            [each.low for each in bins],
+            [each.count / run.test.count for each in bins],
+            1 / len(bins),
+            align="edge",
             color=colour,
             alpha=0.45,
             label=f"{_name(run)}: mean {run.test.confidence:.3f}",

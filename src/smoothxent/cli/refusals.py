@@ -1,6 +1,7 @@
 """What a command says, in one line, where a file is not what it should be."""
 
 import errno
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,7 +10,9 @@ REMEDIES = {
     errno.ENOENT: "check the path",
     errno.EACCES: "change its permissions or choose another",
     errno.EISDIR: "give a file",
+    errno.ENOSPC: "make room or choose another",
 }
+NEGATIVE_LABEL = re.compile(r"must lie in \[0, \d+\), got labels\[.*\] = (-\d+)")
 
 
 class Refusal(Exception):
@@ -17,17 +20,37 @@ class Refusal(Exception):
 
 
 @contextmanager
-def naming(*files: str | Path) -> Iterator[None]:
-    """Turn what the library says of the content of these files into a refusal that names them."""
+def naming(file: Path | None = None, **files: str | None) -> Iterator[None]:
+    """Turn what the library says of the data into a refusal.
+
+    It names `file`, or else that of `files` which holds the argument that the library names.
+    """
     try:
         yield
-    except (ArithmeticError, LookupError, RecursionError, TypeError, ValueError) as error:
-        raise Refusal(f"{', '.join(map(str, files))}: {error}") from error
+    except (ArithmeticError, LookupError, MemoryError, RecursionError, TypeError, ValueError) as e:
+        message = str(e).partition("\n")[0] or type(e).__name__
+        place = file or files.get(message.partition(" ")[0])
+        raise Refusal(f"{f'{place}: ' if place else ''}{message}{_remedy(message)}") from e
+
+
+@contextmanager
+def naming_file(file: Path) -> Iterator[None]:
+    """Let the system's refusal to write name the file."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(file)) from error
 
 
 def of(error: OSError) -> str:
     """Return what the system refused, and the remedy where there is one."""
     if error.filename is None:
-        return str(error)
+        return error.strerror or str(error)
     remedy = REMEDIES.get(error.errno or 0)
     return f"{error.filename}: {error.strerror}{f'; {remedy}' if remedy else ''}"
+
+
+def _remedy(message: str) -> str:
+    """Return which option would do about a label that stands for none."""
+    found = NEGATIVE_LABEL.search(message)
+    return f"; --ignore-index {found[1]} drops such rows" if found else ""

@@ -1,12 +1,10 @@
 """The demo's table and the line that says what it shows."""
 
-import math
-
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from smoothxent.cli.calibration import NUM_BINS, Scores
+from smoothxent import Evaluation
 from smoothxent.cli.training import Run
 
 ROWS = {
@@ -14,8 +12,8 @@ ROWS = {
     "loss on the label (NLL)": "nll",
     "accuracy": "accuracy",
     "mean confidence": "confidence",
-    "  of those, where wrong": "confidence_when_wrong",
-    f"calibration error ({NUM_BINS} bins)": "calibration_error",
+    "Brier score": "brier",
+    "calibration error": "calibration_error",
 }
 
 
@@ -29,15 +27,13 @@ def show(plain: Run, smoothed: Run, *, num_rows: tuple[int, int]) -> None:
         for part in ("train", "test"):
             table.add_column(f"eps = {run.label_smoothing:g}\n{part}", justify="right")
     for title, name in ROWS.items():
-        scores = (plain.train, plain.test, smoothed.train, smoothed.test)
-        table.add_row(title, *(_number(getattr(score, name)) for score in scores))
+        evaluations = (plain.train, plain.test, smoothed.train, smoothed.test)
+        table.add_row(title, *(_number(getattr(each, name)) for each in evaluations))
     console.print(table)
     console.print(lesson(plain, smoothed))
 
 
 def _number(value: float) -> str:
-    if math.isnan(value):
-        return "-"
     return f"{value:.4f}" if value >= 0.001 else f"{value:.1e}"
 
 
@@ -69,6 +65,6 @@ def _trend(run: Run) -> str:
     return f"{_number(end)} and {moving}"
 
 
-def _gap(scores: Scores) -> str:
-    points = 100 * scores.overconfidence
+def _gap(evaluation: Evaluation) -> str:
+    points = 100 * (evaluation.confidence - evaluation.accuracy)
     return f"{abs(points):.1f} points {'above' if points > 0 else 'below'} accuracy"

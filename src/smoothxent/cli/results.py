@@ -1,16 +1,18 @@
-"""How a command hands over an evaluation: printed in a format, saved as JSON, drawn."""
+"""How a command hands over its result: printed in a format, saved as JSON, drawn."""
 
 import argparse
 import csv
 import io
 import json
-import sys
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
-from smoothxent import Evaluation
-from smoothxent.cli import options
+from smoothxent import Comparison, Evaluation
+from smoothxent.cli import options, refusals
+
+Result: TypeAlias = Evaluation | Comparison
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--json",
         metavar="FILE",
-        help="save the exact totals, which `smoothxent merge` adds up; - prints them alone",
+        help="save it with exact totals, which `smoothxent merge` adds up; - prints that alone",
     )
     parser.add_argument(
         "--plot",
@@ -45,45 +47,70 @@ def check(arguments: argparse.Namespace) -> None:
         options.require_place_for(arguments.plot, "--plot")
 
 
-def hand_over(result: Evaluation, arguments: argparse.Namespace) -> None:
+def hand_over(result: Result, arguments: argparse.Namespace) -> None:
     """Save what is to be saved, then print the result."""
     if arguments.json not in (None, "-"):
-        Path(arguments.json).write_text(_json(result), encoding="utf-8")
+        _save(_json(result), Path(arguments.json))
     if arguments.plot:
-        result.plot().figure.savefig(arguments.plot, dpi=144)
+        with refusals.naming_file(arguments.plot):
+            result.plot().figure.savefig(arguments.plot, dpi=144)
     if arguments.json == "-":
-        sys.stdout.write(_json(result))
+        print(_json(result), end="")
     elif not arguments.quiet:
-        sys.stdout.write(FORMATS[arguments.format](result))
+        print(FORMATS[arguments.format](result), end="")
 
 
-def _table(result: Evaluation) -> str:
+def _save(text: str, file: Path) -> None:
+    """Write the whole text or, where that fails, leave the file as it was."""
+    with refusals.naming_file(file):
+        if file.exists() and not file.is_file():  # a pipe or a device
+            file.write_text(text, encoding="utf-8")
+            return
+        place = file.resolve()
+        draft = place.with_name(f".{place.name}.{os.getpid()}")
+        try:
+            draft.write_text(text, encoding="utf-8")
+            draft.replace(place)
+        finally:
+            draft.unlink(missing_ok=True)
+
+
+def _table(result: Result) -> str:
     return f"{result}\n"
 
 
-def _markdown(result: Evaluation) -> str:
+def _markdown(result: Result) -> str:
     return result.to_markdown()
 
 
-def _json(result: Evaluation) -> str:
+def _json(result: Result) -> str:
     return json.dumps(result.to_dict(), allow_nan=False, indent=1) + "\n"
 
 
-def _csv(result: Evaluation) -> str:
+def _csv(result: Result) -> str:
     text = io.StringIO()
     columns = _columns(result)
     csv.writer(text, lineterminator="\n").writerows([columns, columns.values()])
     return text.getvalue()
 
 
-def _columns(result: Evaluation) -> dict[str, Any]:
+def _columns(result: Result) -> dict[str, Any]:
     """Return the numbers that `to_dict` names, by name, nan and inf among them."""
-    names = ("count", "ignored", "weight", "label_smoothing", *result.to_dict()["metrics"])
-    columns = {name: getattr(result, name) for name in names if name != "top_k"}
-    return columns | {f"top_{k}": share for k, share in result.top_k.items() if k != 1}
+    names = ["count", "ignored", "weight", "label_smoothing"] * isinstance(result, Evaluation)
+    columns: dict[str, Any] = {}
+    for name in (*names, *result.to_dict()["metrics"]):
+        value = getattr(result, name)
+        if isinstance(value, Mapping):
+            columns |= {f"{name}_{key:g}": each for key, each in value.items()}
+        else:
+            columns[name] = value
+    if isinstance(result, Comparison):
+        for letter, each in (("a", result.a), ("b", result.b)):
+            columns |= {f"{letter}_{name}": value for name, value in _columns(each).items()}
+    return columns
 
 
-FORMATS: dict[str, Callable[[Evaluation], str]] = {
+FORMATS: dict[str, Callable[[Result], str]] = {
     "table": _table,
     "markdown": _markdown,
     "json": _json,

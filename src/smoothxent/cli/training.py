@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from smoothxent import cross_entropy, cross_entropy_and_grad
-from smoothxent.cli.calibration import Scores, confidence_and_hits, score
+from smoothxent import Evaluation, cross_entropy, cross_entropy_and_grad, evaluate
 
+NUM_CLASSES = 10
 NUM_TRAIN = 200
 HIDDEN_UNITS = 128
 LEARNING_RATE = 0.4
@@ -80,7 +80,7 @@ class Classifier:
         return np.maximum(units, 0, out=units)
 
     def logits(self, images: Floats) -> Floats:
-        """Return the logits (N, 10)."""
+        """Return the logits (N, NUM_CLASSES)."""
         logits: Floats = self.hidden(images) @ self.weight + self.bias
         return logits
 
@@ -114,11 +114,8 @@ class Run:
 
     label_smoothing: float
     curve: Curve
-    train: Scores
-    test: Scores
-    test_logits: Floats
-    test_confidence: NDArray[np.float64]
-    test_hits: NDArray[np.bool_]
+    train: Evaluation
+    test: Evaluation
 
 
 def train(
@@ -131,7 +128,7 @@ def train(
     advance: Callable[[], None],
 ) -> Run:
     """Train from the weights that `seed` draws; call `advance` after every epoch."""
-    classifier = Classifier.drawn(seed, learn.images.shape[1], num_classes=10)
+    classifier = Classifier.drawn(seed, learn.images.shape[1], NUM_CLASSES)
     curve = Curve([], [], [])
     watched = set(np.geomspace(1, epochs, 120).round().astype(int))
     for epoch in range(1, epochs + 1):
@@ -141,14 +138,8 @@ def train(
             curve.train.append(cross_entropy(classifier.logits(learn.images), learn.labels))
             curve.test.append(cross_entropy(classifier.logits(test.images), test.labels))
         advance()
-    train_logits, test_logits = classifier.logits(learn.images), classifier.logits(test.images)
-    confidence, hits = confidence_and_hits(test_logits, test.labels)
-    return Run(
-        label_smoothing,
-        curve,
-        train=score(train_logits, learn.labels, label_smoothing=label_smoothing),
-        test=score(test_logits, test.labels, label_smoothing=label_smoothing),
-        test_logits=test_logits,
-        test_confidence=confidence,
-        test_hits=hits,
-    )
+    of_train, of_test = [
+        evaluate(classifier.logits(rows.images), rows.labels, label_smoothing=label_smoothing)
+        for rows in (learn, test)
+    ]
+    return Run(label_smoothing, curve, of_train, of_test)

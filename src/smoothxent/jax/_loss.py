@@ -1,23 +1,14 @@
 """The label-smoothed loss for JAX on the CPU: under jit, grad and vmap, in JAX's own memory."""
 
-import json
-from collections.abc import Iterable
-from functools import cache
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.custom_derivatives import SymbolicZero
-from numpy.typing import NDArray
 
 import smoothxent
-from smoothxent import _xla
-
-__all__ = ["cross_entropy"]
-
-TARGET = "smoothxent"
-OF_CLASSES = frozenset({"prior", "class_weight"})  # not an entry for each row
+from smoothxent.jax._foreign import TARGET, Call
 
 
 def cross_entropy(
@@ -121,21 +112,8 @@ def cross_entropy(
     return _jitted(jnp.asarray(logits), constants, **options)
 
 
-class _Call(NamedTuple):
-    """What a foreign call is told beside its arrays."""
-
-    names: list[str]  # of the arrays after the logits
-    row_axes: int  # of the loss, before vmap adds its own
-    options: dict[str, Any]
-
-    @staticmethod
-    @cache
-    def read(text: str) -> "_Call":
-        return _Call(*json.loads(text))
-
-
 class _Result(NamedTuple):
-    """The loss of a foreign call, whose `_Call` the text is."""
+    """The loss of a foreign call, whose `Call` the text is."""
 
     text: str
     shape: tuple[int, ...]
@@ -152,7 +130,7 @@ def _traced(logits: Any, constants: dict[str, Any], **options: Any) -> Any:
     if logits.ndim == 1 and constants.keys() == {"labels"} and options["ignore_index"] is None:
         options["reduction"] = "none"  # the same number, for which a batch is computed at once
     dtype = jnp.float64 if logits.dtype == jnp.float64 else jnp.float32
-    text = json.dumps(_Call(sorted(constants), loss.ndim, options))
+    text = Call(sorted(constants), loss.ndim, options).text()
     return _differentiable(_Result(text, loss.shape, dtype), logits, constants)
 
 
@@ -191,7 +169,7 @@ def _backward(result: _Result, grad: Any, cotangent: Any) -> Any:
     if isinstance(cotangent, SymbolicZero):
         return jnp.zeros_like(grad), None
     if cotangent.ndim:
-        cotangent = jnp.expand_dims(cotangent, _Call.read(result.text).options["axis"])
+        cotangent = jnp.expand_dims(cotangent, Call.read(result.text).options["axis"])
     return (grad * cotangent).astype(grad.dtype), None
 
 
@@ -202,64 +180,3 @@ _differentiable.defvjp(_forward, _backward, symbolic_zeros=True)
 def _foreign(result: _Result, logits: Any, constants: dict[str, Any], kinds: Any) -> Any:
     call = jax.ffi.ffi_call(TARGET, kinds, vmap_method="broadcast_all")
     return call(logits, *(constants[name] for name in sorted(constants)), text=result.text)
-
-
-def _compute(arguments: _xla.Arrays, results: _xla.Arrays, text: str) -> None:
-    """Fill the loss, and the gradient where it is asked for, of each element of a batch.
-
-    The axes of the batch, those that vmap added, come first in every array.
-    """
-    call = _Call.read(text)
-    loss = results[0]
-    elements: Iterable[tuple[int, ...]] = np.ndindex(loss.shape[: loss.ndim - call.row_axes])
-    if call.options["reduction"] == "none" and OF_CLASSES.isdisjoint(call.names):
-        elements = [()]  # rows of a batch are rows like any others
-    for index in elements:
-        element: Any = (*index, ...)
-        inputs = [array[element] for array in arguments]
-        outs = [result[element] for result in results]
-        _fill(outs, dict(zip(("logits", *call.names), inputs, strict=True)), call.options)
-
-
-def _fill(outs: _xla.Arrays, inputs: dict[str, Any], options: dict[str, Any]) -> None:
-    """Fill the loss, and the gradient where it is asked for; with nan where labels are bad."""
-    try:
-        _fill_if_good(outs, inputs, options)
-    except (IndexError, ValueError):
-        labels, axis = inputs["labels"], options["axis"]
-        bad = _bad_rows(labels, inputs["logits"], options)
-        if not bad.any():
-            raise
-        if options["reduction"] != "none":
-            for out in outs:
-                out[...] = np.nan
-            return
-        where = bad if bad.ndim == labels.ndim else np.expand_dims(bad, axis)
-        _fill_if_good(outs, inputs | {"labels": np.where(where, 0, labels)}, options)
-        outs[0][bad] = np.nan
-        for grad in outs[1:]:
-            np.moveaxis(grad, axis, -1)[bad] = np.nan
-
-
-def _fill_if_good(outs: _xla.Arrays, inputs: dict[str, Any], options: dict[str, Any]) -> None:
-    if len(outs) == 1:
-        outs[0][...] = smoothxent.cross_entropy(**inputs, **options)
-    else:
-        loss, grad = outs
-        loss[...], _ = smoothxent.cross_entropy_and_grad(**inputs, **options, grad_out=grad)
-
-
-def _bad_rows(labels: Any, logits: Any, options: dict[str, Any]) -> NDArray[np.bool_]:
-    """Which rows have labels that `smoothxent.cross_entropy` refuses."""
-    axis = options["axis"]
-    if labels.ndim == logits.ndim:
-        improper = ~((labels >= 0) & (labels < np.inf))
-        bad: NDArray[np.bool_] = improper.any(axis=axis)
-    else:
-        bad = (labels < 0) | (labels >= logits.shape[axis])
-        if options["ignore_index"] is not None:
-            bad &= labels != options["ignore_index"]
-    return bad
-
-
-_HANDLER = _xla.registered(TARGET, _compute)

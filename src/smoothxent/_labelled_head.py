@@ -1,0 +1,160 @@
+"""A classifier's head with labelled rows for it: checked arguments, and the walk over blocks."""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from smoothxent import _checks, _dispatch, _threads
+from smoothxent._checks import FloatArray
+from smoothxent._head import Head
+from smoothxent._reductions import Count
+
+if TYPE_CHECKING:
+    from smoothxent._dispatch import Blocks
+
+
+class LinearGradients(NamedTuple):
+    """Gradients of the loss of a head, as `linear_cross_entropy_and_grad` returns them.
+
+    Attributes
+    ----------
+    hidden, weight : ndarray
+        With the shapes of the arguments.
+    bias : ndarray or None
+        None without a bias.
+    """
+
+    hidden: FloatArray
+    weight: FloatArray
+    bias: FloatArray | None
+
+
+class LabelledHead:
+    def __init__(
+        self,
+        hidden: ArrayLike,
+        weight: ArrayLike,
+        labels: ArrayLike,
+        bias: ArrayLike | None,
+        softcap: float | None,
+        temperature: float,
+        label_smoothing: float,
+        prior: ArrayLike | None,
+        class_weight: ArrayLike | None,
+        sample_weight: ArrayLike | None,
+        ignore_index: int | None,
+        num_threads: int | None,
+    ) -> None:
+        features = _checks.features("hidden", hidden)
+        matrix = _checks.head_weight(weight, features.shape)
+        self.row_shape, num_classes = features.shape[:-1], len(matrix)
+        b = None if bias is None else _checks.features("bias", bias, (num_classes,))
+        cap = None if softcap is None else _checks.positive_real("softcap", softcap)
+        temperature = _checks.positive_real("temperature", temperature)
+        shape = (*self.row_shape, num_classes)
+        targets = _checks.indices_alone(
+            _checks.labels(labels, shape, self.row_shape), features.ndim
+        )
+        self.label_smoothing = _checks.label_smoothing(label_smoothing)
+        self.prior = None if prior is None else _checks.prior(prior, num_classes)
+        self.class_weight = self.sample_weight = self.ignore_index = None
+        if class_weight is not None:
+            self.class_weight = _checks.weights("class_weight", class_weight, (num_classes,))
+        if sample_weight is not None:
+            self.sample_weight = _checks.weights("sample_weight", sample_weight, self.row_shape)
+        if ignore_index is not None:
+            self.ignore_index = _checks.ignore_index(ignore_index, targets, is_index=True)
+        if num_threads is not None:
+            num_threads = _checks.positive("num_threads", num_threads)
+
+        self.labels = targets.flatten()  # a copy, which no other thread can change
+        self.hidden = features.reshape(len(self.labels), features.shape[-1])
+        self.weight, self.bias, self.temperature, self.softcap = matrix, b, temperature, cap
+        dtypes = [array.dtype for array in (features, matrix, b) if array is not None]
+        # float16 and bfloat16 are computed in float32
+        self.dtype = np.dtype(np.float64 if np.dtype(np.float64) in dtypes else np.float32)
+        self.kernel = _dispatch.kernel(self.dtype)
+        self.num_threads = _threads.resolve(num_threads, len(self.labels) * num_classes)
+
+    def tally(self) -> Count:
+        """Return what the rows weigh; raise if a label is out of range."""
+        num_classes = len(self.weight)
+        logits = np.broadcast_to(np.zeros((), self.dtype), (len(self.labels), num_classes))
+        bad_row, count = self.kernel.tally(
+            logits, self.labels, self.class_weight, self.sample_weight, self.ignore_index
+        )
+        if bad_row >= 0:
+            labels = self.labels.reshape(self.row_shape)
+            raise _checks.label_out_of_range(labels, num_classes, bad_row)
+        return count
+
+    def room_for_losses(self) -> FloatArray:
+        return np.empty(self.row_shape, self.dtype)
+
+    def read(
+        self, losses: FloatArray | None, top_k: tuple[int, ...] | None = None, num_bins: int = 0
+    ) -> "Blocks":
+        """Read the logits of all rows, for their loss or, with top_k, for an evaluation."""
+        ranks = None
+        if top_k is not None:
+            ranks = np.array([min(k, len(self.weight)) for k in top_k], np.int64)
+        return self._walk(losses, None, ranks, num_bins, None)
+
+    def read_and_write(
+        self, losses: FloatArray | None, grad_divisor: float
+    ) -> tuple["Blocks", LinearGradients]:
+        """Read the logits of all rows and add up the gradients."""
+        gradients = LinearGradients(
+            np.zeros(self.hidden.shape, self.dtype),
+            np.zeros(self.weight.shape, self.dtype),
+            None if self.bias is None else np.zeros(self.bias.shape, self.dtype),
+        )
+        blocks = self._walk(losses, grad_divisor, None, 0, gradients)
+        shape = (*self.row_shape, self.hidden.shape[1])
+        return blocks, gradients._replace(hidden=gradients.hidden.reshape(shape))
+
+    def _walk(
+        self,
+        losses: FloatArray | None,
+        grad_divisor: float | None,
+        ranks: NDArray[np.int64] | None,
+        num_bins: int,
+        gradients: LinearGradients | None,
+    ) -> "Blocks":
+        head = Head(
+            self.hidden, self.weight, self.bias, self.temperature, self.softcap, self.dtype,
+            self.kernel.BLOCK_CLASSES, with_gradients=gradients is not None,
+        )  # fmt: skip
+        label_logits = np.empty(len(self.labels), self.dtype)
+        blocks = self.kernel.Blocks(
+            len(self.weight), head.most_rows, self.labels, label_logits, self.label_smoothing,
+            self.prior, self.class_weight, self.sample_weight, self.ignore_index, losses,
+            grad_divisor, ranks, num_bins, self.num_threads,
+        )  # fmt: skip
+        with np.errstate(all="ignore"):
+            for rows in head.row_blocks():
+                hidden, indices = head.scaled(rows), self._indices(rows)
+                blocks.begin(rows.start, len(hidden))
+                if not head.is_one_block:
+                    label_logits[rows] = head.label_logits(hidden, indices)
+                for classes in head.class_blocks():
+                    logits = head.logits(hidden, classes)
+                    if head.is_one_block:
+                        label_logits[rows] = logits[np.arange(len(logits)), indices]
+                    blocks.read(logits, classes.start)
+                blocks.finish(len(hidden))
+                if gradients is None:
+                    continue
+                for classes in reversed(head.class_blocks()):
+                    logits, grad = head.logits_again(hidden, classes)
+                    blocks.write(logits, classes.start, grad)
+                    head.add_gradients(hidden, rows, classes, logits, grad, gradients)
+        return blocks
+
+    def _indices(self, rows: slice) -> NDArray[np.int64]:
+        """Class indices of rows, 0 for those that are ignored."""
+        labels = self.labels[rows]
+        if self.ignore_index is not None:
+            labels = np.where(labels == self.ignore_index, 0, labels)
+        return labels.astype(np.int64)

@@ -1,0 +1,50 @@
+"""Labels as text, one integer a line."""
+
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+
+from smoothxent._stored_array import Bytes, Place, StoredArray
+
+INT64 = np.dtype(np.int64)
+MOST_LINES = 1 << 16  # at a time, as objects of Python
+
+
+@dataclass(frozen=True, slots=True)
+class TextFile(StoredArray):
+    def open(self) -> Bytes:
+        return Numbers(self.place)
+
+
+class Numbers:
+    """The numbers of a file as a stream of int64."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self._lines = place.path.open("rb")
+        self._done = 0
+
+    def readinto(self, room: memoryview, /) -> int:
+        """Read the next numbers into the room, as many as there are or MOST_LINES of them."""
+        numbers = np.frombuffer(room, INT64)[:MOST_LINES]
+        lines = list(islice(self._lines, len(numbers)))
+        for row, line in enumerate(lines):
+            try:
+                numbers[row] = int(line)
+            except (OverflowError, ValueError):
+                raise ValueError(
+                    f"{self._place} must be one 64-bit integer a line, "
+                    f"got {line[:40]!r} in line {self._done + row + 1}"
+                ) from None
+        self._done += len(lines)
+        return len(lines) * INT64.itemsize
+
+    def close(self) -> None:
+        self._lines.close()
+
+
+def stored(place: Place) -> StoredArray:
+    """Return the numbers of a file, one for each line."""
+    with place.path.open("rb") as file:
+        return TextFile(place, (sum(1 for _ in file),), INT64)

@@ -1,0 +1,29 @@
+"""Compare the logits of two models or checkpoints on the same labels, pair by pair of rows.
+
+LOGITS_A, LOGITS_B and LABELS are files of arrays, or quoted patterns of the shards of one.
+"""
+
+import argparse
+
+from smoothxent import compare_files
+from smoothxent.cli import inputs, progress, refusals, results
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the files and options of `smoothxent compare`."""
+    parser.add_argument("a", metavar="LOGITS_A", help=f"shape (N, C): {inputs.FILES}")
+    parser.add_argument("b", metavar="LOGITS_B", help="of the same shape, to compare to those")
+    parser.add_argument("labels", metavar="LABELS", help="N class indices")
+    inputs.add_arguments(parser)
+    results.add_arguments(parser)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Compare the files, a bar on the terminal meanwhile, and hand over the result."""
+    results.check(arguments)
+    files = [inputs.files(each) for each in (arguments.a, arguments.b, arguments.labels)]
+    with refusals.naming(), progress.shown(not arguments.quiet) as tell:
+        comparison = compare_files(*files, **inputs.settings(arguments), progress=tell)
+    if arguments.format == "table" and not arguments.quiet and arguments.json != "-":
+        print(f"A  {arguments.a}\nB  {arguments.b}\n")
+    results.hand_over(comparison, arguments)

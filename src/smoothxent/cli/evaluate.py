@@ -1,0 +1,34 @@
+"""Say what logits in files are worth on labels in files: every metric, from one read.
+
+LOGITS and LABELS are files of arrays, or quoted patterns of the shards of one.
+"""
+
+import argparse
+
+from smoothxent import evaluate_file
+from smoothxent.cli import inputs, progress, refusals, results
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the files and options of `smoothxent evaluate`."""
+    parser.add_argument("logits", metavar="LOGITS", help=f"shape (N, C): {inputs.FILES}")
+    parser.add_argument("labels", metavar="LABELS", help="N class indices: the same, or .txt")
+    inputs.add_arguments(parser)
+    parser.add_argument("--sample-weight", metavar="FILE", help="a number for each row: the same")
+    for option in ("--class-weight", "--prior"):
+        parser.add_argument(option, metavar="FILE", help="a number for each class, .npy")
+    results.add_arguments(parser)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Evaluate the files, a bar on the terminal meanwhile, and hand over the result."""
+    results.check(arguments)
+    logits, labels = inputs.files(arguments.logits), inputs.files(arguments.labels)
+    of_classes = {"class_weight": arguments.class_weight, "prior": arguments.prior}
+    settings = inputs.settings(arguments)
+    settings |= {name: inputs.array(file) for name, file in of_classes.items()}
+    if arguments.sample_weight is not None:
+        settings["sample_weight"] = inputs.files(arguments.sample_weight)
+    with refusals.naming(**of_classes), progress.shown(not arguments.quiet) as tell:
+        evaluation = evaluate_file(logits, labels, **settings, progress=tell)
+    results.hand_over(evaluation, arguments)

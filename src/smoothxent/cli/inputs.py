@@ -1,0 +1,105 @@
+"""What `evaluate` and `compare` are told: the files, and how they are to be read and judged."""
+
+import argparse
+from glob import glob, has_magic
+from pathlib import Path
+from re import split
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smoothxent.cli import options
+from smoothxent.cli.refusals import Refusal
+
+FILES = (
+    "a .npy, .npz or .safetensors file, FILE::NAME for one of its arrays, or a quoted pattern such "
+    "as 'part-*.npy' for shards, taken in order"
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options that `evaluate` and `compare` share."""
+    parser.add_argument(
+        "--label-smoothing",
+        metavar="E",
+        type=options.share,
+        default=0.0,
+        help="of the loss, from 0 to 1 (default: %(default)g)",
+    )
+    parser.add_argument(
+        "--ignore-index",
+        metavar="I",
+        type=int,
+        help="leave out rows with this label",
+    )
+    parser.add_argument(
+        "--top-k",
+        metavar="K,K...",
+        type=options.several,
+        default=(1, 5),
+        help="count labels among the K largest logits (default: 1,5)",
+    )
+    parser.add_argument(
+        "--bins",
+        metavar="N",
+        type=options.positive,
+        default=15,
+        help="bins of the confidence for the calibration error (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--dtype",
+        choices=("bfloat16", "float16"),
+        help="what logits are that are stored as words of two bytes",
+    )
+    parser.add_argument(
+        "--threads",
+        metavar="T",
+        type=options.positive,
+        help="threads that compute (default: as many as the process may use)",
+    )
+
+
+def settings(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the options as the library's functions take them."""
+    return {
+        "label_smoothing": arguments.label_smoothing,
+        "ignore_index": arguments.ignore_index,
+        "top_k": arguments.top_k,
+        "num_bins": arguments.bins,
+        "dtype": arguments.dtype,
+        "num_threads": arguments.threads,
+    }
+
+
+def files(text: str) -> list[str]:
+    """Return the path, or the paths that the pattern matches, with numbers in them by size.
+
+    What stands behind `::` names a member of each file.
+    """
+    pattern, colons, member = text.partition("::")
+    if not has_magic(pattern) or Path(pattern).exists() or Path(text).exists():
+        return [text]
+    found = sorted(glob(pattern), key=_numbers_by_size)  # noqa: PTH207  it may be absolute
+    if not found:
+        raise Refusal(f"{text}: no file matches; check the pattern")
+    return [path + colons + member for path in found]
+
+
+def _numbers_by_size(path: str) -> list[tuple[int, str]]:
+    # part-2 before part-10; every other piece is a number, so that like is compared with like.
+    return [(int(piece) if piece.isdigit() else 0, piece) for piece in split(r"(\d+)", path)]
+
+
+def array(file: str | None) -> NDArray[Any] | None:
+    """Return the one array in a .npy file of numbers; None for no file."""
+    if file is None:
+        return None
+    try:
+        loaded: object = np.load(file, allow_pickle=False)
+    except (EOFError, ValueError) as error:
+        reason = str(error).partition("\n")[0]
+        raise Refusal(f"{file}: no array of numbers in .npy format ({reason})") from error
+    if not isinstance(loaded, np.ndarray):
+        raise Refusal(f"{file}: several arrays; save one with np.save")
+    return loaded

@@ -1,0 +1,172 @@
+"""The loss and its gradient as operators of torch.library, and how they are differentiated.
+
+Each operator goes from whole tensors to one whole tensor, so that torch.compile and torch.export
+can treat it as any other. The gradient is computed in the backward pass, from the logits. Keeping
+one from the forward pass on would save an eighth to a quarter of the time of both, but takes memory
+of the size of the logits in between, costs a loss that nobody differentiates twice its time, and
+leaves nothing to multiply in place where the graph is retained.
+
+`Loss` is the operator without the dispatcher, which takes longer than a small batch does.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+import smoothxent
+
+
+def loss(
+    input: Tensor, target: Tensor, weight: Tensor | None, reduction: str, ignore_index: int,
+    label_smoothing: float, dtype: torch.dtype,
+) -> Tensor:  # fmt: skip
+    """The loss in this dtype."""
+    value = _call(
+        smoothxent.cross_entropy,
+        input, target, weight, reduction, ignore_index, label_smoothing,
+    )  # fmt: skip
+    if reduction == "none":
+        return torch.from_numpy(value).to(dtype)
+    return torch.scalar_tensor(value, dtype=dtype)
+
+
+def gradient(
+    grad_output: Tensor, input: Tensor, target: Tensor, weight: Tensor | None, reduction: str,
+    ignore_index: int, label_smoothing: float, dtype: torch.dtype,
+) -> Tensor:  # fmt: skip
+    """The gradient with respect to `input`, times that of the loss, in the dtype of `input`."""
+    is_per_row = reduction == "none"
+    is_one = bool((grad_output == 1).all()) if is_per_row else grad_output.item() == 1
+    options: dict[str, Any] = {}
+    if input.itemsize == 2 and not is_one:
+        # What a gradient is multiplied by may be there to keep it from underflow in half precision.
+        options["grad_out"] = np.empty(input.shape, np.float32)
+    _, array = _call(
+        smoothxent.cross_entropy_and_grad,
+        input, target, weight, reduction, ignore_index, label_smoothing, **options,
+    )  # fmt: skip
+    grad = torch.from_numpy(array)
+    if not is_one:
+        grad *= grad_output.unsqueeze(class_axis(input)) if is_per_row else grad_output
+    elif input.dtype == torch.bfloat16:
+        return grad.view(torch.bfloat16)
+    return grad.to(input.dtype)
+
+
+def pytorch(
+    input: Tensor, target: Tensor, weight: Tensor | None, reduction: str, ignore_index: int,
+    label_smoothing: float,
+) -> Tensor:  # fmt: skip
+    """The same loss, computed by PyTorch."""
+    return torch.nn.functional.cross_entropy(
+        input, target, weight, ignore_index=ignore_index, reduction=reduction,
+        label_smoothing=label_smoothing,
+    )  # fmt: skip
+
+
+def class_axis(input: Tensor) -> int:
+    """Where `input` has its classes."""
+    return min(1, input.ndim - 1)
+
+
+def _call(
+    function: Callable[..., Any],
+    input: Tensor, target: Tensor, weight: Tensor | None, reduction: str, ignore_index: int,
+    label_smoothing: float, **options: Any,
+) -> Any:  # fmt: skip
+    """Call a function of smoothxent on the tensors' own memory."""
+    if target.ndim < input.ndim:
+        options["ignore_index"] = ignore_index
+    if weight is not None:
+        options["class_weight"] = _array(weight)
+    if input.dtype == torch.bfloat16:
+        input, options["dtype"] = input.view(torch.uint16), "bfloat16"
+    try:
+        return function(
+            input.numpy(force=True), _array(target), reduction=reduction,
+            label_smoothing=label_smoothing, axis=class_axis(input),
+            num_threads=torch.get_num_threads(), **options,
+        )  # fmt: skip
+    except (IndexError, ValueError) as error:  # a label, probability or weight out of its range
+        words = {"labels": "target", "class_weight": "weight"}
+        text = re.sub("|".join(words), lambda match: words[match[0]], str(error))
+        raise type(error)(text) from None
+
+
+def _array(tensor: Tensor) -> Any:
+    """The tensor's memory; of bfloat16, which NumPy does not know, a copy in float32."""
+    return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy(force=True)
+
+
+def _fake_loss(
+    input: Tensor, target: Tensor, weight: Tensor | None, reduction: str, ignore_index: int,
+    label_smoothing: float, dtype: torch.dtype,
+) -> Tensor:  # fmt: skip
+    axis = class_axis(input)
+    shape = input.shape[:axis] + input.shape[axis + 1 :] if reduction == "none" else ()
+    return input.new_empty(shape, dtype=dtype)
+
+
+def _fake_gradient(grad_output: Tensor, input: Tensor, *options: Any) -> Tensor:
+    return input.new_empty(input.shape)
+
+
+def _keep(ctx: Any, inputs: tuple[Any, ...], output: Tensor | None) -> None:
+    ctx.save_for_backward(*inputs[:-4])
+    ctx.options = inputs[-4:]
+
+
+def _differentiate(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, ...]:
+    backward = torch.ops.smoothxent.cross_entropy_backward.default
+    return backward(grad_output, *ctx.saved_tensors, *ctx.options), *[None] * 6
+
+
+def _differentiate_twice(ctx: Any, grad_grad: Tensor) -> tuple[Tensor | None, ...]:
+    """Leave what follows the first derivative to PyTorch."""
+    grad_output, input, target, weight = ctx.saved_tensors
+
+    def first(grad_output: Tensor, input: Tensor) -> Tensor:
+        _, pull = torch.func.vjp(lambda x: pytorch(x, target, weight, *ctx.options[:-1]), input)
+        return pull(grad_output)[0]
+
+    _, pull = torch.func.vjp(first, grad_output, input)
+    return *pull(grad_grad), *[None] * 6
+
+
+class Loss(torch.autograd.Function):
+    """`loss` and its gradient, for tensors that nothing but autograd watches."""
+
+    @staticmethod
+    def forward(ctx: Any, *inputs: Any) -> Tensor:
+        """Compute the loss; keep what the gradient needs."""
+        _keep(ctx, inputs, None)
+        return loss(*inputs)
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, ...]:
+        """Compute the gradient, by the operator where it is to be differentiated itself."""
+        if torch.is_grad_enabled():
+            return _differentiate(ctx, grad_output)
+        return gradient(grad_output, *ctx.saved_tensors, *ctx.options), *[None] * 6
+
+
+_ARGUMENTS = (
+    "Tensor input, Tensor target, Tensor? weight, str reduction, int ignore_index, "
+    "float label_smoothing, ScalarType dtype"
+)
+for name, schema, compute, fake, differentiate in [
+    ("cross_entropy", f"({_ARGUMENTS}) -> Tensor", loss, _fake_loss, _differentiate),
+    (
+        "cross_entropy_backward", f"(Tensor grad_output, {_ARGUMENTS}) -> Tensor",
+        gradient, _fake_gradient, _differentiate_twice,
+    ),
+]:  # fmt: skip
+    operator = f"smoothxent::{name}"
+    torch.library.define(operator, schema, tags=torch.Tag.pt2_compliant_tag)
+    torch.library.impl(operator, "cpu", compute)
+    torch.library.register_fake(operator, fake)
+    torch.library.register_autograd(operator, differentiate, setup_context=_keep)

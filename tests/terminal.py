@@ -1,0 +1,41 @@
+"""A command of ours on a terminal of its own: what it shows, and how it ends."""
+
+import os
+import pty
+import signal
+import sys
+import time
+
+PATIENCE = 60  # seconds; for a machine that does much else
+
+
+def on_terminal(source, *arguments, interrupt_at=None):
+    """Run Python source with a terminal for stdin, stdout and stderr.
+
+    Return the exit code and all that was shown. Ctrl-C is typed once `interrupt_at` is shown.
+    """
+    child, terminal = pty.fork()
+    if child == 0:
+        environment = os.environ | {"TERM": "xterm", "COLUMNS": "80", "PYTHONUNBUFFERED": "1"}
+        command = [sys.executable, "-c", source, *map(str, arguments)]
+        os.execve(sys.executable, command, environment)
+    shown = b""
+    end = time.monotonic() + PATIENCE
+    try:
+        while time.monotonic() < end:
+            try:
+                piece = os.read(terminal, 1 << 16)
+            except OSError:  # how Linux says that the other side is closed
+                break
+            if not piece:
+                break
+            shown += piece
+            if interrupt_at is not None and interrupt_at.encode() in shown:
+                interrupt_at = None
+                os.write(terminal, b"\x03")
+        else:
+            os.kill(child, signal.SIGKILL)
+    finally:
+        os.close(terminal)
+        _, status = os.waitpid(child, 0)
+    return os.waitstatus_to_exitcode(status), shown.decode()

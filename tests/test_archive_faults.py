@@ -1,0 +1,260 @@
+"""Faults of archives and of text: each error names the file, the member and the remedy."""
+
+import io
+import json
+import pickle
+import struct
+import zipfile
+
+import numpy as np
+import pytest
+
+from judging import complaint
+from smoothxent import evaluate_file
+
+LOGITS = np.arange(12, dtype=np.float32).reshape(4, 3)
+
+
+@pytest.fixture
+def labels(tmp_path):
+    np.save(tmp_path / "labels.npy", np.zeros(4, np.int64))
+    return tmp_path / "labels.npy"
+
+
+def npy(array):
+    stream = io.BytesIO()
+    np.save(stream, array)
+    return stream.getvalue()
+
+
+def header(shape, descr="<f4"):
+    stream = io.BytesIO()
+    declared = {"descr": descr, "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(stream, declared)
+    return stream.getvalue()
+
+
+def archive(path, compression=zipfile.ZIP_STORED, **members):
+    with zipfile.ZipFile(path, "w", compression) as file:
+        for name, content in members.items():
+            file.writestr(f"{name}.npy", content)
+    return path
+
+
+def safetensors(path, entries, data=bytes(48)):
+    text = json.dumps(entries).encode() if not isinstance(entries, bytes) else entries
+    path.write_bytes(struct.pack("<Q", len(text)) + text + data)
+    return path
+
+
+def refusal(logits, labels, error=ValueError):
+    return complaint(error, evaluate_file, logits, labels)
+
+
+@pytest.mark.parametrize("suffix", ["npz", "safetensors"])
+@pytest.mark.parametrize("member", ["", "::c"])
+def test_arrays_of_a_file_are_listed_where_the_name_does_not_decide(
+    tmp_path, labels, suffix, member
+):
+    path = tmp_path / f"two.{suffix}"
+    if suffix == "npz":
+        archive(path, a=npy(LOGITS), b=npy(LOGITS))
+    else:
+        entry = {"dtype": "F32", "shape": [4, 3], "data_offsets": [0, 48]}
+        safetensors(path, {"a": entry, "b": entry})
+    assert refusal(f"{path}{member}", labels) == (
+        f"logits file {path}{member} must name one of the arrays in it, got a, b; "
+        f"say which, as in {path}::a"
+    )
+
+
+@pytest.mark.parametrize("suffix", ["npz", "safetensors"])
+def test_file_without_arrays_is_refused(tmp_path, labels, suffix):
+    path = tmp_path / f"none.{suffix}"
+    archive(path) if suffix == "npz" else safetensors(path, {})
+    assert refusal(path, labels) == (
+        f"logits file {path} must name one of the arrays in it, got none"
+    )
+
+
+def test_checkpoint_of_pickles_is_never_loaded(tmp_path, labels):
+    path = tmp_path / "model.pt"
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("model/data.pkl", pickle.dumps(LOGITS))
+    assert refusal(path, labels) == (
+        f"logits file {path} must be an archive of arrays, got one of pickles, which are never "
+        "loaded; save the array with np.save"
+    )
+
+
+def test_pickled_objects_in_an_archive_are_never_loaded(tmp_path, labels):
+    np.savez(tmp_path / "a.npz", a=np.array([[None]], object))
+    assert refusal(tmp_path / "a.npz", labels) == (
+        f"logits file {tmp_path / 'a.npz'}::a must hold numbers, got pickled objects, which are "
+        "never loaded; save an array of numbers"
+    )
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+@pytest.mark.parametrize("shape", [(2**33, 1), (1, 2**33), (4, 4)])
+def test_header_that_claims_more_than_its_member_takes_no_memory(
+    tmp_path, labels, compression, shape
+):
+    path = archive(tmp_path / "a.npz", compression, a=header(shape) + LOGITS.tobytes())
+    claimed = 4 * shape[0] * shape[1]
+    assert refusal(path, labels) == (
+        f"logits file {path}::a must hold {claimed} bytes of data, as its header declares, got 48; "
+        "it is cut short: copy or save it again"
+    )
+
+
+def claim(path, size):
+    """Write another size of the only member into the archive's directory."""
+    content = bytearray(path.read_bytes())
+    place = content.rindex(b"PK\x01\x02") + 24
+    content[place : place + 4] = struct.pack("<I", size)
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_member_that_claims_more_than_its_bytes_can_be_takes_no_memory(
+    tmp_path, labels, compression
+):
+    shape = (1, (2**32 - 256) // 4)
+    path = archive(tmp_path / "a.npz", compression, a=header(shape) + LOGITS.tobytes())
+    claim(path, 2**32 - 128)
+    with zipfile.ZipFile(path) as file:
+        held = file.infolist()[0].compress_size
+    assert refusal(path, labels) == (
+        f"logits file {path}::a must be undamaged, got {2**32 - 128} bytes in {held}; "
+        "copy or save it again"
+    )
+
+
+def test_member_that_ends_before_its_claim_is_an_error(tmp_path, labels):
+    path = archive(tmp_path / "a.npz", zipfile.ZIP_DEFLATED, a=header((4, 12)) + bytes(48))
+    claim(path, 128 + 192)
+    assert refusal(path, labels) == (
+        f"logits file {path}::a must be undamaged, got an end 144 bytes before the array's; "
+        "copy or save it again"
+    )
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+@pytest.mark.parametrize("size", [12, 20_000])  # found with the header, or later
+def test_flipped_bit_is_found(tmp_path, compression, size, rng):
+    np.save(tmp_path / "labels.npy", np.zeros(size // 2, np.int64))
+    logits = rng.normal(size=(size // 2, 2)).astype(np.float32)
+    path = archive(tmp_path / "a.npz", compression, a=npy(logits))
+    content = bytearray(path.read_bytes())
+    content[content.rindex(b"PK\x01\x02") - 3] ^= 4  # in the last bytes of the member
+    path.write_bytes(content)
+    message = refusal(path, tmp_path / "labels.npy")
+    assert message.startswith(f"logits file {path}::a must be undamaged, got ")
+    assert message.endswith("; copy or save it again")
+
+
+def test_archive_cut_short_is_damaged(tmp_path, labels):
+    path = archive(tmp_path / "a.npz", a=npy(LOGITS))
+    path.write_bytes(path.read_bytes()[:-10])
+    assert refusal(path, labels) == (
+        f"logits file {path} must be undamaged, got File is not a zip file; copy or save it again"
+    )
+
+
+def test_member_of_another_compression_is_refused(tmp_path, labels):
+    path = archive(tmp_path / "a.npz", zipfile.ZIP_BZIP2, a=npy(LOGITS))
+    assert refusal(path, labels) == (
+        f"logits file {path}::a must be stored or deflated, got compression 12; "
+        "save it with np.savez_compressed"
+    )
+
+
+@pytest.mark.parametrize("length", [49, 10**8 + 1, 2**35, 2**64 - 1])
+def test_length_of_a_safetensors_header_is_checked_before_it_is_read(tmp_path, labels, length):
+    path = tmp_path / "a.safetensors"
+    path.write_bytes(struct.pack("<Q", length) + bytes(48))
+    assert refusal(path, labels) == (
+        f"logits file {path} must be undamaged, got a header of {length} bytes in a file of 56; "
+        "copy or save it again"
+    )
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        b"",
+        b"{",
+        b"[" * 100_000,
+        b"\xff",
+        b"7",
+        b"null",
+        b'"text"',
+        b"[1]",
+        {"a": 1},
+        {"a": {}},
+        {"a": {"dtype": "F32", "shape": [4, 3]}},
+        {"a": {"dtype": 7, "shape": [4, 3], "data_offsets": [0, 48]}},
+        {"a": {"dtype": "F32", "shape": 12, "data_offsets": [0, 48]}},
+        {"a": {"dtype": "F32", "shape": [4, True], "data_offsets": [0, 48]}},
+        {"a": {"dtype": "F32", "shape": [4, 3.0], "data_offsets": [0, 48]}},
+        {"a": {"dtype": "F32", "shape": [-4, -3], "data_offsets": [0, 48]}},
+        {"a": {"dtype": "F32", "shape": [4, 3], "data_offsets": [0]}},
+        {"a": {"dtype": "F32", "shape": [4, 3], "data_offsets": [-48, 0]}},
+    ],
+)
+def test_safetensors_header_of_nonsense_is_damaged(tmp_path, labels, entries):
+    path = safetensors(tmp_path / "a.safetensors", entries)
+    message = refusal(path, labels)
+    assert message.startswith(f"logits file {path} must be undamaged, got ")
+    assert message.endswith("; copy or save it again")
+
+
+@pytest.mark.parametrize(
+    "shape, offsets, found",
+    [
+        ([4, 3], [0, 44], 44),  # the shape and the offsets differ
+        ([2**33, 1], [0, 48], 48),
+        ([2**33, 1], [0, 2**35], 48),  # the file is shorter than both
+        ([4, 3], [4, 52], 44),
+        ([4, 3], [100, 148], -52),
+    ],
+)
+def test_safetensors_that_claims_more_than_the_file_has_takes_no_memory(
+    tmp_path, labels, shape, offsets, found
+):
+    entry = {"dtype": "F32", "shape": shape, "data_offsets": offsets}
+    path = safetensors(tmp_path / "a.safetensors", {"a": entry})
+    assert refusal(path, labels) == (
+        f"logits file {path}::a must hold {4 * shape[0] * shape[1]} bytes of data, as its header "
+        f"declares, got {found}; it is cut short: copy or save it again"
+    )
+
+
+def test_safetensors_of_another_dtype_is_refused(tmp_path, labels):
+    entry = {"dtype": "F8_E4M3", "shape": [4, 12], "data_offsets": [0, 48]}
+    path = safetensors(tmp_path / "a.safetensors", {"a": entry})
+    assert refusal(path, labels, TypeError) == (
+        f"logits file {path}::a must be one of F64, F32, F16, BF16, I64, I32, I16, I8, U64, U32, "
+        "U16, U8, got F8_E4M3"
+    )
+
+
+def test_bfloat16_labels_are_refused(tmp_path):
+    np.save(tmp_path / "logits.npy", LOGITS)
+    entry = {"dtype": "BF16", "shape": [4], "data_offsets": [0, 8]}
+    path = safetensors(tmp_path / "a.safetensors", {"a": entry}, bytes(8))
+    assert refusal(tmp_path / "logits.npy", path, TypeError) == (
+        f"labels file {path}::a must be integers where they are class indices, got |V2"
+    )
+
+
+@pytest.mark.parametrize("line", ["1.0", "", "one", "1 2", "9" * 30, "\ufeff1"])
+def test_text_that_is_no_integer_is_named_with_its_line(tmp_path, line):
+    np.save(tmp_path / "logits.npy", LOGITS)
+    path = tmp_path / "labels.txt"
+    path.write_bytes(f"0\n2\n{line}\n1\n".encode())
+    assert refusal(tmp_path / "logits.npy", path) == (
+        f"labels file {path} must be one 64-bit integer a line, "
+        f"got {(line + chr(10)).encode()!r} in line 3"
+    )

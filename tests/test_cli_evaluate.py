@@ -1,0 +1,280 @@
+"""`smoothxent evaluate`: the bits of the library, shards by pattern, and a line for every fault."""
+
+import json
+import pickle
+
+import numpy as np
+import pytest
+
+from smoothxent import Evaluation, evaluate
+from smoothxent.cli import inputs, main
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def rows(rng, folder):
+    """Logits and labels, saved in `logits.npy` and `labels.npy`."""
+    logits = rng.normal(0, 3, (120, 7)).astype(np.float32)
+    labels = rng.integers(0, 7, 120)
+    np.save("logits.npy", logits)
+    np.save("labels.npy", labels)
+    return logits, labels
+
+
+def evaluated(capsys, *arguments):
+    """Return the evaluation that the command prints as JSON."""
+    assert main(["evaluate", *arguments, "--json", "-"]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    return Evaluation.from_dict(json.loads(out))
+
+
+def test_evaluation_has_the_bits_of_the_library(rows, capsys):
+    assert evaluated(capsys, "logits.npy", "labels.npy") == evaluate(*rows)
+
+
+def test_every_option_is_that_of_the_library(rows, capsys, rng):
+    logits, labels = rows
+    weights = {
+        "sample_weight": rng.uniform(0, 2, 120),
+        "class_weight": rng.uniform(0, 2, 7),
+        "prior": rng.dirichlet(np.ones(7)),
+    }
+    for name, weight in weights.items():
+        np.save(f"{name}.npy", weight)
+    options = [
+        *("--label-smoothing", "0.125", "--ignore-index", "3", "--top-k", "2,4", "--bins", "6"),
+        *("--threads", "2", "--sample-weight", "sample_weight.npy"),
+        *("--class-weight", "class_weight.npy", "--prior", "prior.npy"),
+    ]
+    expected = evaluate(
+        logits, labels, label_smoothing=0.125, ignore_index=3, top_k=(2, 4), num_bins=6, **weights
+    )
+    assert evaluated(capsys, "logits.npy", "labels.npy", *options) == expected
+
+
+def test_negative_label_can_be_ignored(rows, capsys):
+    logits, labels = rows
+    labels[::3] = -100
+    np.save("labels.npy", labels)
+    expected = evaluate(logits, labels, ignore_index=-100)
+    assert evaluated(capsys, "logits.npy", "labels.npy", "--ignore-index", "-100") == expected
+
+
+def test_words_of_two_bytes_are_what_dtype_says(rows, capsys):
+    logits, labels = rows
+    words = (logits.view(np.uint32) >> 16).astype(np.uint16)
+    np.save("logits.npy", words)
+    expected = evaluate(words, labels, dtype="bfloat16")
+    assert evaluated(capsys, "logits.npy", "labels.npy", "--dtype", "bfloat16") == expected
+
+
+def test_quoted_pattern_takes_shards_by_the_numbers_in_their_names(rows, capsys):
+    logits, labels = rows
+    for number in range(12):
+        np.save(f"logits-{number}.npy", logits[10 * number : 10 * number + 10])
+    np.save("labels-02.npy", labels[:70])
+    np.save("labels-10.npy", labels[70:])
+    assert evaluated(capsys, "logits-*.npy", "labels-*.npy") == evaluate(*rows)
+    absolute = inputs.files(f"{inputs.Path.cwd()}/logits-1*.npy")
+    assert [path.rpartition("-")[2] for path in absolute] == ["1.npy", "10.npy", "11.npy"]
+
+
+def test_file_whose_name_looks_like_a_pattern_is_that_file(rows, capsys, folder):
+    (folder / "logits.npy").rename("logits[1].npy")
+    assert evaluated(capsys, "logits[1].npy", "labels.npy") == evaluate(*rows)
+
+
+def test_arrays_of_an_archive_and_labels_of_a_text(rows, capsys, folder):
+    logits, labels = rows
+    np.savez("both.npz", x=logits, y=labels)
+    (folder / "labels.txt").write_text("".join(f"{label}\n" for label in labels))
+    for arguments in (["both.npz::x", "both.npz::y"], ["both.npz::x", "labels.txt"]):
+        assert evaluated(capsys, *arguments) == evaluate(*rows)
+
+
+def test_member_stays_behind_each_path_of_a_pattern(folder):
+    for name in ("part-2.npz", "part-10.npz"):
+        (folder / name).touch()
+    assert inputs.files("part-*.npz::x") == ["part-2.npz::x", "part-10.npz::x"]
+
+
+def test_infinite_perplexity_is_shown_and_null_in_json(folder, capsys):
+    np.save("logits.npy", np.array([[0.0, 800]]))
+    np.save("labels.npy", np.array([0]))
+    assert main(["evaluate", "logits.npy", "labels.npy", "--json", "saved.json"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "loss (nll)           800.0000" in lines
+    assert "perplexity                inf" in lines
+    record = json.loads((folder / "saved.json").read_text(), parse_constant=pytest.fail)
+    assert record["metrics"]["perplexity"] is None
+    assert record["metrics"]["nll"] == 800
+
+
+def refused(capsys, *arguments, code=1):
+    """Return the one line on stderr with which the command ends; nothing is on stdout."""
+    assert main(["evaluate", *arguments]) == code
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("smoothxent: ")
+    assert err.endswith("\n")
+    assert err.count("\n") == 1
+    return err.removeprefix("smoothxent: ").removesuffix("\n")
+
+
+def test_missing_file(rows, capsys):
+    found = refused(capsys, "none.npy", "labels.npy")
+    assert found == "none.npy: No such file or directory; check the path"
+    found = refused(capsys, "none-*.npy", "labels.npy")
+    assert found == "none-*.npy: no file matches; check the pattern"
+    found = refused(capsys, "logits.npy", "labels.npy", "--prior", "none.npy")
+    assert found == "none.npy: No such file or directory; check the path"
+
+
+def test_folder_in_place_of_a_file(rows, capsys, folder):
+    found = refused(capsys, str(folder), "labels.npy")
+    assert found == f"{folder}: Is a directory; give a file"
+
+
+def test_truncated_file(rows, capsys, folder):
+    whole = (folder / "logits.npy").read_bytes()
+    (folder / "logits.npy").write_bytes(whole[:-5])
+    assert refused(capsys, "logits.npy", "labels.npy") == (
+        "logits file logits.npy must hold 3360 bytes of data, as its header declares, got 3355; "
+        "it is cut short: copy or save it again"
+    )
+
+
+def test_pickle_is_never_loaded(rows, capsys, folder):
+    class Bomb:
+        def __reduce__(self):
+            return pytest.fail, ("a pickle was loaded",)
+
+    (folder / "bomb.npy").write_bytes(pickle.dumps(Bomb()))
+    for argument, arguments in (
+        ("logits", ["bomb.npy", "labels.npy"]),
+        ("labels", ["logits.npy", "bomb.npy"]),
+        ("sample_weight", ["logits.npy", "labels.npy", "--sample-weight", "bomb.npy"]),
+    ):
+        found = refused(capsys, *arguments)
+        assert found.startswith(f"{argument} file bomb.npy must be ")
+        assert found.endswith("got a pickle, which is never loaded; save the array with np.save")
+    found = refused(capsys, "logits.npy", "labels.npy", "--class-weight", "bomb.npy")
+    assert found.startswith("bomb.npy: no array of numbers in .npy format (")
+
+
+def test_header_that_claims_gigabytes(rows, capsys, folder):
+    with (folder / "logits.npy").open("wb") as file:
+        shape = (120, 2**26)
+        header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(file, header)
+    assert refused(capsys, "logits.npy", "labels.npy") == (
+        "logits file logits.npy must hold 32212254720 bytes of data, as its header declares, "
+        "got 0; it is cut short: copy or save it again"
+    )
+
+
+def test_lengths_that_differ(rows, capsys):
+    np.save("labels.npy", rows[1][:-1])
+    assert refused(capsys, "logits.npy", "labels.npy") == (
+        "labels file labels.npy must have shape (120,), a number for each row of "
+        "logits file logits.npy, got (119,); name all shards of both"
+    )
+
+
+def test_labels_counted_from_one(rows, capsys):
+    labels = rows[1] + 1
+    np.save("labels.npy", labels)
+    first = int((labels == 7).argmax())
+    assert refused(capsys, "logits.npy", "labels.npy") == (
+        f"labels file labels.npy must lie in [0, 7), got labels[{first}] = 7; "
+        "none is 0: if they count from 1, subtract 1 from each"
+    )
+
+
+def test_label_that_stands_for_none(rows, capsys):
+    rows[1][5] = -100
+    np.save("labels.npy", rows[1])
+    assert refused(capsys, "logits.npy", "labels.npy") == (
+        "labels file labels.npy must lie in [0, 7), got labels[5] = -100; "
+        "--ignore-index -100 drops such rows"
+    )
+
+
+def test_wrong_dtype(rows, capsys):
+    found = refused(capsys, "logits.npy", "labels.npy", "--dtype", "bfloat16")
+    assert "logits.npy" in found
+    assert found.endswith("got bfloat16")
+
+
+@pytest.mark.parametrize(
+    "option, weights, rule",
+    [
+        ("--class-weight", np.ones(8), "class_weight must have shape (7,), got (8,)"),
+        ("--prior", np.ones(7), "prior must sum to 1, got a sum of 7.0; divide it by its sum"),
+    ],
+)
+def test_bad_weights_of_classes_are_named_with_their_file(option, weights, rule, rows, capsys):
+    np.save("weights.npy", weights)
+    found = refused(capsys, "logits.npy", "labels.npy", option, "weights.npy")
+    assert found == f"weights.npy: {rule}"
+
+
+def test_bad_weights_of_rows_are_named_with_their_file(rows, capsys):
+    weights = np.ones(120)
+    weights[70] = -1
+    np.save("weights-1.npy", weights[:50])
+    np.save("weights-2.npy", weights[50:])
+    found = refused(capsys, "logits.npy", "labels.npy", "--sample-weight", "weights-*.npy")
+    assert found == (
+        "sample_weight file weights-2.npy must be finite and not negative, "
+        "got sample_weight[70] = -1.0, row 20 of it"
+    )
+
+
+@pytest.mark.parametrize("content", [b"", b"\x93NUMPY", b"1 2 3\n"])
+def test_weights_that_are_no_array(content, rows, capsys, folder):
+    (folder / "weights.npy").write_bytes(content)
+    found = refused(capsys, "logits.npy", "labels.npy", "--class-weight", "weights.npy")
+    assert found.startswith("weights.npy: no array of numbers in .npy format (")
+
+
+def test_weights_that_are_several_arrays(rows, capsys):
+    np.savez("weights.npz", np.ones(7), np.ones(7))
+    found = refused(capsys, "logits.npy", "labels.npy", "--class-weight", "weights.npz")
+    assert found == "weights.npz: several arrays; save one with np.save"
+
+
+@pytest.mark.parametrize(
+    "options, rule",
+    [
+        (
+            ["--label-smoothing", "1.5"],
+            "--label-smoothing: must be a number from 0 to 1, got '1.5'",
+        ),
+        (
+            ["--label-smoothing", "nan"],
+            "--label-smoothing: must be a number from 0 to 1, got 'nan'",
+        ),
+        (["--top-k", "1,zero"], "--top-k: must be a whole number >= 1, got 'zero'"),
+        (["--top-k", "0"], "--top-k: must be a whole number >= 1, got '0'"),
+        (["--bins", "0"], "--bins: must be a whole number >= 1, got '0'"),
+        (["--threads", "0"], "--threads: must be a whole number >= 1, got '0'"),
+        (["--ignore-index", "x"], "--ignore-index: invalid int value: 'x'"),
+    ],
+)
+def test_bad_option_is_a_fault_of_usage(options, rule, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["evaluate", "logits.npy", "labels.npy", *options])
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.endswith(f"error: argument {rule}\n")
+
+
+def test_quiet_says_nothing(rows, capsys):
+    assert main(["evaluate", "logits.npy", "labels.npy", "--quiet"]) == 0
+    assert capsys.readouterr() == ("", "")

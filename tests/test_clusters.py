@@ -1,0 +1,121 @@
+"""The examples of docs/clusters.md, run as they stand there: the bits of one call of evaluate."""
+
+import importlib.util
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import smoothxent
+from smoothxent import Evaluation, evaluate
+
+PAGE = (Path(__file__).parent.parent / "docs" / "clusters.md").read_text()
+# The settings that let Ray and Spark run here for a moment, said as their users would.
+SURROUNDINGS = {
+    "PYSPARK_PYTHON": sys.executable,
+    "PYSPARK_SUBMIT_ARGS": "--master local[2] --conf spark.ui.enabled=false pyspark-shell",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "SPARK_LOCAL_IP": "127.0.0.1",
+}
+
+
+def example(heading):
+    """Return the Python block below a heading of the page."""
+    section = PAGE.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    (block,) = re.findall(r"^```python\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
+    return block
+
+
+def evaluation_of(script, folder):
+    """Return what the script calls `evaluation`, when run in a process and a folder of its own."""
+    ending = (
+        '\nif __name__ == "__main__":\n'
+        "    import json, pathlib\n"
+        '    pathlib.Path("evaluation").write_text(json.dumps(evaluation.to_dict()))\n'
+    )
+    (folder / "script.py").write_text(script + ending)
+    done = subprocess.run(
+        [sys.executable, "script.py"],
+        cwd=folder,
+        env=os.environ | SURROUNDINGS,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return Evaluation.from_dict(json.loads((folder / "evaluation").read_text()))
+
+
+@pytest.fixture
+def rows(rng):
+    logits = rng.normal(0, 4, (1000, 40)).astype(np.float32)
+    return logits, rng.integers(0, 40, 1000)
+
+
+def save_parquet(folder, logits, labels):
+    """Save the rows as three files of two columns, one of them without rows."""
+    pa = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    (folder / "rows").mkdir()
+    for i, part in enumerate([slice(0, 300), slice(300, 1000), slice(0, 0)]):
+        table = pa.table(
+            {
+                "logits": pa.array(list(logits[part]), pa.list_(pa.float32())),
+                "label": labels[part],
+            }
+        )
+        parquet.write_table(table, folder / "rows" / f"{i}.parquet")
+
+
+def test_example_of_dask_gives_the_bits_of_one_call(tmp_path, rows):
+    pytest.importorskip("distributed")
+    for name, array in zip(("logits", "labels"), rows, strict=True):
+        np.save(tmp_path / f"{name}.npy", array)
+    evaluation = evaluation_of(example("dask"), tmp_path)
+    assert evaluation == evaluate(*rows, label_smoothing=0.1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("heading, module", [("Ray Data", "ray.data"), ("Spark", "pyspark")])
+def test_example_of_an_engine_gives_the_bits_of_one_call(tmp_path, rows, heading, module):
+    if importlib.util.find_spec(module.partition(".")[0]) is None:
+        pytest.skip(f"{module} is not installed")
+    save_parquet(tmp_path, *rows)
+    evaluation = evaluation_of(example(heading), tmp_path)
+    assert evaluation == evaluate(*rows, label_smoothing=0.1)
+
+
+def test_example_of_resuming_does_what_is_missing_alone(tmp_path, rows):
+    parts = tmp_path / "parts"
+    parts.mkdir()
+    for i, part in enumerate(np.array_split(np.arange(1000), 4)):
+        np.save(parts / f"logits-{i}.npy", rows[0][part])
+        np.save(parts / f"labels-{i}.npy", rows[1][part])
+    (parts / "logits-3.unfinished").write_text('{"format": "smoothxent.Eval')  # cut short
+    script = example("Anything else, and runs that are cut short")
+    assert evaluation_of(script, tmp_path) == evaluate(*rows)
+
+    (parts / "logits-2.json").unlink()
+    for i in (0, 1, 3):
+        (parts / f"logits-{i}.npy").write_text("what is done is not read again")
+    assert evaluation_of(script, tmp_path) == evaluate(*rows)
+    files = sorted(map(str, parts.glob("*.json")))
+    done = subprocess.run(
+        [sys.executable, "-m", "smoothxent", "merge", "--json", "-", *files],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert Evaluation.from_dict(json.loads(done.stdout)) == evaluate(*rows)
+
+
+def test_size_of_the_totals_is_about_what_the_page_says(rows):
+    (said,) = re.findall(r"some (\d+) kB", PAGE)
+    text = json.dumps(smoothxent.evaluate(*rows, label_smoothing=0.1).to_dict())
+    assert int(said) * 500 < len(text) < int(said) * 2000

@@ -1,0 +1,152 @@
+"""compare_files: the bits of compare on the whole arrays, and every fault with its file."""
+
+import threading
+import tracemalloc
+
+import ml_dtypes
+import numpy as np
+import pytest
+
+from judging import complaint
+from smoothxent import _labelled_rows, _pairs, compare, compare_files
+
+
+@pytest.fixture
+def small_chunks(monkeypatch):
+    """Chunks of 700 bytes, so that small files have many."""
+    monkeypatch.setattr(_labelled_rows, "CHUNK_BYTES", 700)
+
+
+@pytest.fixture
+def arrays(rng):
+    """Logits of two classifiers, and labels."""
+    a = rng.normal(0, 3, (100, 9)).astype(np.float32)
+    b = a + rng.normal(0, 0.5, a.shape).astype(np.float32)
+    return a, b, rng.integers(0, 9, 100)
+
+
+def saved(folder, *arrays):
+    """Return the paths of files that hold the arrays."""
+    paths = [folder / name for name in ("a.npy", "b.npy", "labels.npy")]
+    for path, array in zip(paths, arrays, strict=True):
+        np.save(path, array)
+    return paths
+
+
+@pytest.mark.usefixtures("small_chunks")
+@pytest.mark.parametrize("num_threads", [1, 3, None])
+def test_files_in_chunks_have_the_bits_of_the_arrays(tmp_path, arrays, num_threads):
+    found = compare_files(*saved(tmp_path, *arrays), num_threads=num_threads)
+    assert found == compare(*arrays)
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_options_are_those_of_compare(tmp_path, arrays):
+    options = {"label_smoothing": 0.1, "ignore_index": 4, "top_k": [2, 3], "num_bins": 5}
+    found = compare_files(*saved(tmp_path, *arrays), **options)
+    assert found == compare(*arrays, **options)
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_shards_may_be_cut_anywhere(tmp_path, arrays):
+    paths = [
+        [tmp_path / f"{name}-{i}.npy" for i in range(len(cuts) + 1)]
+        for name, cuts in (("a", [10, 10, 64]), ("b", [33]), ("labels", []))
+    ]
+    for array, shards, cuts in zip(arrays, paths, ([10, 10, 64], [33], []), strict=True):
+        for path, part in zip(shards, np.split(array, cuts), strict=True):
+            np.save(path, part)
+    assert compare_files(*paths) == compare(*arrays)
+
+
+@pytest.mark.parametrize("name", ["float16", "bfloat16"])
+@pytest.mark.parametrize("swapped", [False, True])
+def test_words_of_two_bytes_stand_beside_logits_of_another_dtype(tmp_path, arrays, name, swapped):
+    a, b, labels = arrays
+    half = b.astype(ml_dtypes.bfloat16 if name == "bfloat16" else np.float16)
+    both, words = (a, half), (a, half.view(np.uint16))
+    if swapped:
+        both, words = both[::-1], words[::-1]
+    paths = saved(tmp_path, *words, labels)
+    assert compare_files(*paths, dtype=name) == compare(*both, labels)
+
+
+def test_files_of_no_rows_are_no_rows(tmp_path, arrays):
+    nothing = [array[:0] for array in arrays]
+    assert repr(compare_files(*saved(tmp_path, *nothing))) == "Comparison of A and B on 0 rows"
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_progress_is_told_of_every_chunk_in_order_in_the_thread_of_the_caller(tmp_path, arrays):
+    told = []
+    whole = compare_files(
+        *saved(tmp_path, *arrays), progress=lambda *news: told.append((threading.get_ident(), news))
+    )
+    rows = 700 // (9 * 4)
+    assert {thread for thread, _ in told} == {threading.get_ident()}
+    assert [news[0] for _, news in told] == [*range(rows, 100, rows), 100]
+    for _, (num_done, num_rows, of_a, of_b) in told:
+        assert (of_a.count, of_b.count, num_rows) == (num_done, num_done, 100)
+    assert told[-1][1][2:] == (whole.a, whole.b)
+
+
+@pytest.mark.thread_unsafe(reason="tracemalloc counts what every thread holds")
+def test_memory_is_that_of_some_chunks_and_17_bytes_a_row(tmp_path, rng):
+    a = rng.normal(size=(100_000, 200)).astype(np.float32)
+    paths = saved(tmp_path, a, a[::-1], rng.integers(0, 200, 100_000))
+    tracemalloc.start()
+    try:
+        compare_files(*paths, num_threads=1)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    chunks = 2 * 2 * _labelled_rows.CHUNK_BYTES  # of a and of b, one read while one is compared
+    blocks = 8 * 8 * _pairs.BLOCK
+    rows = 100_000 * (2 * 17 + 2 * 8)  # in parts and in one piece; what quantiles sort
+    assert peak < chunks + blocks + rows < a.nbytes / 3
+
+
+def test_logits_of_unequal_shapes_are_refused(tmp_path, arrays):
+    a, b, labels = arrays
+    for other in (b[:99], b[:, :8]):
+        paths = saved(tmp_path, a, other, labels)
+        assert complaint(ValueError, compare_files, *paths) == (
+            f"logits file {paths[1]} must have the shape of logits file {paths[0]}, (100, 9), "
+            f"got {other.shape}"
+        )
+
+
+def test_logits_of_another_dtype_are_refused(tmp_path, arrays):
+    a, b, labels = arrays
+    paths = saved(tmp_path, a, b.astype(np.int32), labels)
+    for dtype in (None, "bfloat16"):
+        found = complaint(TypeError, compare_files, *paths, dtype=dtype)
+        assert found.startswith(f"logits file {paths[1]} must be float32, float64, float16 or ")
+
+
+def test_dtype_that_is_told_in_vain_is_refused(tmp_path, arrays):
+    paths = saved(tmp_path, *arrays)
+    found = complaint(TypeError, compare_files, *paths, dtype="bfloat16")
+    assert str(paths[1]) in found
+    assert found.endswith("got bfloat16")
+
+
+@pytest.mark.usefixtures("small_chunks")
+@pytest.mark.parametrize("row", [0, 57, 99])
+def test_lowest_label_out_of_range_is_named_with_its_file(tmp_path, arrays, row):
+    arrays[2][row:] = 10
+    paths = saved(tmp_path, *arrays)
+    found = complaint(IndexError, compare_files, *paths)
+    assert found == f"labels file {paths[2]} must lie in [0, 9), got labels[{row}] = 10"
+
+
+@pytest.mark.parametrize("options", [{"label_smoothing": 2}, {"num_threads": 0}, {"top_k": 3}])
+def test_options_are_refused_as_by_compare(tmp_path, arrays, options):
+    expected = complaint((error := _kind_of(arrays, options)), compare, *arrays, **options)
+    assert complaint(error, compare_files, *saved(tmp_path, *arrays), **options) == expected
+
+
+def _kind_of(arrays, options):
+    with pytest.raises((TypeError, ValueError)) as caught:
+        compare(*arrays, **options)
+    return caught.type

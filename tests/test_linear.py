@@ -1,0 +1,393 @@
+"""A head without its logits: the bits, gradients, metrics and refusals of those that are stored.
+
+Small whole numbers have exact products in every dtype and order of additions, so the logits that
+are never stored are known to the bit; the other numbers say what rounding may do.
+"""
+
+import tracemalloc
+
+import ml_dtypes
+import numpy as np
+import pytest
+
+import oracle
+from judging import complaint
+from smoothxent import (
+    _head,
+    cross_entropy,
+    cross_entropy_and_grad,
+    evaluate,
+    linear_cross_entropy,
+    linear_cross_entropy_and_grad,
+    linear_evaluate,
+)
+from ways import instruction_set
+
+# One row; a class; a lane's; up to a tile, a segment, and beyond; rows that fill groups and not.
+SHAPES = [(1, 1), (3, 2), (40, 7), (33, 130), (17, 1500), (5, 16_384), (18, 32_800)]
+OPTIONS = {
+    "plain": {},
+    "smoothed": {"label_smoothing": 0.1},
+    "label plays no part": {"label_smoothing": 1.0},
+    "weighted": {"label_smoothing": 0.1, "class_weight": None, "sample_weight": None},
+    "prior": {"label_smoothing": 0.2, "prior": None, "ignore_index": 0},
+}
+
+
+def draw_options(rng, name, num_rows, num_classes):
+    """Return the options of that name, drawing the arrays among them."""
+    options = dict(OPTIONS[name])
+    if "class_weight" in options:
+        options["class_weight"] = rng.integers(0, 3, num_classes)
+        options["sample_weight"] = rng.integers(0, 3, num_rows)
+    if "prior" in options:
+        prior = rng.uniform(0, 1, num_classes)
+        options["prior"] = prior / prior.sum()
+    return options
+
+
+def draw_whole(rng, num_rows, num_classes, dtype=np.float32, features=4):
+    """Return hidden, weight, bias and labels whose logits are whole numbers below 64."""
+    hidden, weight, bias = (
+        rng.integers(-3, 4, shape).astype(dtype)
+        for shape in [(num_rows, features), (num_classes, features), (num_classes,)]
+    )
+    return hidden, weight, bias, rng.integers(0, num_classes, num_rows)
+
+
+def draw(rng, num_rows, num_classes, dtype, features=24):
+    hidden, weight, bias = (
+        rng.normal(0, 1, shape).astype(dtype)
+        for shape in [(num_rows, features), (num_classes, features), (num_classes,)]
+    )
+    return hidden, weight, bias, rng.integers(0, num_classes, num_rows)
+
+
+def logits_of(hidden, weight, bias, dtype=np.float64):
+    return (hidden.astype(dtype) @ weight.astype(dtype).T + bias.astype(dtype)).astype(dtype)
+
+
+@pytest.fixture(params=[None, 7], ids=["all rows at once", "seven rows at a time"])
+def rows_each(request, monkeypatch):
+    """How many rows a block has: results do not depend on it."""
+    if request.param:
+        monkeypatch.setattr(_head, "_FEWEST_ROWS", request.param)
+        monkeypatch.setattr(_head, "_TYPICAL_BLOCK", 0)
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+@pytest.mark.parametrize("num_rows, num_classes", SHAPES)
+def test_loss_has_the_bits_of_stored_logits(rng, dtype, rows_each, num_rows, num_classes, name):
+    hidden, weight, bias, labels = draw_whole(rng, num_rows, num_classes, dtype)
+    options = draw_options(rng, name, num_rows, num_classes)
+    logits = logits_of(hidden, weight, bias, dtype)
+    losses = linear_cross_entropy(hidden, weight, labels, bias=bias, reduction="none", **options)
+    expected = cross_entropy(logits, labels, reduction="none", **options)
+    assert losses.dtype == expected.dtype
+    assert losses.tobytes() == expected.tobytes()
+    for reduction in ("mean", "sum", "sum_over_batch_size", "sum_by_nonzero_weights"):
+        reduced = linear_cross_entropy(
+            hidden, weight, labels, bias=bias, reduction=reduction, **options
+        )
+        np.testing.assert_equal(
+            reduced, cross_entropy(logits, labels, reduction=reduction, **options)
+        )
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+@pytest.mark.parametrize("num_rows, num_classes", SHAPES)
+def test_evaluation_is_that_of_stored_logits(rng, dtype, rows_each, num_rows, num_classes, name):
+    hidden, weight, bias, labels = draw_whole(rng, num_rows, num_classes, dtype)
+    options = draw_options(rng, name, num_rows, num_classes) | {"top_k": (3, 20), "num_bins": 7}
+    logits = logits_of(hidden, weight, bias, dtype)
+    assert linear_evaluate(hidden, weight, labels, bias=bias, **options) == evaluate(
+        logits, labels, **options
+    )
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+@pytest.mark.parametrize("num_rows, num_classes", SHAPES)
+def test_gradients_are_products_of_that_of_the_logits(
+    rng, dtype, rows_each, num_rows, num_classes, name
+):
+    hidden, weight, bias, labels = draw_whole(rng, num_rows, num_classes, dtype)
+    options = draw_options(rng, name, num_rows, num_classes)
+    loss, gradients = linear_cross_entropy_and_grad(hidden, weight, labels, bias=bias, **options)
+    expected, grad = cross_entropy_and_grad(
+        logits_of(hidden, weight, bias, dtype), labels, **options
+    )
+    np.testing.assert_equal(loss, expected)
+    assert_gradients(gradients, grad.astype(float), hidden, weight, dtype, bias)
+
+
+def assert_gradients(gradients, grad, hidden, weight, dtype, bias=None, grad_error=0.0):
+    """Raise unless they are products with the gradient of z, to what sums of n terms may lose.
+
+    n roundings of the terms' absolute sum, n the number of terms and two for the products; and what
+    the gradient of z may be wrong by.
+    """
+    roundoff = oracle.UNIT_ROUNDOFF[np.dtype(dtype)]
+    tiny = np.finfo(dtype).smallest_subnormal * grad.size
+    error = np.broadcast_to(grad_error, grad.shape)
+    cases = [
+        (gradients.hidden, grad, error, weight.astype(float)),
+        (gradients.weight, grad.T, error.T, hidden.astype(float)),
+    ]
+    if bias is not None:
+        cases.append((gradients.bias[:, None], grad.T, error.T, np.ones((len(grad), 1))))
+    for actual, left, of_left, right in cases:
+        allowed = (len(right) + 2) * roundoff * (np.abs(left) @ np.abs(right)) + tiny
+        allowed += of_left @ np.abs(right)
+        assert actual.dtype == dtype
+        np.testing.assert_array_less(np.abs(actual - left @ right), np.nextafter(allowed, np.inf))
+
+
+@pytest.mark.parametrize("num_rows, num_classes", [(21, 40), (9, 20_000)])
+@pytest.mark.parametrize("softcap, temperature", [(None, 2.0), (3.0, 1.0), (1.5, 0.5)])
+def test_softcap_and_temperature_are_those_of_the_formula(
+    rng, dtype, rows_each, num_rows, num_classes, softcap, temperature
+):
+    hidden, weight, bias, labels = draw(rng, num_rows, num_classes, dtype)
+    exact = logits_of(hidden, weight, bias)
+    if softcap is None:
+        logits, slope = exact / temperature, 1 / temperature
+    else:
+        capped = np.tanh(exact / softcap)
+        logits, slope = softcap / temperature * capped, (1 - capped**2) / temperature
+    options = {"bias": bias, "softcap": softcap, "temperature": temperature}
+    losses = linear_cross_entropy(hidden, weight, labels, reduction="none", **options)
+    # A logit is a sum of 25 terms, and then some ten roundings; a loss moves by twice as much.
+    roundoff = oracle.UNIT_ROUNDOFF[np.dtype(dtype)]
+    size = (np.abs(hidden) @ np.abs(weight).T + np.abs(bias)).max() / temperature
+    error = 2 * 35 * roundoff * size
+    expected = oracle.row_losses(logits, labels)
+    np.testing.assert_allclose(losses, expected, rtol=8 * roundoff, atol=error)
+    _, gradients = linear_cross_entropy_and_grad(hidden, weight, labels, reduction="sum", **options)
+    of_logits = oracle.gradients(logits, labels)
+    # p moves by as much, relative to itself; 1 - tanh**2 by three roundings of 1
+    grad_error = np.abs(of_logits) * (slope * error + 3 * roundoff / temperature)
+    assert_gradients(
+        gradients, of_logits * slope, hidden, weight, dtype, bias, grad_error=grad_error
+    )
+
+
+def test_ordinary_numbers_lose_no_more_than_the_products_do(rng, dtype):
+    hidden, weight, bias, labels = draw(rng, 50, 17_000, dtype, features=300)
+    losses = linear_cross_entropy(hidden, weight, labels, bias=bias, reduction="none")
+    expected = oracle.row_losses(logits_of(hidden, weight, bias), labels)
+    roundoff = oracle.UNIT_ROUNDOFF[np.dtype(dtype)]
+    size = (np.abs(hidden) @ np.abs(weight).T).max()
+    np.testing.assert_allclose(losses, expected, rtol=8 * roundoff, atol=2 * 302 * roundoff * size)
+
+
+@pytest.mark.parametrize("half", [np.float16, ml_dtypes.bfloat16])
+def test_halves_are_the_numbers_that_they_are(rng, half):
+    hidden, weight, bias, labels = draw_whole(rng, 20, 17_000, half)
+    wide = [array.astype(np.float32) for array in (hidden, weight)]
+    assert linear_cross_entropy(hidden, weight, labels, bias=bias) == linear_cross_entropy(
+        *wide, labels, bias=bias.astype(np.float32)
+    )
+    _, gradients = linear_cross_entropy_and_grad(hidden, weight, labels)
+    _, expected = linear_cross_entropy_and_grad(*wide, labels)
+    assert gradients.hidden.dtype == gradients.weight.dtype == np.float32
+    np.testing.assert_allclose(gradients.hidden, expected.hidden, rtol=0, atol=1e-6)
+    np.testing.assert_array_equal(gradients.weight, expected.weight)
+
+
+def test_float64_among_the_arguments_makes_all_of_it_float64(rng):
+    hidden, weight, bias, labels = draw_whole(rng, 4, 6)
+    for place in range(3):
+        arrays = [hidden, weight, bias]
+        arrays[place] = arrays[place].astype(np.float64)
+        losses, gradients = linear_cross_entropy_and_grad(
+            *arrays[:2], labels, bias=arrays[2], reduction="none"
+        )
+        assert {losses.dtype, *(array.dtype for array in gradients)} == {np.dtype(np.float64)}
+
+
+def test_weight_may_lie_anyhow(rng):
+    hidden, weight, _, labels = draw_whole(rng, 12, 300)
+    expected = linear_cross_entropy(hidden, weight, labels)
+    wide = np.zeros((600, 8), np.float32)
+    wide[::2, ::2] = weight
+    backwards = weight[::-1].copy()[::-1]
+    swapped = weight.astype(weight.dtype.newbyteorder())
+    for array in (np.asfortranarray(weight), wide[::2, ::2], backwards, swapped):
+        assert linear_cross_entropy(hidden, array, labels) == expected
+        assert linear_cross_entropy(np.asfortranarray(hidden)[::-1], array, labels[::-1]) == (
+            expected
+        )
+
+
+@pytest.mark.parametrize("shape", [(), (0,), (5,), (2, 3), (2, 0, 3)])
+def test_rows_may_have_any_shape(rng, shape):
+    hidden = rng.integers(-3, 4, (*shape, 4)).astype(np.float32)
+    weight = rng.integers(-3, 4, (9, 4)).astype(np.float32)
+    labels = rng.integers(0, 9, shape)
+    losses, gradients = linear_cross_entropy_and_grad(hidden, weight, labels, reduction="none")
+    expected = cross_entropy(hidden @ weight.T, labels, reduction="none")
+    assert losses.shape == shape
+    assert losses.tobytes() == np.asarray(expected).tobytes()
+    assert gradients.hidden.shape == hidden.shape
+    assert gradients.weight.shape == weight.shape
+    assert gradients.bias is None
+    assert linear_evaluate(hidden, weight, labels) == evaluate(hidden @ weight.T, labels)
+
+
+def test_features_may_be_none():
+    assert linear_cross_entropy(np.zeros((2, 0)), np.zeros((8, 0)), [1, 2]) == np.log(8)
+
+
+def test_row_of_nan_spoils_no_other(rng):
+    hidden, weight, bias, labels = draw_whole(rng, 6, 20_000)
+    hidden[2, 0], hidden[4, 1] = np.nan, np.inf
+    losses = linear_cross_entropy(hidden, weight, labels, bias=bias, reduction="none")
+    assert np.flatnonzero(np.isnan(losses)).tolist() == [2, 4]
+    losses = linear_cross_entropy(
+        hidden, weight, labels, bias=bias, reduction="none", ignore_index=int(labels[2])
+    )
+    assert losses[2] == 0
+
+
+@pytest.mark.parametrize("num_classes", [50, 40_000])
+def test_bits_are_the_same_for_any_number_of_threads_and_instruction_set(rng, num_classes):
+    hidden, weight, bias, labels = draw_whole(rng, 70, num_classes)
+
+    def bits(num_threads):
+        options = {"bias": bias, "label_smoothing": 0.1, "num_threads": num_threads}
+        loss, gradients = linear_cross_entropy_and_grad(hidden, weight, labels, **options)
+        evaluation = linear_evaluate(hidden, weight, labels, **options)
+        return loss, *(array.tobytes() for array in gradients), evaluation
+
+    expected = bits(1)
+    assert bits(2) == bits(16) == expected
+    for isa in ("portable", "avx2"):
+        with instruction_set(isa):
+            assert bits(2) == expected
+
+
+@pytest.mark.thread_unsafe(reason="tracemalloc counts what every thread holds")
+@pytest.mark.parametrize("dtype", [np.float32, ml_dtypes.bfloat16])
+def test_memory_stays_below_64_mebibytes(rng, dtype):
+    hidden, weight, _, labels = draw_whole(rng, 600, 128_256, dtype, features=16)
+    tracemalloc.start()
+    try:
+        linear_evaluate(hidden, weight, labels)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.reset_peak()
+        _, gradients = linear_cross_entropy_and_grad(hidden, weight, labels, softcap=20.0)
+        _, peak_of_gradients = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    results = gradients.hidden.nbytes + gradients.weight.nbytes
+    assert peak < 64 << 20
+    assert peak_of_gradients < results + (64 << 20)
+
+
+def test_labels_are_read_before_any_product(rng):
+    hidden, weight, _, labels = draw_whole(rng, 5, 7)
+    labels[3] = 7
+    for call in (linear_cross_entropy, linear_cross_entropy_and_grad, linear_evaluate):
+        assert complaint(IndexError, call, hidden, weight, labels) == (
+            "labels must lie in [0, 7), got labels[3] = 7"
+        )
+    labels[3] = -1
+    assert complaint(IndexError, linear_cross_entropy, hidden[None], weight, labels[None]) == (
+        "labels must lie in [0, 7), got labels[0, 3] = -1"
+    )
+
+
+HIDDEN, WEIGHT, LABELS = np.zeros((5, 4)), np.zeros((7, 4)), np.zeros(5, int)
+REFUSED = {
+    "hidden of integers": (
+        (HIDDEN.astype(int), WEIGHT, LABELS, {}),
+        TypeError,
+        (
+            "hidden must be float32, float64, float16 or bfloat16, got int64; "
+            "convert with hidden.astype(np.float32)"
+        ),
+    ),
+    "weight of another kind": (
+        (HIDDEN, WEIGHT.astype(complex), LABELS, {}),
+        TypeError,
+        "weight must be float32, float64, float16 or bfloat16, got complex128",
+    ),
+    "masked hidden": (
+        (np.ma.array(HIDDEN), WEIGHT, LABELS, {}),
+        TypeError,
+        "hidden must be a plain array, got a masked array; fill it with hidden.filled(value)",
+    ),
+    "hidden without features": (
+        (np.float64(1), WEIGHT, LABELS, {}),
+        ValueError,
+        "hidden must have at least one axis, got shape ()",
+    ),
+    "weight that is transposed": (
+        (HIDDEN, WEIGHT.T, LABELS, {}),
+        ValueError,
+        "weight must have shape (classes, 4) for hidden of shape (5, 4), got (4, 7)",
+    ),
+    "no classes": (
+        (HIDDEN, WEIGHT[:0], LABELS, {}),
+        ValueError,
+        "weight must have shape (classes, 4) for hidden of shape (5, 4), got (0, 4)",
+    ),
+    "labels that are too few": (
+        (HIDDEN, WEIGHT, LABELS[:4], {}),
+        ValueError,
+        "labels must have shape (5,) (class indices) or (5, 7) (probabilities), got (4,)",
+    ),
+    "labels that are probabilities": (
+        (HIDDEN, WEIGHT, np.zeros((5, 7)), {}),
+        ValueError,
+        (
+            "labels must be class indices here, got probabilities of shape (5, 7); "
+            "take their argmax over the class axis"
+        ),
+    ),
+    "bias of another shape": (
+        (HIDDEN, WEIGHT, LABELS, {"bias": np.zeros(4)}),
+        ValueError,
+        "bias must have shape (7,), got (4,)",
+    ),
+    "softcap of nothing": (
+        (HIDDEN, WEIGHT, LABELS, {"softcap": 0.0}),
+        ValueError,
+        "softcap must be positive and finite, got 0.0",
+    ),
+    "softcap without bound": (
+        (HIDDEN, WEIGHT, LABELS, {"softcap": float("inf")}),
+        ValueError,
+        "softcap must be positive and finite, got inf",
+    ),
+    "temperature that is no number": (
+        (HIDDEN, WEIGHT, LABELS, {"temperature": None}),
+        TypeError,
+        "temperature must be a real number, got None",
+    ),
+    "temperature of nan": (
+        (HIDDEN, WEIGHT, LABELS, {"temperature": float("nan")}),
+        ValueError,
+        "temperature must be positive and finite, got nan",
+    ),
+    "threads of none": (
+        (HIDDEN, WEIGHT, LABELS, {"num_threads": 0}),
+        ValueError,
+        "num_threads must be at least 1, got 0",
+    ),
+}
+
+
+@pytest.mark.parametrize("call", [linear_cross_entropy, linear_evaluate])
+@pytest.mark.parametrize("name", REFUSED)
+def test_bad_arguments_are_refused(name, call):
+    (hidden, weight, labels, options), error, text = REFUSED[name]
+    assert complaint(error, call, hidden, weight, labels, **options) == text
+
+
+def test_unknown_reduction_is_refused():
+    for call in (linear_cross_entropy, linear_cross_entropy_and_grad):
+        assert complaint(ValueError, call, HIDDEN, WEIGHT, LABELS, reduction="avg") == (
+            "reduction must be one of 'none', 'sum', 'mean', 'sum_over_batch_size', "
+            "'sum_by_nonzero_weights', got 'avg'"
+        )

@@ -1,0 +1,326 @@
+"""The drop-in for `torch.nn.functional.cross_entropy` gives what PyTorch gives."""
+
+import inspect
+
+import numpy as np
+import pytest
+
+import smoothxent
+
+torch = pytest.importorskip("torch")
+drop_in = pytest.importorskip("smoothxent.torch")
+functional = torch.nn.functional
+
+# Against PyTorch in float64 on the same numbers: losses of rows are within 4 ulp and elements of
+# gradients within 4 + |log2 p| of the larger of the terms; then one rounding for half precision.
+TOLERANCE = {
+    torch.float32: 2e-6,
+    torch.float64: 1e-12,
+    torch.float16: 2e-6 + 2**-11,
+    torch.bfloat16: 2e-6 + 2**-8,
+}
+DTYPES = pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
+REDUCTIONS = pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+KINDS = pytest.mark.parametrize("kind", ["indices", "probabilities"])
+WEIGHTED = pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
+SHAPES = {
+    "one row": (7,),
+    "batch": (13, 7),
+    "1-d": (5, 7, 6),
+    "2-d": (3, 7, 4, 5),
+    "3-d": (2, 7, 3, 2, 4),
+}
+
+
+def draw(rng, shape, dtype, kind, weighted=False):
+    """Return input and target, and the weight or None."""
+    axis = min(1, len(shape) - 1)
+    rows = shape[:axis] + shape[axis + 1 :]
+    input = torch.from_numpy(rng.normal(0, 3, shape)).to(dtype)
+    if kind == "indices":
+        target = torch.from_numpy(np.asarray(rng.integers(0, shape[axis], rows)))
+    else:
+        rows_last = rng.dirichlet(np.ones(shape[axis]), rows)
+        target = torch.from_numpy(np.moveaxis(rows_last, -1, axis)).to(dtype)
+    weight = torch.from_numpy(rng.uniform(0.2, 2, shape[axis])).to(dtype) if weighted else None
+    return input, target, weight
+
+
+def widened(value):
+    """Return real numbers in float64, and anything else as it is."""
+    return (
+        value.double() if isinstance(value, torch.Tensor) and value.is_floating_point() else value
+    )
+
+
+def loss_and_gradient(function, input, target, factor, **options):
+    """Return the loss, and the gradient of its product with the factor, summed."""
+    leaf = input.detach().clone().requires_grad_()
+    loss = function(leaf, target, **options)
+    (loss * factor).sum().backward()
+    return loss.detach(), leaf.grad
+
+
+def assert_agrees_with_pytorch(rng, input, target, **options):
+    """Loss and gradient, of a loss that is multiplied by other numbers than 1, and dtypes."""
+    like = functional.cross_entropy(input, target, **options)
+    factor = torch.from_numpy(np.asarray(rng.normal(0, 1, like.shape))).to(like.dtype)
+    loss, grad = loss_and_gradient(drop_in.cross_entropy, input, target, factor, **options)
+    wide = {name: widened(value) for name, value in options.items()}
+    expected_loss, expected_grad = loss_and_gradient(
+        functional.cross_entropy, widened(input), widened(target), widened(factor), **wide
+    )
+    assert (loss.dtype, loss.shape) == (like.dtype, like.shape)
+    assert (grad.dtype, grad.shape) == (input.dtype, input.shape)
+    # Logits of float32 or less give a loss with the digits of float32, whatever promotes it.
+    promoted = loss.dtype == torch.float64 != input.dtype
+    assert_close(loss, expected_loss, torch.float32 if promoted else loss.dtype)
+    assert_close(grad, expected_grad)
+
+
+def assert_close(actual, expected, digits=None):
+    tolerance = TOLERANCE[digits or actual.dtype]
+    np.testing.assert_allclose(
+        actual.double().numpy(), expected.numpy(), rtol=tolerance, atol=min(tolerance, 2e-6)
+    )
+
+
+@WEIGHTED
+@pytest.mark.parametrize("label_smoothing", [0.0, 0.1, 1.0])
+@REDUCTIONS
+@KINDS
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES.keys())
+@DTYPES
+def test_loss_and_gradient_are_pytorchs(
+    rng, dtype, shape, kind, reduction, label_smoothing, weighted
+):
+    input, target, weight = draw(rng, shape, dtype, kind, weighted)
+    assert_agrees_with_pytorch(
+        rng, input, target, weight=weight, reduction=reduction, label_smoothing=label_smoothing
+    )
+
+
+@WEIGHTED
+@pytest.mark.parametrize("label_smoothing", [0.0, 0.1])
+@REDUCTIONS
+@pytest.mark.parametrize("ignore_index", [-100, 2])
+@pytest.mark.parametrize("shape", [(13, 7), (3, 7, 4, 5)], ids=["batch", "2-d"])
+@DTYPES
+def test_ignored_rows_are_pytorchs(
+    rng, dtype, shape, ignore_index, reduction, label_smoothing, weighted
+):
+    input, target, weight = draw(rng, shape, dtype, "indices", weighted)
+    target[target == 3] = ignore_index
+    assert_agrees_with_pytorch(
+        rng, input, target, weight=weight, reduction=reduction, label_smoothing=label_smoothing,
+        ignore_index=ignore_index,
+    )  # fmt: skip
+
+
+STRIDES = {
+    "transposed": lambda x: x.transpose(0, -1).contiguous().transpose(0, -1),
+    "channels last": lambda x: x.contiguous(memory_format=torch.channels_last),
+    "every other": lambda x: x.repeat_interleave(2, -1)[..., ::2],
+    "part of a larger one": lambda x: functional.pad(x, (1, 2, 2, 1))[..., 2:-1, 1:-2],
+}
+
+
+@KINDS
+@pytest.mark.parametrize("stride", STRIDES.values(), ids=STRIDES.keys())
+@DTYPES
+def test_tensors_of_any_strides_are_taken(rng, dtype, stride, kind):
+    input, target, _ = draw(rng, (3, 7, 4, 5), dtype, kind)
+    strided = stride(input)
+    assert torch.equal(strided, input)
+    assert not strided.is_contiguous()
+    if kind == "probabilities":
+        target = stride(target)
+    leaf, other = input.clone().requires_grad_(), strided.detach().requires_grad_()
+    loss = drop_in.cross_entropy(other, target)
+    assert loss == drop_in.cross_entropy(leaf, target)
+    loss.backward()
+    drop_in.cross_entropy(leaf, target).backward()
+    assert torch.equal(other.grad, leaf.grad)
+
+
+@pytest.mark.parametrize("integer", [torch.int8, torch.uint8, torch.int16, torch.int32], ids=str)
+def test_other_integers_than_pytorchs_are_class_indices_too(rng, integer):
+    input, target, _ = draw(rng, (13, 7), torch.float32, "indices")
+    assert drop_in.cross_entropy(input, target.to(integer)) == drop_in.cross_entropy(input, target)
+
+
+@pytest.mark.parametrize("wide", [torch.float32, torch.float64], ids=str)
+@WEIGHTED
+@pytest.mark.parametrize("narrow", [torch.bfloat16, torch.float16, torch.float32], ids=str)
+def test_probabilities_of_another_dtype_promote_the_loss_as_in_pytorch(rng, narrow, weighted, wide):
+    input, _, weight = draw(rng, (13, 7), narrow, "indices", weighted)
+    _, target, _ = draw(rng, (13, 7), wide, "probabilities")
+    assert_agrees_with_pytorch(rng, input, target, weight=weight)
+
+
+@KINDS
+@pytest.mark.parametrize("half", [torch.bfloat16, torch.float16], ids=str)
+def test_loss_of_half_precision_is_float32_under_autocast_as_in_pytorch(rng, half, kind):
+    input, target, _ = draw(rng, (13, 7), half, kind)
+    with torch.autocast("cpu", dtype=half):
+        loss = drop_in.cross_entropy(input, target)
+        assert loss.dtype == torch.float32
+        if kind == "indices":
+            assert functional.cross_entropy(input, target).dtype == torch.float32
+    expected = functional.cross_entropy(widened(input), widened(target))
+    assert_close(loss, expected)
+
+
+@KINDS
+@pytest.mark.parametrize("label_smoothing", [0.0, 0.1])
+def test_nan_and_infinity_are_pytorchs(kind, label_smoothing):
+    nan, inf = float("nan"), float("inf")
+    input = torch.tensor(
+        [[1, 2, 3], [nan, 1, 2], [inf, 1, 2], [-inf, 1, 2], [1, -inf, 2], [-inf] * 3, [inf, inf, 0]]
+    )
+    target = torch.tensor([0, 1, 1, 1, 1, 0, 0])
+    options = {"reduction": "none", "label_smoothing": label_smoothing}
+    factor = torch.ones(7)
+    if kind == "probabilities":
+        target = torch.eye(3)[target]
+    loss, grad = loss_and_gradient(drop_in.cross_entropy, input, target, factor, **options)
+    expected, expected_grad = loss_and_gradient(
+        functional.cross_entropy, widened(input), widened(target), widened(factor), **options
+    )
+    if kind == "probabilities" and not label_smoothing:
+        assert loss[3].isfinite()  # there PyTorch adds 0 times infinity
+        loss[3] = nan
+    assert_close(loss, expected)
+    assert_close(grad, expected_grad)
+
+
+def test_ignored_row_of_nan_has_no_gradient():
+    input = torch.tensor([[float("nan"), 1, 2], [1, 2, 3]])
+    target = torch.tensor([-100, 0])
+    loss, grad = loss_and_gradient(drop_in.cross_entropy, input, target, torch.tensor(2.0))
+    alone, alone_grad = loss_and_gradient(
+        drop_in.cross_entropy, input[1:], target[1:], torch.tensor(2.0)
+    )
+    assert torch.equal(loss, alone)
+    assert torch.equal(grad, torch.cat([torch.zeros(1, 3), alone_grad]))
+
+
+@REDUCTIONS
+@pytest.mark.parametrize("label_smoothing", [0.0, 0.1])
+def test_where_every_row_is_ignored_all_is_as_in_pytorch(reduction, label_smoothing):
+    results = []
+    for function in (drop_in.cross_entropy, functional.cross_entropy):
+        leaf = torch.zeros(3, 5, requires_grad=True)
+        loss = function(
+            leaf, torch.full((3,), -100), reduction=reduction, label_smoothing=label_smoothing
+        )
+        loss.sum().backward()
+        results.append((loss.detach(), leaf.grad))
+    np.testing.assert_array_equal(*[loss for loss, _ in results])
+    np.testing.assert_array_equal(*[grad for _, grad in results])
+
+
+@pytest.mark.parametrize("factor", [2.0**15, -3.0], ids=str)
+def test_gradient_in_float16_is_rounded_after_it_is_multiplied(factor):
+    # A share of exp(-10) of each of 4096 rows is 2**-26.4, and 0 in float16, which ends at 2**-25.
+    input = torch.zeros(4096, 8, dtype=torch.float16)
+    input[:, 0] = 10.0
+    target = torch.zeros(4096, dtype=torch.int64)
+    factor = torch.tensor(factor)
+    _, grad = loss_and_gradient(drop_in.cross_entropy, input, target, factor)
+    _, expected = loss_and_gradient(functional.cross_entropy, widened(input), target, factor)
+    np.testing.assert_allclose(
+        grad.double(), expected, rtol=TOLERANCE[torch.float16], atol=2**-25 if factor < 0 else 0
+    )
+
+
+@pytest.mark.parametrize(
+    "legacy, reduction",
+    [
+        ({"size_average": False}, "sum"),
+        ({"size_average": True}, "mean"),
+        ({"reduce": False}, "none"),
+        ({"reduce": True}, "mean"),
+        ({"size_average": False, "reduce": False}, "none"),
+    ],
+    ids=str,
+)
+def test_deprecated_options_mean_and_warn_what_they_do_in_pytorch(rng, legacy, reduction):
+    input, target, _ = draw(rng, (13, 7), torch.float32, "indices")
+    with pytest.warns(UserWarning, match="reduction=") as ours:
+        loss = drop_in.cross_entropy(input, target, **legacy)
+    with pytest.warns(UserWarning, match="reduction=") as theirs:
+        functional.cross_entropy(input, target, **legacy)
+    assert [str(warning.message) for warning in ours] == [str(w.message) for w in theirs]
+    assert torch.equal(loss, drop_in.cross_entropy(input, target, reduction=reduction))
+
+
+def test_signature_is_pytorchs():
+    def parameters(function):
+        return [
+            (parameter.name, parameter.kind, parameter.default)
+            for parameter in inspect.signature(function).parameters.values()
+        ]
+
+    assert parameters(drop_in.cross_entropy) == parameters(functional.cross_entropy)
+
+
+def test_gradient_with_respect_to_probabilities_is_pytorchs(rng):
+    input, target, _ = draw(rng, (13, 7), torch.float64, "probabilities")
+    grads = []
+    for function in (drop_in.cross_entropy, functional.cross_entropy):
+        leaf = target.clone().requires_grad_()
+        function(input, leaf, label_smoothing=0.1).backward()
+        grads.append(leaf.grad)
+    assert torch.equal(*grads)
+
+
+def test_gradient_with_respect_to_class_weights_is_pytorchs(rng):
+    input, target, weight = draw(rng, (13, 7), torch.float64, "probabilities", weighted=True)
+    grads = []
+    for function in (drop_in.cross_entropy, functional.cross_entropy):
+        leaf = weight.clone().requires_grad_()
+        function(input, target, leaf).backward()
+        grads.append(leaf.grad)
+    assert torch.equal(*grads)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_pytorchs_number_of_threads_is_ours(monkeypatch, threads):
+    asked = []
+
+    def spy(*arguments, num_threads, **options):
+        asked.append(num_threads)
+        return 0.0
+
+    monkeypatch.setattr(smoothxent, "cross_entropy", spy)
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        drop_in.cross_entropy(torch.zeros(3, 4), torch.zeros(3, dtype=torch.int64))
+    finally:
+        torch.set_num_threads(before)
+    assert asked == [threads]
+
+
+def test_nothing_of_the_size_of_the_input_is_allocated_but_its_gradient(run_child):
+    source = """
+import resource, torch, smoothxent.torch
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / size
+
+leaf = torch.ones(64, 1000, requires_grad=True)
+size = leaf.nbytes
+smoothxent.torch.cross_entropy(leaf, torch.zeros(64, dtype=torch.int64)).backward()
+leaf = torch.ones(1024, 64_000, requires_grad=True)  # 262 MB, which no allocator keeps at hand
+size, target = leaf.nbytes, torch.zeros(1024, dtype=torch.int64)
+begin = peak()
+loss = smoothxent.torch.cross_entropy(leaf, target)
+print(peak() - begin)
+(loss * 3).backward()
+print(peak() - begin)
+"""
+    forward, backward = map(float, run_child(source, flags=()).split())
+    assert forward < 0.1
+    assert 0.9 < backward < 1.1
