@@ -8,9 +8,9 @@
  *     lanes_memory.h    loads and stores: parts of vectors and blocks, columns, float16 and bfloat16
  *     lanes_sums.h      exp, and sums over a row
  *     lanes_group.h     labels, statistics of groups of rows, shares and losses, pieces of exact sums
+ *     lanes_measures.h  ranks, moments, entropy, confidence and Brier score
  */
-#include "rows.h"
-#include "shares.h"
+#include "measures.h"
 
 #include <float.h>
 #include <stdio.h>
@@ -181,6 +181,7 @@ static void test_functions(void) {
 #include "lanes_memory.h"
 #include "lanes_sums.h"
 #include "lanes_group.h"
+#include "lanes_measures.h"
 
 int main(void) {
     real a[LANES], b[LANES], c[LANES], d[LANES];
@@ -199,6 +200,7 @@ int main(void) {
         test_exp();
         test_row();
         test_groups();
+        test_evaluations();
     }
     test_blocks();
     test_halves();

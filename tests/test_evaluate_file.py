@@ -173,9 +173,10 @@ def test_remedy_says_where_labels_seem_to_count_from_one(tmp_path, rng):
     assert complaint(IndexError, evaluate_file, *paths, ignore_index=-100) == (
         text.format(first) + remedy
     )
-    labels[99] = 0
-    save_both(tmp_path, logits, labels)
-    assert complaint(IndexError, evaluate_file, *paths, ignore_index=-100) == text.format(first)
+    for other in (0, 11, -1):
+        labels[99] = other
+        save_both(tmp_path, logits, labels)
+        assert complaint(IndexError, evaluate_file, *paths, ignore_index=-100) == text.format(first)
 
 
 @pytest.mark.usefixtures("small_chunks")

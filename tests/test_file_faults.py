@@ -1,5 +1,6 @@
 """Files missing, cut short, pickled, of another kind or length: each error names the file."""
 
+import os
 import pickle
 import threading
 from pathlib import Path
@@ -43,6 +44,14 @@ def test_missing_file_is_named(files):
 
 def test_folder_is_no_file(files):
     assert refusal(IsADirectoryError, files, labels=".") == f"[Errno 21] Is a directory: '{files}'"
+
+
+@pytest.mark.parametrize("path", ["/dev/zero", "pipe"])
+def test_pipe_is_not_waited_for(files, path):
+    os.mkfifo(files / "pipe")
+    assert refusal(ValueError, files, path) == (
+        f"logits file {files / path} must be a regular file, got a pipe or device; save it first"
+    )
 
 
 @pytest.mark.parametrize("missing", [1, 47])

@@ -111,6 +111,17 @@ def test_shards_may_be_of_several_formats(tmp_path, rng):
     assert evaluate_file(shards, tmp_path / "labels.npy") == evaluate(logits, labels)
 
 
+@pytest.mark.parametrize("suffix", ["npz", "safetensors"])
+def test_shards_may_be_arrays_of_one_file(tmp_path, rng, suffix):
+    logits, labels = draw(rng)
+    parts = {"a": logits[:30], "c": np.ones((50, 10), np.float32), "b": logits[30:]}
+    path = tmp_path / f"parts.{suffix}"
+    np.savez(path, **parts) if suffix == "npz" else write_safetensors(path, **parts)
+    np.save(tmp_path / "labels.npy", labels)
+    shards = [f"{path}::a", f"{path}::b"]
+    assert evaluate_file(shards, tmp_path / "labels.npy") == evaluate(logits, labels)
+
+
 def test_colons_in_the_name_of_a_file_are_no_member(tmp_path, rng):
     logits, labels = draw(rng)
     np.save(tmp_path / "a::logits.npy", logits)

@@ -151,11 +151,14 @@ def test_other_integers_than_pytorchs_are_class_indices_too(rng, integer):
 
 @pytest.mark.parametrize("wide", [torch.float32, torch.float64], ids=str)
 @WEIGHTED
+@REDUCTIONS
 @pytest.mark.parametrize("narrow", [torch.bfloat16, torch.float16, torch.float32], ids=str)
-def test_probabilities_of_another_dtype_promote_the_loss_as_in_pytorch(rng, narrow, weighted, wide):
+def test_probabilities_of_another_dtype_promote_the_loss_as_in_pytorch(
+    rng, narrow, reduction, weighted, wide
+):
     input, _, weight = draw(rng, (13, 7), narrow, "indices", weighted)
     _, target, _ = draw(rng, (13, 7), wide, "probabilities")
-    assert_agrees_with_pytorch(rng, input, target, weight=weight)
+    assert_agrees_with_pytorch(rng, input, target, weight=weight, reduction=reduction)
 
 
 @KINDS

@@ -1,6 +1,7 @@
 """Paths of logits and labels: which reader takes a file, and the shards of an array as one run."""
 
 import os
+import stat
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -117,6 +118,9 @@ def _place(argument: str, path: str) -> Place:
 
 def _format_of(place: Place) -> Format:
     """Return the format of a file, by its first bytes or else by its suffix."""
+    mode = place.path.stat().st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # a folder is refused where it is opened
+        raise ValueError(f"{place} must be a regular file, got a pipe or device; save it first")
     with place.path.open("rb") as file:
         start = file.read(max(len(row.magic) for row in FORMATS))
     likely = [row for row in FORMATS if row.magic and start.startswith(row.magic)]

@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 from smoothxent.torch import _operators
 
@@ -75,9 +76,9 @@ def cross_entropy(
     Notes
     -----
     A call goes to PyTorch itself, which computes or refuses it as ever, where a tensor is not on
-    the CPU; where `target` or `weight` requires a gradient; inside the transforms of `torch.func`;
-    where `input` is empty; and where a dtype, a shape or an option is none of the above, such as an
-    `ignore_index` that is not negative with probabilities.
+    the CPU; where `target` or `weight` requires a gradient; inside the transforms of `torch.func`
+    and in forward mode; where `input` is empty; and where a dtype, a shape or an option is none of
+    the above, such as an `ignore_index` that is not negative with probabilities.
 
     Accuracy: that of `smoothxent.cross_entropy`. Losses and gradients in half precision are rounded
     to it once, from float32 or better. A logit of -inf whose class has no share in the target is as
@@ -143,9 +144,9 @@ def _is_ours(
 ) -> bool:  # fmt: skip
     """Whether the call is one for smoothxent; PyTorch computes, or refuses, every other."""
     given = (input, target) if weight is None else (input, target, weight)
-    if torch._C._are_functorch_transforms_active() or not all(
-        isinstance(tensor, Tensor) and tensor.is_cpu for tensor in given
-    ):
+    if not all(isinstance(tensor, Tensor) and tensor.is_cpu for tensor in given):
+        return False
+    if torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0:
         return False
     if input.dtype not in _FLOATS or not input.ndim or not input.numel():
         return False
@@ -178,7 +179,7 @@ def _loss_dtype(input: Tensor, target: Tensor, weight: Tensor | None) -> torch.d
 
 def _is_watched() -> bool:
     """Whether a part of PyTorch other than autograd watches what is done with tensors."""
-    return bool(
+    return bool(  # private names here and above have no public ones; PyTorch's own Python asks them
         torch.compiler.is_compiling()
         or torch.jit.is_tracing()
         or torch._C._len_torch_dispatch_stack()
