@@ -107,8 +107,7 @@ class Evaluation(Metrics):
             label_smoothing,
             count,
             weights[NUM_ROWS] - count,
-            sums
-            | {"loss": (loss, places, special), "loss_weight": (weights[WEIGHT], places, 0.0)},
+            sums | {"loss": (loss, places, special), "loss_weight": (weights[WEIGHT], places, 0.0)},
             dict(zip(top_k, hits, strict=True)),
             bins,
             histogram,
