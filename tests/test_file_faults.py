@@ -191,6 +191,11 @@ def test_dtype_that_is_not_that_of_the_file_is_refused(files):
     )
 
 
+def test_dtype_object_that_is_not_that_of_the_file_is_refused(files):
+    message = refusal(TypeError, files, dtype=np.dtype(np.float64))
+    assert message.endswith("where these are not uint16, got float64")
+
+
 def test_labels_of_another_dtype_are_refused(files):
     np.save(files / "labels.npy", np.zeros(4))
     assert refusal(TypeError, files) == (

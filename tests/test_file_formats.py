@@ -94,9 +94,11 @@ def test_labels_may_be_text(tmp_path, rng, end):
     assert evaluation == evaluate(logits, labels, ignore_index=-100)
 
 
-def test_text_is_read_in_parts(tmp_path, rng, monkeypatch):
+@pytest.mark.parametrize("end", ["", "\n", "\r\n"])
+def test_text_is_read_in_parts(tmp_path, rng, monkeypatch, end):
     monkeypatch.setattr(_text, "MOST_LINES", 5)
-    test_labels_may_be_text(tmp_path, rng, "\n")
+    monkeypatch.setattr(_text, "BLOCK_BYTES", 7)
+    test_labels_may_be_text(tmp_path, rng, end)
 
 
 def test_shards_may_be_of_several_formats(tmp_path, rng):
