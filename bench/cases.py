@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 LOSS, GRADIENT = "loss", "loss + gradient"
 GROUPS = (LOSS, GRADIENT)
+EVALUATION = "evaluation"  # all metrics at once, beside the loss alone; no peer has it
 
 # Lower bounds of the time of a loss, measured like one: see contenders/ours.py.
 READ_LIMIT, EXP_LIMIT = "read limit", "exp limit"
@@ -76,6 +77,8 @@ class Case:
         return max(1, OUT_OF_CACHE_BYTES // self.logits_bytes) if self.from_memory else 1
 
     def belongs_to(self, group: str) -> bool:
+        if group == EVALUATION:
+            return self.headline and not self.ascending
         return group in self.groups or (group in LIMITS and self.size >= LIMITED_SIZE)
 
 
@@ -118,7 +121,7 @@ def selected(*, quick: bool) -> list[tuple[str, Case]]:
     """Return the (group, case) pairs; the groups of a case stand together to share its inputs."""
     return [
         (group, case)
-        for case, group in product(CASES, (*GROUPS, *LIMITS))
+        for case, group in product(CASES, (LOSS, EVALUATION, GRADIENT, *LIMITS))
         if case.belongs_to(group) and (case.quick or not quick) and _can_be_made(case.dtype)
     ]
 

@@ -54,6 +54,16 @@ def softmax(case: Case) -> Call:
     return lambda: smoothxent.softmax(x, num_threads=1)
 
 
+def evaluation(case: Case) -> Call:
+    x, y, eps = *_inputs(case), case.label_smoothing
+    return lambda: smoothxent.evaluate(x, y, label_smoothing=eps, num_threads=1)
+
+
+def row_statistics(case: Case) -> Call:
+    x, y = _inputs(case)
+    return lambda: smoothxent.row_statistics(x, y, num_threads=1)
+
+
 def _inputs(case: Case) -> tuple[Any, Any]:
     inputs = make_inputs(case)
     return inputs.logits[0], inputs.labels[0]
@@ -99,6 +109,15 @@ COUNTED = (
     _on(loss_and_gradient, 64, 30_522),
     _on(loss_of_probabilities, 512, 1000),
     _on(softmax, 512, 1000),
+    _on(evaluation, 1, 10),
+    _on(evaluation, 4096, 3),
+    _on(evaluation, 4096, 10),
+    _on(evaluation, 1024, 100),
+    _on(evaluation, 512, 1000),
+    _on(evaluation, 64, 30_522),
+    _on(evaluation, 256, 1000, dtype="float64"),
+    _on(row_statistics, 4096, 10),
+    _on(row_statistics, 512, 1000),
 )
 
 

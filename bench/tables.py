@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .cases import GROUPS, LOSS, Case
+from .cases import EVALUATION, GROUPS, LOSS, Case
 from .contenders import OURS
 from .records import Record, Run
 
@@ -65,7 +65,10 @@ def fastest_text(run: Run, group: str, case: Case) -> str:
 
 
 def tables(run: Run) -> list[Table]:
-    return [table(run, group) for group in run.groups() for table in (own_table, peers_table)]
+    of_groups = [
+        table(run, group) for group in run.groups() for table in (own_table, peers_table)
+    ]
+    return of_groups + [evaluation_table(run)] * bool(run.cases(EVALUATION))
 
 
 def own_table(run: Run, group: str) -> Table:
@@ -91,6 +94,17 @@ def peers_table(run: Run, group: str) -> Table:
     ]
     title = f"{group.capitalize()}: the others, and how many times as long they take"
     return Table(title, ["rows x classes", *others], rows)
+
+
+def evaluation_table(run: Run) -> Table:
+    rows = []
+    for case in run.cases(EVALUATION):
+        every, loss = (run.find(group, case, OURS) for group in (EVALUATION, LOSS))
+        if every and loss:
+            ratio = ratio_text(every.median_s / loss.median_s)
+            rows.append([case.label, *map(seconds_text, (loss.median_s, every.median_s)), ratio])
+    title = "Evaluation: every metric, and how many times as long as the loss alone it takes"
+    return Table(title, ["rows x classes", "loss", "evaluate", "evaluate / loss"], rows)
 
 
 def readme_tables(run: Run) -> list[Table]:

@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 import smoothxent
-from mutation import checks, kernel, measures, totals
+from mutation import checks, files, kernel, measures, totals
 
 ROOT = Path(__file__).parent.parent
 ISA = smoothxent.available_isas()[-1]
@@ -26,7 +26,7 @@ PATIENCE = 600  # seconds for the tests of one mutant; one that hangs is noticed
 NEEDED = 0.9  # of the mutants that are not equivalent
 
 # What judges the mutants of each module, the likely tests first: the run stops at one that fails.
-OF_EVALUATION = ["row_statistics", "evaluate", "evaluation", "evaluation_merge"]
+OF_EVALUATION = ["row_statistics", "evaluate", "evaluate_limits", "evaluation", "evaluation_merge"]
 OF_EVALUATION += ["evaluation_record", "exact", "evaluation_table"]
 OF_CHECKS = ["errors", "out_errors", "labels", "reductions", "thread_policy", "smoothing"]
 OF_CHECKS += ["layouts", "exact_sum", "loss_indices", "gradient", "half", "softmax"]
@@ -35,11 +35,13 @@ OF_KERNEL = ["hard_cases", "special_values", "loss_probabilities", "loss_indices
 OF_KERNEL += ["softmax", "exact_sum", "reductions", "labels", "layouts", "errors", "out_errors"]
 OF_KERNEL += ["sameness", "metamorphic", "calls", "accuracy"]
 OF_HALVES = ["half", "calls"]
+OF_FILES = ["evaluate_file", "file_faults", "read_ahead", "file_formats", "archive_faults"]
 TESTS = {
     checks: OF_CHECKS,
     totals: [*OF_EVALUATION, "errors"],
     measures: [*OF_EVALUATION, "calls"],
     kernel: OF_KERNEL,
+    files: OF_FILES,
 }
 MUTANTS = {mutant: tests for module, tests in TESTS.items() for mutant in module.MUTANTS}
 

@@ -4,14 +4,14 @@
  * each operation, with a digest of its results: the same on any instruction set. A difference is printed too and ends
  * with status 1. Here all NaN are one value, but for those of float16 and bfloat16. See test_lanes.py.
  *
- *     lanes.c           arithmetic of lanes and wide, functions.h
- *     lanes_memory.h    loads and stores: parts of vectors and blocks, columns, float16 and bfloat16
- *     lanes_sums.h      exp, and sums over a row
+ *     lanes.c             arithmetic of lanes and wide, functions.h
+ *     lanes_memory.h      loads and stores: parts of vectors and blocks, columns, float16 and bfloat16
+ *     lanes_sums.h        exp, and sums over a row
  *     lanes_transforms.h  a soft cap and a temperature
- *     lanes_group.h     labels, statistics of groups of rows, shares and losses, pieces of exact sums
+ *     lanes_group.h       labels, statistics of groups of rows, shares and losses, pieces of exact sums
+ *     lanes_measures.h    ranks, moments, entropy, confidence and Brier score
  */
-#include "rows.h"
-#include "shares.h"
+#include "measures.h"
 
 #include <float.h>
 #include <stdio.h>
@@ -183,6 +183,7 @@ static void test_functions(void) {
 #include "lanes_sums.h"
 #include "lanes_transforms.h"
 #include "lanes_group.h"
+#include "lanes_measures.h"
 
 int main(void) {
     real a[LANES], b[LANES], c[LANES], d[LANES];
@@ -202,6 +203,7 @@ int main(void) {
         test_row();
         test_groups();
         test_transforms();
+        test_evaluations();
     }
     test_blocks();
     test_halves();

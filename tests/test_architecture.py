@@ -15,9 +15,11 @@ TEXT = {".py", ".pyi", ".pyx", ".pxd", ".pxi", ".h", ".md", ".toml", ".yml", ".s
 FLOORS = [
     {"kernel", "_cpu"},
     {"_dispatch"},
-    {"_arrays", "_exact", "_halves", "_reductions", "_rows", "_threads", "_stored_array", "_read_ahead"},
+    {"_arrays", "_exact", "_halves", "_reductions", "_rows", "_threads"}
+    | {"_stored_array", "_read_ahead"},
     {"_checks"},
-    {"_destinations", "_head", "_layouts", "_widened", "_totals", "_npy", "_run", "_safetensors", "_text"},
+    {"_destinations", "_head", "_layouts", "_widened", "_totals"}
+    | {"_npy", "_run", "_safetensors", "_text"},
     {"_fused", "_npz"},
     {"_files", "_labelled_head", "_labelled_rows"},
     {"_file_checks"},

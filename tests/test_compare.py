@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import oracle
 import smoothxent
 from judging import complaint
-from smoothxent import compare, evaluate
+from smoothxent import _pairs, compare, evaluate
 from ways import instruction_set
 
 CLASS_COUNTS = [1, 2, 10, 1000, 40_000]  # the last is more than a block of logits
@@ -220,15 +220,15 @@ def test_same_bits_for_any_number_of_threads_and_every_instruction_set(rng):
 
 @pytest.mark.thread_unsafe(reason="tracemalloc counts what every thread holds")
 def test_no_copy_of_the_logits_is_made(rng):
-    a, b, labels = draw(rng, 20_000, 128)
+    a, b, labels = draw(rng, 40_000, 128)
     tracemalloc.start()
     try:
         compare(a, b, labels, num_threads=1)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    rows = 17 * 20_000 + 4 * labels.nbytes  # of pairs; of indices, and of what quantiles sort
-    blocks = 8 * 8 * 2**15
+    rows = 17 * 40_000 + 4 * labels.nbytes  # of pairs; of indices, and of what quantiles sort
+    blocks = 6 * 8 * _pairs.BLOCK
     assert peak < rows + blocks < a.nbytes / 2
 
 

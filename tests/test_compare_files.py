@@ -91,7 +91,8 @@ def test_progress_is_told_of_every_chunk_in_order_in_the_thread_of_the_caller(tm
 
 
 @pytest.mark.thread_unsafe(reason="tracemalloc counts what every thread holds")
-def test_memory_is_that_of_some_chunks_and_17_bytes_a_row(tmp_path, rng):
+def test_memory_is_that_of_some_chunks_and_17_bytes_a_row(tmp_path, rng, monkeypatch):
+    monkeypatch.setattr(_labelled_rows, "CHUNK_BYTES", 4 << 20)
     a = rng.normal(size=(100_000, 200)).astype(np.float32)
     paths = saved(tmp_path, a, a[::-1], rng.integers(0, 200, 100_000))
     tracemalloc.start()

@@ -6,7 +6,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from smoothxent import _labelled_rows, evaluate, evaluate_file
+from smoothxent import _labelled_rows, _text, evaluate, evaluate_file
 
 SAFETENSORS = {
     "F64": np.float64,
@@ -94,11 +94,11 @@ def test_labels_may_be_text(tmp_path, rng, end):
     assert evaluation == evaluate(logits, labels, ignore_index=-100)
 
 
-def test_text_is_read_in_parts(tmp_path, rng, monkeypatch):
-    from smoothxent import _text
-
+@pytest.mark.parametrize("end", ["", "\n", "\r\n"])
+def test_text_is_read_in_parts(tmp_path, rng, monkeypatch, end):
     monkeypatch.setattr(_text, "MOST_LINES", 5)
-    test_labels_may_be_text(tmp_path, rng, "\n")
+    monkeypatch.setattr(_text, "BLOCK_BYTES", 7)
+    test_labels_may_be_text(tmp_path, rng, end)
 
 
 def test_shards_may_be_of_several_formats(tmp_path, rng):
@@ -108,6 +108,17 @@ def test_shards_may_be_of_several_formats(tmp_path, rng):
     write_safetensors(tmp_path / "2.safetensors", logits=logits[31:])
     np.save(tmp_path / "labels.npy", labels)
     shards = [tmp_path / name for name in ("0.npy", "1.npz", "2.safetensors")]
+    assert evaluate_file(shards, tmp_path / "labels.npy") == evaluate(logits, labels)
+
+
+@pytest.mark.parametrize("suffix", ["npz", "safetensors"])
+def test_shards_may_be_arrays_of_one_file(tmp_path, rng, suffix):
+    logits, labels = draw(rng)
+    parts = {"a": logits[:30], "c": np.ones((50, 10), np.float32), "b": logits[30:]}
+    path = tmp_path / f"parts.{suffix}"
+    np.savez(path, **parts) if suffix == "npz" else write_safetensors(path, **parts)
+    np.save(tmp_path / "labels.npy", labels)
+    shards = [f"{path}::a", f"{path}::b"]
     assert evaluate_file(shards, tmp_path / "labels.npy") == evaluate(logits, labels)
 
 

@@ -71,6 +71,19 @@ def test_entropy_and_doubt_of_a_certain_row_keep_their_digits(dtype, num_classes
     assert abs(evaluation.brier - exact["brier"]) <= allowed * exact["brier"]
 
 
+@pytest.mark.parametrize("num_classes", [1, 2, 200, 3000])
+def test_a_class_alone_leaves_no_doubt(dtype, num_classes):
+    logits = np.full((8, num_classes), -np.inf, dtype)
+    logits[:, -1] = [-1e6, -5.3, -0.3, 0, 0.2, 0.5, 7.1, 100.7]
+    statistics = row_statistics(logits, np.full(8, num_classes - 1))
+    assert (statistics.entropy == 0).all()
+    assert (statistics.confidence == 1).all()
+    for row in logits:
+        evaluation = smoothxent.evaluate(row, num_classes - 1)
+        found = [getattr(evaluation, name) for name in ("nll", "entropy", "confidence", "brier")]
+        assert found == [0, 0, 1, 0]
+
+
 def test_without_labels_there_are_no_statistics_of_labels(rng):
     logits, labels = draw(rng, 5, 40, np.float32)
     bare, labelled = row_statistics(logits), row_statistics(logits, labels)

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 import smoothxent
-from judging import complaint
 
 torch = pytest.importorskip("torch")
 drop_in = pytest.importorskip("smoothxent.torch")
@@ -152,11 +151,14 @@ def test_other_integers_than_pytorchs_are_class_indices_too(rng, integer):
 
 @pytest.mark.parametrize("wide", [torch.float32, torch.float64], ids=str)
 @WEIGHTED
+@REDUCTIONS
 @pytest.mark.parametrize("narrow", [torch.bfloat16, torch.float16, torch.float32], ids=str)
-def test_probabilities_of_another_dtype_promote_the_loss_as_in_pytorch(rng, narrow, weighted, wide):
+def test_probabilities_of_another_dtype_promote_the_loss_as_in_pytorch(
+    rng, narrow, reduction, weighted, wide
+):
     input, _, weight = draw(rng, (13, 7), narrow, "indices", weighted)
     _, target, _ = draw(rng, (13, 7), wide, "probabilities")
-    assert_agrees_with_pytorch(rng, input, target, weight=weight)
+    assert_agrees_with_pytorch(rng, input, target, weight=weight, reduction=reduction)
 
 
 @KINDS
@@ -170,6 +172,40 @@ def test_loss_of_half_precision_is_float32_under_autocast_as_in_pytorch(rng, hal
             assert functional.cross_entropy(input, target).dtype == torch.float32
     expected = functional.cross_entropy(widened(input), widened(target))
     assert_close(loss, expected)
+
+
+@KINDS
+@pytest.mark.parametrize("label_smoothing", [0.0, 0.1])
+def test_nan_and_infinity_are_pytorchs(kind, label_smoothing):
+    nan, inf = float("nan"), float("inf")
+    input = torch.tensor(
+        [[1, 2, 3], [nan, 1, 2], [inf, 1, 2], [-inf, 1, 2], [1, -inf, 2], [-inf] * 3, [inf, inf, 0]]
+    )
+    target = torch.tensor([0, 1, 1, 1, 1, 0, 0])
+    options = {"reduction": "none", "label_smoothing": label_smoothing}
+    factor = torch.ones(7)
+    if kind == "probabilities":
+        target = torch.eye(3)[target]
+    loss, grad = loss_and_gradient(drop_in.cross_entropy, input, target, factor, **options)
+    expected, expected_grad = loss_and_gradient(
+        functional.cross_entropy, widened(input), widened(target), widened(factor), **options
+    )
+    if kind == "probabilities" and not label_smoothing:
+        assert loss[3].isfinite()  # there PyTorch adds 0 times infinity
+        loss[3] = nan
+    assert_close(loss, expected)
+    assert_close(grad, expected_grad)
+
+
+def test_ignored_row_of_nan_has_no_gradient():
+    input = torch.tensor([[float("nan"), 1, 2], [1, 2, 3]])
+    target = torch.tensor([-100, 0])
+    loss, grad = loss_and_gradient(drop_in.cross_entropy, input, target, torch.tensor(2.0))
+    alone, alone_grad = loss_and_gradient(
+        drop_in.cross_entropy, input[1:], target[1:], torch.tensor(2.0)
+    )
+    assert torch.equal(loss, alone)
+    assert torch.equal(grad, torch.cat([torch.zeros(1, 3), alone_grad]))
 
 
 @REDUCTIONS
@@ -232,85 +268,6 @@ def test_signature_is_pytorchs():
     assert parameters(drop_in.cross_entropy) == parameters(functional.cross_entropy)
 
 
-INPUT, TARGET = torch.arange(12.0).reshape(3, 4), torch.tensor([0, 1, 1])
-REFUSED_BY_VALUE = {
-    "label too large": (
-        IndexError,
-        {"target": torch.tensor([0, 7, 1])},
-        "target must lie in [0, 4), got target[1] = 7",
-    ),
-    "label below 0": (
-        IndexError,
-        {"target": torch.tensor([0, 1, -1])},
-        "target must lie in [0, 4), got target[2] = -1",
-    ),
-    "probability below 0": (
-        ValueError,
-        {"target": torch.full((3, 4), -0.5)},
-        "target must be finite and not negative, got target[0, 0] = -0.5",
-    ),
-    "probability nan": (
-        ValueError,
-        {"target": torch.full((3, 4), torch.nan)},
-        "target must be finite and not negative, got target[0, 0] = nan",
-    ),
-    "weight below 0": (
-        ValueError,
-        {"weight": torch.tensor([1.0, 1, -2, 1])},
-        "weight must be finite and not negative, got weight[2] = -2.0",
-    ),
-}
-
-
-@pytest.mark.parametrize(
-    "error, arguments, text", REFUSED_BY_VALUE.values(), ids=REFUSED_BY_VALUE.keys()
-)
-def test_value_out_of_range_is_named_by_pytorchs_word_for_it(error, arguments, text):
-    arguments = {"input": INPUT, "target": TARGET} | arguments
-    assert complaint(error, drop_in.cross_entropy, **arguments) == text
-
-
-PROBABILITIES = torch.full((3, 4), 0.25)
-LEFT_TO_PYTORCH = {
-    "no rows": (INPUT[:0], TARGET[:0]),
-    "no classes": (INPUT[:, :0], PROBABILITIES[:, :0]),
-    "not a tensor": (INPUT, [0, 1, 1]),
-    "integer input": (INPUT.long(), TARGET),
-    "float class indices": (INPUT, TARGET.float()),
-    "bool class indices": (INPUT, TARGET.bool()),
-    "integer probabilities": (INPUT, PROBABILITIES.long()),
-    "other length": (INPUT, TARGET[:2]),
-    "no axis": (INPUT[0, 0], TARGET[0]),
-    "no axis of either": (INPUT[0, 0], PROBABILITIES[0, 0]),
-    "ignored probabilities": (INPUT, PROBABILITIES, {"ignore_index": 1}),
-    "weight of other length": (INPUT, TARGET, {"weight": torch.ones(5)}),
-    "weight of two axes": (INPUT, TARGET, {"weight": torch.ones(1, 4)}),
-    "integer weight": (INPUT, TARGET, {"weight": torch.ones(4, dtype=torch.int64)}),
-    "unknown reduction": (INPUT, TARGET, {"reduction": "batchmean"}),
-    "smoothing above 1": (INPUT, TARGET, {"label_smoothing": 1.5}),
-    "smoothing nan": (INPUT, TARGET, {"label_smoothing": float("nan")}),
-    "on the meta device": (INPUT.to("meta"), TARGET.to("meta")),
-    "weight on another device": (INPUT, TARGET, {"weight": torch.ones(4, device="meta")}),
-}
-
-
-def outcome(function, input, target, options=None):
-    """Return what comes of a call: type and text of the error, or dtype, device, shape, numbers."""
-    try:
-        loss = function(input, target, **(options or {}))
-    except Exception as error:
-        return type(error), str(error)
-    numbers = None if loss.is_meta else repr(loss)
-    return loss.dtype, loss.device, loss.shape, numbers
-
-
-@pytest.mark.parametrize("call", LEFT_TO_PYTORCH.values(), ids=LEFT_TO_PYTORCH.keys())
-def test_what_is_not_ours_is_left_to_pytorch(call, monkeypatch):
-    expected = outcome(functional.cross_entropy, *call)
-    monkeypatch.delattr(smoothxent, "cross_entropy")
-    assert outcome(drop_in.cross_entropy, *call) == expected
-
-
 def test_gradient_with_respect_to_probabilities_is_pytorchs(rng):
     input, target, _ = draw(rng, (13, 7), torch.float64, "probabilities")
     grads = []
@@ -343,7 +300,7 @@ def test_pytorchs_number_of_threads_is_ours(monkeypatch, threads):
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        drop_in.cross_entropy(INPUT, TARGET)
+        drop_in.cross_entropy(torch.zeros(3, 4), torch.zeros(3, dtype=torch.int64))
     finally:
         torch.set_num_threads(before)
     assert asked == [threads]
@@ -351,10 +308,11 @@ def test_pytorchs_number_of_threads_is_ours(monkeypatch, threads):
 
 def test_nothing_of_the_size_of_the_input_is_allocated_but_its_gradient(run_child):
     source = """
-import resource, torch, smoothxent.torch
+import re, torch, smoothxent.torch
+from pathlib import Path
 
-def peak():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / size
+def peak():  # ru_maxrss begins with that of the process that started this one
+    return int(re.search("VmHWM:(.*)kB", Path("/proc/self/status").read_text())[1]) * 1024 / size
 
 leaf = torch.ones(64, 1000, requires_grad=True)
 size = leaf.nbytes

@@ -210,6 +210,20 @@ def test_transforms_of_torch_func_are_pytorchs(rng, kind):
         assert torch.equal(ours, theirs)
 
 
+@KINDS
+def test_derivative_in_forward_mode_is_pytorchs(rng, kind):
+    input, target, weight = draw(rng, kind)
+    forward_ad = torch.autograd.forward_ad
+    with forward_ad.dual_level():
+        dual = forward_ad.make_dual(input.detach(), torch.ones_like(input))
+        ours, theirs = (
+            forward_ad.unpack_dual(function(dual, target, weight, label_smoothing=0.1))
+            for function in (drop_in.cross_entropy, functional.cross_entropy)
+        )
+        assert ours.tangent is not None
+        assert torch.equal(ours.tangent, theirs.tangent)
+
+
 def test_subclass_of_a_tensor_is_taken(rng, calls):
     class Tagged(torch.Tensor):
         pass

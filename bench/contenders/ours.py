@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.cases import EXP_LIMIT, GRADIENT, LIMITS, READ_LIMIT
+from bench.cases import EVALUATION, EXP_LIMIT, GRADIENT, GROUPS, LIMITS, READ_LIMIT
 
 from .contender import Call, Contender
 
@@ -17,7 +17,7 @@ TILE = 1024  # classes; what one repetition of the exp limit works on
 class Smoothxent(Contender):
     name = "smoothxent"
     module = "smoothxent"
-
+    groups = (*GROUPS, EVALUATION)
     dtypes = ("float32", "float64", "bfloat16", "float16")
 
     def pin(self, threads: int) -> int:
@@ -26,6 +26,12 @@ class Smoothxent(Contender):
     def details(self) -> dict[str, str]:
         isa = os.environ.get("SMOOTHXENT_ISA") or self.library.available_isas()[-1]
         return super().details() | {"instruction_set": isa}
+
+    def prepare(self, group: str, eps: float, x: Any, y: Any) -> Call:
+        if group != EVALUATION:
+            return super().prepare(group, eps, x, y)
+        call, threads = self.library.evaluate, self.threads
+        return lambda x, y: call(x, y, label_smoothing=eps, num_threads=threads).loss
 
     def loss(self, eps: float, x: Any, y: Any) -> list[Call]:
         call, threads = self.library.cross_entropy, self.threads

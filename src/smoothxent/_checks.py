@@ -284,9 +284,9 @@ def transforms(
     softcap: float | None, temperature: float, z_loss: float
 ) -> tuple[float, float, float] | None:
     """The three as the kernel takes them, or None where they change nothing."""
-    if softcap is None and type(temperature) is type(z_loss) is float:
-        if (temperature, z_loss) == (1.0, 0.0):
-            return None
+    is_usual = softcap is None and type(temperature) is type(z_loss) is float
+    if is_usual and (temperature, z_loss) == (1.0, 0.0):
+        return None
     number = real("z_loss", z_loss)
     if not 0.0 <= number < np.inf:
         raise ValueError(f"z_loss must be finite and not negative, got {z_loss}")

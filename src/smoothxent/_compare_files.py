@@ -69,7 +69,7 @@ def compare_files(
 
     Notes
     -----
-    Memory: some chunks of 4 MB, as in `evaluate_file`, and 17 bytes a row.
+    Memory: some chunks of 8 MB, as in `evaluate_file`, and 17 bytes a row.
 
     Examples
     --------

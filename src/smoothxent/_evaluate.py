@@ -47,7 +47,9 @@ def evaluate(
         As in `cross_entropy`.
     labels : array_like of any integer dtype
         Class indices in [0, C), with the shape of `logits` without the class axis.
-    label_smoothing, prior, class_weight
+    softcap, temperature
+        As in `cross_entropy`: every metric is that of the logits that they make.
+    z_loss, label_smoothing, prior, class_weight
         As in `cross_entropy`; they are for `loss` alone.
     sample_weight : array_like, optional
         A finite weight, not negative, for each row: for every mean and share. Ones unless given.

@@ -84,7 +84,7 @@ def evaluate_file(
     made. Pickles are never loaded. An archive is streamed, not unpacked; that it is intact is known
     at its end, so that `progress` may have seen rows of a damaged one.
 
-    Memory: a chunk of some 4 MB of logits, one row at least, for each thread and one more, however
+    Memory: a chunk of some 8 MB of logits, one row at least, for each thread and one more, however
     large the files are. Nothing is mapped into memory.
 
     Examples

@@ -29,7 +29,7 @@ def bad_label(chunk: Chunk, rows: Run, indices: Run, ignore_index: int | None) -
     row = int((~_lie_in(range(num_classes), labels, ignore_index)).argmax())
     place, found = indices.entry(chunk.first_row + row, labels[row])
     remedy = ""
-    if labels[row] == num_classes and _seem_to_count_from_one(indices, num_classes, ignore_index):
+    if _seem_to_count_from_one(indices, num_classes, ignore_index):
         remedy = "; none is 0: if they count from 1, subtract 1 from each"
     return IndexError(f"{place} must lie in [0, {num_classes}), got {found}{remedy}")
 

@@ -1,6 +1,7 @@
 """Paths of logits and labels: which reader takes a file, and the shards of an array as one run."""
 
 import os
+import stat
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -37,7 +38,7 @@ NAMES = ", ".join(row.suffix for row in FORMATS)
 def logits(paths: Paths, dtype: DType | None, argument: str = "logits") -> Run:
     """Return the rows of logits of some files, which can be taken as of this dtype."""
     shards = _stored(argument, paths)
-    taken_as = dtype or shards[0].words_of or None
+    taken_as = dtype if dtype is not None else shards[0].words_of or None
     for shard in shards:
         _checks.logits(np.empty(0, _words(shard.dtype)), taken_as, str(shard.place))
         if len(shard.shape) < 2 or not shard.shape[-1]:
@@ -117,6 +118,9 @@ def _place(argument: str, path: str) -> Place:
 
 def _format_of(place: Place) -> Format:
     """Return the format of a file, by its first bytes or else by its suffix."""
+    mode = place.path.stat().st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # a folder is refused where it is opened
+        raise ValueError(f"{place} must be a regular file, got a pipe or device; save it first")
     with place.path.open("rb") as file:
         start = file.read(max(len(row.magic) for row in FORMATS))
     likely = [row for row in FORMATS if row.magic and start.startswith(row.magic)]

@@ -12,7 +12,9 @@ from smoothxent._run import Run, Stream
 
 Result = TypeVar("Result")
 
-CHUNK_BYTES = 4 << 20  # of the widest run: it stays in the cache between reading and computing
+# Of the widest run. Half as much costs a sixth more CPU, in Python; twice as much saves nothing and
+# falls out of most caches between reading and computing.
+CHUNK_BYTES = 8 << 20
 
 
 class Chunk(NamedTuple):

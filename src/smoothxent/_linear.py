@@ -89,7 +89,7 @@ def linear_cross_entropy(
         The bound :math:`c > 0` that no logit exceeds, as in Gemma 2; none unless given.
     temperature : float, default 1.0
         :math:`T > 0`, which divides the logits, after the soft cap.
-    label_smoothing, prior, class_weight, sample_weight, ignore_index, reduction
+    z_loss, label_smoothing, prior, class_weight, sample_weight, ignore_index, reduction
         As in `cross_entropy`.
     num_threads : int, optional
         The most threads for all but the matrix products. Those are the BLAS's that NumPy uses:
@@ -202,7 +202,7 @@ def linear_cross_entropy_and_grad(
     ----------
     hidden, weight, labels, bias, softcap, temperature
         As in `linear_cross_entropy`.
-    label_smoothing, prior, class_weight, sample_weight, ignore_index, num_threads
+    z_loss, label_smoothing, prior, class_weight, sample_weight, ignore_index, num_threads
         As in `linear_cross_entropy`.
     reduction
         As in `linear_cross_entropy`. For "none" the gradients are those of the sum of the losses.
@@ -279,7 +279,7 @@ def linear_evaluate(
     ----------
     hidden, weight, labels, bias, softcap, temperature, num_threads
         As in `linear_cross_entropy`.
-    label_smoothing, prior, class_weight, sample_weight, ignore_index, top_k, num_bins
+    z_loss, label_smoothing, prior, class_weight, sample_weight, ignore_index, top_k, num_bins
         As in `evaluate`.
 
     Returns

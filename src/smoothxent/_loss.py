@@ -77,6 +77,10 @@ def cross_entropy(
 
     .. math:: L = s \sum_k w_k \left[(1-\varepsilon) q_k + \varepsilon u_k\right] (-\log p_k)
 
+    With `softcap` :math:`c` and `temperature` :math:`T` each logit is :math:`\frac{c}{T} \tanh(x/c)`,
+    or :math:`x/T`, before all else; `z_loss` adds
+    :math:`s \lambda \left(\log \sum_k e^{x_k}\right)^2`.
+
     Parameters
     ----------
     logits : array_like of float32, float64, float16 or bfloat16, shape (..., C, ...)
@@ -86,6 +90,12 @@ def cross_entropy(
         With one axis fewer than `logits`: class indices in [0, C), of any integer dtype, with the
         shape of `logits` without the class axis. With as many axes: label probabilities, of any
         real dtype and the shape of `logits`, finite and not negative; rows need not sum to 1.
+    softcap : float, optional
+        The bound :math:`c > 0` that no logit exceeds, as in Gemma 2. None unless given.
+    temperature : float, default 1.0
+        :math:`T > 0`, which divides the logits, after the soft cap.
+    z_loss : float, default 0.0
+        :math:`\lambda \geq 0`, which keeps log-sum-exp near 0, as in PaLM.
     label_smoothing : float, default 0.0
         The share, in [0, 1], of the target that is moved from the label to `prior`.
     prior : array_like of shape (C,), optional
@@ -132,7 +142,8 @@ def cross_entropy(
         class indices; masked arrays; an `out` of another dtype than the losses.
     ValueError
         A shape does not fit; `label_smoothing` lies outside [0, 1]; a weight, prior or probability
-        is negative or not finite; `prior` does not sum to 1; `reduction` or `axis` is unknown;
+        is negative or not finite; `prior` does not sum to 1; `softcap` or `temperature` is not
+        positive and finite, or `z_loss` negative or not finite; `reduction` or `axis` is unknown;
         `num_threads` is below 1; `ignore_index` is given with probabilities; there are rows but no
         classes; `out` has another shape, is read-only, overlaps an input, or comes with another
         reduction. Whatever is raised, `out` is unharmed.
@@ -144,11 +155,12 @@ def cross_entropy(
 
     Notes
     -----
-    Accuracy: float32 losses of rows are within 1 ulp of the exact value where the loss
+    Accuracy, without a soft cap and `z_loss`: float32 losses of rows are within 1 ulp of the exact value where the loss
     is at least 1 and within 4 ulp elsewhere, float64 losses within 4 ulp, for rows predicted with
     near certainty too. float16 and bfloat16 logits count as the float32 numbers that they are. A
     reduced loss is the correctly rounded sum or mean of the float64 losses of the rows. It has the
-    same bits for any number of threads.
+    same bits for any number of threads. With a temperature that holds for the logits divided by it,
+    rounded once in float32 or float64; a soft cap is within 5 ulp of such a logit.
 
     NaN and infinity: a nan or +inf among a row's logits makes its loss nan, as do logits of -inf
     only; no other row is touched. A logit of -inf gives +inf if its class has a share in the
@@ -167,6 +179,10 @@ def cross_entropy(
     ----------
     C. Szegedy, V. Vanhoucke, S. Ioffe, J. Shlens and Z. Wojna, "Rethinking
     the Inception Architecture for Computer Vision", 2016, section 7. arXiv:1512.00567.
+    Gemma Team, "Gemma 2: Improving Open Language Models at a Practical Size", 2024, section 2:
+    the soft cap. arXiv:2408.00118.
+    A. Chowdhery et al., "PaLM: Scaling Language Modeling with Pathways", 2022, section 5: z_loss.
+    arXiv:2204.02311.
 
     Examples
     --------
@@ -249,12 +265,15 @@ def cross_entropy_and_grad(
 
     .. math:: g_k = s \left\{ \left(\textstyle\sum_j w_j q'_j\right) p_k - w_k q'_k \right\}
 
-    divided by what `reduction` divides the loss by.
+    divided by what `reduction` divides the loss by; times the slope of the soft cap, by the
+    temperature, and with :math:`2 s \lambda \log \sum_j e^{x_j}\, p_k` more for `z_loss`.
 
     Parameters
     ----------
     logits, labels
         As in `cross_entropy`.
+    softcap, temperature, z_loss
+        As in `cross_entropy`; the gradient is with respect to the logits as they are given.
     label_smoothing, prior, class_weight, sample_weight, ignore_index, axis, dtype, num_threads
         As in `cross_entropy`.
     reduction, out

@@ -1,7 +1,7 @@
 """Pairs of rows of logits for the same label: how far apart two classifiers are on each."""
 
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from queue import SimpleQueue
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,9 +12,9 @@ from smoothxent._checks import AnyArray
 from smoothxent._pair_metrics import Pairs
 from smoothxent._softmax import log_softmax, softmax
 
-# Logits of a block of rows in float64, three arrays of which stay in the second-level cache. Rows
-# that are longer are blocks of their own.
-BLOCK = 1 << 15
+# Logits of a block of rows in float64, four arrays of which stay in the cache: as few as hide what
+# the calls themselves cost. Rows that are longer are blocks of their own.
+BLOCK = 1 << 16
 
 
 class Logits(NamedTuple):
@@ -27,7 +27,7 @@ class Logits(NamedTuple):
 def of(
     a: Logits, b: Logits, labels: AnyArray, ignore_index: int | None, num_threads: int | None
 ) -> Pairs:
-    """Return what is said of the pairs of rows (..., C) whose valid label is not ignored."""
+    """Return what is said of the pairs of rows (..., C) whose label, in range, is not ignored."""
     indices = labels.reshape(-1)
     kept = np.arange(len(indices))
     if ignore_index is not None:
@@ -37,34 +37,53 @@ def of(
     pairs = Pairs(np.empty(len(kept)), np.empty(len(kept)), np.empty(len(kept), np.bool_))
     step = max(1, BLOCK // max(1, num_classes))
     blocks = [slice(first, first + step) for first in range(0, len(kept), step)]
-    with ThreadPoolExecutor(_threads.resolve(num_threads, a.array.size)) as pool:
-        for _ in pool.map(partial(_fill, pairs, tables, indices, kept), blocks):
+    # Room that is kept from block to block: a fresh page costs more than what is done on it.
+    rooms: SimpleQueue[NDArray[np.float64]] = SimpleQueue()
+    threads = min(_threads.resolve(num_threads, a.array.size), max(1, len(blocks)))
+    for _ in range(threads):
+        rooms.put(np.empty((4, min(step, len(kept)), num_classes)))
+
+    def fill(block: slice) -> None:
+        rows, room = kept[block], rooms.get()
+        parts = [Logits(_rows(table.array, rows), table.build) for table in tables]
+        here = Pairs(pairs.nll_difference[block], pairs.divergence[block], pairs.agrees[block])
+        _fill(here, parts, indices[rows], room[:, : len(rows)])
+        rooms.put(room)
+
+    with ThreadPoolExecutor(threads) as pool:
+        for _ in pool.map(fill, blocks):
             pass
     return pairs
 
 
-def _fill(
-    pairs: Pairs, tables: list[Logits], indices: AnyArray, kept: NDArray[np.intp], block: slice
-) -> None:
-    """Fill in one block of the rows that are kept."""
-    rows = kept[block]
-    a, b = (_wide(table.array[rows], table.build) for table in tables)
+def _rows(table: AnyArray, rows: NDArray[np.intp]) -> AnyArray:
+    """Return some rows in ascending order; a view where they follow one another."""
+    first, end = rows[0], rows[-1] + 1
+    return table[first:end] if end - first == len(rows) else table[rows]
+
+
+def _fill(pairs: Pairs, parts: list[Logits], labels: AnyArray, room: NDArray[np.float64]) -> None:
+    """Fill in the pairs of one block of rows (N, C); `room` is (4, N, C)."""
+    a, b, p, gap = room
+    for wide, part in zip((a, b), parts, strict=True):
+        wide[...] = _numbers(part)
     same_top = a.argmax(axis=1) == b.argmax(axis=1)
-    p = softmax(a, num_threads=1)
+    softmax(a, out=p, num_threads=1)
     log_softmax(a, out=a, num_threads=1)
     log_softmax(b, out=b, num_threads=1)
-    label = np.arange(len(rows)), indices[rows].astype(np.intp)
+    label = np.arange(len(labels)), labels.astype(np.intp)
     with np.errstate(invalid="ignore"):
-        pairs.nll_difference[block] = a[label] - b[label]
-        gap = a - b
-        divergence = (p * gap).sum(axis=1)
+        np.subtract(a[label], b[label], out=pairs.nll_difference)
+        np.subtract(a, b, out=gap)
+        np.multiply(p, gap, out=gap)
+        divergence = gap.sum(axis=1)
         # 0 * inf and inf - inf; other rows that hold nan stay so.
         special = np.isnan(divergence)
         if special.any():
             divergence[special] = _special_divergence(a[special], b[special], p[special])
     # Rounding may leave a little less than 0 where both are the same.
-    pairs.divergence[block] = np.maximum(divergence, 0)
-    pairs.agrees[block] = same_top & ~np.isnan(divergence)
+    np.maximum(divergence, 0, out=pairs.divergence)
+    np.logical_and(same_top, ~np.isnan(divergence), out=pairs.agrees)
 
 
 def _special_divergence(
@@ -77,8 +96,8 @@ def _special_divergence(
     return np.where(ruled_out.any(axis=1), np.inf, divergence)
 
 
-def _wide(block: AnyArray, build: np.dtype[Any] | str) -> NDArray[np.float64]:
-    """Return logits in float64."""
-    if isinstance(build, str) and build in _checks.HALVES:
-        block = _halves.widened(block, build)
-    return block.astype(np.float64)
+def _numbers(part: Logits) -> AnyArray:
+    """Return logits in a dtype that NumPy knows."""
+    if isinstance(part.build, str) and part.build in _checks.HALVES:
+        return _halves.widened(part.array, part.build)
+    return part.array

@@ -37,6 +37,9 @@ class BinTotals(NamedTuple):
     hits: Exact  # the weight of those whose top class is the label
 
 
+NO_ROWS = BinTotals(0, ZERO, ZERO, ZERO)
+
+
 @dataclass(frozen=True, slots=True)
 class Totals:
     """All that an evaluation knows; every metric is a function of it."""
@@ -68,8 +71,10 @@ class Totals:
             Sums(**{name: Exact.of(*triple) for name, triple in sums.items()}),
             tuple((k, Exact.of(*hits[k])) for k in sorted(hits)),
             tuple(
-                BinTotals(num_rows, *(Exact.of(*triple) for triple in triples))
-                for num_rows, *triples in bins
+                BinTotals(num_rows, Exact.of(*weight), Exact.of(*confidence), Exact.of(*hits))
+                if num_rows
+                else NO_ROWS
+                for num_rows, weight, confidence, hits in bins
             ),
             tuple(histogram),
         )
@@ -83,7 +88,7 @@ class Totals:
             0,
             Sums(*[ZERO] * len(Sums._fields)),
             tuple((k, ZERO) for k in top_k),
-            (BinTotals(0, ZERO, ZERO, ZERO),) * num_bins,
+            (NO_ROWS,) * num_bins,
             (0,) * HISTOGRAM_SIZE,
         )
 

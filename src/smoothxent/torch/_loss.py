@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 from smoothxent.torch import _operators
 
@@ -75,13 +76,14 @@ def cross_entropy(
     Notes
     -----
     A call goes to PyTorch itself, which computes or refuses it as ever, where a tensor is not on
-    the CPU; where `target` or `weight` requires a gradient; inside the transforms of `torch.func`;
-    where `input` is empty; and where a dtype, a shape or an option is none of the above, such as an
-    `ignore_index` that is not negative with probabilities.
+    the CPU; where `target` or `weight` requires a gradient; inside the transforms of `torch.func`
+    and in forward mode; where `input` is empty; and where a dtype, a shape or an option is none of
+    the above, such as an `ignore_index` that is not negative with probabilities.
 
     Accuracy: that of `smoothxent.cross_entropy`. Losses and gradients in half precision are rounded
     to it once, from float32 or better. A logit of -inf whose class has no share in the target is as
-    if absent; PyTorch makes it nan where the target holds probabilities.
+    if absent, and an ignored row has no gradient whatever it holds; PyTorch makes nan of the first
+    where the target holds probabilities, and of the second where the row holds nan.
 
     Differentiation: to any order, the second and higher ones by PyTorch. The gradient is computed
     from `input` in the backward pass; autograd refuses it where `input` was changed in between.
@@ -96,6 +98,18 @@ def cross_entropy(
     ----------
     C. Szegedy, V. Vanhoucke, S. Ioffe, J. Shlens and Z. Wojna, "Rethinking
     the Inception Architecture for Computer Vision", 2016, section 7. arXiv:1512.00567.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from smoothxent.torch import cross_entropy
+    >>> logits = torch.tensor([[4.0, 5, 10], [1, 5, 4], [1, 15, 4]], requires_grad=True)
+    >>> loss = cross_entropy(logits, torch.tensor([2, 1, 1]), label_smoothing=0.001)
+    >>> round(loss.item(), 7)
+    0.1164738
+    >>> loss.backward()
+    >>> [round(g, 4) for g in logits.grad[1].tolist()]
+    [0.0043, -0.0926, 0.0884]
     """
     if size_average is not None or reduce is not None:
         reduction = torch.nn._reduction.legacy_get_string(size_average, reduce)
@@ -130,9 +144,9 @@ def _is_ours(
 ) -> bool:  # fmt: skip
     """Whether the call is one for smoothxent; PyTorch computes, or refuses, every other."""
     given = (input, target) if weight is None else (input, target, weight)
-    if torch._C._are_functorch_transforms_active() or not all(
-        isinstance(tensor, Tensor) and tensor.is_cpu for tensor in given
-    ):
+    if not all(isinstance(tensor, Tensor) and tensor.is_cpu for tensor in given):
+        return False
+    if torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0:
         return False
     if input.dtype not in _FLOATS or not input.ndim or not input.numel():
         return False
@@ -165,7 +179,7 @@ def _loss_dtype(input: Tensor, target: Tensor, weight: Tensor | None) -> torch.d
 
 def _is_watched() -> bool:
     """Whether a part of PyTorch other than autograd watches what is done with tensors."""
-    return bool(
+    return bool(  # private names here and above have no public ones; PyTorch's own Python asks them
         torch.compiler.is_compiling()
         or torch.jit.is_tracing()
         or torch._C._len_torch_dispatch_stack()

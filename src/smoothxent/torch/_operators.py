@@ -2,9 +2,9 @@
 
 Each operator goes from whole tensors to one whole tensor, so that torch.compile and torch.export
 can treat it as any other. The gradient is computed in the backward pass, from the logits. Keeping
-one from the forward pass on would save an eighth to a quarter of the time of both, but takes memory
-of the size of the logits in between, costs a loss that nobody differentiates twice its time, and
-leaves nothing to multiply in place where the graph is retained.
+one from the forward pass on would save reading them once, but takes memory of their size in
+between, costs a loss that nobody differentiates twice its time, and leaves nothing to multiply in
+place where the graph is retained.
 
 `Loss` is the operator without the dispatcher, which takes longer than a small batch does.
 """

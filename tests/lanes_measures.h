@@ -1,0 +1,198 @@
+/* What an evaluation asks beside the loss, against plain C and long double: ranks, moments, entropy, confidence and Brier
+ * score of groups, pieces of sums that are kept apart; included by lanes.c. */
+
+/* The first `enough` may be any that is no less. */
+static void test_rank(void) {
+    int count = random_below(700), label = random_below(count + 3) - 1, before = label < 0 ? 0 : label < count ? label : count;
+    ptrdiff_t rank = random_below(3), enough = random_below(2) ? 1 + random_below(20) : count + 4, expected = rank;
+    stored *x = last_logits(count);
+    real logit = operand();
+    while (isnan(logit)) logit = operand();
+    if (random_below(2))
+        for (int k = 0; k < count; k++) x[k] = stored_of((real)(random_below(5) - 2)); /* many of them equal */
+    if (random_below(2)) logit = (real)(random_below(5) - 2);
+    if (label >= 0 && label < count) x[label] = stored_of(logit), logit = real_of(x[label]);
+    for (int k = 0; k < before; k++) expected += !(real_of(x[k]) < logit);
+    for (int k = label < 0 ? 0 : before + 1; k < count; k++) expected += real_of(x[k]) > logit;
+    ptrdiff_t actual = rank_of(x, count, label, logit, rank, enough);
+    note("rank_of", 0, (double)(actual < enough ? actual : enough), (double)(expected < enough ? expected : enough));
+}
+
+static void test_rank_columns(void) {
+    int num_classes = 1 + random_below(FEW);
+    real columns[FEW * LANES], labels[LANES], logits[LANES];
+    Group g;
+    for (int k = 0; k < num_classes * LANES; k++) columns[k] = random_below(2) ? (real)(random_below(5) - 2) : operand();
+    EACH_LANE {
+        int label = random_below(num_classes);
+        labels[i] = (real)label, logits[i] = columns[label * LANES + i];
+        if (random_below(2)) columns[label * LANES + i] = -(real)INFINITY; /* as columns_statistics leaves it */
+    }
+    rank_columns(&g, columns, num_classes, load(labels), load(logits));
+    EACH_LANE {
+        int expected = 0;
+        for (int k = 0; k < num_classes; k++)
+            expected += columns[k * LANES + i] > logits[i] || (columns[k * LANES + i] == logits[i] && k < (int)labels[i]);
+        note("rank_columns", i, g.rank[i], expected);
+    }
+}
+
+/* Sums of e (x - m) and e**2, e = exp(x - m), over the classes but the label. A term is wrong by twice the error of exp,
+ * its distance by a rounding and by that of its remainder; a lane adds as many as come between two flushes, each of which
+ * rounds, and EPSILON is two roundings. */
+static void check_moments(const char *name, const Group *g, const char *const *rows, ptrdiff_t stride, int num_classes) {
+    const long double adds = VECTORS * BLOCKS_PER_FLUSH;
+    EACH_LANE {
+        long double moment = 0, square = 0, sizes = 0, scale = g->scale[i];
+        double highest = -INFINITY;
+        for (int k = 0; k < num_classes; k++) {
+            long double x = real_of(stored_at((const stored *)(rows[i] + k * stride)));
+            if (k == g->label[i]) continue;
+            long double z = x + scale * STEP + scale * STEP_LOW, e = expl(z);
+            moment += e * z, square += e * e, sizes += e * (fabsl(z) + 1);
+            highest = fmax(highest, (double)x);
+        }
+        note(name, i, g->moment[i], g->moment[i]);
+        note(name, i, g->square[i], g->square[i]);
+        note(name, i, g->highest[i], highest);
+        check_near(name, i, g->moment[i], moment, (4 + adds / 2) * EPSILON * sizes);
+        check_near(name, i, g->square[i], square, (8 + adds / 2) * EPSILON * square);
+    }
+}
+
+static void test_moments(void) {
+    enum { MOST = 400 };
+    static stored x[LANES * MOST];
+    int few = 2 + random_below(FEW - 1), many = 2 * VECTORS * LANES + random_below(MOST - 2 * VECTORS * LANES);
+    const char *rows[LANES];
+    double fit[LANES], exps[LANES], moments[LANES];
+    real columns[LANES * FEW];
+    column_heads heads;
+    Group g;
+    draw_rows(x, few, &g);
+    EACH_LANE rows[i] = (const char *)(x + i * few);
+    columns_statistics(&g, &heads, fit, rows, sizeof(stored), 0, few, rows[0], columns, 0, LABEL_TAKEN_OUT);
+    memcpy(exps, g.sum_exp, sizeof exps);
+    columns_statistics(&g, &heads, fit, rows, sizeof(stored), 0, few, rows[0], columns, MOMENTS, LABEL_TAKEN_OUT);
+    check_moments("columns_statistics, moments", &g, rows, sizeof(stored), few);
+    memcpy(moments, g.moment, sizeof moments);
+    columns_statistics(&g, &heads, fit, rows, sizeof(stored), 0, few, rows[0], columns, MOMENTS | GAPS, LABEL_TAKEN_OUT);
+    EACH_LANE note("columns_statistics, moments and gaps", i, g.moment[i], moments[i]);
+    EACH_LANE note("columns_statistics, moments and gaps", i, g.sum_exp[i], exps[i]);
+    columns_statistics(&g, &heads, fit, rows, sizeof(stored), 0, few, rows[0], columns, MOMENTS, LABEL_TOP);
+    check_moments("columns_statistics, moments but the top's", &g, rows, sizeof(stored), few);
+
+    draw_rows(x, many, &g);
+    EACH_LANE rows[i] = (const char *)(x + i * many);
+    x[5 * many + many / 2] = stored_of((real)(real_of(x[5 * many]) + 40)); /* beyond the ceiling of its ends */
+    short_rows_statistics(&g, fit, rows, 0, LANES, many, 0);
+    memcpy(exps, g.sum_exp, sizeof exps);
+    short_rows_statistics(&g, fit, rows, 0, LANES, many, MOMENTS);
+    check_moments("short_rows_statistics, moments", &g, rows, sizeof(stored), many);
+    memcpy(moments, g.moment, sizeof moments);
+    short_rows_statistics(&g, fit, rows, 0, LANES, many, MOMENTS | GAPS);
+    EACH_LANE note("short_rows_statistics, moments and gaps", i, g.moment[i], moments[i]);
+    EACH_LANE note("short_rows_statistics, moments and gaps", i, g.sum_exp[i], exps[i]);
+}
+
+enum { SOME = 6 };
+
+/* Statistics of a few classes whose reference lies anywhere below the ceiling; class 0 is the label. */
+static void put_statistics(Group *g, int i, const double *x, int num_classes) {
+    double highest = -INFINITY;
+    long double sum = 0, moment = 0, square = 0, m;
+    for (int k = 1; k < num_classes; k++) highest = fmax(highest, x[k]);
+    g->scale[i] = num_classes > 1 ? -rounded((highest - ordinary(0, CEILING)) * LOG2_E) : 0;
+    m = -g->scale[i] * (long double)STEP - g->scale[i] * (long double)STEP_LOW;
+    for (int k = 1; k < num_classes; k++) {
+        long double e = expl(x[k] - m);
+        sum += e, moment += e * (x[k] - m), square += e * e;
+    }
+    g->offset[i] = 0, g->label[i] = 0, g->label_logit[i] = x[0], g->highest[i] = highest;
+    g->sum_exp[i] = (double)sum, g->moment[i] = (double)moment, g->square[i] = (double)square;
+}
+
+/* Every sum is of terms that are no larger than 1 + log T + |z|, in half a dozen roundings; times_exp and logs of float32
+ * are good to 2**-34. Where the label is the top class entropy and Brier score keep the digits that 1 - p has. */
+static void test_measures(void) {
+    double x[LANES][SOME], ranked_logits[LANES];
+    int num_classes[LANES];
+    Group g;
+    EACH_LANE {
+        num_classes[i] = 1 + random_below(SOME);
+        double middle = ordinary(-100, 100), spread = random_below(2) ? 1 : 40;
+        for (int k = 0; k < SOME; k++) x[i][k] = (real)(middle + ordinary(-spread, spread));
+        if (random_below(3) == 0) x[i][0] = (real)(middle + ordinary(spread, 60)); /* certain of it */
+        put_statistics(&g, i, x[i], num_classes[i]);
+        g.kept[i] = g.weight[i] = 1, g.gap_sum[i] = 0;
+        g.ranked[i] = random_below(num_classes[i] + 1) - 1;
+        ranked_logits[i] = g.ranked[i] < 0 ? 0 : x[i][g.ranked[i]];
+        for (int k = 1; k < num_classes[i]; k++)
+            if (x[i][k] > x[i][0] && g.ranked[i] > 0) g.ranked[i] = 0; /* another than the top is ranked by it alone */
+    }
+    group_shares(&g);
+    group_measures(&g, ranked_logits);
+    EACH_LANE {
+        long double rest = 0, others = 0, entropy = 0, most = 0, brier = 0, off = LOW_PARTS ? 0x1p-49L : 0x1p-30L;
+        int label = g.ranked[i] > 0 ? (int)g.ranked[i] : 0;
+        for (int k = 1; k < num_classes[i]; k++) rest += expl((long double)x[i][k] - x[i][0]);
+        for (int k = 0; k < num_classes[i]; k++) {
+            long double z = (long double)x[i][k] - x[i][0], p = expl(z) / (1 + rest);
+            entropy += p * (log1pl(rest) - z);
+            most = fmaxl(most, p);
+            others += k == label ? 0 : p, brier += k == label ? 0 : p * p;
+        }
+        brier += others * others;
+        note("group_measures", i, g.entropy[i], g.entropy[i]);
+        note("group_measures", i, g.confidence[i], g.confidence[i]);
+        note("group_measures", i, g.brier[i], g.brier[i]);
+        check_near("entropy", i, g.entropy[i], entropy, off * (1 + CEILING + 64));
+        check_near("confidence", i, g.confidence[i], most, off);
+        check_near("brier", i, g.brier[i], brier, off * 4);
+        check_near("ranked nll", i, g.ranked_nll[i], log1pl(rest) + (long double)x[i][0] - x[i][label], off * (1 + 64));
+        if (x[i][0] >= g.highest[i] && label == 0) {
+            check_near("entropy of a certain row", i, g.entropy[i], entropy, 64 * off * entropy);
+            check_near("brier of a certain row", i, g.brier[i], brier, 64 * off * brier);
+        }
+    }
+}
+
+/* Labels of no probability, rows without a softmax, the label alone. */
+static void test_special_measures(void) {
+    double x[] = {0, 1, 2}, none[LANES] = {0};
+    Group g;
+    EACH_LANE {
+        put_statistics(&g, i, x, i == 4 ? 1 : 3);
+        g.kept[i] = g.weight[i] = 1, g.gap_sum[i] = 0, g.ranked[i] = -1;
+    }
+    g.label_logit[0] = -INFINITY, g.label_logit[1] = INFINITY, g.label_logit[2] = NAN, g.sum_exp[3] = NAN;
+    group_shares(&g);
+    group_measures(&g, none);
+    note("special measures", 0, g.nll[0], INFINITY);
+    check_near("special measures", 0, g.confidence[0], 1 / (1 + expl(-1)), 0x1p-30L);
+    for (int i = 1; i < 4; i++) note("special measures", i, g.entropy[i] + g.confidence[i] + g.brier[i], NAN);
+    for (int i = 1; i < 4; i++) note("special measures", i, isnan(g.entropy[i]) && isnan(g.confidence[i]) && isnan(g.brier[i]), 1);
+    note("special measures", 4, g.entropy[4], 0);
+    note("special measures", 4, g.confidence[4], 1);
+    note("special measures", 4, g.brier[4], 0);
+}
+
+static void test_cut_in_pieces(void) {
+    double values[LANES], pieces[CUTS * LANES], added[CUTS * LANES] = {0};
+    EACH_LANE values[i] = random_below(5) ? ldexp(ordinary(-2, 2), random_below(50) - 40) : 0;
+    EACH_LANE if (fabs(values[i]) < 0x1p-61) values[i] = 0;
+    note("cut_in_pieces", 0, cut_in_pieces(pieces, values), 1);
+    add_in_pieces(added, values);
+    for (int k = 0; k < CUTS * LANES; k++) note("cut_in_pieces", k, pieces[k] + 0.0, added[k] + 0.0);
+    values[random_below(LANES)] = random_below(2) ? 4096 : 0x1p-70;
+    note("cut_in_pieces, beyond", 0, cut_in_pieces(pieces, values), 0);
+}
+
+static void test_evaluations(void) {
+    test_rank();
+    test_rank_columns();
+    test_moments();
+    test_measures();
+    test_special_measures();
+    test_cut_in_pieces();
+}
