@@ -77,8 +77,8 @@ def cross_entropy(
 
     .. math:: L = s \sum_k w_k \left[(1-\varepsilon) q_k + \varepsilon u_k\right] (-\log p_k)
 
-    With `softcap` :math:`c` and `temperature` :math:`T` each logit is :math:`\frac{c}{T} \tanh(x/c)`,
-    or :math:`x/T`, before all else; `z_loss` adds
+    With `softcap` :math:`c` and `temperature` :math:`T` each logit becomes
+    :math:`\frac{c}{T} \tanh(x/c)`, or :math:`x/T`, before all else; `z_loss` adds
     :math:`s \lambda \left(\log \sum_k e^{x_k}\right)^2`.
 
     Parameters
@@ -155,12 +155,13 @@ def cross_entropy(
 
     Notes
     -----
-    Accuracy, without a soft cap and `z_loss`: float32 losses of rows are within 1 ulp of the exact value where the loss
-    is at least 1 and within 4 ulp elsewhere, float64 losses within 4 ulp, for rows predicted with
-    near certainty too. float16 and bfloat16 logits count as the float32 numbers that they are. A
-    reduced loss is the correctly rounded sum or mean of the float64 losses of the rows. It has the
-    same bits for any number of threads. With a temperature that holds for the logits divided by it,
-    rounded once in float32 or float64; a soft cap is within 5 ulp of such a logit.
+    Accuracy, without a soft cap and `z_loss`: float32 losses of rows are within 1 ulp of the exact
+    value where the loss is at least 1 and within 4 ulp elsewhere, float64 losses within 4 ulp, for
+    rows predicted with near certainty too. float16 and bfloat16 logits count as the float32 numbers
+    that they are. A reduced loss is the correctly rounded sum or mean of the float64 losses of the
+    rows. It has the same bits for any number of threads. With a temperature that holds for the
+    logits divided by it, rounded once in float32 or float64; a soft cap is within 5 ulp of such a
+    logit.
 
     NaN and infinity: a nan or +inf among a row's logits makes its loss nan, as do logits of -inf
     only; no other row is touched. A logit of -inf gives +inf if its class has a share in the
@@ -173,7 +174,8 @@ def cross_entropy(
     strides are read in place; only those in another byte order, or with four axes or more of
     irregular strides, are copied, and probabilities that are neither float32 nor float64. What
     has `__array__` or `__dlpack__`, as tensors of torch, JAX and pyarrow, counts as array_like and
-    is read in place too. bfloat16 of torch counts as bits.
+    is read in place too. bfloat16 of torch counts as bits. float16 and bfloat16 logits with a soft
+    cap or a temperature are widened in blocks of 1 MiB, or of one row.
 
     References
     ----------
