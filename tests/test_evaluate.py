@@ -17,6 +17,7 @@ from smoothxent import Evaluation, evaluate
 from ways import instruction_set
 
 CLASS_COUNTS = [1, 2, 3, 10, 16, 17, 127, 128, 129, 1000, 1024, 1025, 5000, 40_000]
+# Of ordinary rows; test_small_shares_beside_a_large_one_keep_their_entropy has the worst.
 TOLERANCE = {np.dtype(np.float32): 2e-6, np.dtype(np.float64): 1e-12}
 MEASURES = ("nll", "entropy", "confidence", "brier", "rank")
 
@@ -286,6 +287,28 @@ def test_certain_rows_have_no_entropy_however_far_apart_their_logits_lie(num_cla
             assert (evaluation.entropy, evaluation.confidence) == (0.0, 1.0)
             assert evaluation.brier == 2.0 * (row[label] < 0)
         assert smoothxent.row_statistics(row).entropy == 0.0
+
+
+@pytest.mark.parametrize("num_classes", [129, 1025, 2049, 40_000])
+@pytest.mark.parametrize("distance", [7.3, 9.09, 9.63])
+def test_small_shares_beside_a_large_one_keep_their_entropy(dtype, num_classes, distance):
+    # The first block sets the reference; the top lies so far above it that it stays, and many terms
+    # that are alike are added to that of the top, and rounded alike. The term of the top, its share
+    # times the distance, is rounded ten times at most; half of what that comes to at worst is
+    # allowed. The sums of float64 and the logarithm have less.
+    far = 90_000.0 if dtype == np.float64 else -0.64
+    for offset in (0.0, -57.63, far):
+        for num_tops in (1, 2):
+            row = np.full(num_classes, offset - distance, dtype)
+            row[num_classes // 2 :][:num_tops] = offset
+            gap = float(row.max()) - float(row.min())
+            allowed = 5 * oracle.UNIT_ROUNDOFF[np.dtype(dtype)] * (gap + 2)
+            exact = oracle.exact_measures(row, 3)
+            evaluation, statistics = evaluate(row, 3), smoothxent.row_statistics(row)
+            rounded = abs(exact["entropy"]) * oracle.UNIT_ROUNDOFF[statistics.entropy.dtype]
+            assert abs(evaluation.entropy - exact["entropy"]) <= allowed
+            assert abs(float(statistics.entropy) - exact["entropy"]) <= allowed + rounded
+            assert abs(evaluation.brier - exact["brier"]) <= allowed
 
 
 @pytest.mark.parametrize("weight", [1e-300, 1e-160, 1e150, 1e200])
