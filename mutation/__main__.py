@@ -26,7 +26,7 @@ PATIENCE = 600  # seconds for the tests of one mutant; one that hangs is noticed
 NEEDED = 0.9  # of the mutants that are not equivalent
 
 # What judges the mutants of each module, the likely tests first: the run stops at one that fails.
-OF_EVALUATION = ["row_statistics", "evaluate", "evaluation", "evaluation_merge"]
+OF_EVALUATION = ["row_statistics", "evaluate", "evaluate_limits", "evaluation", "evaluation_merge"]
 OF_EVALUATION += ["evaluation_record", "exact", "evaluation_table"]
 OF_CHECKS = ["errors", "out_errors", "labels", "reductions", "thread_policy", "smoothing"]
 OF_CHECKS += ["layouts", "exact_sum", "loss_indices", "gradient", "half", "softmax"]

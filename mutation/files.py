@@ -70,7 +70,7 @@ MUTANTS = [
         ("(shard.dtype, shard.shape[1:]) !=", "(first.dtype, shard.shape[1:]) !=", "any dtype"),
         ("(first.dtype, first.shape[1:])", "(first.dtype, shard.shape[1:])", "any classes"),
         ("room[: self._left]", "room", "a shard is read beyond its end"),
-        ("            if not count:\n", "            if count is None:\n", "an end is waited for"),
+        ('raise self._shard.place.damaged(f"an', 'return print(f"an', "what is missing is made up"),
         ("            row -= num_rows\n", "", "a row is named as if the shards before were none"),
     ),
     *mutants_of(

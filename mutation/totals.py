@@ -91,7 +91,7 @@ MUTANTS = [
             "",
             "losses of another smoothing",
         ),
-        ("ZERO),) * num_bins", "ZERO),) * 15", "bins of nothing"),
+        ("(NO_ROWS,) * num_bins", "(NO_ROWS,) * 15", "bins of nothing"),
         ("tuple((k, ZERO) for k in top_k)", "tuple((k, ZERO) for k in top_k[:2])", "k of nothing"),
     ),
     *mutants_of(

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from judging import complaint
-from smoothxent import evaluate_file
+from smoothxent import _text, evaluate_file
 
 LOGITS = np.arange(12, dtype=np.float32).reshape(4, 3)
 
@@ -64,6 +64,14 @@ def test_arrays_of_a_file_are_listed_where_the_name_does_not_decide(
         safetensors(path, {"a": entry, "b": entry})
     assert refusal(f"{path}{member}", labels) == (
         f"logits file {path}{member} must name one of the arrays in it, got a, b; "
+        f"say which, as in {path}::a"
+    )
+
+
+def test_only_array_of_a_file_does_not_answer_to_another_name(tmp_path, labels):
+    path = archive(tmp_path / "a.npz", a=npy(LOGITS))
+    assert refusal(f"{path}::b", labels) == (
+        f"logits file {path}::b must name one of the arrays in it, got a; "
         f"say which, as in {path}::a"
     )
 
@@ -180,6 +188,17 @@ def test_length_of_a_safetensors_header_is_checked_before_it_is_read(tmp_path, l
     )
 
 
+def test_safetensors_header_beyond_the_limit_of_the_format_is_not_read(tmp_path, labels):
+    path = tmp_path / "a.safetensors"
+    with path.open("wb") as file:
+        file.write(struct.pack("<Q", 10**8 + 1))
+        file.truncate(10**8 + 64)  # sparse
+    assert refusal(path, labels) == (
+        f"logits file {path} must be undamaged, got a header of {10**8 + 1} bytes in a file of "
+        f"{10**8 + 64}; copy or save it again"
+    )
+
+
 @pytest.mark.parametrize(
     "entries",
     [
@@ -231,6 +250,15 @@ def test_safetensors_that_claims_more_than_the_file_has_takes_no_memory(
     )
 
 
+def test_safetensors_whose_offsets_hold_more_than_the_shape_is_refused(tmp_path, labels):
+    entry = {"dtype": "F32", "shape": [4, 3], "data_offsets": [0, 60]}
+    path = safetensors(tmp_path / "a.safetensors", {"a": entry})
+    assert refusal(path, labels) == (
+        f"logits file {path}::a must hold 48 bytes of data, as its header declares, got 60; "
+        "save the array again, in a file of its own"
+    )
+
+
 def test_safetensors_of_another_dtype_is_refused(tmp_path, labels):
     entry = {"dtype": "F8_E4M3", "shape": [4, 12], "data_offsets": [0, 48]}
     path = safetensors(tmp_path / "a.safetensors", {"a": entry})
@@ -250,7 +278,8 @@ def test_bfloat16_labels_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize("line", ["1.0", "", "one", "1 2", "9" * 30, "\ufeff1"])
-def test_text_that_is_no_integer_is_named_with_its_line(tmp_path, line):
+def test_text_that_is_no_integer_is_named_with_its_line(tmp_path, monkeypatch, line):
+    monkeypatch.setattr(_text, "MOST_LINES", 1)
     np.save(tmp_path / "logits.npy", LOGITS)
     path = tmp_path / "labels.txt"
     path.write_bytes(f"0\n2\n{line}\n1\n".encode())

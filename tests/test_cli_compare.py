@@ -120,4 +120,4 @@ def test_picture_without_matplotlib_names_the_remedy(run_child):
         "try: smoothxent.compare([[1.0, 2]], [[2.0, 1]], [0]).plot()\n"
         "except ModuleNotFoundError as error: print(error, error.name[:10], sep='|')"
     )
-    assert run_child(source) == 'plot needs matplotlib; pip install "smoothxent[demo]"|matplotlib\n'
+    assert run_child(source) == 'plot needs matplotlib; pip install "smoothxent[cli]"|matplotlib\n'

@@ -120,7 +120,7 @@ def test_picture_of_another_kind_is_a_fault_of_usage(part, capsys):
 def test_picture_without_matplotlib_names_the_remedy(part, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     assert main(["merge", part, "--plot", "picture.png"]) == 2
-    remedy = 'merge needs matplotlib; pip install "smoothxent[demo]"'
+    remedy = 'merge needs matplotlib; pip install "smoothxent[cli]"'
     assert capsys.readouterr() == ("", f"smoothxent: {remedy}\n")
 
 

@@ -36,6 +36,8 @@ def scheduler():
 def cluster():
     """Three processes of one thread each, as three machines would be."""
     with (
+        # Within which workers give up on one that died; 30 s unless set.
+        dask.config.set({"distributed.comm.timeouts.connect": "10s"}),
         LocalCluster(
             n_workers=3, threads_per_worker=1, processes=True, dashboard_address=None
         ) as cluster,

@@ -22,8 +22,8 @@ FUNCTIONS += [
 ]
 FUNCTIONS += [getattr(smoothxent.Comparison, name) for name in ("to_dict", "to_markdown", "plot")]
 FUNCTIONS += [smoothxent.sklearn.neg_smoothed_log_loss]
-if find_spec("torch"):
-    FUNCTIONS += [importlib.import_module("smoothxent.torch").cross_entropy]
+PEERS = [name for name in ("jax", "torch") if find_spec(name)]
+FUNCTIONS += [importlib.import_module(f"smoothxent.{name}").cross_entropy for name in PEERS]
 SECTIONS = ["Parameters", "Returns", "Examples"]
 
 
@@ -76,7 +76,7 @@ def test_every_python_block_of_the_readme_runs():
     assert blocks
     names = {"__name__": "readme"}
     for block in blocks:
-        if "import torch" in block and not find_spec("torch"):
+        if any(f"import {name}\n" in block and name not in PEERS for name in ("jax", "torch")):
             continue
         if ">>>" in block:
             test = doctest.DocTestParser().get_doctest(block, names, "README.md", "README.md", 0)

@@ -69,6 +69,13 @@ def test_bfloat16_is_taken_from_words_of_two_bytes(tmp_path, rng, as_words):
     assert evaluate_file(*paths, dtype="bfloat16") == evaluate(logits, labels)
 
 
+def test_dtype_may_be_that_of_the_file(tmp_path, rng):
+    logits, labels = draw(rng)
+    paths = save_both(tmp_path, logits, labels)
+    for dtype in ("float32", np.float32, np.dtype(np.float32)):
+        assert evaluate_file(*paths, dtype=dtype) == evaluate(logits, labels)
+
+
 @pytest.mark.usefixtures("small_chunks")
 @pytest.mark.parametrize("cuts_of_logits", [[], [50], [0, 1, 1, 99], list(range(1, 100))])
 @pytest.mark.parametrize("cuts_of_labels", [[], [3], [17, 34, 100]])
@@ -218,3 +225,15 @@ def test_weights_of_another_kind_or_length_are_refused(tmp_path, rng):
     assert complaint(TypeError, evaluate_file, *paths, sample_weight=weights) == (
         f"sample_weight file {weights} must be real numbers, got bool"
     )
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_error_in_progress_is_the_callers_and_leaves_no_thread(tmp_path, rng):
+    before = threading.active_count()
+
+    def progress(done, num_rows, evaluation):
+        raise RuntimeError(f"{done} of {num_rows}")
+
+    paths = save_both(tmp_path, *draw(rng))
+    assert complaint(RuntimeError, evaluate_file, *paths, progress=progress) == "17 of 100"
+    assert threading.active_count() == before

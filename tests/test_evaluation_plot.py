@@ -100,7 +100,7 @@ def test_missing_matplotlib_is_an_error_that_names_the_remedy(run_child):
         "try: smoothxent.Evaluation.empty().plot()\n"
         "except ModuleNotFoundError as error: print(error, error.name[:10], sep='|')"
     )
-    assert run_child(source) == 'plot needs matplotlib; pip install "smoothxent[demo]"|matplotlib\n'
+    assert run_child(source) == 'plot needs matplotlib; pip install "smoothxent[cli]"|matplotlib\n'
 
 
 def test_table_and_record_need_no_matplotlib(run_child):

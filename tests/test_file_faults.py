@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from judging import complaint
-from smoothxent import evaluate_file
+from smoothxent import _labelled_rows, evaluate_file
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_file_that_goes_on_behind_its_array_is_refused(files):
         np.save(file, np.zeros(4))
     assert refusal(ValueError, files) == (
         f"labels file {files / 'labels.npy'} must hold 32 bytes of data, as its header declares, "
-        "got 192; save one array in a file"
+        "got 192; save the array again, in a file of its own"
     )
 
 
@@ -161,6 +161,11 @@ def test_fortran_order_is_refused(files):
     )
 
 
+def test_fortran_order_of_one_column_is_c_order(files):
+    write_header(files / "logits.npy", (4, 1), fortran_order=True, data=bytes(16))
+    assert evaluate_file(files / "logits.npy", files / "labels.npy").count == 4
+
+
 @pytest.mark.parametrize(
     "descr, found",
     [
@@ -184,6 +189,11 @@ def test_dtype_that_is_not_that_of_the_file_is_refused(files):
         f"dtype must be float32, that of the logits file {files / 'logits.npy'}, where these are "
         "not uint16, got bfloat16"
     )
+
+
+def test_dtype_object_that_is_not_that_of_the_file_is_refused(files):
+    message = refusal(TypeError, files, dtype=np.dtype(np.float64))
+    assert message.endswith("where these are not uint16, got float64")
 
 
 def test_labels_of_another_dtype_are_refused(files):
@@ -275,8 +285,6 @@ def test_file_without_members_has_none_to_name(files):
 
 
 def test_file_that_shrinks_while_it_is_read_is_an_error(files, monkeypatch):
-    from smoothxent import _labelled_rows
-
     monkeypatch.setattr(_labelled_rows, "CHUNK_BYTES", 12)
     path = files / "logits.npy"
     np.save(path, np.zeros((400, 3), np.float32))

@@ -6,7 +6,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from smoothxent import _labelled_rows, evaluate, evaluate_file
+from smoothxent import _labelled_rows, _text, evaluate, evaluate_file
 
 SAFETENSORS = {
     "F64": np.float64,
@@ -94,11 +94,11 @@ def test_labels_may_be_text(tmp_path, rng, end):
     assert evaluation == evaluate(logits, labels, ignore_index=-100)
 
 
-def test_text_is_read_in_parts(tmp_path, rng, monkeypatch):
-    from smoothxent import _text
-
+@pytest.mark.parametrize("end", ["", "\n", "\r\n"])
+def test_text_is_read_in_parts(tmp_path, rng, monkeypatch, end):
     monkeypatch.setattr(_text, "MOST_LINES", 5)
-    test_labels_may_be_text(tmp_path, rng, "\n")
+    monkeypatch.setattr(_text, "BLOCK_BYTES", 7)
+    test_labels_may_be_text(tmp_path, rng, end)
 
 
 def test_shards_may_be_of_several_formats(tmp_path, rng):

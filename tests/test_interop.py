@@ -270,9 +270,11 @@ def test_tensor_that_requires_grad_is_refused_with_the_remedy(name):
     torch = pytest.importorskip("torch")
     arguments = {"logits": np.zeros((N, C), np.float32), "labels": LABELS}
     arguments[name] = torch.zeros(N, C, requires_grad=True)
+    remedy = f"use {name}.detach()"
+    remedy += ", or smoothxent.torch.cross_entropy" if name == "logits" else ""
     for function in (smoothxent.cross_entropy, smoothxent.cross_entropy_and_grad):
         assert refusal(function, **arguments) == (
-            f"{name} must not require grad, got a tensor that does; use {name}.detach()"
+            f"{name} must not require grad, got a tensor that does; {remedy}"
         )
 
 
@@ -315,7 +317,8 @@ def test_jax_tracer_is_refused_with_the_remedy(transform, name):
 
     assert refusal(getattr(jax, transform)(loss), np.zeros((N, C), np.float32)) == (
         f"{name} must hold numbers, got a JAX tracer; "
-        "call outside of jax.jit, jax.grad and jax.vmap"
+        "call outside of jax.jit, jax.grad and jax.vmap, "
+        "inside of which smoothxent.jax.cross_entropy works"
     )
 
 

@@ -31,8 +31,10 @@ def lent(name: str, value: Any) -> tuple[AnyArray, bool]:
     if is_tensor(value):
         return _of_tensor(name, value)
     if isinstance(value, getattr(sys.modules.get("jax.core"), "Tracer", ())):
-        remedy = "; call outside of jax.jit, jax.grad and jax.vmap"
-        raise TypeError(f"{name} must hold numbers, got a JAX tracer{remedy}")
+        raise TypeError(
+            f"{name} must hold numbers, got a JAX tracer; call outside of jax.jit, jax.grad and "
+            "jax.vmap, inside of which smoothxent.jax.cross_entropy works"
+        )
     if hasattr(value, "__dlpack_device__") and value.__dlpack_device__()[0] not in READABLE:
         raise _elsewhere(name, value)
     if hasattr(value, "__dlpack__") and not hasattr(value, "__array__"):
@@ -58,9 +60,10 @@ def _of_tensor(name: str, tensor: Any) -> tuple[AnyArray, bool]:
     if tensor.device.type != "cpu":
         raise _elsewhere(name, tensor)
     if tensor.requires_grad:
-        raise TypeError(
-            f"{name} must not require grad, got a tensor that does; use {name}.detach()"
-        )
+        remedy = f"use {name}.detach()"
+        if name == "logits":
+            remedy += ", or smoothxent.torch.cross_entropy"
+        raise TypeError(f"{name} must not require grad, got a tensor that does; {remedy}")
     is_bfloat16 = tensor.dtype == torch.bfloat16
     try:
         return np.asarray(tensor.view(torch.uint16) if is_bfloat16 else tensor), is_bfloat16

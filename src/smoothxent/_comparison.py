@@ -126,7 +126,7 @@ class Comparison(PairMetrics):
         Raises
         ------
         ModuleNotFoundError
-            matplotlib is not installed; the extra "demo" brings it.
+            matplotlib is not installed; the extra "cli" brings it.
 
         Examples
         --------
@@ -139,6 +139,6 @@ class Comparison(PairMetrics):
             from smoothxent import _comparison_plot
         except ModuleNotFoundError as error:
             raise ModuleNotFoundError(
-                'plot needs matplotlib; pip install "smoothxent[demo]"', name=error.name
+                'plot needs matplotlib; pip install "smoothxent[cli]"', name=error.name
             ) from error
         return _comparison_plot.draw(self, figure)

@@ -52,7 +52,7 @@ def apart(name: str, array: AnyArray, **inputs: ArrayLike | None) -> None:
     for other, value in inputs.items():
         if value is None:
             continue
-        memory, _ = _arrays.lent(other, value)
+        memory = value if type(value) is np.ndarray else _arrays.lent(other, value)[0]
         if np.may_share_memory(array, memory, max_work=OVERLAP_WORK):  # type: ignore[arg-type]
             raise ValueError(f"{name} must not overlap {other}, got arrays that share memory")
 

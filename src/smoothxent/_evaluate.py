@@ -124,9 +124,7 @@ def evaluate(
     if not layout.is_flat:
         rows, targets = _rows.views(layout.axis, rows, targets)
     ranks = np.array([min(k, layout.num_classes) for k in ks], np.int64)
-    result = layout.kernel.evaluate(
-        rows, targets, eps, u, w, s, ignored, ranks, num_bins, threads
-    )
+    result = layout.kernel.evaluate(rows, targets, eps, u, w, s, ignored, ranks, num_bins, threads)
     if result[0] >= 0:
         raise _checks.bad_label(labels, shape, layout.axis, result[0])
     return Evaluation._of_kernel(eps, ks, result[1:])

@@ -107,8 +107,7 @@ class Evaluation(Metrics):
             label_smoothing,
             count,
             weights[NUM_ROWS] - count,
-            sums
-            | {"loss": (loss, places, special), "loss_weight": (weights[WEIGHT], places, 0.0)},
+            sums | {"loss": (loss, places, special), "loss_weight": (weights[WEIGHT], places, 0.0)},
             dict(zip(top_k, hits, strict=True)),
             bins,
             histogram,
@@ -259,7 +258,7 @@ class Evaluation(Metrics):
         Raises
         ------
         ModuleNotFoundError
-            matplotlib is not installed; the extra "demo" brings it.
+            matplotlib is not installed; the extra "cli" brings it.
 
         Examples
         --------
@@ -270,6 +269,6 @@ class Evaluation(Metrics):
             from smoothxent import _evaluation_plot
         except ModuleNotFoundError as error:
             raise ModuleNotFoundError(
-                'plot needs matplotlib; pip install "smoothxent[demo]"', name=error.name
+                'plot needs matplotlib; pip install "smoothxent[cli]"', name=error.name
             ) from error
         return _evaluation_plot.draw(self, figure)

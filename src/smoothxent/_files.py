@@ -38,7 +38,7 @@ NAMES = ", ".join(row.suffix for row in FORMATS)
 def logits(paths: Paths, dtype: DType | None, argument: str = "logits") -> Run:
     """Return the rows of logits of some files, which can be taken as of this dtype."""
     shards = _stored(argument, paths)
-    taken_as = dtype or shards[0].words_of or None
+    taken_as = dtype if dtype is not None else shards[0].words_of or None
     for shard in shards:
         _checks.logits(np.empty(0, _words(shard.dtype)), taken_as, str(shard.place))
         if len(shard.shape) < 2 or not shard.shape[-1]:

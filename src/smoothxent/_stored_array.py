@@ -85,7 +85,7 @@ class StoredArray(ABC):
             return
         remedy = "it is cut short: copy or save it again"
         if found > self.num_bytes:
-            remedy = "save one array in a file"
+            remedy = "save the array again, in a file of its own"
         raise ValueError(
             f"{self.place} must hold {self.num_bytes} bytes of data, as its header declares, "
             f"got {found}; {remedy}"

@@ -8,6 +8,7 @@ import numpy as np
 from smoothxent._stored_array import Bytes, Place, StoredArray
 
 INT64 = np.dtype(np.int64)
+BLOCK_BYTES = 1 << 20
 MOST_LINES = 1 << 16  # at a time, as objects of Python
 
 
@@ -46,5 +47,9 @@ class Numbers:
 
 def stored(place: Place) -> StoredArray:
     """Return the numbers of a file, one for each line."""
+    num_lines, last = 0, b"\n"
     with place.path.open("rb") as file:
-        return TextFile(place, (sum(1 for _ in file),), INT64)
+        while block := file.read(BLOCK_BYTES):  # lines may be of any length
+            num_lines += block.count(b"\n")
+            last = block[-1:]
+    return TextFile(place, (num_lines + (last != b"\n"),), INT64)

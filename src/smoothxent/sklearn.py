@@ -5,9 +5,15 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils.metadata_routing import MetadataRequest
 
 from smoothxent import cross_entropy
+
+try:
+    from sklearn.utils.metadata_routing import MetadataRequest
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        'smoothxent.sklearn needs scikit-learn; pip install "smoothxent[sklearn]"', name=error.name
+    ) from error
 
 __all__ = ["SmoothedLogLossScorer", "neg_smoothed_log_loss"]
 

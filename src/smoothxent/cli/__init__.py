@@ -27,8 +27,8 @@ COMMANDS: dict[str, ModuleType] = {
     "info": info,
 }
 
-# module -> the extra of pyproject.toml that brings it
-EXTRAS = dict.fromkeys(("matplotlib", "rich", "sklearn", "threadpoolctl"), "demo")
+# What the extras of pyproject.toml bring: "demo" all of it, "cli" what the other commands need.
+OPTIONAL = {"matplotlib", "rich", "sklearn", "threadpoolctl"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -42,11 +42,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _complain("interrupted", 130)
     except ModuleNotFoundError as error:
-        extra = EXTRAS.get((error.name or "").partition(".")[0])
-        if extra is None:
+        package = (error.name or "").partition(".")[0]
+        if package not in OPTIONAL:
             raise
+        extra = "demo" if arguments.command == "demo" else "cli"
         remedy = f'pip install "smoothxent[{extra}]"'
-        return _complain(f"{arguments.command} needs {error.name}; {remedy}", 2)
+        return _complain(f"{arguments.command} needs {package}; {remedy}", 2)
     except BrokenPipeError:
         # Whoever read stdout has left; the interpreter's own flush at exit must find an open file.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -88,7 +88,7 @@ def files(text: str) -> list[str]:
 
 def _numbers_by_size(path: str) -> list[tuple[int, str]]:
     # part-2 before part-10; every other piece is a number, so that like is compared with like.
-    return [(int(piece) if piece.isdigit() else 0, piece) for piece in split(r"(\d+)", path)]
+    return [(int(piece) if piece.isdecimal() else 0, piece) for piece in split(r"(\d+)", path)]
 
 
 def array(file: str | None) -> NDArray[Any] | None:

@@ -27,10 +27,10 @@ def naming(file: Path | None = None, **files: str | None) -> Iterator[None]:
     """
     try:
         yield
-    except (ArithmeticError, LookupError, MemoryError, RecursionError, TypeError, ValueError) as e:
-        message = str(e).partition("\n")[0] or type(e).__name__
+    except (IndexError, MemoryError, TypeError, ValueError) as error:
+        message = str(error).partition("\n")[0] or type(error).__name__
         place = file or files.get(message.partition(" ")[0])
-        raise Refusal(f"{f'{place}: ' if place else ''}{message}{_remedy(message)}") from e
+        raise Refusal(f"{f'{place}: ' if place else ''}{message}{_remedy(message)}") from error
 
 
 @contextmanager

@@ -1,0 +1,182 @@
+"""The label-smoothed loss for JAX on the CPU: under jit, grad and vmap, in JAX's own memory."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.custom_derivatives import SymbolicZero
+
+import smoothxent
+from smoothxent.jax._foreign import TARGET, Call
+
+
+def cross_entropy(
+    logits: Any,
+    labels: Any,
+    *,
+    label_smoothing: float = 0.0,
+    prior: Any = None,
+    class_weight: Any = None,
+    sample_weight: Any = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    axis: int = -1,
+) -> jax.Array:
+    r"""Return the label-smoothed softmax cross-entropy of JAX arrays, in nats.
+
+    The loss of `smoothxent.cross_entropy`, computed by the same kernel from the memory of the
+    arrays themselves. It works under `jax.jit`, `jax.vmap` and reverse-mode differentiation with
+    respect to the logits, whose gradient takes no second read of the labels and weights.
+
+    Parameters
+    ----------
+    logits : array_like of float32, float64, float16 or bfloat16, shape (..., C, ...)
+        Unnormalised log-probabilities with the C classes on `axis`. One axis, (C,), is one row.
+    labels : array_like
+        Class indices in [0, C), with an axis fewer than `logits`, or as many label probabilities.
+    label_smoothing : float, default 0.0
+        The share, in [0, 1], of the target that is moved from the label to `prior`.
+    prior, class_weight, sample_weight : array_like, optional
+        As in `smoothxent.cross_entropy`. They and the labels may be traced, but not differentiated.
+    ignore_index : int, optional
+        Rows with this label have loss 0, whatever their logits hold.
+    reduction : {"mean", "none", "sum", "sum_over_batch_size", "sum_by_nonzero_weights"}
+        As in `smoothxent.cross_entropy`.
+    axis : int, default -1
+        The class axis of `logits`, and of `labels` where these are probabilities.
+
+    Returns
+    -------
+    jax.Array
+        In nats: float64 for float64 logits and else float32. For ``reduction="none"`` with the
+        shape of `logits` without the class axis, otherwise without an axis.
+
+    Raises
+    ------
+    TypeError, ValueError
+        While the function is traced: what `smoothxent.cross_entropy` says of shapes, dtypes and
+        options; labels or weights that are to be differentiated.
+    jax.errors.JaxRuntimeError
+        When the result is waited for: what it says of the numbers in `prior`, `class_weight` and
+        `sample_weight`.
+
+    Notes
+    -----
+    Bad labels, indices outside [0, C) or probabilities that are negative or not finite, can't raise
+    inside a compiled function. The loss of such a row is nan, and so is its gradient; with any
+    reduction but "none", both are nan as a whole.
+
+    Accuracy and threads are those of `smoothxent.cross_entropy_and_grad`; a reduced loss is its
+    exact sum, rounded to the dtype of the result. The gradient is computed together with the loss,
+    and multiplied by what flows back. Under `jax.vmap` each element is a call of its own, of some
+    10 µs, but for ``reduction="none"`` without `prior` and `class_weight`, and for single rows.
+
+    JAX refuses forward-mode and second derivatives. Only the CPU has this function: for another
+    device XLA says that it knows no such target.
+
+    Examples
+    --------
+    >>> import jax
+    >>> import jax.numpy as jnp
+    >>> from smoothxent.jax import cross_entropy
+    >>> logits = jnp.array([[4.0, 5, 10], [1, 5, 4], [1, 15, 4]])
+    >>> labels = jnp.array([2, 1, 1])
+    >>> def objective(logits):
+    ...     return cross_entropy(logits, labels, label_smoothing=0.001)
+    >>> loss, grad = jax.jit(jax.value_and_grad(objective))(logits)
+    >>> f"{loss:.6f}"
+    '0.116474'
+    >>> [f"{g:.4f}" for g in grad[1]]
+    ['0.0043', '-0.0926', '0.0884']
+    """
+    given = {
+        "labels": labels,
+        "prior": prior,
+        "class_weight": class_weight,
+        "sample_weight": sample_weight,
+    }
+    options = {
+        "label_smoothing": label_smoothing,
+        "ignore_index": ignore_index,
+        "reduction": reduction,
+        "axis": axis,
+    }
+    for name, option in options.items():
+        if isinstance(option, jax.Array):
+            raise TypeError(
+                f"{name} must be known while functions are traced, got a JAX array; "
+                "use a Python number, under jax.jit with static_argnames"
+            )
+    constants = {name: jnp.asarray(value) for name, value in given.items() if value is not None}
+    return _jitted(jnp.asarray(logits), constants, **options)
+
+
+class _Result(NamedTuple):
+    """The loss of a foreign call, whose `Call` the text is."""
+
+    text: str
+    shape: tuple[int, ...]
+    dtype: Any
+
+
+def _traced(logits: Any, constants: dict[str, Any], **options: Any) -> Any:
+    loss = np.asarray(_loss_of_zeros(logits, constants, options))
+    options["label_smoothing"] = float(options["label_smoothing"])
+    if options["ignore_index"] is not None:
+        options["ignore_index"] = int(options["ignore_index"])
+    if options["axis"] >= 0:  # vmap puts its axes in front
+        options["axis"] = int(options["axis"]) - logits.ndim
+    if logits.ndim == 1 and constants.keys() == {"labels"} and options["ignore_index"] is None:
+        options["reduction"] = "none"  # the same number, for which a batch is computed at once
+    dtype = jnp.float64 if logits.dtype == jnp.float64 else jnp.float32
+    text = Call(sorted(constants), loss.ndim, options).text()
+    return _differentiable(_Result(text, loss.shape, dtype), logits, constants)
+
+
+_jitted = jax.jit(_traced, static_argnames=("label_smoothing", "ignore_index", "reduction", "axis"))
+
+
+def _loss_of_zeros(logits: Any, constants: dict[str, Any], options: dict[str, Any]) -> Any:
+    """The loss of zeros of these shapes and dtypes; raises what is to be said about them."""
+    zeros = {
+        name: np.broadcast_to(np.zeros((), array.dtype), array.shape)
+        for name, array in (constants | {"logits": logits}).items()
+    }
+    if "prior" in zeros:
+        zeros["prior"] = np.full(zeros["prior"].shape, 1 / max(zeros["prior"].size, 1))
+    return smoothxent.cross_entropy(**zeros, **options)  # type: ignore[call-overload]
+
+
+def _value(result: _Result, logits: Any, constants: dict[str, Any]) -> Any:
+    return _foreign(result, logits, constants, jax.ShapeDtypeStruct(result.shape, result.dtype))
+
+
+def _forward(result: _Result, logits: Any, constants: dict[str, Any]) -> Any:
+    for name, array in constants.items():
+        if array.perturbed:
+            raise TypeError(
+                f"{name} must not be differentiated, got a call that needs its gradient; "
+                f"use jax.lax.stop_gradient({name})"
+            )
+    loss = jax.ShapeDtypeStruct(result.shape, result.dtype)
+    grad = jax.ShapeDtypeStruct(logits.value.shape, logits.value.dtype)
+    values = {name: array.value for name, array in constants.items()}
+    return _foreign(result, logits.value, values, (loss, grad))
+
+
+def _backward(result: _Result, grad: Any, cotangent: Any) -> Any:
+    if isinstance(cotangent, SymbolicZero):
+        return jnp.zeros_like(grad), None
+    if cotangent.ndim:
+        cotangent = jnp.expand_dims(cotangent, Call.read(result.text).options["axis"])
+    return (grad * cotangent).astype(grad.dtype), None
+
+
+_differentiable = jax.custom_vjp(_value, nondiff_argnums=(0,))
+_differentiable.defvjp(_forward, _backward, symbolic_zeros=True)
+
+
+def _foreign(result: _Result, logits: Any, constants: dict[str, Any], kinds: Any) -> Any:
+    call = jax.ffi.ffi_call(TARGET, kinds, vmap_method="broadcast_all")
+    return call(logits, *(constants[name] for name in sorted(constants)), text=result.text)

@@ -1,0 +1,172 @@
+"""Functions of Python as foreign calls of XLA, whose arrays are XLA's own memory.
+
+What JAX's `pure_callback` calls gets copies, and what it returns is copied. A foreign call gets the
+buffers themselves. XLA describes them in the structs of xla/ffi/api/c_api.h (jaxlib installs it:
+`jax.ffi.include_dir()`), which have grown at their ends alone; here stand the beginnings that are
+read, under their names there.
+"""
+
+import ctypes
+from collections.abc import Callable, Sequence
+from ctypes import POINTER, Structure, c_char_p, c_int, c_int64, c_size_t, c_void_p
+from typing import Any, ClassVar, TypeAlias
+
+import jax
+import ml_dtypes
+import numpy as np
+from numpy.typing import NDArray
+
+Arrays: TypeAlias = list[NDArray[Any]]
+Compute: TypeAlias = Callable[[Arrays, Arrays, str], None]
+
+# XLA_FFI_DataType
+DTYPES = {
+    **{2 + n: np.dtype(f"i{2**n}") for n in range(4)},
+    **{6 + n: np.dtype(f"u{2**n}") for n in range(4)},
+    **{9 + n: np.dtype(f"f{2**n}") for n in (1, 2, 3)},
+    16: np.dtype(ml_dtypes.bfloat16),
+}
+API_VERSION = 0, 1  # XLA_FFI_API_MAJOR, XLA_FFI_API_MINOR
+EXECUTE = 3  # XLA_FFI_ExecutionStage
+CANCELLED, INVALID_ARGUMENT, RESOURCE_EXHAUSTED = 1, 3, 8  # XLA_FFI_Error_Code
+
+
+class _Start(Structure):
+    """What every struct begins with."""
+
+    _fields_: ClassVar[Sequence[tuple[str, Any]]] = (
+        ("struct_size", c_size_t),
+        ("extension_start", c_void_p),
+    )
+
+
+class _Version(_Start):
+    _fields_ = (("major_version", c_int), ("minor_version", c_int))
+
+
+class _Metadata(Structure):
+    _fields_ = (("struct_size", c_size_t), ("api_version", _Version))
+
+
+class _MetadataExtension(Structure):
+    _fields_ = (
+        ("struct_size", c_size_t),
+        ("type", c_int),
+        ("next", c_void_p),
+        ("metadata", POINTER(_Metadata)),
+    )
+
+
+class _Api(_Start):
+    _fields_ = (
+        ("api_version", _Version),
+        ("internal_api", c_void_p),
+        ("error_create", c_void_p),
+    )
+
+
+class _Error(_Start):
+    _fields_ = (("message", c_char_p), ("errc", c_int))
+
+
+class _Buffer(_Start):
+    _fields_ = (
+        ("dtype", c_int),
+        ("data", c_void_p),
+        ("rank", c_int64),
+        ("dims", POINTER(c_int64)),
+    )
+
+
+class _Buffers(_Start):
+    _fields_ = (
+        ("size", c_int64),
+        ("types", c_void_p),
+        ("buffers", POINTER(POINTER(_Buffer))),
+    )
+
+
+class _Text(Structure):
+    _fields_ = (("ptr", c_void_p), ("len", c_size_t))
+
+
+class _Attributes(_Start):
+    _fields_ = (
+        ("size", c_int64),
+        ("types", c_void_p),
+        ("names", c_void_p),
+        ("texts", POINTER(POINTER(_Text))),
+    )
+
+
+class _CallFrame(_Start):
+    _fields_ = (
+        ("api", POINTER(_Api)),
+        ("ctx", c_void_p),
+        ("stage", c_int),
+        ("args", _Buffers),
+        ("rets", _Buffers),
+        ("attrs", _Attributes),
+    )
+
+
+def registered(name: str, compute: Compute) -> Any:
+    """Make `compute(arguments, results, text)` XLA's foreign function of this name on the CPU.
+
+    It works for as long as what is returned lives. The results are there to be written into; the
+    text is the call's one attribute. What `compute` raises becomes the error that XLA reports.
+    """
+
+    def call(pointer: Any) -> int | None:
+        frame: Any = pointer.contents
+        if frame.extension_start:  # XLA asks which version of the interface this was made for
+            asked = ctypes.cast(frame.extension_start, POINTER(_MetadataExtension)).contents
+            version = asked.metadata.contents.api_version
+            version.major_version, version.minor_version = API_VERSION
+        elif frame.stage == EXECUTE:
+            try:
+                text = frame.attrs.texts[0].contents
+                compute(
+                    _arrays(frame.args),
+                    _arrays(frame.rets),
+                    ctypes.string_at(text.ptr, text.len).decode(),
+                )
+            except BaseException as error:
+                return _reported(error, frame.api.contents)
+        return None
+
+    handler = ctypes.CFUNCTYPE(c_void_p, POINTER(_CallFrame))(call)
+    capsule = jax.ffi.pycapsule(ctypes.cast(handler, c_void_p).value)
+    jax.ffi.register_ffi_target(name, capsule, platform="cpu")
+    return handler
+
+
+class _Memory:
+    def __init__(self, data: int, shape: tuple[int, ...], typestr: str) -> None:
+        self.__array_interface__ = {
+            "version": 3, "data": (data, False), "shape": shape, "typestr": typestr,
+        }  # fmt: skip
+
+
+def _arrays(buffers: Any) -> Arrays:
+    return [_array(buffers.buffers[i].contents) for i in range(buffers.size)]
+
+
+def _array(buffer: Any) -> NDArray[Any]:
+    """An array over the memory of a buffer."""
+    shape, dtype = tuple(buffer.dims[: buffer.rank]), DTYPES[buffer.dtype]
+    if 0 in shape:
+        return np.empty(shape, dtype)
+    return np.asarray(_Memory(buffer.data, shape, f"V{dtype.itemsize}")).view(dtype)
+
+
+def _reported(error: BaseException, api: Any) -> int | None:
+    """An error of XLA's that says the same."""
+    codes = {KeyboardInterrupt: CANCELLED, MemoryError: RESOURCE_EXHAUSTED}
+    text = str(error) or type(error).__name__
+    arguments = _Error(
+        ctypes.sizeof(_Error), None, text.encode(), codes.get(type(error), INVALID_ARGUMENT)
+    )
+    create = ctypes.CFUNCTYPE(c_void_p, POINTER(_Error))(api.error_create)
+    made: int | None = create(ctypes.byref(arguments))
+    return made

@@ -1,0 +1,162 @@
+"""What smoothxent.jax refuses, when it says so, and where it can but give nan."""
+
+import numpy as np
+import pytest
+
+import smoothxent
+from jax_inputs import C, N, labels_of, total, weights
+from judging import complaint
+
+jax = pytest.importorskip("jax")
+jnp = pytest.importorskip("jax.numpy")
+cross_entropy = pytest.importorskip("smoothxent.jax").cross_entropy
+
+REDUCED = ["sum", "mean", "sum_over_batch_size", "sum_by_nonzero_weights"]
+
+# Bad labels are nan: a compiled function can't raise for numbers.
+
+
+BAD = {
+    "an index of C": ("indices", C),
+    "a negative index": ("indices", -1),
+    "a negative probability": ("probabilities", -0.1),
+    "nan": ("probabilities", np.nan),
+    "infinity": ("probabilities", np.inf),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+@pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
+def test_row_with_a_bad_label_is_nan_and_no_other(rng, name, weighted):
+    kind, value = BAD[name]
+    logits = rng.normal(0, 3, (N, C)).astype(np.float32)
+    labels, options = labels_of(rng, kind), weights(rng) if weighted else {}
+    expected, expected_grad = smoothxent.cross_entropy_and_grad(
+        logits, labels, reduction="none", **options
+    )
+    labels[(5, 7) if kind == "probabilities" else 5] = value
+    expected[5], expected_grad[5] = np.nan, np.nan
+    loss = jax.jit(lambda x, y: cross_entropy(x, y, reduction="none", **options))
+    np.testing.assert_array_equal(loss(logits, labels), expected)
+    np.testing.assert_array_equal(jax.grad(total(loss))(logits, labels), expected_grad)
+
+
+@pytest.mark.parametrize("name", BAD)
+@pytest.mark.parametrize("reduction", REDUCED)
+def test_reduced_loss_of_a_bad_label_is_nan_and_so_is_its_gradient(rng, name, reduction):
+    kind, value = BAD[name]
+    logits = rng.normal(0, 3, (N, C)).astype(np.float32)
+    labels = labels_of(rng, kind)
+    labels[(5, 7) if kind == "probabilities" else 5] = value
+    loss, grad = jax.value_and_grad(cross_entropy)(logits, labels, reduction=reduction)
+    assert np.isnan(loss)
+    assert np.isnan(grad).all()
+
+
+def test_single_row_with_a_bad_label_is_nan(rng):
+    logits = rng.normal(0, 3, C).astype(np.float32)
+    loss, grad = jax.value_and_grad(cross_entropy)(logits, C)
+    assert np.isnan(loss)
+    assert np.isnan(grad).all()
+
+
+def test_ignored_label_is_not_a_bad_one(rng):
+    logits = rng.normal(0, 3, (N, C)).astype(np.float32)
+    labels = labels_of(rng, "indices")
+    labels[2], labels[4] = -100, -1
+    losses = cross_entropy(logits, labels, reduction="none", ignore_index=-100)
+    assert losses[2] == 0
+    assert np.isnan(losses[4])
+    assert np.isfinite(np.delete(losses, 4)).all()
+
+
+# What is refused, with the words of the NumPy function.
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"logits": np.zeros((N, C), np.int32)},
+        {"labels": np.zeros(N + 1, np.int32)},
+        {"labels": np.zeros(N, np.float32)},
+        {"label_smoothing": 1.5},
+        {"label_smoothing": "0.1"},
+        {"reduction": "avg"},
+        {"axis": 2},
+        {"ignore_index": 1.5},
+        {"prior": np.ones(N, np.float32)},
+        {"sample_weight": np.ones(C, np.float32)},
+    ],
+    ids=lambda changes: str(changes)[:30],
+)
+def test_what_is_wrong_with_kinds_and_options_is_said_while_tracing(changes):
+    given = {"logits": np.zeros((N, C), np.float32), "labels": np.zeros(N, np.int32)} | changes
+    with pytest.raises((TypeError, ValueError)) as caught:
+        smoothxent.cross_entropy(**given)
+    kind, text = caught.type, str(caught.value)
+    assert complaint(kind, cross_entropy, **given) == text
+    arrays = {name: value for name, value in given.items() if isinstance(value, np.ndarray)}
+    rest = {name: value for name, value in given.items() if name not in arrays}
+    assert complaint(kind, jax.jit(lambda a: cross_entropy(**a, **rest)), arrays) == text
+
+
+@pytest.mark.parametrize(
+    "name, value, text",
+    [
+        ("prior", np.ones(C), "prior must sum to 1, got a sum of 37.0; divide it by its sum"),
+        (
+            "class_weight",
+            -np.ones(C),
+            "class_weight must be finite and not negative, got class_weight[0] = -1.0",
+        ),
+        (
+            "sample_weight",
+            np.full(N, np.nan),
+            "sample_weight must be finite and not negative, got sample_weight[0] = nan",
+        ),
+    ],
+)
+def test_what_is_wrong_with_weights_is_said_when_the_result_is_waited_for(name, value, text):
+    def wait(function):
+        options = {name: jnp.asarray(value, np.float32)}
+        labels = np.zeros(N, np.int32)
+        return function(np.zeros((N, C), np.float32), labels, **options).block_until_ready()
+
+    for function in (cross_entropy, jax.jit(cross_entropy)):
+        with pytest.raises(jax.errors.JaxRuntimeError) as caught:
+            wait(function)
+        assert str(caught.value).startswith(f"INVALID_ARGUMENT: {text}")
+
+
+@pytest.mark.parametrize("name", ["labels", "prior", "class_weight", "sample_weight"])
+def test_gradient_of_anything_but_the_logits_is_refused_with_the_remedy(rng, name):
+    logits = rng.normal(0, 3, (N, C)).astype(np.float32)
+    arrays = weights(rng) | {"labels": labels_of(rng, "probabilities")}
+
+    def loss(array):
+        return cross_entropy(logits, **arrays | {name: array})
+
+    assert complaint(TypeError, jax.grad(loss), arrays[name]) == (
+        f"{name} must not be differentiated, got a call that needs its gradient; "
+        f"use jax.lax.stop_gradient({name})"
+    )
+    stopped = jax.grad(lambda array: loss(jax.lax.stop_gradient(array)))(arrays[name])
+    assert not np.any(stopped)
+
+
+def test_option_that_is_traced_is_refused_with_the_remedy(rng):
+    logits, labels = np.zeros((N, C), np.float32), np.zeros(N, np.int32)
+    step = jax.jit(lambda eps: cross_entropy(logits, labels, label_smoothing=eps))
+    assert complaint(TypeError, step, 0.1) == (
+        "label_smoothing must be known while functions are traced, got a JAX array; "
+        "use a Python number, under jax.jit with static_argnames"
+    )
+
+
+def test_second_and_forward_derivatives_are_refused(rng):
+    logits = rng.normal(0, 3, (N, C)).astype(np.float32)
+    labels = labels_of(rng, "indices")
+    with pytest.raises(ValueError, match="cannot be differentiated"):
+        jax.jacrev(jax.grad(lambda x: cross_entropy(x, labels)))(logits)
+    with pytest.raises(TypeError, match="forward-mode"):
+        jax.jvp(lambda x: cross_entropy(x, labels), (logits,), (logits,))
