@@ -223,7 +223,6 @@ MUTANTS = [
             "confidence by the last tile alone",
         ),
         ("distance * sum_exp if factor", "-distance * sum_exp if factor", "moments move"),
-        ("distance * sum_exp if factor != 0.0 else 0.0", "distance * sum_exp", "huge distances"),
         ("square[0] *= factor * factor", "square[0] *= factor", "squares to a new reference"),
         ("term * distance if term != 0.0 else 0.0", "term * distance", "0 times inf"),
         ("square[0] += term * term", "square[0] += term", "squares of large logits"),
@@ -250,6 +249,11 @@ MUTANTS = [
             "",
             "moments of the top of an earlier segment",
         ),
+    ),
+    *mutants_of(
+        "ext/row_statistics.pxi",
+        ("distance * sum_exp if factor != 0.0 else 0.0", "distance * sum_exp", "huge distances"),
+        dtype="float64",
     ),
     *mutants_of(
         "ext/row_statistics.pxi",

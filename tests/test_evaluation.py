@@ -162,9 +162,16 @@ def test_stderr_of_large_and_nearly_equal_losses_does_not_cancel():
     assert evaluations.evaluation(constant(1.0, 1000, nll=nll)).nll_stderr == exact
 
 
+@pytest.mark.parametrize("nll", [0.1, 0.2, 0.3, 0.7])  # whose squares are rounded up and down
 @pytest.mark.parametrize("num_rows", [2, 3, 1000])
-def test_stderr_of_equal_losses_is_no_more_than_the_rounding_of_their_squares(num_rows):
-    assert evaluations.evaluation(constant(0.1, num_rows)).nll_stderr <= 0.1 * 2**-26
+def test_stderr_of_equal_losses_is_no_more_than_the_rounding_of_their_squares(nll, num_rows):
+    assert 0 <= evaluations.evaluation(constant(nll, num_rows)).nll_stderr <= nll * 2**-26
+
+
+def test_stderr_of_losses_whose_squares_overflow_is_nan():
+    evaluation = evaluations.evaluation(constant(1e200))
+    assert evaluation.nll == 1e200
+    assert math.isnan(evaluation.nll_stderr)
 
 
 @pytest.mark.parametrize("weight", [1.0, 0.1, 1 / 3, 7e10])
