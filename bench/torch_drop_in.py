@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from . import load
 from .contenders import default_threads
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -90,6 +91,7 @@ def main() -> None:
     if options.child:
         print(seconds(call(*options.child)))
         return
+    begin = load.now()
     figures: dict[str, dict[str, float]] = {}
     for shape in SHAPES:
         for way in (FORWARD, BOTH):
@@ -102,8 +104,10 @@ def main() -> None:
             figures[case] = least
             shown = ", ".join(f"{name} {show(value)}" for name, value in least.items())
             print(f"{case}: {shown}; {least[THEIRS] / least[OURS]:.1f} times as fast", flush=True)
+    busy = load.others_busy(begin, load.now())
+    print(f"other processes kept {busy} cores busy meanwhile")
     if options.save:
-        record = {"threads": options.threads, "seconds": figures}
+        record = {"threads": options.threads, "others_busy": busy, "seconds": figures}
         SAVED.write_text(json.dumps(record, indent=1) + "\n")
 
 

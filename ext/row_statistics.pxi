@@ -29,10 +29,11 @@ cdef inline Reference reference_at(double highest) noexcept nogil:
 
 cdef inline double between(double offset, double scale, double new_offset, double new_scale) noexcept nogil:
     # an old reference less a new one
-    cdef double low
+    cdef double low, distance
     if offset == new_offset:
         return (new_scale - scale) * STEP
-    return distance_to_reference(offset, new_offset, new_scale - scale, &low)
+    distance = distance_to_reference(offset, new_offset, new_scale - scale, &low)
+    return distance + low
 
 
 cdef inline double rebase_factor(double offset, double scale, double new_offset, double new_scale) noexcept nogil:
@@ -159,7 +160,7 @@ cdef void join(RowSums *sums, double x) noexcept nogil:
     z = distance_to_reference(x, sums.reference.offset, sums.reference.scale, &low)
     term = times_exp(1.0, z, low)
     add_value(&sums.joined, term, 0.0)
-    add_moments(&sums.moments, &sums.squares, term, z)
+    add_moments(&sums.moments, &sums.squares, term, z + low)
 
 
 cdef void join_gaps(RowSums *sums, const stored *x, Py_ssize_t count, Py_ssize_t left_out) noexcept nogil:
@@ -353,7 +354,7 @@ cdef void join_statistics(const Job *job, RowStatistics *row, RowStatistics othe
             z = distance_to_reference(other.label_logit, row.offset, row.scale, &low)
         term = times_exp(1.0, z, low)
         row.sum_exp += term
-        add_moments(&row.moment, &row.square, term, z)
+        add_moments(&row.moment, &row.square, term, z + low)
         row.highest = max(row.highest, other.label_logit)
 
 

@@ -125,12 +125,13 @@ LANES_INLINE block load_block_part(const stored *x, ptrdiff_t count, ptrdiff_t l
 LANES_FUNCTION real block_highest(const stored *x, ptrdiff_t count, ptrdiff_t left_out) { return largest(highest_of(load_block_part(x, count, left_out), splat(-(real)INFINITY))); }
 
 /* Of a loss: sum of exp and, with GAPS, of what x is made of. Terms are added as `real` for the vectors of one call,
- * those of GAPS and MOMENTS until the next flush. Powers are added in pairs: beside one of 1, three of half its last digit would be
- * lost one by one. `vectors` is a constant. */
+ * those of GAPS until the next flush, those of MOMENTS first so and then so: beside a large term small ones that are alike
+ * are rounded alike, and few times. Powers are added in pairs: beside one of 1, three of half its last digit would be lost
+ * one by one. `vectors` is a constant. */
 typedef struct { lanes *wholes, *remainders, *moments, *squares; wide *exps, *error; } running;
 LANES_INLINE void add_vectors(running s, const lanes *x, const int vectors, lanes bias, const int with) {
     exp_parts e[IN_FLIGHT];
-    lanes pair, powers, rests, scale = sub(bias, splat((real)(MAGIC + EXPONENT_BIAS)));
+    lanes pair, powers, rests, moments, squares, scale = sub(bias, splat((real)(MAGIC + EXPONENT_BIAS)));
     UNROLLED for (int first = 0; first < vectors; first += IN_FLIGHT) {
         const int count = vectors - first < IN_FLIGHT ? vectors - first : IN_FLIGHT;
         exp_lanes(x + first, count, bias, e);
@@ -146,10 +147,14 @@ LANES_INLINE void add_vectors(running s, const lanes *x, const int vectors, lane
             if (with & MOMENTS) { /* whole + scale is exact */
                 lanes distance = fused(add(e[j].whole, scale), splat((real)STEP), e[j].remainder);
                 lanes term = fused(e[j].rest, e[j].ratio, e[j].power);
-                *s.moments = fused(term, distance, *s.moments);
-                *s.squares = fused(term, term, *s.squares);
+                moments = n ? fused(term, distance, moments) : mul(term, distance);
+                squares = n ? fused(term, term, squares) : mul(term, term);
             }
         }
+    }
+    if (with & MOMENTS) {
+        *s.moments = add(*s.moments, moments);
+        *s.squares = add(*s.squares, squares);
     }
     accumulate(s.exps, s.error, widen(powers));
     accumulate(s.exps, s.error, widen(rests));

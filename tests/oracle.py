@@ -254,13 +254,17 @@ def exact_softmax(row):
 
 def exact_measures(row, label):
     """Return entropy, confidence and Brier score of one row of finite logits, mpf by name."""
+    values, counts = np.unique(np.asarray(row, float), return_counts=True)
     with mpmath.workdps(digits_for(row)):
         lse = exact_log_sum_exp(row)
-        p = exact_softmax(row)
+        p = [mpmath.exp(float(x) - lse) for x in values]
+        terms = [*zip(counts.tolist(), values.tolist(), p, strict=True)]
+        others = [(count - (x == float(row[label])), q) for count, x, q in terms]  # than the label
+        rest = mpmath.fsum(count * q for count, q in others)
         return {
-            "entropy": mpmath.fsum(q * (lse - float(x)) for q, x in zip(p, row, strict=True)),
-            "confidence": max(p),
-            "brier": mpmath.fsum((q - (k == label)) ** 2 for k, q in enumerate(p)),
+            "entropy": mpmath.fsum(count * q * (lse - x) for count, x, q in terms),
+            "confidence": p[-1],
+            "brier": mpmath.fsum(count * q * q for count, q in others) + rest**2,
         }
 
 

@@ -168,3 +168,26 @@ def test_totals_of_very_many_rows_are_exact(dtype, weight):
         sample_weight=None if weight is None else np.full(num_rows, weight),
         num_threads=1,
     )
+
+
+@pytest.mark.parametrize("num_classes", [129, 1025, 2049, 40_000])
+@pytest.mark.parametrize("distance", [7.3, 9.09, 9.63])
+def test_small_shares_beside_a_large_one_keep_their_entropy(dtype, num_classes, distance):
+    # The first block sets the reference; the top lies so far above it that it stays, and many terms
+    # that are alike are added to that of the top, and rounded alike. The term of the top, its share
+    # times the distance, is rounded ten times at most; half of what that comes to at worst is
+    # allowed. The sums of float64 and the logarithm have less.
+    middle = num_classes // 2
+    far = 90_000.0 if dtype == np.float64 else -0.64
+    for offset in (0.0, -57.63, far):
+        for tops in ([middle], [middle, middle + 1], [0, -1]):
+            row = np.full(num_classes, offset - distance, dtype)
+            row[tops] = offset
+            gap = float(row.max()) - float(row.min())
+            allowed = 5 * oracle.UNIT_ROUNDOFF[np.dtype(dtype)] * (gap + 2)
+            exact = oracle.exact_measures(row, 3)
+            evaluation, statistics = evaluate(row, 3), smoothxent.row_statistics(row)
+            rounded = abs(exact["entropy"]) * oracle.UNIT_ROUNDOFF[statistics.entropy.dtype]
+            assert abs(evaluation.entropy - exact["entropy"]) <= allowed
+            assert abs(float(statistics.entropy) - exact["entropy"]) <= allowed + rounded
+            assert abs(evaluation.brier - exact["brier"]) <= allowed

@@ -80,10 +80,10 @@ def evaluate(
     -----
     Accuracy: `loss` has the bits of ``cross_entropy(..., reduction="mean")``, and `nll`, of the
     same without smoothing and class weights, its accuracy. The other measures of a row agree with
-    their formulas in exact arithmetic to 2e-6 for float32 logits and halves of it and to 1e-12
-    for float64. Totals are exact sums of the float64 measures of the rows, in a superaccumulator
-    (Kulisch 1997; Neal 2015, arXiv:1505.05571): the same bits for any number of threads, order
-    of rows or split into batches.
+    their formulas in exact arithmetic to 1e-5 for float32 logits and halves of it, mostly to 1e-6,
+    and to 1e-12 for float64. Totals are exact sums of the float64 measures of the rows, in a
+    superaccumulator (Kulisch 1997; Neal 2015, arXiv:1505.05571): the same bits for any number of
+    threads, order of rows or split into batches.
 
     NaN and infinity: a row that holds nan, +inf or nothing but -inf makes the metrics of its
     probabilities nan; it lies in no bin and is a miss for each k.

@@ -154,19 +154,26 @@ class Loss(torch.autograd.Function):
         return gradient(grad_output, *ctx.saved_tensors, *ctx.options), *[None] * 6
 
 
+def _register(
+    name: str,
+    arguments: str,
+    compute: Callable[..., Tensor],
+    fake: Callable[..., Tensor],
+    differentiate: Callable[..., tuple[Tensor | None, ...]],
+) -> None:
+    operator = f"smoothxent::{name}"
+    torch.library.define(operator, f"({arguments}) -> Tensor", tags=torch.Tag.pt2_compliant_tag)
+    torch.library.impl(operator, "cpu", compute)
+    torch.library.register_fake(operator, fake)
+    torch.library.register_autograd(operator, differentiate, setup_context=_keep)
+
+
 _ARGUMENTS = (
     "Tensor input, Tensor target, Tensor? weight, str reduction, int ignore_index, "
     "float label_smoothing, ScalarType dtype"
 )
-for name, schema, compute, fake, differentiate in [
-    ("cross_entropy", f"({_ARGUMENTS}) -> Tensor", loss, _fake_loss, _differentiate),
-    (
-        "cross_entropy_backward", f"(Tensor grad_output, {_ARGUMENTS}) -> Tensor",
-        gradient, _fake_gradient, _differentiate_twice,
-    ),
-]:  # fmt: skip
-    operator = f"smoothxent::{name}"
-    torch.library.define(operator, schema, tags=torch.Tag.pt2_compliant_tag)
-    torch.library.impl(operator, "cpu", compute)
-    torch.library.register_fake(operator, fake)
-    torch.library.register_autograd(operator, differentiate, setup_context=_keep)
+_register("cross_entropy", _ARGUMENTS, loss, _fake_loss, _differentiate)
+_register(
+    "cross_entropy_backward", f"Tensor grad_output, {_ARGUMENTS}",
+    gradient, _fake_gradient, _differentiate_twice,
+)  # fmt: skip
