@@ -35,7 +35,7 @@ def lent(name: str, value: Any) -> tuple[AnyArray, bool]:
             f"{name} must hold numbers, got a JAX tracer; call outside of jax.jit, jax.grad and "
             "jax.vmap, inside of which smoothxent.jax.cross_entropy works"
         )
-    if hasattr(value, "__dlpack_device__") and value.__dlpack_device__()[0] not in READABLE:
+    if hasattr(value, "__dlpack_device__") and not _is_readable(value):
         raise _elsewhere(name, value)
     if hasattr(value, "__dlpack__") and not hasattr(value, "__array__"):
         try:
@@ -64,6 +64,14 @@ def _of_tensor(name: str, tensor: Any) -> tuple[AnyArray, bool]:
         return np.asarray(tensor.view(torch.uint16) if is_bfloat16 else tensor), is_bfloat16
     except Exception as error:
         raise _unreadable(name, tensor, error) from error
+
+
+def _is_readable(value: Any) -> bool:
+    try:
+        device, _ = value.__dlpack_device__()
+    except BufferError:  # an array of JAX over several devices, which NumPy gathers
+        return True
+    return device in READABLE
 
 
 def _elsewhere(name: str, value: Any) -> TypeError:

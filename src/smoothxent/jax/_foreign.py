@@ -37,10 +37,10 @@ def compute(arguments: _xla.Arrays, results: _xla.Arrays, text: str) -> None:
     The axes of the batch, those that vmap added, come first in every array.
     """
     call = Call.read(text)
-    loss = results[0]
-    elements: Iterable[tuple[int, ...]] = np.ndindex(loss.shape[: loss.ndim - call.row_axes])
-    if call.options["reduction"] == "none" and OF_CLASSES.isdisjoint(call.names):
-        elements = [()]  # rows of a batch are rows like any others
+    batch = results[0].shape[: results[0].ndim - call.row_axes]
+    elements: Iterable[tuple[int, ...]] = [()]
+    if batch and (call.options["reduction"] != "none" or not OF_CLASSES.isdisjoint(call.names)):
+        elements = np.ndindex(batch)  # else the rows of a batch are rows like any others
     for index in elements:
         element: Any = (*index, ...)
         inputs = [array[element] for array in arguments]

@@ -149,7 +149,7 @@ def _loss_of_zeros(logits: Any, constants: dict[str, Any], options: dict[str, An
 
 
 def _value(result: _Result, logits: Any, constants: dict[str, Any]) -> Any:
-    return _foreign(result, logits, constants, jax.ShapeDtypeStruct(result.shape, result.dtype))
+    return _foreign(result, logits, constants, (result.shape, result.dtype))[0]
 
 
 def _forward(result: _Result, logits: Any, constants: dict[str, Any]) -> Any:
@@ -159,10 +159,8 @@ def _forward(result: _Result, logits: Any, constants: dict[str, Any]) -> Any:
                 f"{name} must not be differentiated, got a call that needs its gradient; "
                 f"use jax.lax.stop_gradient({name})"
             )
-    loss = jax.ShapeDtypeStruct(result.shape, result.dtype)
-    grad = jax.ShapeDtypeStruct(logits.value.shape, logits.value.dtype)
-    values = {name: array.value for name, array in constants.items()}
-    return _foreign(result, logits.value, values, (loss, grad))
+    x, values = logits.value, {name: array.value for name, array in constants.items()}
+    return _foreign(result, x, values, (result.shape, result.dtype), (x.shape, x.dtype))
 
 
 def _backward(result: _Result, grad: Any, cotangent: Any) -> Any:
@@ -177,6 +175,14 @@ _differentiable = jax.custom_vjp(_value, nondiff_argnums=(0,))
 _differentiable.defvjp(_forward, _backward, symbolic_zeros=True)
 
 
-def _foreign(result: _Result, logits: Any, constants: dict[str, Any], kinds: Any) -> Any:
-    call = jax.ffi.ffi_call(TARGET, kinds, vmap_method="broadcast_all")
-    return call(logits, *(constants[name] for name in sorted(constants)), text=result.text)
+def _foreign(result: _Result, logits: Any, constants: dict[str, Any], *kinds: Any) -> Any:
+    """Results of these shapes and dtypes."""
+    arrays = [logits, *(constants[name] for name in sorted(constants))]
+
+    def like(*arrays: Any) -> Any:
+        """Results that vary over the devices of a `shard_map` as the arrays do."""
+        nothing = sum(array.sum() for array in arrays) * 0
+        return [jnp.zeros(shape, dtype) + nothing.astype(dtype) for shape, dtype in kinds]
+
+    call = jax.ffi.ffi_call(TARGET, jax.eval_shape(like, *arrays), vmap_method="broadcast_all")
+    return call(*arrays, text=result.text)

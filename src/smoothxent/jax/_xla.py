@@ -7,8 +7,9 @@ read, under their names there.
 """
 
 import ctypes
+import math
 from collections.abc import Callable, Sequence
-from ctypes import POINTER, Structure, c_char_p, c_int, c_int64, c_size_t, c_void_p
+from ctypes import POINTER, Structure, c_char, c_char_p, c_int, c_int64, c_size_t, c_void_p
 from typing import Any, ClassVar, TypeAlias
 
 import jax
@@ -141,13 +142,6 @@ def registered(name: str, compute: Compute) -> Any:
     return handler
 
 
-class _Memory:
-    def __init__(self, data: int, shape: tuple[int, ...], typestr: str) -> None:
-        self.__array_interface__ = {
-            "version": 3, "data": (data, False), "shape": shape, "typestr": typestr,
-        }  # fmt: skip
-
-
 def _arrays(buffers: Any) -> Arrays:
     return [_array(buffers.buffers[i].contents) for i in range(buffers.size)]
 
@@ -155,9 +149,10 @@ def _arrays(buffers: Any) -> Arrays:
 def _array(buffer: Any) -> NDArray[Any]:
     """An array over the memory of a buffer."""
     shape, dtype = tuple(buffer.dims[: buffer.rank]), DTYPES[buffer.dtype]
-    if 0 in shape:
+    size = math.prod(shape) * dtype.itemsize
+    if not size:  # there may be no memory either
         return np.empty(shape, dtype)
-    return np.asarray(_Memory(buffer.data, shape, f"V{dtype.itemsize}")).view(dtype)
+    return np.ndarray(shape, dtype, (c_char * size).from_address(buffer.data))
 
 
 def _reported(error: BaseException, api: Any) -> int | None:
