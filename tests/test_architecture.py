@@ -166,7 +166,7 @@ OUR_HEADERS = {
     "registers.h",
     "rows.h",
     "shares.h",
-    "sweeps.h",
+    "sweeps.h", "transforms.h",
 }
 STANDARD_HEADERS = {
     "math.h",
