@@ -70,7 +70,7 @@ def test_score_without_smoothing_is_that_of_neg_log_loss(name, num_classes, rng)
         logistic_regression(),
         SVC(),
         HistGradientBoostingClassifier(max_iter=5),
-        SGDClassifier(loss="log_loss", random_state=0),  # whose probabilities are of another formula
+        SGDClassifier(loss="log_loss", random_state=0),  # its probabilities: another formula
     ],
     ids=["LogisticRegression", "SVC", "HistGradientBoosting", "SGD"],
 )
