@@ -227,7 +227,7 @@ MUTANTS = [
         ("term * distance if term != 0.0 else 0.0", "term * distance", "0 times inf"),
         ("square[0] += term * term", "square[0] += term", "squares of large logits"),
         (
-            "    add_moments(&sums.moments, &sums.squares, term, z)\n",
+            "    add_moments(&sums.moments, &sums.squares, term, z + low)\n",
             "",
             "moments of large logits and of old tops",
         ),
@@ -245,7 +245,7 @@ MUTANTS = [
             "equals in later tiles",
         ),
         (
-            "        add_moments(&row.moment, &row.square, term, z)\n",
+            "        add_moments(&row.moment, &row.square, term, z + low)\n",
             "",
             "moments of the top of an earlier segment",
         ),
@@ -253,6 +253,7 @@ MUTANTS = [
     *mutants_of(
         "ext/row_statistics.pxi",
         ("distance * sum_exp if factor != 0.0 else 0.0", "distance * sum_exp", "huge distances"),
+        ("return distance + low", "return distance", "digits of distances far from 0"),
         dtype="float64",
     ),
     *mutants_of(
@@ -294,7 +295,7 @@ MUTANTS = [
         "ext/sweeps.h",
         ("add(e[j].whole, scale)", "e[j].whole", "moments to 0, not to the reference"),
         ("            moments = squares = splat(0);", "", "moments are flushed twice"),
-        ("fused(term, term, *s.squares)", "fused(term, splat(1), *s.squares)", "squares"),
+        ("fused(term, term, squares) :", "fused(term, splat(1), squares) :", "squares"),
     ),
     *mutants_of(
         "ext/entry.pxi",
