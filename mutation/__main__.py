@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 import smoothxent
-from mutation import checks, files, kernel, measures, totals, transforms
+from mutation import bridges, checks, files, kernel, measures, totals, transforms
 
 ROOT = Path(__file__).parent.parent
 ISA = smoothxent.available_isas()[-1]
@@ -35,8 +35,10 @@ OF_KERNEL = ["hard_cases", "special_values", "loss_probabilities", "loss_indices
 OF_KERNEL += ["softmax", "exact_sum", "reductions", "labels", "layouts", "errors", "out_errors"]
 OF_KERNEL += ["sameness", "metamorphic", "calls", "accuracy"]
 OF_HALVES = ["half", "calls"]
+OF_BRIDGES = ["interop", "sklearn", "jax", "jax_errors"]
 OF_FILES = ["evaluate_file", "file_faults", "read_ahead", "file_formats", "archive_faults"]
 TESTS = {
+    bridges: OF_BRIDGES,
     checks: OF_CHECKS,
     totals: [*OF_EVALUATION, "errors"],
     measures: [*OF_EVALUATION, "calls"],

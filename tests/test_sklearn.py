@@ -12,7 +12,7 @@ from sklearn.ensemble import (
     IsolationForest,
     RandomForestClassifier,
 )
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_score, cross_validate
 from sklearn.naive_bayes import GaussianNB
@@ -66,8 +66,13 @@ def test_score_without_smoothing_is_that_of_neg_log_loss(name, num_classes, rng)
 
 @pytest.mark.parametrize(
     "model",
-    [logistic_regression(), SVC(), HistGradientBoostingClassifier(max_iter=5)],
-    ids=["LogisticRegression", "SVC", "HistGradientBoosting"],
+    [
+        logistic_regression(),
+        SVC(),
+        HistGradientBoostingClassifier(max_iter=5),
+        SGDClassifier(loss="log_loss", random_state=0),  # its probabilities: another formula
+    ],
+    ids=["LogisticRegression", "SVC", "HistGradientBoosting", "SGD"],
 )
 @pytest.mark.parametrize("num_classes", [2, 4])
 @pytest.mark.parametrize("label_smoothing", [0.1, 1.0])

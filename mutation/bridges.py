@@ -1,0 +1,118 @@
+"""Mutants of what connects us with other libraries; those that need one, where it is installed."""
+
+from importlib.util import find_spec
+
+from mutation import mutants_of
+
+ARRAYS = "src/smoothxent/_arrays.py"
+FOREIGN = "src/smoothxent/jax/_foreign.py"
+
+MUTANTS = [
+    *mutants_of(
+        ARRAYS,
+        ("frozenset({1, 3, 11, 13})", "frozenset({2, 3, 11, 13})", "memory of a GPU is read"),
+        (
+            'if hasattr(value, "__dlpack__") and not hasattr(value, "__array__"):',
+            "if False:",
+            "what offers DLPack alone is an object",
+        ),
+        (
+            "    elif package in TO_CPU:\n",
+            "    elif False:\n",
+            "the way to the CPU is not said",
+        ),
+    ),
+    *mutants_of(
+        "src/smoothxent/sklearn.py",
+        (
+            "        return -cross_entropy(",
+            "        return cross_entropy(",
+            "the worst is the best",
+        ),
+        (
+            "[np.zeros_like(logits), logits]",
+            "[logits, np.zeros_like(logits)]",
+            "the two classes are swapped",
+        ),
+        (
+            '("decision_function", "predict_log_proba")',
+            '("predict_log_proba", "decision_function")',
+            "an SVC is asked for what it hasn't, a forest's decisions for logarithms",
+        ),
+        (
+            "            label_smoothing=self.label_smoothing,\n",
+            "            label_smoothing=0.1,\n",
+            "the smoothing is that of the default",
+        ),
+        (
+            "            sample_weight=sample_weight,\n",
+            "",
+            "weights are forgotten",
+        ),
+        ("    if -1 in indices:\n", "    if False:\n", "an unknown label is out of range"),
+        ("logits.shape[1] != num_classes", "False", "decisions between pairs are logits"),
+        (
+            "if logits.ndim == 1 and num_classes == 2:",
+            "if False:",
+            "two classes are refused",
+        ),
+        ("alias=sample_weight", "alias=True", "weights are routed to who declined them"),
+    ),
+]
+if find_spec("torch"):
+    MUTANTS += mutants_of(
+        ARRAYS,
+        (
+            '    if tensor.device.type != "cpu":\n',
+            "    if False:\n",
+            "no remedy for another device",
+        ),
+        ("    if tensor.requires_grad:\n", "    if False:\n", "no remedy for what requires grad"),
+        ("<< np.uint32(16)", "<< np.uint32(15)", "bfloat16 weights are other numbers"),
+    )
+if find_spec("jax"):
+    MUTANTS += mutants_of(
+        ARRAYS,
+        ('sys.modules.get("jax.core")', "None", "no remedy for tracers"),
+        ("    except BufferError:", "    except ZeroDivisionError:", "sharded arrays are refused"),
+    )
+    MUTANTS += mutants_of(
+        FOREIGN,
+        ("not OF_CLASSES.isdisjoint(call.names)", "False", "class weights have a batch axis"),
+        ('(call.options["reduction"] != "none" or', "(False or", "a batch has one mean"),
+        ("        outs[0][bad] = np.nan\n", "", "the loss of a bad label is that of class 0"),
+        ("[bad] = np.nan\n\n\n", "[bad] = 0\n\n\n", "the gradient of a bad label is 0"),
+        ("        if not bad.any():\n            raise\n", "", "bad weights pass"),
+        (
+            "                out[...] = np.nan\n",
+            "                out[...] = 0\n",
+            "a mean with bad labels is 0",
+        ),
+        (
+            "            bad &= labels != options",
+            "            bad |= labels == options",
+            "ignored labels are bad ones",
+        ),
+        ("(labels < np.inf)", "(labels <= np.inf)", "an infinite probability is an error"),
+        ("np.moveaxis(grad, axis, -1)", "grad", "classes are on the last axis"),
+    )
+    MUTANTS += mutants_of(
+        "src/smoothxent/jax/_loss.py",
+        (
+            '        options["axis"] = int(options["axis"]) - logits.ndim\n',
+            "        pass\n",
+            "vmap moves the class axis",
+        ),
+        ("        if array.perturbed:\n", "        if False:\n", "labels have a gradient of 0"),
+        (
+            "    if cotangent.ndim:\n",
+            "    if False:\n",
+            "what flows back is laid along the classes",
+        ),
+        (".astype(grad.dtype)", "", "the gradient of halves is of float32"),
+        (
+            "if logits.dtype == jnp.float64 else jnp.float32",
+            "if False else jnp.float32",
+            "the loss of float64 is rounded",
+        ),
+    )
