@@ -20,7 +20,7 @@ cdef class Blocks:
         self, Py_ssize_t num_classes, Py_ssize_t most_rows, cnp.ndarray labels not None,
         cnp.ndarray label_logits not None, double label_smoothing, cnp.ndarray prior, cnp.ndarray class_weight,
         cnp.ndarray sample_weight, ignore_index, cnp.ndarray out, grad_divisor, cnp.ndarray ranks,
-        Py_ssize_t num_bins, int num_threads,
+        Py_ssize_t num_bins, tuple transforms, int num_threads,
     ):
         cdef Job *job = &self.job
         cdef RowStatistics *pieces
@@ -36,6 +36,7 @@ cdef class Blocks:
         job.grad_divisor = grad_divisor if job.has_grad else 1.0
         job.totals = &self.totals
         self.totals.bad_row = job.num_rows
+        add_transforms(job, transforms)
         add_labels(job, labels, False, class_weight, sample_weight, ignore_index)
         add_smoothing(job, label_smoothing, prior)
         if ranks is not None:

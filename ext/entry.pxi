@@ -28,6 +28,17 @@ cdef void add_labels(
     job.sample_weight = doubles(sample_weight)
 
 
+cdef int add_transforms(Job *job, tuple transforms) except -1:
+    # (softcap or 0, temperature, z_loss); Python's numbers do not become `real`, which Cython takes for float
+    cdef double softcap, temperature
+    if transforms is not None:
+        softcap, temperature, job.z_loss = transforms
+        job.transform.softcap = <real> softcap
+        job.transform.temperature = <real> temperature
+        job.transforms = job.transform.softcap != 0 or job.transform.temperature != 1
+    return 0
+
+
 cdef inline bint has_weights(const Job *job) noexcept nogil:
     return job.class_weight != NULL or job.sample_weight != NULL
 
@@ -101,11 +112,12 @@ cdef tuple loss_of(Job *job, int num_threads):
 def cross_entropy(
     cnp.ndarray logits not None, cnp.ndarray labels not None, double label_smoothing, cnp.ndarray prior,
     cnp.ndarray class_weight, cnp.ndarray sample_weight, ignore_index, cnp.ndarray out, cnp.ndarray grad,
-    double grad_divisor, int num_threads,
+    double grad_divisor, tuple transforms, int num_threads,
 ):
     cdef Job job = job_of(logits)
     cdef Totals alone
     num_threads = team(&job, num_threads)
+    add_transforms(&job, transforms)
     add_labels(
         &job, labels, cnp.PyArray_NDIM(labels) == cnp.PyArray_NDIM(logits), class_weight, sample_weight, ignore_index)
     job.out = reals(out)
@@ -136,11 +148,12 @@ cdef Totals *new_totals(Totals *alone, int num_threads) except NULL:
 def evaluate(
     cnp.ndarray logits not None, cnp.ndarray labels not None, double label_smoothing, cnp.ndarray prior,
     cnp.ndarray class_weight, cnp.ndarray sample_weight, ignore_index, cnp.ndarray ranks not None,
-    Py_ssize_t num_bins, int num_threads,
+    Py_ssize_t num_bins, tuple transforms, int num_threads,
 ):
     cdef Job job = job_of(logits)
     cdef Totals alone
     num_threads = team(&job, num_threads)
+    add_transforms(&job, transforms)
     add_labels(&job, labels, False, class_weight, sample_weight, ignore_index)
     try:
         job.totals = new_totals(&alone, num_threads)
@@ -164,7 +177,7 @@ cdef int add_metrics_of_threads(
     job.num_bins = num_bins
     for i in range(job.num_ranks):
         job.enough = max(job.enough, <Py_ssize_t> job.ranks[i])
-    job.loss_is_nll = label_smoothing == 0.0 and job.class_weight == NULL
+    job.loss_is_nll = label_smoothing == 0.0 and job.class_weight == NULL and job.z_loss == 0.0
     job.metrics_size = size_of_metrics(job.num_ranks, num_bins)
     job.metrics = <char *> calloc(num_threads, job.metrics_size)
     if job.metrics == NULL:
@@ -305,80 +318,6 @@ def log_sum_exp(cnp.ndarray logits not None, cnp.ndarray out not None, int num_t
     cdef Job job = job_of(logits)
     job.out = reals(out)
     run(&job, LOG_SUM_EXP, team(&job, num_threads))
-
-
-cdef bint is_proper(const Job *job, Py_ssize_t row) noexcept nogil:
-    # whether its probabilities are finite and not negative
-    cdef const char *at = row_start(&job.probabilities, row)
-    cdef Py_ssize_t k
-    for k in range(job.num_classes):
-        if not 0.0 <= probability_at(job, at + k * job.probabilities.class_stride) < INFINITY:
-            return False
-    return True
-
-
-cdef Py_ssize_t read_group(const Job *job, Py_ssize_t first, Py_ssize_t count, int64_t *labels) noexcept nogil:
-    # labels of a group of rows, 0 where they are probabilities; the first row that is bad, else -1
-    cdef Py_ssize_t i
-    if not job.has_probabilities:
-        return labels_of_group(&job.labels, first, count, labels)
-    for i in range(LANES):
-        labels[i] = 0 if i < count else IGNORED
-        if i < count and not is_proper(job, first + i):
-            return first + i
-    return -1
-
-
-cdef Py_ssize_t tally_groups(
-    const Job *job, Py_ssize_t first, Py_ssize_t last, Py_ssize_t *num_kept, ExactSum *total
-) noexcept nogil:
-    # counts the rows of some groups and adds what they weigh; the first row that is bad, else -1
-    cdef int64_t labels[LANES]
-    cdef Py_ssize_t g, i, n, bad_row
-    cdef double weight
-    for g in range(first, last):
-        n = g * LANES
-        bad_row = read_group(job, n, min(<Py_ssize_t> LANES, job.num_rows - n), labels)
-        if bad_row >= 0:
-            return bad_row
-        for i in range(LANES):
-            num_kept[0] += labels[i] != IGNORED
-        if not has_weights(job):
-            continue
-        for i in range(LANES):
-            if labels[i] != IGNORED:
-                weight = job.sample_weight[n + i] if job.sample_weight != NULL else 1.0
-                num_kept[0] -= weight == 0.0
-                if job.class_weight != NULL and not job.has_probabilities:
-                    weight *= job.class_weight[labels[i]]
-                add_exactly(total, weight)
-    return -1
-
-
-def tally(
-    cnp.ndarray logits not None, cnp.ndarray labels not None, cnp.ndarray class_weight, cnp.ndarray sample_weight,
-    ignore_index,
-):
-    cdef Job job = job_of(logits)
-    cdef bint has_classes = cnp.PyArray_NDIM(labels) == cnp.PyArray_NDIM(logits)
-    cdef Py_ssize_t groups = vectors_of(job.num_rows), first = 0, last, portion, bad_row = -1, num_kept = 0
-    cdef double due
-    cdef ExactSum total
-    memset(&total, 0, sizeof(total))
-    add_labels(&job, labels, has_classes, class_weight, sample_weight, ignore_index)
-    portion = portion_of(((job.num_classes if has_classes else 0) + ROW_ELEMENTS) * LANES, 1)
-    while first < groups and bad_row < 0:
-        due = 0.0
-        with nogil:
-            while first < groups:
-                last = min(groups, first + portion)
-                bad_row = tally_groups(&job, first, last, &num_kept, &total)
-                first = last
-                if bad_row >= 0 or (first < groups and is_due(&due)):
-                    break
-        PyErr_CheckSignals()
-    settle(&total, sizeof(total), 1)
-    return bad_row, count_of(&job, num_kept, &total, places_of(&total))
 
 
 def max_threads():

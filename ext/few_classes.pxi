@@ -59,11 +59,12 @@ cdef void few_classes_statistics(
     cdef Py_ssize_t i
     cdef bint side = count == LANES and side_by_side(&job.logits, first, sizeof(stored)), all_fit
     cdef const char *ahead = row_start(&job.logits, first) + LANES * job.num_classes * sizeof(stored) + AHEAD
+    cdef const Transform *becomes = &job.transform if job.transforms else NULL
     cdef int label = LABEL_TOP if by_top else LABEL_KEPT if job.has_grad else LABEL_TAKEN_OUT
     rows_of_group(&job.logits, first, count, scratch.starts)
     all_fit = columns_statistics(
         group, &heads, fit, <const char **> scratch.starts, job.logits.class_stride, side, job.num_classes, ahead,
-        scratch.columns, job.sums_with, label)
+        becomes, scratch.columns, job.sums_with, label)
     if job.measures:
         rank_group(job, group, &heads, by_top, scratch)
     if job.has_probabilities:
@@ -142,7 +143,7 @@ cdef void sweep_few_classes(
     cdef char **rows = scratch.starts
     cdef double numbers[LANES]
     cdef block values
-    cdef lanes bias, factor, constant, labels, of_label, kept
+    cdef lanes bias, factor, constant, labels, of_label, kept, x
     cdef Py_ssize_t i, k, b, begin
     cdef int part
     cdef bint together = count == LANES and side_by_side(&job.grad, first, grad_itemsize(job))
@@ -159,6 +160,8 @@ cdef void sweep_few_classes(
     bias = narrow(sweep.bias)
     factor = narrow(sweep.factor)
     constant = narrow(sweep.constant)
+    if job.transforms:
+        of_label = mul(of_label, slopes(narrow(group.label_logit), job.transform))
     for i in range(LANES):
         numbers[i] = group.kept[i]
     kept = narrow(numbers)
@@ -176,6 +179,10 @@ cdef void sweep_few_classes(
         if job.has_targets:
             for k in range(part):
                 values.v[k] = less_targets(job, sweep, values.v[k], begin + k, scratch)
+        if job.transforms:
+            for k in range(part):
+                x = load(scratch.columns + (begin + k) * LANES)
+                values.v[k] = mul(values.v[k], slopes(x, job.transform))
         values = with_labels(values, begin, labels, of_label, kept)
         if part == VECTORS and by_rows:
             store_columns_block(<stored **> rows, begin, values)

@@ -3,7 +3,7 @@
 #define SMOOTHXENT_GROUP_H
 
 #include "functions.h"
-#include "sweeps.h"
+#include "transforms.h"
 
 enum { CEILING = 10 }; /* nats above the reference: costs 14 * STEP_ERROR = 2.7e-8 of relative error at most */
 

@@ -38,6 +38,9 @@ ctypedef struct Job:
     const int64_t *ranks  # the k of top-k accuracies
     RowMeasures row_measures
     bint has_labels  # class indices beside the measures of rows
+    bint transforms  # logits: a soft cap or a temperature
+    Transform transform
+    double z_loss
     const real *label_logits  # of all rows, where `logits` is but a block of them; else NULL
 
 
@@ -58,9 +61,12 @@ cdef inline Py_ssize_t padded_size(Py_ssize_t num_classes) noexcept nogil:
 
 
 cdef inline real label_logit_at(const Job *job, Py_ssize_t row, Py_ssize_t label) noexcept nogil:
+    cdef real x
     if job.label_logits != NULL:
-        return job.label_logits[row]
-    return real_at(row_start(&job.logits, row) + label * job.logits.class_stride)
+        x = job.label_logits[row]
+    else:
+        x = real_at(row_start(&job.logits, row) + label * job.logits.class_stride)
+    return transform_logit(x, job.transform) if job.transforms else x
 
 
 cdef void fill_smoothing(const Job *job, double *smoothing) noexcept nogil:

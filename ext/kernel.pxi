@@ -35,6 +35,8 @@ cdef extern from "measures.h" nogil:  # and what it includes
         pass
     ctypedef struct compensated:
         wide sum, error
+    ctypedef struct Transform:
+        real softcap, temperature
     ctypedef struct block:
         lanes v[4]
     ctypedef struct block_sums:
@@ -119,6 +121,7 @@ cdef extern from "measures.h" nogil:  # and what it includes
     lanes splat(real)
     lanes add(lanes, lanes)
     lanes sub(lanes, lanes)
+    lanes mul(lanes, lanes)
     lanes maximum(lanes, lanes)
     lanes where_equal(lanes, lanes, lanes, lanes)
     real largest(lanes)
@@ -134,6 +137,11 @@ cdef extern from "measures.h" nogil:  # and what it includes
     block with_labels(block, Py_ssize_t, lanes, lanes, lanes)
     void store_columns_block(stored **, Py_ssize_t, block)
     double bare_exp_sum(const real *, Py_ssize_t)
+    real transform_logit(real, Transform)
+    void transform_logits(stored *, const stored *, Py_ssize_t, Transform)
+    lanes slopes(lanes, Transform)
+    real slope_at(real, Transform)
+    void times_slopes(real *, const stored *, Py_ssize_t, Transform)
     block scaled_exps(block, lanes, lanes, lanes, lanes)
     wide widen(lanes)
     wide wide_load(const double *)
@@ -149,7 +157,8 @@ cdef extern from "measures.h" nogil:  # and what it includes
     double times_exp(double, double, double)
     double distance_to_reference(double, double, double, double *)
     bint columns_statistics(
-        Group *, column_heads *, double *, const char **, Py_ssize_t, bint, Py_ssize_t, const char *, real *, int, int)
+        Group *, column_heads *, double *, const char **, Py_ssize_t, bint, Py_ssize_t, const char *, const Transform *,
+        real *, int, int)
     bint short_rows_statistics(Group *, double *, const char **, Py_ssize_t, Py_ssize_t, Py_ssize_t, int)
     Py_ssize_t rank_of(const stored *, Py_ssize_t, Py_ssize_t, real, Py_ssize_t, Py_ssize_t)
     void rank_columns(Group *, const real *, Py_ssize_t, lanes, lanes)
@@ -240,5 +249,6 @@ include "short_rows.pxi"
 include "signals.pxi"
 include "work.pxi"
 include "entry.pxi"
+include "tally.pxi"
 include "blocks.pxi"
 include "limits.pxi"

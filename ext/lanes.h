@@ -57,6 +57,7 @@ LANES_INLINE lanes splat(real x) { lanes v; EACH_REGISTER v.r[i] = OP(set1)(x); 
 LANES_INLINE lanes add(lanes a, lanes b) { EACH_REGISTER a.r[i] = OP(add)(a.r[i], b.r[i]); return a; }
 LANES_INLINE lanes sub(lanes a, lanes b) { EACH_REGISTER a.r[i] = OP(sub)(a.r[i], b.r[i]); return a; }
 LANES_INLINE lanes mul(lanes a, lanes b) { EACH_REGISTER a.r[i] = OP(mul)(a.r[i], b.r[i]); return a; }
+LANES_INLINE lanes divide(lanes a, lanes b) { EACH_REGISTER a.r[i] = OP(div)(a.r[i], b.r[i]); return a; }
 LANES_INLINE lanes maximum(lanes a, lanes b) { EACH_REGISTER a.r[i] = OP(max)(a.r[i], b.r[i]); return a; }
 LANES_INLINE lanes minimum(lanes a, lanes b) { EACH_REGISTER a.r[i] = OP(min)(a.r[i], b.r[i]); return a; }
 /* a * b + c and c - a * b, rounded once */

@@ -23,11 +23,24 @@ cdef void group_losses(const Job *job, Group *g, Py_ssize_t first, Py_ssize_t co
         for i in range(LANES):
             g.loss[i] = g.loss[i] if g.kept[i] else 0.0
             g.weight[i] = g.weight[i] if g.kept[i] else 0.0
+    if job.z_loss != 0.0:
+        add_z_losses(job, g)
     if job.sample_weight != NULL:
         for i in range(count):
             s = job.sample_weight[first + i]
             g.weight[i] *= s
             g.loss[i] = share(s, g.loss[i])
+
+
+cdef void add_z_losses(const Job *job, Group *g) noexcept nogil:
+    # z_loss * lse**2, whose gradient is 2 z_loss lse p_k: like that of targets of this sum
+    cdef Py_ssize_t i
+    cdef double log_sum_exp
+    for i in range(LANES):
+        if g.kept[i]:
+            log_sum_exp = g.log_sum_exp[i] + (g.offset[i] - g.scale[i] * STEP - g.scale[i] * STEP_LOW)
+            g.loss[i] += job.z_loss * log_sum_exp * log_sum_exp
+            g.rest_part[i] += 2.0 * job.z_loss * log_sum_exp
 
 
 cdef inline double share(double coefficient, double term) noexcept nogil:

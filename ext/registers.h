@@ -60,9 +60,7 @@ enum { QUAD_F32 = 4, QUAD_F64 = 2 };
 #define REGISTERS_ARE_X86
 
 #include <immintrin.h>
-
 /* ---- quads: the same for AVX2 and AVX-512 ------------------------------------------------------ */
-
 typedef __m128 quad_f32;
 typedef __m128d quad_f64;
 LANES_INLINE __m128i first_of_4(int count) { return _mm_cmpgt_epi32(_mm_set1_epi32(count), _mm_setr_epi32(0, 1, 2, 3)); }
@@ -226,6 +224,7 @@ LANES_INLINE reg_f32 neon_fnmadd_f32(reg_f32 a, reg_f32 b, reg_f32 c) { return v
 LANES_INLINE reg_f64 neon_fnmadd_f64(reg_f64 a, reg_f64 b, reg_f64 c) { return vfmsq_f64(c, a, b); }
 LANES_INLINE reg_f32 exponent_f32(reg_f32 u) { return vreinterpretq_f32_u32(vshlq_n_u32(vreinterpretq_u32_f32(u), 23)); }
 LANES_INLINE reg_f64 exponent_f64(reg_f64 u) { return vreinterpretq_f64_u64(vshlq_n_u64(vreinterpretq_u64_f64(u), 52)); }
+LANES_INLINE reg_f32 neon_div_f32(reg_f32 a, reg_f32 b) { return vdivq_f32(a, b); }
 LANES_INLINE reg_f64 neon_div_f64(reg_f64 a, reg_f64 b) { return vdivq_f64(a, b); }
 LANES_INLINE reg_f64 split_f64(reg_f64 x, reg_f64 *k) {
     int64x2_t bits = vreinterpretq_s64_f64(x), above = vsubq_s64(bits, vdupq_n_s64(ROOT_HALF_BITS));
@@ -320,6 +319,7 @@ LANES_INLINE reg_f32 plain_fnmadd_f32(reg_f32 a, reg_f32 b, reg_f32 c) { return 
 LANES_INLINE reg_f64 plain_fnmadd_f64(reg_f64 a, reg_f64 b, reg_f64 c) { return fma(-a, b, c); }
 LANES_INLINE reg_f32 exponent_f32(reg_f32 u) { uint32_t bits; memcpy(&bits, &u, 4); bits <<= 23; memcpy(&u, &bits, 4); return u; }
 LANES_INLINE reg_f64 exponent_f64(reg_f64 u) { uint64_t bits; memcpy(&bits, &u, 8); bits <<= 52; memcpy(&u, &bits, 8); return u; }
+LANES_INLINE reg_f32 plain_div_f32(reg_f32 a, reg_f32 b) { return a / b; }
 LANES_INLINE reg_f64 plain_div_f64(reg_f64 a, reg_f64 b) { return a / b; }
 LANES_INLINE reg_f64 split_f64(reg_f64 x, reg_f64 *k) {
     int64_t bits, above;

@@ -45,10 +45,14 @@ cdef inline double rebase_factor(double offset, double scale, double new_offset,
 cdef inline const stored *contiguous(
     const Job *job, const char *at, Py_ssize_t count, stored *buffer
 ) noexcept nogil:
-    # `count` logits where they lie, or copied
-    if job.logits.class_stride == sizeof(stored):
-        return <const stored *> at
-    copy_classes(buffer, at, job.logits.class_stride, count)
+    # `count` logits where they lie, or copied, or what they become
+    cdef const stored *x = <const stored *> at
+    if job.logits.class_stride != sizeof(stored):
+        copy_classes(buffer, at, job.logits.class_stride, count)
+        x = buffer
+    if not job.transforms:
+        return x
+    transform_logits(buffer, x, count, job.transform)
     return buffer
 
 

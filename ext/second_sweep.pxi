@@ -99,6 +99,7 @@ cdef void sweep_segment(
     cdef bint direct = job.grad_is_real and stride == sizeof(real) and not job.streams and not job.has_targets
     cdef const stored *x
     cdef real *values
+    cdef real own
     cdef const double *targets
     for tile in range(tiles_of(end - begin)):
         start = begin + tile * TILE
@@ -114,9 +115,14 @@ cdef void sweep_segment(
             targets = tile_targets(job, row, start, count, scratch)
             for k in range(count):
                 values[k] = <real> (values[k] - sweep.target_scale[i] * targets[k])
+        if job.transforms:
+            times_slopes(values, x, count, job.transform)
         write_tile(job, out + start * stride, values, count)
     if with_own and begin <= label < end and group.nll[i] == group.nll[i]:
-        put_real(job, out + label * stride, <real> sweep.own[i])
+        own = <real> sweep.own[i]
+        if job.transforms:
+            own *= slope_at(<real> group.label_logit[i], job.transform)
+        put_real(job, out + label * stride, own)
 
 
 cdef void log_softmax_segment(

@@ -107,7 +107,7 @@ typedef struct { /* min(g p_k + constant, most) - target_scale t_k, and `own` fo
 static const double LIFT = 96, NOTHING_LEFT = 3000; /* nats below the label: exp is 0 in float64 too */
 static const double HEADROOM = 16; /* bits of the bracket above those of g and LIFT: exp(CEILING) takes 15 */
 
-/* bias and factor for g, which is not negative. As much of its exponent goes into the bracket as it has room for: the
+/* bias and factor for g. As much of its exponent goes into the bracket as it has room for: the
  * least value of that, what exp makes of -inf, must be 0 times the factor. */
 LANES_INLINE void scale_exps(const Group *g, SecondSweep *sweep, int i, reg_f64 of, reg_f64 inverse) {
     const reg_f64 zero = SPLAT(0.0), nan = SPLAT((double)NAN);
@@ -117,7 +117,7 @@ LANES_INLINE void scale_exps(const Group *g, SecondSweep *sweep, int i, reg_f64 
     reg_f64 k = SUB(FUSED(z, SPLAT(LOG2_E), SPLAT(ROUND)), SPLAT(ROUND)), rho = NEGATIVE_FUSED(k, SPLAT(STEP), z);
     if (LOW_PARTS) rho = ADD(rho, NEGATIVE_FUSED(k, SPLAT(STEP_LOW), low));
     reg_f64 e;
-    split_f64(of, &e);
+    split_f64(OP_F64(max)(of, SUB(zero, of)), &e);
     e = OP_F64(min)(e, SPLAT(EXPONENT_BIAS - LIFT - HEADROOM));
     reg_f64 lifted = ADD(e, SPLAT(LIFT));
     reg_f64 rest = MUL(of, powers_of_two(SUB(zero, lifted))), nll = ROWS(nll);

@@ -61,7 +61,7 @@ cdef void statistics_of_group(
     cdef Py_ssize_t i
     if job.num_classes <= FEW:
         few_classes_statistics(job, first, count, is_by_top(job, task), group, scratch)
-    elif job.num_classes <= TILE and not job.has_targets and not is_by_top(job, task):
+    elif job.num_classes <= TILE and not (job.has_targets or job.transforms or is_by_top(job, task)):
         short_rows(job, first, count, group, scratch)
     else:
         for i in range(LANES):

@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 import smoothxent
-from mutation import bridges, checks, files, kernel, measures, totals
+from mutation import bridges, checks, files, kernel, measures, totals, transforms
 
 ROOT = Path(__file__).parent.parent
 ISA = smoothxent.available_isas()[-1]
@@ -44,6 +44,7 @@ TESTS = {
     measures: [*OF_EVALUATION, "calls"],
     kernel: OF_KERNEL,
     files: OF_FILES,
+    transforms: ["transforms", "linear"],
 }
 MUTANTS = {mutant: tests for module, tests in TESTS.items() for mutant in module.MUTANTS}
 

@@ -125,7 +125,7 @@ MUTANTS = [
         ("if num_logits < _LEAST_PARALLEL:", "if False:", "a team for a single row"),
     ),
     *mutants_of(
-        "src/smoothxent/_loss.py",
+        "src/smoothxent/_fused.py",
         (
             "if out is not None or is_callers_grad or (grad",
             "if out is not None or (grad",
@@ -143,6 +143,9 @@ MUTANTS = [
             ),
             "outs are harmed",
         ),
+    ),
+    *mutants_of(
+        "src/smoothxent/_loss.py",
         (
             '_destinations.in_place_or_apart("grad_out", grad, checked)',
             "pass",

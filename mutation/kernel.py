@@ -304,6 +304,9 @@ MUTANTS = [
             "bad labels in one thread alone",
         ),
         ("totals.kept += job.totals[t].kept", "totals.kept = job.totals[t].kept", "kept rows"),
+    ),
+    *mutants_of(
+        "ext/tally.pxi",
         ("                num_kept[0] -= weight == 0.0\n", "", "gradients of weight 0"),
         (
             (

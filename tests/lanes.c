@@ -4,11 +4,12 @@
  * each operation, with a digest of its results: the same on any instruction set. A difference is printed too and ends
  * with status 1. Here all NaN are one value, but for those of float16 and bfloat16. See test_lanes.py.
  *
- *     lanes.c           arithmetic of lanes and wide, functions.h
- *     lanes_memory.h    loads and stores: parts of vectors and blocks, columns, float16 and bfloat16
- *     lanes_sums.h      exp, and sums over a row
- *     lanes_group.h     labels, statistics of groups of rows, shares and losses, pieces of exact sums
- *     lanes_measures.h  ranks, moments, entropy, confidence and Brier score
+ *     lanes.c             arithmetic of lanes and wide, functions.h
+ *     lanes_memory.h      loads and stores: parts of vectors and blocks, columns, float16 and bfloat16
+ *     lanes_sums.h        exp, and sums over a row
+ *     lanes_transforms.h  a soft cap and a temperature
+ *     lanes_group.h       labels, statistics of groups of rows, shares and losses, pieces of exact sums
+ *     lanes_measures.h    ranks, moments, entropy, confidence and Brier score
  */
 #include "measures.h"
 
@@ -180,6 +181,7 @@ static void test_functions(void) {
 
 #include "lanes_memory.h"
 #include "lanes_sums.h"
+#include "lanes_transforms.h"
 #include "lanes_group.h"
 #include "lanes_measures.h"
 
@@ -200,6 +202,7 @@ int main(void) {
         test_exp();
         test_row();
         test_groups();
+        test_transforms();
         test_evaluations();
     }
     test_blocks();

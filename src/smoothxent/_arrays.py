@@ -50,11 +50,6 @@ def is_tensor(value: object) -> bool:
     return isinstance(value, getattr(sys.modules.get("torch"), "Tensor", ()))
 
 
-def widened(bits: AnyArray) -> AnyArray:
-    """The numbers that these bits of bfloat16 stand for, in float32."""
-    return (bits.astype(np.uint32) << np.uint32(16)).view(np.float32)
-
-
 def _of_tensor(name: str, tensor: Any) -> tuple[AnyArray, bool]:
     torch = sys.modules["torch"]
     if tensor.device.type != "cpu":

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from smoothxent import _arrays
+from smoothxent import _arrays, _halves
 
 AnyArray: TypeAlias = NDArray[Any]
 # float32 or float64; bfloat16 is a dtype of ml_dtypes, or uint16 bits
@@ -41,7 +41,7 @@ def plain(name: str, value: ArrayLike) -> AnyArray:
     if type(value) is np.ndarray:
         return value
     array, is_bfloat16 = _arrays.lent(name, value)
-    return _arrays.widened(array) if is_bfloat16 else array
+    return _halves.widened(array, "bfloat16") if is_bfloat16 else array
 
 
 def native(array: AnyArray) -> AnyArray:
@@ -64,7 +64,7 @@ def logits(
         return native(array), name
     if array.dtype.char not in "fd" and own not in HALVES:
         raise TypeError(
-            f"{argument} must be {LOGITS}, got {array.dtype}{_logits_remedy(array.dtype)}"
+            f"{argument} must be {LOGITS}, got {array.dtype}{_remedy(argument, array.dtype)}"
         )
     if name != own:
         raise TypeError(
@@ -90,38 +90,40 @@ def _logits_name(dtype: DType) -> str:
     return str(name)
 
 
-def _logits_remedy(dtype: np.dtype[Any]) -> str:
+def _remedy(argument: str, dtype: np.dtype[Any]) -> str:
     if dtype.char == "H":
         return "; if these are the bits of bfloat16 or float16, say so with dtype"
     if dtype.kind in "biuf":
-        return "; convert with logits.astype(np.float32)"
+        return f"; convert with {argument}.astype(np.float32)"
     if dtype == np.dtype("V2"):  # what np.save and np.load make of bfloat16
-        return '; if these are bfloat16, use logits.view(np.uint16) and dtype="bfloat16"'
+        return f'; if these are bfloat16, use {argument}.view(np.uint16) and dtype="bfloat16"'
     return ""
 
 
-def features(name: str, value: ArrayLike, shape: tuple[int, ...] | None = None) -> FloatArray:
-    """`value` of any dtype that logits may have, and of this shape where one is given."""
-    array = plain(name, value)
-    if array.dtype.char not in "fd" and _name_of(array.dtype) not in HALVES:
-        remedy = f"; convert with {name}.astype(np.float32)" if array.dtype.kind in "biuf" else ""
-        raise TypeError(f"{name} must be {LOGITS}, got {array.dtype}{remedy}")
+def features(
+    name: str, value: ArrayLike, shape: tuple[int, ...] | None = None
+) -> tuple[FloatArray, str]:
+    """`value` of any dtype that logits may have, and the name of a 2-byte one.
+
+    It must have this shape, where one is given.
+    """
+    array, build = logits(value, None, name)
     if shape is not None and array.shape != shape:
         raise ValueError(f"{name} must have shape {shape}, got {array.shape}")
     if not array.ndim:
         raise ValueError(f"{name} must have at least one axis, got shape ()")
-    return native(array)
+    return array, build if isinstance(build, str) and build in HALVES else ""
 
 
-def head_weight(value: ArrayLike, hidden_shape: tuple[int, ...]) -> FloatArray:
+def head_weight(value: ArrayLike, hidden_shape: tuple[int, ...]) -> tuple[FloatArray, str]:
     """`value`, a row for each of at least one class, each as long as a row of hidden."""
-    array = features("weight", value)
+    array, half = features("weight", value)
     if array.ndim != 2 or array.shape[1] != hidden_shape[-1] or not len(array):
         raise ValueError(
             f"weight must have shape (classes, {hidden_shape[-1]}) for hidden of shape "
             f"{hidden_shape}, got {array.shape}"
         )
-    return array
+    return array, half
 
 
 def positive_real(name: str, value: float) -> float:
@@ -276,6 +278,20 @@ def real(name: str, value: float) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
         raise TypeError(f"{name} must be a real number, got {value!r}")
     return float(value)
+
+
+def transforms(
+    softcap: float | None, temperature: float, z_loss: float
+) -> tuple[float, float, float] | None:
+    """The three as the kernel takes them, or None where they change nothing."""
+    is_usual = softcap is None and type(temperature) is type(z_loss) is float
+    if is_usual and (temperature, z_loss) == (1.0, 0.0):
+        return None
+    number = real("z_loss", z_loss)
+    if not 0.0 <= number < np.inf:
+        raise ValueError(f"z_loss must be finite and not negative, got {z_loss}")
+    cap = 0.0 if softcap is None else positive_real("softcap", softcap)
+    return cap, positive_real("temperature", temperature), number
 
 
 def integer(name: str, value: int) -> int:

@@ -1,11 +1,13 @@
 """Every metric of an evaluation, from the one read of the logits that their loss takes."""
 
 from collections.abc import Iterable
+from functools import reduce
+from operator import add
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from smoothxent import _checks, _layouts, _rows, _threads
+from smoothxent import _checks, _dispatch, _layouts, _rows, _threads, _widened
 from smoothxent._checks import DType
 from smoothxent._evaluation import Evaluation
 
@@ -14,6 +16,9 @@ def evaluate(
     logits: ArrayLike,
     labels: ArrayLike,
     *,
+    softcap: float | None = None,
+    temperature: float = 1.0,
+    z_loss: float = 0.0,
     label_smoothing: float = 0.0,
     prior: ArrayLike | None = None,
     class_weight: ArrayLike | None = None,
@@ -42,7 +47,9 @@ def evaluate(
         As in `cross_entropy`.
     labels : array_like of any integer dtype
         Class indices in [0, C), with the shape of `logits` without the class axis.
-    label_smoothing, prior, class_weight
+    softcap, temperature
+        As in `cross_entropy`: every metric is that of the logits that they make.
+    z_loss, label_smoothing, prior, class_weight
         As in `cross_entropy`; they are for `loss` alone.
     sample_weight : array_like, optional
         A finite weight, not negative, for each row: for every mean and share. Ones unless given.
@@ -105,6 +112,7 @@ def evaluate(
     """
     rows, targets, layout = _layouts.of(logits, labels, axis, dtype)
     targets = _checks.indices_alone(targets, rows.ndim)
+    transforms = _checks.transforms(softcap, temperature, z_loss)
     eps = _checks.label_smoothing(label_smoothing)
     u = None if prior is None else _checks.prior(prior, layout.num_classes)
     w = s = ignored = None
@@ -124,7 +132,15 @@ def evaluate(
     if not layout.is_flat:
         rows, targets = _rows.views(layout.axis, rows, targets)
     ranks = np.array([min(k, layout.num_classes) for k in ks], np.int64)
-    result = layout.kernel.evaluate(rows, targets, eps, u, w, s, ignored, ranks, num_bins, threads)
-    if result[0] >= 0:
-        raise _checks.bad_label(labels, shape, layout.axis, result[0])
-    return Evaluation._of_kernel(eps, ks, result[1:])
+    kernel, blocks = layout.kernel, iter([(0, rows, targets, s)])
+    if _widened.is_needed(layout.half, transforms):
+        kernel, blocks = _dispatch.kernel("float32"), _widened.blocks(layout.half, rows, targets, s)
+    evaluations = []
+    for first, block, indices, weights in blocks:
+        result = kernel.evaluate(
+            block, indices, eps, u, w, weights, ignored, ranks, num_bins, transforms, threads
+        )
+        if result[0] >= 0:
+            raise _checks.bad_label(labels, shape, layout.axis, first + result[0])
+        evaluations.append(Evaluation._of_kernel(eps, ks, result[1:]))
+    return reduce(add, evaluations)

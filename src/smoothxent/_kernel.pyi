@@ -19,6 +19,8 @@ Count: TypeAlias = tuple[int, int, int, int]
 # An exact sum: units, places, and the sum of the terms that are not finite.
 Triple: TypeAlias = tuple[int, int, float]
 
+# softcap or 0, temperature, z_loss
+Transforms: TypeAlias = tuple[float, float, float]
 # What the rows weigh; the exact sum of the finite losses, in float64, and that of the others; how
 # many rows are not ignored; sums, hits, bins and histogram, as `_totals` names them, without the
 # sums of the loss.
@@ -69,6 +71,7 @@ class Kernel(Protocol):
         out: NDArray[Any] | None,  # OUT real, N contiguous: losses
         grad: NDArray[Any] | None,  # OUT stored or real (outer, C, inner); may be logits itself
         grad_divisor: float,
+        transforms: Transforms | None,
         num_threads: int,
     ) -> tuple[int, Count, int, float]:
         """As tally; then the exact sum of the finite losses, in float64, and that of the others."""
@@ -84,6 +87,7 @@ class Kernel(Protocol):
         ignore_index: int | None,
         ranks: NDArray[np.int64],  # IN  contiguous: each k of the hits, at most C
         num_bins: int,
+        transforms: Transforms | None,
         num_threads: int,
     ) -> tuple[int, *KernelEvaluation]:
         """The first bad row or -1; what `KernelEvaluation` says."""
@@ -141,6 +145,7 @@ class Kernel(Protocol):
         grad_divisor: float | None,  # None unless the gradient is wanted
         ranks: NDArray[np.int64] | None,  # as in evaluate; None unless that is wanted
         num_bins: int,
+        transforms: Transforms | None,
         num_threads: int,
     ) -> Blocks:
         """N rows of logits, of which blocks are shown one at a time. All arrays are kept."""

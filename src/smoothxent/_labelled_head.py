@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from smoothxent import _checks, _dispatch, _threads
 from smoothxent._checks import FloatArray
-from smoothxent._head import Head
+from smoothxent._head import Head, Numbers
 from smoothxent._reductions import Count
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ class LabelledHead:
         bias: ArrayLike | None,
         softcap: float | None,
         temperature: float,
+        z_loss: float,
         label_smoothing: float,
         prior: ArrayLike | None,
         class_weight: ArrayLike | None,
@@ -46,16 +47,17 @@ class LabelledHead:
         ignore_index: int | None,
         num_threads: int | None,
     ) -> None:
-        features = _checks.features("hidden", hidden)
-        matrix = _checks.head_weight(weight, features.shape)
+        features, half = _checks.features("hidden", hidden)
+        matrix, half_of_weight = _checks.head_weight(weight, features.shape)
         self.row_shape, num_classes = features.shape[:-1], len(matrix)
-        b = None if bias is None else _checks.features("bias", bias, (num_classes,))
-        cap = None if softcap is None else _checks.positive_real("softcap", softcap)
-        temperature = _checks.positive_real("temperature", temperature)
+        self.bias = None
+        if bias is not None:
+            array, half_of_bias = _checks.features("bias", bias, (num_classes,))
+            self.bias = Numbers(array, half_of_bias)
+        self.transforms = _checks.transforms(softcap, temperature, z_loss)
         shape = (*self.row_shape, num_classes)
-        targets = _checks.indices_alone(
-            _checks.labels(labels, shape, self.row_shape), features.ndim
-        )
+        targets = _checks.labels(labels, shape, self.row_shape)
+        targets = _checks.indices_alone(targets, features.ndim)
         self.label_smoothing = _checks.label_smoothing(label_smoothing)
         self.prior = None if prior is None else _checks.prior(prior, num_classes)
         self.class_weight = self.sample_weight = self.ignore_index = None
@@ -69,17 +71,17 @@ class LabelledHead:
             num_threads = _checks.positive("num_threads", num_threads)
 
         self.labels = targets.flatten()  # a copy, which no other thread can change
-        self.hidden = features.reshape(len(self.labels), features.shape[-1])
-        self.weight, self.bias, self.temperature, self.softcap = matrix, b, temperature, cap
-        dtypes = [array.dtype for array in (features, matrix, b) if array is not None]
+        self.hidden = Numbers(features.reshape(len(self.labels), features.shape[-1]), half)
+        self.weight = Numbers(matrix, half_of_weight)
         # float16 and bfloat16 are computed in float32
-        self.dtype = np.dtype(np.float64 if np.dtype(np.float64) in dtypes else np.float32)
+        arrays = [numbers.array for numbers in (self.hidden, self.weight, self.bias) if numbers]
+        self.dtype = np.result_type(np.float32, *(a.dtype for a in arrays if a.itemsize > 2))
         self.kernel = _dispatch.kernel(self.dtype)
         self.num_threads = _threads.resolve(num_threads, len(self.labels) * num_classes)
 
     def tally(self) -> Count:
         """Return what the rows weigh; raise if a label is out of range."""
-        num_classes = len(self.weight)
+        num_classes = len(self.weight.array)
         logits = np.broadcast_to(np.zeros((), self.dtype), (len(self.labels), num_classes))
         bad_row, count = self.kernel.tally(
             logits, self.labels, self.class_weight, self.sample_weight, self.ignore_index
@@ -98,7 +100,7 @@ class LabelledHead:
         """Read the logits of all rows, for their loss or, with top_k, for an evaluation."""
         ranks = None
         if top_k is not None:
-            ranks = np.array([min(k, len(self.weight)) for k in top_k], np.int64)
+            ranks = np.array([min(k, len(self.weight.array)) for k in top_k], np.int64)
         return self._walk(losses, None, ranks, num_bins, None)
 
     def read_and_write(
@@ -106,12 +108,12 @@ class LabelledHead:
     ) -> tuple["Blocks", LinearGradients]:
         """Read the logits of all rows and add up the gradients."""
         gradients = LinearGradients(
-            np.zeros(self.hidden.shape, self.dtype),
-            np.zeros(self.weight.shape, self.dtype),
-            None if self.bias is None else np.zeros(self.bias.shape, self.dtype),
+            np.zeros(self.hidden.array.shape, self.dtype),
+            np.zeros(self.weight.array.shape, self.dtype),
+            None if self.bias is None else np.zeros(self.bias.array.shape, self.dtype),
         )
         blocks = self._walk(losses, grad_divisor, None, 0, gradients)
-        shape = (*self.row_shape, self.hidden.shape[1])
+        shape = (*self.row_shape, self.hidden.array.shape[1])
         return blocks, gradients._replace(hidden=gradients.hidden.reshape(shape))
 
     def _walk(
@@ -122,19 +124,16 @@ class LabelledHead:
         num_bins: int,
         gradients: LinearGradients | None,
     ) -> "Blocks":
-        head = Head(
-            self.hidden, self.weight, self.bias, self.temperature, self.softcap, self.dtype,
-            self.kernel.BLOCK_CLASSES, with_gradients=gradients is not None,
-        )  # fmt: skip
+        head = Head(self.hidden, self.weight, self.bias, self.dtype, self.kernel.BLOCK_CLASSES)
         label_logits = np.empty(len(self.labels), self.dtype)
         blocks = self.kernel.Blocks(
-            len(self.weight), head.most_rows, self.labels, label_logits, self.label_smoothing,
+            head.num_classes, head.most_rows, self.labels, label_logits, self.label_smoothing,
             self.prior, self.class_weight, self.sample_weight, self.ignore_index, losses,
-            grad_divisor, ranks, num_bins, self.num_threads,
+            grad_divisor, ranks, num_bins, self.transforms, self.num_threads,
         )  # fmt: skip
         with np.errstate(all="ignore"):
             for rows in head.row_blocks():
-                hidden, indices = head.scaled(rows), self._indices(rows)
+                hidden, indices = head.hidden_rows(rows), self._indices(rows)
                 blocks.begin(rows.start, len(hidden))
                 if not head.is_one_block:
                     label_logits[rows] = head.label_logits(hidden, indices)
@@ -147,9 +146,9 @@ class LabelledHead:
                 if gradients is None:
                     continue
                 for classes in reversed(head.class_blocks()):
-                    logits, grad = head.logits_again(hidden, classes)
-                    blocks.write(logits, classes.start, grad)
-                    head.add_gradients(hidden, rows, classes, logits, grad, gradients)
+                    block = head.logits_again(hidden, classes)
+                    blocks.write(block, classes.start, block)
+                    head.add_gradients(hidden, rows, classes, block, gradients)
         return blocks
 
     def _indices(self, rows: slice) -> NDArray[np.int64]:

@@ -19,6 +19,7 @@ class Layout(NamedTuple):
     row_shape: tuple[int, ...]
     losses_dtype: np.dtype[Any]
     kernel: "Kernel"
+    half: str  # "float16" or "bfloat16" where these are what the logits are
     is_flat: bool  # whether the kernel walks the arrays as they are, without another view
 
 
@@ -34,7 +35,8 @@ def of(
     position, num_classes, row_shape = _checks.class_axis("logits", axis, checked.shape)
     targets = _checks.labels(labels, checked.shape, row_shape)
     losses_dtype, kernel = _checks.losses_dtype(checked.dtype), _dispatch.kernel(build)
-    layout = Layout(position, num_classes, row_shape, losses_dtype, kernel, is_flat=False)
+    half = build if isinstance(build, str) and build in _checks.HALVES else ""
+    layout = Layout(position, num_classes, row_shape, losses_dtype, kernel, half, is_flat=False)
     return checked, targets, layout
 
 
@@ -52,4 +54,6 @@ def _flat(
     if dtype not in _checks.FLOATS or labels_dtype not in _checks.INTEGERS:
         return None
     losses_dtype = np.dtype(dtype.char)  # without the metadata that the caller's may have
-    return Layout(1, shape[1], labels_shape, losses_dtype, _dispatch.kernel(dtype), is_flat=True)
+    return Layout(
+        1, shape[1], labels_shape, losses_dtype, _dispatch.kernel(dtype), "", is_flat=True
+    )

@@ -23,6 +23,7 @@ class _Options(TypedDict, total=False):
     bias: ArrayLike | None
     softcap: float | None
     temperature: float
+    z_loss: float
     label_smoothing: float
     prior: ArrayLike | None
     class_weight: ArrayLike | None
@@ -57,6 +58,7 @@ def linear_cross_entropy(
     bias: ArrayLike | None = None,
     softcap: float | None = None,
     temperature: float = 1.0,
+    z_loss: float = 0.0,
     label_smoothing: float = 0.0,
     prior: ArrayLike | None = None,
     class_weight: ArrayLike | None = None,
@@ -87,7 +89,7 @@ def linear_cross_entropy(
         The bound :math:`c > 0` that no logit exceeds, as in Gemma 2; none unless given.
     temperature : float, default 1.0
         :math:`T > 0`, which divides the logits, after the soft cap.
-    label_smoothing, prior, class_weight, sample_weight, ignore_index, reduction
+    z_loss, label_smoothing, prior, class_weight, sample_weight, ignore_index, reduction
         As in `cross_entropy`.
     num_threads : int, optional
         The most threads for all but the matrix products. Those are the BLAS's that NumPy uses:
@@ -143,8 +145,8 @@ def linear_cross_entropy(
     1.090301
     """
     head = LabelledHead(
-        hidden, weight, labels, bias, softcap, temperature, label_smoothing, prior, class_weight,
-        sample_weight, ignore_index, num_threads,
+        hidden, weight, labels, bias, softcap, temperature, z_loss, label_smoothing, prior,
+        class_weight, sample_weight, ignore_index, num_threads,
     )  # fmt: skip
     rule = _checks.choice("reduction", reduction, REDUCTIONS)
     head.tally()
@@ -179,6 +181,7 @@ def linear_cross_entropy_and_grad(
     bias: ArrayLike | None = None,
     softcap: float | None = None,
     temperature: float = 1.0,
+    z_loss: float = 0.0,
     label_smoothing: float = 0.0,
     prior: ArrayLike | None = None,
     class_weight: ArrayLike | None = None,
@@ -199,7 +202,7 @@ def linear_cross_entropy_and_grad(
     ----------
     hidden, weight, labels, bias, softcap, temperature
         As in `linear_cross_entropy`.
-    label_smoothing, prior, class_weight, sample_weight, ignore_index, num_threads
+    z_loss, label_smoothing, prior, class_weight, sample_weight, ignore_index, num_threads
         As in `linear_cross_entropy`.
     reduction
         As in `linear_cross_entropy`. For "none" the gradients are those of the sum of the losses.
@@ -241,8 +244,8 @@ def linear_cross_entropy_and_grad(
     True
     """
     head = LabelledHead(
-        hidden, weight, labels, bias, softcap, temperature, label_smoothing, prior, class_weight,
-        sample_weight, ignore_index, num_threads,
+        hidden, weight, labels, bias, softcap, temperature, z_loss, label_smoothing, prior,
+        class_weight, sample_weight, ignore_index, num_threads,
     )  # fmt: skip
     rule = _checks.choice("reduction", reduction, REDUCTIONS)
     grad_divisor = rule.grad_divisor(head.tally())
@@ -260,6 +263,7 @@ def linear_evaluate(
     bias: ArrayLike | None = None,
     softcap: float | None = None,
     temperature: float = 1.0,
+    z_loss: float = 0.0,
     label_smoothing: float = 0.0,
     prior: ArrayLike | None = None,
     class_weight: ArrayLike | None = None,
@@ -275,7 +279,7 @@ def linear_evaluate(
     ----------
     hidden, weight, labels, bias, softcap, temperature, num_threads
         As in `linear_cross_entropy`.
-    label_smoothing, prior, class_weight, sample_weight, ignore_index, top_k, num_bins
+    z_loss, label_smoothing, prior, class_weight, sample_weight, ignore_index, top_k, num_bins
         As in `evaluate`.
 
     Returns
@@ -307,8 +311,8 @@ def linear_evaluate(
     0.333333
     """
     head = LabelledHead(
-        hidden, weight, labels, bias, softcap, temperature, label_smoothing, prior, class_weight,
-        sample_weight, ignore_index, num_threads,
+        hidden, weight, labels, bias, softcap, temperature, z_loss, label_smoothing, prior,
+        class_weight, sample_weight, ignore_index, num_threads,
     )  # fmt: skip
     ks = _checks.top_k(top_k)
     num_bins = _checks.positive("num_bins", num_bins)

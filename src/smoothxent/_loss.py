@@ -5,9 +5,8 @@ from typing import Literal, TypeAlias, TypedDict, Unpack, overload
 import numpy as np
 from numpy.typing import ArrayLike
 
-from smoothxent import _checks, _destinations, _layouts, _rows, _threads
-from smoothxent._checks import AnyArray, DType, FloatArray
-from smoothxent._reductions import REDUCTIONS
+from smoothxent import _checks, _destinations, _fused
+from smoothxent._checks import DType, FloatArray
 
 Reduced: TypeAlias = Literal["mean", "sum", "sum_over_batch_size", "sum_by_nonzero_weights"]
 
@@ -15,6 +14,9 @@ Reduced: TypeAlias = Literal["mean", "sum", "sum_over_batch_size", "sum_by_nonze
 class _Options(TypedDict, total=False):
     """The options that have no say in the result's type."""
 
+    softcap: float | None
+    temperature: float
+    z_loss: float
     label_smoothing: float
     prior: ArrayLike | None
     class_weight: ArrayLike | None
@@ -46,6 +48,9 @@ def cross_entropy(
     logits: ArrayLike,
     labels: ArrayLike,
     *,
+    softcap: float | None = None,
+    temperature: float = 1.0,
+    z_loss: float = 0.0,
     label_smoothing: float = 0.0,
     prior: ArrayLike | None = None,
     class_weight: ArrayLike | None = None,
@@ -72,6 +77,10 @@ def cross_entropy(
 
     .. math:: L = s \sum_k w_k \left[(1-\varepsilon) q_k + \varepsilon u_k\right] (-\log p_k)
 
+    With `softcap` :math:`c` and `temperature` :math:`T` each logit becomes
+    :math:`\frac{c}{T} \tanh(x/c)`, or :math:`x/T`, before all else; `z_loss` adds
+    :math:`s \lambda \left(\log \sum_k e^{x_k}\right)^2`.
+
     Parameters
     ----------
     logits : array_like of float32, float64, float16 or bfloat16, shape (..., C, ...)
@@ -81,6 +90,12 @@ def cross_entropy(
         With one axis fewer than `logits`: class indices in [0, C), of any integer dtype, with the
         shape of `logits` without the class axis. With as many axes: label probabilities, of any
         real dtype and the shape of `logits`, finite and not negative; rows need not sum to 1.
+    softcap : float, optional
+        The bound :math:`c > 0` that no logit exceeds, as in Gemma 2. None unless given.
+    temperature : float, default 1.0
+        :math:`T > 0`, which divides the logits, after the soft cap.
+    z_loss : float, default 0.0
+        :math:`\lambda \geq 0`, which keeps log-sum-exp near 0, as in PaLM.
     label_smoothing : float, default 0.0
         The share, in [0, 1], of the target that is moved from the label to `prior`.
     prior : array_like of shape (C,), optional
@@ -127,7 +142,8 @@ def cross_entropy(
         class indices; masked arrays; an `out` of another dtype than the losses.
     ValueError
         A shape does not fit; `label_smoothing` lies outside [0, 1]; a weight, prior or probability
-        is negative or not finite; `prior` does not sum to 1; `reduction` or `axis` is unknown;
+        is negative or not finite; `prior` does not sum to 1; `softcap` or `temperature` is not
+        positive and finite, or `z_loss` negative or not finite; `reduction` or `axis` is unknown;
         `num_threads` is below 1; `ignore_index` is given with probabilities; there are rows but no
         classes; `out` has another shape, is read-only, overlaps an input, or comes with another
         reduction. Whatever is raised, `out` is unharmed.
@@ -139,11 +155,13 @@ def cross_entropy(
 
     Notes
     -----
-    Accuracy: float32 losses of rows are within 1 ulp of the exact value where the loss
-    is at least 1 and within 4 ulp elsewhere, float64 losses within 4 ulp, for rows predicted with
-    near certainty too. float16 and bfloat16 logits count as the float32 numbers that they are. A
-    reduced loss is the correctly rounded sum or mean of the float64 losses of the rows. It has the
-    same bits for any number of threads.
+    Accuracy, without a soft cap and `z_loss`: float32 losses of rows are within 1 ulp of the exact
+    value where the loss is at least 1 and within 4 ulp elsewhere, float64 losses within 4 ulp, for
+    rows predicted with near certainty too. float16 and bfloat16 logits count as the float32 numbers
+    that they are. A reduced loss is the correctly rounded sum or mean of the float64 losses of the
+    rows. It has the same bits for any number of threads. With a temperature that holds for the
+    logits divided by it, rounded once in float32 or float64; a soft cap is within 5 ulp of such a
+    logit.
 
     NaN and infinity: a nan or +inf among a row's logits makes its loss nan, as do logits of -inf
     only; no other row is touched. A logit of -inf gives +inf if its class has a share in the
@@ -156,12 +174,17 @@ def cross_entropy(
     strides are read in place; only those in another byte order, or with four axes or more of
     irregular strides, are copied, and probabilities that are neither float32 nor float64. What
     has `__array__` or `__dlpack__`, as tensors of torch, JAX and pyarrow, counts as array_like and
-    is read in place too. bfloat16 of torch counts as bits.
+    is read in place too. bfloat16 of torch counts as bits. float16 and bfloat16 logits with a soft
+    cap or a temperature are widened in blocks of 1 MiB, or of one row.
 
     References
     ----------
     C. Szegedy, V. Vanhoucke, S. Ioffe, J. Shlens and Z. Wojna, "Rethinking
     the Inception Architecture for Computer Vision", 2016, section 7. arXiv:1512.00567.
+    Gemma Team, "Gemma 2: Improving Open Language Models at a Practical Size", 2024, section 2:
+    the soft cap. arXiv:2408.00118.
+    A. Chowdhery et al., "PaLM: Scaling Language Modeling with Pathways", 2022, section 5: z_loss.
+    arXiv:2204.02311.
 
     Examples
     --------
@@ -186,9 +209,9 @@ def cross_entropy(
     >>> cross_entropy(logits, [2, 1, -100], ignore_index=-100, reduction="none").round(4).tolist()
     [0.0092, 0.3266, 0.0]
     """
-    return _compute(
-        logits, labels, label_smoothing, prior, class_weight, sample_weight,
-        ignore_index, reduction, axis, dtype, out, None, False, num_threads,
+    return _fused.compute(
+        logits, labels, softcap, temperature, z_loss, label_smoothing, prior, class_weight,
+        sample_weight, ignore_index, reduction, axis, dtype, out, None, False, num_threads,
     )  # fmt: skip
 
 
@@ -215,6 +238,9 @@ def cross_entropy_and_grad(
     logits: ArrayLike,
     labels: ArrayLike,
     *,
+    softcap: float | None = None,
+    temperature: float = 1.0,
+    z_loss: float = 0.0,
     label_smoothing: float = 0.0,
     prior: ArrayLike | None = None,
     class_weight: ArrayLike | None = None,
@@ -241,12 +267,15 @@ def cross_entropy_and_grad(
 
     .. math:: g_k = s \left\{ \left(\textstyle\sum_j w_j q'_j\right) p_k - w_k q'_k \right\}
 
-    divided by what `reduction` divides the loss by.
+    divided by what `reduction` divides the loss by; times the slope of the soft cap, by the
+    temperature, and with :math:`2 s \lambda \log \sum_j e^{x_j}\, p_k` more for `z_loss`.
 
     Parameters
     ----------
     logits, labels
         As in `cross_entropy`.
+    softcap, temperature, z_loss
+        As in `cross_entropy`; the gradient is with respect to the logits as they are given.
     label_smoothing, prior, class_weight, sample_weight, ignore_index, axis, dtype, num_threads
         As in `cross_entropy`.
     reduction, out
@@ -320,81 +349,9 @@ def cross_entropy_and_grad(
             "grad_out", grad, labels=labels, prior=prior, class_weight=class_weight,
             sample_weight=sample_weight,
         )  # fmt: skip
-    loss = _compute(
-        checked, labels, label_smoothing, prior, class_weight, sample_weight,
-        ignore_index, reduction, axis, dtype, out, grad, grad_out is not None, num_threads,
+    loss = _fused.compute(
+        checked, labels, softcap, temperature, z_loss, label_smoothing, prior, class_weight,
+        sample_weight, ignore_index, reduction, axis, dtype, out, grad, grad_out is not None,
+        num_threads,
     )  # fmt: skip
     return loss, grad if grad_out is None else grad_out
-
-
-def _compute(
-    given_logits: ArrayLike,
-    labels: ArrayLike,
-    label_smoothing: float,
-    prior: ArrayLike | None,
-    class_weight: ArrayLike | None,
-    sample_weight: ArrayLike | None,
-    ignore_index: int | None,
-    reduction: str,
-    axis: int,
-    dtype: DType | None,
-    out: FloatArray | None,
-    grad: FloatArray | None,
-    is_callers_grad: bool,
-    num_threads: int | None,
-) -> float | FloatArray:
-    """Check -> allocate -> call -> reduce; nothing is written before every check has passed."""
-    logits, targets, layout = _layouts.of(given_logits, labels, axis, dtype)
-    axis, num_classes, row_shape, losses_dtype, kernel, is_flat = layout
-    eps = _checks.label_smoothing(label_smoothing)
-    u = None if prior is None else _checks.prior(prior, num_classes)
-    w = s = ignored = losses = None
-    if class_weight is not None:
-        w = _checks.weights("class_weight", class_weight, (num_classes,))
-    if sample_weight is not None:
-        s = _checks.weights("sample_weight", sample_weight, row_shape)
-    if ignore_index is not None:
-        ignored = _checks.ignore_index(ignore_index, targets, targets.ndim < logits.ndim)
-    rule = _checks.choice("reduction", reduction, REDUCTIONS)
-    if num_threads is not None:
-        num_threads = _checks.positive("num_threads", num_threads)
-    if out is not None:
-        losses = _destinations.losses(out, reduction, row_shape, losses_dtype)
-        _destinations.apart(
-            "out", losses, logits=logits, labels=labels, prior=prior, class_weight=class_weight,
-            sample_weight=sample_weight, grad_out=grad,
-        )  # fmt: skip
-
-    rows, grads = logits, grad
-    if not is_flat:
-        rows, targets, grads = _rows.views(axis, logits, targets, grad)
-    grad_divisor = 1.0
-    has_weights = w is not None or s is not None or ignored is not None
-    # The caller's arrays are written only after a look at all labels, which may also have to say
-    # what the rows weigh.
-    if out is not None or is_callers_grad or (grad is not None and has_weights):
-        bad_row, count = kernel.tally(rows, targets, w, s, ignored)
-        if bad_row >= 0:
-            raise _checks.bad_label(labels, logits.shape, axis, bad_row)
-        grad_divisor = rule.grad_divisor(count)
-    elif grad is not None:
-        num_rows = logits.size // num_classes if num_classes else 0
-        grad_divisor = rule.grad_divisor((num_rows, num_rows, num_rows, 0))
-
-    written: AnyArray | None = None
-    if losses is not None:
-        written = _rows.room_for(losses)
-    elif reduction == "none":
-        losses = written = np.empty(row_shape, losses_dtype)
-    bad_row, count, total, special = kernel.cross_entropy(
-        rows, targets, eps, u, w, s, ignored, written, grads, grad_divisor,
-        _threads.resolve(num_threads, logits.size),
-    )  # fmt: skip
-    if bad_row >= 0:  # with an array of the caller's: another thread wrote to the labels meanwhile
-        raise _checks.bad_label(labels, logits.shape, axis, bad_row)
-    if grad is not None and grads is not None:
-        _rows.write_back(grad, grads)
-    if losses is None or written is None:
-        return rule.loss(total, special, count)
-    _rows.write_back(losses, written)
-    return losses if out is None else out

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from smoothxent import _arrays, _threads
+from smoothxent import _checks, _halves, _threads
 from smoothxent._checks import AnyArray
 from smoothxent._pair_metrics import Pairs
 from smoothxent._softmax import log_softmax, softmax
@@ -98,6 +98,6 @@ def _special_divergence(
 
 def _numbers(part: Logits) -> AnyArray:
     """Return logits in a dtype that NumPy knows."""
-    if part.build == "bfloat16":
-        return _arrays.widened(part.array.view(np.uint16))
-    return part.array.view(np.float16) if part.build == "float16" else part.array
+    if isinstance(part.build, str) and part.build in _checks.HALVES:
+        return _halves.widened(part.array, part.build)
+    return part.array

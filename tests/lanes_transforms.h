@@ -1,0 +1,44 @@
+/* A soft cap and a temperature against plain C and long double; included by lanes.c. */
+
+static real plain_tanh(real x) {
+    real twice = x + x, size = twice > -twice ? twice : -twice;
+    plain_parts e = plain_exp((real)FLAT < size ? (real)FLAT : size, (real)(MAGIC + EXPONENT_BIAS));
+    real less_one = FMA(e.rest, e.ratio, e.power - 1), t = less_one / (less_one + 2);
+    return x < 0 ? 0 - t : t;
+}
+
+static real plain_transformed(real x, Transform of) {
+    if (of.softcap != 0) x = of.softcap * plain_tanh(x * (1 / of.softcap));
+    return x / of.temperature;
+}
+
+static real plain_slope(real x, Transform of) {
+    real t = x * of.temperature * (1 / of.softcap);
+    return (of.softcap != 0 ? (1 - t) * (1 + t) : 1) * (1 / of.temperature);
+}
+
+static void test_transforms(void) {
+    static const double caps[] = {0, 0x1p-3, 1, 30, 50.5}, temperatures[] = {1, 0.7, 3, 0x1p+5};
+    Transform of = {(real)caps[random_below(5)], (real)temperatures[random_below(4)]};
+    real small[LANES];
+    EACH_LANE small[i] = (real)(ordinary(-1, 1) * ldexp(1, -random_below(30)) * 12);
+    LANES_ARE("tanh_of", tanh_of(load(small)), plain_tanh(small[i]));
+    /* Three roundings of last digits of 1.2 at most, and what exp errs by. */
+    EACH_LANE check_near("tanh_of", i, plain_tanh(small[i]), tanhl(small[i]), 2.5 * EPSILON * fabsl(tanhl(small[i])));
+    LANES_ARE("divide", divide(load(small), splat(of.temperature)), small[i] / of.temperature);
+    for (int count = 1; count <= 2 * LANES + 3; count += 1 + random_below(5)) {
+        stored *x = last_logits(count);
+        real values[3 * LANES], before[3 * LANES];
+        stored to[3 * LANES];
+        for (int k = 0; k < 3 * LANES; k++) before[k] = values[k] = operand(), to[k] = stored_of(7);
+        transform_logits(to, x, count, of);
+        times_slopes(values, x, count, of);
+        for (int k = 0; k < 3 * LANES; k++) {
+            stored became = k < count ? stored_of(plain_transformed(real_of(x[k]), of)) : stored_of(7);
+            note("transform_logits", k, real_of(to[k]), real_of(became));
+            note("times_slopes", k, values[k], k < count ? before[k] * plain_slope(real_of(x[k]), of) : before[k]);
+        }
+        note("transform_logit", 0, transform_logit(real_of(x[0]), of), plain_transformed(real_of(x[0]), of));
+        note("slope_at", 0, slope_at(real_of(x[0]), of), plain_slope(real_of(x[0]), of));
+    }
+}
