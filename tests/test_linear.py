@@ -249,6 +249,21 @@ def test_row_of_nan_spoils_no_other(rng):
     assert losses[2] == 0
 
 
+@pytest.mark.parametrize("num_classes", [7, 20_000])
+def test_ignored_rows_spoil_no_gradient(rng, num_classes):
+    hidden, weight, bias, labels = draw_whole(rng, 6, num_classes)
+    labels[2] = -1
+    options = {"bias": bias, "ignore_index": -1}
+    expected, of_zeros = linear_cross_entropy_and_grad(hidden, weight, labels, **options)
+    hidden[2] = [np.nan, np.inf, 1, -np.inf]
+    loss, gradients = linear_cross_entropy_and_grad(hidden, weight, labels, **options)
+    assert loss == expected
+    assert not gradients.hidden[2].any()
+    np.testing.assert_allclose(gradients.weight, of_zeros.weight, rtol=0, atol=1e-6)
+    np.testing.assert_array_equal(gradients.hidden, of_zeros.hidden)
+    assert np.isnan(hidden[2, 0])
+
+
 @pytest.mark.parametrize("num_classes", [50, 40_000])
 def test_bits_are_the_same_for_any_number_of_threads_and_instruction_set(rng, num_classes):
     hidden, weight, bias, labels = draw_whole(rng, 70, num_classes)
@@ -268,8 +283,12 @@ def test_bits_are_the_same_for_any_number_of_threads_and_instruction_set(rng, nu
 
 @pytest.mark.thread_unsafe(reason="tracemalloc counts what every thread holds")
 @pytest.mark.parametrize("dtype", [np.float32, ml_dtypes.bfloat16])
-def test_memory_stays_below_64_mebibytes(rng, dtype):
-    hidden, weight, _, labels = draw_whole(rng, 600, 128_256, dtype, features=16)
+@pytest.mark.parametrize(
+    "num_rows, num_classes, num_features",
+    [(600, 128_256, 16), (1200, 300, 4096), (60_000, 3, 512)],
+)
+def test_memory_stays_below_64_mebibytes(rng, dtype, num_rows, num_classes, num_features):
+    hidden, weight, _, labels = draw_whole(rng, num_rows, num_classes, dtype, num_features)
     tracemalloc.start()
     try:
         linear_evaluate(hidden, weight, labels)
@@ -305,6 +324,22 @@ REFUSED = {
         (
             "hidden must be float32, float64, float16 or bfloat16, got int64; "
             "convert with hidden.astype(np.float32)"
+        ),
+    ),
+    "hidden of bits": (
+        (HIDDEN.astype(np.uint16), WEIGHT, LABELS, {}),
+        TypeError,
+        (
+            "hidden must be float32, float64, float16 or bfloat16, got uint16; "
+            "if these are the bits of bfloat16, use hidden.view(ml_dtypes.bfloat16)"
+        ),
+    ),
+    "weight as np.load gives it": (
+        (HIDDEN, WEIGHT.astype(ml_dtypes.bfloat16).view("V2"), LABELS, {}),
+        TypeError,
+        (
+            "weight must be float32, float64, float16 or bfloat16, got |V2; "
+            "if these are the bits of bfloat16, use weight.view(ml_dtypes.bfloat16)"
         ),
     ),
     "weight of another kind": (
@@ -353,12 +388,12 @@ REFUSED = {
     "softcap of nothing": (
         (HIDDEN, WEIGHT, LABELS, {"softcap": 0.0}),
         ValueError,
-        "softcap must be positive and finite, got 0.0",
+        "softcap must lie in [1e-37, 1e+37], got 0.0",
     ),
     "softcap without bound": (
         (HIDDEN, WEIGHT, LABELS, {"softcap": float("inf")}),
         ValueError,
-        "softcap must be positive and finite, got inf",
+        "softcap must lie in [1e-37, 1e+37], got inf",
     ),
     "temperature that is no number": (
         (HIDDEN, WEIGHT, LABELS, {"temperature": None}),
@@ -368,7 +403,7 @@ REFUSED = {
     "temperature of nan": (
         (HIDDEN, WEIGHT, LABELS, {"temperature": float("nan")}),
         ValueError,
-        "temperature must be positive and finite, got nan",
+        "temperature must lie in [1e-37, 1e+37], got nan",
     ),
     "threads of none": (
         (HIDDEN, WEIGHT, LABELS, {"num_threads": 0}),
@@ -383,6 +418,12 @@ REFUSED = {
 def test_bad_arguments_are_refused(name, call):
     (hidden, weight, labels, options), error, text = REFUSED[name]
     assert complaint(error, call, hidden, weight, labels, **options) == text
+
+
+def test_bins_are_as_many_as_those_of_evaluate():
+    assert complaint(
+        ValueError, linear_evaluate, HIDDEN, WEIGHT, LABELS, num_bins=2**20 + 1
+    ) == "num_bins must be at most 1048576, got 1048577"
 
 
 def test_unknown_reduction_is_refused():
