@@ -18,7 +18,7 @@ _FEWEST_ROWS = 512  # of a block, where the buffer holds them
 _TYPICAL_BLOCK = 1 << 21  # logits of a block with more rows, where there are few classes
 _PADDING = 80  # logits between rows: at a power of two they would crowd a few sets of the caches
 _TEMPORARY = 1 << 23  # bytes of a converted or added piece
-_PRODUCT = 1 << 25  # numbers of weight in one product: a fraction of a second, until which Ctrl-C waits
+_PRODUCT = 1 << 25  # numbers of weight in one product, for whose end Ctrl-C waits
 
 
 class Gradients(Protocol):

@@ -306,11 +306,11 @@ def cross_entropy_and_grad(
 
     Notes
     -----
-    Accuracy, without a soft cap and `z_loss`: each element is within 4 + abs(log2(p_k)) ulp of the exact value (of float32 for
-    float16 and bfloat16 logits, then rounded to their dtype), counted in ulps of the larger where
-    it is the difference of two terms, as with smoothing. The
-    label's own element is the sum over the other classes, never 1 taken from `p`, so it does not
-    collapse to 0 in rows predicted with near certainty. The same bits for any number of threads.
+    Accuracy, without a soft cap and `z_loss`: each element is within 4 + abs(log2(p_k)) ulp of the
+    exact value (of float32 for float16 and bfloat16 logits, then rounded to their dtype), counted
+    in ulps of the larger where it is the difference of two terms, as with smoothing. The label's
+    own element is the sum over the other classes, never 1 taken from `p`, so it does not collapse
+    to 0 in rows predicted with near certainty. The same bits for any number of threads.
 
     NaN policy and threads are those of `cross_entropy`. Memory: each logit is read twice; beside
     the gradient, nothing of the size of `logits` is allocated.
