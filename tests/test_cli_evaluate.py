@@ -51,10 +51,12 @@ def test_every_option_is_that_of_the_library(rows, capsys, rng):
         *("--label-smoothing", "0.125", "--ignore-index", "3", "--top-k", "2,4", "--bins", "6"),
         *("--threads", "2", "--sample-weight", "sample_weight.npy"),
         *("--class-weight", "class_weight.npy", "--prior", "prior.npy"),
+        *("--temperature", "0.75", "--softcap", "20"),
     ]
     expected = evaluate(
-        logits, labels, label_smoothing=0.125, ignore_index=3, top_k=(2, 4), num_bins=6, **weights
-    )
+        logits, labels, label_smoothing=0.125, ignore_index=3, top_k=(2, 4), num_bins=6,
+        temperature=0.75, softcap=20, **weights,
+    )  # fmt: skip
     assert evaluated(capsys, "logits.npy", "labels.npy", *options) == expected
 
 
@@ -261,6 +263,9 @@ def test_weights_that_are_several_arrays(rows, capsys):
             ["--label-smoothing", "nan"],
             "--label-smoothing: must be a number from 0 to 1, got 'nan'",
         ),
+        (["--temperature", "0"], "--temperature: must be a number above 0, got '0'"),
+        (["--softcap", "inf"], "--softcap: must be a number above 0, got 'inf'"),
+        (["--softcap", "x"], "--softcap: must be a number above 0, got 'x'"),
         (["--top-k", "1,zero"], "--top-k: must be a whole number >= 1, got 'zero'"),
         (["--top-k", "0"], "--top-k: must be a whole number >= 1, got '0'"),
         (["--bins", "0"], "--bins: must be a whole number >= 1, got '0'"),

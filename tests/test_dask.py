@@ -80,6 +80,7 @@ def test_any_blocks_give_the_bits_of_one_array(data):
     labels = rng.integers(-1, num_classes, row_shape)
     weights = rng.uniform(0, 2, row_shape) if data.draw(st.booleans()) else None
     options = {"ignore_index": -1, "axis": axis, "label_smoothing": 0.1, "top_k": (2,)}
+    options |= {"softcap": 20.0, "temperature": 0.75, "z_loss": 0.01}
     if data.draw(st.booleans()):
         options |= {"class_weight": rng.uniform(0, 2, num_classes), "num_bins": 4}
 

@@ -94,6 +94,9 @@ def test_all_options_are_those_of_evaluate(tmp_path, rng):
     labels = labels.reshape(20, 5)
     prior = rng.uniform(0, 1, 10)
     options = {
+        "softcap": 20.0,
+        "temperature": 0.75,
+        "z_loss": 0.01,
         "label_smoothing": 0.1,
         "prior": prior / prior.sum(),
         "class_weight": rng.uniform(0, 2, 10),

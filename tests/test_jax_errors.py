@@ -42,6 +42,25 @@ def test_row_with_a_bad_label_is_nan_and_no_other(rng, name, weighted):
 
 
 @pytest.mark.parametrize("name", BAD)
+@pytest.mark.parametrize("axis", [1, 2])
+def test_row_with_a_bad_label_is_nan_on_any_axis(rng, name, axis):
+    kind, value = BAD[name]
+    logits = rng.normal(0, 3, (N, C)).astype(np.float32)
+    labels = labels_of(rng, kind)
+    labels[(5, 7) if kind == "probabilities" else 5] = value
+    batch = [logits[None], labels[None]]  # whose classes go to another axis
+    batch = [np.moveaxis(array, -1, axis) if array.ndim == 3 else array for array in batch]
+
+    def loss(x):
+        return cross_entropy(x, batch[1], axis=axis, reduction="none")
+
+    is_bad = np.arange(N) == 5
+    np.testing.assert_array_equal(np.isnan(loss(batch[0])), is_bad[None])
+    grad = np.moveaxis(np.asarray(jax.grad(total(loss))(batch[0])), axis, -1)[0]
+    np.testing.assert_array_equal(np.isnan(grad), np.repeat(is_bad[:, None], C, axis=1))
+
+
+@pytest.mark.parametrize("name", BAD)
 @pytest.mark.parametrize("reduction", REDUCED)
 def test_reduced_loss_of_a_bad_label_is_nan_and_so_is_its_gradient(rng, name, reduction):
     kind, value = BAD[name]

@@ -30,6 +30,12 @@ values = torch.arange(3_000_000) % 7
 def work():
     return values.sum().item(), torch.get_num_threads()
 """,
+    "jax": """
+import jax
+total = jax.jit(lambda n: (jax.numpy.arange(3_000_000) % n).sum())
+def work():
+    return total(7).item()
+""",
     "numba": """
 import numba, numpy as np
 numba.set_num_threads(min(2, numba.config.NUMBA_NUM_THREADS))

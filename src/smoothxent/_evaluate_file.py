@@ -22,6 +22,9 @@ def evaluate_file(
     logits: Paths,
     labels: Paths,
     *,
+    softcap: float | None = None,
+    temperature: float = 1.0,
+    z_loss: float = 0.0,
     label_smoothing: float = 0.0,
     prior: ArrayLike | None = None,
     class_weight: ArrayLike | None = None,
@@ -45,7 +48,9 @@ def evaluate_file(
         Class indices in [0, C) of any integer dtype, with the shape of `logits` without the class
         axis, in such a file, or one a line in a .txt file; or its shards, which may be cut
         elsewhere than those of the logits.
-    label_smoothing, prior, class_weight, ignore_index, top_k, num_bins
+    softcap, temperature, z_loss, label_smoothing, prior, class_weight, ignore_index
+        As in `evaluate`.
+    top_k, num_bins
         As in `evaluate`.
     sample_weight : array_like, path or sequence of paths, optional
         A finite weight, not negative, for each row of all shards; in memory, or in files too.
@@ -106,6 +111,9 @@ def evaluate_file(
     rows = _files.logits(logits, dtype)
     indices = _files.labels(labels, rows)
     options: dict[str, Any] = {
+        "softcap": softcap,
+        "temperature": temperature,
+        "z_loss": z_loss,
         "label_smoothing": label_smoothing,
         "prior": prior,
         "class_weight": class_weight,

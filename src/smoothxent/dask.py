@@ -47,6 +47,9 @@ def evaluate(
     logits: "da.Array",
     labels: "da.Array | ArrayLike",
     *,
+    softcap: float | None = None,
+    temperature: float = 1.0,
+    z_loss: float = 0.0,
     label_smoothing: float = 0.0,
     prior: ArrayLike | None = None,
     class_weight: ArrayLike | None = None,
@@ -73,7 +76,9 @@ def evaluate(
     labels : dask array or array_like of any integer dtype
         Class indices in [0, C), with the shape of `logits` without the class axis; rechunked like
         their rows.
-    label_smoothing, prior, class_weight, ignore_index, top_k, num_bins, axis, dtype
+    softcap, temperature, z_loss, label_smoothing, prior, class_weight, ignore_index, top_k
+        As in `smoothxent.evaluate`.
+    num_bins, axis, dtype
         As in `smoothxent.evaluate`.
     sample_weight : dask array or array_like, optional
         A weight for each row, rechunked as `labels` are.
@@ -121,6 +126,9 @@ def evaluate(
     logits, labels = da.asarray(logits), da.asarray(labels)
     weights = None if sample_weight is None else da.asarray(sample_weight)
     options: Options = {
+        "softcap": softcap,
+        "temperature": temperature,
+        "z_loss": z_loss,
         "label_smoothing": label_smoothing,
         "prior": prior,
         "class_weight": class_weight,

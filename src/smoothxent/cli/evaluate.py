@@ -6,7 +6,7 @@ LOGITS and LABELS are files of arrays, or quoted patterns of the shards of one.
 import argparse
 
 from smoothxent import evaluate_file
-from smoothxent.cli import inputs, progress, refusals, results
+from smoothxent.cli import inputs, options, progress, refusals, results
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -15,6 +15,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("labels", metavar="LABELS", help="N class indices: the same, or .txt")
     inputs.add_arguments(parser)
     parser.add_argument("--sample-weight", metavar="FILE", help="a number for each row: the same")
+    parser.add_argument(
+        "--temperature",
+        metavar="T",
+        type=options.above_zero,
+        default=1.0,
+        help="divides the logits (default: %(default)g)",
+    )
+    parser.add_argument(
+        "--softcap",
+        metavar="C",
+        type=options.above_zero,
+        help="what no logit exceeds, C tanh(x / C), before the temperature",
+    )
     for option in ("--class-weight", "--prior"):
         parser.add_argument(option, metavar="FILE", help="a number for each class, .npy")
     results.add_arguments(parser)
@@ -26,6 +39,7 @@ def run(arguments: argparse.Namespace) -> None:
     logits, labels = inputs.files(arguments.logits), inputs.files(arguments.labels)
     of_classes = {"class_weight": arguments.class_weight, "prior": arguments.prior}
     settings = inputs.settings(arguments)
+    settings |= {"temperature": arguments.temperature, "softcap": arguments.softcap}
     settings |= {name: inputs.array(file) for name, file in of_classes.items()}
     if arguments.sample_weight is not None:
         settings["sample_weight"] = inputs.files(arguments.sample_weight)

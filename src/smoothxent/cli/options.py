@@ -1,6 +1,7 @@
 """What the values of options must be."""
 
 import argparse
+import math
 import os
 from pathlib import Path
 
@@ -25,6 +26,17 @@ def share(text: str) -> float:
         number = -1.0
     if not 0 <= number <= 1:
         raise argparse.ArgumentTypeError(f"must be a number from 0 to 1, got {text!r}")
+    return number
+
+
+def above_zero(text: str) -> float:
+    """Return the number above 0 that the text is."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"must be a number above 0, got {text!r}")
     return number
 
 
