@@ -91,12 +91,13 @@ def _logits_name(dtype: DType) -> str:
 
 
 def _remedy(argument: str, dtype: np.dtype[Any]) -> str:
+    array = argument if argument.isidentifier() else "array"  # it may be a file's
     if dtype.char == "H":
         return "; if these are the bits of bfloat16 or float16, say so with dtype"
     if dtype.kind in "biuf":
-        return f"; convert with {argument}.astype(np.float32)"
+        return f"; convert with {array}.astype(np.float32)"
     if dtype == np.dtype("V2"):  # what np.save and np.load make of bfloat16
-        return f'; if these are bfloat16, use {argument}.view(np.uint16) and dtype="bfloat16"'
+        return f'; if these are bfloat16, use {array}.view(np.uint16) and dtype="bfloat16"'
     return ""
 
 
