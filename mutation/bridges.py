@@ -68,7 +68,9 @@ if find_spec("torch"):
             "no remedy for another device",
         ),
         ("    if tensor.requires_grad:\n", "    if False:\n", "no remedy for what requires grad"),
-        ("<< np.uint32(16)", "<< np.uint32(15)", "bfloat16 weights are other numbers"),
+        (", is_bfloat16
+    except", ", False
+    except", "bits of bfloat16 count as integers"),
     )
 if find_spec("jax"):
     MUTANTS += mutants_of(
