@@ -68,9 +68,7 @@ if find_spec("torch"):
             "no remedy for another device",
         ),
         ("    if tensor.requires_grad:\n", "    if False:\n", "no remedy for what requires grad"),
-        (", is_bfloat16
-    except", ", False
-    except", "bits of bfloat16 count as integers"),
+        ("else tensor), is_bfloat16", "else tensor), False", "bits of bfloat16 are integers"),
     )
 if find_spec("jax"):
     MUTANTS += mutants_of(
