@@ -291,7 +291,7 @@ def test_remedy_for_another_dtype_names_no_file(rows, capsys):
     np.save("logits.npy", np.zeros((120, 7), int))
     assert refused(capsys, "logits.npy", "labels.npy") == (
         "logits file logits.npy must be float32, float64, float16 or bfloat16, got int64; "
-        "convert with array.astype(np.float32)"
+        "convert with logits.astype(np.float32)"
     )
 
 
