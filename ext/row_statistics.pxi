@@ -194,16 +194,16 @@ cdef void raise_top(
     row.label = label
 
 
-cdef void add_tile(
+cdef double add_tile(
     const Job *job, RowStatistics *row, RowSums *sums, const stored *x, Py_ssize_t start, Py_ssize_t count,
     Py_ssize_t left_out,
 ) noexcept nogil:
-    # sum of exp and, where smoothing is uniform, of gaps
+    # sum of exp and, where smoothing is uniform, of gaps; returns the largest logit but the one left out
     cdef block_sums of
     cdef Py_ssize_t k, counted = count - (left_out >= 0), filled
-    cdef double highest, wholes
+    cdef double highest, most, wholes
     sum_row(&of, x, count, left_out, bias_of(sums.reference.scale), job.sums_with)
-    highest = largest(of.highest)
+    highest = most = largest(of.highest)
     sums.highest = max(sums.highest, highest)
     if highest > sums.reference.ceiling:
         if highest == INFINITY:
@@ -232,6 +232,7 @@ cdef void add_tile(
         else:  # logits that the lanes clamped, -inf among them
             join_gaps(sums, x, count, left_out)
             sums.joined_count += counted
+    return most
 
 
 cdef RowStatistics segment_statistics(
@@ -274,10 +275,10 @@ cdef RowStatistics segment_statistics(
             sums.reference = reference_at(highest if highest < INFINITY else -INFINITY)
             if not by_top and isfinite(highest):
                 move_centre(job, &statistics, &sums, highest, begin)
-        add_tile(job, &statistics, &sums, x, start, count, left_out)
+        highest = add_tile(job, &statistics, &sums, x, start, count, left_out)
         if targets != NULL:
             add_targets(&sums, x, count, left_out, targets, statistics.centre)
-        if ranked >= 0:
+        if ranked >= 0 and (highest >= ranked_logit or (left_out >= 0 and start + left_out != ranked)):
             sums.rank = rank_of(x, count, ranked - start, ranked_logit, sums.rank, job.enough)
     statistics.improper = scratch.improper
     statistics.sum_exp = pair_value(sums.exps) + pair_value(sums.joined)

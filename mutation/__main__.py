@@ -30,7 +30,7 @@ OF_EVALUATION = ["row_statistics", "evaluate", "evaluate_limits", "evaluation", 
 OF_EVALUATION += ["evaluation_record", "exact", "evaluation_table"]
 OF_CHECKS = ["errors", "out_errors", "labels", "reductions", "thread_policy", "smoothing"]
 OF_CHECKS += ["layouts", "exact_sum", "loss_indices", "gradient", "half", "softmax"]
-OF_CHECKS += ["special_values", "calls"]
+OF_CHECKS += ["special_values", "calls", "transforms"]
 OF_KERNEL = ["hard_cases", "special_values", "loss_probabilities", "loss_indices", "gradient"]
 OF_KERNEL += ["softmax", "exact_sum", "reductions", "labels", "layouts", "errors", "out_errors"]
 OF_KERNEL += ["sameness", "metamorphic", "calls", "accuracy"]
@@ -44,7 +44,7 @@ TESTS = {
     measures: [*OF_EVALUATION, "calls"],
     kernel: OF_KERNEL,
     files: OF_FILES,
-    transforms: ["transforms", "linear"],
+    transforms: ["transforms", "linear", "linear_errors"],
 }
 MUTANTS = {mutant: tests for module, tests in TESTS.items() for mutant in module.MUTANTS}
 

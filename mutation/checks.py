@@ -59,8 +59,8 @@ MUTANTS = [
             "if not 0.0 <= number < 1.0:",
             "full smoothing is refused",
         ),
-        ("0.0 < number < np.inf", "0.0 <= number < np.inf", "a softcap of 0"),
-        ("0.0 < number < np.inf", "0.0 < number <= np.inf", "a temperature of inf"),
+        ("LEAST_SCALE <= number <=", "0.0 < number <=", "a softcap of 1e-46 is none in float32"),
+        ("<= number <= MOST_SCALE", "<= number < np.inf", "a softcap of 1e39 is nan in float32"),
         ("isinstance(value, bool) or not", "not", "label_smoothing=True is 1"),
         (
             "    if not isinstance(value, bool | np.bool_):\n",

@@ -108,7 +108,8 @@ MUTANTS = [
             "a race",
         ),
         ("if not head.is_one_block:", "if False:", "labels' logits in no block"),
-        ("labels == self.ignore_index, 0", "labels == self.ignore_index, 1", "ignored rows"),
+        ("np.where(ignored, 0, labels)", "np.where(ignored, 1, labels)", "ignored rows"),
+        ("np.where(ignored[:, None], self.dtype.type(0), hidden)", "hidden", "nan times 0"),
         ("reversed(head.class_blocks())", "head.class_blocks()", "a product more"),
     ),
     *mutants_of(

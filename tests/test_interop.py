@@ -334,6 +334,24 @@ def test_out_that_is_a_tensor_is_refused_with_the_remedy(rng):
     )
 
 
+@pytest.mark.parametrize(
+    "name, package, module",
+    [("sklearn", "scikit-learn", "sklearn"), ("jax", "jax", "jax")],
+    ids=["sklearn", "jax"],
+)
+def test_missing_library_is_an_error_that_names_the_command(run_child, name, package, module):
+    source = f"""
+import sys
+sys.modules["{module}"] = None
+try:
+    import smoothxent.{name}
+except ModuleNotFoundError as error:
+    print(error)
+"""
+    expected = f'smoothxent.{name} needs {package}; pip install "smoothxent[{name}]"\n'
+    assert run_child(source) == expected
+
+
 def test_import_of_a_peer_is_never_brought_about(run_child):
     source = """
 import sys

@@ -265,6 +265,22 @@ def test_special_logits_follow_the_rules_of_what_they_become(dtype):
     np.testing.assert_array_equal(np.isnan(z), [True, False, True, True, False])
 
 
+@pytest.mark.parametrize("num_classes", [3, 200])
+def test_ends_of_the_range_are_no_cap_and_even_classes(rng, any_dtype, num_classes):
+    logits, labels = draw(rng, 5, num_classes, any_dtype)
+    plain = cross_entropy(logits, labels, reduction="none")
+    options = {"label_smoothing": 0.1, "reduction": "none"}
+    np.testing.assert_allclose(
+        cross_entropy(logits, labels, softcap=1e37, reduction="none"), plain, rtol=1e-5
+    )
+    for even in ({"softcap": 1e-37}, {"temperature": 1e37}):
+        losses, grad = cross_entropy_and_grad(logits, labels, **even, **options)
+        np.testing.assert_allclose(losses, np.log(num_classes), rtol=1e-6)
+        assert np.abs(grad.astype(float)).max() <= 1e-36
+    loss, grad = cross_entropy_and_grad(np.zeros_like(logits), labels, temperature=1e-37, **options)
+    np.testing.assert_allclose(loss, np.log(num_classes), rtol=1e-6)
+
+
 def test_ignored_rows_have_no_z_loss(rng):
     logits, labels = draw(rng, 6, 9, np.float32)
     labels[2] = -1
@@ -294,13 +310,20 @@ def test_transforms_out_of_range_are_refused(call):
     def text(error, **options):
         return complaint(error, call, np.zeros((2, 3)), [0, 1], **options)
 
-    assert text(ValueError, temperature=0.0) == ("temperature must be positive and finite, got 0.0")
+    assert text(ValueError, temperature=0.0) == ("temperature must lie in [1e-37, 1e+37], got 0.0")
     assert text(ValueError, temperature=np.nan) == (
-        "temperature must be positive and finite, got nan"
+        "temperature must lie in [1e-37, 1e+37], got nan"
     )
     assert text(TypeError, temperature="1") == "temperature must be a real number, got '1'"
-    assert text(ValueError, softcap=-1) == "softcap must be positive and finite, got -1"
-    assert text(ValueError, softcap=np.inf) == "softcap must be positive and finite, got inf"
+    assert text(ValueError, softcap=-1) == "softcap must lie in [1e-37, 1e+37], got -1"
+    for number in (9e-38, 2e37):  # float32 would make 0 or infinity of them or of their reciprocals
+        assert text(ValueError, softcap=number) == (
+            f"softcap must lie in [1e-37, 1e+37], got {number}"
+        )
+        assert text(ValueError, temperature=number) == (
+            f"temperature must lie in [1e-37, 1e+37], got {number}"
+        )
+    assert text(ValueError, softcap=np.inf) == "softcap must lie in [1e-37, 1e+37], got inf"
     assert text(ValueError, z_loss=-1e-9) == "z_loss must be finite and not negative, got -1e-09"
     assert text(ValueError, z_loss=np.inf) == "z_loss must be finite and not negative, got inf"
     assert text(TypeError, z_loss=None) == "z_loss must be a real number, got None"

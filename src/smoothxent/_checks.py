@@ -32,6 +32,9 @@ INTEGERS = frozenset(map(np.dtype, "bBhHiIlLqQ"))
 # A prior normalised in float32 misses 1 by about 2**-24 = 6e-8, or a few times that.
 PRIOR_SUM_TOLERANCE = 1e-6
 
+# What is normal in float32, as its reciprocal is.
+LEAST_SCALE, MOST_SCALE = 1e-37, 1e37
+
 # No axis has more classes; so many bins are 3 GB of totals for each thread.
 MOST_K, MOST_BINS = 2**63 - 1, 2**20
 
@@ -91,12 +94,16 @@ def _logits_name(dtype: DType) -> str:
 
 
 def _remedy(argument: str, dtype: np.dtype[Any]) -> str:
+    is_of_head = argument in {"hidden", "weight", "bias"}  # whose functions have no `dtype`
+    if is_of_head and dtype in {np.dtype("H"), np.dtype("V2")}:
+        return f"; if these are the bits of bfloat16, use {argument}.view(ml_dtypes.bfloat16)"
+    array = argument.partition(" ")[0]  # of "logits file x.npy" too
     if dtype.char == "H":
         return "; if these are the bits of bfloat16 or float16, say so with dtype"
     if dtype.kind in "biuf":
-        return f"; convert with {argument}.astype(np.float32)"
+        return f"; convert with {array}.astype(np.float32)"
     if dtype == np.dtype("V2"):  # what np.save and np.load make of bfloat16
-        return f'; if these are bfloat16, use {argument}.view(np.uint16) and dtype="bfloat16"'
+        return f'; if these are bfloat16, use {array}.view(np.uint16) and dtype="bfloat16"'
     return ""
 
 
@@ -126,10 +133,11 @@ def head_weight(value: ArrayLike, hidden_shape: tuple[int, ...]) -> tuple[FloatA
     return array, half
 
 
-def positive_real(name: str, value: float) -> float:
+def scale(name: str, value: float) -> float:
+    """`value`, which logits of any dtype can be divided by and multiplied with."""
     number = real(name, value)
-    if not 0.0 < number < np.inf:
-        raise ValueError(f"{name} must be positive and finite, got {value}")
+    if not LEAST_SCALE <= number <= MOST_SCALE:
+        raise ValueError(f"{name} must lie in [{LEAST_SCALE}, {MOST_SCALE}], got {value}")
     return number
 
 
@@ -290,8 +298,8 @@ def transforms(
     number = real("z_loss", z_loss)
     if not 0.0 <= number < np.inf:
         raise ValueError(f"z_loss must be finite and not negative, got {z_loss}")
-    cap = 0.0 if softcap is None else positive_real("softcap", softcap)
-    return cap, positive_real("temperature", temperature), number
+    cap = 0.0 if softcap is None else scale("softcap", softcap)
+    return cap, scale("temperature", temperature), number
 
 
 def integer(name: str, value: int) -> int:

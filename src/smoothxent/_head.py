@@ -18,6 +18,7 @@ _FEWEST_ROWS = 512  # of a block, where the buffer holds them
 _TYPICAL_BLOCK = 1 << 21  # logits of a block with more rows, where there are few classes
 _PADDING = 80  # logits between rows: at a power of two they would crowd a few sets of the caches
 _TEMPORARY = 1 << 23  # bytes of a converted or added piece
+_PRODUCT = 1 << 25  # numbers of weight in one product, for whose end Ctrl-C waits
 
 
 class Gradients(Protocol):
@@ -56,12 +57,13 @@ class Head:
         self.num_rows, num_features = hidden.array.shape
         self.num_classes = len(weight.array)
         self._width = min(block_classes, self.num_classes)
+        # rows of hidden or weight
+        self._piece = max(1, _TEMPORARY // (dtype.itemsize * max(1, num_features)))
+        self._product = max(1, _PRODUCT // max(1, num_features))
         held = _BUFFER // (dtype.itemsize * self._width)
-        rows = min(max(_FEWEST_ROWS, _TYPICAL_BLOCK // self._width), held)
+        rows = min(max(_FEWEST_ROWS, min(_TYPICAL_BLOCK // self._width, self._piece)), held)
         self.most_rows = max(1, min(rows, self.num_rows))
         self._buffer = np.empty((self.most_rows, self._width + _PADDING), dtype)
-        size = dtype.itemsize * max(1, num_features)
-        self._piece = max(1, _TEMPORARY // size)  # rows of hidden or weight
         self._held: slice | None = None  # the classes of the logits in the buffer
 
     @property
@@ -123,11 +125,11 @@ class Head:
             )
 
     def _parts(self, classes: slice) -> list[slice]:
-        """All classes at once where BLAS takes the weight as it is, else as many as to convert."""
+        """As many as in a product where BLAS takes the weight as it is, else as to convert."""
         weight = self._weight.array
         is_plain = weight.dtype == self._dtype and weight.flags.aligned
         if is_plain and weight.itemsize in weight.strides and min(weight.strides) > 0:
-            return [classes]
+            return _pieces(classes, self._product)
         return _pieces(classes, self._piece)
 
 

@@ -133,7 +133,7 @@ class LabelledHead:
         )  # fmt: skip
         with np.errstate(all="ignore"):
             for rows in head.row_blocks():
-                hidden, indices = head.hidden_rows(rows), self._indices(rows)
+                hidden, indices = self._rows(head, rows)
                 blocks.begin(rows.start, len(hidden))
                 if not head.is_one_block:
                     label_logits[rows] = head.label_logits(hidden, indices)
@@ -151,9 +151,14 @@ class LabelledHead:
                     head.add_gradients(hidden, rows, classes, block, gradients)
         return blocks
 
-    def _indices(self, rows: slice) -> NDArray[np.int64]:
-        """Class indices of rows, 0 for those that are ignored."""
-        labels = self.labels[rows]
+    def _rows(self, head: Head, rows: slice) -> tuple[FloatArray, NDArray[np.int64]]:
+        """Hidden features and class indices, both 0 where rows are ignored.
+
+        A gradient of 0 times a nan among the features would be nan for every weight.
+        """
+        hidden, labels = head.hidden_rows(rows), self.labels[rows]
         if self.ignore_index is not None:
-            labels = np.where(labels == self.ignore_index, 0, labels)
-        return labels.astype(np.int64)
+            ignored = labels == self.ignore_index
+            labels = np.where(ignored, 0, labels)
+            hidden = np.where(ignored[:, None], self.dtype.type(0), hidden)
+        return hidden, labels.astype(np.int64)

@@ -86,9 +86,10 @@ def linear_cross_entropy(
     bias : array_like of any of these dtypes, shape (C,), optional
         Zeros unless given.
     softcap : float, optional
-        The bound :math:`c > 0` that no logit exceeds, as in Gemma 2; none unless given.
+        The bound :math:`c`, in [1e-37, 1e37], that no logit exceeds, as in Gemma 2; none unless
+        given.
     temperature : float, default 1.0
-        :math:`T > 0`, which divides the logits, after the soft cap.
+        :math:`T`, in [1e-37, 1e37], which divides the logits, after the soft cap.
     z_loss, label_smoothing, prior, class_weight, sample_weight, ignore_index, reduction
         As in `cross_entropy`.
     num_threads : int, optional
@@ -108,8 +109,7 @@ def linear_cross_entropy(
     TypeError
         A dtype or kind is not one of those above.
     ValueError
-        A shape does not fit; `softcap` or `temperature` is not positive and finite; or as in
-        `cross_entropy`.
+        A shape does not fit; or as in `cross_entropy`.
 
     See Also
     --------
@@ -206,6 +206,7 @@ def linear_cross_entropy_and_grad(
         As in `linear_cross_entropy`.
     reduction
         As in `linear_cross_entropy`. For "none" the gradients are those of the sum of the losses.
+        Rows that are ignored have no part in them, whatever they hold.
 
     Returns
     -------
@@ -315,7 +316,7 @@ def linear_evaluate(
         class_weight, sample_weight, ignore_index, num_threads,
     )  # fmt: skip
     ks = _checks.top_k(top_k)
-    num_bins = _checks.positive("num_bins", num_bins)
+    num_bins = _checks.num_bins(num_bins)
     head.tally()
     result = head.read(None, ks, num_bins).evaluation()
     return Evaluation._of_kernel(head.label_smoothing, ks, result[1:])

@@ -91,9 +91,10 @@ def cross_entropy(
         shape of `logits` without the class axis. With as many axes: label probabilities, of any
         real dtype and the shape of `logits`, finite and not negative; rows need not sum to 1.
     softcap : float, optional
-        The bound :math:`c > 0` that no logit exceeds, as in Gemma 2. None unless given.
+        The bound :math:`c`, in [1e-37, 1e37], that no logit exceeds, as in Gemma 2. None unless
+        given.
     temperature : float, default 1.0
-        :math:`T > 0`, which divides the logits, after the soft cap.
+        :math:`T`, in [1e-37, 1e37], which divides the logits, after the soft cap.
     z_loss : float, default 0.0
         :math:`\lambda \geq 0`, which keeps log-sum-exp near 0, as in PaLM.
     label_smoothing : float, default 0.0
@@ -142,8 +143,8 @@ def cross_entropy(
         class indices; masked arrays; an `out` of another dtype than the losses.
     ValueError
         A shape does not fit; `label_smoothing` lies outside [0, 1]; a weight, prior or probability
-        is negative or not finite; `prior` does not sum to 1; `softcap` or `temperature` is not
-        positive and finite, or `z_loss` negative or not finite; `reduction` or `axis` is unknown;
+        is negative or not finite; `prior` does not sum to 1; `softcap` or `temperature` lies
+        outside its range; `z_loss` is negative or not finite; `reduction` or `axis` is unknown;
         `num_threads` is below 1; `ignore_index` is given with probabilities; there are rows but no
         classes; `out` has another shape, is read-only, overlaps an input, or comes with another
         reduction. Whatever is raised, `out` is unharmed.
@@ -160,8 +161,7 @@ def cross_entropy(
     rows predicted with near certainty too. float16 and bfloat16 logits count as the float32 numbers
     that they are. A reduced loss is the correctly rounded sum or mean of the float64 losses of the
     rows. It has the same bits for any number of threads. With a temperature that holds for the
-    logits divided by it, rounded once in float32 or float64; a soft cap is within 5 ulp of such a
-    logit.
+    logits divided by it in float32 or float64; a soft cap is within 5 ulp of such a logit.
 
     NaN and infinity: a nan or +inf among a row's logits makes its loss nan, as do logits of -inf
     only; no other row is touched. A logit of -inf gives +inf if its class has a share in the
@@ -306,11 +306,11 @@ def cross_entropy_and_grad(
 
     Notes
     -----
-    Accuracy: each element is within 4 + abs(log2(p_k)) ulp of the exact value (of float32 for
-    float16 and bfloat16 logits, then rounded to their dtype), counted in ulps of the larger where
-    it is the difference of two terms, as with smoothing. The
-    label's own element is the sum over the other classes, never 1 taken from `p`, so it does not
-    collapse to 0 in rows predicted with near certainty. The same bits for any number of threads.
+    Accuracy, without a soft cap and `z_loss`: each element is within 4 + abs(log2(p_k)) ulp of the
+    exact value (of float32 for float16 and bfloat16 logits, then rounded to their dtype), counted
+    in ulps of the larger where it is the difference of two terms, as with smoothing. The label's
+    own element is the sum over the other classes, never 1 taken from `p`, so it does not collapse
+    to 0 in rows predicted with near certainty. The same bits for any number of threads.
 
     NaN policy and threads are those of `cross_entropy`. Memory: each logit is read twice; beside
     the gradient, nothing of the size of `logits` is allocated.
