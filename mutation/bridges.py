@@ -68,7 +68,7 @@ if find_spec("torch"):
             "no remedy for another device",
         ),
         ("    if tensor.requires_grad:\n", "    if False:\n", "no remedy for what requires grad"),
-        ("<< np.uint32(16)", "<< np.uint32(15)", "bfloat16 weights are other numbers"),
+        ("else tensor), is_bfloat16", "else tensor), False", "bits of bfloat16 are integers"),
     )
 if find_spec("jax"):
     MUTANTS += mutants_of(

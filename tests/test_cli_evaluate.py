@@ -1,6 +1,8 @@
 """`smoothxent evaluate`: the bits of the library, shards by pattern, and a line for every fault."""
 
+import io
 import json
+import os
 import pickle
 
 import numpy as np
@@ -8,6 +10,8 @@ import pytest
 
 from smoothxent import Evaluation, evaluate
 from smoothxent.cli import inputs, main
+
+NO_ARRAY = "no array of numbers in .npy format; save it with np.save"
 
 
 @pytest.fixture
@@ -167,7 +171,7 @@ def test_pickle_is_never_loaded(rows, capsys, folder):
         assert found.startswith(f"{argument} file bomb.npy must be ")
         assert found.endswith("got a pickle, which is never loaded; save the array with np.save")
     found = refused(capsys, "logits.npy", "labels.npy", "--class-weight", "bomb.npy")
-    assert found.startswith("bomb.npy: no array of numbers in .npy format (")
+    assert found == f"bomb.npy: {NO_ARRAY}"
 
 
 def test_header_that_claims_gigabytes(rows, capsys, folder):
@@ -239,17 +243,56 @@ def test_bad_weights_of_rows_are_named_with_their_file(rows, capsys):
     )
 
 
-@pytest.mark.parametrize("content", [b"", b"\x93NUMPY", b"1 2 3\n"])
+def npy(shape, descr="<f8"):
+    """Return the header of a .npy file, and nothing behind it."""
+    file = io.BytesIO()
+    header = {"descr": descr, "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, header)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\x93NUMPY",
+        b"1 2 3\n",
+        b"\x93NUMPY\x01\x00\x0a\x00{'descr': ((",  # literal_eval and tokenize each raise their own
+        npy((2**32,)),
+        npy((2**63, 2**60)),
+        npy((7,), "|O") + bytes(56),
+    ],
+)
 def test_weights_that_are_no_array(content, rows, capsys, folder):
     (folder / "weights.npy").write_bytes(content)
     found = refused(capsys, "logits.npy", "labels.npy", "--class-weight", "weights.npy")
-    assert found.startswith("weights.npy: no array of numbers in .npy format (")
+    assert found == f"weights.npy: {NO_ARRAY}"
 
 
 def test_weights_that_are_several_arrays(rows, capsys):
     np.savez("weights.npz", np.ones(7), np.ones(7))
     found = refused(capsys, "logits.npy", "labels.npy", "--class-weight", "weights.npz")
-    assert found == "weights.npz: several arrays; save one with np.save"
+    assert found == f"weights.npz: {NO_ARRAY}"
+
+
+def test_weights_that_are_a_pipe_are_not_waited_for(rows, capsys):
+    os.mkfifo("weights.npy")
+    found = refused(capsys, "logits.npy", "labels.npy", "--prior", "weights.npy")
+    assert found == f"weights.npy: {NO_ARRAY}"
+
+
+def test_refusal_is_one_line_whatever_the_file_is_called(rows, capsys):
+    found = refused(capsys, "two\nlines, \x1bcred\udcff.npy", "labels.npy")
+    name = r"two\nlines, \x1bcred\udcff.npy"
+    assert found == f"{name}: No such file or directory; check the path"
+
+
+def test_remedy_for_another_dtype_names_no_file(rows, capsys):
+    np.save("logits.npy", np.zeros((120, 7), int))
+    assert refused(capsys, "logits.npy", "labels.npy") == (
+        "logits file logits.npy must be float32, float64, float16 or bfloat16, got int64; "
+        "convert with logits.astype(np.float32)"
+    )
 
 
 @pytest.mark.parametrize(
@@ -268,7 +311,9 @@ def test_weights_that_are_several_arrays(rows, capsys):
         (["--softcap", "x"], "--softcap: must be a number above 0, got 'x'"),
         (["--top-k", "1,zero"], "--top-k: must be a whole number >= 1, got 'zero'"),
         (["--top-k", "0"], "--top-k: must be a whole number >= 1, got '0'"),
+        (["--top-k", f"1,{2**63}"], f"--top-k: must be at most {2**63 - 1}, got '{2**63}'"),
         (["--bins", "0"], "--bins: must be a whole number >= 1, got '0'"),
+        (["--bins", "1048577"], "--bins: must be at most 1048576, got '1048577'"),
         (["--threads", "0"], "--threads: must be a whole number >= 1, got '0'"),
         (["--ignore-index", "x"], "--ignore-index: invalid int value: 'x'"),
     ],

@@ -67,6 +67,15 @@ def test_csv_has_every_metric_to_the_last_bit(expected, part, capsys):
     assert row["perplexity"] == "inf"
 
 
+def test_csv_keeps_ranks_of_many_digits_apart(rng, capsys, tmp_path):
+    ranks = (1, 1234567, 1234568)
+    part = tmp_path / "part.json"
+    evaluation = evaluate(rng.normal(size=(5, 3)), np.zeros(5, int), top_k=ranks)
+    part.write_text(json.dumps(evaluation.to_dict()))
+    (row,) = csv.DictReader(printed(capsys, str(part), "--format", "csv").splitlines())
+    assert [name for name in row if name.startswith("top_k")] == [f"top_k_{k}" for k in ranks]
+
+
 def test_saved_record_is_the_evaluation_to_the_last_bit(expected, part, capsys, tmp_path):
     path = tmp_path / "saved.json"
     assert printed(capsys, part, "--json", str(path), "--quiet") == ""

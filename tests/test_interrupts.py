@@ -44,6 +44,8 @@ calls = {
     "softmax": lambda: smoothxent.softmax(logits, out=out, num_threads=num_threads),
     "log_softmax": lambda: smoothxent.log_softmax(logits, out=out, num_threads=num_threads),
     "log_sum_exp": lambda: smoothxent.log_sum_exp(logits, num_threads=num_threads),
+    "transformed loss": lambda: smoothxent.cross_entropy(
+        logits, labels, softcap=5.0, temperature=0.7, num_threads=num_threads),
     "evaluate": lambda: smoothxent.evaluate(logits, labels, num_threads=num_threads),
     "row_statistics": lambda: smoothxent.row_statistics(logits, labels, num_threads=num_threads),
 }
@@ -94,6 +96,7 @@ CASES = [
     ("evaluate", HUGE),
     ("row_statistics", 1000),
     ("row_statistics", HUGE),
+    ("transformed loss", 1000),
 ]
 
 

@@ -97,12 +97,13 @@ def _remedy(argument: str, dtype: np.dtype[Any]) -> str:
     is_of_head = argument in {"hidden", "weight", "bias"}  # whose functions have no `dtype`
     if is_of_head and dtype in {np.dtype("H"), np.dtype("V2")}:
         return f"; if these are the bits of bfloat16, use {argument}.view(ml_dtypes.bfloat16)"
+    array = argument.partition(" ")[0]  # of "logits file x.npy" too
     if dtype.char == "H":
         return "; if these are the bits of bfloat16 or float16, say so with dtype"
     if dtype.kind in "biuf":
-        return f"; convert with {argument}.astype(np.float32)"
+        return f"; convert with {array}.astype(np.float32)"
     if dtype == np.dtype("V2"):  # what np.save and np.load make of bfloat16
-        return f'; if these are bfloat16, use {argument}.view(np.uint16) and dtype="bfloat16"'
+        return f'; if these are bfloat16, use {array}.view(np.uint16) and dtype="bfloat16"'
     return ""
 
 

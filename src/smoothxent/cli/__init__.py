@@ -60,7 +60,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _complain(message: str, code: int) -> int:
-    print(f"smoothxent: {message}", file=sys.stderr)
+    # In one line whatever a file is called, and nothing that a terminal would obey.
+    shown = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in message)
+    print(f"smoothxent: {shown}", file=sys.stderr)
     return code
 
 

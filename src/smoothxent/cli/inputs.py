@@ -1,6 +1,7 @@
 """What `evaluate` and `compare` are told: the files, and how they are to be read and judged."""
 
 import argparse
+import stat
 from glob import glob, has_magic
 from pathlib import Path
 from re import split
@@ -43,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--bins",
         metavar="N",
-        type=options.positive,
+        type=options.bins,
         default=15,
         help="bins of the confidence for the calibration error (default: %(default)s)",
     )
@@ -92,14 +93,16 @@ def _numbers_by_size(path: str) -> list[tuple[int, str]]:
 
 
 def array(file: str | None) -> NDArray[Any] | None:
-    """Return the one array in a .npy file of numbers; None for no file."""
+    """Return the array in a .npy file of numbers; None for no file."""
     if file is None:
         return None
+    refusal = Refusal(f"{file}: no array of numbers in .npy format; save it with np.save")
+    if not stat.S_ISREG(Path(file).stat().st_mode) and not Path(file).is_dir():
+        raise refusal  # to open a pipe may wait for ever
     try:
-        loaded: object = np.load(file, allow_pickle=False)
-    except (EOFError, ValueError) as error:
-        reason = str(error).partition("\n")[0]
-        raise Refusal(f"{file}: no array of numbers in .npy format ({reason})") from error
-    if not isinstance(loaded, np.ndarray):
-        raise Refusal(f"{file}: several arrays; save one with np.save")
-    return loaded
+        # Mapped, as that takes no memory for what a header claims and the file does not have.
+        return np.lib.format.open_memmap(file, mode="r")
+    except OSError:
+        raise
+    except Exception as error:  # of any kind: literal_eval and tokenize meet whatever stands there
+        raise refusal from error

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from smoothxent.cli.refusals import Refusal
 
+MOST_K, MOST_BINS = 2**63 - 1, 2**20  # the library's own limits
+
 
 def positive(text: str) -> int:
     """Return the whole number >= 1 that the text is."""
@@ -42,16 +44,23 @@ def above_zero(text: str) -> float:
 
 def several(text: str) -> tuple[int, ...]:
     """Return the whole numbers >= 1 that stand between commas."""
-    return tuple(map(positive, text.split(",")))
+    return tuple(_at_least(1, each, most=MOST_K) for each in text.split(","))
 
 
-def _at_least(least: int, text: str) -> int:
+def bins(text: str) -> int:
+    """Return the number of bins that the text is."""
+    return _at_least(1, text, most=MOST_BINS)
+
+
+def _at_least(least: int, text: str, most: float = math.inf) -> int:
     try:
         number = int(text)
     except ValueError:
         number = least - 1
     if number < least:
         raise argparse.ArgumentTypeError(f"must be a whole number >= {least}, got {text!r}")
+    if number > most:
+        raise argparse.ArgumentTypeError(f"must be at most {most}, got {text!r}")
     return number
 
 

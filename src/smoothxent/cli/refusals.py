@@ -8,6 +8,8 @@ from pathlib import Path
 
 REMEDIES = {
     errno.ENOENT: "check the path",
+    errno.ENOTDIR: "check the path",
+    errno.ELOOP: "check the path",
     errno.EACCES: "change its permissions or choose another",
     errno.EISDIR: "give a file",
     errno.ENOSPC: "make room or choose another",

@@ -26,7 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--json",
         metavar="FILE",
-        help="save it with exact totals, which `smoothxent merge` adds up; - prints that alone",
+        help="save it, an evaluation with the exact totals that `smoothxent merge` adds up; "
+        "- prints that alone",
     )
     parser.add_argument(
         "--plot",
@@ -98,10 +99,12 @@ def _columns(result: Result) -> dict[str, Any]:
     """Return the numbers that `to_dict` names, by name, nan and inf among them."""
     names = ["count", "ignored", "weight", "label_smoothing"] * isinstance(result, Evaluation)
     columns: dict[str, Any] = {}
-    for name in (*names, *result.to_dict()["metrics"]):
+    metrics = result.to_dict()["metrics"]
+    for name in (*names, *metrics):
         value = getattr(result, name)
         if isinstance(value, Mapping):
-            columns |= {f"{name}_{key:g}": each for key, each in value.items()}
+            keys = (f"{name}_{key}" for key in metrics[name])
+            columns |= dict(zip(keys, value.values(), strict=True))
         else:
             columns[name] = value
     if isinstance(result, Comparison):
