@@ -150,6 +150,8 @@ def _is_ours(
         return False
     if input.dtype not in _FLOATS or not input.ndim or not input.numel():
         return False
+    if not isinstance(ignore_index, int) or not isinstance(label_smoothing, float | int):
+        return False
     if reduction not in _REDUCTIONS or not 0 <= label_smoothing <= 1:
         return False
     shape, axis = input.shape, _operators.class_axis(input)
