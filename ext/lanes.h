@@ -157,10 +157,18 @@ typedef quad_f32 quad;
 #endif
 enum { QUADS = WIDTH / QUAD };
 #ifdef STORED_IS_HALF
+/* Fewer are put together in a register: a load from what two stores wrote would wait for both. */
 LANES_INLINE quad load_quad(const stored *x, int count) {
-    stored part[QUAD] = {0};
+    stored part[QUAD];
+    uint64_t bits = 0;
+    uint32_t pair;
     if (count == QUAD) return load_half_quad(x);
-    memcpy(part, x, count * sizeof *x);
+    if (count & 1) bits = (uint64_t)stored_at(x + count - 1) << (count == 3 ? 32 : 0);
+    if (count & 2) {
+        memcpy(&pair, x, sizeof pair);
+        bits |= pair;
+    }
+    memcpy(part, &bits, sizeof part);
     return load_half_quad(part);
 }
 LANES_INLINE void store_quad(stored *x, quad a, int count) {

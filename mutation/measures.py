@@ -222,6 +222,12 @@ MUTANTS = [
             "sums.highest = highest",
             "confidence by the last tile alone",
         ),
+        ("highest >= ranked_logit", "highest > ranked_logit", "equals in another tile"),
+        (
+            " or (left_out >= 0 and start + left_out != ranked)",
+            "",
+            "the top beats a label in its tile",
+        ),
         ("distance * sum_exp if factor", "-distance * sum_exp if factor", "moments move"),
         ("square[0] *= factor * factor", "square[0] *= factor", "squares to a new reference"),
         ("term * distance if term != 0.0 else 0.0", "term * distance", "0 times inf"),

@@ -40,6 +40,12 @@ def of_classes(rng, dtype, num_classes):
         "smoothed and weighted",
         loss_and_grad(logits, labels, label_smoothing=0.1, class_weight=weight),
     )
+    transforms = {"softcap": 5.0, "temperature": 0.7, "z_loss": 1e-3}
+    yield "transformed", loss_and_grad(logits, labels, reduction="none", **transforms)
+    yield (
+        "transformed evaluation",
+        [record(smoothxent.evaluate(logits, labels, top_k=(2,), num_bins=2, **transforms))],
+    )
     yield "probabilities", loss_and_grad(logits, q, label_smoothing=0.1, reduction="none")
     columns = np.ascontiguousarray(logits.T)
     yield "first axis", loss_and_grad(columns, labels, axis=0, reduction="none")

@@ -35,6 +35,14 @@ SCALES = st.sampled_from([0.0, 0.1, 1.0, 4.0, 30.0, 300.0, 1e4, 1e-40])
 OFFSETS = st.sampled_from([0.0] * 5 + [1e3, -1e3, 1.3e5, -1e6, 1e9, 1e30, -1e30])
 SMOOTHINGS = st.one_of(st.sampled_from([0.0, 0.1, 1.0, 1e-9]), st.floats(0, 1))
 RANKS = st.one_of(st.integers(1, 30), st.sampled_from([1000, 20_000, 2**63 - 1]))
+TRANSFORMS = st.fixed_dictionaries(
+    {},
+    optional={
+        "softcap": st.sampled_from([None, 1e-3, 1.0, 30.0, 1e37]),
+        "temperature": st.one_of(st.sampled_from([1.0, 1e-37, 1e37]), st.floats(0.01, 100)),
+        "z_loss": st.sampled_from([0.0, 1e-4, 1.0, 1e30]),
+    },
+)
 THREADS = st.one_of(st.none(), st.integers(1, 16), st.just(10**6))
 
 
@@ -206,8 +214,8 @@ def probabilities(draw, num_rows, num_classes):
 
 
 @st.composite
-def calls(draw, dtypes=tuple(DTYPES), of_shapes=shapes()):  # noqa: B008
-    """Draw one call with logits."""
+def calls(draw, dtypes=tuple(DTYPES), of_shapes=shapes(), transformed=False):  # noqa: B008
+    """Draw one call with logits, which the loss may transform first where that is asked for."""
     row_shape, num_rows, num_classes, axis = draw(of_shapes)
     dtype = draw(st.sampled_from(dtypes))
     rows = draw(logits_rows(dtype, num_rows, num_classes))
@@ -227,6 +235,7 @@ def calls(draw, dtypes=tuple(DTYPES), of_shapes=shapes()):  # noqa: B008
     if name in {*LOSSES, "evaluate"}:
         options["label_smoothing"] = draw(SMOOTHINGS)
         options |= draw(weight_options(row_shape, num_classes))
+        options |= draw(TRANSFORMS) if transformed else {}
     if name in LOSSES:
         options["reduction"] = draw(st.sampled_from(REDUCTIONS))
     if name == "evaluate":

@@ -163,6 +163,12 @@ FAULTS = {
     "smoothing is no number": (
         TypeError, WEIGHED | {"smooth_labels"}, None, option("label_smoothing", "0.1", None, True),
     ),
+    "cap out of range": (ValueError, WEIGHED, None, option("softcap", 0, -1.0, math.nan, 1e38)),
+    "temperature out of range": (
+        ValueError, WEIGHED, None, option("temperature", 0.0, -1, 1e-38, math.inf),
+    ),
+    "z_loss out of range": (ValueError, WEIGHED, None, option("z_loss", -1e-9, math.nan, math.inf)),
+    "transform is no number": (TypeError, WEIGHED, None, option("temperature", "1", None, True)),
     "unknown reduction": (ValueError, LOSSES, None, option("reduction", "avg", None, "Mean")),
     "too few threads": (ValueError, ANY, None, option("num_threads", 0, -3)),
     "threads are no integer": (TypeError, ANY, None, option("num_threads", 1.5, "1", True)),

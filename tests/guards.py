@@ -71,6 +71,7 @@ def problem(dtype, num_rows, num_classes, rng):
     }
 
 
+TRANSFORMS = {"softcap": 5.0, "temperature": 0.7, "z_loss": 1e-3}
 WEIGHTS = ("class_weight", "sample_weight", "prior")
 
 
@@ -121,6 +122,8 @@ def results(array, end, num_threads):
     yield statistics(array, None, num_threads)
     yield statistics(array, labels, num_threads)
     yield measured(array, logits, **threads)
+    yield measured(array, logits, **TRANSFORMS, **threads)
+    yield both_outs(array, "q", WEIGHTS, **TRANSFORMS, **threads)
     yield measured(array, logits, WEIGHTS, label_smoothing=0.1, **threads)
     yield measured(array, array["columns"], axis=0, **threads)
     yield smoothxent.cross_entropy_and_grad(

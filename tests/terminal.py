@@ -16,6 +16,7 @@ def on_terminal(source, *arguments, interrupt_at=None):
     """
     child, terminal = pty.fork()
     if child == 0:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # a job in the background ignores it
         environment = os.environ | {"TERM": "xterm", "COLUMNS": "80", "PYTHONUNBUFFERED": "1"}
         command = [sys.executable, "-c", source, *map(str, arguments)]
         os.execve(sys.executable, command, environment)

@@ -1,6 +1,8 @@
 """compare: both evaluations, and what is said of pairs of rows against the formulas."""
 
+import copy
 import math
+import pickle
 import tracemalloc
 
 import ml_dtypes
@@ -230,6 +232,14 @@ def test_no_copy_of_the_logits_is_made(rng):
     rows = 17 * 40_000 + 4 * labels.nbytes  # of pairs; of indices, and of what quantiles sort
     blocks = 6 * 8 * _pairs.BLOCK
     assert peak < rows + blocks < a.nbytes / 2
+
+
+def test_comparison_never_changes_and_its_copies_are_alike(rng):
+    comparison = compare(rng.normal(size=(9, 4)), rng.normal(size=(9, 4)), np.zeros(9, int))
+    again = pickle.loads(pickle.dumps(comparison))
+    comparison.kl_quantiles[0.5] = 7.0
+    assert again == copy.deepcopy(comparison) == comparison
+    assert hash(again) == hash(comparison)
 
 
 @pytest.mark.parametrize("shape", [(0, 5), (0, 0)])

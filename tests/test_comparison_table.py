@@ -55,6 +55,13 @@ def test_table_fits_80_columns_whatever_the_numbers(scale):
     assert max(map(len, repr(comparison).splitlines())) <= 80
 
 
+def test_quantiles_of_any_size_stand_apart():
+    certain, sure, wrong = [0, 250], [0, 240], [20_000, 0]
+    a, b = np.array([certain] * 4, float), np.array([sure] * 2 + [wrong] * 2, float)
+    lines = repr(compare(a, b, [1] * 4)).splitlines()
+    assert lines[-1].split() == ["5.88e-105"] * 3 + ["2.00e+04"] * 4
+
+
 def test_comparison_of_no_rows_is_a_single_line():
     assert repr(compare(A[:0], B[:0], LABELS[:0])) == "Comparison of A and B on 0 rows"
 

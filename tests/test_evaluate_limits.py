@@ -58,6 +58,7 @@ def test_labels_on_either_side_of_rank_k_are_told_apart(dtype, rng, num_classes)
     logits = rng.permuted(np.tile(np.arange(num_classes, dtype=dtype), (13, 1)), axis=1)
     labels = np.argsort(-logits, axis=1)[np.arange(13), np.arange(13)]
     assert evaluate(logits, labels, top_k=(1, 5, 10)).top_k == {1: 1 / 13, 5: 5 / 13, 10: 10 / 13}
+    assert smoothxent.row_statistics(logits, labels).rank.tolist() == [*range(13)]
 
 
 @pytest.mark.parametrize("num_classes", [2, 20, 300, 3000])

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 
 import evaluations
-from smoothxent import Evaluation, _evaluation_table
+from smoothxent import Evaluation, _evaluation_table, evaluate
 from test_evaluation_merge import splits
 
 
@@ -126,6 +126,16 @@ def test_table_fits_80_columns_whatever_the_numbers(split):
     rows, _, _ = split
     evaluation = evaluations.evaluation(dataclasses.replace(rows, ignored=10**12))
     assert max(map(len, repr(evaluation).splitlines())) <= 80
+
+
+def test_loss_of_nan_is_one_line_where_it_is_the_nll():
+    lines = repr(evaluate(np.full((2, 3), np.nan), [0, 1])).splitlines()
+    assert lines[2:4] == ["loss (nll)                nan", "perplexity                nan"]
+
+
+def test_loss_that_class_weights_make_is_not_said_to_be_smoothed():
+    lines = repr(evaluate(np.eye(2) * [1, 3], [0, 1], class_weight=[0.5, 1])).splitlines()
+    assert lines[2:4] == ["loss                   0.1368", "nll                    0.1809  ± 0.13"]
 
 
 def test_table_of_a_billion_rows_fits_80_columns():

@@ -44,6 +44,8 @@ calls = {
     "softmax": lambda: smoothxent.softmax(logits, out=out, num_threads=num_threads),
     "log_softmax": lambda: smoothxent.log_softmax(logits, out=out, num_threads=num_threads),
     "log_sum_exp": lambda: smoothxent.log_sum_exp(logits, num_threads=num_threads),
+    "transformed loss": lambda: smoothxent.cross_entropy(
+        logits, labels, softcap=5.0, temperature=0.7, num_threads=num_threads),
     "evaluate": lambda: smoothxent.evaluate(logits, labels, num_threads=num_threads),
     "head": lambda: smoothxent.linear_cross_entropy(
         np.zeros((4096, 16384), wide), np.zeros((num_classes, 16384), wide),
@@ -97,6 +99,7 @@ CASES = [
     ("evaluate", HUGE),
     ("row_statistics", 1000),
     ("row_statistics", HUGE),
+    ("transformed loss", 1000),
     ("head", 16384),
 ]
 

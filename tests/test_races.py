@@ -60,6 +60,8 @@ def call():
         smoothxent.cross_entropy_and_grad(
             np.asfortranarray(logits), labels, ignore_index=0, **threads)
         smoothxent.evaluate(logits, labels, **weights, **threads)
+        smoothxent.cross_entropy_and_grad(
+            logits, labels, softcap=5.0, temperature=0.7, z_loss=1e-3, **threads)
         smoothxent.evaluate(np.asfortranarray(logits), labels, ignore_index=0, **threads)
         smoothxent.row_statistics(logits, labels, **threads)
         for function in (smoothxent.softmax, smoothxent.log_softmax, smoothxent.log_sum_exp):

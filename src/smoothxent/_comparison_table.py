@@ -27,7 +27,7 @@ def text(comparison: PairMetrics) -> str:
     ]
     shares = [
         f"KL of rows{''.join(f'{_share(share):>10}' for share in comparison.kl_quantiles)}",
-        f"{'':10}{''.join(f'{number(kl):>10}' for kl in comparison.kl_quantiles.values())}",
+        f"{'':10}{''.join(f'{_narrow(kl):>10}' for kl in comparison.kl_quantiles.values())}",
     ]
     both = [f"{name:<18}{value:>12}{stderr}" for name, value, stderr in pairs(comparison)]
     return "\n\n".join([title(comparison), *map("\n".join, (metrics, both, shares))])
@@ -102,6 +102,12 @@ def _aligned(difference: str) -> str:
     """Return the text so that what stands before a standard error ends where the others end."""
     value, space, stderr = difference.partition(" ±")
     return f"{value:>12}{space}{stderr}"
+
+
+def _narrow(value: float) -> str:
+    """Return a number of at most nine characters."""
+    text = number(value)
+    return text if len(text) <= len("1234.5678") else f"{value:.2e}"
 
 
 def _share(share: float) -> str:

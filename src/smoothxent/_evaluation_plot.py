@@ -34,8 +34,10 @@ def draw(metrics: Metrics, figure: Figure | SubFigure | None) -> Figure | SubFig
         width_ratios=(1, 1.4),
     )
     axes["counts"].sharex(axes["reliability"])
-    _draw_reliability(axes["reliability"], metrics)
-    _draw_counts(axes["counts"], metrics.bins)
+    bins = metrics.bins
+    held, width = [each for each in bins if each.count], 1 / len(bins)
+    _draw_reliability(axes["reliability"], held, width, metrics.calibration_error)
+    _draw_counts(axes["counts"], held, width)
     _draw_losses(axes["losses"], metrics)
     for each in axes.values():
         each.spines[["top", "right"]].set_visible(False)
@@ -44,9 +46,8 @@ def draw(metrics: Metrics, figure: Figure | SubFigure | None) -> Figure | SubFig
     return figure
 
 
-def _draw_reliability(axes: Axes, metrics: Metrics) -> None:
-    held = [each for each in metrics.bins if each.count]
-    low, width = [each.low for each in held], 1 / len(metrics.bins)
+def _draw_reliability(axes: Axes, held: list[Bin], width: float, calibration_error: float) -> None:
+    low = [each.low for each in held]
     kept = [min(each.accuracy, each.confidence) for each in held]
     axes.bar(low, kept, width, color=BLUE, **BARS)
     for name, colour, sign in (
@@ -62,13 +63,13 @@ def _draw_reliability(axes: Axes, metrics: Metrics) -> None:
     axes.tick_params(labelbottom=False)
     # Above the axes: bars may be as high as these.
     above = {"loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 0, "ncols": 2}
-    _explain(axes, f"calibration error {number(metrics.calibration_error)}", **above)
+    _explain(axes, f"calibration error {number(calibration_error)}", **above)
 
 
-def _draw_counts(axes: Axes, bins: tuple[Bin, ...]) -> None:
-    low, count = [each.low for each in bins], [each.count for each in bins]
-    axes.bar(low, count, 1 / len(bins), color=FAINT, **BARS)
-    axes.set(xlabel="confidence", ylabel="rows", ylim=(0, 1.05 * max(1, *count)))
+def _draw_counts(axes: Axes, held: list[Bin], width: float) -> None:
+    low, count = [each.low for each in held], [each.count for each in held]
+    axes.bar(low, count, width, color=FAINT, **BARS)
+    axes.set(xlabel="confidence", ylabel="rows", ylim=(0, 1.05 * max(count, default=1)))
     _tick_rows(axes, 3)
 
 

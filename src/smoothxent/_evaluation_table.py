@@ -97,10 +97,10 @@ def title(metrics: Metrics) -> str:
 def lines(metrics: Metrics) -> list[Line]:
     """Return the metrics as they are shown; losses in nats."""
     nll = Line("nll", number(metrics.nll), deviation(metrics.nll_stderr).strip())
-    if metrics.loss == metrics.nll and not metrics.label_smoothing:
+    smoothing = f"label_smoothing {metrics.label_smoothing:g}" * bool(metrics.label_smoothing)
+    if str(metrics.loss) == str(metrics.nll) and not smoothing:  # nan is like nan as text alone
         losses = [nll._replace(name="loss (nll)")]
     else:
-        smoothing = f"label_smoothing {metrics.label_smoothing:g}"
         losses = [Line("loss", number(metrics.loss), smoothing), nll]
     shown = [
         *losses,

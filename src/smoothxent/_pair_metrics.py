@@ -1,6 +1,5 @@
 """Metrics of a comparison: of each of two classifiers, and of the pairs of their rows."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, Self
 
@@ -31,7 +30,12 @@ class PairMetrics:
     agreement: float  # share of the rows in which both have the same top class
     kl: float  # mean divergence of b from a, in nats
     kl_stderr: float
-    kl_quantiles: Mapping[float, float]
+    _kl_quantiles: tuple[float, ...]
+
+    @property
+    def kl_quantiles(self) -> dict[float, float]:
+        """The divergence that each share of the rows stays at or below."""
+        return dict(zip(QUANTILES, self._kl_quantiles, strict=True))
 
     @classmethod
     def of(cls, a: Evaluation, b: Evaluation, pairs: Pairs) -> Self:
@@ -42,7 +46,7 @@ class PairMetrics:
             *_mean_and_stderr(pairs.nll_difference),
             float(pairs.agrees.mean()) if len(pairs.agrees) else np.nan,
             *_mean_and_stderr(pairs.divergence),
-            dict(zip(QUANTILES, _quantiles(pairs.divergence), strict=True)),
+            _quantiles(pairs.divergence),
         )
 
 
@@ -53,8 +57,7 @@ def _mean_and_stderr(values: NDArray[np.float64]) -> tuple[float, float]:
     return mean, stderr
 
 
-def _quantiles(values: NDArray[np.float64]) -> list[float]:
+def _quantiles(values: NDArray[np.float64]) -> tuple[float, ...]:
     if not len(values) or np.isnan(values).any():
-        return [np.nan] * len(QUANTILES)
-    quantiles: list[float] = np.quantile(values, QUANTILES, method="inverted_cdf").tolist()
-    return quantiles
+        return (np.nan,) * len(QUANTILES)
+    return tuple(np.quantile(values, QUANTILES, method="inverted_cdf").tolist())
