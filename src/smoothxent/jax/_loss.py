@@ -144,8 +144,9 @@ def _traced(logits: Any, constants: dict[str, Any], **options: Any) -> Any:
     return _differentiable(_Result(text, loss.shape, dtype), logits, constants)
 
 
-_OPTIONS = ("softcap", "temperature", "z_loss")
-_OPTIONS += ("label_smoothing", "ignore_index", "reduction", "axis")
+_OPTIONS = (
+    "softcap", "temperature", "z_loss", "label_smoothing", "ignore_index", "reduction", "axis"
+)  # fmt: skip
 _jitted = jax.jit(_traced, static_argnames=_OPTIONS)
 
 
