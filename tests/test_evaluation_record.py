@@ -1,6 +1,7 @@
 """The record of an evaluation: read back exactly, readable for others, refused where broken."""
 
 import copy
+import dataclasses
 import json
 import math
 import pickle
@@ -39,6 +40,13 @@ def test_evaluation_comes_back_from_json_exactly(split):
 def test_empty_evaluation_comes_back_from_json(settings):
     empty = Evaluation.empty(**settings)
     assert through_json(empty) == empty
+
+
+def test_keys_of_a_record_may_stand_in_any_order():
+    evaluation = evaluations.evaluation(dataclasses.replace(ROWS, top_k=(1, 5, 10)))
+    text = json.dumps(evaluation.to_dict(), sort_keys=True)
+    assert text.index('"10": "0x') < text.index('"5": "0x')
+    assert Evaluation.from_dict(json.loads(text)) == evaluation
 
 
 def test_evaluations_that_came_back_are_added_exactly(rng):
