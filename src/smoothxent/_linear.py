@@ -4,7 +4,7 @@ The logits, which are far larger than what they come from and lead to, are never
 """
 
 from collections.abc import Iterable
-from typing import Literal, TypeAlias, TypedDict, Unpack, overload
+from typing import Literal, TypedDict, Unpack, overload
 
 from numpy.typing import ArrayLike
 
@@ -12,9 +12,7 @@ from smoothxent import _checks
 from smoothxent._checks import FloatArray
 from smoothxent._evaluation import Evaluation
 from smoothxent._labelled_head import LabelledHead, LinearGradients
-from smoothxent._reductions import REDUCTIONS
-
-Reduced: TypeAlias = Literal["mean", "sum", "sum_over_batch_size", "sum_by_nonzero_weights"]
+from smoothxent._reductions import REDUCTIONS, Reduced
 
 
 class _Options(TypedDict, total=False):
