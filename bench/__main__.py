@@ -26,22 +26,43 @@ DOCS = ROOT / "docs"
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     names = [contender.name for contender in CONTENDERS]
-    parser.add_argument("--quick", action="store_true",
-                        help="few shapes, one pass, nothing saved unless asked for")
-    parser.add_argument("--threads", type=int, default=default_threads(), metavar="T",
-                        help="threads of every contender that has threads (default %(default)s)")
-    parser.add_argument("--passes", type=int, default=None, metavar="P",
-                        help="times that each contender has its turn (default 3, quick 1)")
-    parser.add_argument("--contender", action="append", choices=names,
-                        help="time only this one (repeatable)")
-    parser.add_argument("--output-json", type=Path, metavar="FILE",
-                        help=f"default {_shown(LATEST)}")
-    parser.add_argument("--docs", type=Path, metavar="FOLDER",
-                        help=f"for benchmark.md, .png and roofline.png; default {_shown(DOCS)}")
-    parser.add_argument("--redraw", type=Path, metavar="JSON",
-                        help="measure nothing; report a saved run again")
-    parser.add_argument("--readme", action="store_true",
-                        help="measure nothing; print the README's tables of the saved run")
+    parser.add_argument(
+        "--quick", action="store_true", help="few shapes, one pass, nothing saved unless asked for"
+    )
+    parser.add_argument(
+        "--threads",
+        type=int,
+        default=default_threads(),
+        metavar="T",
+        help="threads of every contender that has threads (default %(default)s)",
+    )
+    parser.add_argument(
+        "--passes",
+        type=int,
+        default=None,
+        metavar="P",
+        help="times that each contender has its turn (default 3, quick 1)",
+    )
+    parser.add_argument(
+        "--contender", action="append", choices=names, help="time only this one (repeatable)"
+    )
+    parser.add_argument(
+        "--output-json", type=Path, metavar="FILE", help=f"default {_shown(LATEST)}"
+    )
+    parser.add_argument(
+        "--docs",
+        type=Path,
+        metavar="FOLDER",
+        help=f"for benchmark.md, .png and roofline.png; default {_shown(DOCS)}",
+    )
+    parser.add_argument(
+        "--redraw", type=Path, metavar="JSON", help="measure nothing; report a saved run again"
+    )
+    parser.add_argument(
+        "--readme",
+        action="store_true",
+        help="measure nothing; print the README's tables of the saved run",
+    )
     options = parser.parse_args(arguments)
     if options.threads < 1 or (options.passes is not None and options.passes < 1):
         parser.error("--threads and --passes must be at least 1")
@@ -62,9 +83,11 @@ def measure(contenders: list[type[Contender]], options: argparse.Namespace) -> R
     begin = machine.now()
     with tempfile.TemporaryDirectory(prefix="smoothxent-bench-") as folder:
         plan = Plan(options.threads, options.quick, Path(folder))
-        turns = [(contender, f"{contender.name}, pass {number + 1}")
-                 for number in range(options.passes)
-                 for contender in contenders[:: -1 if number % 2 else 1]]
+        turns = [
+            (contender, f"{contender.name}, pass {number + 1}")
+            for number in range(options.passes)
+            for contender in contenders[:: -1 if number % 2 else 1]
+        ]
         with progress(sum(plan.measurements(contender) for contender, _ in turns)) as advance:
             for contender, text in turns:
                 result, failure = run_contender(contender, plan, partial(advance, text))
@@ -74,8 +97,12 @@ def measure(contenders: list[type[Contender]], options: argparse.Namespace) -> R
                     print(f"{failure}\n{text}: left out where it failed", file=sys.stderr)
                 if result:
                     measured.append(result)
-    return merge(measured, threads=options.threads, passes=options.passes,
-                 others_busy=machine.others_busy(begin, machine.now()))
+    return merge(
+        measured,
+        threads=options.threads,
+        passes=options.passes,
+        others_busy=machine.others_busy(begin, machine.now()),
+    )
 
 
 @contextmanager
@@ -105,8 +132,11 @@ def progress(total: int) -> Iterator[Callable[[str], None]]:
 def publish(run: Run, options: argparse.Namespace) -> None:
     report.print_tables(run)
     if run.others_busy and run.others_busy > machine.DISTURBED:
-        print(f"other processes kept {run.others_busy:.2f} cores busy meanwhile: "
-              "measure again on a quiet machine before believing this", file=sys.stderr)
+        print(
+            f"other processes kept {run.others_busy:.2f} cores busy meanwhile: "
+            "measure again on a quiet machine before believing this",
+            file=sys.stderr,
+        )
     if options.output_json and not options.redraw:
         run.save(options.output_json)
     if not options.docs:
@@ -130,12 +160,18 @@ def main(arguments: list[str] | None = None) -> int:
     if options.redraw:
         publish(load(options.redraw), options)
         return 0
-    contenders = [contender for contender in CONTENDERS if contender.installed()
-                  and (not options.contender or contender.name in options.contender)]
+    contenders = [
+        contender
+        for contender in CONTENDERS
+        if contender.installed() and (not options.contender or contender.name in options.contender)
+    ]
     missing = [name for name in ("smoothxent", "pytest_benchmark") if not find_spec(name)]
     if missing or not contenders:
-        print(f"bench needs {' and '.join(missing) or 'a contender that is installed'}; "
-              "run `make bench`, or `pip install -e '.[bench]'` first", file=sys.stderr)
+        print(
+            f"bench needs {' and '.join(missing) or 'a contender that is installed'}; "
+            "run `make bench`, or `pip install -e '.[bench]'` first",
+            file=sys.stderr,
+        )
         return 2
     try:
         run = measure(contenders, options)

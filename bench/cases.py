@@ -56,13 +56,15 @@ class Case:
     def label(self) -> str:
         """The shape, and the options where they are not float32, 0.1 and from memory."""
         cached = not self.from_memory and self.size >= LIMITED_SIZE
-        return ", ".join([
-            self.shape,
-            *[self.dtype] * (self.dtype != "float32"),
-            *[f"eps {self.label_smoothing:g}"] * (self.label_smoothing != 0.1),
-            *["in cache"] * cached,
-            *["ascending"] * self.ascending,
-        ])
+        return ", ".join(
+            [
+                self.shape,
+                *[self.dtype] * (self.dtype != "float32"),
+                *[f"eps {self.label_smoothing:g}"] * (self.label_smoothing != 0.1),
+                *["in cache"] * cached,
+                *["ascending"] * self.ascending,
+            ]
+        )
 
     @property
     def size(self) -> int:

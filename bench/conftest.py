@@ -12,13 +12,25 @@ from .contenders import CONTENDERS, default_threads
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("bench", "smoothxent benchmarks")
-    group.addoption("--contender", action="append", choices=[c.name for c in CONTENDERS],
-                    help="time only this contender (repeatable)")
+    group.addoption(
+        "--contender",
+        action="append",
+        choices=[c.name for c in CONTENDERS],
+        help="time only this contender (repeatable)",
+    )
     group.addoption("--bench-quick", action="store_true", help="few shapes, short measurements")
-    group.addoption("--bench-threads", type=int, default=default_threads(),
-                    help="threads of every contender that has threads")
-    group.addoption("--bench-truth", type=Path, default=None,
-                    help="folder that keeps the float64 results for the next process")
+    group.addoption(
+        "--bench-threads",
+        type=int,
+        default=default_threads(),
+        help="threads of every contender that has threads",
+    )
+    group.addoption(
+        "--bench-truth",
+        type=Path,
+        default=None,
+        help="folder that keeps the float64 results for the next process",
+    )
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -27,10 +39,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     wanted = metafunc.config.getoption("--contender")
     pairs = selected(quick=metafunc.config.getoption("--bench-quick"))
-    metafunc.parametrize(("contender_class", "group", "case"), [
-        pytest.param(contender, group, case, id=f"{contender.name}-{group}-{case.id}")
-        for contender in CONTENDERS
-        if contender.installed() and (not wanted or contender.name in wanted)
-        for group, case in pairs
-        if contender.takes(group, case)
-    ])
+    metafunc.parametrize(
+        ("contender_class", "group", "case"),
+        [
+            pytest.param(contender, group, case, id=f"{contender.name}-{group}-{case.id}")
+            for contender in CONTENDERS
+            if contender.installed() and (not wanted or contender.name in wanted)
+            for group, case in pairs
+            if contender.takes(group, case)
+        ],
+    )

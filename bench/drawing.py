@@ -19,9 +19,15 @@ OTHERS = "#9aa5b8"
 GREEN, RED = COLOURS[OURS], "#c62828"
 INK, GREY, FAINT = "#24292f", "#57606a", "#d8dee4"
 STYLE: dict[Any, Any] = {
-    "font.family": "DejaVu Sans", "font.size": 11, "text.color": INK,
-    "axes.labelcolor": GREY, "xtick.color": GREY, "ytick.color": INK,
-    "axes.titlesize": 12.5, "axes.titleweight": "bold", "axes.titlelocation": "left",
+    "font.family": "DejaVu Sans",
+    "font.size": 11,
+    "text.color": INK,
+    "axes.labelcolor": GREY,
+    "xtick.color": GREY,
+    "ytick.color": INK,
+    "axes.titlesize": 12.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
 }
 
 

@@ -53,10 +53,18 @@ def count() -> Figures:
         raise CountingFailed("counting instructions needs valgrind: apt install valgrind")
     with tempfile.TemporaryDirectory(prefix="smoothxent-count-") as folder:
         dump = f"{folder}/dump"
-        command = ["valgrind", "--tool=callgrind", "--dump-before=getppid",
-                   f"--callgrind-out-file={dump}", sys.executable, "-m", "bench.counted"]
-        done = subprocess.run(command, cwd=ROOT, env=_environment(), capture_output=True, text=True,
-                              check=False)
+        command = [
+            "valgrind",
+            "--tool=callgrind",
+            "--dump-before=getppid",
+            f"--callgrind-out-file={dump}",
+            sys.executable,
+            "-m",
+            "bench.counted",
+        ]
+        done = subprocess.run(
+            command, cwd=ROOT, env=_environment(), capture_output=True, text=True, check=False
+        )
         if done.returncode:
             raise CountingFailed(f"{done.stderr}\nthe run under valgrind failed")
         counts = [_total(Path(f"{dump}.{2 * n + 2}")) for n in range(len(COUNTED))]
@@ -66,11 +74,18 @@ def count() -> Figures:
 
 def _environment() -> dict[str, str]:
     """Keep little of the caller's: what the environment holds shifts hashes and addresses."""
-    kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH")
-            if name in os.environ}
+    kept = {
+        name: os.environ[name]
+        for name in ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH")
+        if name in os.environ
+    }
     isa = INSTRUCTION_SETS.get(platform.machine(), "portable")
-    return kept | {"SMOOTHXENT_ISA": isa, "PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1",
-                   "OPENBLAS_NUM_THREADS": "1"}
+    return kept | {
+        "SMOOTHXENT_ISA": isa,
+        "PYTHONHASHSEED": "0",
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+    }
 
 
 def _total(dump: Path) -> int:
@@ -82,20 +97,28 @@ def _total(dump: Path) -> int:
 
 def changes(saved: Figures, now: Figures) -> dict[str, float]:
     """Return the relative change of each call that both hold."""
-    return {name: count / saved.instructions[name] - 1
-            for name, count in now.instructions.items() if name in saved.instructions}
+    return {
+        name: count / saved.instructions[name] - 1
+        for name, count in now.instructions.items()
+        if name in saved.instructions
+    }
 
 
 def costlier(saved: Figures, now: Figures) -> list[str]:
-    return [name for name in changes(saved, now)
-            if now.instructions[name] > (1 + TOLERANCE) * saved.instructions[name]]
+    return [
+        name
+        for name in changes(saved, now)
+        if now.instructions[name] > (1 + TOLERANCE) * saved.instructions[name]
+    ]
 
 
 def differing(saved: Figures, now: Figures) -> list[str]:
     """Say which versions differ: `Python 3.11.7, saved with 3.13.5`."""
-    return [f"{name} {now.versions.get(name)}, saved with {saved.versions.get(name)}"
-            for name in sorted({*saved.versions, *now.versions})
-            if saved.versions.get(name) != now.versions.get(name)]
+    return [
+        f"{name} {now.versions.get(name)}, saved with {saved.versions.get(name)}"
+        for name in sorted({*saved.versions, *now.versions})
+        if saved.versions.get(name) != now.versions.get(name)
+    ]
 
 
 def table(saved: Figures, now: Figures) -> str:
@@ -109,8 +132,10 @@ def table(saved: Figures, now: Figures) -> str:
         rows.append(row)
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
-        "  ".join(cell.rjust(w) if i else cell.ljust(w)
-                  for i, (cell, w) in enumerate(zip(row, widths, strict=True)))
+        "  ".join(
+            cell.rjust(w) if i else cell.ljust(w)
+            for i, (cell, w) in enumerate(zip(row, widths, strict=True))
+        )
         for row in rows
     )
 
@@ -127,11 +152,19 @@ def verdict(saved: Figures, now: Figures) -> tuple[str, int]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m bench.instructions", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.instructions",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--save", action="store_true", help="save the counts as the new figures")
-    parser.add_argument("--figures", type=Path, default=SAVED, metavar="FILE",
-                        help=f"the saved figures (default {SAVED.relative_to(ROOT)})")
+    parser.add_argument(
+        "--figures",
+        type=Path,
+        default=SAVED,
+        metavar="FILE",
+        help=f"the saved figures (default {SAVED.relative_to(ROOT)})",
+    )
     options = parser.parse_args(arguments)
     if not (options.save or options.figures.exists()):
         print(f"{options.figures} does not exist; write it with --save", file=sys.stderr)

@@ -43,23 +43,40 @@ def run_contender(
     output = plan.folder / "measured.json"
     output.unlink(missing_ok=True)
     command = [
-        sys.executable, "-m", "pytest", str(ROOT / "bench"),
-        "--verbose", "--no-header", "--tb=short",
-        "--override-ini=addopts=", "-p", "no:cacheprovider",
-        "--contender", contender.name,
-        "--bench-threads", str(plan.threads),
-        "--bench-truth", str(plan.folder),
-        "--benchmark-quiet", "--benchmark-disable-gc",
-        "--benchmark-storage", str(plan.folder / "storage"),
-        "--benchmark-json", str(output),
+        sys.executable,
+        "-m",
+        "pytest",
+        str(ROOT / "bench"),
+        "--verbose",
+        "--no-header",
+        "--tb=short",
+        "--override-ini=addopts=",
+        "-p",
+        "no:cacheprovider",
+        "--contender",
+        contender.name,
+        "--bench-threads",
+        str(plan.threads),
+        "--bench-truth",
+        str(plan.folder),
+        "--benchmark-quiet",
+        "--benchmark-disable-gc",
+        "--benchmark-storage",
+        str(plan.folder / "storage"),
+        "--benchmark-json",
+        str(output),
         *(["--bench-quick"] if plan.quick else []),
     ]
     lines = []
     # What one pass of torch.compile has compiled serves the next.
     environment = os.environ | {"TORCHINDUCTOR_CACHE_DIR": str(plan.folder / "inductor")}
     with subprocess.Popen(
-        command, cwd=ROOT, env=environment, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        command,
+        cwd=ROOT,
+        env=environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
     ) as child:
         assert child.stdout is not None
         for line in child.stdout:

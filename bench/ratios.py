@@ -30,10 +30,18 @@ def draw(run: Run, path: Path) -> None:
         axes[0].tick_params(axis="y", pad=52)  # room for the column of figures
         handles, names = axes[0].get_legend_handles_labels()
         found = dict(zip(names, handles, strict=True))
-        drawn.legend(found.values(), found.keys(), loc="outside upper center", ncols=len(found),
-                     frameon=False, handletextpad=0.3, columnspacing=2)
-        drawn.supxlabel(f"{machine(run)}; figures: smoothxent against the fastest peer",
-                        fontsize=9, color=GREY)
+        drawn.legend(
+            found.values(),
+            found.keys(),
+            loc="outside upper center",
+            ncols=len(found),
+            frameon=False,
+            handletextpad=0.3,
+            columnspacing=2,
+        )
+        drawn.supxlabel(
+            f"{machine(run)}; figures: smoothxent against the fastest peer", fontsize=9, color=GREY
+        )
 
 
 def _is_drawn(case: Case) -> bool:
@@ -56,21 +64,32 @@ def _lines(cases: set[Case]) -> dict[Case, float]:
 
 def _panel(ax: Axes, run: Run, group: str, lines: dict[Case, float]) -> None:
     for case, line in lines.items():
-        ratios = {name: ratio for name in run.peers(group)
-                  if (ratio := run.ratio(group, case, name))}
+        ratios = {
+            name: ratio for name in run.peers(group) if (ratio := run.ratio(group, case, name))
+        }
         if not ratios:
             continue
         least = min(ratios.values())
         colour = GREEN if least >= 1 else RED
         ax.barh(line, least - 1, left=1, height=0.62, color=colour, alpha=0.85, zorder=2)
-        ax.annotate(ratio_text(least), (0, line), xycoords=("axes fraction", "data"),
-                    xytext=(-7, 0), textcoords="offset points", ha="right", va="center",
-                    color=colour, fontweight="bold", fontsize=10)
+        ax.annotate(
+            ratio_text(least),
+            (0, line),
+            xycoords=("axes fraction", "data"),
+            xytext=(-7, 0),
+            textcoords="offset points",
+            ha="right",
+            va="center",
+            color=colour,
+            fontweight="bold",
+            fontsize=10,
+        )
         others = [ratio for name, ratio in ratios.items() if name != "PyTorch"]
         ax.scatter(others, [line] * len(others), s=20, color=OTHERS, zorder=3, lw=0)
         if "PyTorch" in ratios:
-            ax.scatter(ratios["PyTorch"], line, s=42, marker="D", color=COLOURS["PyTorch"],
-                       zorder=4, lw=0)
+            ax.scatter(
+                ratios["PyTorch"], line, s=42, marker="D", color=COLOURS["PyTorch"], zorder=4, lw=0
+            )
     ax.barh(0, 0, color=GREEN, alpha=0.85, label="lead over the fastest peer")
     ax.scatter([], [], s=42, marker="D", color=COLOURS["PyTorch"], label="PyTorch")
     ax.scatter([], [], s=20, color=OTHERS, label="every other library")

@@ -93,8 +93,10 @@ class Run:
     def heading(self) -> str:
         versions = ", ".join(f"{name} {version}" for name, version in self.versions.items())
         threads = "1 thread" if self.threads == 1 else f"{self.threads} threads"
-        return (f"{self.cpu}, {threads} of {self.cores} cores, {self.instruction_set}; "
-                f"{versions}, Python {self.python}; {self.day}")
+        return (
+            f"{self.cpu}, {threads} of {self.cores} cores, {self.instruction_set}; "
+            f"{versions}, Python {self.python}; {self.day}"
+        )
 
     def save(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -106,8 +108,9 @@ def load(path: Path) -> Run:
     return Run(**saved | {"records": [Record(**record) for record in saved["records"]]})
 
 
-def merge(measured: Iterable[dict[str, Any]], *, threads: int, passes: int,
-          others_busy: float | None) -> Run:
+def merge(
+    measured: Iterable[dict[str, Any]], *, threads: int, passes: int, others_busy: float | None
+) -> Run:
     """One run from the pytest-benchmark JSON of every process of every pass."""
     found = defaultdict(list)
     versions: dict[str, str] = {}

@@ -57,8 +57,9 @@ def float64_truth(logits: Floats, labels: Labels, eps: float, num_grad_rows: int
     num_rows, num_classes = logits.shape
     losses = np.empty(num_rows)
     for block in _blocks(num_rows, num_classes):
-        losses[block] = -(_smoothed(labels[block], num_classes, eps) * _log_softmax(logits[block])
-                          ).sum(axis=1)
+        losses[block] = -(
+            _smoothed(labels[block], num_classes, eps) * _log_softmax(logits[block])
+        ).sum(axis=1)
     rows = np.unique(np.linspace(0, num_rows - 1, num_grad_rows).astype(np.int64))
     grad = np.exp(_log_softmax(logits[rows])) - _smoothed(labels[rows], num_classes, eps)
     return Truth(float(losses.mean()), rows, grad / num_rows)

@@ -29,23 +29,39 @@ def draw(run: Run, path: Path) -> None:
         _panel(top, run, *first)
         column = 0
         for title, cases in others:
-            ax = drawn.add_subplot(grid[1, column:column + len(cases)])
+            ax = drawn.add_subplot(grid[1, column : column + len(cases)])
             _panel(ax, run, title, cases)
             column += len(cases)
         handles, names = top.get_legend_handles_labels()
-        drawn.legend(handles, names, loc="outside upper center", ncols=len(names), frameon=False,
-                     handletextpad=0.5, columnspacing=2)
+        drawn.legend(
+            handles,
+            names,
+            loc="outside upper center",
+            ncols=len(names),
+            frameon=False,
+            handletextpad=0.5,
+            columnspacing=2,
+        )
         drawn.supylabel("billions of logits per second", fontsize=10, color=GREY)
-        drawn.supxlabel(f"rows x classes, loss; {machine(run)}; percentages: smoothxent against "
-                        "the lower limit", fontsize=9, color=GREY)
+        drawn.supxlabel(
+            f"rows x classes, loss; {machine(run)}; percentages: smoothxent against "
+            "the lower limit",
+            fontsize=9,
+            color=GREY,
+        )
 
 
 def _panels(run: Run) -> dict[str, list[Case]]:
-    cases = [case for case in run.cases(LOSS)
-             if run.fraction(case) and case.label_smoothing and not case.ascending]
+    cases = [
+        case
+        for case in run.cases(LOSS)
+        if run.fraction(case) and case.label_smoothing and not case.ascending
+    ]
     cases.sort(key=lambda case: (case.num_classes, case.num_rows))
-    panels = {"float32, from memory": [c for c in cases if c.from_memory and c.dtype == "float32"],
-              "float32, in cache": [c for c in cases if not c.from_memory]}
+    panels = {
+        "float32, from memory": [c for c in cases if c.from_memory and c.dtype == "float32"],
+        "float32, in cache": [c for c in cases if not c.from_memory],
+    }
     for dtype in ("float64", "bfloat16", "float16"):
         panels[dtype] = [c for c in cases if c.dtype == dtype]
     return panels
@@ -67,18 +83,36 @@ def _panel(ax: Axes, run: Run, title: str, cases: list[Case]) -> None:
     ax.plot(places, ours, color=GREEN, lw=1.2, alpha=0.5)
     ax.scatter(places, ours, s=60, color=GREEN, zorder=4, label=OURS)
     for place, case in zip(places, cases, strict=True):
-        ax.annotate(f"{run.fraction(case):.0%}", (place, 0.97), ha="center", va="top",
-                    xycoords=("data", "axes fraction"), color=GREEN, fontweight="bold",
-                    fontsize=10)
+        ax.annotate(
+            f"{run.fraction(case):.0%}",
+            (place, 0.97),
+            ha="center",
+            va="top",
+            xycoords=("data", "axes fraction"),
+            color=GREEN,
+            fontweight="bold",
+            fontsize=10,
+        )
     peers = (("fastest peer", OTHERS, "o"), ("PyTorch", COLOURS["PyTorch"], "D"))
     for name, colour, marker in peers:
-        found = [run.fastest_peer(LOSS, case) if name == "fastest peer"
-                 else run.find(LOSS, case, name) for case in cases]
+        found = [
+            run.fastest_peer(LOSS, case) if name == "fastest peer" else run.find(LOSS, case, name)
+            for case in cases
+        ]
         points = [(place, r.elements_per_s / 1e9) for place, r in enumerate(found) if r]
-        ax.scatter(*zip(*points, strict=True), s=26, color=colour, marker=marker, lw=0, zorder=3,
-                   clip_on=False, label=name)
-    ax.set_xticks(places, [f"{case.num_rows:,}\nx {case.num_classes:,}" for case in cases],
-                  fontsize=9)
+        ax.scatter(
+            *zip(*points, strict=True),
+            s=26,
+            color=colour,
+            marker=marker,
+            lw=0,
+            zorder=3,
+            clip_on=False,
+            label=name,
+        )
+    ax.set_xticks(
+        places, [f"{case.num_rows:,}\nx {case.num_classes:,}" for case in cases], fontsize=9
+    )
     ax.set_xlim(edges[0], edges[-1])
     ax.set_ylim(0, top)
     ax.set_title(title)

@@ -65,9 +65,7 @@ def fastest_text(run: Run, group: str, case: Case) -> str:
 
 
 def tables(run: Run) -> list[Table]:
-    of_groups = [
-        table(run, group) for group in run.groups() for table in (own_table, peers_table)
-    ]
+    of_groups = [table(run, group) for group in run.groups() for table in (own_table, peers_table)]
     return of_groups + [evaluation_table(run)] * bool(run.cases(EVALUATION))
 
 
@@ -77,10 +75,16 @@ def own_table(run: Run, group: str) -> Table:
     rows = []
     for case in run.cases(group):
         ours = run.find(group, case, OURS)
-        row = ["-"] * 4 if ours is None else [
-            seconds_text(ours.median_s), seconds_text(ours.min_s),
-            rate_text(ours.elements_per_s), _three_digits(ours.gb_per_s),
-        ]
+        row = (
+            ["-"] * 4
+            if ours is None
+            else [
+                seconds_text(ours.median_s),
+                seconds_text(ours.min_s),
+                rate_text(ours.elements_per_s),
+                _three_digits(ours.gb_per_s),
+            ]
+        )
         row += [limit_text(run, case)] * (group == LOSS) + [fastest_text(run, group, case)]
         rows.append([case.label, *row])
     return Table(f"{group.capitalize()}: smoothxent", header, rows)
@@ -126,8 +130,10 @@ def _readme_table(run: Run, group: str) -> Table:
             row += [_three_digits(ours.gb_per_s), limit_text(run, case)]
         else:
             row += [compared_text(run, run.find(group, case, f"{OURS} grad_out"), case)]
-        row += [compared_text(run, run.find(group, case, "PyTorch"), case),
-                fastest_text(run, group, case)]
+        row += [
+            compared_text(run, run.find(group, case, "PyTorch"), case),
+            fastest_text(run, group, case),
+        ]
         rows.append(row)
     return Table(group.capitalize(), header, rows)
 

@@ -166,7 +166,8 @@ OUR_HEADERS = {
     "registers.h",
     "rows.h",
     "shares.h",
-    "sweeps.h", "transforms.h",
+    "sweeps.h",
+    "transforms.h",
 }
 STANDARD_HEADERS = {
     "math.h",

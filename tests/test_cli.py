@@ -7,13 +7,22 @@ import numpy as np
 import pytest
 
 import smoothxent
-from smoothxent.cli import main
+from smoothxent.cli import COMMANDS, main
 
 
 def test_python_m_is_the_command(run_child):
     source = "import runpy, sys; sys.argv = ['smoothxent', '--version']; "
     source += "runpy.run_module('smoothxent', run_name='__main__')"
     assert run_child(source, silent=True) == f"smoothxent {smoothxent.__version__}\n"
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_help_fits_80_columns(command, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit) as ended:
+        main([*command.split(), "--help"])
+    assert ended.value.code == 0
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 80
 
 
 def test_info_as_json_is_what_the_library_says(capsys):

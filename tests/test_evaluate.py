@@ -160,9 +160,7 @@ def test_any_shards_on_any_threads_give_the_same_totals(any_dtype, rng, num_clas
 @given(st.data())
 def test_every_instruction_set_gives_the_same_totals(data):
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
-    dtype = data.draw(
-        st.sampled_from([np.float32, np.float64, np.float16, ml_dtypes.bfloat16])
-    )
+    dtype = data.draw(st.sampled_from([np.float32, np.float64, np.float16, ml_dtypes.bfloat16]))
     num_classes = data.draw(st.sampled_from([1, 2, 9, 70, 128, 129, 700, 1024, 1025, 17_000]))
     num_rows = data.draw(st.integers(0, max(1, min(40, 40_000 // num_classes))))
     logits, labels = draw(rng, num_rows, num_classes, dtype, data.draw(st.floats(0, 100)))
@@ -174,9 +172,7 @@ def test_every_instruction_set_gives_the_same_totals(data):
     for isa in smoothxent.available_isas():
         with instruction_set(isa):
             assert evaluate(logits, labels, **options) == expected
-            for one, other in zip(
-                smoothxent.row_statistics(logits, labels), of_rows, strict=True
-            ):
+            for one, other in zip(smoothxent.row_statistics(logits, labels), of_rows, strict=True):
                 assert one.tobytes() == other.tobytes()
 
 

@@ -1,6 +1,7 @@
 """The record of an evaluation: read back exactly, readable for others, refused where broken."""
 
 import copy
+import dataclasses
 import json
 import math
 import pickle
@@ -39,6 +40,13 @@ def test_evaluation_comes_back_from_json_exactly(split):
 def test_empty_evaluation_comes_back_from_json(settings):
     empty = Evaluation.empty(**settings)
     assert through_json(empty) == empty
+
+
+def test_keys_of_a_record_may_stand_in_any_order():
+    evaluation = evaluations.evaluation(dataclasses.replace(ROWS, top_k=(1, 5, 10)))
+    text = json.dumps(evaluation.to_dict(), sort_keys=True)
+    assert text.index('"10": "0x') < text.index('"5": "0x')
+    assert Evaluation.from_dict(json.loads(text)) == evaluation
 
 
 def test_evaluations_that_came_back_are_added_exactly(rng):
@@ -143,6 +151,7 @@ FAULTS = [
     (["bins", 0, "weight"], "0x1p+9", "bins must hold no more weight than sums.weight, got"),
     (["histogram"], GONE, "histogram must be given, got none"),
     (["histogram"], None, "histogram must be a list, got None"),
+    (["bins"], (), "bins must be a list, got ()"),
     (["histogram"], [0] * 85, "histogram must hold 86 counts, got 85"),
     (["histogram", 85], -1, "histogram[85] must be an integer of 0 or more, got -1"),
     (["histogram", 85], 51, "histogram must hold no more rows than count, got 101"),

@@ -153,3 +153,5 @@ def test_square_root_next_to_halfway_goes_to_the_nearer_float(sign):
     hair = Fraction(sign, 2**400)
     assert square_root((halfway + hair) ** 2) == (1.0 if sign < 0 else 1 + 2**-52)
     assert square_root(halfway**2) == 1.0
+    # So much above the square that it is a whole number of the units that the root is taken of.
+    assert square_root(halfway**2 + Fraction(1, 2**128)) == 1 + 2**-52

@@ -120,6 +120,16 @@ def test_losses_of_every_size_are_added_exactly_in_whatever_lane_they_are(rng, l
     assert total.fraction() == sum(map(Fraction, losses.tolist()))
 
 
+@pytest.mark.parametrize("value, loss", [(-math.inf, math.inf), (math.nan, math.nan)])
+def test_loss_that_is_no_number_shows_in_whichever_thread_it_is(dtype, value, loss):
+    for n in range(0, 40_000, 3999):
+        logits = np.zeros((40_000, 3), dtype)
+        logits[n, 1] = value
+        for num_threads in (1, 2, 5):
+            mean = smoothxent.cross_entropy(logits, np.ones(40_000, int), num_threads=num_threads)
+            assert repr(mean) == repr(loss)
+
+
 def test_sum_of_subnormal_losses_is_exact():
     logits = np.array([[740.0, 0], [741, 0], [742, 0]])
     losses = smoothxent.cross_entropy(logits, [0] * 3, reduction="none")

@@ -47,6 +47,9 @@ calls = {
     "transformed loss": lambda: smoothxent.cross_entropy(
         logits, labels, softcap=5.0, temperature=0.7, num_threads=num_threads),
     "evaluate": lambda: smoothxent.evaluate(logits, labels, num_threads=num_threads),
+    "head": lambda: smoothxent.linear_cross_entropy(
+        np.zeros((4096, 16384), wide), np.zeros((num_classes, 16384), wide),
+        np.zeros(4096, int), num_threads=num_threads),
     "row_statistics": lambda: smoothxent.row_statistics(logits, labels, num_threads=num_threads),
 }
 small = logits[:100, :100].copy()
@@ -97,6 +100,7 @@ CASES = [
     ("row_statistics", 1000),
     ("row_statistics", HUGE),
     ("transformed loss", 1000),
+    ("head", 16384),
 ]
 
 
@@ -107,5 +111,6 @@ CASES = [
 @pytest.mark.parametrize("name, num_classes", CASES)
 def test_interrupt_ends_a_long_call_within_half_a_second(run_child, name, num_classes, num_threads):
     dtype = ["float32", "float64", "float16", "bfloat16"][CASES.index((name, num_classes)) % 4]
-    waited = float(run_child(INTERRUPTED, name, num_classes, num_threads, dtype))
+    arguments = name, num_classes, num_threads, dtype
+    waited = float(run_child(INTERRUPTED, *arguments, OPENBLAS_NUM_THREADS=str(num_threads)))
     assert waited < LIMIT * num_threads

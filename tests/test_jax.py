@@ -56,6 +56,19 @@ def test_loss_and_gradient_of_each_option_are_those_of_the_numpy_function(
     np.testing.assert_array_equal(jax.grad(total(loss))(logits), expected_grad)
 
 
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+def test_transforms_of_logits_are_those_of_the_numpy_function(logits, rng, reduction):
+    labels = labels_of(rng, "indices")
+    options = {"softcap": np.float32(5), "temperature": 2, "z_loss": 0.1, "reduction": reduction}
+    expected, expected_grad = smoothxent.cross_entropy_and_grad(logits, labels, **options)
+    loss = jax.jit(lambda x: cross_entropy(x, labels, **options))
+    np.testing.assert_array_equal(loss(logits), np.asarray(expected, loss(logits).dtype))
+    np.testing.assert_array_equal(jax.grad(total(loss))(logits), expected_grad)
+    of_row = jax.vmap(lambda x, y: cross_entropy(x, y, softcap=5.0, z_loss=0.1))
+    rows = smoothxent.cross_entropy(logits, labels, softcap=5, z_loss=0.1, reduction="none")
+    np.testing.assert_array_equal(of_row(logits, labels), rows)
+
+
 def test_losses_and_gradients_are_right(rng):
     logits = rng.normal(0, 3, (N, C)).astype(np.float32)
     labels, options = labels_of(rng, "indices"), weights(rng) | {"label_smoothing": 0.1}

@@ -323,6 +323,11 @@ def test_transforms_out_of_range_are_refused(call):
         assert text(ValueError, temperature=number) == (
             f"temperature must lie in [1e-37, 1e+37], got {number}"
         )
+    huge = 10**400
+    assert text(ValueError, temperature=huge) == (
+        f"temperature must lie in [1e-37, 1e+37], got {huge}"
+    )
+    assert text(ValueError, z_loss=-huge) == f"z_loss must be finite and not negative, got {-huge}"
     assert text(ValueError, softcap=np.inf) == "softcap must lie in [1e-37, 1e+37], got inf"
     assert text(ValueError, z_loss=-1e-9) == "z_loss must be finite and not negative, got -1e-09"
     assert text(ValueError, z_loss=np.inf) == "z_loss must be finite and not negative, got inf"

@@ -24,23 +24,43 @@ DOCS = ROOT / "docs"
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m bench.accuracy", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.accuracy",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     peers = [name for name in LIBRARIES if name != OURS]
-    parser.add_argument("--quick", action="store_true",
-                        help="few classes and rows, nothing saved unless asked for")
-    parser.add_argument("--dtype", action="append", choices=DTYPES,
-                        help="only logits of this one (repeatable)")
-    parser.add_argument("--peer", action="append", choices=["none", *peers],
-                        help="next to this one alone (repeatable; default all that are installed)")
-    parser.add_argument("--seed", type=int, default=0, metavar="N",
-                        help="other draws than those of the saved figures, to look for new cases")
-    parser.add_argument("--json", type=Path, metavar="FILE",
-                        help=f"default {SAVED.relative_to(ROOT)}")
-    parser.add_argument("--docs", type=Path, metavar="FOLDER",
-                        help=f"for accuracy.md; default {DOCS.relative_to(ROOT)}")
-    parser.add_argument("--redraw", type=Path, metavar="JSON",
-                        help="judge nothing; report a saved run again")
+    parser.add_argument(
+        "--quick", action="store_true", help="few classes and rows, nothing saved unless asked for"
+    )
+    parser.add_argument(
+        "--dtype", action="append", choices=DTYPES, help="only logits of this one (repeatable)"
+    )
+    parser.add_argument(
+        "--peer",
+        action="append",
+        choices=["none", *peers],
+        help="next to this one alone (repeatable; default all that are installed)",
+    )
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=0,
+        metavar="N",
+        help="other draws than those of the saved figures, to look for new cases",
+    )
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", help=f"default {SAVED.relative_to(ROOT)}"
+    )
+    parser.add_argument(
+        "--docs",
+        type=Path,
+        metavar="FOLDER",
+        help=f"for accuracy.md; default {DOCS.relative_to(ROOT)}",
+    )
+    parser.add_argument(
+        "--redraw", type=Path, metavar="JSON", help="judge nothing; report a saved run again"
+    )
     options = parser.parse_args(arguments)
     if not (options.quick or options.dtype or options.peer or options.seed or options.redraw):
         options.json = options.json or SAVED  # part of a run never replaces the saved figures
@@ -55,8 +75,11 @@ def judge(names: list[str], dtypes: tuple[str, ...], *, quick: bool, seed: int) 
         for problem in problems(quick=quick, dtypes=dtypes, seed=seed):
             if problem.num_classes != seen:
                 seen = problem.num_classes
-                print(f"{time.monotonic() - begin:5.0f} s  {seen:,} classes", file=sys.stderr,
-                      flush=True)
+                print(
+                    f"{time.monotonic() - begin:5.0f} s  {seen:,} classes",
+                    file=sys.stderr,
+                    flush=True,
+                )
             answers = processes.results(problem)
             truths = list(ExactProblem(problem).truths())
             for name, found in answers:
@@ -80,12 +103,16 @@ def main(arguments: list[str] | None = None) -> int:
     if options.redraw:
         run = load(options.redraw)
     else:
-        names = [name for name, library in LIBRARIES.items()
-                 if library.contender.installed()
-                 and (name == OURS or not options.peer or name in options.peer)]
+        names = [
+            name
+            for name, library in LIBRARIES.items()
+            if library.contender.installed()
+            and (name == OURS or not options.peer or name in options.peer)
+        ]
         try:
-            run = judge(names, tuple(options.dtype or DTYPES), quick=options.quick,
-                        seed=options.seed)
+            run = judge(
+                names, tuple(options.dtype or DTYPES), quick=options.quick, seed=options.seed
+            )
         except OursFailed as failure:
             print(failure, file=sys.stderr)
             return 2

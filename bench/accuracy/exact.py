@@ -50,8 +50,10 @@ def _powers(exponent: int) -> tuple[Whole, NDArray[np.int64]]:
     with mpmath.workprec(PRECISION + 40):
         values = [mpmath.exp(-mpmath.ldexp(d, exponent)) for d in range(256)]
         exponents = [0, *(mpmath.frexp(value)[1] for value in values[1:])]
-        mantissas = [int(mpmath.nint(mpmath.ldexp(value, PRECISION - e)))
-                     for value, e in zip(values, exponents, strict=True)]
+        mantissas = [
+            int(mpmath.nint(mpmath.ldexp(value, PRECISION - e)))
+            for value, e in zip(values, exponents, strict=True)
+        ]
     return np.array(mantissas, object), np.array(exponents, np.int64)
 
 
@@ -97,7 +99,8 @@ class Row:
 
     def __init__(self, logits: NDArray[np.floating]) -> None:
         values, inverse, counts = np.unique(
-            logits.astype(np.float64), return_inverse=True, return_counts=True)
+            logits.astype(np.float64), return_inverse=True, return_counts=True
+        )
         integers, self.unit = whole(values)
         gaps = integers[-1] - integers
         mantissas, exponents = exp_minus(gaps, self.unit)
@@ -124,8 +127,11 @@ class Row:
         found = exact_of_wide(sums, unit)
         if small:  # whole multiples of 2**-unit are too coarse where no gap stands beside it
             tiny = exact_of_mpf([-self.log_total])
-            for part, value in zip((found.high, found.low, found.exponent),
-                                   (tiny.high, tiny.low, tiny.exponent), strict=True):
+            for part, value in zip(
+                (found.high, found.low, found.exponent),
+                (tiny.high, tiny.low, tiny.exponent),
+                strict=True,
+            ):
                 part[self.gaps == 0] = value[0]
         return found
 
@@ -142,7 +148,8 @@ class Row:
         fixed = self.shares >> np.minimum(-self.exponents, 2 * PRECISION).astype(object)
         alone = targets == 0  # the relative digits of p_k count only where nothing is subtracted
         mantissas = ((np.where(alone, self.shares, fixed) * total) >> c.bits) - np.where(
-            alone, 0, targets << (PRECISION - c.bits))
+            alone, 0, targets << (PRECISION - c.bits)
+        )
         exact = exact_of(mantissas, np.where(alone, self.exponents, 0) - PRECISION)
         p, targets = self.softmax().nearest(), (targets / (1 << c.bits)).astype(np.float64)
         scale = np.maximum(float(c.total()) * p, targets)

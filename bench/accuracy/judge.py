@@ -31,8 +31,12 @@ class Worst:
 
     def joined(self, other: Worst) -> Worst:
         case = other.case if other.fraction > self.fraction else self.case
-        return Worst(max(self.ulps, other.ulps), max(self.fraction, other.fraction),
-                     self.zero or other.zero, case)
+        return Worst(
+            max(self.ulps, other.ulps),
+            max(self.fraction, other.fraction),
+            self.zero or other.zero,
+            case,
+        )
 
 
 @dataclass(frozen=True)
@@ -66,15 +70,20 @@ class ExactProblem:
             yield bars.SOFTMAX, "", self._elementwise(p, p.nearest(), bars.of_probabilities(p))
             log_p = stacked([row.log_softmax() for row in self.rows])
             scale = np.abs(log_p.nearest())
-            yield bars.LOG_SOFTMAX, "", self._elementwise(
-                log_p, scale, np.full(scale.shape, bars.PLAIN))
+            yield (
+                bars.LOG_SOFTMAX,
+                "",
+                self._elementwise(log_p, scale, np.full(scale.shape, bars.PLAIN)),
+            )
             sums = exact_of_mpf([row.log_sum_exp() for row in self.rows])
             highest = np.array([float(row.largest) for row in self.rows])
             scale = np.maximum(np.abs(sums.nearest()), np.abs(highest))
             yield bars.LOG_SUM_EXP, "", Truth(sums, scale, np.full(len(scale), bars.PLAIN))
             for setting in self.problem.settings:
-                c = [coefficients(setting, n, self.problem.num_classes)
-                     for n in range(len(self.rows))]
+                c = [
+                    coefficients(setting, n, self.problem.num_classes)
+                    for n in range(len(self.rows))
+                ]
                 losses = [row.loss(of) for row, of in zip(self.rows, c, strict=True)]
                 truth = _of_losses(losses, bars.dtype_of(bars.LOSS, dtype))
                 yield bars.LOSS, setting.name, truth
@@ -108,9 +117,13 @@ def _of_mean(losses: list[Any], rows: Truth, setting: Setting, dtype: str) -> Tr
     over = mpmath.mpf(float(setting.row_weights().sum()))
     exact = exact_of_mpf([mpmath.fsum(losses) / over])
     scale = exact.nearest()
-    allowed = mpmath.fsum(
-        mpmath.ldexp(float(bar), int(place))
-        for bar, place in zip(rows.bar, form.last_place(rows.scale), strict=True)) / over
+    allowed = (
+        mpmath.fsum(
+            mpmath.ldexp(float(bar), int(place))
+            for bar, place in zip(rows.bar, form.last_place(rows.scale), strict=True)
+        )
+        / over
+    )
     own = mpmath.ldexp(1, int(form.last_place(scale)[0]))
     return Truth(exact, scale, np.array([bars.ROUNDED + float(allowed / own)]))
 
@@ -124,21 +137,26 @@ def judged(actual: NDArray[Any], truth: Truth, dtype: str, where: str) -> Worst:
     index = tuple(int(i) for i in at)
     zero = (actual == 0) & (truth.exact.high != 0) & (fractions > 1)
     return Worst(
-        float(ulps.max()), float(fractions[index]), bool(zero.any()),
+        float(ulps.max()),
+        float(fractions[index]),
+        bool(zero.any()),
         f"{where}, at {list(index)}: got {float(actual[index])!r}, "
         f"exactly {text(truth.exact, index)}, {float(ulps[index]):.3g} of {truth.bar[index]:.3g} "
-        "ulp")
+        "ulp",
+    )
 
 
-def verdicts(problem: Problem, truths: list[tuple[str, str, Truth]], results: Results
-             ) -> Iterator[Verdict]:
+def verdicts(
+    problem: Problem, truths: list[tuple[str, str, Truth]], results: Results
+) -> Iterator[Verdict]:
     """Judge whatever the results hold."""
     shape = " x ".join(map(str, problem.logits.shape))
     for function, setting, truth in [*truths, *_of_own_rows(problem, results)]:
         source = bars.MEAN if function == bars.MEAN_OF_ROWS else function
         if (source, setting) in results:
-            where = ", ".join(filter(None, [
-                function, problem.regime, problem.dtype, shape, setting]))
+            where = ", ".join(
+                filter(None, [function, problem.regime, problem.dtype, shape, setting])
+            )
             dtype = bars.dtype_of(function, problem.dtype)
             worst = judged(results[source, setting], truth, dtype, where)
             yield Verdict(function, setting, worst)

@@ -55,9 +55,7 @@ def problems(
         yield drawn(regime, dtype, num_rows, num_classes, seed)
 
 
-def drawn(
-    regime: Regime, dtype: str, num_rows: int, num_classes: int, seed: int = 0
-) -> Problem:
+def drawn(regime: Regime, dtype: str, num_rows: int, num_classes: int, seed: int = 0) -> Problem:
     """Draw a problem; the seed is added to what its name gives."""
     name = f"{regime.name}, {dtype}, {num_rows} x {num_classes}"
     rng = np.random.default_rng(zlib.crc32(name.encode()) + seed)

@@ -25,7 +25,8 @@ class Processes:
         spawn = multiprocessing.get_context("spawn")  # nothing inherited but the environment
         self._pools = {
             name: self._stack.enter_context(ProcessPoolExecutor(1, mp_context=spawn))
-            for name in names}
+            for name in names
+        }
         self.failures: dict[str, str] = {}
         self.details: dict[str, dict[str, str]] = dict(self._each(details_of))
 
@@ -40,9 +41,13 @@ class Processes:
         return self._each(results_of, problem)
 
     def _each(self, function: Callable[..., Any], *arguments: Any) -> Iterator[tuple[str, Any]]:
-        return self._outcomes({
-            name: pool.submit(function, name, *arguments)
-            for name, pool in self._pools.items() if name not in self.failures})
+        return self._outcomes(
+            {
+                name: pool.submit(function, name, *arguments)
+                for name, pool in self._pools.items()
+                if name not in self.failures
+            }
+        )
 
     def _outcomes(self, tasks: dict[str, Future[Any]]) -> Iterator[tuple[str, Any]]:
         for name, task in tasks.items():

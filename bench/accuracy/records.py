@@ -61,8 +61,11 @@ class Campaign:
 
     def broken(self, library: str) -> list[Record]:
         """Return the library's records of regimes that are beyond their bar, the worst first."""
-        beyond = [r for r in self.records if (r.library, r.by) == (library, REGIME)
-                  and (r.fraction is None or r.fraction > 1)]
+        beyond = [
+            r
+            for r in self.records
+            if (r.library, r.by) == (library, REGIME) and (r.fraction is None or r.fraction > 1)
+        ]
         return sorted(beyond, key=lambda r: -_number(r.fraction))
 
     def save(self, path: Path) -> None:
@@ -100,15 +103,26 @@ class Tally:
         return count
 
     def records(self) -> list[Record]:
-        return [Record(*key, _finite(worst.ulps), _raised(worst.fraction), worst.zero,
-                       worst.case * (key[0] == OURS)) for key, worst in self._worst.items()]
+        return [
+            Record(
+                *key,
+                _finite(worst.ulps),
+                _raised(worst.fraction),
+                worst.zero,
+                worst.case * (key[0] == OURS),
+            )
+            for key, worst in self._worst.items()
+        ]
 
 
-def campaign(tally: Tally, judged: int, details: dict[str, dict[str, str]],
-             failures: dict[str, str]) -> Campaign:
+def campaign(
+    tally: Tally, judged: int, details: dict[str, dict[str, str]], failures: dict[str, str]
+) -> Campaign:
     """Put the machine and the versions to the figures."""
-    isa = next((found["instruction_set"] for found in details.values()
-                if "instruction_set" in found), "unknown")
+    isa = next(
+        (found["instruction_set"] for found in details.values() if "instruction_set" in found),
+        "unknown",
+    )
     return Campaign(
         day=date.today().isoformat(),
         cpu=_cpu(),

@@ -149,21 +149,35 @@ def _largest(d: Draw) -> tuple[Floats, Labels]:
 
 REGIMES = (
     Regime("flat", "all classes alike: log C, and sums of many equal terms", _flat),
-    Regime("usual", "a model in training: normal logits, deviation 4",
-           lambda d: (d.normal(4), d.classes())),
-    Regime("wide", "uniform in ±10,000: one class decides, exp of all others vanishes",
-           lambda d: (d.uniform(-1e4, 1e4), d.classes())),
+    Regime(
+        "usual",
+        "a model in training: normal logits, deviation 4",
+        lambda d: (d.normal(4), d.classes()),
+    ),
+    Regime(
+        "wide",
+        "uniform in ±10,000: one class decides, exp of all others vanishes",
+        lambda d: (d.uniform(-1e4, 1e4), d.classes()),
+    ),
     Regime("peaked", "one class leads by 4 to 25, in half of the rows the label", _peaked),
-    Regime("background", "each other class is below half an ulp of the leader, their sum is not",
-           _background),
+    Regime(
+        "background",
+        "each other class is below half an ulp of the leader, their sum is not",
+        _background,
+    ),
     Regime("shelf", "the same with a label up to 3 below the leader: a loss of about 1", _shelf),
-    Regime("confident", "the label leads by 1 to 100: the loss shrinks to 1e-44",
-           _confident(1, 100)),
-    Regime("certain", "the label leads by 100 to 740: down to the last subnormal, and below",
-           _confident(100, 740)),
+    Regime(
+        "confident", "the label leads by 1 to 100: the loss shrinks to 1e-44", _confident(1, 100)
+    ),
+    Regime(
+        "certain",
+        "the label leads by 100 to 740: down to the last subnormal, and below",
+        _confident(100, 740),
+    ),
     Regime("confidently wrong", "the label lies 1 to 1,000 below the others", _wrong),
-    Regime("rivals", "label and another class within 1 % of each other, far above the rest",
-           _rivals),
+    Regime(
+        "rivals", "label and another class within 1 % of each other, far above the rest", _rivals
+    ),
     Regime("far from zero", "offsets of ±1e3 to ±1e6: the shift must cost nothing", _far),
     Regime("ascending", "sorted: each piece of a row raises its maximum", _sorted),
     Regime("descending", "sorted the other way: small terms are added last", _reversed),
@@ -172,6 +186,5 @@ REGIMES = (
     Regime("subnormal", "multiples of the smallest number of the dtype", _subnormal),
     Regime("all magnitudes", "from ±1e-44 to ±10,000 in one row", _magnitudes),
     Regime("huge", "from ±1 to ±1e37 (1e299 in float64) in one row", _huge),
-    Regime("near overflow", "up to ± the largest number of the dtype", _largest,
-           bare=("float64",)),
+    Regime("near overflow", "up to ± the largest number of the dtype", _largest, bare=("float64",)),
 )

@@ -66,8 +66,10 @@ def fraction_text(record: Record | None) -> str:
 
 def standing(campaign: Campaign) -> str:
     """Say whether every bar is kept, and name where it is not."""
-    beyond = [f"{r.function} of {r.dtype}, {r.name} ({fraction_text(r).strip('*')} of the bar)"
-              for r in campaign.broken(OURS)]
+    beyond = [
+        f"{r.function} of {r.dtype}, {r.name} ({fraction_text(r).strip('*')} of the bar)"
+        for r in campaign.broken(OURS)
+    ]
     return f"Beyond its bar: {'; '.join(beyond)}." if beyond else "Every bar is kept."
 
 
@@ -83,29 +85,45 @@ def _page(campaign: Campaign, of_what: str, dtypes: tuple[str, ...]) -> str:
     other = HALVES if dtypes == FULL_WIDTH else FULL_WIDTH
     page = "accuracy_half.md" if dtypes == FULL_WIDTH else "accuracy.md"
     promise = PROMISE.format(
-        of_what=of_what, lost=LOST, not_finite=NOT_FINITE, missing=MISSING, bits=PRECISION,
-        settings="; ".join(SETTINGS), classes=", ".join(campaign.names(CLASSES)),
-        bars="\n".join(f"- {name}: {bar}" for name, bar in FUNCTIONS.items()))
+        of_what=of_what,
+        lost=LOST,
+        not_finite=NOT_FINITE,
+        missing=MISSING,
+        bits=PRECISION,
+        settings="; ".join(SETTINGS),
+        classes=", ".join(campaign.names(CLASSES)),
+        bars="\n".join(f"- {name}: {bar}" for name, bar in FUNCTIONS.items()),
+    )
     regimes = _markdown(["regime", "what makes it hard"], [[r.name, r.why] for r in REGIMES])
-    tables = [f"## {function}, {dtype}\n\n{table}" for function in FUNCTIONS for dtype in dtypes
-              if (table := _table(campaign, function, dtype, REGIME))]
-    tables += [f"## loss by setting, {dtype}\n\n{_table(campaign, LOSS, dtype, SETTING)}"
-               for dtype in dtypes]
-    return "\n".join([
-        promise,
-        f"**{standing(campaign)}**\n",
-        f"{heading(campaign)} Of {' and '.join(other)}: [{page}]({page}).\n",
-        f"## The regimes\n\n{regimes}", *tables])
+    tables = [
+        f"## {function}, {dtype}\n\n{table}"
+        for function in FUNCTIONS
+        for dtype in dtypes
+        if (table := _table(campaign, function, dtype, REGIME))
+    ]
+    tables += [
+        f"## loss by setting, {dtype}\n\n{_table(campaign, LOSS, dtype, SETTING)}"
+        for dtype in dtypes
+    ]
+    return "\n".join(
+        [
+            promise,
+            f"**{standing(campaign)}**\n",
+            f"{heading(campaign)} Of {' and '.join(other)}: [{page}]({page}).\n",
+            f"## The regimes\n\n{regimes}",
+            *tables,
+        ]
+    )
 
 
 def _table(campaign: Campaign, function: str, dtype: str, by: str) -> str:
     libraries = list(campaign.versions)
-    names = [name for name in campaign.names(by)
-             if campaign.find(OURS, function, dtype, by, name)]
+    names = [name for name in campaign.names(by) if campaign.find(OURS, function, dtype, by, name)]
     rows: list[list[str]] = []
     for name in names:
-        found = {library: campaign.find(library, function, dtype, by, name)
-                 for library in libraries}
+        found = {
+            library: campaign.find(library, function, dtype, by, name) for library in libraries
+        }
         rows.append([name, fraction_text(found[OURS]), *map(ulps_text, found.values())])
     return _markdown([by, "of the bar", *libraries], rows) if rows else ""
 
@@ -118,8 +136,10 @@ def _markdown(header: list[str], rows: list[list[str]]) -> str:
 
 def heading(campaign: Campaign) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in campaign.versions.items())
-    return (f"{campaign.cpu}, {campaign.instruction_set}; {versions}, Python {campaign.python}; "
-            f"{campaign.day}. {campaign.judged:,} arrays of smoothxent's were judged.")
+    return (
+        f"{campaign.cpu}, {campaign.instruction_set}; {versions}, Python {campaign.python}; "
+        f"{campaign.day}. {campaign.judged:,} arrays of smoothxent's were judged."
+    )
 
 
 def summary(campaign: Campaign) -> str:
@@ -132,13 +152,19 @@ def summary(campaign: Campaign) -> str:
                 lines.append([function, dtype, fraction_text(worst[0]), *map(ulps_text, worst)])
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(
-        "  ".join(cell.ljust(width) if n < 2 else cell.rjust(width)
-                  for n, (cell, width) in enumerate(zip(line, widths, strict=True))).rstrip()
-        for line in lines)
+        "  ".join(
+            cell.ljust(width) if n < 2 else cell.rjust(width)
+            for n, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    )
 
 
 def _worst(campaign: Campaign, library: str, function: str, dtype: str) -> Record | None:
-    found = [r for r in campaign.records if r.by == REGIME
-             and (r.library, r.function, r.dtype) == (library, function, dtype)]
+    found = [
+        r
+        for r in campaign.records
+        if r.by == REGIME and (r.library, r.function, r.dtype) == (library, function, dtype)
+    ]
     # Infinite before lost before large; None in `fraction` stands for infinity.
     return max(found, default=None, key=lambda r: (r.ulps is None, r.zero, r.ulps or 0))

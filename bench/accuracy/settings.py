@@ -153,19 +153,36 @@ SETTINGS: dict[str, Maker] = {
     "prior": lambda rng, y, c: (y, {"label_smoothing": 0.1, "prior": _prior(rng, y, c)}),
     "class weights": lambda rng, y, c: (y, {"class_weight": _weights(rng, c)}),
     "class weights, eps 0.1": lambda rng, y, c: (
-        y, {"label_smoothing": 0.1, "class_weight": _weights(rng, c)}),
+        y,
+        {"label_smoothing": 0.1, "class_weight": _weights(rng, c)},
+    ),
     "sample weights": lambda rng, y, c: (y, {"sample_weight": _weights(rng, len(y))}),
     "ignored rows": lambda rng, y, c: (_with_ignored(y), {"ignore_index": IGNORED}),
-    "all of these": lambda rng, y, c: (_with_ignored(y), {
-        "label_smoothing": 0.1, "prior": _prior(rng, y, c), "class_weight": _weights(rng, c),
-        "sample_weight": _weights(rng, len(y)), "ignore_index": IGNORED}),
+    "all of these": lambda rng, y, c: (
+        _with_ignored(y),
+        {
+            "label_smoothing": 0.1,
+            "prior": _prior(rng, y, c),
+            "class_weight": _weights(rng, c),
+            "sample_weight": _weights(rng, len(y)),
+            "ignore_index": IGNORED,
+        },
+    ),
     "one-hot": lambda rng, y, c: (_one_hot(y, c), {}),
     "probabilities": lambda rng, y, c: (_fractions(rng, y, c, 20), {}),
     "probabilities, eps 0.1": lambda rng, y, c: (
-        _fractions(rng, y, c, 20), {"label_smoothing": 0.1}),
-    "probabilities, all of these": lambda rng, y, c: (_fractions(rng, y, c, 20), {
-        "label_smoothing": 0.1, "prior": _prior(rng, y, c), "class_weight": _weights(rng, c),
-        "sample_weight": _weights(rng, len(y))}),
+        _fractions(rng, y, c, 20),
+        {"label_smoothing": 0.1},
+    ),
+    "probabilities, all of these": lambda rng, y, c: (
+        _fractions(rng, y, c, 20),
+        {
+            "label_smoothing": 0.1,
+            "prior": _prior(rng, y, c),
+            "class_weight": _weights(rng, c),
+            "sample_weight": _weights(rng, len(y)),
+        },
+    ),
 }
 # For rows of very many classes, and of logits too large for sums and weights of their differences.
 FEW_SETTINGS = ("plain", "eps 0.1", "all of these")

@@ -148,11 +148,15 @@ class OnnxRuntime(Contender):
         constants = [make.make_tensor(name, kind, [], [value]) for name, value in values.items()]
         constants += [make.make_tensor("one", onnx.TensorProto.INT64, [1], [1])]
         graph = make.make_graph(
-            [make.make_node(operator, inputs.split(), outputs.split(), **attributes)
-             for operator, inputs, outputs, attributes in nodes],
+            [
+                make.make_node(operator, inputs.split(), outputs.split(), **attributes)
+                for operator, inputs, outputs, attributes in nodes
+            ],
             "loss",
-            [make.make_tensor_value_info("x", kind, x.shape),
-             make.make_tensor_value_info("y", onnx.TensorProto.INT64, x.shape[:1])],
+            [
+                make.make_tensor_value_info("x", kind, x.shape),
+                make.make_tensor_value_info("y", onnx.TensorProto.INT64, x.shape[:1]),
+            ],
             [make.make_tensor_value_info("loss", kind, [])],
             constants,
         )
@@ -160,7 +164,8 @@ class OnnxRuntime(Contender):
         model = make.make_model(graph, opset_imports=[make.make_opsetid("", 17)], ir_version=8)
         onnx.checker.check_model(model)
         run = self.library.InferenceSession(
-            model.SerializeToString(), self.options, providers=["CPUExecutionProvider"]).run
+            model.SerializeToString(), self.options, providers=["CPUExecutionProvider"]
+        ).run
         return lambda x, y: run(None, {"x": x, "y": y})[0]
 
 

@@ -20,10 +20,18 @@ PAGE = ROOT / "docs" / "promises.md"
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.promises", description=__doc__)
     peers = [name for name in LIBRARIES if name != OURS]
-    parser.add_argument("--peer", action="append", choices=["none", *peers],
-                        help="next to this one alone (repeatable); the page is left as it is")
-    parser.add_argument("--page", type=Path, metavar="FILE",
-                        help=f"whose tables to replace; default {PAGE.relative_to(ROOT)}")
+    parser.add_argument(
+        "--peer",
+        action="append",
+        choices=["none", *peers],
+        help="next to this one alone (repeatable); the page is left as it is",
+    )
+    parser.add_argument(
+        "--page",
+        type=Path,
+        metavar="FILE",
+        help=f"whose tables to replace; default {PAGE.relative_to(ROOT)}",
+    )
     options = parser.parse_args(arguments)
     said, versions = {}, {}
     for name, library in LIBRARIES.items():

@@ -38,9 +38,18 @@ class Case:
 def cases() -> list[Case]:
     return [
         Case(MEMORY, "mean loss of 64 x 262,144, 64 MiB of logits", "-", _memory, alone=True),
-        *_digits(), *_bits(), *_labels(), *_masks(),
-        Case(FORK, "fork after a call of two threads, and the same call in the child",
-             "same bits", _fork, alone=True, threads=TWO_THREADS),
+        *_digits(),
+        *_bits(),
+        *_labels(),
+        *_masks(),
+        Case(
+            FORK,
+            "fork after a call of two threads, and the same call in the child",
+            "same bits",
+            _fork,
+            alone=True,
+            threads=TWO_THREADS,
+        ),
     ]
 
 
@@ -81,21 +90,34 @@ def _digits() -> list[Case]:
     leader[0, 0] = 30
     return [
         *found,
-        Case(DIGITS, "loss of 1e6 + [0, 0.5, -1.25], label 1",
-             number(_exactly({"0": 1, "0.5": 1, "-1.25": 1}, "0.5")), _loss_of(far, 1)),
-        Case(DIGITS, "loss of 262,144 classes, 0 to 7.875, label 63",
-             number(_exactly({f"{k / 8}": 4096 for k in range(64)}, "7.875")),
-             _loss_of(levels, 63)),
-        Case(DIGITS, "loss of 262,144 classes, the label's 30, the others 0",
-             number(_exactly({"0": 1, "-30": 262_143})), _loss_of(leader, 0)),
+        Case(
+            DIGITS,
+            "loss of 1e6 + [0, 0.5, -1.25], label 1",
+            number(_exactly({"0": 1, "0.5": 1, "-1.25": 1}, "0.5")),
+            _loss_of(far, 1),
+        ),
+        Case(
+            DIGITS,
+            "loss of 262,144 classes, 0 to 7.875, label 63",
+            number(_exactly({f"{k / 8}": 4096 for k in range(64)}, "7.875")),
+            _loss_of(levels, 63),
+        ),
+        Case(
+            DIGITS,
+            "loss of 262,144 classes, the label's 30, the others 0",
+            number(_exactly({"0": 1, "-30": 262_143})),
+            _loss_of(leader, 0),
+        ),
     ]
 
 
 def _batches() -> list[tuple[NDArray[Any], NDArray[Any]]]:
     """Return several: the float32 mean of one may come out the same by chance."""
     rng = np.random.default_rng(0)
-    return [(rng.normal(0, 4, (20_001, 10)).astype(np.float32), rng.integers(0, 10, 20_001))
-            for _ in range(8)]
+    return [
+        (rng.normal(0, 4, (20_001, 10)).astype(np.float32), rng.integers(0, 10, 20_001))
+        for _ in range(8)
+    ]
 
 
 def _digest(values: Iterable[Any]) -> str:
@@ -108,25 +130,40 @@ def _means(library: Library) -> str:
 
 def _bits() -> list[Case]:
     """Each says whether the bytes of all results are equal."""
+
     def reversed_rows(library: Library) -> str:
         backwards = (library.mean(x[::-1].copy(), y[::-1].copy()) for x, y in _batches())
         return _same(_means(library), _digest(backwards))
 
     def cut(library: Library) -> str:
         whole = (library.losses(x, y) for x, y in _batches())
-        parts = (library.losses(x[a:b].copy(), y[a:b]) for x, y in _batches()
-                 for a, b in ((0, 1), (1, 9_000), (9_000, len(y))))
+        parts = (
+            library.losses(x[a:b].copy(), y[a:b])
+            for x, y in _batches()
+            for a, b in ((0, 1), (1, 9_000), (9_000, len(y)))
+        )
         return _same(_digest(whole), _digest(parts))
 
     def of_threads(threads: int) -> Case:
-        return Case(BITS, "means of eight batches of 20,001 x 10 by 1 and by 2 threads",
-                    "same bits", _means, threads=threads)
+        return Case(
+            BITS,
+            "means of eight batches of 20,001 x 10 by 1 and by 2 threads",
+            "same bits",
+            _means,
+            threads=threads,
+        )
 
     return [
-        of_threads(ONE_THREAD), of_threads(TWO_THREADS),
+        of_threads(ONE_THREAD),
+        of_threads(TWO_THREADS),
         Case(BITS, "the same with the rows reversed", "same bits", reversed_rows),
-        Case(BITS, "their losses, each batch cut into 1, 8,999 and 11,001 rows", "same bits",
-             cut, threads=TWO_THREADS),
+        Case(
+            BITS,
+            "their losses, each batch cut into 1, 8,999 and 11,001 rows",
+            "same bits",
+            cut,
+            threads=TWO_THREADS,
+        ),
     ]
 
 
@@ -189,13 +226,25 @@ def _masks() -> list[Case]:
         return number(np.asarray(library.losses(absent, np.array([1]), 0.1))[0])
 
     return [
-        Case(MASKS, "mean of two rows, the second ignored and nan",
-             number(_exactly({"0": 2})), mean(bad_row, ignored)),
+        Case(
+            MASKS,
+            "mean of two rows, the second ignored and nan",
+            number(_exactly({"0": 2})),
+            mean(bad_row, ignored),
+        ),
         Case(MASKS, "its gradient in the ignored row", "0", gradient),
-        Case(MASKS, "mean where all rows are ignored", "0 / 0",
-             mean(bad_row, np.array([IGNORED, IGNORED]))),
-        Case(MASKS, "loss of [0, 1, -inf], label 1", number(_exactly({"-1": 1, "0": 1})),
-             _loss_of(absent, 1)),
+        Case(
+            MASKS,
+            "mean where all rows are ignored",
+            "0 / 0",
+            mean(bad_row, np.array([IGNORED, IGNORED])),
+        ),
+        Case(
+            MASKS,
+            "loss of [0, 1, -inf], label 1",
+            number(_exactly({"-1": 1, "0": 1})),
+            _loss_of(absent, 1),
+        ),
         Case(MASKS, "the same with smoothing 0.1", "inf", smoothed),
     ]
 

@@ -46,7 +46,8 @@ class Smoothxent(Library):
 
     def losses(self, x: NDArray[Any], y: NDArray[Any], eps: float = 0.0) -> Any:
         return self.library.cross_entropy(
-            x, y, label_smoothing=eps, reduction="none", num_threads=self.hold.threads)
+            x, y, label_smoothing=eps, reduction="none", num_threads=self.hold.threads
+        )
 
     def mean(self, x: NDArray[Any], y: NDArray[Any], *, ignoring: bool = False) -> Any:
         return self.library.cross_entropy(x, y, **self._options(ignoring))
@@ -163,18 +164,24 @@ class OnnxRuntime(Library):
         onnx = import_module("onnx")
         make, kind = onnx.helper, onnx.helper.np_dtype_to_tensor_dtype
         graph = make.make_graph(
-            [make.make_node("SoftmaxCrossEntropyLoss", ["x", "y"], ["loss", "log_p"],
-                            **attributes)],
+            [
+                make.make_node(
+                    "SoftmaxCrossEntropyLoss", ["x", "y"], ["loss", "log_p"], **attributes
+                )
+            ],
             "loss",
-            [make.make_tensor_value_info("x", kind(x.dtype), x.shape),
-             make.make_tensor_value_info("y", kind(y.dtype), y.shape)],
+            [
+                make.make_tensor_value_info("x", kind(x.dtype), x.shape),
+                make.make_tensor_value_info("y", kind(y.dtype), y.shape),
+            ],
             [make.make_tensor_value_info(name, kind(x.dtype), None) for name in ("loss", "log_p")],
         )
         model = make.make_model(graph, opset_imports=[make.make_opsetid("", 17)], ir_version=8)
         self.hold.options.enable_cpu_mem_arena = False  # it would keep what a call has taken
         self.hold.options.log_severity_level = 4
         session = self.library.InferenceSession(
-            model.SerializeToString(), self.hold.options, providers=["CPUExecutionProvider"])
+            model.SerializeToString(), self.hold.options, providers=["CPUExecutionProvider"]
+        )
         return session.run(None, {"x": x, "y": y})
 
 

@@ -50,8 +50,13 @@ def _run(name: str, threads: int, indices: list[int]) -> tuple[dict[str, str], l
     # NPROC: XLA's threads, which else are as many as the process has CPUs.
     environment = os.environ | {"NPROC": str(threads)}
     with subprocess.Popen(
-        [*command, *map(str, indices)], cwd=ROOT, env=environment, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True,
+        [*command, *map(str, indices)],
+        cwd=ROOT,
+        env=environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
     ) as child:
         try:
             output, ending = child.communicate(timeout=PATIENCE)[0], ""

@@ -285,7 +285,10 @@ def real(name: str, value: float) -> float:
         return value
     if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
         raise TypeError(f"{name} must be a real number, got {value!r}")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:  # of an integer, which no range has
+        return np.inf if value > 0 else -np.inf
 
 
 def transforms(

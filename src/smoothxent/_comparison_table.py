@@ -3,7 +3,7 @@
 import math
 from typing import NamedTuple
 
-from smoothxent._evaluation_table import deviation, number
+from smoothxent._evaluation_table import deviation, number, rows
 from smoothxent._pair_metrics import PairMetrics
 
 
@@ -57,10 +57,7 @@ def markdown(comparison: PairMetrics) -> str:
 
 def title(comparison: PairMetrics) -> str:
     """Return what was compared."""
-    a = comparison.a
-    rows = f"{a.count:,} row{'s' * (a.count != 1)}"
-    ignored = f", {a.ignored:,} more ignored" if a.ignored else ""
-    return f"Comparison of A and B on {rows}{ignored}{'; losses in nats' * bool(a.count)}"
+    return f"Comparison of A and B on {rows(comparison.a)}"
 
 
 def lines(comparison: PairMetrics) -> list[Line]:

@@ -208,8 +208,8 @@ class Evaluation(Metrics):
         Raises
         ------
         ValueError
-            Something is missing, of another kind or out of range, or no rows add up to it; the key
-            is named.
+            Something is missing, of another kind, out of range or at odds with the rest; the key is
+            named.
 
         Examples
         --------

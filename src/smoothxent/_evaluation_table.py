@@ -61,8 +61,8 @@ def text(metrics: Metrics) -> str:
 
 def markdown(metrics: Metrics) -> str:
     """Return the metrics as a table of Markdown."""
-    rows = [f"| {name} | {number} | {note} |" for name, number, note in lines(metrics)]
-    return "\n".join([title(metrics), "", "| metric | value | |", "|---|--:|---|", *rows, ""])
+    shown = [f"| {name} | {number} | {note} |" for name, number, note in lines(metrics)]
+    return "\n".join([title(metrics), "", "| metric | value | |", "|---|--:|---|", *shown, ""])
 
 
 def html(metrics: Metrics) -> str:
@@ -73,7 +73,7 @@ def html(metrics: Metrics) -> str:
     held = _held(metrics)
     if held:
         most = max(each.count for each in held)
-        rows = [
+        cells = [
             (
                 _range(each),
                 f"{each.confidence:.3f}",
@@ -83,15 +83,20 @@ def html(metrics: Metrics) -> str:
             )
             for each in held
         ]
-        parts.append(_html_table(["confidence", "mean", "accuracy", "rows", ""], rows))
+        parts.append(_html_table(["confidence", "mean", "accuracy", "rows", ""], cells))
     return f'<div class="smoothxent">{STYLE}{"".join(parts)}</div>'
 
 
 def title(metrics: Metrics) -> str:
     """Return what was evaluated."""
-    rows = _plural(metrics.count, "row")
+    return f"Evaluation of {rows(metrics)}"
+
+
+def rows(metrics: Metrics) -> str:
+    """Return how many rows there are, as a title says it."""
     ignored = f", {metrics.ignored:,} more ignored" if metrics.ignored else ""
-    return f"Evaluation of {rows}{ignored}{'; losses in nats' * bool(metrics.count)}"
+    unit = "; losses in nats" * bool(metrics.count)
+    return f"{_plural(metrics.count, 'row')}{ignored}{unit}"
 
 
 def lines(metrics: Metrics) -> list[Line]:

@@ -18,7 +18,7 @@ _FEWEST_ROWS = 512  # of a block, where the buffer holds them
 _TYPICAL_BLOCK = 1 << 21  # logits of a block with more rows, where there are few classes
 _PADDING = 80  # logits between rows: at a power of two they would crowd a few sets of the caches
 _TEMPORARY = 1 << 23  # bytes of a converted or added piece
-_PRODUCT = 1 << 25  # numbers of weight in one product, for whose end Ctrl-C waits
+_PRODUCT = 1 << 26  # bytes of the weight in one product, for whose end Ctrl-C waits
 
 
 class Gradients(Protocol):
@@ -57,9 +57,9 @@ class Head:
         self.num_rows, num_features = hidden.array.shape
         self.num_classes = len(weight.array)
         self._width = min(block_classes, self.num_classes)
-        # rows of hidden or weight
-        self._piece = max(1, _TEMPORARY // (dtype.itemsize * max(1, num_features)))
-        self._product = max(1, _PRODUCT // max(1, num_features))
+        size = dtype.itemsize * max(1, num_features)
+        self._piece = max(1, _TEMPORARY // size)  # rows of hidden or weight
+        self._product = max(1, _PRODUCT // size)  # rows of weight
         held = _BUFFER // (dtype.itemsize * self._width)
         rows = min(max(_FEWEST_ROWS, min(_TYPICAL_BLOCK // self._width, self._piece)), held)
         self.most_rows = max(1, min(rows, self.num_rows))

@@ -1,14 +1,13 @@
 """The loss, and the loss with its gradient."""
 
-from typing import Literal, TypeAlias, TypedDict, Unpack, overload
+from typing import Literal, TypedDict, Unpack, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from smoothxent import _checks, _destinations, _fused
 from smoothxent._checks import DType, FloatArray
-
-Reduced: TypeAlias = Literal["mean", "sum", "sum_over_batch_size", "sum_by_nonzero_weights"]
+from smoothxent._reductions import Reduced
 
 
 class _Options(TypedDict, total=False):
@@ -166,7 +165,7 @@ def cross_entropy(
     NaN and infinity: a nan or +inf among a row's logits makes its loss nan, as do logits of -inf
     only; no other row is touched. A logit of -inf gives +inf if its class has a share in the
     target, and else is as if absent. A term whose weight is exactly 0 is left out, never 0 times
-    infinity.
+    infinity. With a soft cap that is said of what it makes of the logits: c of +inf, -c of -inf.
 
     Threads: the global interpreter lock is released, and calls from many threads are safe.
 

@@ -7,7 +7,9 @@ which Python rounds correctly, is the only rounding between the per-row losses a
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Literal, TypeAlias
+
+Reduced: TypeAlias = Literal["mean", "sum", "sum_over_batch_size", "sum_by_nonzero_weights"]
 
 # What the rows of one call weigh: how many there are; how many are not ignored and have a sample
 # weight other than 0; the exact sum over these of sample weight times the label's class weight, in

@@ -20,15 +20,18 @@ class Smoothxent(Library):
     contender = contenders.Smoothxent
 
     def results(self, problem: Problem) -> Results:
-        found: Results = {(name, ""): getattr(self.library, name)(problem.logits)
-                          for name in (SOFTMAX, LOG_SOFTMAX, LOG_SUM_EXP)}
+        found: Results = {
+            (name, ""): getattr(self.library, name)(problem.logits)
+            for name in (SOFTMAX, LOG_SOFTMAX, LOG_SUM_EXP)
+        }
         for setting in problem.settings:
             arguments = (problem.logits, setting.labels)
             found[LOSS, setting.name], found[GRADIENT, setting.name] = (
-                self.library.cross_entropy_and_grad(
-                    *arguments, reduction="none", **setting.options))
+                self.library.cross_entropy_and_grad(*arguments, reduction="none", **setting.options)
+            )
             found[MEAN, setting.name] = np.asarray(
-                self.library.cross_entropy(*arguments, **setting.options))
+                self.library.cross_entropy(*arguments, **setting.options)
+            )
         return found
 
 

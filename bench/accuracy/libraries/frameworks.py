@@ -34,8 +34,12 @@ class PyTorch(Peer):
             labels = labels.to(x.dtype)
         weight = options.get("class_weight")
         losses = self.library.nn.functional.cross_entropy(
-            x, labels, reduction="none", label_smoothing=options.get("label_smoothing", 0.0),
-            weight=None if weight is None else tensor(weight).to(x.dtype))
+            x,
+            labels,
+            reduction="none",
+            label_smoothing=options.get("label_smoothing", 0.0),
+            weight=None if weight is None else tensor(weight).to(x.dtype),
+        )
         if "sample_weight" in options:
             losses = losses * tensor(options["sample_weight"]).to(x.dtype)
         (grad,) = self.library.autograd.grad(losses.sum(), x)
@@ -53,9 +57,14 @@ class Jax(Peer):
     def __init__(self) -> None:
         super().__init__()
         jax = self.library
-        self.compiled = [jax.jit(f) for f in (
-            lambda x: jax.nn.softmax(x, axis=1), lambda x: jax.nn.log_softmax(x, axis=1),
-            lambda x: jax.nn.logsumexp(x, axis=1))]
+        self.compiled = [
+            jax.jit(f)
+            for f in (
+                lambda x: jax.nn.softmax(x, axis=1),
+                lambda x: jax.nn.log_softmax(x, axis=1),
+                lambda x: jax.nn.logsumexp(x, axis=1),
+            )
+        ]
         self.with_labels = jax.jit(lambda x, y: self._with_gradient(self._of_labels, x, y))
         self.with_table = jax.jit(lambda x, t: self._with_gradient(self._of_table, x, t))
 
@@ -116,9 +125,15 @@ class TensorFlow(Peer):
             if setting.is_plain:
                 losses = tf.nn.sparse_softmax_cross_entropy_with_logits(setting.labels, x)
             else:
-                bare = Setting(setting.name, setting.labels, {
-                    name: value for name, value in setting.options.items()
-                    if name in ("label_smoothing", "prior", "ignore_index")})
+                bare = Setting(
+                    setting.name,
+                    setting.labels,
+                    {
+                        name: value
+                        for name, value in setting.options.items()
+                        if name in ("label_smoothing", "prior", "ignore_index")
+                    },
+                )
                 table = targets(bare, tuple(x.shape))
                 losses = tf.nn.softmax_cross_entropy_with_logits(tf.constant(table, x.dtype), x)
                 losses = losses * tf.constant(row_weights(setting), x.dtype)

@@ -67,11 +67,7 @@ def _complain(message: str, code: int) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="smoothxent",
-        description=smoothxent.__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = argparse.ArgumentParser(prog="smoothxent", description=smoothxent.__doc__)
     parser.add_argument(
         "--version", action="version", version=f"smoothxent {smoothxent.__version__}"
     )

@@ -15,6 +15,9 @@ def cross_entropy(
     logits: Any,
     labels: Any,
     *,
+    softcap: float | None = None,
+    temperature: float = 1.0,
+    z_loss: float = 0.0,
     label_smoothing: float = 0.0,
     prior: Any = None,
     class_weight: Any = None,
@@ -35,6 +38,8 @@ def cross_entropy(
         Unnormalised log-probabilities with the C classes on `axis`. One axis, (C,), is one row.
     labels : array_like
         Class indices in [0, C), with an axis fewer than `logits`, or as many label probabilities.
+    softcap, temperature, z_loss
+        As in `smoothxent.cross_entropy`.
     label_smoothing : float, default 0.0
         The share, in [0, 1], of the target that is moved from the label to `prior`.
     prior, class_weight, sample_weight : array_like, optional
@@ -97,6 +102,9 @@ def cross_entropy(
         "sample_weight": sample_weight,
     }
     options = {
+        "softcap": softcap,
+        "temperature": temperature,
+        "z_loss": z_loss,
         "label_smoothing": label_smoothing,
         "ignore_index": ignore_index,
         "reduction": reduction,
@@ -122,7 +130,9 @@ class _Result(NamedTuple):
 
 def _traced(logits: Any, constants: dict[str, Any], **options: Any) -> Any:
     loss = np.asarray(_loss_of_zeros(logits, constants, options))
-    options["label_smoothing"] = float(options["label_smoothing"])
+    for name in ("softcap", "temperature", "z_loss", "label_smoothing"):
+        if options[name] is not None:
+            options[name] = float(options[name])
     if options["ignore_index"] is not None:
         options["ignore_index"] = int(options["ignore_index"])
     if options["axis"] >= 0:  # vmap puts its axes in front
@@ -134,7 +144,10 @@ def _traced(logits: Any, constants: dict[str, Any], **options: Any) -> Any:
     return _differentiable(_Result(text, loss.shape, dtype), logits, constants)
 
 
-_jitted = jax.jit(_traced, static_argnames=("label_smoothing", "ignore_index", "reduction", "axis"))
+_OPTIONS = (
+    "softcap", "temperature", "z_loss", "label_smoothing", "ignore_index", "reduction", "axis"
+)  # fmt: skip
+_jitted = jax.jit(_traced, static_argnames=_OPTIONS)
 
 
 def _loss_of_zeros(logits: Any, constants: dict[str, Any], options: dict[str, Any]) -> Any:

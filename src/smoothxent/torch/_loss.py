@@ -1,5 +1,6 @@
 """The function and the module, and which calls are smoothxent's to compute."""
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.autograd import forward_ad
@@ -150,6 +151,8 @@ def _is_ours(
         return False
     if input.dtype not in _FLOATS or not input.ndim or not input.numel():
         return False
+    if not (_is_number(ignore_index) and _is_number(label_smoothing)):
+        return False
     if reduction not in _REDUCTIONS or not 0 <= label_smoothing <= 1:
         return False
     shape, axis = input.shape, _operators.class_axis(input)
@@ -158,6 +161,11 @@ def _is_ours(
     else:
         is_target = _is_constant(target, shape) and ignore_index < 0
     return is_target and (weight is None or _is_constant(weight, shape[axis : axis + 1]))
+
+
+def _is_number(value: object) -> bool:
+    """Whether this is a number of Python or NumPy, not None or a tensor."""
+    return isinstance(value, float | int | np.number)
 
 
 def _is_constant(tensor: Tensor, shape: torch.Size) -> bool:
