@@ -49,22 +49,31 @@ LANES_INLINE void load_quad_of_columns(const char *const *rows, ptrdiff_t stride
     }
 }
 
+/* Columns of what logits become, class k at to[k * LANES]. */
+LANES_FUNCTION void transform_columns(stored *to, const char *const *rows, ptrdiff_t stride, int side_by_side, ptrdiff_t num_classes, Transform of) {
+    lanes quad[QUAD];
+    for (ptrdiff_t first = 0; first < num_classes; first += QUAD) {
+        const int count = num_classes - first < QUAD ? (int)(num_classes - first) : QUAD;
+        load_quad_of_columns(rows, stride, side_by_side, first, count, quad);
+        for (int k = 0; k < count; k++) store_logits(to + (first + k) * LANES, transformed(quad[k], of));
+    }
+}
+
 /* `count` <= QUAD classes from `first` on. `ahead`: where the next group lies, which is asked for early: it will be touched
- * in all places at once. `of`: what becomes of logits, or NULL. */
-LANES_INLINE void take_columns(column_heads *heads, const char *const *rows, ptrdiff_t stride, int side_by_side, ptrdiff_t first, const int count, const char *ahead, const Transform *of, real *columns, const int label) {
+ * in all places at once. */
+LANES_INLINE void take_columns(column_heads *heads, const char *const *rows, ptrdiff_t stride, int side_by_side, ptrdiff_t first, const int count, const char *ahead, real *columns, const int label) {
     lanes quad[QUAD];
     UNROLLED for (int n = 0; n < QUAD_BYTES / LINE; n++) prefetch((const stored *)(ahead + n * LINE));
     load_quad_of_columns(rows, stride, side_by_side, first, count, quad);
-    if (of) UNROLLED for (int k = 0; k < count; k++) quad[k] = transformed(quad[k], *of);
     UNROLLED for (int k = 0; k < count; k++) take_column(heads, quad[k], first + k, columns, label);
 }
 
-LANES_INLINE void read_columns(column_heads *heads, const char *const *rows, ptrdiff_t stride, int side_by_side, ptrdiff_t num_classes, const char *ahead, const Transform *of, real *columns, const int label) {
+LANES_INLINE void read_columns(column_heads *heads, const char *const *rows, ptrdiff_t stride, int side_by_side, ptrdiff_t num_classes, const char *ahead, real *columns, const int label) {
     column_heads h = *heads; /* of its own, so that it stays in registers */
     ptrdiff_t first = 0;
     for (; first < num_classes / QUAD * QUAD; first += QUAD, ahead += QUAD_BYTES)
-        take_columns(&h, rows, stride, side_by_side, first, QUAD, ahead, of, columns, label);
-#define LAST_COLUMNS(count) case count: take_columns(&h, rows, stride, side_by_side, first, count, ahead, of, columns, label); break
+        take_columns(&h, rows, stride, side_by_side, first, QUAD, ahead, columns, label);
+#define LAST_COLUMNS(count) case count: take_columns(&h, rows, stride, side_by_side, first, count, ahead, columns, label); break
     switch (num_classes - first) { /* constants, for which the compiler leaves out what other numbers need */
         LAST_COLUMNS(1);
 #ifndef SMOOTHXENT_FLOAT64
@@ -91,14 +100,14 @@ LANES_INLINE void sum_columns(block_sums *sums, const real *columns, ptrdiff_t n
 
 /* Statistics of a group, of which the first `fit` numbers say whether they hold for a row; returns whether all do. They
  * don't where a row has no reference or a huge one, an infinite label, or gaps beyond what exp_lanes takes. */
-LANES_INLINE int columns_statistics_inline(Group *g, column_heads *heads, double *fit, const char *const *rows, ptrdiff_t stride, int side_by_side, ptrdiff_t num_classes, const char *ahead, const Transform *of, real *columns, const int with, const int label) {
+LANES_INLINE int columns_statistics_inline(Group *g, column_heads *heads, double *fit, const char *const *rows, ptrdiff_t stride, int side_by_side, ptrdiff_t num_classes, const char *ahead, real *columns, const int with, const int label) {
     const reg_f64 zero = SPLAT(0.0), one = SPLAT(1.0);
     const double others = (double)(num_classes - 1);
     reg_f64 all = one;
     block_sums sums;
     heads->labels = label == LABEL_TOP ? splat(-1) : of_integers(g->label);
     heads->label_logits = heads->top = splat(-(real)INFINITY);
-    read_columns(heads, rows, stride, side_by_side, num_classes, ahead, of, columns, label);
+    read_columns(heads, rows, stride, side_by_side, num_classes, ahead, columns, label);
     for (ptrdiff_t k = num_classes; k % VECTORS; k++) store(columns + k * LANES, splat(-(real)INFINITY));
     lanes scale = sub(splat((real)MAGIC), fused(heads->top, splat((real)LOG2_E), splat((real)MAGIC)));
     sum_columns(&sums, columns, num_classes, heads->labels, add(splat((real)(MAGIC + EXPONENT_BIAS)), scale), with, label);
@@ -134,8 +143,8 @@ LANES_INLINE int columns_statistics_inline(Group *g, column_heads *heads, double
     }
     return sum_f64(all) == WIDTH_F64;
 }
-LANES_FUNCTION int columns_statistics(Group *g, column_heads *heads, double *fit, const char *const *rows, ptrdiff_t stride, int side_by_side, ptrdiff_t num_classes, const char *ahead, const Transform *of, real *columns, int with, int label) {
-#define OF(with, label) return columns_statistics_inline(g, heads, fit, rows, stride, side_by_side, num_classes, ahead, of, columns, with, label)
+LANES_FUNCTION int columns_statistics(Group *g, column_heads *heads, double *fit, const char *const *rows, ptrdiff_t stride, int side_by_side, ptrdiff_t num_classes, const char *ahead, real *columns, int with, int label) {
+#define OF(with, label) return columns_statistics_inline(g, heads, fit, rows, stride, side_by_side, num_classes, ahead, columns, with, label)
 #ifdef REGISTERS_ARE_PLAIN
     OF(with, label);
 #else

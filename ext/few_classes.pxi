@@ -56,15 +56,21 @@ cdef void few_classes_statistics(
     # by_top: of all rows of the group
     cdef double fit[LANES]
     cdef column_heads heads
-    cdef Py_ssize_t i
+    cdef Py_ssize_t i, stride = job.logits.class_stride
     cdef bint side = count == LANES and side_by_side(&job.logits, first, sizeof(stored)), all_fit
     cdef const char *ahead = row_start(&job.logits, first) + LANES * job.num_classes * sizeof(stored) + AHEAD
-    cdef const Transform *becomes = &job.transform if job.transforms else NULL
     cdef int label = LABEL_TOP if by_top else LABEL_KEPT if job.has_grad else LABEL_TAKEN_OUT
     rows_of_group(&job.logits, first, count, scratch.starts)
+    if job.transforms:  # into columns, which are read as rows side by side
+        transform_columns(
+            scratch.logits, <const char **> scratch.starts, stride, side, job.num_classes, job.transform)
+        for i in range(LANES):
+            scratch.starts[i] = <char *> (scratch.logits + i)
+        stride = LANES * sizeof(stored)
+        side = True
     all_fit = columns_statistics(
-        group, &heads, fit, <const char **> scratch.starts, job.logits.class_stride, side, job.num_classes, ahead,
-        becomes, scratch.columns, job.sums_with, label)
+        group, &heads, fit, <const char **> scratch.starts, stride, side, job.num_classes, ahead,
+        scratch.columns, job.sums_with, label)
     if job.measures:
         rank_group(job, group, &heads, by_top, scratch)
     if job.has_probabilities:

@@ -13,7 +13,7 @@ enum {
 };
 
 typedef struct { /* what a thread works in */
-    LINE_ALIGNED stored logits[TILE];  /* a tile of strided logits */
+    LINE_ALIGNED stored logits[FEW * LANES];  /* a tile of strided logits, or a group of rows of few classes, transformed */
     LINE_ALIGNED real columns[FEW * LANES]; /* a group of rows of few classes, or a tile */
     LINE_ALIGNED double targets[TILE];
     LINE_ALIGNED double target_columns[FEW * LANES];

@@ -156,9 +156,9 @@ cdef extern from "measures.h" nogil:  # and what it includes
     void keep_rows(Group *)
     double times_exp(double, double, double)
     double distance_to_reference(double, double, double, double *)
+    void transform_columns(stored *, const char **, Py_ssize_t, bint, Py_ssize_t, Transform)
     bint columns_statistics(
-        Group *, column_heads *, double *, const char **, Py_ssize_t, bint, Py_ssize_t, const char *, const Transform *,
-        real *, int, int)
+        Group *, column_heads *, double *, const char **, Py_ssize_t, bint, Py_ssize_t, const char *, real *, int, int)
     bint short_rows_statistics(Group *, double *, const char **, Py_ssize_t, Py_ssize_t, Py_ssize_t, int)
     Py_ssize_t rank_of(const stored *, Py_ssize_t, Py_ssize_t, real, Py_ssize_t, Py_ssize_t)
     void rank_columns(Group *, const real *, Py_ssize_t, lanes, lanes)

@@ -19,7 +19,7 @@ MUTANTS = [
     ),
     *mutants_of(
         "ext/columns.h",
-        ("quad[k] = transformed(quad[k], *of)", "quad[k] = quad[k]", "few classes are left"),
+        ("transformed(quad[k], of)", "quad[k]", "few classes are left as they are"),
     ),
     *mutants_of(
         "ext/few_classes.pxi",
@@ -86,6 +86,13 @@ MUTANTS = [
         ),
     ),
     *mutants_of(
+        "src/smoothxent/_fused.py",
+        ("type(z_loss) is not float or z_loss != 0.0", "False", "z_loss alone"),
+        ("type(temperature) is not float or temperature != 1.0", "False", "a temperature alone"),
+        ("        softcap is not None\n        or type", "        type", "a soft cap alone"),
+        ("if half and _widened.is_needed(half, transforms):", "if False:", "halves are rounded"),
+    ),
+    *mutants_of(
         "src/smoothxent/_head.py",
         ("if self._held == classes:", "if True:", "gradients of another block"),
         (
@@ -137,6 +144,5 @@ MUTANTS = [
             "an infinite z_loss",
         ),
         ("    if not 0.0 <= number < np.inf:\n", "    if not number < np.inf:\n", "z_loss below 0"),
-        ("if is_usual and", "if", "a temperature array is a foreign complaint"),
     ),
 ]

@@ -69,13 +69,13 @@ static void test_columns_statistics(void) {
     Group g;
     draw_rows(x, num_classes, &g);
     EACH_LANE rows[i] = (const char *)(x + i * num_classes);
-    note("columns_statistics", 0, columns_statistics(&g, &heads, fit, rows, sizeof(stored), 0, num_classes, rows[0], NULL, columns, with_gaps, LABEL_KEPT), 1);
+    note("columns_statistics", 0, columns_statistics(&g, &heads, fit, rows, sizeof(stored), 0, num_classes, rows[0], columns, with_gaps, LABEL_KEPT), 1);
     check_statistics("columns_statistics", &g, fit, rows, sizeof(stored), num_classes, with_gaps);
     for (int k = 0; k < num_classes; k++)
         EACH_LANE note("columns_statistics, columns", i, columns[k * LANES + i], real_of(x[i * num_classes + k]));
     memcpy(of_kept, g.sum_exp, sizeof of_kept);
 
-    columns_statistics(&g, &heads, fit, rows, sizeof(stored), 0, num_classes, rows[0], NULL, columns, with_gaps, LABEL_TAKEN_OUT);
+    columns_statistics(&g, &heads, fit, rows, sizeof(stored), 0, num_classes, rows[0], columns, with_gaps, LABEL_TAKEN_OUT);
     EACH_LANE note("columns_statistics, taken out", i, g.sum_exp[i], of_kept[i]);
     EACH_LANE if (g.label[i] >= 0) note("columns_statistics, taken out", i, columns[g.label[i] * LANES + i], least);
 
@@ -83,11 +83,11 @@ static void test_columns_statistics(void) {
     for (int k = 0; k < num_classes; k++) EACH_LANE y[k * LANES + i] = x[i * num_classes + k];
     for (int side_by_side = 0; side_by_side < 2; side_by_side++) {
         EACH_LANE rows[i] = (const char *)(y + i);
-        columns_statistics(&g, &heads, fit, rows, LANES * sizeof(stored), side_by_side, num_classes, rows[0], NULL, columns, with_gaps, LABEL_KEPT);
+        columns_statistics(&g, &heads, fit, rows, LANES * sizeof(stored), side_by_side, num_classes, rows[0], columns, with_gaps, LABEL_KEPT);
         EACH_LANE note("columns_statistics, strided", i, g.sum_exp[i], of_kept[i]);
     }
 
-    columns_statistics(&g, &heads, fit, rows, LANES * sizeof(stored), 1, num_classes, rows[0], NULL, columns, 0, LABEL_TOP);
+    columns_statistics(&g, &heads, fit, rows, LANES * sizeof(stored), 1, num_classes, rows[0], columns, 0, LABEL_TOP);
     check_statistics("columns_statistics, top", &g, fit, rows, LANES * sizeof(stored), num_classes, 0);
     for (int k = 0; k < num_classes; k++)
         EACH_LANE note("columns_statistics, top", i, real_of(y[k * LANES + i]) <= g.label_logit[i], 1);
@@ -104,10 +104,10 @@ static void test_unfit_columns(void) {
     draw_rows(x, 3, &g);
     EACH_LANE rows[i] = (const char *)(x + i * 3), g.label[i] = 1;
     for (int i = 0; i < 5; i++) x[3 * i + 1] = stored_of((real)odd[i]); /* labels: nan and infinity are not for lanes */
-    note("unfit columns", LANES, columns_statistics(&g, &heads, fit, rows, sizeof(stored), 0, 3, rows[0], NULL, columns, 1, LABEL_KEPT), 0);
+    note("unfit columns", LANES, columns_statistics(&g, &heads, fit, rows, sizeof(stored), 0, 3, rows[0], columns, 1, LABEL_KEPT), 0);
     EACH_LANE note("unfit columns", i, fit[i], i > 2 && isfinite(g.label_logit[i]));
     for (int i = 0; i < 5; i++) x[3 * i + 1] = stored_of(1), x[3 * i] = x[3 * i + 2] = stored_of((real)odd[i]);
-    columns_statistics(&g, &heads, fit, rows, sizeof(stored), 0, 3, rows[0], NULL, columns, 1, LABEL_KEPT);
+    columns_statistics(&g, &heads, fit, rows, sizeof(stored), 0, 3, rows[0], columns, 1, LABEL_KEPT);
     EACH_LANE note("unfit columns", i, fit[i], i > 4);
 }
 

@@ -71,15 +71,15 @@ static void test_moments(void) {
     Group g;
     draw_rows(x, few, &g);
     EACH_LANE rows[i] = (const char *)(x + i * few);
-    columns_statistics(&g, &heads, fit, rows, sizeof(stored), 0, few, rows[0], NULL, columns, 0, LABEL_TAKEN_OUT);
+    columns_statistics(&g, &heads, fit, rows, sizeof(stored), 0, few, rows[0], columns, 0, LABEL_TAKEN_OUT);
     memcpy(exps, g.sum_exp, sizeof exps);
-    columns_statistics(&g, &heads, fit, rows, sizeof(stored), 0, few, rows[0], NULL, columns, MOMENTS, LABEL_TAKEN_OUT);
+    columns_statistics(&g, &heads, fit, rows, sizeof(stored), 0, few, rows[0], columns, MOMENTS, LABEL_TAKEN_OUT);
     check_moments("columns_statistics, moments", &g, rows, sizeof(stored), few);
     memcpy(moments, g.moment, sizeof moments);
-    columns_statistics(&g, &heads, fit, rows, sizeof(stored), 0, few, rows[0], NULL, columns, MOMENTS | GAPS, LABEL_TAKEN_OUT);
+    columns_statistics(&g, &heads, fit, rows, sizeof(stored), 0, few, rows[0], columns, MOMENTS | GAPS, LABEL_TAKEN_OUT);
     EACH_LANE note("columns_statistics, moments and gaps", i, g.moment[i], moments[i]);
     EACH_LANE note("columns_statistics, moments and gaps", i, g.sum_exp[i], exps[i]);
-    columns_statistics(&g, &heads, fit, rows, sizeof(stored), 0, few, rows[0], NULL, columns, MOMENTS, LABEL_TOP);
+    columns_statistics(&g, &heads, fit, rows, sizeof(stored), 0, few, rows[0], columns, MOMENTS, LABEL_TOP);
     check_moments("columns_statistics, moments but the top's", &g, rows, sizeof(stored), few);
 
     draw_rows(x, many, &g);

@@ -17,10 +17,22 @@ static real plain_slope(real x, Transform of) {
     return (of.softcap != 0 ? (1 - t) * (1 + t) : 1) * (1 / of.temperature);
 }
 
+static void test_transformed_columns(Transform of) {
+    int num_classes = 1 + random_below(2 * QUAD + 2);
+    stored *x = last_logits(LANES * num_classes);
+    stored to[LANES * (2 * QUAD + 2)];
+    const char *rows[LANES];
+    EACH_LANE rows[i] = (const char *)(x + i * num_classes);
+    transform_columns(to, rows, sizeof(stored), 0, num_classes, of);
+    for (int k = 0; k < num_classes; k++)
+        EACH_LANE note("transform_columns", i, real_of(to[k * LANES + i]), real_of(stored_of(plain_transformed(real_of(x[i * num_classes + k]), of))));
+}
+
 static void test_transforms(void) {
     static const double caps[] = {0, 0x1p-3, 1, 30, 50.5}, temperatures[] = {1, 0.7, 3, 0x1p+5};
     Transform of = {(real)caps[random_below(5)], (real)temperatures[random_below(4)]};
     real small[LANES];
+    test_transformed_columns(of);
     EACH_LANE small[i] = (real)(ordinary(-1, 1) * ldexp(1, -random_below(30)) * 12);
     LANES_ARE("tanh_of", tanh_of(load(small)), plain_tanh(small[i]));
     /* Three roundings of last digits of 1.2 at most, and what exp errs by. */

@@ -91,6 +91,16 @@ def test_picture_of_any_loss_is_drawn(rng, nll, num_bins):
     assert png(evaluations.evaluation(rows).plot()).startswith(b"\x89PNG")
 
 
+@pytest.mark.parametrize("nll", [0.0, 2.0**-31, 0.7, 1.0, 3.0, 2.0**9, 2.0**10, math.inf])
+def test_axis_of_alike_losses_has_two_powers_of_ten(rng, nll):
+    rows = dataclasses.replace(evaluations.draw(rng, 5), nll=np.full(5, nll))
+    axes = axes_of(evaluations.evaluation(rows).plot())["losses"]
+    low, high = axes.get_xlim()
+    ticks = axes.get_xticks()
+    assert len(ticks[(low <= ticks) & (ticks <= high)]) >= 2
+    assert not any(label.get_text() for label in axes.get_xticklabels(minor=True))
+
+
 def test_picture_of_no_rows_is_drawn():
     assert png(Evaluation.empty().plot()).startswith(b"\x89PNG")
 

@@ -151,6 +151,7 @@ FAULTS = [
     (["bins", 0, "weight"], "0x1p+9", "bins must hold no more weight than sums.weight, got"),
     (["histogram"], GONE, "histogram must be given, got none"),
     (["histogram"], None, "histogram must be a list, got None"),
+    (["bins"], (), "bins must be a list, got ()"),
     (["histogram"], [0] * 85, "histogram must hold 86 counts, got 85"),
     (["histogram", 85], -1, "histogram[85] must be an integer of 0 or more, got -1"),
     (["histogram", 85], 51, "histogram must hold no more rows than count, got 101"),

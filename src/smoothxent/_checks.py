@@ -295,14 +295,12 @@ def transforms(
     softcap: float | None, temperature: float, z_loss: float
 ) -> tuple[float, float, float] | None:
     """The three as the kernel takes them, or None where they change nothing."""
-    is_usual = softcap is None and type(temperature) is type(z_loss) is float
-    if is_usual and (temperature, z_loss) == (1.0, 0.0):
-        return None
     number = real("z_loss", z_loss)
     if not 0.0 <= number < np.inf:
         raise ValueError(f"z_loss must be finite and not negative, got {z_loss}")
     cap = 0.0 if softcap is None else scale("softcap", softcap)
-    return cap, scale("temperature", temperature), number
+    checked = cap, scale("temperature", temperature), number
+    return None if checked == (0.0, 1.0, 0.0) else checked
 
 
 def integer(name: str, value: int) -> int:

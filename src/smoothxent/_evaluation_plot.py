@@ -19,7 +19,8 @@ HEADROOM = 1.25  # above the tallest bar, for the legend
 
 # Half octaves; the counts of what lies beyond either end are drawn as one more of them.
 EDGES = np.exp2(np.arange(-1, HISTOGRAM_STEPS + 2) / 2 + HISTOGRAM_START)
-WITHOUT_ROWS = (62, 67)  # the part of the axis that is shown where there are none, around 1 nat
+ONE_NAT = 64  # around which the axis stands where there are no rows
+FEWEST = 12  # half octaves that are shown, and one at each end: two powers of 10 are among them
 # Marks above the losses: probabilities of the label that stand well apart on their axis.
 PROBABILITIES = ("0.99999999", "0.999999", "0.9999", "0.99", "0.9", "0.5", "0.01")
 
@@ -76,7 +77,10 @@ def _draw_counts(axes: Axes, held: list[Bin], width: float) -> None:
 def _draw_losses(axes: Axes, metrics: Metrics) -> None:
     counts = np.array(metrics.histogram)
     held = np.flatnonzero(counts)
-    first, last = (held[0], held[-1]) if held.size else WITHOUT_ROWS
+    first, last = (held[0], held[-1]) if held.size else (ONE_NAT, ONE_NAT)
+    lacking = max(0, FEWEST - 1 - (last - first))
+    first = min(max(0, first - lacking // 2), len(counts) - FEWEST)
+    last = max(last, first + FEWEST - 1)
     axes.set_xscale("log")
     axes.bar(EDGES[1:-2], counts[1:-1], np.diff(EDGES[1:-1]), color=BLUE, **BARS)
     for i, side in ((0, f"below {EDGES[1]:.1e}"), (-1, f"{EDGES[-2]:g} or more")):

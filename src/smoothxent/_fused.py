@@ -32,7 +32,14 @@ def compute(
     """Check -> allocate -> call -> reduce; nothing is written before every check has passed."""
     logits, targets, layout = _layouts.of(given_logits, labels, axis, dtype)
     axis, num_classes, row_shape, losses_dtype, kernel, half, is_flat = layout
-    transforms = _checks.transforms(softcap, temperature, z_loss)
+    transforms = None
+    # Of a row's call every function counts: mostly there is nothing to check.
+    if (
+        softcap is not None
+        or type(temperature) is not float or temperature != 1.0
+        or type(z_loss) is not float or z_loss != 0.0
+    ):  # fmt: skip
+        transforms = _checks.transforms(softcap, temperature, z_loss)
     eps = _checks.label_smoothing(label_smoothing)
     u = None if prior is None else _checks.prior(prior, num_classes)
     w = s = ignored = losses = None
@@ -74,7 +81,7 @@ def compute(
     elif reduction == "none":
         losses = written = np.empty(row_shape, losses_dtype)
     call = kernel.cross_entropy
-    if _widened.is_needed(half, transforms):
+    if half and _widened.is_needed(half, transforms):
         call = partial(_widened.cross_entropy, half)
     bad_row, count, total, special = call(
         rows, targets, eps, u, w, s, ignored, written, grads, grad_divisor, transforms,
