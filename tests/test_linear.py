@@ -284,7 +284,7 @@ def test_bits_are_the_same_for_any_number_of_threads_and_instruction_set(rng, nu
 @pytest.mark.parametrize("dtype", [np.float32, ml_dtypes.bfloat16])
 @pytest.mark.parametrize(
     "num_rows, num_classes, num_features",
-    [(600, 128_256, 16), (1200, 300, 4096), (60_000, 3, 512)],
+    [(600, 128_256, 16), (1200, 300, 4096), (60_000, 3, 512), (400_000, 1, 4)],
 )
 def test_memory_stays_below_64_mebibytes(rng, dtype, num_rows, num_classes, num_features):
     hidden, weight, _, labels = draw_whole(rng, num_rows, num_classes, dtype, num_features)

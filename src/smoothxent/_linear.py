@@ -119,8 +119,8 @@ def linear_cross_entropy(
     Method: blocks of the product go into a buffer of 32 MiB, and what the loss needs of a row is
     merged over its blocks. float16 and bfloat16 are converted piece by piece. Beside the buffer
     temporaries take up to 25 MiB for any number of rows and classes and up to 4096 features; for
-    more features, more in proportion. Arrays in another byte order are copied first, and a `hidden`
-    whose strides do not make rows of it.
+    more features, more in proportion; and some 16 bytes for each row. Arrays in another byte order
+    are copied first, and a `hidden` whose strides do not make rows of it.
 
     Accuracy: given the logits as the BLAS rounds them, that of `cross_entropy`; the logit of the
     label is summed in float64 and rounded once. The same bits for any `num_threads`, but the BLAS
