@@ -124,6 +124,15 @@ def test_transposed_logits_are_no_place_of_their_own(dtype, name):
     assert np.all(logits == 1)
 
 
+def test_float32_that_begins_where_the_halves_do_is_no_place_of_their_own():
+    # Same address, shape and strides.
+    memory = np.ones((N, C, 2), np.float32)
+    logits, out = memory.view(np.float16)[:, :, 0], memory[:, :, 0]
+    text = complaint(ValueError, smoothxent.softmax, logits, out=out)
+    assert text == "out must not overlap logits, got arrays that share memory"
+    assert np.all(memory == 1)
+
+
 def test_out_of_the_losses_that_is_a_column_of_the_logits_is_refused(dtype):
     logits = np.ones((N, C), dtype)
     text = complaint(ValueError, losses_into, logits[:, 3], logits)
