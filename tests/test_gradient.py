@@ -129,6 +129,25 @@ def test_gradient_is_right_along_every_class_axis(dtype, rng, axis):
     )
 
 
+@pytest.mark.parametrize("power", [14, 20, 33, 60])
+@pytest.mark.parametrize("num_classes", [2, 37, 200, 3000])
+def test_gradient_of_heavy_rows_is_that_of_light_ones_times_their_weight(
+    dtype, rng, num_classes, power
+):
+    logits = rng.normal(0, 4, (9, num_classes)).astype(dtype)
+    logits[:, -1] = -np.inf
+    labels, weight = rng.integers(0, num_classes - 1, 9), np.full(9, 2.0**power)
+    _, light = smoothxent.cross_entropy_and_grad(logits, labels, reduction="sum")
+    _, heavy = smoothxent.cross_entropy_and_grad(
+        logits, labels, reduction="sum", sample_weight=weight
+    )
+    assert (heavy[:, -1] == 0).all()
+    # A power of two: what is not subnormal has the same digits, but for a rounding on either side.
+    np.testing.assert_allclose(
+        heavy, light * dtype(2.0**power), rtol=4 * np.finfo(dtype).eps, atol=0
+    )
+
+
 def test_gradient_of_one_row_without_a_batch_axis_is_right(dtype, rng):
     logits = rng.normal(0, 4, 19).astype(dtype)
     _, grad = smoothxent.cross_entropy_and_grad(logits, 7)
