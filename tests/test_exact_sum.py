@@ -112,7 +112,7 @@ def test_tiny_loss_is_not_lost_beside_large_ones(dtype):
 @pytest.mark.parametrize("largest", [2e3, 1e10, 1e18, 1e40, 1e300])
 def test_losses_of_every_size_are_added_exactly_in_whatever_lane_they_are(rng, largest):
     # Each of 16 lanes takes some of all sizes; the exact sum is looked at, not its rounded mean.
-    gaps = rng.uniform(0, 700, 1000)
+    gaps = rng.uniform(0, 100, 1000)
     gaps[rng.integers(0, 1000, 100)] = largest * rng.uniform(1, 2, 100)
     logits, labels = np.stack([np.zeros(1000), gaps], axis=1), rng.integers(0, 2, 1000)
     losses = smoothxent.cross_entropy(logits, labels, reduction="none")
