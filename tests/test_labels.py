@@ -226,3 +226,11 @@ def test_labels_of_two_axes_may_lie_in_either_order(dtype, rng, order):
     labels = np.asarray(rng.integers(0, 10, (6, 5)), order=order)
     losses = smoothxent.cross_entropy(logits, labels, axis=1, reduction="none")
     assert_losses_right(losses.ravel(), oracle.as_rows(logits, 1), labels.ravel(), dtype)
+
+
+@pytest.mark.parametrize("kind", [np.int8, np.int16, np.int32, np.int64])
+def test_negative_label_is_ignored_wherever_it_lies_in_memory(dtype, kind):
+    logits, labels = np.zeros((21, 3), dtype), np.zeros(42, kind)[::2]
+    labels[[0, 17, 20]] = -100
+    losses = smoothxent.cross_entropy(logits, labels, ignore_index=-100, reduction="none")
+    assert (losses == 0).nonzero()[0].tolist() == [0, 17, 20]

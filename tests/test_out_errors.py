@@ -235,3 +235,17 @@ def test_every_refusal_leaves_the_outs_unharmed(any_dtype, error, options):
     with pytest.raises(error):
         smoothxent.cross_entropy_and_grad(logits, **arguments | {"grad_out": logits} | options)
     assert np.all(logits == 1)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -1.0])
+def test_improper_probability_of_the_last_row_leaves_every_out_unharmed(dtype, value):
+    logits, labels = np.zeros((3000, C), dtype), np.full((3000, C), 1 / C)
+    labels[-1, -1] = value
+    grad_out = np.full_like(logits, 77)
+    text = complaint(
+        ValueError, smoothxent.cross_entropy_and_grad, logits, labels, grad_out=grad_out
+    )
+    assert text == (
+        f"labels must be finite and not negative, got labels[2999, {C - 1}] = {np.float64(value)}"
+    )
+    assert np.all(grad_out == 77)
