@@ -9,7 +9,7 @@ from smoothxent import _arrays
 from smoothxent._checks import FLOAT32, AnyArray
 
 # Steps that NumPy may take to prove two strided arrays apart; beyond it they count as overlapping.
-OVERLAP_WORK = 10_000
+OVERLAP_WORK: Any = 10_000  # which NumPy's stubs know only from 2.5 on
 
 
 def second_sweep(name: str, value: object, logits: AnyArray) -> AnyArray:
@@ -53,7 +53,7 @@ def apart(name: str, array: AnyArray, **inputs: ArrayLike | None) -> None:
         if value is None:
             continue
         memory = value if type(value) is np.ndarray else _arrays.lent(other, value)[0]
-        if np.may_share_memory(array, memory, max_work=OVERLAP_WORK):  # type: ignore[arg-type]
+        if np.may_share_memory(array, memory, max_work=OVERLAP_WORK):
             raise ValueError(f"{name} must not overlap {other}, got arrays that share memory")
 
 
