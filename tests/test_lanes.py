@@ -17,8 +17,8 @@ ROOT = Path(__file__).parent.parent
 MACHINE = {"amd64": "x86_64", "arm64": "aarch64"}.get(
     platform.machine().lower(), platform.machine().lower()
 )
-# -O1: the kernel itself is tested at -O3, which here would take half a minute for a portable build.
-FLAGS = ["-std=gnu11", "-O1", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"]
+# -O0: the kernel itself is tested at -O3, which here would take half a minute for a portable build.
+FLAGS = ["-std=gnu11", "-O0", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"]
 FLAGS += ["-Wall", "-Wextra", "-Werror"]
 DTYPES = ["float32", "float64", "float16", "bfloat16"]
 
