@@ -48,15 +48,23 @@ def main(argv: Sequence[str] | None = None) -> int:
         extra = "demo" if arguments.command == "demo" else "cli"
         remedy = f'pip install "smoothxent[{extra}]"'
         return _complain(f"{arguments.command} needs {package}; {remedy}", 2)
-    except BrokenPipeError:
-        # Whoever read stdout has left; the interpreter's own flush at exit must find an open file.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # whoever read stdout has left
+        _drop_output()
         return 1
     except OSError as error:
+        try:
+            print(end="", flush=True)
+        except OSError:  # it was stdout that could not be written
+            _drop_output()
         return _complain(refusals.of(error), 1)
     except refusals.Refusal as error:
         return _complain(str(error), 1)
     return 0
+
+
+def _drop_output() -> None:
+    """Let the interpreter's own flush at exit find an open file for what can't be written."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _complain(message: str, code: int) -> int:
