@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 
 from .contenders import default_threads
-from .torch_drop_in import PASSES, ROOT, SECONDS, SHAPES, show
+from .timing import seconds, show
+from .torch_drop_in import PASSES, ROOT, SHAPES
 
 SAVED = ROOT / "bench" / "results" / "jax_in_jit.json"
 OURS, THEIRS = "smoothxent.jax", "jitted JAX"
@@ -54,21 +55,6 @@ def call(way: str, name: str, num_rows: int, num_classes: int) -> Callable[[], A
     np.testing.assert_allclose(ours(logits, labels), theirs(logits, labels), rtol=1e-5)
     jitted = jax.jit(ways[way])
     return lambda: jax.block_until_ready(jitted(logits, labels))
-
-
-def seconds(function: Callable[[], Any], clock: Callable[[], float]) -> float:
-    """The least time of one call, of rounds of many where one is short."""
-    function()
-    begin = time.perf_counter()
-    function()
-    repeats = max(1, int(0.002 / (time.perf_counter() - begin)))
-    least, end = float("inf"), time.perf_counter() + SECONDS
-    while time.perf_counter() < end:
-        begin = clock()
-        for _ in range(repeats):
-            function()
-        least = min(least, (clock() - begin) / repeats)
-    return least
 
 
 def in_a_process_of_its_own(*what: object, threads: int, cpu: bool) -> float:

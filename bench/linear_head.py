@@ -13,7 +13,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,7 +20,7 @@ from typing import Any
 
 from . import load
 from .contenders import default_threads
-from .torch_drop_in import seconds, show
+from .timing import seconds, show
 
 ROOT = Path(__file__).resolve().parent.parent
 SAVED = ROOT / "bench" / "results" / "linear_head.json"
@@ -121,7 +120,7 @@ def main() -> None:
     parser.add_argument("--child", type=json.loads, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
-        print(seconds(call(*options.child), time.perf_counter))
+        print(seconds(call(*options.child)))
         return
     names = [name for name in WAYS if find_spec("torch") or not name.startswith("PyTorch")]
     begin = load.now()

@@ -18,6 +18,7 @@ from typing import Any
 
 from . import load
 from .contenders import default_threads
+from .timing import seconds, show
 
 ROOT = Path(__file__).resolve().parent.parent
 SAVED = ROOT / "bench" / "results" / "torch_drop_in.json"
@@ -25,7 +26,6 @@ SHAPES = ((1, 10), (64, 1000), (2048, 8000), (1024, 32000))
 NUMPY, OURS, THEIRS = "smoothxent", "smoothxent.torch", "torch.nn.functional"
 FORWARD, BOTH = "forward", "forward + backward"
 PASSES = 3
-SECONDS = 0.5  # for each measurement
 
 
 def call(way: str, name: str, num_rows: int, num_classes: int, threads: int) -> Callable[[], Any]:
@@ -59,28 +59,9 @@ def call(way: str, name: str, num_rows: int, num_classes: int, threads: int) -> 
     return forward_and_backward
 
 
-def seconds(function: Callable[[], Any], clock: Callable[[], float]) -> float:
-    """The least time of one call: of rounds of many calls where one is short."""
-    function()
-    begin = time.perf_counter()
-    function()
-    repeats = max(1, int(0.002 / (time.perf_counter() - begin)))
-    least, end = float("inf"), time.perf_counter() + SECONDS
-    while time.perf_counter() < end:
-        start = clock()
-        for _ in range(repeats):
-            function()
-        least = min(least, (clock() - start) / repeats)
-    return least
-
-
 def in_a_process_of_its_own(*what: object) -> float:
     command = [sys.executable, "-m", "bench.torch_drop_in", "--child", json.dumps(what)]
     return float(subprocess.run(command, cwd=ROOT, check=True, capture_output=True).stdout)
-
-
-def show(value: float) -> str:
-    return f"{value * 1e6:.3g} µs" if value < 1e-3 else f"{value * 1e3:.3g} ms"
 
 
 def main() -> None:

@@ -1,8 +1,8 @@
 """The logits of a classifier's head, hidden @ weight.T + bias, block by block in one buffer.
 
 A block is a matrix product, which NumPy hands to its BLAS. It has as many classes as the kernel
-takes at a time and so many rows that the product runs about as fast as one of all rows: with 512
-within 10 % of it, with 128 at 3/4 of its speed (float32, 768 features, two threads).
+takes at a time, and so many rows that all blocks take little longer than one product: with 512 rows
+1.06 times as long, with 128 rows 1.42 times (1024 x 768 x 50257, float32, two threads).
 """
 
 from typing import Any, NamedTuple, Protocol
