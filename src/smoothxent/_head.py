@@ -64,7 +64,8 @@ class Head:
         held = _BUFFER // (dtype.itemsize * self._width)
         rows = min(_TYPICAL_BLOCK // self._width, self._piece, _MOST_ROWS)
         self.most_rows = max(1, min(max(rows, _FEWEST_ROWS), held, self.num_rows))
-        self._buffer = np.empty((self.most_rows, self._width + _PADDING), dtype)
+        padding = _PADDING if self._width > _PADDING else 0
+        self._buffer = np.empty((self.most_rows, self._width + padding), dtype)
         self._held: slice | None = None  # the classes of the logits in the buffer
 
     @property
