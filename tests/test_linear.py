@@ -231,6 +231,8 @@ def test_rows_may_have_any_shape(rng, shape):
     assert gradients.hidden.shape == hidden.shape
     assert gradients.weight.shape == weight.shape
     assert gradients.bias is None
+    if not losses.size:
+        assert not gradients.weight.any()
     assert linear_evaluate(hidden, weight, labels) == evaluate(hidden @ weight.T, labels)
 
 

@@ -1,4 +1,4 @@
-"""Parts over threads: each once, errors passed on, and whatever happens no thread is left behind."""
+"""Parts over threads: each once, errors passed on, and no thread is left behind."""
 
 import threading
 

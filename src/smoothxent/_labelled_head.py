@@ -111,9 +111,10 @@ class LabelledHead:
         self, losses: FloatArray | None, grad_divisor: float
     ) -> tuple["Blocks", LinearGradients]:
         """Read the logits of all rows and add up the gradients."""
+        room = np.empty if len(self.labels) else np.zeros  # without rows nobody writes to them
         gradients = LinearGradients(
-            np.zeros(self.hidden.array.shape, self.dtype),
-            np.zeros(self.weight.array.shape, self.dtype),
+            room(self.hidden.array.shape, self.dtype),
+            room(self.weight.array.shape, self.dtype),
             None if self.bias is None else np.zeros(self.bias.array.shape, self.dtype),
         )
         blocks = self._walk(losses, grad_divisor, None, 0, gradients)
