@@ -3,9 +3,11 @@
 # A block holds whole segments of the classes of some rows; only the last class may end one early. Rows are taken
 # `most_rows` at a time: read() each of their blocks, in any order, then finish() them, then write() the gradient over
 # each block, computed again. Statistics of segments are joined as those of a long row are: see work.pxi. The logits of
-# the labels are given beforehand, since a label's rank takes it to every block.
+# the labels are given beforehand, since a label's rank takes it to every block. Threads are the caller's, who may have
+# other parts of a block read or written at once: whole groups of rows.
 
 BLOCK_CLASSES = SEGMENT
+BLOCK_ROWS = LANES
 
 
 cdef class Blocks:
@@ -13,20 +15,18 @@ cdef class Blocks:
     cdef Totals totals
     cdef void *memory
     cdef Segments *parts  # one for each group of rows
-    cdef int num_threads
     cdef tuple arrays  # whose memory `job` points to
 
     def __cinit__(
         self, Py_ssize_t num_classes, Py_ssize_t most_rows, cnp.ndarray labels not None,
         cnp.ndarray label_logits not None, double label_smoothing, cnp.ndarray prior, cnp.ndarray class_weight,
         cnp.ndarray sample_weight, ignore_index, cnp.ndarray out, grad_divisor, cnp.ndarray ranks,
-        Py_ssize_t num_bins, tuple transforms, int num_threads,
+        Py_ssize_t num_bins, tuple transforms,
     ):
         cdef Job *job = &self.job
         cdef RowStatistics *pieces
         cdef Py_ssize_t g, groups = vectors_of(most_rows), of_group = LANES * segments_of(num_classes)
         self.arrays = labels, label_logits, prior, class_weight, sample_weight, out, ranks
-        self.num_threads = num_threads if SMOOTHXENT_OPENMP else 1
         job.num_classes = num_classes
         job.num_rows = cnp.PyArray_DIM(labels, 0)
         job.label_logits = reals(label_logits)
@@ -67,38 +67,31 @@ cdef class Blocks:
                 return False
         return True
 
-    def read(self, cnp.ndarray logits not None, Py_ssize_t first_class):
-        self.each_part(logits, first_class, None)
+    def read(self, cnp.ndarray part not None, Py_ssize_t first_row, Py_ssize_t first_class):
+        self.each_segment(part, first_row, first_class, False)
 
-    def write(self, cnp.ndarray logits not None, Py_ssize_t first_class, cnp.ndarray grad not None):
-        self.each_part(logits, first_class, grad)
+    def write(self, cnp.ndarray part not None, Py_ssize_t first_row, Py_ssize_t first_class):
+        self.each_segment(part, first_row, first_class, True)
 
-    cdef Rows placed(self, cnp.ndarray block, Py_ssize_t first_class):
-        # as if the block lay among all the logits
-        cdef Rows rows = rows_of(block, has_classes=True)
-        rows.data -= self.parts.first * rows.outer_stride + first_class * rows.class_stride
-        return rows
-
-    cdef int each_part(self, cnp.ndarray logits, Py_ssize_t first_class, cnp.ndarray grad) except -1:
-        cdef Job *job = &self.job
-        cdef Segments *parts = self.parts
-        cdef Py_ssize_t item, num_rows = cnp.PyArray_DIM(logits, 0), first_segment = first_class // SEGMENT
-        cdef Py_ssize_t each = segments_of(cnp.PyArray_DIM(logits, 1))
-        cdef bint writes = grad is not None
-        cdef Py_ssize_t items = vectors_of(num_rows) if in_groups(job) and not writes else num_rows * each
-        cdef int num_threads = self.num_threads
-        job.logits = self.placed(logits, first_class)
-        if writes:
-            job.grad = self.placed(grad, first_class)
-        if inside_region() or num_rows * cnp.PyArray_DIM(logits, 1) < PARALLEL_ELEMENTS:
-            num_threads = 1
+    cdef int each_segment(
+        self, cnp.ndarray part, Py_ssize_t first_row, Py_ssize_t first_class, bint writes
+    ) except -1:
+        cdef Job job = self.job  # a copy: other threads are at other parts
+        cdef Segments *parts = self.parts + first_row // LANES
+        cdef Py_ssize_t g, i, segment, num_rows = cnp.PyArray_DIM(part, 0)
+        cdef Py_ssize_t first = first_class // SEGMENT, last = first + segments_of(cnp.PyArray_DIM(part, 1))
+        job.logits = job.grad = placed(part, parts.first, first_class)
         with nogil:
-            if num_threads == 1:
-                for item in range(items):
-                    part_of_block(job, parts, item, each, first_segment, writes)
-            else:
-                for item in prange(items, schedule="dynamic", num_threads=num_threads):
-                    part_of_block(job, parts, item, each, first_segment, writes)
+            if in_groups(&job) and not writes:
+                for g in range(vectors_of(num_rows)):
+                    read_rows(&job, parts + g)
+                return 0
+            for i in range(num_rows):
+                for segment in range(first, last):
+                    if writes:
+                        write_piece(&job, LOSS, parts + i // LANES, i % LANES, segment)
+                    else:
+                        read_segment(&job, parts + i // LANES, i % LANES, segment)
         return 0
 
     def finish(self, Py_ssize_t num_rows):
@@ -118,24 +111,18 @@ cdef class Blocks:
         return evaluation_of(&self.job, 1)
 
 
+cdef Rows placed(cnp.ndarray part, Py_ssize_t first_row, Py_ssize_t first_class):
+    # as if it lay among all the logits
+    cdef Rows rows = rows_of(part, has_classes=True)
+    rows.data -= first_row * rows.outer_stride + first_class * rows.class_stride
+    return rows
+
+
 cdef inline bint in_groups(const Job *job) noexcept nogil:
     # whether rows are read whole, a group of them at once
     return job.num_classes <= TILE
 
 
-cdef void part_of_block(
-    const Job *job, Segments *parts, Py_ssize_t item, Py_ssize_t each, Py_ssize_t first_segment, bint writes
-) noexcept nogil:
-    # item: a group, or one of `each` segments of a row
+cdef void read_rows(const Job *job, Segments *part) noexcept nogil:
     cdef Scratch scratch
-    cdef Segments *part
-    cdef Py_ssize_t row = item // each % LANES, segment = first_segment + item % each
-    if in_groups(job) and not writes:
-        part = parts + item
-        statistics_of_group(job, LOSS, part.first, part.count, &part.group, &scratch)
-        return
-    part = parts + item // each // LANES
-    if writes:
-        write_piece(job, LOSS, part, row, segment)
-    else:
-        read_segment(job, part, row, segment)
+    statistics_of_group(job, LOSS, part.first, part.count, &part.group, &scratch)

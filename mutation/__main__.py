@@ -44,7 +44,7 @@ TESTS = {
     measures: [*OF_EVALUATION, "calls"],
     kernel: OF_KERNEL,
     files: OF_FILES,
-    transforms: ["transforms", "linear", "linear_errors"],
+    transforms: ["transforms", "linear", "linear_errors", "workers"],
 }
 MUTANTS = {mutant: tests for module, tests in TESTS.items() for mutant in module.MUTANTS}
 

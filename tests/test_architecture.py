@@ -16,7 +16,7 @@ FLOORS = [
     {"kernel", "_cpu"},
     {"_dispatch"},
     {"_arrays", "_exact", "_halves", "_reductions", "_rows", "_threads"}
-    | {"_stored_array", "_read_ahead"},
+    | {"_stored_array", "_read_ahead", "_workers"},
     {"_checks"},
     {"_destinations", "_head", "_layouts", "_widened", "_totals"}
     | {"_npy", "_run", "_safetensors", "_text"},

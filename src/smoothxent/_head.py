@@ -64,7 +64,8 @@ class Head:
         held = _BUFFER // (dtype.itemsize * self._width)
         rows = min(_TYPICAL_BLOCK // self._width, self._piece, _MOST_ROWS)
         self.most_rows = max(1, min(max(rows, _FEWEST_ROWS), held, self.num_rows))
-        self._buffer = np.empty((self.most_rows, self._width + _PADDING), dtype)
+        padding = _PADDING if self._width > _PADDING else 0
+        self._buffer = np.empty((self.most_rows, self._width + padding), dtype)
         self._held: slice | None = None  # the classes of the logits in the buffer
 
     @property
@@ -115,15 +116,20 @@ class Head:
     def add_gradients(
         self, hidden: FloatArray, rows: slice, classes: slice, grad: FloatArray, to: Gradients
     ) -> None:
-        """Add what the gradient of a block of logits gives."""
+        """Add what the gradient of a block of logits gives, of the last classes of rows first.
+
+        Of `to`, hidden and weight need hold nothing before the first block that they are part of.
+        """
+        is_first_of_classes, is_first_of_rows = rows.start == 0, classes.stop == self.num_classes
         if to.bias is not None:
             to.bias[classes] += grad.sum(axis=0)
         for part in _pieces(classes, self._piece):
-            to.weight[part] += grad[:, _within(part, classes)].T @ hidden
+            of_part = grad[:, _within(part, classes)]
+            _add_product(of_part.T, hidden, to.weight[part], is_first_of_classes)
         for part in self._parts(classes):
-            to.hidden[rows] += grad[:, _within(part, classes)] @ self._weight.take(
-                part, self._dtype
-            )
+            of_part, weight = grad[:, _within(part, classes)], self._weight.take(part, self._dtype)
+            _add_product(of_part, weight, to.hidden[rows], is_first_of_rows)
+            is_first_of_rows = False
 
     def _parts(self, classes: slice) -> list[slice]:
         """As many as in a product where BLAS takes the weight as it is, else as to convert."""
@@ -137,6 +143,13 @@ class Head:
 def _pieces(whole: slice, size: int) -> list[slice]:
     starts = range(whole.start, whole.stop, size)
     return [slice(start, min(start + size, whole.stop)) for start in starts]
+
+
+def _add_product(a: FloatArray, b: FloatArray, to: FloatArray, is_first: bool) -> None:
+    if is_first:
+        np.matmul(a, b, out=to)
+    else:
+        to += a @ b
 
 
 def _within(part: slice, whole: slice) -> slice:

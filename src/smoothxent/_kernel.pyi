@@ -39,14 +39,17 @@ class Blocks(Protocol):
     def begin(self, first_row: int, num_rows: int) -> bool:
         """These rows come next; whether their labels are in range: if not, show none of them."""
 
-    def read(self, logits: NDArray[Any], first_class: int) -> None:
-        """A block of these rows (num_rows, classes): whole segments, or all up to the last."""
+    def read(self, logits: NDArray[Any], first_row: int, first_class: int) -> None:
+        """A part of these rows (rows, classes): whole segments, or all classes up to the last.
+
+        first_row: among these rows. Several threads may read or write parts at once.
+        """
 
     def finish(self, num_rows: int) -> None:
         """All blocks of these rows have been read."""
 
-    def write(self, logits: NDArray[Any], first_class: int, grad: NDArray[Any]) -> None:
-        """The gradient of a block that was read before; `grad`, real, may be `logits` itself."""
+    def write(self, logits: NDArray[Any], first_row: int, first_class: int) -> None:
+        """Put the gradient in place of a part that was read before."""
 
     def loss(self) -> tuple[int, Count, int, float]:
         """As cross_entropy, at the end."""
@@ -128,7 +131,8 @@ class Kernel(Protocol):
     def exp_sum(self, num_tiles: int, num_threads: int) -> float:
         """Sum of exp of 0 to -8 in even steps, a tile at a time: a limit that arithmetic sets."""
 
-    BLOCK_CLASSES: int  # blocks begin at multiples of it
+    BLOCK_ROWS: int  # parts of blocks begin at multiples of it
+    BLOCK_CLASSES: int
 
     def Blocks(
         self,
@@ -146,7 +150,6 @@ class Kernel(Protocol):
         ranks: NDArray[np.int64] | None,  # as in evaluate; None unless that is wanted
         num_bins: int,
         transforms: Transforms | None,
-        num_threads: int,
     ) -> Blocks:
         """N rows of logits, of which blocks are shown one at a time. All arrays are kept."""
 

@@ -9,9 +9,13 @@ from smoothxent import _checks, _dispatch, _threads
 from smoothxent._checks import FloatArray
 from smoothxent._head import Head, Numbers
 from smoothxent._reductions import Count
+from smoothxent._workers import Workers
 
 if TYPE_CHECKING:
     from smoothxent._dispatch import Blocks
+
+
+_PART = 1 << 18  # logits of a block that a thread takes at a time
 
 
 class LinearGradients(NamedTuple):
@@ -107,9 +111,10 @@ class LabelledHead:
         self, losses: FloatArray | None, grad_divisor: float
     ) -> tuple["Blocks", LinearGradients]:
         """Read the logits of all rows and add up the gradients."""
+        room = np.empty if len(self.labels) else np.zeros  # without rows nobody writes to them
         gradients = LinearGradients(
-            np.zeros(self.hidden.array.shape, self.dtype),
-            np.zeros(self.weight.array.shape, self.dtype),
+            room(self.hidden.array.shape, self.dtype),
+            room(self.weight.array.shape, self.dtype),
             None if self.bias is None else np.zeros(self.bias.array.shape, self.dtype),
         )
         blocks = self._walk(losses, grad_divisor, None, 0, gradients)
@@ -129,9 +134,9 @@ class LabelledHead:
         blocks = self.kernel.Blocks(
             head.num_classes, head.most_rows, self.labels, label_logits, self.label_smoothing,
             self.prior, self.class_weight, self.sample_weight, self.ignore_index, losses,
-            grad_divisor, ranks, num_bins, self.transforms, self.num_threads,
+            grad_divisor, ranks, num_bins, self.transforms,
         )  # fmt: skip
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), Workers(self.num_threads) as workers:
             for rows in head.row_blocks():
                 hidden, indices = self._rows(head, rows)
                 blocks.begin(rows.start, len(hidden))
@@ -141,15 +146,21 @@ class LabelledHead:
                     logits = head.logits(hidden, classes)
                     if head.is_one_block:
                         label_logits[rows] = logits[np.arange(len(logits)), indices]
-                    blocks.read(logits, classes.start)
+                    workers.each(blocks.read, self._parts(logits, classes))
                 blocks.finish(len(hidden))
                 if gradients is None:
                     continue
                 for classes in reversed(head.class_blocks()):
                     block = head.logits_again(hidden, classes)
-                    blocks.write(block, classes.start, block)
+                    workers.each(blocks.write, self._parts(block, classes))
                     head.add_gradients(hidden, rows, classes, block, gradients)
         return blocks
+
+    def _parts(self, block: FloatArray, classes: slice) -> list[tuple[FloatArray, int, int]]:
+        """What threads take of a block, with its first row and class."""
+        step = self.kernel.BLOCK_ROWS
+        step *= max(1, _PART // (step * block.shape[1]))
+        return [(block[n : n + step], n, classes.start) for n in range(0, len(block), step)]
 
     def _rows(self, head: Head, rows: slice) -> tuple[FloatArray, NDArray[np.int64]]:
         """Hidden features and class indices, both 0 where rows are ignored.

@@ -92,8 +92,7 @@ def linear_cross_entropy(
         As in `cross_entropy`.
     num_threads : int, optional
         The most threads for all but the matrix products. Those are the BLAS's that NumPy uses:
-        `threadpoolctl` or ``OPENBLAS_NUM_THREADS`` limits its threads. On two CPUs 1 is the faster
-        choice, as is ``OMP_WAIT_POLICY=passive``: threads that wait take CPUs from the BLAS.
+        `threadpoolctl` or ``OPENBLAS_NUM_THREADS`` limits its threads.
 
     Returns
     -------

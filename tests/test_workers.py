@@ -1,0 +1,66 @@
+"""Parts over threads: each once, errors passed on, and no thread is left behind."""
+
+import threading
+
+import pytest
+
+from smoothxent._workers import Workers
+
+
+@pytest.fixture(autouse=True)
+def no_thread_stays():
+    before = set(threading.enumerate())
+    yield
+    assert set(threading.enumerate()) <= before
+
+
+@pytest.mark.parametrize("num_threads", [1, 2, 7])
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 50])
+def test_each_part_is_worked_at_once(count, num_threads):
+    done = []
+    with Workers(num_threads) as workers:
+        for _ in range(3):
+            workers.each(lambda a, b: done.append((a, b)), [(n, -n) for n in range(count)])
+    assert sorted(done) == sorted([(n, -n) for n in range(count)] * 3)
+
+
+@pytest.mark.parametrize("num_threads", [1, 2, 5])
+def test_threads_are_as_many_as_allowed_the_calling_one_among_them(num_threads):
+    together = threading.Barrier(num_threads, timeout=30)  # breaks unless so many meet
+    seen = set()
+
+    def work():
+        together.wait()
+        seen.add(threading.current_thread())
+
+    with Workers(num_threads) as workers:
+        workers.each(work, [()] * num_threads)
+    assert len(seen) == num_threads
+    assert threading.current_thread() in seen
+
+
+def test_one_thread_or_part_starts_no_other():
+    before = threading.active_count()
+    with Workers(1) as alone, Workers(4) as workers:
+        alone.each(lambda: None, [()] * 9)
+        workers.each(lambda: None, [()])
+        assert threading.active_count() == before
+
+
+@pytest.mark.parametrize("in_calling_thread", [True, False])
+def test_error_of_any_thread_is_raised_once_all_are_done(in_calling_thread):
+    both = threading.Barrier(2, timeout=30)
+    running = set()
+
+    def work():
+        running.add(threading.current_thread())
+        both.wait()
+        try:
+            if (threading.current_thread() is threading.main_thread()) is in_calling_thread:
+                raise OSError("of a part")
+        finally:
+            running.remove(threading.current_thread())
+
+    with pytest.raises(OSError, match="of a part"), Workers(2) as workers:
+        workers.each(work, [(), ()])
+    assert not running
