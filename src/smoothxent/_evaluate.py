@@ -7,7 +7,7 @@ from operator import add
 import numpy as np
 from numpy.typing import ArrayLike
 
-from smoothxent import _checks, _dispatch, _layouts, _rows, _threads, _widened
+from smoothxent import _checks, _dispatch, _label_checks, _layouts, _rows, _threads, _widened
 from smoothxent._checks import DType
 from smoothxent._evaluation import Evaluation
 
@@ -111,7 +111,7 @@ def evaluate(
     True
     """
     rows, targets, layout = _layouts.of(logits, labels, axis, dtype)
-    targets = _checks.indices_alone(targets, rows.ndim)
+    targets = _label_checks.indices_alone(targets, rows.ndim)
     transforms = _checks.transforms(softcap, temperature, z_loss)
     eps = _checks.label_smoothing(label_smoothing)
     u = None if prior is None else _checks.prior(prior, layout.num_classes)
@@ -141,6 +141,6 @@ def evaluate(
             block, indices, eps, u, w, weights, ignored, ranks, num_bins, transforms, threads
         )
         if result[0] >= 0:
-            raise _checks.bad_label(labels, shape, layout.axis, first + result[0])
+            raise _label_checks.bad_label(labels, shape, layout.axis, first + result[0])
         evaluations.append(Evaluation._of_kernel(eps, ks, result[1:]))
     return reduce(add, evaluations)

@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import ArrayLike
 
-from smoothxent import _checks, _destinations, _layouts, _rows, _threads, _widened
+from smoothxent import _checks, _destinations, _label_checks, _layouts, _rows, _threads, _widened
 from smoothxent._checks import AnyArray, DType, FloatArray
 from smoothxent._reductions import REDUCTIONS
 
@@ -69,7 +69,7 @@ def compute(
     if out is not None or is_callers_grad or (grad is not None and has_weights):
         bad_row, count = kernel.tally(rows, targets, w, s, ignored)
         if bad_row >= 0:
-            raise _checks.bad_label(labels, logits.shape, axis, bad_row)
+            raise _label_checks.bad_label(labels, logits.shape, axis, bad_row)
         grad_divisor = rule.grad_divisor(count)
     elif grad is not None:
         num_rows = logits.size // num_classes if num_classes else 0
@@ -88,7 +88,7 @@ def compute(
         _threads.resolve(num_threads, logits.size),
     )  # fmt: skip
     if bad_row >= 0:  # with an array of the caller's: another thread wrote to the labels meanwhile
-        raise _checks.bad_label(labels, logits.shape, axis, bad_row)
+        raise _label_checks.bad_label(labels, logits.shape, axis, bad_row)
     if grad is not None and grads is not None:
         _rows.write_back(grad, grads)
     if losses is None or written is None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from smoothxent import _checks, _dispatch, _threads
+from smoothxent import _checks, _dispatch, _label_checks, _threads
 from smoothxent._checks import FloatArray
 from smoothxent._head import Head, Numbers
 from smoothxent._reductions import Count
@@ -60,8 +60,8 @@ class LabelledHead:
             self.bias = Numbers(array, half_of_bias)
         self.transforms = _checks.transforms(softcap, temperature, z_loss)
         shape = (*self.row_shape, num_classes)
-        targets = _checks.labels(labels, shape, self.row_shape)
-        targets = _checks.indices_alone(targets, features.ndim)
+        targets = _label_checks.labels(labels, shape, self.row_shape)
+        targets = _label_checks.indices_alone(targets, features.ndim)
         self.label_smoothing = _checks.label_smoothing(label_smoothing)
         self.prior = None if prior is None else _checks.prior(prior, num_classes)
         self.class_weight = self.sample_weight = self.ignore_index = None
@@ -80,7 +80,7 @@ class LabelledHead:
         # float16 and bfloat16 are computed in float32
         arrays = [numbers.array for numbers in (self.hidden, self.weight, self.bias) if numbers]
         self.dtype = np.result_type(np.float32, *(a.dtype for a in arrays if a.itemsize > 2))
-        self.kernel = _dispatch.kernel(self.dtype)
+        self.kernel = _dispatch.kernel(self.dtype.name)
         self.num_threads = _threads.resolve(num_threads, len(self.labels) * num_classes)
 
     def tally(self) -> Count:
@@ -92,7 +92,7 @@ class LabelledHead:
         )
         if bad_row >= 0:
             labels = self.labels.reshape(self.row_shape)
-            raise _checks.label_out_of_range(labels, num_classes, bad_row)
+            raise _label_checks.label_out_of_range(labels, num_classes, bad_row)
         return count
 
     def room_for_losses(self) -> FloatArray:
