@@ -131,14 +131,14 @@ def test_instruction_set_does_not_change_a_bit(run_child, portable_digests, isa)
     assert [name for name in expected if actual[name] != expected[name]] == []
 
 
-@pytest.mark.parametrize("kind", map(np.dtype, DTYPES), ids=str)
+@pytest.mark.parametrize("kind", [*map(np.dtype, DTYPES)], ids=str)
 @given(data=st.data())
 def test_any_large_call_gives_the_same_bits_for_any_number_of_threads(kind, data):
     call = data.draw(calls((kind,), large_shapes(), transformed=True)).without_outs()
     assert_same(call, *other_threads(call, data.draw))
 
 
-@pytest.mark.parametrize("kind", map(np.dtype, DTYPES), ids=str)
+@pytest.mark.parametrize("kind", [*map(np.dtype, DTYPES)], ids=str)
 @given(data=st.data())
 def test_any_large_call_gives_the_same_bits_from_every_instruction_set(kind, data):
     call = data.draw(calls((kind,), large_shapes(), transformed=True)).without_outs()
