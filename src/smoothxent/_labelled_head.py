@@ -71,8 +71,7 @@ class LabelledHead:
             self.sample_weight = _checks.weights("sample_weight", sample_weight, self.row_shape)
         if ignore_index is not None:
             self.ignore_index = _checks.ignore_index(ignore_index, targets, is_index=True)
-        if num_threads is not None:
-            num_threads = _checks.positive("num_threads", num_threads)
+        self.num_threads = _threads.resolve(num_threads, targets.size * num_classes)
 
         self.labels = targets.flatten()  # a copy, which no other thread can change
         self.hidden = Numbers(features.reshape(len(self.labels), features.shape[-1]), half)
@@ -81,7 +80,6 @@ class LabelledHead:
         arrays = [numbers.array for numbers in (self.hidden, self.weight, self.bias) if numbers]
         self.dtype = np.result_type(np.float32, *(a.dtype for a in arrays if a.itemsize > 2))
         self.kernel = _dispatch.kernel(self.dtype.name)
-        self.num_threads = _threads.resolve(num_threads, len(self.labels) * num_classes)
 
     def tally(self) -> Count:
         """Return what the rows weigh; raise if a label is out of range."""
