@@ -149,9 +149,10 @@ class LabelledHead:
                 if gradients is None:
                     continue
                 for classes in reversed(head.class_blocks()):
-                    block = head.logits_again(hidden, classes)
-                    workers.each(blocks.write, self._parts(block, classes))
-                    head.add_gradients(hidden, rows, classes, block, gradients)
+                    if classes.stop < head.num_classes:  # the last block is still there
+                        logits = head.logits(hidden, classes)
+                    workers.each(blocks.write, self._parts(logits, classes))
+                    head.add_gradients(hidden, rows, classes, logits, gradients)
         return blocks
 
     def _parts(self, block: FloatArray, classes: slice) -> list[tuple[FloatArray, int, int]]:
