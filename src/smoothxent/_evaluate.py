@@ -70,7 +70,8 @@ def evaluate(
     Returns
     -------
     Evaluation
-        The metrics; see there. Those of several batches add up with ``+``.
+        The metrics; see there. Those of several batches add up with ``+`` where they were
+        evaluated with the same settings.
 
     Raises
     ------

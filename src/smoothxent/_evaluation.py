@@ -24,8 +24,8 @@ class Evaluation(Metrics):
 
     It holds exact sums over the rows; a mean is one quotient of two of them, correctly rounded. So
     `a + b` has the metrics of the rows of both to the last bit, in whatever order and from however
-    many files, processes or machines they come. It prints as a table, in a notebook too, and never
-    changes.
+    many files, processes or machines they come; what was evaluated otherwise is not added. It
+    prints as a table, in a notebook too, and never changes.
 
     Attributes
     ----------
@@ -33,12 +33,10 @@ class Evaluation(Metrics):
         Rows that are counted, and those whose label is `ignore_index`, which are not.
     weight : float
         Sum of the sample weights of the rows that are counted: `count` where none are given.
-    softcap : float or None
-        That of the logits of which everything here is; None without one.
-    temperature : float
-        That of the same logits.
+    softcap, temperature : float
+        What every metric was evaluated with; `softcap` is None where none was given.
     label_smoothing, z_loss : float
-        Those of `loss`.
+        What `loss` was evaluated with.
     loss : float
         Mean loss in nats, as `cross_entropy` returns it for the same options.
     nll, nll_stderr : float
@@ -67,6 +65,10 @@ class Evaluation(Metrics):
     Shares and means are weighted by `sample_weight`; counts are of rows. Where the weights sum to 0
     every mean is nan. A row that holds nan, +inf or nothing but -inf makes the metrics of its
     probabilities nan and is a miss for `accuracy` and `top_k`.
+
+    Evaluations are added where `softcap`, `temperature`, `z_loss`, `label_smoothing`, the keys of
+    `top_k`, the number of `bins`, the prior and the class weights are the same; of the last two
+    checksums are kept and compared. Anything else is a ValueError.
 
     With sample weights s the standard error is sqrt(variance / (n - 1)) of the weighted variance
     and n = (sum s)**2 / sum s**2, the effective number of rows; without, that is the standard

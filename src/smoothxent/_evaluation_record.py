@@ -229,8 +229,8 @@ def _squares(name: str, value: object) -> Exact:
     return squares
 
 
-# Infinite losses and nan can't reach the weights, whose squares may overflow. All others are made
-# of what is never below 0, but for the loss: with a prior its terms may cancel out to less.
+# Infinite losses and nan can't reach the weights, whose squares may overflow. No row has less than
+# 0 of anything, but for a loss with a prior: its terms may cancel out to a rounding error.
 READERS = dict.fromkeys(("nll", "nll_square", "entropy", "confidence", "brier"), _size) | {
     "weight": _weight,
     "weight_square": _squares,
