@@ -14,8 +14,12 @@ MUTANTS = [
     ),
     *mutants_of(
         "src/smoothxent/_file_checks.py",
-        ("(weights >= 0) &", "(weights >= -1) &", "a negative weight is taken"),
-        ("(weights < np.inf)", "(weights <= np.inf)", "an infinite weight is taken"),
+        (
+            "bad = _checks.improper(weights)",
+            "bad = weights == np.inf",
+            "a negative weight is taken",
+        ),
+        ("bad = _checks.improper(weights)", "bad = weights < 0", "an infinite weight is taken"),
         (
             "run.entry(chunk.first_row + row",
             "run.entry(row",

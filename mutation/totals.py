@@ -11,12 +11,15 @@ MUTANTS = [
         ("    if number > most:\n", "    if number >= most:\n", "the most is refused"),
         ("MOST_K, MOST_BINS = 2**63 - 1", "MOST_K, MOST_BINS = 2**63", "a k that is no int64"),
         ("if not isinstance(value, Iterable):", "if False:", "top_k=5 is a foreign complaint"),
-        ("    if array.ndim == ndim:\n", "    if False:\n", "probabilities are class indices"),
         (
             'number = integer("ignore_index", value)\n        raise',
             'number = integer("ignore_index", value)\n        return number if number else',
             "ignore_index without labels is dropped",
         ),
+    ),
+    *mutants_of(
+        "src/smoothxent/_label_checks.py",
+        ("    if array.ndim == ndim:\n", "    if False:\n", "probabilities are class indices"),
     ),
     *mutants_of(
         "src/smoothxent/_evaluation.py",
@@ -28,7 +31,7 @@ MUTANTS = [
         "src/smoothxent/_evaluate.py",
         ("min(k, layout.num_classes) for k", "k for k", "a k beyond int64"),
         (
-            "labels = targets = _checks.indices_alone(targets, rows.ndim)",
+            "labels = targets = _label_checks.indices_alone(targets, rows.ndim)",
             "labels = targets",
             "probabilities are taken for class indices",
         ),
@@ -43,7 +46,7 @@ MUTANTS = [
     *mutants_of(
         "src/smoothxent/_statistics.py",
         ("if bad_row >= 0 and labels is not None:", "if False:", "bad labels"),
-        ("targets = _checks.indices_alone(checked, rows.ndim)", "targets = checked", "rows of q"),
+        ("_label_checks.indices_alone(checked, rows.ndim)", "checked", "rows of q"),
         ("if ignore_index is not None:", "if False:", "ignored rows have a rank"),
     ),
     *mutants_of(

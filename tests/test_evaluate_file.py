@@ -7,13 +7,7 @@ import numpy as np
 import pytest
 
 from judging import complaint
-from smoothxent import Evaluation, _labelled_rows, _settings, evaluate, evaluate_file
-
-
-@pytest.fixture
-def small_chunks(monkeypatch):
-    """Chunks of 700 bytes, so that small files have many."""
-    monkeypatch.setattr(_labelled_rows, "CHUNK_BYTES", 700)
+from smoothxent import Evaluation, _settings, evaluate, evaluate_file
 
 
 def draw(rng, num_rows=100, num_classes=10, dtype=np.float32, labels_dtype=np.int64):
@@ -109,7 +103,7 @@ def test_all_options_are_those_of_evaluate(tmp_path, rng):
     assert evaluate_file(*paths, top_k=iter((1, 2, 3)), **options) == expected
 
 
-def test_checksums_are_made_once_for_all_chunks(tmp_path, rng, monkeypatch):
+def test_checksums_are_made_once_for_all_chunks(tmp_path, rng, monkeypatch, small_chunks):
     made = []
 
     def checksum(numbers, of=_settings.checksum):

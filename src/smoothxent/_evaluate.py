@@ -7,7 +7,7 @@ from operator import add
 import numpy as np
 from numpy.typing import ArrayLike
 
-from smoothxent import _checks, _dispatch, _layouts, _rows, _threads, _widened
+from smoothxent import _checks, _dispatch, _label_checks, _layouts, _rows, _threads, _widened
 from smoothxent._checks import AnyArray, DType, FloatArray
 from smoothxent._evaluation import Evaluation
 from smoothxent._layouts import Layout
@@ -132,16 +132,14 @@ def of_rows(
 ) -> Evaluation:
     """Return the evaluation of what `_layouts.of` returned."""
     settings, transforms, u, w = options
-    labels = targets = _checks.indices_alone(targets, rows.ndim)
+    labels = targets = _label_checks.indices_alone(targets, rows.ndim)
     s = ignored = None
     if sample_weight is not None:
         s = _checks.weights("sample_weight", sample_weight, layout.row_shape)
     if ignore_index is not None:
         ignored = _checks.ignore_index(ignore_index, targets, is_index=True)
-    if num_threads is not None:
-        num_threads = _checks.positive("num_threads", num_threads)
-
     threads = _threads.resolve(num_threads, rows.size)
+
     if not layout.is_flat:
         rows, targets = _rows.views(layout.axis, rows, targets)
     ranks = np.array([min(k, layout.num_classes) for k in settings.top_k], np.int64)
@@ -155,6 +153,6 @@ def of_rows(
             settings.num_bins, transforms, threads,
         )  # fmt: skip
         if result[0] >= 0:
-            raise _checks.label_out_of_range(labels, layout.num_classes, first + result[0])
+            raise _label_checks.label_out_of_range(labels, layout.num_classes, first + result[0])
         evaluations.append(Evaluation._of_kernel(settings, result[1:]))
     return reduce(add, evaluations)

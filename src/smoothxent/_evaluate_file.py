@@ -116,8 +116,7 @@ def evaluate_file(
         runs.append(_files.weights(sample_weight, rows))
     elif sample_weight is not None:
         weights = _checks.weights("sample_weight", cast(ArrayLike, sample_weight), rows.shape)
-    if num_threads is not None:
-        num_threads = _checks.positive("num_threads", num_threads)
+    threads = _threads.resolve(num_threads, rows.num_rows * rows.row_shape[0])
     options = Options.of(
         rows.row_shape[0], softcap, temperature, z_loss, label_smoothing, prior, class_weight,
         top_k, num_bins,
@@ -135,7 +134,6 @@ def evaluate_file(
 
     nothing = (np.empty((0, *run.row_shape), run.dtype) for run in runs)
     total = compute(Chunk(0, tuple(nothing)))  # any other check finds its fault
-    threads = _threads.resolve(num_threads, rows.num_rows * rows.row_shape[0])
     with closing(_labelled_rows.results(compute, runs, threads)) as results:
         for num_done, evaluation in results:
             total += evaluation

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from smoothxent import _checks, _dispatch
+from smoothxent import _checks, _dispatch, _label_checks
 from smoothxent._checks import AnyArray, DType, FloatArray
 
 if TYPE_CHECKING:
@@ -33,9 +33,9 @@ def of(
             return logits, labels, layout
     checked, build = _checks.logits(logits, dtype)
     position, num_classes, row_shape = _checks.class_axis("logits", axis, checked.shape)
-    targets = _checks.labels(labels, checked.shape, row_shape)
+    targets = _label_checks.labels(labels, checked.shape, row_shape)
     losses_dtype, kernel = _checks.losses_dtype(checked.dtype), _dispatch.kernel(build)
-    half = build if isinstance(build, str) and build in _checks.HALVES else ""
+    half = _checks.half_name(build)
     layout = Layout(position, num_classes, row_shape, losses_dtype, kernel, half, is_flat=False)
     return checked, targets, layout
 
@@ -51,9 +51,9 @@ def _flat(
     """The layout of (N, C) logits and N class indices on which no check has a word; else None."""
     if len(shape) != 2 or axis not in (-1, 1) or labels_shape != shape[:1] or not shape[1]:
         return None
-    if dtype not in _checks.FLOATS or labels_dtype not in _checks.INTEGERS:
+    if dtype not in _checks.FLOATS or labels_dtype not in _label_checks.INTEGERS:
         return None
     losses_dtype = np.dtype(dtype.char)  # without the metadata that the caller's may have
     return Layout(
-        1, shape[1], labels_shape, losses_dtype, _dispatch.kernel(dtype), "", is_flat=True
+        1, shape[1], labels_shape, losses_dtype, _dispatch.kernel(dtype.name), "", is_flat=True
     )

@@ -2,7 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ class Logits(NamedTuple):
     """Logits of one classifier, and the build of the kernel that takes them."""
 
     array: AnyArray
-    build: np.dtype[Any] | str
+    build: str
 
 
 def of(
@@ -98,6 +98,6 @@ def _special_divergence(
 
 def _numbers(part: Logits) -> AnyArray:
     """Return logits in a dtype that NumPy knows."""
-    if isinstance(part.build, str) and part.build in _checks.HALVES:
+    if part.build in _checks.HALVES:
         return _halves.widened(part.array, part.build)
     return part.array
