@@ -210,6 +210,27 @@ def test_transforms_of_torch_func_are_pytorchs(rng, kind):
         assert torch.equal(ours, theirs)
 
 
+@pytest.mark.filterwarnings("ignore:There is a performance drop:UserWarning")
+@REDUCTIONS
+@KINDS
+def test_gradients_for_several_cotangents_at_once_are_pytorchs(rng, kind, reduction):
+    input, target, weight = draw(rng, kind)
+
+    def results(function):
+        loss = function(input, target, weight, reduction=reduction)
+        several = torch.from_numpy(np.linspace(-1, 2, 3 * loss.numel())).reshape(3, *loss.shape)
+
+        def grad(cotangent, **options):
+            return torch.autograd.grad(loss, input, cotangent, retain_graph=True, **options)[0]
+
+        return grad(several, is_grads_batched=True), torch.vmap(grad)(several)
+
+    for ours, theirs in zip(
+        *map(results, [drop_in.cross_entropy, functional.cross_entropy]), strict=True
+    ):
+        torch.testing.assert_close(ours, theirs)
+
+
 @KINDS
 def test_derivative_in_forward_mode_is_pytorchs(rng, kind):
     input, target, weight = draw(rng, kind)

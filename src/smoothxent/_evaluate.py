@@ -110,8 +110,9 @@ def evaluate(
     ...     logits[[0, 0, 1, 2]], [2, 2, 2, 1], label_smoothing=0.001)
     True
     """
-    rows, targets, layout = _layouts.of(logits, labels, axis, dtype)
-    targets = _label_checks.indices_alone(targets, rows.ndim)
+    rows, targets, layout = _layouts.of(
+        logits, labels, axis, dtype, check=_label_checks.indices_alone
+    )
     transforms = _checks.transforms(softcap, temperature, z_loss)
     eps = _checks.label_smoothing(label_smoothing)
     u = None if prior is None else _checks.prior(prior, layout.num_classes)
