@@ -15,10 +15,10 @@ TEXT = {".py", ".pyi", ".pyx", ".pxd", ".pxi", ".h", ".md", ".toml", ".yml", ".s
 FLOORS = [
     {"kernel", "_cpu"},
     {"_dispatch"},
-    {"_arrays", "_exact", "_halves", "_reductions", "_rows", "_threads"}
+    {"_arrays", "_exact", "_halves", "_reductions", "_rows"}
     | {"_stored_array", "_read_ahead", "_workers"},
     {"_checks"},
-    {"_label_checks"},
+    {"_label_checks", "_threads"},
     {"_destinations", "_head", "_layouts", "_widened", "_totals"}
     | {"_npy", "_run", "_safetensors", "_text"},
     {"_fused", "_npz"},

@@ -12,12 +12,6 @@ from smoothxent import _labelled_rows, _pairs, compare, compare_files
 
 
 @pytest.fixture
-def small_chunks(monkeypatch):
-    """Chunks of 700 bytes, so that small files have many."""
-    monkeypatch.setattr(_labelled_rows, "CHUNK_BYTES", 700)
-
-
-@pytest.fixture
 def arrays(rng):
     """Logits of two classifiers, and labels."""
     a = rng.normal(0, 3, (100, 9)).astype(np.float32)

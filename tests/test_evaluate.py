@@ -13,20 +13,11 @@ import evaluations
 import oracle
 import smoothxent
 from judging import complaint
+from measured import CLASS_COUNTS, ORDINARY_TOLERANCE, draw
 from smoothxent import Evaluation, evaluate
 from ways import instruction_set
 
-CLASS_COUNTS = [1, 2, 3, 10, 16, 17, 127, 128, 129, 1000, 1024, 1025, 5000, 40_000]
-# Of ordinary rows; test_small_shares_beside_a_large_one_keep_their_entropy has the worst.
-TOLERANCE = {np.dtype(np.float32): 2e-6, np.dtype(np.float64): 1e-12}
 MEASURES = ("nll", "entropy", "confidence", "brier", "rank")
-
-
-def draw(rng, num_rows, num_classes, dtype=np.float32, scale=4):
-    logits = (rng.normal(0, scale, (num_rows, num_classes))).astype(dtype)
-    labels = rng.integers(0, num_classes, num_rows)
-    labels[::2] = logits[::2].argmax(axis=1)
-    return logits, labels
 
 
 def expected_rows(logits, labels, *, sample_weight=None, class_weight=None, **options):
@@ -48,7 +39,7 @@ def expected_rows(logits, labels, *, sample_weight=None, class_weight=None, **op
 
 def assert_as_measured(evaluation, expected, dtype, edges=True):
     """Raise unless an evaluation has the metrics of another, to the promised tolerance."""
-    allowed = TOLERANCE[np.dtype(np.float64 if dtype == np.float64 else np.float32)]
+    allowed = ORDINARY_TOLERANCE[np.dtype(np.float64 if dtype == np.float64 else np.float32)]
     for name in ("loss", "nll", "entropy", "confidence", "brier", "nll_stderr"):
         actual, wanted = getattr(evaluation, name), getattr(expected, name)
         assert actual == pytest.approx(wanted, rel=allowed, abs=allowed, nan_ok=True), name

@@ -7,13 +7,7 @@ import numpy as np
 import pytest
 
 from judging import complaint
-from smoothxent import Evaluation, _labelled_rows, evaluate, evaluate_file
-
-
-@pytest.fixture
-def small_chunks(monkeypatch):
-    """Chunks of 700 bytes, so that small files have many."""
-    monkeypatch.setattr(_labelled_rows, "CHUNK_BYTES", 700)
+from smoothxent import Evaluation, evaluate, evaluate_file
 
 
 def draw(rng, num_rows=100, num_classes=10, dtype=np.float32, labels_dtype=np.int64):

@@ -6,12 +6,7 @@ import pytest
 
 from smoothxent._workers import Workers
 
-
-@pytest.fixture(autouse=True)
-def no_thread_stays():
-    before = set(threading.enumerate())
-    yield
-    assert set(threading.enumerate()) <= before
+pytestmark = pytest.mark.usefixtures("no_thread_stays")
 
 
 @pytest.mark.parametrize("num_threads", [1, 2, 7])

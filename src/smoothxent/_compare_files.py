@@ -96,8 +96,7 @@ def compare_files(
         "top_k": _checks.top_k(top_k),  # it may be an iterator
         "num_bins": num_bins,
     }
-    if num_threads is not None:
-        num_threads = _checks.positive("num_threads", num_threads)
+    threads = _threads.resolve(num_threads, a.num_rows * a.row_shape[0])
 
     def compute(chunk: Chunk) -> tuple[Evaluation, Evaluation, Pairs]:
         rows_a, labels, rows_b = chunk.arrays
@@ -115,7 +114,6 @@ def compare_files(
     nothing = (np.empty((0, *run.row_shape), run.dtype) for run in (a, indices, b))
     total_a, total_b, pairs = compute(Chunk(0, tuple(nothing)))  # any other check finds its fault
     parts = [pairs]
-    threads = _threads.resolve(num_threads, a.num_rows * a.row_shape[0])
     with closing(_labelled_rows.results(compute, (a, indices, b), threads)) as results:
         for num_done, (of_a, of_b, pairs) in results:
             total_a += of_a

@@ -125,10 +125,8 @@ def evaluate(
         ignored = _checks.ignore_index(ignore_index, targets, is_index=True)
     ks = _checks.top_k(top_k)
     num_bins = _checks.num_bins(num_bins)
-    if num_threads is not None:
-        num_threads = _checks.positive("num_threads", num_threads)
-
     threads = _threads.resolve(num_threads, rows.size)
+
     shape = rows.shape
     if not layout.is_flat:
         rows, targets = _rows.views(layout.axis, rows, targets)

@@ -127,8 +127,7 @@ def evaluate_file(
         runs.append(_files.weights(sample_weight, rows))
     elif sample_weight is not None:
         weights = _checks.weights("sample_weight", cast(ArrayLike, sample_weight), rows.shape)
-    if num_threads is not None:
-        num_threads = _checks.positive("num_threads", num_threads)
+    threads = _threads.resolve(num_threads, rows.num_rows * rows.row_shape[0])
     nothing = np.empty((0, *rows.row_shape), rows.dtype), np.empty(0, indices.dtype)
     total = evaluate(*nothing, **options)  # where any other check finds its fault
 
@@ -141,7 +140,6 @@ def evaluate_file(
         except IndexError:
             raise _file_checks.bad_label(chunk, rows, indices, ignore_index) from None
 
-    threads = _threads.resolve(num_threads, rows.num_rows * rows.row_shape[0])
     with closing(_labelled_rows.results(compute, runs, threads)) as results:
         for num_done, evaluation in results:
             total += evaluation

@@ -50,8 +50,7 @@ def compute(
     if ignore_index is not None:
         ignored = _checks.ignore_index(ignore_index, targets, targets.ndim < logits.ndim)
     rule = _checks.choice("reduction", reduction, REDUCTIONS)
-    if num_threads is not None:
-        num_threads = _checks.positive("num_threads", num_threads)
+    threads = _threads.resolve(num_threads, logits.size)
     if out is not None:
         losses = _destinations.losses(out, reduction, row_shape, losses_dtype)
         _destinations.apart(
@@ -84,9 +83,8 @@ def compute(
     if half and _widened.is_needed(half, transforms):
         call = partial(_widened.cross_entropy, half)
     bad_row, count, total, special = call(
-        rows, targets, eps, u, w, s, ignored, written, grads, grad_divisor, transforms,
-        _threads.resolve(num_threads, logits.size),
-    )  # fmt: skip
+        rows, targets, eps, u, w, s, ignored, written, grads, grad_divisor, transforms, threads
+    )
     if bad_row >= 0:  # with an array of the caller's: another thread wrote to the labels meanwhile
         raise _label_checks.bad_label(labels, logits.shape, axis, bad_row)
     if grad is not None and grads is not None:

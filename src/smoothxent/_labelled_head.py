@@ -70,8 +70,7 @@ class LabelledHead:
             self.sample_weight = _checks.weights("sample_weight", sample_weight, self.row_shape)
         if ignore_index is not None:
             self.ignore_index = _checks.ignore_index(ignore_index, targets, is_index=True)
-        if num_threads is not None:
-            num_threads = _checks.positive("num_threads", num_threads)
+        self.num_threads = _threads.resolve(num_threads, targets.size * num_classes)
 
         self.labels = targets.flatten()  # a copy, which no other thread can change
         self.hidden = Numbers(features.reshape(len(self.labels), features.shape[-1]), half)
@@ -80,7 +79,6 @@ class LabelledHead:
         arrays = [numbers.array for numbers in (self.hidden, self.weight, self.bias) if numbers]
         self.dtype = np.result_type(np.float32, *(a.dtype for a in arrays if a.itemsize > 2))
         self.kernel = _dispatch.kernel(self.dtype.name)
-        self.num_threads = _threads.resolve(num_threads, len(self.labels) * num_classes)
 
     def tally(self) -> Count:
         """Return what the rows weigh; raise if a label is out of range."""
@@ -150,9 +148,10 @@ class LabelledHead:
                 if gradients is None:
                     continue
                 for classes in reversed(head.class_blocks()):
-                    block = head.logits_again(hidden, classes)
-                    workers.each(blocks.write, self._parts(block, classes))
-                    head.add_gradients(hidden, rows, classes, block, gradients)
+                    if classes.stop < head.num_classes:  # the last block is still there
+                        logits = head.logits(hidden, classes)
+                    workers.each(blocks.write, self._parts(logits, classes))
+                    head.add_gradients(hidden, rows, classes, logits, gradients)
         return blocks
 
     def _parts(self, block: FloatArray, classes: slice) -> list[tuple[FloatArray, int, int]]:

@@ -115,11 +115,10 @@ def row_statistics(
         targets = _label_checks.indices_alone(labels, rows.shape, row_shape)
     if ignore_index is not None:
         ignored = _checks.ignore_index_of(ignore_index, targets)
-    if num_threads is not None:
-        num_threads = _checks.positive("num_threads", num_threads)
+    threads = _threads.resolve(num_threads, rows.size)
 
     real = _checks.losses_dtype(rows.dtype)
-    threads, shape = _threads.resolve(num_threads, rows.size), rows.shape
+    shape = rows.shape
     floats: list[FloatArray] = [np.empty(row_shape, real) for _ in range(4)]
     argmax = np.empty(row_shape, np.int64)
     label_logit = nll = rank = None

@@ -90,3 +90,15 @@ class StoredArray(ABC):
             f"{self.place} must hold {self.num_bytes} bytes of data, as its header declares, "
             f"got {found}; {remedy}"
         )
+
+
+@dataclass(frozen=True, slots=True)
+class PlainFile(StoredArray):
+    """An array whose bytes lie side by side in a file, from `offset` on."""
+
+    offset: int
+
+    def open(self) -> Bytes:
+        file = self.place.path.open("rb", buffering=0)
+        file.seek(self.offset)
+        return file

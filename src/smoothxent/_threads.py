@@ -7,7 +7,7 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-from smoothxent import _dispatch
+from smoothxent import _checks, _dispatch
 
 _LEAST_PARALLEL = _dispatch.kernel("float32").LEAST_PARALLEL
 # OpenMP reads it once, too, and passes over what is no positive number.
@@ -17,6 +17,8 @@ _MOST_ASKED_FOR = 16  # on fewer CPUs; a thread that can't be created ends the p
 
 def resolve(num_threads: int | None, num_logits: int) -> int:
     """Return the size of the team: the default for None, never more than is safe to create."""
+    if num_threads is not None:
+        num_threads = _checks.positive("num_threads", num_threads)
     if num_logits < _LEAST_PARALLEL:  # the kernel would leave the others idle
         return 1
     if num_threads is None:
