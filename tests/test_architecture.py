@@ -18,7 +18,7 @@ FLOORS = [
     {"_arrays", "_exact", "_halves", "_reductions", "_rows"}
     | {"_stored_array", "_read_ahead", "_workers"},
     {"_checks"},
-    {"_label_checks", "_threads"},
+    {"_label_checks", "_settings", "_threads"},
     {"_destinations", "_head", "_layouts", "_widened", "_totals"}
     | {"_npy", "_run", "_safetensors", "_text"},
     {"_fused", "_npz"},

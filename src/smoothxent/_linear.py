@@ -13,6 +13,7 @@ from smoothxent._checks import FloatArray
 from smoothxent._evaluation import Evaluation
 from smoothxent._labelled_head import LabelledHead, LinearGradients
 from smoothxent._reductions import REDUCTIONS, Reduced
+from smoothxent._settings import Settings, checksum
 
 
 class _Options(TypedDict, total=False):
@@ -315,8 +316,10 @@ def linear_evaluate(
         hidden, weight, labels, bias, softcap, temperature, z_loss, label_smoothing, prior,
         class_weight, sample_weight, ignore_index, num_threads,
     )  # fmt: skip
-    ks = _checks.top_k(top_k)
-    num_bins = _checks.num_bins(num_bins)
+    settings = Settings.of(
+        head.label_smoothing, head.transforms, checksum(head.prior), checksum(head.class_weight),
+        _checks.top_k(top_k), _checks.num_bins(num_bins),
+    )  # fmt: skip
     head.tally()
-    result = head.read(None, ks, num_bins).evaluation()
-    return Evaluation._of_kernel(head.label_smoothing, ks, result[1:])
+    result = head.read(None, settings.top_k, settings.num_bins).evaluation()
+    return Evaluation._of_kernel(settings, result[1:])

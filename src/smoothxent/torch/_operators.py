@@ -31,7 +31,7 @@ def loss(
     )  # fmt: skip
     if reduction == "none":
         return torch.from_numpy(value).to(dtype)
-    return torch.scalar_tensor(value, dtype=dtype)
+    return torch.scalar_tensor(value, dtype=dtype, device=input.device)
 
 
 def gradient(
@@ -149,7 +149,7 @@ class Loss(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, ...]:
         """Compute the gradient, by the operator where others than autograd have a say in it."""
-        if torch.is_grad_enabled() or _is_batched(grad_output):
+        if torch.is_grad_enabled() or torch.compiler.is_compiling() or _is_batched(grad_output):
             return _differentiate(ctx, grad_output)
         return gradient(grad_output, *ctx.saved_tensors, *ctx.options), *[None] * 6
 
