@@ -19,6 +19,7 @@ from smoothxent import _arrays, _halves
 AnyArray: TypeAlias = NDArray[Any]
 # float32 or float64; bfloat16 is a dtype of ml_dtypes, or uint16 bits
 FloatArray: TypeAlias = NDArray[Any]
+Transforms: TypeAlias = tuple[float, float, float]  # softcap or 0, temperature, z_loss
 DType: TypeAlias = str | np.dtype[Any] | type[Any]
 Choice = TypeVar("Choice")
 
@@ -202,9 +203,7 @@ def real(name: str, value: float) -> float:
         return np.inf if value > 0 else -np.inf
 
 
-def transforms(
-    softcap: float | None, temperature: float, z_loss: float
-) -> tuple[float, float, float] | None:
+def transforms(softcap: float | None, temperature: float, z_loss: float) -> Transforms | None:
     """The three as the kernel takes them, or None where they change nothing."""
     number = real("z_loss", z_loss)
     if not 0.0 <= number < np.inf:

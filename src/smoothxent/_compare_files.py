@@ -45,7 +45,7 @@ def compare_files(
     label_smoothing, ignore_index, top_k, num_bins
         As in `compare`.
     dtype : "bfloat16" or "float16", optional
-        What logits are that a .npy or .npz file has as words of two bytes; as in `evaluate_file`.
+        The dtype of logits that are stored as bare 2-byte words; as in `evaluate_file`.
     num_threads : int, optional
         Threads that compute, each a chunk of its own; one more reads ahead of them.
     progress : callable, optional
@@ -125,7 +125,7 @@ def compare_files(
 
 
 def _runs(logits_a: Paths, logits_b: Paths, dtype: DType | None) -> tuple[Run, Run]:
-    """Return the rows of both; `dtype` is for those that are stored as words of two bytes."""
+    """Return the rows of both; `dtype` is for those that are stored as bare 2-byte words."""
     a, b = _run(logits_a, dtype), _run(logits_b, dtype)
     if a.taken_as is b.taken_as is None:
         _files.logits(logits_b, dtype)  # where a dtype that is told in vain finds its fault
@@ -138,5 +138,5 @@ def _runs(logits_a: Paths, logits_b: Paths, dtype: DType | None) -> tuple[Run, R
 def _run(paths: Paths, dtype: DType | None) -> Run:
     try:
         return _files.logits(paths, None)
-    except TypeError:  # words that say nothing of themselves, or a fault that dtype does not mend
+    except TypeError:  # bare words, or a fault that `dtype` does not mend
         return _files.logits(paths, dtype)

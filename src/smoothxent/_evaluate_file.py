@@ -56,7 +56,7 @@ def evaluate_file(
     sample_weight : array_like, path or sequence of paths, optional
         A finite weight, not negative, for each row of all shards; in memory, or in files too.
     dtype : "bfloat16" or "float16", optional
-        What logits are that a .npy or .npz file has as words of two bytes, as np.save makes them of
+        The dtype of logits that a .npy or .npz file holds as bare 2-byte words, as np.save writes
         bfloat16.
     num_threads : int, optional
         Threads that compute, each a chunk of its own; one more reads ahead of them.

@@ -27,7 +27,7 @@ class Logits(NamedTuple):
 def of(
     a: Logits, b: Logits, labels: AnyArray, ignore_index: int | None, num_threads: int | None
 ) -> Pairs:
-    """Return what is said of the pairs of rows (..., C) whose label, in range, is not ignored."""
+    """Compare the pairs of rows (..., C) whose label, in range, is not ignored."""
     indices = labels.reshape(-1)
     kept = np.arange(len(indices))
     if ignore_index is not None:

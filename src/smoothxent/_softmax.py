@@ -29,7 +29,7 @@ def softmax(
     axis : int, default -1
         The class axis.
     dtype : {"bfloat16", "float16"} or dtype, optional
-        What uint16 logits are the bits of. Other logits have a dtype of their own.
+        The dtype whose bits uint16 logits hold; no other logits need it.
     out : ndarray, optional
         Where to put the result: the shape and dtype of `logits`, or float32 for float16 and
         bfloat16 logits. It may be the very array `logits`, which is then overwritten; any other

@@ -63,7 +63,7 @@ class StoredArray(ABC):
 
     @property
     def words_of(self) -> str:
-        """Return what two bytes without a dtype are, where the file says so."""
+        """Return the dtype of bare 2-byte words, where the file names it."""
         return ""
 
     @property
