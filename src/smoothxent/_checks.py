@@ -19,6 +19,7 @@ from smoothxent import _arrays, _halves
 AnyArray: TypeAlias = NDArray[Any]
 # float32 or float64; bfloat16 is a dtype of ml_dtypes, or uint16 bits
 FloatArray: TypeAlias = NDArray[Any]
+Transforms: TypeAlias = tuple[float, float, float]  # softcap or 0, temperature, z_loss
 DType: TypeAlias = str | np.dtype[Any] | type[Any]
 Choice = TypeVar("Choice")
 
@@ -202,9 +203,7 @@ def real(name: str, value: float) -> float:
         return np.inf if value > 0 else -np.inf
 
 
-def transforms(
-    softcap: float | None, temperature: float, z_loss: float
-) -> tuple[float, float, float] | None:
+def transforms(softcap: float | None, temperature: float, z_loss: float) -> Transforms | None:
     """The three as the kernel takes them, or None where they change nothing."""
     number = real("z_loss", z_loss)
     if not 0.0 <= number < np.inf:
@@ -280,7 +279,7 @@ def improper(array: AnyArray) -> NDArray[np.bool_]:
 def weights(name: str, value: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.float64]:
     """Finite and non-negative numbers of this shape, flat, in float64."""
     array = plain(name, value)
-    if array.dtype.kind not in "iuf":
+    if array.dtype.kind not in "iuf" and dtype_name(array.dtype) not in HALVES:
         raise TypeError(f"{name} must be real numbers, got {array.dtype}")
     if array.shape != shape:
         raise ValueError(f"{name} must have shape {shape}, got {array.shape}")
