@@ -19,7 +19,7 @@ MUTANTS = [
     ),
     *mutants_of(
         "src/smoothxent/_label_checks.py",
-        ("    if array.ndim == ndim:\n", "    if False:\n", "probabilities are class indices"),
+        ("    if array.shape == shape:\n", "    if False:\n", "rows of q have another shape"),
     ),
     *mutants_of(
         "src/smoothxent/_evaluation.py",
@@ -31,8 +31,8 @@ MUTANTS = [
         "src/smoothxent/_evaluate.py",
         ("min(k, layout.num_classes) for k", "k for k", "a k beyond int64"),
         (
-            "labels = targets = _label_checks.indices_alone(targets, rows.ndim)",
-            "labels = targets",
+            ", check=_label_checks.indices_alone",
+            "",
             "probabilities are taken for class indices",
         ),
         ("label_out_of_range(labels, layout", "label_out_of_range(targets, layout", "axes"),
@@ -46,7 +46,7 @@ MUTANTS = [
     *mutants_of(
         "src/smoothxent/_statistics.py",
         ("if bad_row >= 0 and labels is not None:", "if False:", "bad labels"),
-        ("_label_checks.indices_alone(checked, rows.ndim)", "checked", "rows of q"),
+        ("_label_checks.indices_alone(", "_label_checks.labels(", "rows of q"),
         ("if ignore_index is not None:", "if False:", "ignored rows have a rank"),
     ),
     *mutants_of(

@@ -240,6 +240,7 @@ def test_label_out_of_range_is_named_by_its_place_whatever_the_class_axis(axis):
                 "take their argmax over the class axis"
             ),
         ),
+        ({"labels": [0]}, ValueError("labels must have shape (2,), got (1,)")),
         (
             {"sample_weight": [1.0]},
             ValueError("sample_weight must have shape (2,), got (1,)"),

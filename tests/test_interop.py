@@ -163,6 +163,22 @@ def test_bfloat16_of_jax_is_read_where_it_lies(rng):
     np.testing.assert_array_equal(grad, smoothxent.cross_entropy_and_grad(logits, LABELS)[1])
 
 
+def test_deleted_array_of_jax_is_refused_in_its_words():
+    array = pytest.importorskip("jax.numpy").ones((N, C))
+    array.delete()
+    assert "deleted" in complaint(RuntimeError, smoothxent.cross_entropy, array, LABELS)
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_bfloat16_of_ml_dtypes_serves_as_weights(rng, name):
+    logits, _ = arguments(rng)
+    size = N if name == "sample_weight" else C
+    weights = np.zeros(size, ml_dtypes.bfloat16)
+    weights[::5] = 1 / 8  # exact
+    expected = smoothxent.cross_entropy(logits, LABELS, **{name: weights.astype(np.float64)})
+    assert smoothxent.cross_entropy(logits, LABELS, **{name: weights}) == expected
+
+
 def test_bfloat16_of_torch_serves_wherever_real_numbers_do(rng, torch):
     logits, options = arguments(rng)
     table = rng.dirichlet(np.ones(C), N).astype(ml_dtypes.bfloat16)

@@ -159,6 +159,9 @@ def test_what_is_no_class_index_is_refused():
         "labels must be class indices here, got probabilities of shape (2, 3); "
         "take their argmax over the class axis"
     )
+    assert complaint(ValueError, row_statistics, logits, [0]) == (
+        "labels must have shape (2,), got (1,)"
+    )
     assert complaint(ValueError, row_statistics, logits, ignore_index=-100) == (
         "ignore_index must be None where there are no labels, got -100"
     )

@@ -279,7 +279,7 @@ def improper(array: AnyArray) -> NDArray[np.bool_]:
 def weights(name: str, value: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.float64]:
     """Finite and non-negative numbers of this shape, flat, in float64."""
     array = plain(name, value)
-    if array.dtype.kind not in "iuf":
+    if array.dtype.kind not in "iuf" and dtype_name(array.dtype) not in HALVES:
         raise TypeError(f"{name} must be real numbers, got {array.dtype}")
     if array.shape != shape:
         raise ValueError(f"{name} must have shape {shape}, got {array.shape}")

@@ -113,7 +113,9 @@ def evaluate(
     ...     logits[[0, 0, 1, 2]], [2, 2, 2, 1], label_smoothing=0.001)
     True
     """
-    rows, targets, layout = _layouts.of(logits, labels, axis, dtype)
+    rows, targets, layout = _layouts.of(
+        logits, labels, axis, dtype, check=_label_checks.indices_alone
+    )
     options = Options.of(
         layout.num_classes, softcap, temperature, z_loss, label_smoothing, prior, class_weight,
         top_k, num_bins,
@@ -130,9 +132,9 @@ def of_rows(
     ignore_index: int | None,
     num_threads: int | None,
 ) -> Evaluation:
-    """Return the evaluation of what `_layouts.of` returned."""
+    """Return the evaluation of what `_layouts.of` returned for class indices alone."""
     settings, transforms, u, w = options
-    labels = targets = _label_checks.indices_alone(targets, rows.ndim)
+    labels = targets
     s = ignored = None
     if sample_weight is not None:
         s = _checks.weights("sample_weight", sample_weight, layout.row_shape)

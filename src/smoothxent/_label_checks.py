@@ -51,14 +51,18 @@ def probabilities(array: AnyArray) -> AnyArray:
     return _checks.native(array) if array.dtype.char in "fd" else array.astype(np.float64)
 
 
-def indices_alone(array: AnyArray, ndim: int) -> AnyArray:
-    """Labels of logits with `ndim` axes, where only class indices will do."""
-    if array.ndim == ndim:
+def indices_alone(value: ArrayLike, shape: tuple[int, ...], row_shape: tuple[int, ...]) -> AnyArray:
+    """Class indices of `row_shape`, where probabilities of `shape` won't do."""
+    array = _checks.plain("labels", value)
+    if array.shape == shape:
         raise ValueError(
-            f"labels must be class indices here, got probabilities of shape {array.shape}; "
+            f"labels must be class indices here, got probabilities of shape {shape}; "
             "take their argmax over the class axis"
         )
-    return array
+    indices = class_indices(array)
+    if array.shape != row_shape:
+        raise ValueError(f"labels must have shape {row_shape}, got {array.shape}")
+    return indices
 
 
 def indices_in_range(array: AnyArray, num_classes: int) -> AnyArray:

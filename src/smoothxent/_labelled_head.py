@@ -60,8 +60,7 @@ class LabelledHead:
             self.bias = Numbers(array, half_of_bias)
         self.transforms = _checks.transforms(softcap, temperature, z_loss)
         shape = (*self.row_shape, num_classes)
-        targets = _label_checks.labels(labels, shape, self.row_shape)
-        targets = _label_checks.indices_alone(targets, features.ndim)
+        targets = _label_checks.indices_alone(labels, shape, self.row_shape)
         self.label_smoothing = _checks.label_smoothing(label_smoothing)
         self.prior = None if prior is None else _checks.prior(prior, num_classes)
         self.class_weight = self.sample_weight = self.ignore_index = None

@@ -10,7 +10,11 @@ from smoothxent import _checks, _dispatch, _label_checks
 from smoothxent._checks import AnyArray, DType, FloatArray
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from smoothxent._dispatch import Kernel
+
+    LabelsCheck = Callable[[ArrayLike, tuple[int, ...], tuple[int, ...]], AnyArray]
 
 
 class Layout(NamedTuple):
@@ -24,7 +28,11 @@ class Layout(NamedTuple):
 
 
 def of(
-    logits: ArrayLike, labels: ArrayLike, axis: int, dtype: DType | None
+    logits: ArrayLike,
+    labels: ArrayLike,
+    axis: int,
+    dtype: DType | None,
+    check: "LabelsCheck" = _label_checks.labels,
 ) -> tuple[FloatArray, AnyArray, Layout]:
     """The logits and the labels as the kernel takes them, and their layout."""
     if type(logits) is type(labels) is np.ndarray and type(axis) is int and dtype is None:
@@ -33,7 +41,7 @@ def of(
             return logits, labels, layout
     checked, build = _checks.logits(logits, dtype)
     position, num_classes, row_shape = _checks.class_axis("logits", axis, checked.shape)
-    targets = _label_checks.labels(labels, checked.shape, row_shape)
+    targets = check(labels, checked.shape, row_shape)
     losses_dtype, kernel = _checks.losses_dtype(checked.dtype), _dispatch.kernel(build)
     half = _checks.half_name(build)
     layout = Layout(position, num_classes, row_shape, losses_dtype, kernel, half, is_flat=False)

@@ -123,9 +123,9 @@ def linear_cross_entropy(
     more features, more in proportion; and some 16 bytes for each row. Arrays in another byte order
     are copied first, and a `hidden` whose strides do not make rows of it.
 
-    Accuracy: given the logits as the BLAS rounds them, that of `cross_entropy`; the logit of the
-    label is summed in float64 and rounded once. The same bits for any `num_threads`, but the BLAS
-    promises no such thing for the products.
+    Accuracy: given the logits as the BLAS rounds them, that of `cross_entropy`; of more than 16384
+    classes the logit of the label is summed in float64 and rounded once. The same bits for any
+    `num_threads`, but the BLAS promises no such thing for the products.
 
     NaN policy: that of `cross_entropy` for the logits.
 
@@ -300,8 +300,8 @@ def linear_evaluate(
 
     Notes
     -----
-    Method, memory and accuracy are those of `linear_cross_entropy`. The logit of the label is
-    rounded on its own, so that a class with the same weights may come before or after it.
+    Method, memory and accuracy are those of `linear_cross_entropy`. Where the logit of the label is
+    rounded on its own, a class with the same weights may come before or after it.
 
     Examples
     --------

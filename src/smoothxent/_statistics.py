@@ -112,8 +112,7 @@ def row_statistics(
     targets: NDArray[Any] | None = None
     ignored = None
     if labels is not None:
-        checked = _label_checks.labels(labels, rows.shape, row_shape)
-        targets = _label_checks.indices_alone(checked, rows.ndim)
+        targets = _label_checks.indices_alone(labels, rows.shape, row_shape)
     if ignore_index is not None:
         ignored = _checks.ignore_index_of(ignore_index, targets)
     threads = _threads.resolve(num_threads, rows.size)
