@@ -130,8 +130,12 @@ MUTANTS = [
         ("(weight << (shift - places))", "weight", "blocks of other units"),
         ("kept + count[1]", "count[1]", "rows that are kept"),
         ("num_rows + count[0]", "count[0]", "rows"),
-        ("transforms[:2] != (0.0, 1.0)", "True", "z_loss alone"),
         ("(outer.stop - 1) * num_inner + stop", "outer.stop * num_inner", "rows of inner blocks"),
+    ),
+    *mutants_of(
+        "src/smoothxent/_widened.py",
+        ("transforms[:2] != (0.0, 1.0)", "True", "the same numbers, for z_loss alone too, later"),
+        is_equivalent=True,
     ),
     *mutants_of(
         "src/smoothxent/_halves.py",

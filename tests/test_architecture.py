@@ -1,4 +1,4 @@
-"""The arrows of the house: who may import whom, and what no file may hold."""
+"""Who may import whom, and what no file may hold."""
 
 import ast
 import re
@@ -83,7 +83,7 @@ EVERY_FILE = [
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
-def test_every_module_has_its_place_in_the_house(path):
+def test_every_module_stands_on_a_floor(path):
     assert module_of(path) in FLOOR_OF
 
 
@@ -133,7 +133,7 @@ def test_package_head_holds_the_public_names_and_nothing_else():
     assert assigned == {"__version__", "__all__"}
 
 
-def test_public_names_are_those_of_the_design():
+def test_public_names_are_these_alone():
     import smoothxent
 
     assert set(smoothxent.__all__) == {
