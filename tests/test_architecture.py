@@ -82,6 +82,18 @@ EVERY_FILE = [
 ]
 
 
+def test_tree_in_the_guide_names_every_module_and_header_and_none_that_is_gone():
+    tree = (ROOT / "CONTRIBUTING.md").read_text().split("```")[1]
+    named = set(re.findall(r"\w+\.(?:py|pyi|pxi|h|md)\b", tree))
+    parts = files("src", "ext", "tests", "mutation", "fuzz")
+    kinds = {path.name for path in parts if path.suffix in {".py", ".pyi", ".pxi", ".h"}}
+    unnamed = {
+        name for name in kinds - named if not name.startswith(("test_", "conftest", "lanes_"))
+    }
+    assert unnamed == set()
+    assert named <= {path.name for path in EVERY_FILE}
+
+
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
 def test_every_module_stands_on_a_floor(path):
     assert module_of(path) in FLOOR_OF

@@ -148,7 +148,7 @@ def refused(capsys, option, path):
 
 
 @both_results
-def test_missing_folder_of_a_result(option, name, capsys, tmp_path):
+def test_missing_folder_of_a_result_is_named_beforehand(option, name, capsys, tmp_path):
     (tmp_path / "file").touch()
     for folder in (tmp_path / "missing", tmp_path / "file"):
         remedy = f"no such folder; create it or choose another {option}"
@@ -157,7 +157,7 @@ def test_missing_folder_of_a_result(option, name, capsys, tmp_path):
 
 
 @both_results
-def test_folder_in_place_of_a_result(option, name, capsys, tmp_path):
+def test_folder_in_place_of_a_result_is_named_beforehand(option, name, capsys, tmp_path):
     (tmp_path / name).mkdir()
     remedy = f"is a folder; name a file in it for {option}"
     found = refused(capsys, option, tmp_path / name)
@@ -165,7 +165,9 @@ def test_folder_in_place_of_a_result(option, name, capsys, tmp_path):
 
 
 @both_results
-def test_read_only_folder_of_a_result(option, name, capsys, tmp_path, monkeypatch):
+def test_read_only_folder_of_a_result_is_named_beforehand(
+    option, name, capsys, tmp_path, monkeypatch
+):
     # Nothing is read-only for root, who may run this: the system's answer is what matters.
     monkeypatch.setattr(os, "access", lambda place, mode: (place, mode) != (tmp_path, os.W_OK))
     remedy = f"can't be written; choose another {option}"

@@ -66,7 +66,7 @@ def test_metrics_are_those_of_the_formulas(any_dtype, rng, num_classes, scale):
 
 @pytest.mark.parametrize("num_classes", [5, 129, 1000, 3000])
 @pytest.mark.parametrize("weighted", ["sample_weight", "class_weight", "both"])
-def test_metrics_under_every_option(any_dtype, rng, num_classes, weighted):
+def test_metrics_are_right_under_every_option(any_dtype, rng, num_classes, weighted):
     logits, labels = draw(rng, 61, num_classes, any_dtype)
     options = {"label_smoothing": 0.1, "top_k": (2, 3, 7), "num_bins": 8}
     if weighted != "class_weight":
@@ -185,7 +185,7 @@ def test_layout_in_memory_does_not_matter(any_dtype, rng, num_classes):
                 assert of_view == expected
 
 
-def test_of_no_rows_is_nothing():
+def test_evaluation_of_no_rows_is_empty():
     for axis_of_none in (np.zeros((0, 4), np.float32), np.zeros((0, 0))):
         assert evaluate(axis_of_none, np.zeros(0, int)) == Evaluation.empty()
 

@@ -71,9 +71,7 @@ def logits(
             f"{argument} must be {LOGITS}, got {array.dtype}{_remedy(argument, array.dtype)}"
         )
     if name != own:
-        raise TypeError(
-            f"dtype must be {own}, that of the {argument}, where these are not uint16, got {name}"
-        )
+        raise TypeError(f"dtype must be {own}, that of the {argument}, got {name}; leave it out")
     return native(array), name
 
 
