@@ -13,4 +13,7 @@ load.py         how much of the machine others used meanwhile
 records.py      the saved result, and what follows from it: ratios, fractions of the limit
 tables.py, report.py                 the tables, and how they are written
 ratios.py, roofline.py, drawing.py   the pictures
+
+Measurements of their own: instructions.py (counted.py), accuracy/, promises/; and, by duels.py,
+torch_drop_in.py, jax_in_jit.py and linear_head.py.
 """

@@ -21,8 +21,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from .counted import COUNTED
+from .processes import ROOT
+from .tables import aligned
 
-ROOT = Path(__file__).resolve().parent.parent
 SAVED = ROOT / "bench" / "results" / "instructions.json"
 TOLERANCE = 0.03
 INSTRUCTION_SETS = {"x86_64": "avx2", "aarch64": "neon"}
@@ -130,14 +131,7 @@ def table(saved: Figures, now: Figures) -> str:
         row += [f"{100 * changed[name]:+.2f} %" if name in changed else "new"]
         row += [f"{counted / cases[name].num_rows:,.0f}", f"{counted / cases[name].size:,.2f}"]
         rows.append(row)
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join(
-            cell.rjust(w) if i else cell.ljust(w)
-            for i, (cell, w) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in rows
-    )
+    return aligned(rows)
 
 
 def verdict(saved: Figures, now: Figures) -> tuple[str, int]:

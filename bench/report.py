@@ -6,7 +6,7 @@ import sys
 from importlib.util import find_spec
 
 from .records import Run
-from .tables import BEHIND, Table, readme_tables, standing, tables
+from .tables import BEHIND, Table, aligned, readme_tables, standing, tables
 
 EXPLAINED = f"""\
 Median time of one call, mean over rows; float32, label smoothing 0.1 and logits from memory \
@@ -43,12 +43,7 @@ def _print_rich(table: Table) -> None:
 
 
 def _print_plain(table: Table) -> None:
-    lines = [table.header, *table.rows]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    print(f"\n{table.title}")
-    for row in [table.header, ["-" * width for width in widths], *table.rows]:
-        cells = [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
-        print("  ".join([row[0].ljust(widths[0]), *cells]))
+    print(f"\n{table.title}\n{aligned([table.header, *table.rows])}")
 
 
 def markdown(run: Run) -> str:

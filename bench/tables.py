@@ -20,6 +20,18 @@ class Table:
     rows: list[list[str]]
 
 
+def aligned(rows: list[list[str]], left: int = 1) -> str:
+    """Write rows in columns, the first ones flush left and the others flush right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if n < left else cell.rjust(width)
+            for n, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    )
+
+
 def seconds_text(seconds: float) -> str:
     """Write three digits with the unit that suits: 1.23 ms."""
     units = {"s": 1.0, "ms": 1e-3, "µs": 1e-6}

@@ -17,6 +17,10 @@ cdef inline void add_value(Pair *total, double value, double error) noexcept nog
     total.sum = sum
 
 
+cdef inline void add_pair(Pair *total, Pair term) noexcept nogil:
+    add_value(total, term.sum, term.error)
+
+
 cdef inline void add_sum(Pair *total, const compensated *term) noexcept nogil:
     add_value(total, wide_sum(term.sum), wide_sum(term.error))
 

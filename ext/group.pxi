@@ -13,8 +13,9 @@
 # Rows are taken in groups of LANES, so that what a row needs once is done for a whole group in lanes.
 
 ctypedef struct RowStatistics:
-    double sum_exp, scale, offset  # scale is not finite where no class counts: sum_exp is 0 then, or nan
-    double centre, gap_sum, gap_weight, target_sum, label_target
+    Pair sum_exp, gap_sum, gap_weight, target_sum
+    double scale, offset  # scale is not finite where no class counts: sum_exp is 0 then, or nan
+    double centre, label_target
     double label_logit
     double moment, square, highest  # of an evaluation, as `rank`
     Py_ssize_t label, rank
@@ -23,12 +24,12 @@ ctypedef struct RowStatistics:
 
 
 cdef inline void put_row(Group *group, Py_ssize_t i, const RowStatistics *row) noexcept nogil:
-    group.sum_exp[i] = row.sum_exp
+    group.sum_exp[i] = pair_value(row.sum_exp)
     group.scale[i] = row.scale
     group.offset[i] = row.offset
     group.centre[i] = row.centre
-    group.gap_sum[i] = row.gap_sum
-    group.target_sum[i] = row.target_sum
+    group.gap_sum[i] = pair_value(row.gap_sum)
+    group.target_sum[i] = pair_value(row.target_sum)
     group.label_target[i] = row.label_target
     group.label_logit[i] = row.label_logit
     group.moment[i] = row.moment

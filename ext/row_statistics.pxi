@@ -281,7 +281,8 @@ cdef RowStatistics segment_statistics(
         if ranked >= 0 and (highest >= ranked_logit or (left_out >= 0 and start + left_out != ranked)):
             sums.rank = rank_of(x, count, ranked - start, ranked_logit, sums.rank, job.enough)
     statistics.improper = scratch.improper
-    statistics.sum_exp = pair_value(sums.exps) + pair_value(sums.joined)
+    statistics.sum_exp = sums.exps
+    add_pair(&statistics.sum_exp, sums.joined)
     statistics.scale = sums.reference.scale
     statistics.offset = sums.reference.offset
     statistics.moment = sums.moments
@@ -289,23 +290,26 @@ cdef RowStatistics segment_statistics(
     statistics.highest = sums.highest
     statistics.rank = sums.rank
     if sums.reference.ceiling == -INFINITY:
-        statistics.sum_exp *= 0.0
+        scale_pair(&statistics.sum_exp, 0.0)
         statistics.moment *= 0.0
         statistics.square *= 0.0
         statistics.scale = INFINITY
     if job.uniform_smoothing:
         settle_gaps(&sums)
-        statistics.gap_weight = sums.joined_count
-        statistics.gap_sum = sums.joined_gaps
+        statistics.gap_weight.sum = sums.joined_count
+        statistics.gap_sum.sum = sums.joined_gaps
         return statistics
-    statistics.gap_weight = pair_value(sums.targets) * scale
-    statistics.gap_sum = (pair_value(sums.gaps) + sums.moved) * scale
+    statistics.gap_weight = sums.targets
+    statistics.gap_sum = sums.gaps
+    add_value(&statistics.gap_sum, sums.moved, 0.0)
+    scale_pair(&statistics.gap_weight, scale)
+    scale_pair(&statistics.gap_sum, scale)
     if by_top:
         statistics.target_sum = statistics.gap_weight
         if statistics.label >= 0 and job.has_targets:
             statistics.label_target = scale * tile_targets(job, row_index, statistics.label, 1, scratch)[0]
     elif job.smoothing != NULL and begin <= label < end:
-        statistics.gap_weight -= job.smoothing[label]
+        add_value(&statistics.gap_weight, -job.smoothing[label], 0.0)
     return statistics
 
 
@@ -313,14 +317,14 @@ cdef void rebase(const Job *job, RowStatistics *row, double offset, double scale
     # to another reference
     cdef double factor, distance
     if row.scale == INFINITY:
-        row.sum_exp *= 0.0
+        scale_pair(&row.sum_exp, 0.0)
     else:
         distance = between(row.offset, row.scale, offset, scale)
         factor = rebase_factor(row.offset, row.scale, offset, scale)
-        rebase_moments(&row.moment, &row.square, row.sum_exp, distance, factor)
-        row.sum_exp *= factor
-        if job.uniform_smoothing and row.gap_weight:
-            row.gap_sum -= row.gap_weight * distance
+        rebase_moments(&row.moment, &row.square, pair_value(row.sum_exp), distance, factor)
+        scale_pair(&row.sum_exp, factor)
+        if job.uniform_smoothing and row.gap_weight.sum:
+            add_value(&row.gap_sum, -pair_value(row.gap_weight) * distance, 0.0)
     row.offset = offset
     row.scale = scale
 
@@ -340,16 +344,16 @@ cdef void join_statistics(const Job *job, RowStatistics *row, RowStatistics othe
         rebase(job, row, other.offset, other.scale)
     else:
         rebase(job, &other, row.offset, row.scale)
-    row.sum_exp += other.sum_exp
+    add_pair(&row.sum_exp, other.sum_exp)
     row.moment += other.moment
     row.square += other.square
     row.highest = max(row.highest, other.highest)
     row.rank += other.rank
-    if not job.uniform_smoothing and other.gap_weight:
-        other.gap_sum += other.gap_weight * (row.centre - other.centre)
-    row.gap_sum += other.gap_sum
-    row.gap_weight += other.gap_weight
-    row.target_sum += other.target_sum
+    if not job.uniform_smoothing and other.gap_weight.sum:
+        add_value(&other.gap_sum, pair_value(other.gap_weight) * (row.centre - other.centre), 0.0)
+    add_pair(&row.gap_sum, other.gap_sum)
+    add_pair(&row.gap_weight, other.gap_weight)
+    add_pair(&row.target_sum, other.target_sum)
     row.improper |= other.improper
     if row.by_top and other.label >= 0 and other.label_logit > -INFINITY:  # it is no longer the top class
         z = distance_to_reference(other.label_logit, row.offset, row.scale, &low)
@@ -358,7 +362,7 @@ cdef void join_statistics(const Job *job, RowStatistics *row, RowStatistics othe
             rebase(job, row, reference.offset, reference.scale)
             z = distance_to_reference(other.label_logit, row.offset, row.scale, &low)
         term = times_exp(1.0, z, low)
-        row.sum_exp += term
+        add_value(&row.sum_exp, term, 0.0)
         add_moments(&row.moment, &row.square, term, z + low)
         row.highest = max(row.highest, other.label_logit)
 

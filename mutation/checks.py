@@ -32,27 +32,9 @@ MUTANTS = [
             "no rows of no classes are refused",
         ),
         (
-            "            class_indices(array)  # a wrong kind is the more helpful complaint\n",
-            "            pass\n",
-            "float labels of a wrong shape are a ValueError",
-        ),
-        ('if kind not in "iu":', 'if kind not in "iub":', "bool labels are class indices"),
-        (
-            'if array.dtype.kind not in "iuf":\n        remedy = "; convert with labels',
-            'if array.dtype.kind not in "iufb":\n        remedy = "; convert with labels',
-            "bool labels are probabilities",
-        ),
-        ("| (indices >= num_classes)", "| (indices > num_classes)", "label C is in the table"),
-        ("bad = (indices < 0) |", "bad = (indices < -1) |", "label -1 wraps in the table"),
-        (
-            "    bad = ~((table >= 0) & (table < np.inf))\n    if bad",
-            "    bad = ~((table >= 0) & (table <= np.inf))\n    if bad",
+            "return ~((array >= 0) & (array < np.inf))",
+            "return ~((array >= 0) & (array <= np.inf))",
             "an infinite probability is smoothed",
-        ),
-        (
-            "int(np.moveaxis(bad, axis, -1).argmax()) // array",
-            "int(bad.argmax()) // array",
-            "the wrong row is named where classes are not last",
         ),
         (
             "if not 0.0 <= number <= 1.0:",
@@ -86,8 +68,29 @@ MUTANTS = [
         ("except (KeyError, TypeError):", "except KeyError:", "an unhashable reduction"),
         ("return position % ndim", "return position", "an axis from the end"),
         ('if own == "uint16" and name in HALVES:', "if name in HALVES:", "int16 is bits"),
-        ("return array if array.dtype in INTEGERS", "return array if True", "float class indices"),
         ("return dtype if dtype in FLOATS else FLOAT32", "return dtype", "losses in half types"),
+    ),
+    *mutants_of(
+        "src/smoothxent/_label_checks.py",
+        (
+            "            class_indices(array)  # a wrong kind is the more helpful complaint\n",
+            "            pass\n",
+            "float labels of a wrong shape are a ValueError",
+        ),
+        ('if kind not in "iu":', 'if kind not in "iub":', "bool labels are class indices"),
+        (
+            'if array.dtype.kind not in "iuf":\n        remedy = "; convert with labels',
+            'if array.dtype.kind not in "iufb":\n        remedy = "; convert with labels',
+            "bool labels are probabilities",
+        ),
+        ("| (indices >= num_classes)", "| (indices > num_classes)", "label C is in the table"),
+        ("bad = (indices < 0) |", "bad = (indices < -1) |", "label -1 wraps in the table"),
+        (
+            "int(np.moveaxis(bad, axis, -1).argmax()) // array",
+            "int(bad.argmax()) // array",
+            "the wrong row is named where classes are not last",
+        ),
+        ("return array if array.dtype in INTEGERS", "return array if True", "float class indices"),
     ),
     *mutants_of(
         "src/smoothxent/_reductions.py",

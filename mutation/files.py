@@ -5,22 +5,21 @@ from mutation import mutants_of
 MUTANTS = [
     *mutants_of(
         "src/smoothxent/_evaluate_file.py",
-        ("_checks.top_k(top_k),", "top_k,", "an iterator of k is used up by the first chunk"),
-        ('"ignore_index": ignore_index,', '"ignore_index": None,', "no row is ignored"),
+        ("options, part, ignore_index,", "options, part, None,", "no row is ignored"),
         ("weights[chunk.first_row : chunk.end]", "weights[: len(chunk.arrays[0])]", "weights stay"),
         ("rows.taken_as", "dtype", "bfloat16 of a .safetensors file is words"),
         ("            total += evaluation\n", "            total = evaluation\n", "the last chunk"),
         ("progress(num_done, rows", "progress(len(runs), rows", "progress is told nonsense"),
-        (
-            "rows.row_shape), rows.dtype)",
-            "rows.row_shape), np.float32)",
-            "not its dtype",
-        ),
+        ("run.row_shape), run.dtype)", "run.row_shape), np.float32)", "not its dtype"),
     ),
     *mutants_of(
         "src/smoothxent/_file_checks.py",
-        ("(weights >= 0) &", "(weights >= -1) &", "a negative weight is taken"),
-        ("(weights < np.inf)", "(weights <= np.inf)", "an infinite weight is taken"),
+        (
+            "bad = _checks.improper(weights)",
+            "bad = weights == np.inf",
+            "a negative weight is taken",
+        ),
+        ("bad = _checks.improper(weights)", "bad = weights < 0", "an infinite weight is taken"),
         (
             "run.entry(chunk.first_row + row",
             "run.entry(row",

@@ -173,15 +173,15 @@ MUTANTS = [
             "the first label of a later segment with weights",
         ),
         (
-            "row.gap_sum -= row.gap_weight * distance",
-            "row.gap_sum += row.gap_weight * distance",
+            "-pair_value(row.gap_weight) * distance",
+            "pair_value(row.gap_weight) * distance",
             "gaps of segments",
         ),
         ("row.scale) > 0.0\n", "row.scale) < 0.0\n", "a later segment far above the first"),
-        ("    row.target_sum += other.target_sum\n", "", "targets of later segments"),
+        ("    add_pair(&row.target_sum, other.target_sum)\n", "", "targets of later segments"),
         (
-            "other.gap_weight * (row.centre - other.centre)",
-            "other.gap_weight * (other.centre - row.centre)",
+            "pair_value(other.gap_weight) * (row.centre - other.centre)",
+            "pair_value(other.gap_weight) * (other.centre - row.centre)",
             "centres of segments",
         ),
         ("    row.improper |= other.improper\n", "", "a bad probability in a later segment"),
@@ -227,6 +227,12 @@ MUTANTS = [
         ("sign = -1 if bits >> 63 else 1", "sign = 1", "pieces below 0"),
         ("        position -= 1\n", "", "normal numbers are doubled"),
         ("        sums.special += other.special\n", "", "an infinite loss in another thread"),
+        dtype="float64",
+    ),
+    *mutants_of(
+        "ext/group.pxi",
+        ("pair_value(row.sum_exp)", "row.sum_exp.sum", "roundings of segments"),
+        ("pair_value(row.gap_sum)", "row.gap_sum.sum", "roundings of segments"),
         dtype="float64",
     ),
     *mutants_of(

@@ -91,12 +91,6 @@ MUTANTS = [
     ),
     *mutants_of(
         "src/smoothxent/_head.py",
-        ("if self._held == classes:", "if True:", "gradients of another block"),
-        (
-            "        self._held = None\n        return",
-            "        return",
-            "a block is overwritten twice",
-        ),
         ("block += self._bias", "block -= self._bias", "the bias has another sign"),
         ("rows.start == 0, classes", "True, classes", "the gradient of the last rows alone"),
         ("classes.stop == self.num_classes", "True", "the gradient of the first classes alone"),
@@ -116,7 +110,7 @@ MUTANTS = [
         ("if not head.is_one_block:", "if False:", "labels' logits in no block"),
         ("np.where(ignored, 0, labels)", "np.where(ignored, 1, labels)", "ignored rows"),
         ("np.where(ignored[:, None], self.dtype.type(0), hidden)", "hidden", "nan times 0"),
-        ("reversed(head.class_blocks())", "head.class_blocks()", "a product more"),
+        ("reversed(head.class_blocks())", "head.class_blocks()", "gradients of other blocks"),
         ("np.empty if len(self.labels) else np.zeros", "np.empty", "gradients of no rows"),
         ("(block[n : n + step], n, classes", "(block[n : n + step], 0, classes", "parts"),
         ("range(0, len(block), step)", "range(0, len(block) - 1, step)", "the last row"),
@@ -136,8 +130,12 @@ MUTANTS = [
         ("(weight << (shift - places))", "weight", "blocks of other units"),
         ("kept + count[1]", "count[1]", "rows that are kept"),
         ("num_rows + count[0]", "count[0]", "rows"),
-        ("transforms[:2] != (0.0, 1.0)", "True", "z_loss alone"),
         ("(outer.stop - 1) * num_inner + stop", "outer.stop * num_inner", "rows of inner blocks"),
+    ),
+    *mutants_of(
+        "src/smoothxent/_widened.py",
+        ("transforms[:2] != (0.0, 1.0)", "True", "the same numbers, for z_loss alone too, later"),
+        is_equivalent=True,
     ),
     *mutants_of(
         "src/smoothxent/_halves.py",

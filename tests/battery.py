@@ -10,16 +10,16 @@ import ml_dtypes
 import numpy as np
 
 import smoothxent
+from inventory import DTYPES
 
 # Every tail of the vector widths, the edges of the tile, several tiles.
 CLASS_COUNTS = [*range(1, 71), 127, 128, 129, 1000, 1023, 1024, 1025, 2049, 5000, 70000]
-DTYPES = [np.dtype(name) for name in (np.float32, np.float64, np.float16, ml_dtypes.bfloat16)]
 
 
 def cases(class_counts, seed=20):
     """Yield a name and the arrays of its results."""
     rng = np.random.default_rng(seed)
-    for dtype in DTYPES:
+    for dtype in map(np.dtype, DTYPES):
         for num_classes in class_counts:
             for name, results in of_classes(rng, dtype, num_classes):
                 yield f"{dtype} of {num_classes} classes, {name}", results

@@ -12,13 +12,11 @@ import numpy as np
 from hypothesis import strategies as st
 
 import smoothxent
+from inventory import DTYPES, INTEGERS, REDUCTIONS, SOFTMAXES
 from memory import MEMORY, placed
 
 BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
-DTYPES = [np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.float16), BFLOAT16]
 LOSSES = frozenset({"cross_entropy", "cross_entropy_and_grad"})
-REDUCTIONS = ["none", "sum", "mean", "sum_over_batch_size", "sum_by_nonzero_weights"]
-INDICES = [np.dtype(kind) for kind in "bhilqBHILQ"]
 PROBABILITIES = [np.dtype(kind) for kind in "fdegbH"] + [BFLOAT16]
 MOST_LOGITS = 45_000  # above what one thread alone computes, and two rows of two segments
 
@@ -181,7 +179,7 @@ def weight_options(draw, row_shape, num_classes):
 def class_indices(draw, rows):
     """Draw a class for each row, often the top one."""
     num_rows, num_classes = rows.shape
-    kind = draw(st.sampled_from([k for k in INDICES if np.iinfo(k).max >= num_classes - 1]))
+    kind = draw(st.sampled_from([k for k in INTEGERS if np.iinfo(k).max >= num_classes - 1]))
     if draw(st.booleans()):
         return np.nan_to_num(rows).argmax(axis=1).astype(kind)
     return np.random.default_rng(draw(SEEDS)).integers(0, num_classes, num_rows).astype(kind)
@@ -214,7 +212,7 @@ def probabilities(draw, num_rows, num_classes):
 
 
 @st.composite
-def calls(draw, dtypes=tuple(DTYPES), of_shapes=shapes(), transformed=False):  # noqa: B008
+def calls(draw, dtypes=tuple(map(np.dtype, DTYPES)), of_shapes=shapes(), transformed=False):  # noqa: B008
     """Draw one call with logits, which the loss may transform first where that is asked for."""
     row_shape, num_rows, num_classes, axis = draw(of_shapes)
     dtype = draw(st.sampled_from(dtypes))
@@ -228,7 +226,7 @@ def calls(draw, dtypes=tuple(DTYPES), of_shapes=shapes(), transformed=False):  #
             ["cross_entropy"] * 2
             + ["cross_entropy_and_grad"] * 4
             + ["evaluate"] * 3
-            + ["row_statistics", "softmax", "log_softmax", "log_sum_exp"]
+            + ["row_statistics", *SOFTMAXES]
         )
     )
     labels = None

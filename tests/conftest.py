@@ -3,14 +3,17 @@
 import os
 import subprocess
 import sys
+import threading
 import zlib
 from pathlib import Path
 
-import ml_dtypes
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.database import DirectoryBasedExampleDatabase
+
+from inventory import DTYPES
+from smoothxent import _labelled_rows
 
 # "ci" draws the same examples on every run; "explore" draws new ones, more of them, and first those
 # that failed before, under `make fuzz` too.
@@ -38,7 +41,7 @@ def dtype(request):
     return request.param
 
 
-@pytest.fixture(scope="session", params=[np.float32, np.float64, np.float16, ml_dtypes.bfloat16])
+@pytest.fixture(scope="session", params=DTYPES)
 def any_dtype(request):
     """Each dtype of logits, for promises that do not depend on it."""
     return request.param
@@ -82,3 +85,23 @@ def run_child():
         return done.stdout
 
     return run
+
+
+@pytest.fixture(scope="session")
+def torch():
+    """PyTorch; where it is missing the test is skipped."""
+    return pytest.importorskip("torch")
+
+
+@pytest.fixture
+def small_chunks(monkeypatch):
+    """Chunks of 700 bytes, so that small files have many."""
+    monkeypatch.setattr(_labelled_rows, "CHUNK_BYTES", 700)
+
+
+@pytest.fixture
+def no_thread_stays():
+    """The test leaves no thread behind that it started."""
+    before = set(threading.enumerate())
+    yield
+    assert set(threading.enumerate()) <= before

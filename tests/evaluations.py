@@ -1,12 +1,16 @@
 """Evaluations made of plain float64 rows, and what their metrics must be, in exact fractions."""
 
+import binascii
 import math
+import struct
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
 
 from smoothxent import Evaluation
+from smoothxent._settings import Settings
+from smoothxent._totals import Totals
 
 HISTOGRAM_EDGES = np.exp2(np.arange(-64, 21) / 2)  # 2**-32 to 2**10
 
@@ -111,12 +115,13 @@ def evaluation(rows):
         "loss_weight": triple(rows.label_weight),
         "nll_square": triple(weighted(squares, "nll")),
     } | {name: triple(weighted(rows, name)) for name in MEANS}
-    return Evaluation._of(
-        rows.label_smoothing,
+    top_k = tuple(sorted({1, *rows.top_k}))
+    totals = Totals.of(
+        Settings.of(rows.label_smoothing, None, "", "", top_k, rows.num_bins),
         len(rows),
         rows.ignored,
         sums,
-        {k: triple(s[rows.rank < k]) for k in {1, *rows.top_k}},
+        (triple(s[rows.rank < k]) for k in top_k),
         tuple(
             (
                 int((bins == b).sum()),
@@ -128,6 +133,12 @@ def evaluation(rows):
         ),
         histogram_of(rows),
     )
+    return Evaluation(totals)
+
+
+def checksum(*numbers):
+    """Return what a record has of such a prior or class weights."""
+    return f"{binascii.crc32(struct.pack(f'<{len(numbers)}d', *numbers)):08x}"
 
 
 def mean(terms, weights):

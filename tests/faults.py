@@ -7,6 +7,7 @@ from hypothesis import assume
 from hypothesis import strategies as st
 
 from calls import LOSSES, any_calls
+from inventory import SOFTMAXES
 
 
 def has_probabilities(call):
@@ -129,7 +130,7 @@ def out_overlaps(draw, call):
 
 WEIGHED = LOSSES | {"evaluate"}
 INDEXED = WEIGHED | {"row_statistics"}
-ANY = INDEXED | {"softmax", "log_softmax", "log_sum_exp"}
+ANY = INDEXED | {*SOFTMAXES}
 WHOLE = {"cross_entropy_and_grad", "softmax", "log_softmax"}
 # fault -> (the error's type, the functions that can have it, labels it takes, how it is made)
 FAULTS = {

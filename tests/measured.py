@@ -16,11 +16,22 @@ import smoothxent
 from evaluations import HISTOGRAM_EDGES
 
 TOLERANCE = {np.float32: 1e-5, np.float64: 1e-12}  # the docstrings'
+# Of ordinary rows; test_small_shares_beside_a_large_one_keep_their_entropy has the worst.
+ORDINARY_TOLERANCE = {np.dtype(np.float32): 2e-6, np.dtype(np.float64): 1e-12}
+CLASS_COUNTS = [1, 2, 3, 10, 16, 17, 127, 128, 129, 1000, 1024, 1025, 5000, 40_000]
 PROBABLE = ("entropy", "confidence", "brier")
 COUNTED = ("argmax", "rank")
 NOT_OF_LOSS = {"top_k", "num_bins"}
 EXACT_CLASSES = 24  # up to which one row is judged with mpmath too
 MOST_SQUARED = 1e150  # above, squares may overflow
+
+
+def draw(rng, num_rows, num_classes, dtype=np.float32, scale=4):
+    """Draw ordinary rows; the label of every other one is its top class."""
+    logits = rng.normal(0, scale, (num_rows, num_classes)).astype(dtype)
+    labels = rng.integers(0, num_classes, num_rows)
+    labels[::2] = logits[::2].argmax(axis=1)
+    return logits, labels
 
 
 @dataclass

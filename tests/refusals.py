@@ -1,11 +1,10 @@
 """A call for every path on which the public functions refuse their arguments."""
 
-import ml_dtypes
 import numpy as np
 
 import smoothxent
+from inventory import DTYPES, SOFTMAXES
 
-DTYPES = [np.float32, np.float64, np.float16, ml_dtypes.bfloat16]
 N, C = 40, 70
 LABELS = np.zeros(N, np.int64)
 HIGH = np.where(np.arange(N) == N - 1, C, 0)
@@ -88,12 +87,11 @@ OF_TABLES = {
 }
 LOSS = smoothxent.cross_entropy_and_grad
 LABELLED = (LOSS, smoothxent.evaluate, smoothxent.row_statistics)
-FUNCTIONS = (smoothxent.softmax, smoothxent.log_softmax, smoothxent.log_sum_exp)
 REFUSALS = {
     f"{function.__name__}: {name}": (function, changes)
     for functions, table in [
         ([LOSS], OF_LOGITS | OF_LOSSES),
-        (FUNCTIONS, OF_LOGITS | OF_FUNCTIONS),
+        ([getattr(smoothxent, name) for name in SOFTMAXES], OF_LOGITS | OF_FUNCTIONS),
         ([smoothxent.evaluate], OF_LOGITS | OF_EVALUATIONS),
         ([smoothxent.row_statistics], OF_LOGITS | OF_STATISTICS),
         ([smoothxent.smooth_labels], OF_TABLES),

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from evaluations import checksum
 from smoothxent import Evaluation, evaluate
 from smoothxent.cli import main
 
@@ -72,11 +73,20 @@ def test_file_that_holds_no_evaluation_is_named(content, complaint, tmp_path, ca
     assert capsys.readouterr() == ("", f"smoothxent: {part}: {complaint}\n")
 
 
-def test_part_of_other_settings_is_named(rows, tmp_path, capsys):
+@pytest.mark.parametrize(
+    "options, found",
+    [
+        ({"label_smoothing": 0.1}, "got 0.0 and 0.1"),
+        ({"temperature": 2.0}, "got 1.0 and 2.0"),
+        ({"class_weight": np.zeros(7)}, f"got none and checksum {checksum(*[0.0] * 7)}"),
+    ],
+)
+def test_part_of_other_settings_is_named(rows, tmp_path, capsys, options, found):
     first = saved(tmp_path / "first.json", *rows)
-    other = saved(tmp_path / "other.json", *rows, label_smoothing=0.1)
+    other = saved(tmp_path / "other.json", *rows, **options)
     assert main(["merge", first, other]) == 1
-    rule = "label_smoothing must be the same in evaluations that are added, got 0.0 and 0.1"
+    (name,) = options
+    rule = f"{name} must be the same in evaluations that are added, {found}"
     assert capsys.readouterr() == ("", f"smoothxent: {other}: {rule}\n")
 
 

@@ -59,9 +59,11 @@ def test_json_is_the_record_without_bare_nan_or_infinity(expected, part, capsys)
 
 def test_csv_has_every_metric_to_the_last_bit(expected, part, capsys):
     (row,) = csv.DictReader(printed(capsys, part, "--format", "csv").splitlines())
-    names = {"count", "ignored", "weight", "label_smoothing", *expected.to_dict()["metrics"]}
+    names = {"count", "ignored", "weight", "label_smoothing", "softcap", "temperature", "z_loss"}
+    names |= expected.to_dict()["metrics"].keys()
     shares = {f"top_k_{k}": share for k, share in expected.top_k.items()}
     assert row.keys() == names - {"top_k"} | set(shares)
+    assert row.pop("softcap") == ""
     for name, text in row.items():
         assert float(text) == (shares[name] if name in shares else getattr(expected, name))
     assert row["perplexity"] == "inf"
@@ -146,7 +148,7 @@ def refused(capsys, option, path):
 
 
 @both_results
-def test_missing_folder_of_a_result(option, name, capsys, tmp_path):
+def test_missing_folder_of_a_result_is_named_beforehand(option, name, capsys, tmp_path):
     (tmp_path / "file").touch()
     for folder in (tmp_path / "missing", tmp_path / "file"):
         remedy = f"no such folder; create it or choose another {option}"
@@ -155,7 +157,7 @@ def test_missing_folder_of_a_result(option, name, capsys, tmp_path):
 
 
 @both_results
-def test_folder_in_place_of_a_result(option, name, capsys, tmp_path):
+def test_folder_in_place_of_a_result_is_named_beforehand(option, name, capsys, tmp_path):
     (tmp_path / name).mkdir()
     remedy = f"is a folder; name a file in it for {option}"
     found = refused(capsys, option, tmp_path / name)
@@ -163,7 +165,9 @@ def test_folder_in_place_of_a_result(option, name, capsys, tmp_path):
 
 
 @both_results
-def test_read_only_folder_of_a_result(option, name, capsys, tmp_path, monkeypatch):
+def test_read_only_folder_of_a_result_is_named_beforehand(
+    option, name, capsys, tmp_path, monkeypatch
+):
     # Nothing is read-only for root, who may run this: the system's answer is what matters.
     monkeypatch.setattr(os, "access", lambda place, mode: (place, mode) != (tmp_path, os.W_OK))
     remedy = f"can't be written; choose another {option}"

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 
 import oracle
 import smoothxent
+from inventory import DTYPES
 from judging import complaint
 from smoothxent import _pairs, compare, evaluate
 from ways import instruction_set
 
 CLASS_COUNTS = [1, 2, 10, 1000, 40_000]  # the last is more than a block of logits
-DTYPES = [np.float32, np.float64, np.float16, ml_dtypes.bfloat16]
 
 
 def draw(rng, num_rows, num_classes, dtype=np.float32, noise=0.5):

@@ -1,4 +1,4 @@
-"""What the documentation shows is what happens: docstring examples and the README's code."""
+"""What the documentation shows is what happens: docstring examples and the code of pages."""
 
 import doctest
 import importlib
@@ -12,7 +12,7 @@ import pytest
 import smoothxent
 import smoothxent.sklearn
 
-README = Path(__file__).parent.parent / "README.md"
+ROOT = Path(__file__).parent.parent
 FUNCTIONS = [
     value for name in smoothxent.__all__ if inspect.isfunction(value := getattr(smoothxent, name))
 ]
@@ -71,16 +71,18 @@ def test_headings_of_the_docstring_stand_on_lines_of_their_own(function):
     assert not re.search(r"\S -{4,} \S", inspect.getdoc(function))
 
 
-def test_every_python_block_of_the_readme_runs():
-    blocks = re.findall(r"^```python\n(.*?)^```", README.read_text(), re.MULTILINE | re.DOTALL)
+@pytest.mark.parametrize("page", ["README.md", "docs/libraries.md"])
+def test_every_python_block_of_a_page_runs(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     assert blocks
-    names = {"__name__": "readme"}
+    names = {"__name__": "page"}
     for block in blocks:
         if any(f"import {name}\n" in block and name not in PEERS for name in ("jax", "torch")):
             continue
         if ">>>" in block:
-            test = doctest.DocTestParser().get_doctest(block, names, "README.md", "README.md", 0)
+            test = doctest.DocTestParser().get_doctest(block, names, page, page, 0)
             result = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(test)
             assert result.failed == 0
         else:
-            exec(compile(block, "README.md", "exec"), names)
+            exec(compile(block, page, "exec"), names)

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import smoothxent
-from refusals import DTYPES, REFUSALS, arguments_of, refuse, refuse_everything
+from inventory import DTYPES
+from refusals import REFUSALS, arguments_of, refuse, refuse_everything
 
 COUNT = 10_000 // len(DTYPES)
 LIMIT = 32_000  # bytes: a single leaked object of 16 bytes a call would be 40 kB

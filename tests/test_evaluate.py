@@ -13,20 +13,11 @@ import evaluations
 import oracle
 import smoothxent
 from judging import complaint
+from measured import CLASS_COUNTS, ORDINARY_TOLERANCE, draw
 from smoothxent import Evaluation, evaluate
 from ways import instruction_set
 
-CLASS_COUNTS = [1, 2, 3, 10, 16, 17, 127, 128, 129, 1000, 1024, 1025, 5000, 40_000]
-# Of ordinary rows; test_small_shares_beside_a_large_one_keep_their_entropy has the worst.
-TOLERANCE = {np.dtype(np.float32): 2e-6, np.dtype(np.float64): 1e-12}
 MEASURES = ("nll", "entropy", "confidence", "brier", "rank")
-
-
-def draw(rng, num_rows, num_classes, dtype=np.float32, scale=4):
-    logits = (rng.normal(0, scale, (num_rows, num_classes))).astype(dtype)
-    labels = rng.integers(0, num_classes, num_rows)
-    labels[::2] = logits[::2].argmax(axis=1)
-    return logits, labels
 
 
 def expected_rows(logits, labels, *, sample_weight=None, class_weight=None, **options):
@@ -48,7 +39,7 @@ def expected_rows(logits, labels, *, sample_weight=None, class_weight=None, **op
 
 def assert_as_measured(evaluation, expected, dtype, edges=True):
     """Raise unless an evaluation has the metrics of another, to the promised tolerance."""
-    allowed = TOLERANCE[np.dtype(np.float64 if dtype == np.float64 else np.float32)]
+    allowed = ORDINARY_TOLERANCE[np.dtype(np.float64 if dtype == np.float64 else np.float32)]
     for name in ("loss", "nll", "entropy", "confidence", "brier", "nll_stderr"):
         actual, wanted = getattr(evaluation, name), getattr(expected, name)
         assert actual == pytest.approx(wanted, rel=allowed, abs=allowed, nan_ok=True), name
@@ -75,7 +66,7 @@ def test_metrics_are_those_of_the_formulas(any_dtype, rng, num_classes, scale):
 
 @pytest.mark.parametrize("num_classes", [5, 129, 1000, 3000])
 @pytest.mark.parametrize("weighted", ["sample_weight", "class_weight", "both"])
-def test_metrics_under_every_option(any_dtype, rng, num_classes, weighted):
+def test_metrics_are_right_under_every_option(any_dtype, rng, num_classes, weighted):
     logits, labels = draw(rng, 61, num_classes, any_dtype)
     options = {"label_smoothing": 0.1, "top_k": (2, 3, 7), "num_bins": 8}
     if weighted != "class_weight":
@@ -194,7 +185,7 @@ def test_layout_in_memory_does_not_matter(any_dtype, rng, num_classes):
                 assert of_view == expected
 
 
-def test_of_no_rows_is_nothing():
+def test_evaluation_of_no_rows_is_empty():
     for axis_of_none in (np.zeros((0, 4), np.float32), np.zeros((0, 0))):
         assert evaluate(axis_of_none, np.zeros(0, int)) == Evaluation.empty()
 
@@ -249,6 +240,7 @@ def test_label_out_of_range_is_named_by_its_place_whatever_the_class_axis(axis):
                 "take their argmax over the class axis"
             ),
         ),
+        ({"labels": [0]}, ValueError("labels must have shape (2,), got (1,)")),
         (
             {"sample_weight": [1.0]},
             ValueError("sample_weight must have shape (2,), got (1,)"),

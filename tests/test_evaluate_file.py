@@ -7,13 +7,7 @@ import numpy as np
 import pytest
 
 from judging import complaint
-from smoothxent import Evaluation, _labelled_rows, evaluate, evaluate_file
-
-
-@pytest.fixture
-def small_chunks(monkeypatch):
-    """Chunks of 700 bytes, so that small files have many."""
-    monkeypatch.setattr(_labelled_rows, "CHUNK_BYTES", 700)
+from smoothxent import Evaluation, _settings, evaluate, evaluate_file
 
 
 def draw(rng, num_rows=100, num_classes=10, dtype=np.float32, labels_dtype=np.int64):
@@ -107,6 +101,21 @@ def test_all_options_are_those_of_evaluate(tmp_path, rng):
     expected = evaluate(logits, labels, top_k=(1, 2, 3), **options)
     paths = save_both(tmp_path, logits, labels)
     assert evaluate_file(*paths, top_k=iter((1, 2, 3)), **options) == expected
+
+
+def test_checksums_are_made_once_for_all_chunks(tmp_path, rng, monkeypatch, small_chunks):
+    made = []
+
+    def checksum(numbers, of=_settings.checksum):
+        made.append(numbers)
+        return of(numbers)
+
+    logits, labels = draw(rng, 100, 10)
+    options = {"prior": np.full(10, 0.1), "class_weight": np.ones(10)}
+    expected = evaluate(logits, labels, **options)
+    monkeypatch.setattr(_settings, "checksum", checksum)
+    assert evaluate_file(*save_both(tmp_path, logits, labels), **options) == expected
+    assert len(made) == 2
 
 
 def test_files_of_no_rows_are_no_rows(tmp_path):

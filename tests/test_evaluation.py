@@ -45,6 +45,7 @@ def test_counts_and_settings_are_those_given(rows):
     evaluation = evaluations.evaluation(dataclasses.replace(rows, ignored=7))
     assert (evaluation.count, evaluation.ignored) == (500, 7)
     assert evaluation.label_smoothing == 0.1
+    assert (evaluation.softcap, evaluation.temperature, evaluation.z_loss) == (None, 1.0, 0.0)
     assert evaluation.weight == math.fsum(rows.sample_weight)
 
 
@@ -224,6 +225,13 @@ def test_empty_evaluation_is_that_of_no_rows(rng):
     assert repr(empty.bins) == repr(evaluations.evaluation(rows).bins)
 
 
+def test_settings_are_numbers_of_python():
+    given = {"softcap": 30, "temperature": np.float32(0.5), "z_loss": np.int8(2)}
+    empty = Evaluation.empty(**given, label_smoothing=np.float16(0.25))
+    settings = empty.softcap, empty.temperature, empty.z_loss, empty.label_smoothing
+    assert repr(settings) == "(30.0, 0.5, 2.0, 0.25)"
+
+
 def test_evaluations_are_equal_by_their_exact_sums(rng):
     rows = evaluations.draw(rng, 100)
     evaluation = evaluations.evaluation(rows)
@@ -257,6 +265,26 @@ def test_evaluation_never_changes(name):
     [
         ({"label_smoothing": 1.5}, ValueError, "label_smoothing must lie in [0, 1], got 1.5"),
         ({"label_smoothing": "0"}, TypeError, "label_smoothing must be a real number, got '0'"),
+        ({"softcap": 0}, ValueError, "softcap must lie in [1e-37, 1e+37], got 0"),
+        ({"temperature": None}, TypeError, "temperature must be a real number, got None"),
+        ({"z_loss": -1}, ValueError, "z_loss must be finite and not negative, got -1"),
+        ({"prior": 1.0}, ValueError, "prior must have shape (1,), got ()"),
+        ({"prior": [[1.0]]}, ValueError, "prior must have shape (1,), got (1, 1)"),
+        (
+            {"prior": [0.5, 0.4]},
+            ValueError,
+            "prior must sum to 1, got a sum of 0.9; divide it by its sum",
+        ),
+        (
+            {"class_weight": [1, -1]},
+            ValueError,
+            "class_weight must be finite and not negative, got class_weight[1] = -1",
+        ),
+        (
+            {"prior": [1.0], "class_weight": [1, 1]},
+            ValueError,
+            "class_weight must have shape (1,), got (2,)",
+        ),
         ({"num_bins": 0}, ValueError, "num_bins must be at least 1, got 0"),
         ({"num_bins": 2**55}, ValueError, f"num_bins must be at most 1048576, got {2**55}"),
         ({"top_k": [2**63]}, ValueError, f"top_k must be at most {2**63 - 1}, got {2**63}"),

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import evaluations
-from smoothxent import Evaluation
+from evaluations import checksum
+from smoothxent import Evaluation, evaluate
 
 ATTRIBUTES = [
     name for name, _ in inspect.getmembers(Evaluation, lambda value: isinstance(value, property))
@@ -20,6 +21,7 @@ ATTRIBUTES = [
 # Losses so far apart that every order of float64 additions differs; and what is no number.
 LOSSES = st.floats(0, 1e300) | st.sampled_from([1e-40, 2.0**-32, 1e16, math.inf, math.nan])
 SHARES = st.floats(0, 1) | st.just(math.nan)
+HALVES = checksum(0.5, 0.5)
 
 
 @st.composite
@@ -87,6 +89,13 @@ def test_sum_takes_evaluations_with_and_without_a_start(rng):
     "name, ours, theirs, found",
     [
         ("label_smoothing", 0.0, 0.1, "got 0.0 and 0.1"),
+        ("softcap", None, 30, "got None and 30.0"),
+        ("temperature", 1, 2, "got 1.0 and 2.0"),
+        ("z_loss", 0.25, 0.0, "got 0.25 and 0.0"),
+        ("prior", None, [0.5, 0.5], f"got none and checksum {HALVES}"),
+        ("prior", [0.5, 0.5], [1, 0], f"got checksum {HALVES} and checksum {checksum(1, 0)}"),
+        ("class_weight", [0.5, 0.5], None, f"got checksum {HALVES} and none"),
+        ("class_weight", [0], [0, 0], f"got checksum {checksum(0)} and checksum {checksum(0, 0)}"),
         ("top_k", (1, 5), (3, 5), "got (1, 5) and (1, 3, 5)"),
         ("num_bins", 15, 10, "got 15 and 10"),
     ],
@@ -95,6 +104,40 @@ def test_evaluations_of_unequal_settings_are_not_added(name, ours, theirs, found
     message = f"{name} must be the same in evaluations that are added, {found}"
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         Evaluation.empty(**{name: ours}) + Evaluation.empty(**{name: theirs})
+
+
+OPTIONS = {
+    "softcap": 30.0,
+    "temperature": 2.0,
+    "z_loss": 0.1,
+    "label_smoothing": 0.1,
+    "prior": [0.5, 0.25, 0.25],
+    "class_weight": [1.0, 1.0, 1.0],
+    "top_k": (2,),
+    "num_bins": 4,
+}
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_rows_that_were_evaluated_otherwise_are_not_added(name):
+    logits, labels = np.eye(3), [0, 1, 2]
+    others = {each: value for each, value in OPTIONS.items() if each != name}
+    evaluation, other = evaluate(logits, labels, **OPTIONS), evaluate(logits, labels, **others)
+    assert (evaluation + Evaluation.empty(**OPTIONS)).count == 3
+    with pytest.raises(ValueError, match=f"^{name} must be the same in evaluations"):
+        evaluation + other
+    with pytest.raises(ValueError, match=f"^{name} must be the same in evaluations"):
+        sum([evaluation], Evaluation.empty(**others))
+
+
+@pytest.mark.parametrize("kind", [list, np.float32, np.float16, np.uint8, ">f8", "reversed"])
+def test_equal_class_weights_in_any_form_are_the_same_setting(kind):
+    weight = [-0.0, 3.0, 0.0, 2.0]
+    if kind == "reversed":
+        given = np.array(weight[::-1])[::-1]
+    else:
+        given = np.abs(weight).tolist() if kind is list else np.abs(weight).astype(kind)
+    assert Evaluation.empty(class_weight=given) == Evaluation.empty(class_weight=weight)
 
 
 def test_top_k_without_1_is_the_same_setting_as_with_it():

@@ -36,10 +36,30 @@ def test_evaluation_comes_back_from_json_exactly(split):
     assert attributes(again) == attributes(evaluation)
 
 
-@pytest.mark.parametrize("settings", [{}, {"top_k": (3, 7), "num_bins": 1, "label_smoothing": 1}])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"top_k": (3, 7), "num_bins": 1, "label_smoothing": 1},
+        {"softcap": 1e-37, "temperature": 1e37, "z_loss": 5e-324, "prior": [0.25, 0.75]},
+        {"softcap": 30, "temperature": np.float32(0.1), "z_loss": 2, "class_weight": []},
+    ],
+)
 def test_empty_evaluation_comes_back_from_json(settings):
     empty = Evaluation.empty(**settings)
     assert through_json(empty) == empty
+
+
+def test_prior_and_class_weight_are_in_a_record_as_checksums():
+    record = Evaluation.empty(prior=[0.25, 0.75]).to_dict()
+    assert record["prior"] == evaluations.checksum(0.25, 0.75)
+    assert record["class_weight"] == ""
+
+
+def test_loss_that_roundings_take_below_0_is_read():
+    # With all of the prior on the top class, its terms about the label may cancel out to that.
+    record = RECORD | {"sums": RECORD["sums"] | {"loss": "-0x1p-30"}}
+    assert Evaluation.from_dict(record).loss == -(2.0**-30) / 50
 
 
 def test_keys_of_a_record_may_stand_in_any_order():
@@ -91,10 +111,34 @@ FAULTS = [
     (["version"], 2, "version must be 1, got 2"),
     (["version"], True, "version must be 1, got True"),
     (["label_smoothing"], GONE, "label_smoothing must be given, got none"),
-    (["label_smoothing"], None, "label_smoothing must be a number in [0, 1], got None"),
-    (["label_smoothing"], True, "label_smoothing must be a number in [0, 1], got True"),
-    (["label_smoothing"], 1.5, "label_smoothing must be a number in [0, 1], got 1.5"),
-    (["label_smoothing"], math.nan, "label_smoothing must be a number in [0, 1], got nan"),
+    (["label_smoothing"], None, "label_smoothing must be a real number, got None"),
+    (["label_smoothing"], True, "label_smoothing must be a real number, got True"),
+    (["label_smoothing"], 1.5, "label_smoothing must lie in [0, 1], got 1.5"),
+    (["label_smoothing"], math.nan, "label_smoothing must lie in [0, 1], got nan"),
+    (["softcap"], GONE, "softcap must be given, got none"),
+    (["softcap"], 0, "softcap must lie in [1e-37, 1e+37], got 0"),
+    (["softcap"], 1e38, "softcap must lie in [1e-37, 1e+37], got 1e+38"),
+    (["softcap"], math.nan, "softcap must lie in [1e-37, 1e+37], got nan"),
+    (["softcap"], False, "softcap must be a real number, got False"),
+    (["temperature"], GONE, "temperature must be given, got none"),
+    (["temperature"], None, "temperature must be a real number, got None"),
+    (["temperature"], 0.0, "temperature must lie in [1e-37, 1e+37], got 0.0"),
+    (["temperature"], -1, "temperature must lie in [1e-37, 1e+37], got -1"),
+    (["temperature"], "1", "temperature must be a real number, got '1'"),
+    (["z_loss"], GONE, "z_loss must be given, got none"),
+    (["z_loss"], -0.5, "z_loss must be finite and not negative, got -0.5"),
+    (["z_loss"], math.inf, "z_loss must be finite and not negative, got inf"),
+    (["z_loss"], 10**400, f"z_loss must be finite and not negative, got {10**400}"),
+    (["z_loss"], [0], "z_loss must be a real number, got [0]"),
+    (["prior"], GONE, "prior must be given, got none"),
+    (["prior"], None, "prior must be '' or 8 hexadecimal digits, got None"),
+    (["prior"], [0.5, 0.5], "prior must be '' or 8 hexadecimal digits, got [0.5, 0.5]"),
+    (["prior"], "1234abc", "prior must be '' or 8 hexadecimal digits, got '1234abc'"),
+    (["prior"], "1234abcd\n", "prior must be '' or 8 hexadecimal digits, got '1234abcd\\n'"),
+    (["class_weight"], GONE, "class_weight must be given, got none"),
+    (["class_weight"], 0, "class_weight must be '' or 8 hexadecimal digits, got 0"),
+    (["class_weight"], "ABC", "class_weight must be '' or 8 hexadecimal digits, got 'ABC'"),
+    (["prior"], "1234ABCD", "prior must be '' or 8 hexadecimal digits, got '1234ABCD'"),
     (["count"], GONE, "count must be given, got none"),
     (["count"], -1, "count must be an integer of 0 or more, got -1"),
     (["count"], 50.0, "count must be an integer of 0 or more, got 50.0"),
@@ -115,6 +159,10 @@ FAULTS = [
     ),
     (["sums", "weight_square"], "nan", "sums.weight_square must be 0 or more, got 'nan'"),
     (["sums", "weight_square"], "-0x1p+0", "sums.weight_square must be 0 or more, got '-0x1p+0'"),
+    *(
+        (["sums", name], "-0x1p-1074", f"sums.{name} must be 0 or more, got '-0x1p-1074'")
+        for name in ("nll", "nll_square", "entropy", "confidence", "brier")
+    ),
     (["hits"], GONE, "hits must be given, got none"),
     (["hits"], "1", "hits must be a dict, got '1'"),
     (["hits", "1"], GONE, "hits.1 must be given, got none"),

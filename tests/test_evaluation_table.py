@@ -135,7 +135,10 @@ def test_loss_of_nan_is_one_line_where_it_is_the_nll():
 
 def test_loss_that_class_weights_make_is_not_said_to_be_smoothed():
     lines = repr(evaluate(np.eye(2) * [1, 3], [0, 1], class_weight=[0.5, 1])).splitlines()
-    assert lines[2:4] == ["loss                   0.1368", "nll                    0.1809  ± 0.13"]
+    assert lines[2:4] == [
+        "loss                   0.1368  class_weight",
+        "nll                    0.1809  ± 0.13",
+    ]
 
 
 def test_table_of_a_billion_rows_fits_80_columns():
@@ -176,6 +179,32 @@ def test_html_shows_what_the_text_shows():
     evaluation = evaluations.evaluation(alike())
     words = " ".join(Cells(evaluation._repr_html_()).texts).split()
     assert words == [word for word in repr(evaluation).split() if "█" not in word]
+
+
+def test_table_names_what_is_not_the_default_in_lines_of_80_columns():
+    settings = {
+        "softcap": 30.0,
+        "temperature": 1.5e-37,
+        "z_loss": 1e-4,
+        "label_smoothing": 1 / 3,
+        "prior": [0.5, 0.5],
+        "class_weight": [1.0, 2.0],
+    }
+    evaluation = evaluate(np.eye(2), [0, 1], **settings)
+    lines = repr(evaluation).splitlines()
+    assert [line[17 + 14 :] for line in lines[2:5]] == [
+        "label_smoothing 0.333333, softcap 30, temperature",
+        "1.5e-37, z_loss 0.0001, prior, class_weight",
+        "± 0",
+    ]
+    assert max(map(len, lines)) <= 80
+    note = " ".join(line[17 + 14 :] for line in lines[2:4])
+    assert f"| {note} |" in evaluation.to_markdown().splitlines()[4]
+
+
+def test_table_names_the_temperature_beside_a_loss_that_is_the_nll():
+    lines = evaluate(np.eye(2), [0, 1], temperature=2.0).to_markdown().splitlines()
+    assert lines[4:6] == ["| loss | 0.4741 | temperature 2 |", "| nll | 0.4741 | ± 0 |"]
 
 
 def test_html_of_no_rows_is_its_title():

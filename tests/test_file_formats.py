@@ -6,7 +6,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from smoothxent import _labelled_rows, _text, evaluate, evaluate_file
+from smoothxent import _text, evaluate, evaluate_file
 
 SAFETENSORS = {
     "F64": np.float64,
@@ -24,10 +24,7 @@ SAFETENSORS = {
 }
 
 
-@pytest.fixture(autouse=True)
-def small_chunks(monkeypatch):
-    """Chunks of 700 bytes, so that small files have many."""
-    monkeypatch.setattr(_labelled_rows, "CHUNK_BYTES", 700)
+pytestmark = pytest.mark.usefixtures("small_chunks")
 
 
 def draw(rng, num_rows=100, num_classes=10, dtype=np.float32):

@@ -1,34 +1,15 @@
 """Gradients of every row's own loss, and of each reduction, against the textbook formula."""
 
-import itertools
-
 import numpy as np
 import pytest
 
 import oracle
 import smoothxent
+from inventory import REDUCTIONS
 from judging import assert_gradients_right, assert_losses_right
+from option_sets import CHOICES, LABELS, NUM_CLASSES, OF_INDICES, OF_PROBABILITIES
 
-NUM_CLASSES = 37
 CLASS_COUNTS = [*range(1, 131), 1000, 1023, 1024, 1025, 2047, 2049, 5000, 262144]
-LABELS = np.array([0, 5, 36, 5, 12, 1, 30, 5])
-CHOICES = {
-    "prior": np.linspace(0, 2, NUM_CLASSES) / NUM_CLASSES,
-    "class_weight": np.linspace(0, 3, NUM_CLASSES),
-    "sample_weight": np.array([1.0, 0.0, 2.5, 0.125, 1.0, 3.0, 0.5, 1.0]),
-    "ignore_index": 5,
-}
-REDUCTIONS = ["none", "sum", "mean", "sum_over_batch_size", "sum_by_nonzero_weights"]
-
-
-def every_set(names):
-    """Return every smoothing with every subset of the named options, by readable id."""
-    cases = []
-    for eps, *used in itertools.product([0.0, 0.1, 1.0], *[[False, True]] * len(names)):
-        chosen = {name: CHOICES[name] for name, use in zip(names, used, strict=True) if use}
-        name = "+".join([f"eps={eps}", *chosen])
-        cases.append(pytest.param({"label_smoothing": eps} | chosen, id=name))
-    return cases
 
 
 @pytest.mark.parametrize("num_classes", CLASS_COUNTS)
@@ -43,14 +24,14 @@ def test_gradient_is_right_for_every_number_of_classes(dtype, rng, num_classes):
     assert_gradients_right(grad, logits, labels, dtype, label_smoothing=0.1)
 
 
-@pytest.mark.parametrize("options", every_set(list(CHOICES)))
+@pytest.mark.parametrize("options", OF_INDICES)
 def test_gradient_of_indices_is_right_under_every_set_of_options(dtype, rng, options):
     logits = rng.normal(0, 4, (8, NUM_CLASSES)).astype(dtype)
     _, grad = smoothxent.cross_entropy_and_grad(logits, LABELS, reduction="none", **options)
     assert_gradients_right(grad, logits, LABELS, dtype, **options)
 
 
-@pytest.mark.parametrize("options", every_set(["prior", "class_weight", "sample_weight"]))
+@pytest.mark.parametrize("options", OF_PROBABILITIES)
 def test_gradient_of_probabilities_is_right_under_every_set_of_options(dtype, rng, options):
     logits = rng.normal(0, 4, (8, NUM_CLASSES)).astype(dtype)
     q = rng.dirichlet(np.ones(NUM_CLASSES), 8)

@@ -170,6 +170,27 @@ def test_share_of_nearly_nothing_keeps_its_digits(dtype, num_classes):
     assert_right(row, 0, label_smoothing=0.5, class_weight=weight)
 
 
+@pytest.mark.parametrize("with_prior", [False, True])
+@pytest.mark.parametrize("label_smoothing", [0.0, 1.0])
+@pytest.mark.parametrize("label", [0, 1])
+def test_many_segments_of_equal_classes_round_no_sum_again_and_again(
+    label, label_smoothing, with_prior
+):
+    num_classes, depth = 1 << 20, 16.7
+    row = np.full(num_classes, -depth)
+    row[0] = 0
+    prior = np.full(num_classes, 1 / num_classes) if with_prior else None
+    options = {"label_smoothing": label_smoothing, "prior": prior}
+    loss = smoothxent.cross_entropy(row, label, **options)
+    with mpmath.workprec(200):
+        total = 1 + (num_classes - 1) * mpmath.exp(-mpmath.mpf(depth))
+        to_label = mpmath.log(total) - mpmath.mpf(row[label])
+        to_all = mpmath.log(total) + (num_classes - 1) * mpmath.mpf(depth) / num_classes
+        exact = to_all if label_smoothing else to_label
+        assert oracle.ulps(loss, exact, np.float64) <= 1
+        assert oracle.ulps(smoothxent.softmax(row)[0], 1 / total, np.float64) <= 4
+
+
 @pytest.mark.parametrize("label", [0, 39_999])
 @pytest.mark.parametrize("step", [800, -800])
 def test_segments_further_apart_than_exp_reaches_do_not_overflow(dtype, step, label):

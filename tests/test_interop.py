@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 
 import smoothxent
+from inventory import SOFTMAXES
 from judging import complaint
 from smoothxent import _arrays
 
 N, C = 12, 37
 LABELS = np.arange(N) % C
-FUNCTIONS = ["softmax", "log_softmax", "log_sum_exp"]
 OPTIONS = ["prior", "class_weight", "sample_weight"]
 
 
@@ -98,7 +98,7 @@ def test_probabilities_of_any_library_serve_as_labels(kind, rng):
     )
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize("name", SOFTMAXES)
 def test_softmaxes_of_any_library_are_those_of_numpy(kind, rng, name):
     logits, _ = arguments(rng)
     function = getattr(smoothxent, name)
@@ -125,8 +125,7 @@ def test_numbers_of_another_library_are_read_where_they_lie(kind, rng):
     np.testing.assert_array_equal(array, logits)
 
 
-def test_tensor_on_the_cpu_is_read_in_any_strides(rng):
-    torch = pytest.importorskip("torch")
+def test_tensor_on_the_cpu_is_read_in_any_strides(rng, torch):
     logits, _ = arguments(rng)
     tensor = torch.from_numpy(logits)
     for ours, theirs in [
@@ -137,8 +136,7 @@ def test_tensor_on_the_cpu_is_read_in_any_strides(rng):
         np.testing.assert_array_equal(smoothxent.softmax(theirs), smoothxent.softmax(ours))
 
 
-def test_bfloat16_of_torch_is_read_where_it_lies_and_comes_back_as_bits(rng):
-    torch = pytest.importorskip("torch")
+def test_bfloat16_of_torch_is_read_where_it_lies_and_comes_back_as_bits(rng, torch):
     logits, _ = arguments(rng, ml_dtypes.bfloat16)
     tensor = torch.from_numpy(logits.astype(np.float32)).bfloat16()
     array, is_bfloat16 = _arrays.lent("logits", tensor)
@@ -151,7 +149,7 @@ def test_bfloat16_of_torch_is_read_where_it_lies_and_comes_back_as_bits(rng):
     np.testing.assert_array_equal(grad.view(ml_dtypes.bfloat16), expected_grad)
     assert smoothxent.cross_entropy(tensor, LABELS, dtype="bfloat16") == loss
     assert smoothxent.evaluate(tensor, LABELS) == smoothxent.evaluate(logits, LABELS)
-    for name in FUNCTIONS:
+    for name in SOFTMAXES:
         ours, theirs = (getattr(smoothxent, name)(array) for array in (logits, tensor))
         np.testing.assert_array_equal(theirs.view(ours.dtype), ours)
 
@@ -165,8 +163,23 @@ def test_bfloat16_of_jax_is_read_where_it_lies(rng):
     np.testing.assert_array_equal(grad, smoothxent.cross_entropy_and_grad(logits, LABELS)[1])
 
 
-def test_bfloat16_of_torch_serves_wherever_real_numbers_do(rng):
-    torch = pytest.importorskip("torch")
+def test_deleted_array_of_jax_is_refused_in_its_words():
+    array = pytest.importorskip("jax.numpy").ones((N, C))
+    array.delete()
+    assert "deleted" in complaint(RuntimeError, smoothxent.cross_entropy, array, LABELS)
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_bfloat16_of_ml_dtypes_serves_as_weights(rng, name):
+    logits, _ = arguments(rng)
+    size = N if name == "sample_weight" else C
+    weights = np.zeros(size, ml_dtypes.bfloat16)
+    weights[::5] = 1 / 8  # exact
+    expected = smoothxent.cross_entropy(logits, LABELS, **{name: weights.astype(np.float64)})
+    assert smoothxent.cross_entropy(logits, LABELS, **{name: weights}) == expected
+
+
+def test_bfloat16_of_torch_serves_wherever_real_numbers_do(rng, torch):
     logits, options = arguments(rng)
     table = rng.dirichlet(np.ones(C), N).astype(ml_dtypes.bfloat16)
     options = {name: options[name].astype(ml_dtypes.bfloat16) for name in OPTIONS[1:]}
@@ -182,8 +195,7 @@ def test_bfloat16_of_torch_serves_wherever_real_numbers_do(rng):
     )
 
 
-def test_gradient_in_place_of_a_tensor(rng):
-    torch = pytest.importorskip("torch")
+def test_gradient_in_place_of_a_tensor(rng, torch):
     logits, _ = arguments(rng, ml_dtypes.bfloat16)
     tensor = torch.from_numpy(logits.astype(np.float32)).bfloat16()
     memory = tensor.view(torch.uint16).numpy()
@@ -192,8 +204,7 @@ def test_gradient_in_place_of_a_tensor(rng):
     np.testing.assert_array_equal(tensor.float().numpy(), expected)
 
 
-def test_result_over_the_memory_of_a_tensor_is_refused(rng):
-    torch = pytest.importorskip("torch")
+def test_result_over_the_memory_of_a_tensor_is_refused(rng, torch):
     logits, options = arguments(rng)
     tensor, weight = torch.from_numpy(logits), torch.from_numpy(options["class_weight"])
     text = complaint(ValueError, smoothxent.log_sum_exp, tensor, out=tensor.numpy()[:, 0])
@@ -222,22 +233,19 @@ def refusal(function, *arguments, **options):
     return complaint(TypeError, function, *arguments, **options)
 
 
-def test_tensor_on_another_device_is_refused_with_the_way_to_the_cpu():
-    torch = pytest.importorskip("torch")
-
+def test_tensor_on_another_device_is_refused_with_the_way_to_the_cpu(torch):
     class Elsewhere(torch.Tensor):
         device = torch.device("cuda", 1)
 
     tensor = torch.zeros(N, C).as_subclass(Elsewhere)
-    for name in FUNCTIONS:
+    for name in SOFTMAXES:
         assert refusal(getattr(smoothxent, name), tensor) == (
             "logits must be in the memory of the CPU, got a tensor on cuda:1; "
             "copy it there with logits.cpu()"
         )
 
 
-def test_tensor_without_numbers_is_refused():
-    torch = pytest.importorskip("torch")
+def test_tensor_without_numbers_is_refused(torch):
     assert refusal(smoothxent.cross_entropy, torch.zeros(N, C, device="meta"), LABELS) == (
         "logits must be in the memory of the CPU, got a tensor on meta, which has none"
     )
@@ -266,8 +274,7 @@ def test_array_on_another_device_is_refused_with_the_way_to_the_cpu():
 
 
 @pytest.mark.parametrize("name", ["logits", "labels", *OPTIONS])
-def test_tensor_that_requires_grad_is_refused_with_the_remedy(name):
-    torch = pytest.importorskip("torch")
+def test_tensor_that_requires_grad_is_refused_with_the_remedy(name, torch):
     arguments = {"logits": np.zeros((N, C), np.float32), "labels": LABELS}
     arguments[name] = torch.zeros(N, C, requires_grad=True)
     remedy = f"use {name}.detach()"
@@ -288,8 +295,7 @@ def test_tensor_that_requires_grad_is_refused_with_the_remedy(name):
     ],
     ids=["sparse", "negative bit", "float8", "sparse bfloat16"],
 )
-def test_tensor_that_numpy_cannot_read_is_refused_with_the_reason(make, reason):
-    torch = pytest.importorskip("torch")
+def test_tensor_that_numpy_cannot_read_is_refused_with_the_reason(make, reason, torch):
     with pytest.raises(TypeError) as caught:
         smoothxent.softmax(make(torch))
     cause = str(caught.value.__cause__)
@@ -297,8 +303,7 @@ def test_tensor_that_numpy_cannot_read_is_refused_with_the_reason(make, reason):
     assert reason in cause
 
 
-def test_capsule_that_numpy_cannot_read_is_refused_with_the_reason():
-    torch = pytest.importorskip("torch")
+def test_capsule_that_numpy_cannot_read_is_refused_with_the_reason(torch):
     with pytest.raises(TypeError) as caught:
         smoothxent.softmax(Exporter(torch.eye(3).bfloat16()))
     cause = str(caught.value.__cause__)
@@ -322,8 +327,7 @@ def test_jax_tracer_is_refused_with_the_remedy(transform, name):
     )
 
 
-def test_out_that_is_a_tensor_is_refused_with_the_remedy(rng):
-    torch = pytest.importorskip("torch")
+def test_out_that_is_a_tensor_is_refused_with_the_remedy(rng, torch):
     logits, _ = arguments(rng)
     assert refusal(smoothxent.softmax, logits, out=torch.zeros(N, C)) == (
         "out must be a plain NumPy array, got Tensor; write into out.numpy()"

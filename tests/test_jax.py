@@ -1,19 +1,16 @@
 """smoothxent.jax: the loss of the NumPy function under everything that JAX does to functions."""
 
-import ml_dtypes
 import numpy as np
 import pytest
 
 import smoothxent
+from inventory import DTYPES, REDUCTIONS
 from jax_inputs import C, N, labels_of, total, weights
 from judging import assert_gradients_right, assert_losses_right
 
 jax = pytest.importorskip("jax")
 jnp = pytest.importorskip("jax.numpy")
 cross_entropy = pytest.importorskip("smoothxent.jax").cross_entropy
-
-REDUCTIONS = ["none", "sum", "mean", "sum_over_batch_size", "sum_by_nonzero_weights"]
-DTYPES = [np.float32, np.float64, np.float16, ml_dtypes.bfloat16]
 
 
 @pytest.fixture(params=DTYPES, ids=lambda dtype: np.dtype(dtype).name)

@@ -1,4 +1,4 @@
-"""The figures that SEMANTICS of this project fix once and for all."""
+"""Figures that are known once and for all: of the worked example and of some closed forms."""
 
 import math
 

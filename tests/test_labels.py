@@ -5,12 +5,11 @@ import pytest
 
 import oracle
 import smoothxent
+from inventory import INTEGERS, REDUCTIONS
 from judging import assert_gradients_right, assert_losses_right, complaint, losses_dtype
 from layouts import unaligned
 
-INTEGERS = [np.dtype(kind) for kind in "bhilqBHILQ"]
 NUM_ROWS, NUM_CLASSES = 5000, 7
-REDUCTIONS = ["none", "sum", "mean", "sum_over_batch_size", "sum_by_nonzero_weights"]
 TOO_LARGE = [7, 8, 2**31, 2**32 + 3, 2**63 - 1]
 NEGATIVE = [-1, -7, -100, -(2**31), -(2**63)]
 

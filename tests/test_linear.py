@@ -4,6 +4,7 @@ Small whole numbers have exact products in every dtype and order of additions, s
 are never stored are known to the bit; the other numbers say what rounding may do.
 """
 
+import sys
 import tracemalloc
 
 import ml_dtypes
@@ -69,10 +70,12 @@ def logits_of(hidden, weight, bias, dtype=np.float64):
 
 @pytest.fixture(params=[None, 7], ids=["all rows at once", "seven rows at a time"])
 def rows_each(request, monkeypatch):
-    """How many rows a block has: results do not depend on it."""
+    """How many rows a block has, and how small its pieces are: results do not depend on it."""
     if request.param:
         monkeypatch.setattr(_head, "_FEWEST_ROWS", request.param)
         monkeypatch.setattr(_head, "_TYPICAL_BLOCK", 0)
+        monkeypatch.setattr(_head, "_TEMPORARY", 1 << 13)
+        monkeypatch.setattr(_head, "_PRODUCT", 1 << 14)
 
 
 @pytest.mark.parametrize("name", OPTIONS)
@@ -284,6 +287,41 @@ def test_bits_are_the_same_for_any_number_of_threads_and_instruction_set(
     for isa in ("portable", "avx2"):
         with instruction_set(isa):
             assert bits(2) == expected
+
+
+def test_labels_are_read_once(rng, monkeypatch):
+    hidden, weight, _, labels = draw_whole(rng, 9, 40)
+    expected = linear_cross_entropy(hidden, weight, labels)
+    tally = _labelled_head.LabelledHead.tally
+
+    def tally_and_spoil(head):
+        count = tally(head)
+        labels[:] = 10**9  # as another thread may
+        return count
+
+    monkeypatch.setattr(_labelled_head.LabelledHead, "tally", tally_and_spoil)
+    assert linear_cross_entropy(hidden, weight, labels) == expected
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for its peak")
+def test_weight_that_the_blas_cannot_take_is_not_copied_as_a_whole(run_child):
+    source = """
+import re
+import numpy as np
+from pathlib import Path
+from smoothxent import linear_cross_entropy
+
+def peak():  # in MiB, NumPy's own copies too, of which tracemalloc knows nothing
+    return int(re.search("VmHWM:(.*)kB", Path("/proc/self/status").read_text())[1]) / 1024
+
+hidden, labels = np.ones((4, 2048), np.float32), [0, 1, 2, 3]
+weight = np.broadcast_to(np.ones(2048, np.float32), (16_384, 2048))  # 128 MiB of it
+linear_cross_entropy(hidden, weight[:100], labels)
+before = peak()
+linear_cross_entropy(hidden, weight, labels)
+print(peak() - before)
+"""
+    assert float(run_child(source)) < 32
 
 
 @pytest.mark.thread_unsafe(reason="tracemalloc counts what every thread holds")

@@ -61,7 +61,7 @@ REFUSED = {
     "labels that are too few": (
         (HIDDEN, WEIGHT, LABELS[:4], {}),
         ValueError,
-        "labels must have shape (5,) (class indices) or (5, 7) (probabilities), got (4,)",
+        "labels must have shape (5,), got (4,)",
     ),
     "labels that are probabilities": (
         (HIDDEN, WEIGHT, np.zeros((5, 7)), {}),
@@ -70,6 +70,11 @@ REFUSED = {
             "labels must be class indices here, got probabilities of shape (5, 7); "
             "take their argmax over the class axis"
         ),
+    ),
+    "labels in a column": (
+        (HIDDEN, WEIGHT, LABELS[:, None], {}),
+        ValueError,
+        "labels must have shape (5,), got (5, 1)",
     ),
     "bias of another shape": (
         (HIDDEN, WEIGHT, LABELS, {"bias": np.zeros(4)}),

@@ -1,32 +1,16 @@
 """Losses of class indices, row by row, against the textbook formula with every option."""
 
-import itertools
-
 import numpy as np
 import pytest
 
 import oracle
 import smoothxent
 from judging import assert_losses_right
+from option_sets import LABELS, NUM_CLASSES, OF_INDICES
 
 # Below, at and above the vector widths 8, 16 and 64, with odd tails; around the tile of 1024
 # classes; several tiles; one row that is larger than a second-level cache in float64.
 CLASS_COUNTS = [*range(1, 131), 1000, 1023, 1024, 1025, 2047, 2049, 5000, 262144]
-
-NUM_CLASSES = 37
-PRIOR = np.linspace(0, 2, NUM_CLASSES) / NUM_CLASSES
-CLASS_WEIGHT = np.linspace(0, 3, NUM_CLASSES)
-SAMPLE_WEIGHT = np.array([1.0, 0.0, 2.5, 0.125, 1.0, 3.0, 0.5, 1.0])
-OPTIONS = {
-    f"eps={eps}{'+prior' * p}{'+class' * c}{'+sample' * s}{'+ignore' * i}": (
-        {"label_smoothing": eps}
-        | ({"prior": PRIOR} if p else {})
-        | ({"class_weight": CLASS_WEIGHT} if c else {})
-        | ({"sample_weight": SAMPLE_WEIGHT} if s else {})
-        | ({"ignore_index": 5} if i else {})
-    )
-    for eps, p, c, s, i in itertools.product([0.0, 0.1, 1.0], *[[False, True]] * 4)
-}
 
 
 @pytest.mark.parametrize("label_smoothing", [0.0, 0.1])
@@ -75,12 +59,11 @@ def test_losses_are_right_for_every_number_of_rows(dtype, rng, num_rows):
     assert_losses_right(losses, logits, labels, dtype, label_smoothing=0.1)
 
 
-@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS.keys())
+@pytest.mark.parametrize("options", OF_INDICES)
 def test_losses_are_right_under_every_set_of_options(dtype, rng, options):
     logits = rng.normal(0, 4, (8, NUM_CLASSES)).astype(dtype)
-    labels = np.array([0, 5, 36, 5, 12, 1, 30, 5])
-    losses = smoothxent.cross_entropy(logits, labels, reduction="none", **options)
-    assert_losses_right(losses, logits, labels, dtype, **options)
+    losses = smoothxent.cross_entropy(logits, LABELS, reduction="none", **options)
+    assert_losses_right(losses, logits, LABELS, dtype, **options)
 
 
 def test_smoothing_term_is_weighted_by_each_class_own_weight(dtype):

@@ -1,6 +1,5 @@
 """Losses of rows of probabilities against the textbook formula with every option."""
 
-import itertools
 import math
 
 import numpy as np
@@ -9,20 +8,7 @@ import pytest
 import oracle
 import smoothxent
 from judging import assert_gradients_right, assert_losses_right, complaint
-
-NUM_CLASSES = 37
-PRIOR = np.linspace(0, 2, NUM_CLASSES) / NUM_CLASSES
-CLASS_WEIGHT = np.linspace(0, 3, NUM_CLASSES)
-SAMPLE_WEIGHT = np.array([1.0, 0.0, 2.5, 0.125, 1.0, 3.0, 0.5, 1.0])
-OPTIONS = {
-    f"eps={eps}{'+prior' * p}{'+class' * c}{'+sample' * s}": (
-        {"label_smoothing": eps}
-        | ({"prior": PRIOR} if p else {})
-        | ({"class_weight": CLASS_WEIGHT} if c else {})
-        | ({"sample_weight": SAMPLE_WEIGHT} if s else {})
-    )
-    for eps, p, c, s in itertools.product([0.0, 0.1, 1.0], *[[False, True]] * 3)
-}
+from option_sets import NUM_CLASSES, OF_PROBABILITIES
 
 
 def draw_probabilities(rng, num_rows, num_classes, kind):
@@ -42,7 +28,7 @@ def test_losses_are_right_for_every_number_of_classes(dtype, rng, num_classes):
     assert_losses_right(losses, logits, q, dtype, label_smoothing=0.1)
 
 
-@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS.keys())
+@pytest.mark.parametrize("options", OF_PROBABILITIES)
 def test_losses_are_right_under_every_set_of_options(dtype, rng, options):
     logits = rng.normal(0, 4, (8, NUM_CLASSES)).astype(dtype)
     q = draw_probabilities(rng, 8, NUM_CLASSES, dtype)

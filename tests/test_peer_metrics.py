@@ -98,8 +98,7 @@ def test_entropy_and_standard_error_agree_with_scipy(case, dtype):
     assert_agrees(evaluation.nll_stderr, stats.sem(nll), TOLERANCE[dtype])
 
 
-def test_statistics_of_rows_agree_with_pytorch(case, dtype):
-    torch = pytest.importorskip("torch")
+def test_statistics_of_rows_agree_with_pytorch(case, dtype, torch):
     logits, labels, _ = case
     x, y = torch.from_numpy(logits), torch.from_numpy(labels)
     actual = smoothxent.row_statistics(logits, labels)
@@ -119,9 +118,8 @@ def test_statistics_of_rows_agree_with_pytorch(case, dtype):
 
 @pytest.mark.parametrize("ignore_index", [None, -100, 2])
 @pytest.mark.parametrize("num_bins", [1, 7, 15])
-def test_calibration_error_agrees_with_torchmetrics(case, num_bins, ignore_index):
+def test_calibration_error_agrees_with_torchmetrics(case, num_bins, ignore_index, torch):
     classification = pytest.importorskip("torchmetrics.classification")
-    torch = pytest.importorskip("torch")
     logits, labels, _ = case
     if ignore_index is not None:
         labels[1::5] = ignore_index
@@ -134,10 +132,9 @@ def test_calibration_error_agrees_with_torchmetrics(case, num_bins, ignore_index
 
 
 @pytest.mark.parametrize("ignore_index", [None, -100])
-def test_accuracies_and_perplexity_agree_with_torchmetrics(case, ignore_index):
+def test_accuracies_and_perplexity_agree_with_torchmetrics(case, ignore_index, torch):
     classification = pytest.importorskip("torchmetrics.classification")
     text = pytest.importorskip("torchmetrics.text")
-    torch = pytest.importorskip("torch")
     logits, labels, _ = case
     if ignore_index is not None:
         labels[1::5] = ignore_index

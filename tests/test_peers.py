@@ -43,9 +43,8 @@ SHAPES = {
 @pytest.mark.parametrize("kind", ["indices", "probabilities"])
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES.keys())
 def test_loss_and_gradient_agree_with_pytorch(
-    dtype, rng, shape, kind, reduction, label_smoothing, weighted
+    dtype, rng, shape, kind, reduction, label_smoothing, weighted, torch
 ):
-    torch = pytest.importorskip("torch")
     logits, labels, axis = draw_case(rng, shape, dtype, kind)
     weight = rng.uniform(0.2, 2, shape[axis]).astype(dtype) if weighted else None
     x = torch.from_numpy(logits.copy()).requires_grad_()
@@ -75,9 +74,8 @@ def test_loss_and_gradient_agree_with_pytorch(
 @pytest.mark.parametrize("ignore_index", [-100, 2])
 @pytest.mark.parametrize("shape", [(13, 7), (3, 7, 4, 5)], ids=["batch", "2-d"])
 def test_ignored_labels_agree_with_pytorch(
-    dtype, rng, shape, ignore_index, reduction, label_smoothing, weighted
+    dtype, rng, shape, ignore_index, reduction, label_smoothing, weighted, torch
 ):
-    torch = pytest.importorskip("torch")
     logits, labels, axis = draw_case(rng, shape, dtype, "indices")
     labels[labels == 3] = ignore_index
     weight = rng.uniform(0.2, 2, shape[1]).astype(dtype) if weighted else None
@@ -104,8 +102,7 @@ def test_ignored_labels_agree_with_pytorch(
     assert_agrees(grad, x.grad.numpy(), dtype)
 
 
-def test_mean_of_ignored_rows_alone_agrees_with_pytorch(dtype):
-    torch = pytest.importorskip("torch")
+def test_mean_of_ignored_rows_alone_agrees_with_pytorch(dtype, torch):
     logits = np.zeros((3, 5), dtype)
     expected = torch.nn.functional.cross_entropy(
         torch.from_numpy(logits), torch.full((3,), -100), ignore_index=-100
@@ -117,16 +114,14 @@ def test_mean_of_ignored_rows_alone_agrees_with_pytorch(dtype):
 
 @pytest.mark.parametrize("name", ["softmax", "log_softmax"])
 @pytest.mark.parametrize("axis", [0, 1, 2])
-def test_softmaxes_agree_with_pytorch(dtype, rng, name, axis):
-    torch = pytest.importorskip("torch")
+def test_softmaxes_agree_with_pytorch(dtype, rng, name, axis, torch):
     logits = rng.normal(0, 3, (5, 7, 6)).astype(dtype)
     expected = getattr(torch.nn.functional, name)(torch.from_numpy(logits), dim=axis).numpy()
     assert_agrees(getattr(smoothxent, name)(logits, axis=axis), expected, dtype)
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])
-def test_log_sum_exp_agrees_with_pytorch(dtype, rng, axis):
-    torch = pytest.importorskip("torch")
+def test_log_sum_exp_agrees_with_pytorch(dtype, rng, axis, torch):
     logits = rng.normal(0, 3, (5, 7, 6)).astype(dtype)
     expected = torch.logsumexp(torch.from_numpy(logits), dim=axis).numpy()
     assert_agrees(smoothxent.log_sum_exp(logits, axis=axis), expected, dtype)

@@ -6,16 +6,7 @@ import pytest
 
 from smoothxent import _read_ahead
 
-
-def threads_beside_this():
-    return set(threading.enumerate()) - {threading.current_thread()}
-
-
-@pytest.fixture(autouse=True)
-def no_thread_stays():
-    before = threads_beside_this()
-    yield
-    assert threads_beside_this() <= before
+pytestmark = pytest.mark.usefixtures("no_thread_stays")
 
 
 @pytest.mark.parametrize("num_threads", [1, 2, 7])

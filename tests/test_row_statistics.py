@@ -7,25 +7,16 @@ import pytest
 import oracle
 import smoothxent
 from judging import complaint
+from measured import CLASS_COUNTS, ORDINARY_TOLERANCE, draw
 from smoothxent import row_statistics
 
-CLASS_COUNTS = [1, 2, 3, 10, 16, 17, 127, 128, 129, 1000, 1024, 1025, 5000, 40_000]
-# Entropy, confidence: the promise of the docstring. The rest is a rounding to the dtype.
-TOLERANCE = {np.dtype(np.float32): 2e-6, np.dtype(np.float64): 1e-12}
 LABELLED = ("label_logit", "nll", "rank")
-
-
-def draw(rng, num_rows, num_classes, dtype, scale=4):
-    logits = (rng.normal(0, scale, (num_rows, num_classes))).astype(dtype)
-    labels = rng.integers(0, num_classes, num_rows)
-    labels[::2] = logits[::2].argmax(axis=1)
-    return logits, labels
 
 
 def assert_as_measured(statistics, logits, labels):
     """Raise unless the statistics of finite rows are the oracle's."""
     expected = oracle.measures(logits, labels)
-    allowed = TOLERANCE[statistics.entropy.dtype]
+    allowed = ORDINARY_TOLERANCE[statistics.entropy.dtype]
     for name, values in statistics._asdict().items():
         if name in ("argmax", "rank", "max_logit", "label_logit"):
             np.testing.assert_array_equal(values, expected[name], err_msg=name)
@@ -66,7 +57,7 @@ def test_entropy_and_doubt_of_a_certain_row_keep_their_digits(dtype, num_classes
     exact = oracle.exact_measures(row, 1)
     evaluation = smoothxent.evaluate(row, 1)
     statistics = row_statistics(row, 1)
-    allowed = 16 * TOLERANCE[np.dtype(dtype)]
+    allowed = 16 * ORDINARY_TOLERANCE[np.dtype(dtype)]
     assert abs(float(statistics.entropy) - exact["entropy"]) <= allowed * exact["entropy"]
     assert abs(evaluation.brier - exact["brier"]) <= allowed * exact["brier"]
 
@@ -167,6 +158,9 @@ def test_what_is_no_class_index_is_refused():
     assert complaint(ValueError, row_statistics, logits, np.eye(3)[:2]) == (
         "labels must be class indices here, got probabilities of shape (2, 3); "
         "take their argmax over the class axis"
+    )
+    assert complaint(ValueError, row_statistics, logits, [0]) == (
+        "labels must have shape (2,), got (1,)"
     )
     assert complaint(ValueError, row_statistics, logits, ignore_index=-100) == (
         "ignore_index must be None where there are no labels, got -100"

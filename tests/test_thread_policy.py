@@ -4,7 +4,6 @@ import math
 import subprocess
 import sys
 
-import numpy as np
 import pytest
 
 from smoothxent import _dispatch, _threads
@@ -78,7 +77,7 @@ def test_more_threads_than_are_safe_are_never_asked_for():
 
 @pytest.mark.parametrize(("is_set", "expected"), [(False, 3), (True, 8)])
 def test_quota_limits_the_default_unless_the_user_has_set_it(monkeypatch, is_set, expected):
-    kernel = _dispatch.kernel(np.dtype(np.float32))
+    kernel = _dispatch.kernel("float32")
     monkeypatch.setattr(kernel, "max_threads", lambda: 8)
     monkeypatch.setattr(_threads, "_usable_cpus", lambda: 3)
     monkeypatch.setattr(_threads, "_IS_SET_BY_USER", is_set)

@@ -210,6 +210,50 @@ def test_transforms_of_torch_func_are_pytorchs(rng, kind):
         assert torch.equal(ours, theirs)
 
 
+@pytest.mark.filterwarnings("ignore:There is a performance drop:UserWarning")
+@REDUCTIONS
+@KINDS
+def test_gradients_for_several_cotangents_at_once_are_pytorchs(rng, kind, reduction):
+    input, target, weight = draw(rng, kind)
+
+    def results(function):
+        loss = function(input, target, weight, reduction=reduction)
+        several = torch.from_numpy(np.linspace(-1, 2, 3 * loss.numel())).reshape(3, *loss.shape)
+
+        def grad(cotangent, **options):
+            return torch.autograd.grad(loss, input, cotangent, retain_graph=True, **options)[0]
+
+        return grad(several, is_grads_batched=True), torch.vmap(grad)(several)
+
+    for ours, theirs in zip(
+        *map(results, [drop_in.cross_entropy, functional.cross_entropy]), strict=True
+    ):
+        torch.testing.assert_close(ours, theirs)
+
+
+@pytest.mark.thread_unsafe(reason="torch.compile keeps state of the process")
+@REDUCTIONS
+def test_compiled_backward_pass_of_a_loss_that_is_not_compiled_is_one_graph(rng, reduction):
+    input, target, weight = draw(rng, "indices")
+    expected = functional.cross_entropy(input, target, weight, reduction=reduction).sum()
+    (expected,) = torch.autograd.grad(expected, input)
+    loss = drop_in.cross_entropy(input, target, weight, reduction=reduction).sum()
+    with torch._dynamo.compiled_autograd._enable(torch.compile(backend="eager", fullgraph=True)):
+        loss.backward()
+    torch.testing.assert_close(input.grad, expected)
+
+
+@REDUCTIONS
+def test_loss_lies_where_the_input_does_whatever_the_default_device(rng, reduction):
+    input, target, _ = draw(rng, "indices")
+    expected = drop_in.cross_entropy(input, target, reduction=reduction)
+    with torch.device("meta"):
+        loss = drop_in.cross_entropy(input, target, reduction=reduction)
+        loss.sum().backward()
+    assert torch.equal(loss, expected)
+    assert input.grad.is_cpu
+
+
 @KINDS
 def test_derivative_in_forward_mode_is_pytorchs(rng, kind):
     input, target, weight = draw(rng, kind)

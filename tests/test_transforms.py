@@ -7,6 +7,8 @@ import pytest
 import oracle
 from judging import complaint, losses_dtype
 from smoothxent import (
+    _halves,
+    _widened,
     cross_entropy,
     cross_entropy_and_grad,
     evaluate,
@@ -332,3 +334,47 @@ def test_transforms_out_of_range_are_refused(call):
     assert text(ValueError, z_loss=-1e-9) == "z_loss must be finite and not negative, got -1e-09"
     assert text(ValueError, z_loss=np.inf) == "z_loss must be finite and not negative, got inf"
     assert text(TypeError, z_loss=None) == "z_loss must be a real number, got None"
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum_over_batch_size", "sum_by_nonzero_weights"])
+def test_blocks_of_halves_add_up_to_those_of_one_call(rng, monkeypatch, reduction):
+    logits, labels = draw(rng, 30, 20, ml_dtypes.bfloat16)
+    options = {"temperature": 2.0, "reduction": reduction, "ignore_index": int(labels[3])}
+    expected = cross_entropy(logits.astype(np.float32), labels, **options)
+    monkeypatch.setattr("smoothxent._widened._BLOCK", 50)
+    assert cross_entropy(logits, labels, **options) == expected
+    logits[0] = np.nan
+    labels[0] = (labels[3] + 1) % 20
+    assert np.isnan(cross_entropy(logits, labels, **options))
+
+
+@pytest.mark.parametrize("shape", [(7, 5), (1, 5, 9), (4, 5, 3), (3, 5, 40), (0, 5), (2, 5, 0)])
+@pytest.mark.parametrize("block", [1, 50, 1000])
+def test_each_row_of_halves_is_in_one_block(monkeypatch, shape, block):
+    monkeypatch.setattr(_widened, "_BLOCK", block)
+    rows = np.arange(np.prod(shape) // 5).reshape(shape[0], *shape[2:])
+    seen = []
+    for part in _widened.parts(shape):
+        of_part = rows[part.of_labels].ravel()
+        np.testing.assert_array_equal(rows.ravel()[part.rows], of_part)
+        seen += of_part.tolist()
+    assert seen == rows.ravel().tolist()
+
+
+@pytest.mark.parametrize("name", ["float16", "bfloat16"])
+def test_rounding_to_halves_is_to_even_at_ties(rng, name):
+    dtype = np.dtype(getattr(ml_dtypes, name, name))
+    bits = rng.integers(0, 2**16, 5000, np.uint16)
+    halves = bits.view(dtype).astype(np.float32)
+    step = np.uint32(1) << np.uint32(12 if name == "float16" else 15)  # half of a last place
+    ties = (halves.view(np.uint32) + step).view(np.float32)
+    ties = ties[np.isfinite(ties)]
+    below, above = (np.nextafter(ties, np.float32(towards)) for towards in (-np.inf, np.inf))
+    numbers = np.concatenate([halves, ties, below, above])
+    result = np.empty(len(numbers), dtype)
+    _halves.narrow(numbers, result, name)
+    with np.errstate(over="ignore", invalid="ignore"):
+        expected = numbers.astype(dtype)
+    is_nan = np.isnan(expected)
+    np.testing.assert_array_equal(np.isnan(result), is_nan)
+    assert result[~is_nan].tobytes() == expected[~is_nan].tobytes()

@@ -6,12 +6,7 @@ import pytest
 
 from smoothxent._workers import Workers
 
-
-@pytest.fixture(autouse=True)
-def no_thread_stays():
-    before = set(threading.enumerate())
-    yield
-    assert set(threading.enumerate()) <= before
+pytestmark = pytest.mark.usefixtures("no_thread_stays")
 
 
 @pytest.mark.parametrize("num_threads", [1, 2, 7])
@@ -64,3 +59,35 @@ def test_error_of_any_thread_is_raised_once_all_are_done(in_calling_thread):
     with pytest.raises(OSError, match="of a part"), Workers(2) as workers:
         workers.each(work, [(), ()])
     assert not running
+
+
+@pytest.mark.parametrize("started", [0, 1])
+def test_threads_that_cannot_be_had_are_done_without(monkeypatch, started):
+    start, threads = threading.Thread.start, []
+
+    def start_some(thread):
+        if len(threads) == started:
+            raise RuntimeError("can't start new thread")
+        threads.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start_some)
+    done = []
+    with Workers(4) as workers:
+        for _ in range(3):
+            workers.each(done.append, [(n,) for n in range(50)])
+    assert sorted(done) == sorted([*range(50)] * 3)
+    assert len(threads) == started
+
+
+def test_head_is_computed_while_the_interpreter_ends(run_child):
+    source = """
+import atexit, numpy as np
+from smoothxent import linear_cross_entropy
+hidden, weight = np.ones((1024, 4), np.float32), np.ones((1024, 4), np.float32)
+def last():
+    loss = linear_cross_entropy(hidden, weight, np.zeros(1024, int), num_threads=2)
+    print(abs(loss - np.log(1024)) < 1e-6)
+atexit.register(last)
+"""
+    assert run_child(source) == "True\n"

@@ -11,11 +11,10 @@ import numpy as np
 import oracle
 from calls import LOSSES
 from judging import assert_gradient_exact, assert_losses_exact, complaint
-from measured import judge_evaluation, judge_row_statistics
+from measured import EXACT_CLASSES, judge_evaluation, judge_row_statistics, total
 from untouched import Untouched
 from ways import assert_same
 
-EXACT_CLASSES = 24  # up to which one row is judged with mpmath too
 MEASURED = {"evaluate": judge_evaluation, "row_statistics": judge_row_statistics}
 OPTIONS = ["label_smoothing", "prior", "class_weight", "sample_weight", "ignore_index"]
 
@@ -190,10 +189,6 @@ def as_float(fraction):
         return math.inf
 
 
-def exact_sum(values):
-    return sum((Fraction(float(value)) for value in values), Fraction(0))
-
-
 def denominator(reduction, labels, kept, options):
     """Return what the sum of the losses is divided by; products of two weights are rounded."""
     s = np.asarray(options.get("sample_weight", np.ones(len(labels))), float)
@@ -206,7 +201,7 @@ def denominator(reduction, labels, kept, options):
     if labels.ndim == 1 and "class_weight" in options:
         w = np.asarray(options["class_weight"], float)
         s = s * w[np.where(kept, labels, 0).astype(int)]
-    return exact_sum(s[kept])
+    return total(s[kept])
 
 
 def judge_reduction(reduction, result, losses, expected, divisor):
@@ -217,11 +212,11 @@ def judge_reduction(reduction, result, losses, expected, divisor):
     elif not np.isfinite(expected).all():
         assert math.isnan(result) if np.isnan(expected).any() else result == math.inf
     elif np.isfinite(losses).all():
-        rounded = as_float(exact_sum(losses) / divisor)
+        rounded = as_float(total(losses) / divisor)
         if losses.dtype == np.float64:
             assert result == rounded, f"{result!r} is not the exact sum's {rounded!r}"
         else:  # each row was rounded to float32 after it was added
-            slack = exact_sum(ulp(losses, np.float32)) / divisor
+            slack = total(ulp(losses, np.float32)) / divisor
             assert abs(result - rounded) <= as_float(slack)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bench.tables import aligned
+
 from .bars import FUNCTIONS, LOSS
 from .exact import PRECISION
 from .libraries import OURS
@@ -150,14 +152,7 @@ def summary(campaign: Campaign) -> str:
             worst = [_worst(campaign, library, function, dtype) for library in campaign.versions]
             if worst[0]:
                 lines.append([function, dtype, fraction_text(worst[0]), *map(ulps_text, worst)])
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join(
-        "  ".join(
-            cell.ljust(width) if n < 2 else cell.rjust(width)
-            for n, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in lines
-    )
+    return aligned(lines, left=2)
 
 
 def _worst(campaign: Campaign, library: str, function: str, dtype: str) -> Record | None:

@@ -69,7 +69,7 @@ def _of_tensor(name: str, tensor: Any) -> tuple[AnyArray, bool]:
 def _is_readable(value: Any) -> bool:
     try:
         device, _ = value.__dlpack_device__()
-    except BufferError:  # an array of JAX over several devices, which NumPy gathers
+    except Exception:  # of JAX, over several devices, which NumPy gathers, or deleted, as it says
         return True
     return device in READABLE
 

@@ -1,9 +1,9 @@
-"""Every rule that inputs must obey, and every error message.
+"""The rules of logits, weights and options, and every error message about them.
 
 A check returns its argument in the form the kernel takes: a native, plain array or a Python number.
 Messages read `<argument> must <rule>, got <found>; <remedy>`. Nothing here imports the kernel: what
-only a read of the data can tell (label range, probability range) is found there and worded here.
-What can't become an array at all is refused, in the same words, by `_arrays`.
+only a read of the data can tell is found there and worded here. What can't become an array at all
+is refused, in the same words, by `_arrays`.
 """
 
 import operator
@@ -19,15 +19,16 @@ from smoothxent import _arrays, _halves
 AnyArray: TypeAlias = NDArray[Any]
 # float32 or float64; bfloat16 is a dtype of ml_dtypes, or uint16 bits
 FloatArray: TypeAlias = NDArray[Any]
+Transforms: TypeAlias = tuple[float, float, float]  # softcap or 0, temperature, z_loss
 DType: TypeAlias = str | np.dtype[Any] | type[Any]
 Choice = TypeVar("Choice")
 
-# In native byte order: what the kernel takes as it is.
-FLOATS = frozenset(map(np.dtype, "fd"))
+# In native byte order: what the kernel takes as it is. Their names, which NumPy makes up anew each
+# time that it is asked.
+FLOATS = {np.dtype(np.float32): "float32", np.dtype(np.float64): "float64"}
 HALVES = ("float16", "bfloat16")  # by name: bfloat16 is not NumPy's own
 LOGITS = "float32, float64, float16 or bfloat16"
 FLOAT32 = np.dtype(np.float32)
-INTEGERS = frozenset(map(np.dtype, "bBhHiIlLqQ"))
 
 # A prior normalised in float32 misses 1 by about 2**-24 = 6e-8, or a few times that.
 PRIOR_SUM_TOLERANCE = 1e-6
@@ -54,14 +55,14 @@ def native(array: AnyArray) -> AnyArray:
 
 def logits(
     value: ArrayLike, dtype: DType | None, argument: str = "logits"
-) -> tuple[FloatArray, np.dtype[Any] | str]:
-    """`value` as the kernel takes it, and which build of the kernel takes it."""
+) -> tuple[FloatArray, str]:
+    """`value` as the kernel takes it, and the name of the dtype whose build of the kernel it is."""
     array, is_bfloat16 = value, False
     if type(array) is not np.ndarray:
         array, is_bfloat16 = _arrays.lent(argument, value)
     if dtype is None and array.dtype in FLOATS:
-        return array, array.dtype
-    own = "bfloat16" if is_bfloat16 else _name_of(array.dtype)
+        return array, FLOATS[array.dtype]
+    own = "bfloat16" if is_bfloat16 else dtype_name(array.dtype)
     name = own if dtype is None else _logits_name(dtype)
     if own == "uint16" and name in HALVES:  # the bits of such numbers
         return native(array), name
@@ -70,14 +71,12 @@ def logits(
             f"{argument} must be {LOGITS}, got {array.dtype}{_remedy(argument, array.dtype)}"
         )
     if name != own:
-        raise TypeError(
-            f"dtype must be {own}, that of the {argument}, where these are not uint16, got {name}"
-        )
+        raise TypeError(f"dtype must be {own}, that of the {argument}, got {name}; leave it out")
     return native(array), name
 
 
-@lru_cache  # NumPy makes it up anew each time
-def _name_of(dtype: np.dtype[Any]) -> str:
+@lru_cache
+def dtype_name(dtype: np.dtype[Any]) -> str:
     return dtype.name
 
 
@@ -107,6 +106,11 @@ def _remedy(argument: str, dtype: np.dtype[Any]) -> str:
     return ""
 
 
+def half_name(build: str) -> str:
+    """The name of a dtype if it is one of 2 bytes, else ""."""
+    return build if build in HALVES else ""
+
+
 def features(
     name: str, value: ArrayLike, shape: tuple[int, ...] | None = None
 ) -> tuple[FloatArray, str]:
@@ -119,7 +123,7 @@ def features(
         raise ValueError(f"{name} must have shape {shape}, got {array.shape}")
     if not array.ndim:
         raise ValueError(f"{name} must have at least one axis, got shape ()")
-    return array, build if isinstance(build, str) and build in HALVES else ""
+    return array, half_name(build)
 
 
 def head_weight(value: ArrayLike, hidden_shape: tuple[int, ...]) -> tuple[FloatArray, str]:
@@ -172,101 +176,7 @@ def _class_axis(name: str, value: int, shape: tuple[int, ...]) -> tuple[int, int
     return position, shape[position], row_shape
 
 
-def labels(value: ArrayLike, shape: tuple[int, ...], row_shape: tuple[int, ...]) -> AnyArray:
-    """Class indices of `row_shape`, or probabilities of `shape` as float32 or float64."""
-    array = value if type(value) is np.ndarray else plain("labels", value)
-    if array.shape == row_shape:
-        return array if array.dtype in INTEGERS else class_indices(array)
-    if array.shape != shape:
-        if array.ndim == len(row_shape):
-            class_indices(array)  # a wrong kind is the more helpful complaint
-        raise ValueError(
-            f"labels must have shape {row_shape} (class indices) or {shape} (probabilities), "
-            f"got {array.shape}"
-        )
-    return probabilities(array)
-
-
-def class_indices(array: AnyArray, argument: str = "labels") -> AnyArray:
-    kind = array.dtype.kind
-    if kind not in "iu":
-        remedy = "; convert with labels.astype(np.int64)" if kind in "bf" else ""
-        raise TypeError(
-            f"{argument} must be integers where they are class indices, got {array.dtype}{remedy}"
-        )
-    return native(array)
-
-
-def probabilities(array: AnyArray) -> AnyArray:
-    if _name_of(array.dtype) in HALVES:
-        return array.astype(np.float32)
-    if array.dtype.kind not in "iuf":
-        remedy = "; convert with labels.astype(np.float32)" if array.dtype.kind == "b" else ""
-        raise TypeError(
-            f"labels must be real numbers where they are probabilities, got {array.dtype}{remedy}"
-        )
-    return native(array) if array.dtype.char in "fd" else array.astype(np.float64)
-
-
-def indices_alone(array: AnyArray, ndim: int) -> AnyArray:
-    """Labels of logits with `ndim` axes, where only class indices will do."""
-    if array.ndim == ndim:
-        raise ValueError(
-            f"labels must be class indices here, got probabilities of shape {array.shape}; "
-            "take their argmax over the class axis"
-        )
-    return array
-
-
-def indices_in_range(array: AnyArray, num_classes: int) -> AnyArray:
-    """Class indices, all of which lie in [0, num_classes)."""
-    indices = class_indices(array)
-    bad = (indices < 0) | (indices >= num_classes)
-    if bad.any():
-        raise label_out_of_range(array, num_classes, int(bad.argmax()))
-    return indices
-
-
-def proper_probabilities(array: AnyArray, axis: int) -> AnyArray:
-    """Probabilities, all of which are finite and not negative."""
-    table = probabilities(array)
-    bad = ~((table >= 0) & (table < np.inf))
-    if bad.any():
-        row = int(np.moveaxis(bad, axis, -1).argmax()) // array.shape[axis]
-        raise improper_probability(array, axis, row)
-    return table
-
-
-def label_out_of_range(array: AnyArray, num_classes: int, row: int) -> IndexError:
-    """Word the error for the label of `row`, counted in C order over the labels."""
-    index = np.unravel_index(row, array.shape)
-    return IndexError(
-        f"labels must lie in [0, {num_classes}), got {_entry('labels', array, index)}"
-    )
-
-
-def improper_probability(array: AnyArray, axis: int, row: int) -> ValueError:
-    """Word the error for the first bad class of `row`, counted in C order over the other axes."""
-    index: list[Any] = [*np.unravel_index(row, array.shape[:axis] + array.shape[axis + 1 :])]
-    index.insert(axis, slice(None))
-    table = probabilities(array[tuple(index)])
-    index[axis] = (~((table >= 0) & (table < np.inf))).argmax()
-    return ValueError(
-        f"labels must be finite and not negative, got {_entry('labels', array, tuple(index))}"
-    )
-
-
-def bad_label(
-    value: ArrayLike, shape: tuple[int, ...], axis: int, row: int
-) -> IndexError | ValueError:
-    """Word the error for the labels of `row` of logits of this shape, which the kernel refused."""
-    array = plain("labels", value)
-    if array.ndim < len(shape):
-        return label_out_of_range(array, shape[axis], row)
-    return improper_probability(array, axis, row)
-
-
-def _entry(name: str, array: AnyArray, index: tuple[Any, ...]) -> str:
+def entry(name: str, array: AnyArray, index: tuple[Any, ...]) -> str:
     """`name[i, j] = value`, the value as its own dtype prints it."""
     place = f"[{', '.join(str(i) for i in index)}]" if index else ""
     return f"{name}{place} = {array[index]}"
@@ -291,9 +201,7 @@ def real(name: str, value: float) -> float:
         return np.inf if value > 0 else -np.inf
 
 
-def transforms(
-    softcap: float | None, temperature: float, z_loss: float
-) -> tuple[float, float, float] | None:
+def transforms(softcap: float | None, temperature: float, z_loss: float) -> Transforms | None:
     """The three as the kernel takes them, or None where they change nothing."""
     number = real("z_loss", z_loss)
     if not 0.0 <= number < np.inf:
@@ -361,20 +269,22 @@ def ignore_index_of(value: int, labels: AnyArray | None) -> int | None:
     return ignore_index(value, labels, is_index=True)
 
 
+def improper(array: AnyArray) -> NDArray[np.bool_]:
+    """Where weights or probabilities are negative or not finite."""
+    return ~((array >= 0) & (array < np.inf))
+
+
 def weights(name: str, value: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.float64]:
     """Finite and non-negative numbers of this shape, flat, in float64."""
     array = plain(name, value)
-    if array.dtype.kind not in "iuf":
+    if array.dtype.kind not in "iuf" and dtype_name(array.dtype) not in HALVES:
         raise TypeError(f"{name} must be real numbers, got {array.dtype}")
     if array.shape != shape:
         raise ValueError(f"{name} must have shape {shape}, got {array.shape}")
     flat: NDArray[np.float64] = np.require(array, np.float64, ["C", "A"]).reshape(-1)
     if flat.size and not (flat.min() >= 0 and flat.max() < np.inf):
-        first = np.flatnonzero(~((flat >= 0) & (flat < np.inf)))[0]
-        index = np.unravel_index(first, shape)
-        raise ValueError(
-            f"{name} must be finite and not negative, got {_entry(name, array, index)}"
-        )
+        index = np.unravel_index(int(improper(flat).argmax()), shape)
+        raise ValueError(f"{name} must be finite and not negative, got {entry(name, array, index)}")
     return flat
 
 

@@ -1,4 +1,4 @@
-"""Two classifiers on the same labelled rows: the metrics of each, and what is said of pairs."""
+"""Two classifiers on the same labelled rows: the metrics of each, and of their pairs of rows."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -46,14 +46,14 @@ def compare(
     ignore_index : int, optional
         Rows with this label count nowhere, whatever their logits hold.
     dtype : {"bfloat16", "float16"} or dtype, optional
-        What uint16 logits are the bits of.
+        The dtype whose bits uint16 logits hold.
     num_threads : int, optional
         The most threads to use, at least 1; as in `cross_entropy`.
 
     Returns
     -------
     Comparison
-        The evaluation of each, and what is said of pairs; see there.
+        The evaluation of each, and the metrics of their pairs of rows.
 
     Raises
     ------

@@ -45,7 +45,7 @@ def compare_files(
     label_smoothing, ignore_index, top_k, num_bins
         As in `compare`.
     dtype : "bfloat16" or "float16", optional
-        What logits are that a .npy or .npz file has as words of two bytes; as in `evaluate_file`.
+        The dtype of logits that are stored as bare 2-byte words; as in `evaluate_file`.
     num_threads : int, optional
         Threads that compute, each a chunk of its own; one more reads ahead of them.
     progress : callable, optional
@@ -96,8 +96,7 @@ def compare_files(
         "top_k": _checks.top_k(top_k),  # it may be an iterator
         "num_bins": num_bins,
     }
-    if num_threads is not None:
-        num_threads = _checks.positive("num_threads", num_threads)
+    threads = _threads.resolve(num_threads, a.num_rows * a.row_shape[0])
 
     def compute(chunk: Chunk) -> tuple[Evaluation, Evaluation, Pairs]:
         rows_a, labels, rows_b = chunk.arrays
@@ -115,7 +114,6 @@ def compare_files(
     nothing = (np.empty((0, *run.row_shape), run.dtype) for run in (a, indices, b))
     total_a, total_b, pairs = compute(Chunk(0, tuple(nothing)))  # any other check finds its fault
     parts = [pairs]
-    threads = _threads.resolve(num_threads, a.num_rows * a.row_shape[0])
     with closing(_labelled_rows.results(compute, (a, indices, b), threads)) as results:
         for num_done, (of_a, of_b, pairs) in results:
             total_a += of_a
@@ -127,7 +125,7 @@ def compare_files(
 
 
 def _runs(logits_a: Paths, logits_b: Paths, dtype: DType | None) -> tuple[Run, Run]:
-    """Return the rows of both; `dtype` is for those that are stored as words of two bytes."""
+    """Return the rows of both; `dtype` is for those that are stored as bare 2-byte words."""
     a, b = _run(logits_a, dtype), _run(logits_b, dtype)
     if a.taken_as is b.taken_as is None:
         _files.logits(logits_b, dtype)  # where a dtype that is told in vain finds its fault
@@ -140,5 +138,5 @@ def _runs(logits_a: Paths, logits_b: Paths, dtype: DType | None) -> tuple[Run, R
 def _run(paths: Paths, dtype: DType | None) -> Run:
     try:
         return _files.logits(paths, None)
-    except TypeError:  # words that say nothing of themselves, or a fault that dtype does not mend
+    except TypeError:  # bare words, or a fault that `dtype` does not mend
         return _files.logits(paths, dtype)

@@ -18,8 +18,8 @@ METRICS = ("nll_difference", "nll_difference_stderr", "agreement", "kl", "kl_std
 class Comparison(PairMetrics):
     """Two classifiers' logits over the same labelled rows, as `compare` returns them.
 
-    What is said of pairs is far sharper than the difference of two means: most of what makes a row
-    hard is the same for both. It prints as a table and never changes.
+    The paired metrics are far sharper than a difference of two means: most of what makes a row hard
+    is the same for both. A comparison prints as a table and never changes.
 
     Attributes
     ----------
@@ -91,12 +91,12 @@ class Comparison(PairMetrics):
         }
 
     def to_markdown(self) -> str:
-        """Return both metrics and what is said of pairs as a table of Markdown.
+        """Return the metrics of both and of their pairs as tables of Markdown.
 
         Returns
         -------
         str
-            The title, an empty line and the table; it ends with a line break.
+            The title and two tables, an empty line before each; it ends with a line break.
 
         Examples
         --------

@@ -34,7 +34,7 @@ def text(comparison: PairMetrics) -> str:
 
 
 def markdown(comparison: PairMetrics) -> str:
-    """Return the metrics and, in a second table, what is said of pairs, as Markdown."""
+    """Return the metrics of each and, in a second table, of their pairs, as Markdown."""
     both = [
         *((name, value + stderr) for name, value, stderr in pairs(comparison)),
         *((f"KL, {_share(share)}", number(kl)) for share, kl in comparison.kl_quantiles.items()),
@@ -84,7 +84,7 @@ def lines(comparison: PairMetrics) -> list[Line]:
 
 
 def pairs(comparison: PairMetrics) -> list[tuple[str, str, str]]:
-    """Return what is said of both together: name, number and standard error."""
+    """Return the metrics of the pairs: name, number and standard error."""
     return [
         ("same top class", number(comparison.agreement), ""),
         ("KL of B from A", number(comparison.kl), deviation(comparison.kl_stderr)),

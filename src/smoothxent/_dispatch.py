@@ -3,9 +3,7 @@
 import os
 from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, cast
-
-import numpy as np
+from typing import TYPE_CHECKING, cast
 
 from smoothxent import _cpu
 
@@ -49,7 +47,6 @@ ISA = _chosen_isa()
 
 
 @cache
-def kernel(dtype: np.dtype[Any] | str) -> "Kernel":
-    """Return the build of the kernel for logits of this dtype, or of this dtype's name."""
-    name = dtype if isinstance(dtype, str) else dtype.name
-    return cast("Kernel", import_module(f"smoothxent._kernel_{ISA}_{name}"))
+def kernel(dtype: str) -> "Kernel":
+    """Return the build of the kernel for logits of the dtype of this name."""
+    return cast("Kernel", import_module(f"smoothxent._kernel_{ISA}_{dtype}"))

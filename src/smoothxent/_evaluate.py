@@ -7,9 +7,11 @@ from operator import add
 import numpy as np
 from numpy.typing import ArrayLike
 
-from smoothxent import _checks, _dispatch, _layouts, _rows, _threads, _widened
-from smoothxent._checks import DType
+from smoothxent import _checks, _dispatch, _label_checks, _layouts, _rows, _threads, _widened
+from smoothxent._checks import AnyArray, DType, FloatArray
 from smoothxent._evaluation import Evaluation
+from smoothxent._layouts import Layout
+from smoothxent._settings import Options
 
 
 def evaluate(
@@ -68,7 +70,8 @@ def evaluate(
     Returns
     -------
     Evaluation
-        The metrics; see there. Those of several batches add up with ``+``.
+        The metrics; see there. Those of several batches add up with ``+`` where they were
+        evaluated with the same settings.
 
     Raises
     ------
@@ -110,37 +113,48 @@ def evaluate(
     ...     logits[[0, 0, 1, 2]], [2, 2, 2, 1], label_smoothing=0.001)
     True
     """
-    rows, targets, layout = _layouts.of(logits, labels, axis, dtype)
-    targets = _checks.indices_alone(targets, rows.ndim)
-    transforms = _checks.transforms(softcap, temperature, z_loss)
-    eps = _checks.label_smoothing(label_smoothing)
-    u = None if prior is None else _checks.prior(prior, layout.num_classes)
-    w = s = ignored = None
-    if class_weight is not None:
-        w = _checks.weights("class_weight", class_weight, (layout.num_classes,))
+    rows, targets, layout = _layouts.of(
+        logits, labels, axis, dtype, check=_label_checks.indices_alone
+    )
+    options = Options.of(
+        layout.num_classes, softcap, temperature, z_loss, label_smoothing, prior, class_weight,
+        top_k, num_bins,
+    )  # fmt: skip
+    return of_rows(rows, targets, layout, options, sample_weight, ignore_index, num_threads)
+
+
+def of_rows(
+    rows: FloatArray,
+    targets: AnyArray,
+    layout: Layout,
+    options: Options,
+    sample_weight: ArrayLike | None,
+    ignore_index: int | None,
+    num_threads: int | None,
+) -> Evaluation:
+    """Return the evaluation of what `_layouts.of` returned for class indices alone."""
+    settings, transforms, u, w = options
+    labels = targets
+    s = ignored = None
     if sample_weight is not None:
         s = _checks.weights("sample_weight", sample_weight, layout.row_shape)
     if ignore_index is not None:
         ignored = _checks.ignore_index(ignore_index, targets, is_index=True)
-    ks = _checks.top_k(top_k)
-    num_bins = _checks.num_bins(num_bins)
-    if num_threads is not None:
-        num_threads = _checks.positive("num_threads", num_threads)
-
     threads = _threads.resolve(num_threads, rows.size)
-    shape = rows.shape
+
     if not layout.is_flat:
         rows, targets = _rows.views(layout.axis, rows, targets)
-    ranks = np.array([min(k, layout.num_classes) for k in ks], np.int64)
+    ranks = np.array([min(k, layout.num_classes) for k in settings.top_k], np.int64)
     kernel, blocks = layout.kernel, iter([(0, rows, targets, s)])
     if _widened.is_needed(layout.half, transforms):
         kernel, blocks = _dispatch.kernel("float32"), _widened.blocks(layout.half, rows, targets, s)
     evaluations = []
     for first, block, indices, weights in blocks:
         result = kernel.evaluate(
-            block, indices, eps, u, w, weights, ignored, ranks, num_bins, transforms, threads
-        )
+            block, indices, settings.label_smoothing, u, w, weights, ignored, ranks,
+            settings.num_bins, transforms, threads,
+        )  # fmt: skip
         if result[0] >= 0:
-            raise _checks.bad_label(labels, shape, layout.axis, first + result[0])
-        evaluations.append(Evaluation._of_kernel(eps, ks, result[1:]))
+            raise _label_checks.label_out_of_range(labels, layout.num_classes, first + result[0])
+        evaluations.append(Evaluation._of_kernel(settings, result[1:]))
     return reduce(add, evaluations)

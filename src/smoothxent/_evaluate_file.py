@@ -2,17 +2,18 @@
 
 from collections.abc import Callable, Iterable
 from contextlib import closing
-from typing import Any, TypeAlias, cast
+from typing import TypeAlias, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from smoothxent import _checks, _file_checks, _files, _labelled_rows, _threads
+from smoothxent import _checks, _file_checks, _files, _labelled_rows, _layouts, _threads
 from smoothxent._checks import DType
-from smoothxent._evaluate import evaluate
+from smoothxent._evaluate import of_rows
 from smoothxent._evaluation import Evaluation
 from smoothxent._files import Paths
 from smoothxent._labelled_rows import Chunk
+from smoothxent._settings import Options
 
 # rows done, rows in all, and the evaluation of those that are done
 Progress: TypeAlias = Callable[[int, int, Evaluation], object]
@@ -55,7 +56,7 @@ def evaluate_file(
     sample_weight : array_like, path or sequence of paths, optional
         A finite weight, not negative, for each row of all shards; in memory, or in files too.
     dtype : "bfloat16" or "float16", optional
-        What logits are that a .npy or .npz file has as words of two bytes, as np.save makes them of
+        The dtype of logits that a .npy or .npz file holds as bare 2-byte words, as np.save writes
         bfloat16.
     num_threads : int, optional
         Threads that compute, each a chunk of its own; one more reads ahead of them.
@@ -110,38 +111,29 @@ def evaluate_file(
     """
     rows = _files.logits(logits, dtype)
     indices = _files.labels(labels, rows)
-    options: dict[str, Any] = {
-        "softcap": softcap,
-        "temperature": temperature,
-        "z_loss": z_loss,
-        "label_smoothing": label_smoothing,
-        "prior": prior,
-        "class_weight": class_weight,
-        "ignore_index": ignore_index,
-        "top_k": _checks.top_k(top_k),  # it may be an iterator
-        "num_bins": num_bins,
-        "dtype": rows.taken_as,
-    }
     runs, weights = [rows, indices], None
     if _files.are_paths(sample_weight):
         runs.append(_files.weights(sample_weight, rows))
     elif sample_weight is not None:
         weights = _checks.weights("sample_weight", cast(ArrayLike, sample_weight), rows.shape)
-    if num_threads is not None:
-        num_threads = _checks.positive("num_threads", num_threads)
-    nothing = np.empty((0, *rows.row_shape), rows.dtype), np.empty(0, indices.dtype)
-    total = evaluate(*nothing, **options)  # where any other check finds its fault
+    threads = _threads.resolve(num_threads, rows.num_rows * rows.row_shape[0])
+    options = Options.of(
+        rows.row_shape[0], softcap, temperature, z_loss, label_smoothing, prior, class_weight,
+        top_k, num_bins,
+    )  # fmt: skip
 
     def compute(chunk: Chunk) -> Evaluation:
         part = None if weights is None else weights[chunk.first_row : chunk.end]
         if len(runs) > 2:
             part = _file_checks.weights(chunk, runs[2])
+        located = _layouts.of(chunk.arrays[0], chunk.arrays[1], -1, rows.taken_as)
         try:
-            return evaluate(*chunk.arrays[:2], sample_weight=part, num_threads=1, **options)
+            return of_rows(*located, options, part, ignore_index, num_threads=1)
         except IndexError:
             raise _file_checks.bad_label(chunk, rows, indices, ignore_index) from None
 
-    threads = _threads.resolve(num_threads, rows.num_rows * rows.row_shape[0])
+    nothing = (np.empty((0, *run.row_shape), run.dtype) for run in runs)
+    total = compute(Chunk(0, tuple(nothing)))  # any other check finds its fault
     with closing(_labelled_rows.results(compute, runs, threads)) as results:
         for num_done, evaluation in results:
             total += evaluation

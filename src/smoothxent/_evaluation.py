@@ -4,10 +4,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
+from numpy.typing import ArrayLike
+
 from smoothxent import _checks, _evaluation_record, _evaluation_table
 from smoothxent._metrics import Metrics
 from smoothxent._reductions import NUM_ROWS, PLACES, WEIGHT
-from smoothxent._totals import Totals, Triple
+from smoothxent._settings import Options, Settings
+from smoothxent._totals import Totals
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
@@ -21,8 +24,8 @@ class Evaluation(Metrics):
 
     It holds exact sums over the rows; a mean is one quotient of two of them, correctly rounded. So
     `a + b` has the metrics of the rows of both to the last bit, in whatever order and from however
-    many files, processes or machines they come. It prints as a table, in a notebook too, and never
-    changes.
+    many files, processes or machines they come; what was evaluated otherwise is not added. It
+    prints as a table, in a notebook too, and never changes.
 
     Attributes
     ----------
@@ -30,8 +33,10 @@ class Evaluation(Metrics):
         Rows that are counted, and those whose label is `ignore_index`, which are not.
     weight : float
         Sum of the sample weights of the rows that are counted: `count` where none are given.
-    label_smoothing : float
-        That of `loss`.
+    softcap, temperature : float
+        What every metric was evaluated with; `softcap` is None where none was given.
+    label_smoothing, z_loss : float
+        What `loss` was evaluated with.
     loss : float
         Mean loss in nats, as `cross_entropy` returns it for the same options.
     nll, nll_stderr : float
@@ -61,6 +66,10 @@ class Evaluation(Metrics):
     every mean is nan. A row that holds nan, +inf or nothing but -inf makes the metrics of its
     probabilities nan and is a miss for `accuracy` and `top_k`.
 
+    Evaluations are added where `softcap`, `temperature`, `z_loss`, `label_smoothing`, the keys of
+    `top_k`, the number of `bins`, the prior and the class weights are the same; of the last two
+    checksums are kept and compared. Anything else is a ValueError.
+
     With sample weights s the standard error is sqrt(variance / (n - 1)) of the weighted variance
     and n = (sum s)**2 / sum s**2, the effective number of rows; without, that is the standard
     deviation of the sample by the square root of its size.
@@ -83,50 +92,44 @@ class Evaluation(Metrics):
     """
 
     @classmethod
-    def _of(
-        cls,
-        label_smoothing: float,
-        count: int,
-        ignored: int,
-        sums: dict[str, Triple],
-        hits: dict[int, Triple],
-        bins: tuple[tuple[int, Triple, Triple, Triple], ...],
-        histogram: tuple[int, ...],
-    ) -> Self:
-        """Return the evaluation of the kernel's totals, which `Totals` names."""
-        return cls(Totals.of(label_smoothing, count, ignored, sums, hits, bins, histogram))
-
-    @classmethod
-    def _of_kernel(
-        cls, label_smoothing: float, top_k: tuple[int, ...], result: "KernelEvaluation"
-    ) -> Self:
+    def _of_kernel(cls, settings: Settings, result: "KernelEvaluation") -> Self:
         """Return the evaluation that the kernel made, with a number of hits for each k."""
         weights, loss, special, count, sums, hits, bins, histogram = result
         places = weights[PLACES]
-        return cls._of(
-            label_smoothing,
-            count,
-            weights[NUM_ROWS] - count,
-            sums | {"loss": (loss, places, special), "loss_weight": (weights[WEIGHT], places, 0.0)},
-            dict(zip(top_k, hits, strict=True)),
-            bins,
-            histogram,
+        return cls(
+            Totals.of(
+                settings,
+                count,
+                weights[NUM_ROWS] - count,
+                sums
+                | {"loss": (loss, places, special), "loss_weight": (weights[WEIGHT], places, 0.0)},
+                hits,
+                bins,
+                histogram,
+            )
         )
 
     @classmethod
     def empty(
-        cls, *, label_smoothing: float = 0.0, top_k: Iterable[int] = (1, 5), num_bins: int = 15
+        cls,
+        *,
+        softcap: float | None = None,
+        temperature: float = 1.0,
+        z_loss: float = 0.0,
+        label_smoothing: float = 0.0,
+        prior: ArrayLike | None = None,
+        class_weight: ArrayLike | None = None,
+        top_k: Iterable[int] = (1, 5),
+        num_bins: int = 15,
     ) -> Self:
-        """Return the evaluation of no rows, to which others are added.
+        """Return the evaluation of no rows, to which others of the same settings are added.
 
         Parameters
         ----------
-        label_smoothing : float, default 0.0
-            In [0, 1]. It must be that of the evaluations that are added, as must both others.
-        top_k : iterable of int, default (1, 5)
-            Each in [1, 2**63); 1 is always among them.
-        num_bins : int, default 15
-            Bins of the confidence, 1 to 2**20.
+        softcap, temperature, z_loss, label_smoothing, top_k, num_bins
+            As in `evaluate`.
+        prior, class_weight : array_like of shape (C,), optional
+            As in `evaluate`, for any number C of classes.
 
         Returns
         -------
@@ -146,18 +149,22 @@ class Evaluation(Metrics):
         >>> sum([Evaluation.empty(), Evaluation.empty()], Evaluation.empty()).count
         0
         """
-        return cls(
-            Totals.empty(
-                _checks.label_smoothing(label_smoothing),
-                _checks.top_k(top_k),
-                _checks.num_bins(num_bins),
-            )
-        )
+        of_classes = {"prior": prior, "class_weight": class_weight}
+        sizes = [
+            _checks.plain(name, value).size
+            for name, value in of_classes.items()
+            if value is not None
+        ]
+        options = Options.of(
+            sizes[0] if sizes else 0, softcap, temperature, z_loss, label_smoothing, prior,
+            class_weight, top_k, num_bins,
+        )  # fmt: skip
+        return cls(Totals.empty(options.settings))
 
     def __add__(self, other: "Evaluation") -> Self:
         if not isinstance(other, Evaluation):
             return NotImplemented
-        ours, theirs = self._totals.settings, other._totals.settings
+        ours, theirs = self._totals.settings.said(), other._totals.settings.said()
         for name in ours:
             if ours[name] != theirs[name]:
                 raise ValueError(
@@ -177,8 +184,9 @@ class Evaluation(Metrics):
         -------
         dict
             "format" and "version" say what it is. "sums", "hits" and "bins" hold exact sums as
-            hexadecimal text, which `float.fromhex` reads (and rounds). "metrics" is for other
-            readers: the attributes of these names, null where they are nan or inf.
+            hexadecimal text, which `float.fromhex` reads (and rounds). "softcap" is null without
+            one, "prior" and "class_weight" are checksums (CRC-32), "" without them. "metrics" is
+            for other readers: the attributes of these names, null where they are nan or inf.
 
         Examples
         --------

@@ -8,8 +8,10 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias, TypeVar
 
+from smoothxent import _checks
 from smoothxent._exact import ZERO, Exact
 from smoothxent._metrics import Metrics
+from smoothxent._settings import Settings
 from smoothxent._totals import HISTOGRAM_SIZE, BinTotals, Sums, Totals
 
 FORMAT, VERSION = "smoothxent.Evaluation", 1
@@ -28,6 +30,7 @@ METRICS = (
 )
 
 RANK = re.compile("[1-9][0-9]{0,39}")
+CHECKSUM = re.compile("([0-9a-f]{8})?")
 
 Record: TypeAlias = Mapping[Any, object]
 Value = TypeVar("Value")
@@ -35,11 +38,16 @@ Value = TypeVar("Value")
 
 def record(totals: Totals) -> dict[str, Any]:
     """Return the totals as a dict of str, int, float, list and dict, none of them nan or inf."""
-    metrics = Metrics(totals)
+    metrics, settings = Metrics(totals), totals.settings
     return {
         "format": FORMAT,
         "version": VERSION,
-        "label_smoothing": totals.label_smoothing,
+        "label_smoothing": settings.label_smoothing,
+        "softcap": settings.softcap,
+        "temperature": settings.temperature,
+        "z_loss": settings.z_loss,
+        "prior": settings.prior,
+        "class_weight": settings.class_weight,
         "count": totals.count,
         "ignored": totals.ignored,
         "metrics": {
@@ -47,7 +55,9 @@ def record(totals: Totals) -> dict[str, Any]:
             "top_k": {str(k): finite(share) for k, share in metrics.top_k.items()},
         },
         "sums": {name: str(total) for name, total in totals.sums._asdict().items()},
-        "hits": {str(k): str(weight) for k, weight in totals.hits},
+        "hits": {
+            str(k): str(weight) for k, weight in zip(settings.top_k, totals.hits, strict=True)
+        },
         "bins": [
             {
                 "count": each.num_rows,
@@ -71,13 +81,15 @@ def totals(value: object) -> Totals:
     _equal(given, "format", FORMAT)
     _equal(given, "version", VERSION)
     sums = _at(given, "sums", _dict)
+    hits = _hits(_at(given, "hits", _dict))
+    bins = _at(given, "bins", _list)
     read = Totals(
-        label_smoothing=_at(given, "label_smoothing", _share),
+        settings=_settings(given, tuple(hits), len(bins)),
         count=_at(given, "count", _count),
         ignored=_at(given, "ignored", _count),
-        sums=Sums(*(_at(sums, name, READERS.get(name, _sum), "sums.") for name in Sums._fields)),
-        hits=_hits(_at(given, "hits", _dict)),
-        bins=tuple(_bin(f"bins[{i}]", each) for i, each in enumerate(_at(given, "bins", _list))),
+        sums=Sums(*(_at(sums, name, READERS[name], "sums.") for name in Sums._fields)),
+        hits=tuple(hits.values()),
+        bins=tuple(_bin(f"bins[{i}]", each) for i, each in enumerate(bins)),
         histogram=tuple(
             _count(f"histogram[{i}]", each) for i, each in enumerate(_at(given, "histogram", _list))
         ),
@@ -103,19 +115,35 @@ def _consistent(read: Totals) -> None:
     if in_bins.fraction() > weight:
         raise ValueError(f"bins must hold no more weight than sums.weight, got '{in_bins}'")
     least, before = weight * 0, "0"
-    for k, hits in read.hits:
+    for k, hits in zip(read.settings.top_k, read.hits, strict=True):
         if not least <= hits.fraction() <= weight:
             raise ValueError(f"hits.{k} must lie between {before} and sums.weight, got '{hits}'")
         least, before = hits.fraction(), f"hits.{k}"
 
 
-def _hits(given: Record) -> tuple[tuple[int, Exact], ...]:
+def _settings(given: Record, top_k: tuple[int, ...], num_bins: int) -> Settings:
+    try:
+        return Settings.of(
+            _checks.label_smoothing(_at(given, "label_smoothing", _anything)),
+            _checks.transforms(
+                *(_at(given, name, _anything) for name in ("softcap", "temperature", "z_loss"))
+            ),
+            _at(given, "prior", _checksum),
+            _at(given, "class_weight", _checksum),
+            top_k,
+            num_bins,
+        )
+    except TypeError as error:  # here every fault is one of a value
+        raise ValueError(str(error)) from None
+
+
+def _hits(given: Record) -> dict[int, Exact]:
     for key in given:
         if not (isinstance(key, str) and RANK.fullmatch(key)):
             rule = "have positive integers of up to 40 digits as its keys"
             raise ValueError(f"hits must {rule}, got {key!r}")
     _at(given, "1", _weight, "hits.")
-    return tuple((k, _at(given, str(k), _weight, "hits.")) for k in sorted(map(int, given)))
+    return {k: _at(given, str(k), _weight, "hits.") for k in sorted(map(int, given))}
 
 
 def _bin(name: str, value: object) -> BinTotals:
@@ -137,9 +165,13 @@ def _at(given: Record, key: str, read: Callable[[str, object], Value], path: str
 
 
 def _equal(given: Record, key: str, rule: object) -> None:
-    value = _at(given, key, lambda _, found: found)
+    value = _at(given, key, _anything)
     if type(value) is not type(rule) or value != rule:
         raise ValueError(f"{key} must be {rule!r}, got {value!r}")
+
+
+def _anything(name: str, value: Any) -> Any:
+    return value
 
 
 def _dict(name: str, value: object) -> Record:
@@ -160,10 +192,10 @@ def _count(name: str, value: object) -> int:
     return value
 
 
-def _share(name: str, value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-        raise ValueError(f"{name} must be a number in [0, 1], got {value!r}")
-    return float(value)
+def _checksum(name: str, value: object) -> str:
+    if not (isinstance(value, str) and CHECKSUM.fullmatch(value)):
+        raise ValueError(f"{name} must be '' or 8 hexadecimal digits, got {value!r}")
+    return value
 
 
 def _sum(name: str, value: object) -> Exact:
@@ -183,12 +215,25 @@ def _weight(name: str, value: object) -> Exact:
     return weight
 
 
+def _size(name: str, value: object) -> Exact:
+    size = _sum(name, value)
+    if size.units < 0:
+        raise ValueError(f"{name} must be 0 or more, got {value!r}")
+    return size
+
+
 def _squares(name: str, value: object) -> Exact:
-    squares = _sum(name, value)
-    if squares.special == "nan" or squares.units < 0:
+    squares = _size(name, value)
+    if squares.special == "nan":
         raise ValueError(f"{name} must be 0 or more, got {value!r}")
     return squares
 
 
-# Sums that infinite losses or nan can't reach, and that are never below 0; squares may overflow.
-READERS = {"weight": _weight, "loss_weight": _weight, "weight_square": _squares}
+# Infinite losses and nan can't reach the weights, whose squares may overflow. No row has less than
+# 0 of anything, but for a loss with a prior: its terms may cancel out to a rounding error.
+READERS = dict.fromkeys(("nll", "nll_square", "entropy", "confidence", "brier"), _size) | {
+    "weight": _weight,
+    "weight_square": _squares,
+    "loss": _sum,
+    "loss_weight": _weight,
+}

@@ -3,10 +3,12 @@
 import math
 from collections.abc import Sequence
 from html import escape
+from textwrap import wrap
 from typing import NamedTuple
 
 from smoothxent._metrics import Bin, Metrics
 
+WIDTH = 80  # of text
 MOST_BINS = 25  # with more of them a table of bins is no longer looked through
 BAR_WIDTH = 32
 EIGHTHS = " ▏▎▍▌▋▊▉"
@@ -34,9 +36,11 @@ def text(metrics: Metrics) -> str:
     if metrics.count:
         shown = lines(metrics)
         width = max(len(line.name) for line in shown)
+        indent = width + len("  0123456789  ")
         parts.append(
             "\n".join(
-                f"{name:<{width}}  {number:>10}  {note}".rstrip() for name, number, note in shown
+                f"{name:<{width}}  {number:>10}  {_folded(note, indent)}".rstrip()
+                for name, number, note in shown
             )
         )
     held = _held(metrics)
@@ -102,11 +106,14 @@ def rows(metrics: Metrics) -> str:
 def lines(metrics: Metrics) -> list[Line]:
     """Return the metrics as they are shown; losses in nats."""
     nll = Line("nll", number(metrics.nll), deviation(metrics.nll_stderr).strip())
-    smoothing = f"label_smoothing {metrics.label_smoothing:g}" * bool(metrics.label_smoothing)
-    if str(metrics.loss) == str(metrics.nll) and not smoothing:  # nan is like nan as text alone
+    settings = ", ".join(
+        f"{name} {value:g}" if isinstance(value, float) else name
+        for name, value in metrics._totals.settings.unusual().items()
+    )
+    if str(metrics.loss) == str(metrics.nll) and not settings:  # nan is like nan as text alone
         losses = [nll._replace(name="loss (nll)")]
     else:
-        losses = [Line("loss", number(metrics.loss), smoothing), nll]
+        losses = [Line("loss", number(metrics.loss), settings), nll]
     shown = [
         *losses,
         Line("perplexity", number(metrics.perplexity)),
@@ -142,6 +149,11 @@ def deviation(stderr: float) -> str:
 
 def _plural(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
+def _folded(note: str, indent: int) -> str:
+    """Return a note that begins at this column, in as many lines as it needs."""
+    return f"\n{' ' * indent}".join(wrap(note, WIDTH - indent))
 
 
 def _held(metrics: Metrics) -> list[Bin]:

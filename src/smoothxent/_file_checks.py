@@ -5,7 +5,7 @@ from contextlib import closing
 import numpy as np
 from numpy.typing import NDArray
 
-from smoothxent import _labelled_rows
+from smoothxent import _checks, _labelled_rows
 from smoothxent._checks import AnyArray
 from smoothxent._labelled_rows import Chunk
 from smoothxent._run import Run
@@ -14,7 +14,7 @@ from smoothxent._run import Run
 def weights(chunk: Chunk, run: Run) -> NDArray[np.float64]:
     """Return the weights that stand last in a chunk, all of them finite and not negative."""
     weights = chunk.arrays[-1].astype(np.float64)
-    bad = ~((weights >= 0) & (weights < np.inf))
+    bad = _checks.improper(weights)
     if bad.any():
         row = int(bad.argmax())
         place, found = run.entry(chunk.first_row + row, weights[row])

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeAlias, TypeGuard
 
 import numpy as np
 
-from smoothxent import _checks, _npy, _npz, _safetensors, _text
+from smoothxent import _checks, _label_checks, _npy, _npz, _safetensors, _text
 from smoothxent._checks import DType
 from smoothxent._run import Run
 from smoothxent._stored_array import Place, StoredArray
@@ -54,7 +54,7 @@ def labels(paths: Paths, logits: Run) -> Run:
     """Return the class indices of some files, one for each row of logits."""
     shards = _stored("labels", paths)
     for shard in shards:
-        _checks.class_indices(np.empty(0, shard.dtype), str(shard.place))
+        _label_checks.class_indices(np.empty(0, shard.dtype), str(shard.place))
     return _beside(logits, shards)
 
 

@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import ArrayLike
 
-from smoothxent import _checks, _destinations, _layouts, _rows, _threads, _widened
+from smoothxent import _checks, _destinations, _label_checks, _layouts, _rows, _threads, _widened
 from smoothxent._checks import AnyArray, DType, FloatArray
 from smoothxent._reductions import REDUCTIONS
 
@@ -50,8 +50,7 @@ def compute(
     if ignore_index is not None:
         ignored = _checks.ignore_index(ignore_index, targets, targets.ndim < logits.ndim)
     rule = _checks.choice("reduction", reduction, REDUCTIONS)
-    if num_threads is not None:
-        num_threads = _checks.positive("num_threads", num_threads)
+    threads = _threads.resolve(num_threads, logits.size)
     if out is not None:
         losses = _destinations.losses(out, reduction, row_shape, losses_dtype)
         _destinations.apart(
@@ -69,7 +68,7 @@ def compute(
     if out is not None or is_callers_grad or (grad is not None and has_weights):
         bad_row, count = kernel.tally(rows, targets, w, s, ignored)
         if bad_row >= 0:
-            raise _checks.bad_label(labels, logits.shape, axis, bad_row)
+            raise _label_checks.bad_label(labels, logits.shape, axis, bad_row)
         grad_divisor = rule.grad_divisor(count)
     elif grad is not None:
         num_rows = logits.size // num_classes if num_classes else 0
@@ -84,11 +83,10 @@ def compute(
     if half and _widened.is_needed(half, transforms):
         call = partial(_widened.cross_entropy, half)
     bad_row, count, total, special = call(
-        rows, targets, eps, u, w, s, ignored, written, grads, grad_divisor, transforms,
-        _threads.resolve(num_threads, logits.size),
-    )  # fmt: skip
+        rows, targets, eps, u, w, s, ignored, written, grads, grad_divisor, transforms, threads
+    )
     if bad_row >= 0:  # with an array of the caller's: another thread wrote to the labels meanwhile
-        raise _checks.bad_label(labels, logits.shape, axis, bad_row)
+        raise _label_checks.bad_label(labels, logits.shape, axis, bad_row)
     if grad is not None and grads is not None:
         _rows.write_back(grad, grads)
     if losses is None or written is None:

@@ -66,7 +66,6 @@ class Head:
         self.most_rows = max(1, min(max(rows, _FEWEST_ROWS), held, self.num_rows))
         padding = _PADDING if self._width > _PADDING else 0
         self._buffer = np.empty((self.most_rows, self._width + padding), dtype)
-        self._held: slice | None = None  # the classes of the logits in the buffer
 
     @property
     def is_one_block(self) -> bool:
@@ -91,16 +90,6 @@ class Head:
             np.matmul(hidden, weight.T, out=block[:, _within(part, classes)])
         if self._bias is not None:
             block += self._bias.take(classes, self._dtype)
-        self._held = classes
-        return block
-
-    def logits_again(self, hidden: FloatArray, classes: slice) -> FloatArray:
-        """The same, to be overwritten; they may still be there."""
-        if self._held == classes:
-            block: FloatArray = self._buffer[: len(hidden), : classes.stop - classes.start]
-        else:
-            block = self.logits(hidden, classes)
-        self._held = None
         return block
 
     def label_logits(self, hidden: FloatArray, labels: NDArray[np.int64]) -> FloatArray:

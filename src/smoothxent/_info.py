@@ -4,8 +4,6 @@ from pathlib import Path
 from pkgutil import iter_modules
 from typing import TypedDict
 
-import numpy as np
-
 from smoothxent import _dispatch, _threads
 
 
@@ -41,6 +39,6 @@ def info() -> Info:
         available_isas=_dispatch.available_isas(),
         isa=_dispatch.ISA,
         num_threads=_threads.default(),
-        openmp=_dispatch.kernel(np.dtype(np.float32)).OPENMP,
+        openmp=_dispatch.kernel("float32").OPENMP,
         dtypes=tuple(sorted(n.removeprefix(start) for n in names if n.startswith(start))),
     )

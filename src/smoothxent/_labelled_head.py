@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from smoothxent import _checks, _dispatch, _threads
+from smoothxent import _checks, _dispatch, _label_checks, _threads
 from smoothxent._checks import FloatArray
 from smoothxent._head import Head, Numbers
 from smoothxent._reductions import Count
@@ -60,8 +60,7 @@ class LabelledHead:
             self.bias = Numbers(array, half_of_bias)
         self.transforms = _checks.transforms(softcap, temperature, z_loss)
         shape = (*self.row_shape, num_classes)
-        targets = _checks.labels(labels, shape, self.row_shape)
-        targets = _checks.indices_alone(targets, features.ndim)
+        targets = _label_checks.indices_alone(labels, shape, self.row_shape)
         self.label_smoothing = _checks.label_smoothing(label_smoothing)
         self.prior = None if prior is None else _checks.prior(prior, num_classes)
         self.class_weight = self.sample_weight = self.ignore_index = None
@@ -71,8 +70,7 @@ class LabelledHead:
             self.sample_weight = _checks.weights("sample_weight", sample_weight, self.row_shape)
         if ignore_index is not None:
             self.ignore_index = _checks.ignore_index(ignore_index, targets, is_index=True)
-        if num_threads is not None:
-            num_threads = _checks.positive("num_threads", num_threads)
+        self.num_threads = _threads.resolve(num_threads, targets.size * num_classes)
 
         self.labels = targets.flatten()  # a copy, which no other thread can change
         self.hidden = Numbers(features.reshape(len(self.labels), features.shape[-1]), half)
@@ -80,8 +78,7 @@ class LabelledHead:
         # float16 and bfloat16 are computed in float32
         arrays = [numbers.array for numbers in (self.hidden, self.weight, self.bias) if numbers]
         self.dtype = np.result_type(np.float32, *(a.dtype for a in arrays if a.itemsize > 2))
-        self.kernel = _dispatch.kernel(self.dtype)
-        self.num_threads = _threads.resolve(num_threads, len(self.labels) * num_classes)
+        self.kernel = _dispatch.kernel(self.dtype.name)
 
     def tally(self) -> Count:
         """Return what the rows weigh; raise if a label is out of range."""
@@ -92,7 +89,7 @@ class LabelledHead:
         )
         if bad_row >= 0:
             labels = self.labels.reshape(self.row_shape)
-            raise _checks.label_out_of_range(labels, num_classes, bad_row)
+            raise _label_checks.label_out_of_range(labels, num_classes, bad_row)
         return count
 
     def room_for_losses(self) -> FloatArray:
@@ -151,9 +148,10 @@ class LabelledHead:
                 if gradients is None:
                     continue
                 for classes in reversed(head.class_blocks()):
-                    block = head.logits_again(hidden, classes)
-                    workers.each(blocks.write, self._parts(block, classes))
-                    head.add_gradients(hidden, rows, classes, block, gradients)
+                    if classes.stop < head.num_classes:  # the last block is still there
+                        logits = head.logits(hidden, classes)
+                    workers.each(blocks.write, self._parts(logits, classes))
+                    head.add_gradients(hidden, rows, classes, logits, gradients)
         return blocks
 
     def _parts(self, block: FloatArray, classes: slice) -> list[tuple[FloatArray, int, int]]:

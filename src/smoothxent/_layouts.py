@@ -6,11 +6,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from smoothxent import _checks, _dispatch
+from smoothxent import _checks, _dispatch, _label_checks
 from smoothxent._checks import AnyArray, DType, FloatArray
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from smoothxent._dispatch import Kernel
+
+    LabelsCheck = Callable[[ArrayLike, tuple[int, ...], tuple[int, ...]], AnyArray]
 
 
 class Layout(NamedTuple):
@@ -24,7 +28,11 @@ class Layout(NamedTuple):
 
 
 def of(
-    logits: ArrayLike, labels: ArrayLike, axis: int, dtype: DType | None
+    logits: ArrayLike,
+    labels: ArrayLike,
+    axis: int,
+    dtype: DType | None,
+    check: "LabelsCheck" = _label_checks.labels,
 ) -> tuple[FloatArray, AnyArray, Layout]:
     """The logits and the labels as the kernel takes them, and their layout."""
     if type(logits) is type(labels) is np.ndarray and type(axis) is int and dtype is None:
@@ -33,9 +41,9 @@ def of(
             return logits, labels, layout
     checked, build = _checks.logits(logits, dtype)
     position, num_classes, row_shape = _checks.class_axis("logits", axis, checked.shape)
-    targets = _checks.labels(labels, checked.shape, row_shape)
+    targets = check(labels, checked.shape, row_shape)
     losses_dtype, kernel = _checks.losses_dtype(checked.dtype), _dispatch.kernel(build)
-    half = build if isinstance(build, str) and build in _checks.HALVES else ""
+    half = _checks.half_name(build)
     layout = Layout(position, num_classes, row_shape, losses_dtype, kernel, half, is_flat=False)
     return checked, targets, layout
 
@@ -51,9 +59,9 @@ def _flat(
     """The layout of (N, C) logits and N class indices on which no check has a word; else None."""
     if len(shape) != 2 or axis not in (-1, 1) or labels_shape != shape[:1] or not shape[1]:
         return None
-    if dtype not in _checks.FLOATS or labels_dtype not in _checks.INTEGERS:
+    if dtype not in _checks.FLOATS or labels_dtype not in _label_checks.INTEGERS:
         return None
     losses_dtype = np.dtype(dtype.char)  # without the metadata that the caller's may have
     return Layout(
-        1, shape[1], labels_shape, losses_dtype, _dispatch.kernel(dtype), "", is_flat=True
+        1, shape[1], labels_shape, losses_dtype, _dispatch.kernel(dtype.name), "", is_flat=True
     )

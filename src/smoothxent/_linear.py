@@ -13,6 +13,7 @@ from smoothxent._checks import FloatArray
 from smoothxent._evaluation import Evaluation
 from smoothxent._labelled_head import LabelledHead, LinearGradients
 from smoothxent._reductions import REDUCTIONS, Reduced
+from smoothxent._settings import Settings, checksum
 
 
 class _Options(TypedDict, total=False):
@@ -122,9 +123,9 @@ def linear_cross_entropy(
     more features, more in proportion; and some 16 bytes for each row. Arrays in another byte order
     are copied first, and a `hidden` whose strides do not make rows of it.
 
-    Accuracy: given the logits as the BLAS rounds them, that of `cross_entropy`; the logit of the
-    label is summed in float64 and rounded once. The same bits for any `num_threads`, but the BLAS
-    promises no such thing for the products.
+    Accuracy: given the logits as the BLAS rounds them, that of `cross_entropy`; of more than 16384
+    classes the logit of the label is summed in float64 and rounded once. The same bits for any
+    `num_threads`, but the BLAS promises no such thing for the products.
 
     NaN policy: that of `cross_entropy` for the logits.
 
@@ -299,8 +300,8 @@ def linear_evaluate(
 
     Notes
     -----
-    Method, memory and accuracy are those of `linear_cross_entropy`. The logit of the label is
-    rounded on its own, so that a class with the same weights may come before or after it.
+    Method, memory and accuracy are those of `linear_cross_entropy`. Where the logit of the label is
+    rounded on its own, a class with the same weights may come before or after it.
 
     Examples
     --------
@@ -315,8 +316,10 @@ def linear_evaluate(
         hidden, weight, labels, bias, softcap, temperature, z_loss, label_smoothing, prior,
         class_weight, sample_weight, ignore_index, num_threads,
     )  # fmt: skip
-    ks = _checks.top_k(top_k)
-    num_bins = _checks.num_bins(num_bins)
+    settings = Settings.of(
+        head.label_smoothing, head.transforms, checksum(head.prior), checksum(head.class_weight),
+        _checks.top_k(top_k), _checks.num_bins(num_bins),
+    )  # fmt: skip
     head.tally()
-    result = head.read(None, ks, num_bins).evaluation()
-    return Evaluation._of_kernel(head.label_smoothing, ks, result[1:])
+    result = head.read(None, settings.top_k, settings.num_bins).evaluation()
+    return Evaluation._of_kernel(settings, result[1:])

@@ -118,7 +118,7 @@ def cross_entropy(
     axis : int, default -1
         The class axis of `logits`, and of `labels` where these are probabilities.
     dtype : {"bfloat16", "float16"} or dtype, optional
-        What uint16 logits are the bits of. Other logits have a dtype of their own.
+        The dtype whose bits uint16 logits hold; no other logits need it.
     out : ndarray, optional
         Where to put the losses of the rows, for ``reduction="none"`` only: the dtype that they are
         returned in and the shape of `logits` without the class axis, sharing no memory with an
@@ -159,22 +159,22 @@ def cross_entropy(
     value where the loss is at least 1 and within 4 ulp elsewhere, float64 losses within 4 ulp, for
     rows predicted with near certainty too. float16 and bfloat16 logits count as the float32 numbers
     that they are. A reduced loss is the correctly rounded sum or mean of the float64 losses of the
-    rows. It has the same bits for any number of threads. With a temperature that holds for the
-    logits divided by it in float32 or float64; a soft cap is within 5 ulp of such a logit.
+    rows. It has the same bits for any number of threads. With a temperature, all this holds for
+    the logits as divided by it in float32 or float64; each capped logit is within 5 ulp.
 
     NaN and infinity: a nan or +inf among a row's logits makes its loss nan, as do logits of -inf
     only; no other row is touched. A logit of -inf gives +inf if its class has a share in the
-    target, and else is as if absent. A term whose weight is exactly 0 is left out, never 0 times
-    infinity. With a soft cap that is said of what it makes of the logits: c of +inf, -c of -inf.
+    target, and otherwise counts as absent. A term whose weight is exactly 0 is left out, never 0
+    times infinity. With a soft cap all this holds for the capped logits: c for +inf, -c for -inf.
 
     Threads: the global interpreter lock is released, and calls from many threads are safe.
 
     Memory: each logit is read once and nothing of the size of `logits` is allocated. Arrays of any
     strides are read in place; only those in another byte order, or with four axes or more of
-    irregular strides, are copied, and probabilities that are neither float32 nor float64. What
-    has `__array__` or `__dlpack__`, as tensors of torch, JAX and pyarrow, counts as array_like and
-    is read in place too. bfloat16 of torch counts as bits. float16 and bfloat16 logits with a soft
-    cap or a temperature are widened in blocks of 1 MiB, or of one row.
+    irregular strides, are copied, and probabilities that are neither float32 nor float64. Objects
+    with `__array__` or `__dlpack__`, such as tensors of torch, JAX and pyarrow, are array_like and
+    read in place too; bfloat16 of torch as bits. float16 and bfloat16 logits with a soft cap or a
+    temperature are widened in blocks of 1 MiB, or of one row.
 
     References
     ----------
@@ -296,7 +296,7 @@ def cross_entropy_and_grad(
     Raises
     ------
     IndexError, TypeError, ValueError
-        As in `cross_entropy`, with the rules of `out` for `grad_out` too, but that it may be
+        As in `cross_entropy`. The rules of `out` hold for `grad_out` too, except that it may be
         `logits` itself. Whatever is raised, `out` and `grad_out` are unharmed.
 
     See Also

@@ -47,7 +47,22 @@ class Metrics:
     @property
     def label_smoothing(self) -> float:
         """The share of the target that `loss` moves from the label to the prior."""
-        return self._totals.label_smoothing
+        return self._totals.settings.label_smoothing
+
+    @property
+    def softcap(self) -> float | None:
+        """The bound that no logit exceeds, or None."""
+        return self._totals.settings.softcap
+
+    @property
+    def temperature(self) -> float:
+        """What logits are divided by."""
+        return self._totals.settings.temperature
+
+    @property
+    def z_loss(self) -> float:
+        """The coefficient in `loss` of the square of the log-sum-exp."""
+        return self._totals.settings.z_loss
 
     @property
     def loss(self) -> float:
@@ -90,7 +105,10 @@ class Metrics:
     @property
     def top_k(self) -> dict[int, float]:
         """For each k, the share of the rows whose label is among the k largest logits."""
-        return {k: self._mean(hits) for k, hits in self._totals.hits}
+        totals = self._totals
+        return {
+            k: self._mean(hits) for k, hits in zip(totals.settings.top_k, totals.hits, strict=True)
+        }
 
     @property
     def entropy(self) -> float:

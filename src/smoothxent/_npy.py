@@ -1,32 +1,21 @@
 """Arrays in .npy files: the header is NumPy's to read, and never a pickle."""
 
 import os
-from dataclasses import dataclass
 from typing import IO, Any
 
 import numpy as np
 from numpy.lib import format as npy
 
-from smoothxent._stored_array import Bytes, Place, StoredArray
+from smoothxent._stored_array import Place, PlainFile, StoredArray
 
 MAGIC = npy.MAGIC_PREFIX
-
-
-@dataclass(frozen=True, slots=True)
-class NpyFile(StoredArray):
-    offset: int  # of the data in the file
-
-    def open(self) -> Bytes:
-        file = self.place.path.open("rb", buffering=0)
-        file.seek(self.offset)
-        return file
 
 
 def stored(place: Place) -> StoredArray:
     """Return the array of a file."""
     with place.path.open("rb") as file:
         shape, dtype = header(place, file)
-        array = NpyFile(place, shape, dtype, file.tell())
+        array = PlainFile(place, shape, dtype, file.tell())
         array.check_size(os.fstat(file.fileno()).st_size - array.offset)
     return array
 

@@ -12,7 +12,7 @@ QUANTILES = (0.0, 0.25, 0.5, 0.75, 0.9, 0.99, 1.0)
 
 
 class Pairs(NamedTuple):
-    """What is said of pairs of rows, one number for each."""
+    """What each pair of rows is compared by, one number for each pair."""
 
     nll_difference: NDArray[np.float64]  # of b less that of a
     divergence: NDArray[np.float64]  # of b from a

@@ -2,7 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,13 +21,13 @@ class Logits(NamedTuple):
     """Logits of one classifier, and the build of the kernel that takes them."""
 
     array: AnyArray
-    build: np.dtype[Any] | str
+    build: str
 
 
 def of(
     a: Logits, b: Logits, labels: AnyArray, ignore_index: int | None, num_threads: int | None
 ) -> Pairs:
-    """Return what is said of the pairs of rows (..., C) whose label, in range, is not ignored."""
+    """Compare the pairs of rows (..., C) whose label, in range, is not ignored."""
     indices = labels.reshape(-1)
     kept = np.arange(len(indices))
     if ignore_index is not None:
@@ -98,6 +98,6 @@ def _special_divergence(
 
 def _numbers(part: Logits) -> AnyArray:
     """Return logits in a dtype that NumPy knows."""
-    if isinstance(part.build, str) and part.build in _checks.HALVES:
+    if part.build in _checks.HALVES:
         return _halves.widened(part.array, part.build)
     return part.array

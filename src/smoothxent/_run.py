@@ -19,7 +19,7 @@ class Run:
     shape: tuple[int, ...]  # of the rows: (N,) or more axes
     row_shape: tuple[int, ...]  # (C,) of logits, () of labels
     dtype: np.dtype[Any]
-    taken_as: DType | None = None  # what words of two bytes are
+    taken_as: DType | None = None  # the dtype of bare 2-byte words
 
     @classmethod
     def of(

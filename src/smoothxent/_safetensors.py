@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from smoothxent._stored_array import Bytes, Place, StoredArray
+from smoothxent._stored_array import Place, PlainFile, StoredArray
 
 MOST_HEADER = 100_000_000  # bytes: the format's own limit
 LENGTH_BYTES = 8
@@ -34,17 +34,10 @@ DTYPES = {
 
 
 @dataclass(frozen=True, slots=True)
-class SafeTensor(StoredArray):
-    offset: int  # of the data in the file
-
+class SafeTensor(PlainFile):
     @property
     def words_of(self) -> str:
         return "bfloat16" if self.dtype.kind == "V" else ""
-
-    def open(self) -> Bytes:
-        file = self.place.path.open("rb", buffering=0)
-        file.seek(self.offset)
-        return file
 
 
 def stored(place: Place) -> StoredArray:

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from smoothxent import _checks
+from smoothxent import _checks, _label_checks
 from smoothxent._checks import AnyArray, FloatArray
 
 
@@ -80,13 +80,13 @@ def smooth_labels(
     eps = _checks.label_smoothing(label_smoothing)
     if num_classes is None:
         axis, size, _ = _checks.class_axis("labels", axis, array.shape)
-        targets = _checks.proper_probabilities(array, axis)
+        targets = _label_checks.proper_probabilities(array, axis)
     else:
         axis, size = (
             _checks.axis(axis, array.ndim + 1),
             _checks.positive("num_classes", num_classes),
         )
-        targets = np.expand_dims(_checks.indices_in_range(array, size), axis)
+        targets = np.expand_dims(_label_checks.indices_in_range(array, size), axis)
         targets = targets == _along(np.arange(size), axis, targets.ndim)
     smoothed = (1.0 - eps) * targets.astype(np.float64)
     if prior is not None:

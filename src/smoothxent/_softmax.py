@@ -29,7 +29,7 @@ def softmax(
     axis : int, default -1
         The class axis.
     dtype : {"bfloat16", "float16"} or dtype, optional
-        What uint16 logits are the bits of. Other logits have a dtype of their own.
+        The dtype whose bits uint16 logits hold; no other logits need it.
     out : ndarray, optional
         Where to put the result: the shape and dtype of `logits`, or float32 for float16 and
         bfloat16 logits. It may be the very array `logits`, which is then overwritten; any other
@@ -176,8 +176,7 @@ def log_sum_exp(
     checked, build = _checks.logits(logits, dtype)
     losses_dtype = _checks.losses_dtype(checked.dtype)
     axis, _, row_shape = _checks.class_axis("logits", axis, checked.shape)
-    if num_threads is not None:
-        num_threads = _checks.positive("num_threads", num_threads)
+    threads = _threads.resolve(num_threads, checked.size)
     if out is None:
         result = written = np.empty(row_shape, losses_dtype)
     else:
@@ -185,7 +184,6 @@ def log_sum_exp(
         _destinations.apart("out", result, logits=logits)
         written = _rows.room_for(result)
     (rows,) = _rows.views(axis, checked)
-    threads = _threads.resolve(num_threads, checked.size)
     _dispatch.kernel(build).log_sum_exp(rows, written, threads)
     _rows.write_back(result, written)
     return result if out is None else out
@@ -202,8 +200,7 @@ def _normalised(
     """Normalise each row with the kernel's function of this name."""
     checked, build = _checks.logits(logits, dtype)
     axis, _, _ = _checks.class_axis("logits", axis, checked.shape)
-    if num_threads is not None:
-        num_threads = _checks.positive("num_threads", num_threads)
+    threads = _threads.resolve(num_threads, checked.size)
     if out is None:
         result: FloatArray = np.empty(checked.shape, checked.dtype)
     else:
@@ -212,6 +209,6 @@ def _normalised(
     rows, written = _rows.views(axis, checked, result)
     kernel = _dispatch.kernel(build)
     normalise = kernel.softmax if name == "softmax" else kernel.log_softmax
-    normalise(rows, written, _threads.resolve(num_threads, checked.size))
+    normalise(rows, written, threads)
     _rows.write_back(result, written)
     return result if out is None else out

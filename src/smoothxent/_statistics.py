@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from smoothxent import _checks, _dispatch, _rows, _threads
+from smoothxent import _checks, _dispatch, _label_checks, _rows, _threads
 from smoothxent._checks import DType, FloatArray
 
 
@@ -112,15 +112,13 @@ def row_statistics(
     targets: NDArray[Any] | None = None
     ignored = None
     if labels is not None:
-        checked = _checks.labels(labels, rows.shape, row_shape)
-        targets = _checks.indices_alone(checked, rows.ndim)
+        targets = _label_checks.indices_alone(labels, rows.shape, row_shape)
     if ignore_index is not None:
         ignored = _checks.ignore_index_of(ignore_index, targets)
-    if num_threads is not None:
-        num_threads = _checks.positive("num_threads", num_threads)
+    threads = _threads.resolve(num_threads, rows.size)
 
     real = _checks.losses_dtype(rows.dtype)
-    threads, shape = _threads.resolve(num_threads, rows.size), rows.shape
+    shape = rows.shape
     floats: list[FloatArray] = [np.empty(row_shape, real) for _ in range(4)]
     argmax = np.empty(row_shape, np.int64)
     label_logit = nll = rank = None
@@ -134,5 +132,5 @@ def row_statistics(
     rows, targets = _rows.views(axis, rows, targets)
     bad_row = _dispatch.kernel(build).row_statistics(rows, targets, ignored, *result, threads)
     if bad_row >= 0 and labels is not None:
-        raise _checks.bad_label(labels, shape, axis, bad_row)
+        raise _label_checks.bad_label(labels, shape, axis, bad_row)
     return result

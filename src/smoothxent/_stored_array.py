@@ -63,7 +63,7 @@ class StoredArray(ABC):
 
     @property
     def words_of(self) -> str:
-        """Return what two bytes without a dtype are, where the file says so."""
+        """Return the dtype of bare 2-byte words, where the file names it."""
         return ""
 
     @property
@@ -90,3 +90,15 @@ class StoredArray(ABC):
             f"{self.place} must hold {self.num_bytes} bytes of data, as its header declares, "
             f"got {found}; {remedy}"
         )
+
+
+@dataclass(frozen=True, slots=True)
+class PlainFile(StoredArray):
+    """An array whose bytes lie side by side in a file, from `offset` on."""
+
+    offset: int
+
+    def open(self) -> Bytes:
+        file = self.place.path.open("rb", buffering=0)
+        file.seek(self.offset)
+        return file

@@ -7,11 +7,9 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-import numpy as np
+from smoothxent import _checks, _dispatch
 
-from smoothxent import _dispatch
-
-_LEAST_PARALLEL = _dispatch.kernel(np.dtype(np.float32)).LEAST_PARALLEL
+_LEAST_PARALLEL = _dispatch.kernel("float32").LEAST_PARALLEL
 # OpenMP reads it once, too, and passes over what is no positive number.
 _IS_SET_BY_USER = bool(re.match(r"\s*0*[1-9][0-9]*\s*(,|$)", os.environ.get("OMP_NUM_THREADS", "")))
 _MOST_ASKED_FOR = 16  # on fewer CPUs; a thread that can't be created ends the process, uncatchably
@@ -19,6 +17,8 @@ _MOST_ASKED_FOR = 16  # on fewer CPUs; a thread that can't be created ends the p
 
 def resolve(num_threads: int | None, num_logits: int) -> int:
     """Return the size of the team: the default for None, never more than is safe to create."""
+    if num_threads is not None:
+        num_threads = _checks.positive("num_threads", num_threads)
     if num_logits < _LEAST_PARALLEL:  # the kernel would leave the others idle
         return 1
     if num_threads is None:
@@ -29,7 +29,7 @@ def resolve(num_threads: int | None, num_logits: int) -> int:
 def default() -> int:
     """Return how many threads a call uses that has work for them."""
     # What OpenMP would use holds OMP_NUM_THREADS and threadpoolctl's limits, but not CPU quotas.
-    limit = _dispatch.kernel(np.dtype(np.float32)).max_threads()
+    limit = _dispatch.kernel("float32").max_threads()
     return min(limit, _most() if _IS_SET_BY_USER else _usable_cpus())
 
 
@@ -74,7 +74,7 @@ def _quota_of(group: Path) -> float:
 
 
 def _pause_before_fork() -> None:
-    _dispatch.kernel(np.dtype(np.float32)).pause_threads()
+    _dispatch.kernel("float32").pause_threads()
 
 
 if hasattr(os, "register_at_fork"):

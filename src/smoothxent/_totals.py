@@ -1,9 +1,11 @@
 """Totals over rows: a monoid, so that those of two batches add up to those of both, exactly."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple, Self
 
 from smoothxent._exact import ZERO, Exact
+from smoothxent._settings import Settings
 
 # An exact sum as the kernel returns it: units, places, special; see `Exact.of`.
 Triple = tuple[int, int, float]
@@ -44,32 +46,32 @@ NO_ROWS = BinTotals(0, ZERO, ZERO, ZERO)
 class Totals:
     """All that an evaluation knows; every metric is a function of it."""
 
-    label_smoothing: float
+    settings: Settings
     count: int
     ignored: int
     sums: Sums
-    hits: tuple[tuple[int, Exact], ...]  # k, and the weight of the rows whose rank is below k
-    bins: tuple[BinTotals, ...]  # equal steps of [0, 1]
+    hits: tuple[Exact, ...]  # for each k of top_k, the weight of the rows whose rank is below k
+    bins: tuple[BinTotals, ...]  # num_bins equal steps of [0, 1]
     histogram: tuple[int, ...]
 
     @classmethod
     def of(
         cls,
-        label_smoothing: float,
+        settings: Settings,
         count: int,
         ignored: int,
         sums: dict[str, Triple],
-        hits: dict[int, Triple],
+        hits: Iterable[Triple],
         bins: tuple[tuple[int, Triple, Triple, Triple], ...],
         histogram: tuple[int, ...],
     ) -> Self:
         """Return the totals that the kernel's numbers are."""
         return cls(
-            label_smoothing,
+            settings,
             count,
             ignored,
             Sums(**{name: Exact.of(*triple) for name, triple in sums.items()}),
-            tuple((k, Exact.of(*hits[k])) for k in sorted(hits)),
+            tuple(Exact.of(*triple) for triple in hits),
             tuple(
                 BinTotals(num_rows, Exact.of(*weight), Exact.of(*confidence), Exact.of(*hits))
                 if num_rows
@@ -80,36 +82,27 @@ class Totals:
         )
 
     @classmethod
-    def empty(cls, label_smoothing: float, top_k: tuple[int, ...], num_bins: int) -> Self:
+    def empty(cls, settings: Settings) -> Self:
         """Return the totals of no rows."""
         return cls(
-            label_smoothing,
+            settings,
             0,
             0,
             Sums(*[ZERO] * len(Sums._fields)),
-            tuple((k, ZERO) for k in top_k),
-            (NO_ROWS,) * num_bins,
+            (ZERO,) * len(settings.top_k),
+            (NO_ROWS,) * settings.num_bins,
             (0,) * HISTOGRAM_SIZE,
         )
-
-    @property
-    def settings(self) -> dict[str, object]:
-        """What must agree for totals to be added."""
-        return {
-            "label_smoothing": self.label_smoothing,
-            "top_k": tuple(k for k, _ in self.hits),
-            "num_bins": len(self.bins),
-        }
 
     def __add__(self, other: Self) -> Self:
         """Return the totals of the rows of both, whose settings agree."""
         pairs = zip(self.bins, other.bins, strict=True)
         return type(self)(
-            self.label_smoothing,
+            self.settings,
             self.count + other.count,
             self.ignored + other.ignored,
             Sums(*(a + b for a, b in zip(self.sums, other.sums, strict=True))),
-            tuple((k, a + b) for (k, a), (_, b) in zip(self.hits, other.hits, strict=True)),
+            tuple(a + b for a, b in zip(self.hits, other.hits, strict=True)),
             tuple(
                 BinTotals(
                     a.num_rows + b.num_rows,

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smoothxent import _dispatch, _halves
-from smoothxent._checks import AnyArray, FloatArray
+from smoothxent._checks import AnyArray, FloatArray, Transforms
 from smoothxent._reductions import Count
 
 _BLOCK = 1 << 18  # logits at a time, at least a row: 1 MiB
@@ -27,7 +27,7 @@ class Part(NamedTuple):
     of_logits: tuple[slice, ...]  # with classes
 
 
-def is_needed(half: str, transforms: tuple[float, float, float] | None) -> bool:
+def is_needed(half: str, transforms: Transforms | None) -> bool:
     """Whether these change logits of the dtype named `half`, if they have one such."""
     return bool(half) and transforms is not None and transforms[:2] != (0.0, 1.0)
 
@@ -70,7 +70,7 @@ def cross_entropy(
     out: FloatArray | None,
     grad: AnyArray | None,
     grad_divisor: float,
-    transforms: tuple[float, float, float],
+    transforms: Transforms,
     num_threads: int,
 ) -> tuple[int, Count, int, float]:
     """As the kernel's function of this name, of logits of the dtype named `half`."""

@@ -7,6 +7,7 @@ as there are CPUs, each waits for CPUs on which the other spins.
 from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
@@ -41,7 +42,10 @@ class Workers:
                     return
                 work(*part)
 
-        helpers = [self._pool.submit(take) for _ in range(min(self._others, len(left) - 1))]
+        helpers = []
+        with suppress(RuntimeError):  # no more threads: a limit, or the interpreter is ending
+            for _ in range(min(self._others, len(left) - 1)):
+                helpers.append(self._pool.submit(take))  # noqa: PERF401 (those begun are kept)
         take()
         for helper in helpers:
             if not helper.cancel():  # it has begun

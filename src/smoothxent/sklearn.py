@@ -68,7 +68,7 @@ def neg_smoothed_log_loss(*, label_smoothing: float = 0.1) -> SmoothedLogLossSco
     ----------
     label_smoothing : float, default 0.1
         The share :math:`\varepsilon`, in [0, 1], of each target that is spread over all C classes.
-        At 0 this is scikit-learn's "neg_log_loss", but that `log_loss` clips probabilities.
+        At 0 this is scikit-learn's "neg_log_loss", except that `log_loss` clips probabilities.
 
     Returns
     -------

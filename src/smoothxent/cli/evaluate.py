@@ -1,4 +1,4 @@
-"""Say what logits in files are worth on labels in files: every metric, from one read.
+"""Evaluate logits in files against labels in files: every metric, from one read.
 
 LOGITS and LABELS are files of arrays, or quoted patterns of the shards of one.
 """

@@ -1,4 +1,4 @@
-"""What `evaluate` and `compare` are told: the files, and how they are to be read and judged."""
+"""The arguments that `evaluate` and `compare` share: files, and how to read and judge them."""
 
 import argparse
 import stat
@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dtype",
         choices=("bfloat16", "float16"),
-        help="what logits are that are stored as words of two bytes",
+        help="the dtype of logits that are stored as bare 2-byte words",
     )
     parser.add_argument(
         "--threads",

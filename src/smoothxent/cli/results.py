@@ -97,7 +97,7 @@ def _csv(result: Result) -> str:
 
 def _columns(result: Result) -> dict[str, Any]:
     """Return the numbers that `to_dict` names, by name, nan and inf among them."""
-    names = ["count", "ignored", "weight", "label_smoothing"] * isinstance(result, Evaluation)
+    names = OF_EVALUATION * isinstance(result, Evaluation)
     columns: dict[str, Any] = {}
     metrics = result.to_dict()["metrics"]
     for name in (*names, *metrics):
@@ -112,6 +112,17 @@ def _columns(result: Result) -> dict[str, Any]:
             columns |= {f"{letter}_{name}": value for name, value in _columns(each).items()}
     return columns
 
+
+# What an evaluation has beside its metrics.
+OF_EVALUATION = [
+    "count",
+    "ignored",
+    "weight",
+    "label_smoothing",
+    "softcap",
+    "temperature",
+    "z_loss",
+]
 
 FORMATS: dict[str, Callable[[Result], str]] = {
     "table": _table,

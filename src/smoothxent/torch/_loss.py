@@ -12,7 +12,7 @@ _INTEGERS = {
     torch.int64, torch.int32, torch.int16, torch.int8,
     torch.uint64, torch.uint32, torch.uint16, torch.uint8,
 }  # fmt: skip
-_REDUCTIONS = {"mean", "sum", "none"}
+_REDUCTIONS = ("mean", "sum", "none")  # what is not hashable is none of them
 _PLAIN = {Tensor, torch.nn.Parameter, type(None)}
 
 
@@ -77,9 +77,9 @@ def cross_entropy(
     Notes
     -----
     A call goes to PyTorch itself, which computes or refuses it as ever, where a tensor is not on
-    the CPU; where `target` or `weight` requires a gradient; inside the transforms of `torch.func`
-    and in forward mode; where `input` is empty; and where a dtype, a shape or an option is none of
-    the above, such as an `ignore_index` that is not negative with probabilities.
+    the CPU or is sparse; where `target` or `weight` requires a gradient; inside the transforms of
+    `torch.func` and in forward mode; where `input` is empty; and where a dtype, a shape or an
+    option is none of the above, such as an `ignore_index` that is not negative with probabilities.
 
     Accuracy: that of `smoothxent.cross_entropy`. Losses and gradients in half precision are rounded
     to it once, from float32 or better. A logit of -inf whose class has no share in the target is as
@@ -145,7 +145,7 @@ def _is_ours(
 ) -> bool:  # fmt: skip
     """Whether the call is one for smoothxent; PyTorch computes, or refuses, every other."""
     given = (input, target) if weight is None else (input, target, weight)
-    if not all(isinstance(tensor, Tensor) and tensor.is_cpu for tensor in given):
+    if not all(isinstance(t, Tensor) and t.is_cpu and t.layout == torch.strided for t in given):
         return False
     if torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0:
         return False
@@ -164,8 +164,8 @@ def _is_ours(
 
 
 def _is_number(value: object) -> bool:
-    """Whether this is a number of Python or NumPy, not None or a tensor."""
-    return isinstance(value, float | int | np.number)
+    """Whether this is a number of Python or NumPy, not None, a bool or a tensor."""
+    return isinstance(value, float | int | np.number) and not isinstance(value, bool)
 
 
 def _is_constant(tensor: Tensor, shape: torch.Size) -> bool:

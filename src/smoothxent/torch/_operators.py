@@ -31,7 +31,7 @@ def loss(
     )  # fmt: skip
     if reduction == "none":
         return torch.from_numpy(value).to(dtype)
-    return torch.scalar_tensor(value, dtype=dtype)
+    return torch.scalar_tensor(value, dtype=dtype, device=input.device)
 
 
 def gradient(
@@ -148,10 +148,16 @@ class Loss(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, ...]:
-        """Compute the gradient, by the operator where it is to be differentiated itself."""
-        if torch.is_grad_enabled():
+        """Compute the gradient, by the operator where others than autograd have a say in it."""
+        if torch.is_grad_enabled() or torch.compiler.is_compiling() or _is_batched(grad_output):
             return _differentiate(ctx, grad_output)
         return gradient(grad_output, *ctx.saved_tensors, *ctx.options), *[None] * 6
+
+
+def _is_batched(tensor: Tensor) -> bool:
+    """Whether this stands for several, as `vmap` and ``is_grads_batched=True`` have it."""
+    functorch = torch._C._functorch  # there is no public name
+    return functorch.is_batchedtensor(tensor) or functorch.is_legacy_batchedtensor(tensor)
 
 
 def _register(

@@ -1,0 +1,97 @@
+"""Calls that do the same, each timed in a process of its own: for the bridges and the head."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from . import load
+from .contenders import default_threads
+from .processes import ROOT
+from .tables import seconds_text
+
+PASSES = 3
+SECONDS = 0.5  # for each measurement
+
+
+@dataclass(frozen=True)
+class Duel:
+    """The first of `names` is what the others are compared with."""
+
+    module: str  # bench.NAME, whose process makes one of the calls
+    about: str
+    names: list[str]
+    cases: dict[str, tuple[Any, ...]]  # by title: what `call` is given of each
+    call: Callable[..., Callable[[], Any]]  # (name, threads, *case): what is timed
+
+    def main(self) -> None:
+        name = self.module.removeprefix("bench.")
+        saved = ROOT / "bench" / "results" / f"{name}.json"
+        parser = argparse.ArgumentParser(prog=f"python -m {self.module}", description=self.about)
+        parser.add_argument("--threads", type=int, default=default_threads())
+        parser.add_argument(
+            "--cpu",
+            action="store_true",
+            help="one thread, timed by its CPU's clock, which a busy neighbour hardly touches",
+        )
+        parser.add_argument("--save", action="store_true", help=f"to {saved.relative_to(ROOT)}")
+        parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
+        options = parser.parse_args()
+        threads = 1 if options.cpu else options.threads
+        if options.child:
+            title, name = options.child
+            clock = time.process_time if options.cpu else time.perf_counter
+            print(least_time(self.call(name, threads, *self.cases[title]), clock))
+            return
+        begin = load.now()
+        figures = {title: self.timed(title, threads, options.cpu) for title in self.cases}
+        busy = load.others_busy(begin, load.now())
+        print(f"other processes kept {busy} cores busy meanwhile")
+        if options.save:
+            clock = "cpu" if options.cpu else "wall"
+            record = {"threads": threads, "clock": clock, "others_busy": busy, "seconds": figures}
+            saved.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+
+    def timed(self, title: str, threads: int, cpu: bool) -> dict[str, float]:
+        """Return the least time of each call, and print it."""
+        least = dict.fromkeys(self.names, float("inf"))
+        for _ in range(PASSES):  # interleaved, so that a drift favours nobody
+            for name in self.names:
+                least[name] = min(least[name], self.in_a_process(title, name, threads, cpu))
+        print(title)
+        for name, value in least.items():
+            ratio = value / least[self.names[0]]
+            print(f"  {name:44} {seconds_text(value):>8}  {ratio:.2f}x", flush=True)
+        return least
+
+    def in_a_process(self, title: str, name: str, threads: int, cpu: bool) -> float:
+        command = [sys.executable, "-m", self.module, "--child", title, name]
+        command += ["--threads", str(threads), *["--cpu"] * cpu]
+        # What sets OpenBLAS to another CPU than this is for other purposes, and slows it.
+        strange = {"OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"}
+        environment = {key: value for key, value in os.environ.items() if key not in strange}
+        environment |= {"OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": str(threads)}
+        done = subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True)
+        return float(done.stdout)
+
+
+def least_time(function: Callable[[], Any], clock: Callable[[], float]) -> float:
+    """Return the least time of one call: of rounds of many calls where one is short."""
+    function()
+    begin = time.perf_counter()
+    function()
+    repeats = max(1, int(0.002 / (time.perf_counter() - begin)))
+    least, end = float("inf"), time.perf_counter() + SECONDS
+    while time.perf_counter() < end:
+        start = clock()
+        for _ in range(repeats):
+            function()
+        least = min(least, (clock() - start) / repeats)
+    return least

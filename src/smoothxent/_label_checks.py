@@ -1,0 +1,112 @@
+"""Every rule that labels must obey, and every error message about them.
+
+The kernel finds labels that are out of range while it reads them; the error is worded here.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from smoothxent import _checks
+from smoothxent._checks import AnyArray
+
+# In native byte order: what the kernel takes as it is.
+INTEGERS = frozenset(map(np.dtype, "bBhHiIlLqQ"))
+
+
+def labels(value: ArrayLike, shape: tuple[int, ...], row_shape: tuple[int, ...]) -> AnyArray:
+    """Class indices of `row_shape`, or probabilities of `shape` as float32 or float64."""
+    array = value if type(value) is np.ndarray else _checks.plain("labels", value)
+    if array.shape == row_shape:
+        return array if array.dtype in INTEGERS else class_indices(array)
+    if array.shape != shape:
+        if array.ndim == len(row_shape):
+            class_indices(array)  # a wrong kind is the more helpful complaint
+        raise ValueError(
+            f"labels must have shape {row_shape} (class indices) or {shape} (probabilities), "
+            f"got {array.shape}"
+        )
+    return probabilities(array)
+
+
+def class_indices(array: AnyArray, argument: str = "labels") -> AnyArray:
+    kind = array.dtype.kind
+    if kind not in "iu":
+        remedy = "; convert with labels.astype(np.int64)" if kind in "bf" else ""
+        raise TypeError(
+            f"{argument} must be integers where they are class indices, got {array.dtype}{remedy}"
+        )
+    return _checks.native(array)
+
+
+def probabilities(array: AnyArray) -> AnyArray:
+    if _checks.dtype_name(array.dtype) in _checks.HALVES:
+        return array.astype(np.float32)
+    if array.dtype.kind not in "iuf":
+        remedy = "; convert with labels.astype(np.float32)" if array.dtype.kind == "b" else ""
+        raise TypeError(
+            f"labels must be real numbers where they are probabilities, got {array.dtype}{remedy}"
+        )
+    return _checks.native(array) if array.dtype.char in "fd" else array.astype(np.float64)
+
+
+def indices_alone(value: ArrayLike, shape: tuple[int, ...], row_shape: tuple[int, ...]) -> AnyArray:
+    """Class indices of `row_shape`, where probabilities of `shape` won't do."""
+    array = _checks.plain("labels", value)
+    if array.shape == shape:
+        raise ValueError(
+            f"labels must be class indices here, got probabilities of shape {shape}; "
+            "take their argmax over the class axis"
+        )
+    indices = class_indices(array)
+    if array.shape != row_shape:
+        raise ValueError(f"labels must have shape {row_shape}, got {array.shape}")
+    return indices
+
+
+def indices_in_range(array: AnyArray, num_classes: int) -> AnyArray:
+    """Class indices, all of which lie in [0, num_classes)."""
+    indices = class_indices(array)
+    bad = (indices < 0) | (indices >= num_classes)
+    if bad.any():
+        raise label_out_of_range(array, num_classes, int(bad.argmax()))
+    return indices
+
+
+def proper_probabilities(array: AnyArray, axis: int) -> AnyArray:
+    """Probabilities, all of which are finite and not negative."""
+    table = probabilities(array)
+    bad = _checks.improper(table)
+    if bad.any():
+        row = int(np.moveaxis(bad, axis, -1).argmax()) // array.shape[axis]
+        raise improper_probability(array, axis, row)
+    return table
+
+
+def label_out_of_range(array: AnyArray, num_classes: int, row: int) -> IndexError:
+    """Word the error for the label of `row`, counted in C order over the labels."""
+    index = np.unravel_index(row, array.shape)
+    return IndexError(
+        f"labels must lie in [0, {num_classes}), got {_checks.entry('labels', array, index)}"
+    )
+
+
+def improper_probability(array: AnyArray, axis: int, row: int) -> ValueError:
+    """Word the error for the first bad class of `row`, counted in C order over the other axes."""
+    index: list[Any] = [*np.unravel_index(row, array.shape[:axis] + array.shape[axis + 1 :])]
+    index.insert(axis, slice(None))
+    table = probabilities(array[tuple(index)])
+    index[axis] = _checks.improper(table).argmax()
+    found = _checks.entry("labels", array, tuple(index))
+    return ValueError(f"labels must be finite and not negative, got {found}")
+
+
+def bad_label(
+    value: ArrayLike, shape: tuple[int, ...], axis: int, row: int
+) -> IndexError | ValueError:
+    """Word the error for the labels of `row` of logits of this shape, which the kernel refused."""
+    array = _checks.plain("labels", value)
+    if array.ndim < len(shape):
+        return label_out_of_range(array, shape[axis], row)
+    return improper_probability(array, axis, row)

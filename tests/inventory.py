@@ -1,0 +1,10 @@
+"""What promises are tested for one by one: dtypes, reductions, functions without labels."""
+
+import ml_dtypes
+import numpy as np
+
+DTYPES = [np.float32, np.float64, np.float16, ml_dtypes.bfloat16]  # of logits
+INTEGERS = [np.dtype(kind) for kind in "bhilqBHILQ"]  # of class indices
+REDUCED = ["sum", "mean", "sum_over_batch_size", "sum_by_nonzero_weights"]
+REDUCTIONS = ["none", *REDUCED]
+SOFTMAXES = ["softmax", "log_softmax", "log_sum_exp"]
