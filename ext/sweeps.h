@@ -47,7 +47,7 @@ static const double STEP = (double)(real)0x1.62e42fefa39efp-1, LEAST_POWER = 27.
 /* LOWEST is a power of two times STEP, so that its `whole` and `remainder` are these in every lane. */
 static const double LOWEST = -0x1p+19 * (double)(real)0x1.62e42fefa39efp-1, LOWEST_WHOLE = -0x1p+19; /* times STEP */
 
-typedef struct { lanes clamped, power, rest, ratio, whole, remainder; } exp_parts; /* clamped: x at LOWEST */
+typedef struct { lanes power, rest, ratio, whole, remainder; } exp_parts;
 
 enum { VECTORS = 4 };
 typedef struct { lanes v[VECTORS]; } block;
@@ -59,7 +59,7 @@ typedef struct { lanes v[VECTORS]; } block;
 #define EACH_IN_FLIGHT UNROLLED for (int j = 0; j < count; j++)
 LANES_INLINE void exp_lanes(const lanes *x, const int count, lanes bias, exp_parts *e) {
     lanes u[IN_FLIGHT], r[IN_FLIGHT], ratio[IN_FLIGHT];
-    EACH_IN_FLIGHT e[j].clamped = r[j] = maximum(splat((real)LOWEST), x[j]); /* this order lets NaN pass */
+    EACH_IN_FLIGHT r[j] = maximum(splat((real)LOWEST), x[j]); /* this order lets NaN pass */
     EACH_IN_FLIGHT u[j] = fused(r[j], splat((real)LOG2_E), bias);
     EACH_IN_FLIGHT e[j].whole = sub(u[j], bias);
     EACH_IN_FLIGHT r[j] = negative_fused(e[j].whole, splat((real)STEP), r[j]);
@@ -145,7 +145,7 @@ LANES_INLINE void add_vectors(running s, const lanes *x, const int vectors, lane
                 *s.remainders = add(*s.remainders, e[j].remainder);
             }
             if (with & MOMENTS) {
-                lanes distance = fused(scale, splat((real)STEP), e[j].clamped);
+                lanes clamped = maximum(splat((real)LOWEST), x[n]), distance = fused(scale, splat((real)STEP), clamped);
 #ifdef SMOOTHXENT_FLOAT64
                 distance = fused(scale, splat(STEP_LOW), distance);
 #endif

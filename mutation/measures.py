@@ -305,8 +305,8 @@ MUTANTS = [
     *mutants_of(
         "ext/sweeps.h",
         (
-            "fused(scale, splat((real)STEP), e[j].clamped)",
-            "e[j].clamped",
+            "fused(scale, splat((real)STEP), clamped)",
+            "clamped",
             "moments to 0, not to the reference",
         ),
         ("            moments = squares = splat(0);", "", "moments are flushed twice"),
