@@ -324,6 +324,18 @@ print(peak() - before)
     assert float(run_child(source)) < 32
 
 
+@pytest.mark.parametrize("num_classes", [3, 1_000_000, 100_000_000, 2_000_000_000])
+def test_what_the_kernel_keeps_of_a_block_is_bounded_for_any_number_of_classes(num_classes):
+    hidden, weight = (np.broadcast_to(np.float32(0), (size, 4)) for size in (100_000, num_classes))
+    width = 1 << 14
+    head = _head.Head(
+        _head.Numbers(hidden, ""), _head.Numbers(weight, ""), None, np.dtype(np.float32), width
+    )
+    segments = -(-num_classes // width)
+    assert head.most_rows == 1 or head.most_rows * segments * 152 <= 5 << 20
+    assert head.most_rows >= min(512, (1 << 15) // segments)
+
+
 @pytest.mark.thread_unsafe(reason="tracemalloc counts what every thread holds")
 @pytest.mark.parametrize("dtype", [np.float32, ml_dtypes.bfloat16])
 @pytest.mark.parametrize(

@@ -212,10 +212,19 @@ def test_label_that_the_estimator_does_not_know_is_refused():
     )
 
 
-def test_labels_of_two_axes_are_refused():
+def test_labels_of_another_shape_are_refused():
     X, y = data(3)
     model = logistic_regression().fit(X, y)
-    assert refusal(model, X, y[:, None]) == "y must have one axis, got shape (300, 1)"
+    assert refusal(model, X, y[:, None]) == "y must have shape (300,), got (300, 1)"
+    assert refusal(model, X, y[:-1]) == "y must have shape (300,), got (299,)"
+
+
+def test_estimator_that_hashes_its_scorer_takes_it():
+    X, y = data(3)
+    model = HistGradientBoostingClassifier(
+        max_iter=3, early_stopping=True, scoring=neg_smoothed_log_loss(label_smoothing=0.2)
+    )
+    assert len(model.fit(X, y).validation_score_) == model.n_iter_ + 1
 
 
 def test_estimator_that_is_no_fitted_classifier_is_refused():

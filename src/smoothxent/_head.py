@@ -16,7 +16,7 @@ from smoothxent._checks import AnyArray, FloatArray
 _BUFFER = 1 << 25  # bytes of a block of logits
 _FEWEST_ROWS = 512  # of a block, where the buffer holds them
 _TYPICAL_BLOCK = 1 << 21  # logits of a block with more rows, where there are few classes
-_MOST_ROWS = 1 << 16  # of a block: the kernel keeps some 300 bytes of each
+_MOST_SEGMENTS = 1 << 15  # rows of a block times blocks of classes: the kernel keeps 152 bytes each
 _PADDING = 80  # logits between rows: at a power of two they would crowd a few sets of the caches
 _TEMPORARY = 1 << 23  # bytes of a converted or added piece
 _PRODUCT = 1 << 26  # bytes of the weight in one product, for whose end Ctrl-C waits
@@ -62,7 +62,8 @@ class Head:
         self._piece = max(1, _TEMPORARY // size)  # rows of hidden or weight
         self._product = max(1, _PRODUCT // size)  # rows of weight
         held = _BUFFER // (dtype.itemsize * self._width)
-        rows = min(_TYPICAL_BLOCK // self._width, self._piece, _MOST_ROWS)
+        held = min(held, _MOST_SEGMENTS // len(self.class_blocks()))
+        rows = min(_TYPICAL_BLOCK // self._width, self._piece)
         self.most_rows = max(1, min(max(rows, _FEWEST_ROWS), held, self.num_rows))
         padding = _PADDING if self._width > _PADDING else 0
         self._buffer = np.empty((self.most_rows, self._width + padding), dtype)

@@ -119,7 +119,7 @@ def linear_cross_entropy(
     -----
     Method: blocks of the product go into a buffer of 32 MiB, and what the loss needs of a row is
     merged over its blocks. float16 and bfloat16 are converted piece by piece. Beside the buffer
-    temporaries take up to 25 MiB for any number of rows and classes and up to 4096 features; for
+    temporaries take up to 30 MiB for any number of rows and classes and up to 4096 features; for
     more features, more in proportion; and some 16 bytes for each row. Arrays in another byte order
     are copied first, and a `hidden` whose strides do not make rows of it.
 

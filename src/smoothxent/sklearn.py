@@ -18,7 +18,7 @@ except ModuleNotFoundError as error:
 __all__ = ["SmoothedLogLossScorer", "neg_smoothed_log_loss"]
 
 
-@dataclass
+@dataclass(unsafe_hash=True)  # scikit-learn hashes what may be a scorer's name
 class SmoothedLogLossScorer:
     """What `neg_smoothed_log_loss` returns: a call scores an estimator on data.
 
@@ -38,7 +38,7 @@ class SmoothedLogLossScorer:
         logits = _logits(estimator, X)
         return -cross_entropy(
             logits,
-            _class_indices(y, estimator.classes_),
+            _class_indices(y, estimator.classes_, len(logits)),
             label_smoothing=self.label_smoothing,
             sample_weight=sample_weight,
         )
@@ -134,11 +134,11 @@ def _logits(estimator: Any, X: Any) -> NDArray[Any]:
     return logits
 
 
-def _class_indices(y: ArrayLike, classes: NDArray[Any]) -> NDArray[np.int64]:
+def _class_indices(y: ArrayLike, classes: NDArray[Any], num_rows: int) -> NDArray[np.int64]:
     """The place of each label among the classes, which need not be sorted."""
     labels = np.asarray(y)
-    if labels.ndim != 1:
-        raise ValueError(f"y must have one axis, got shape {labels.shape}")
+    if labels.shape != (num_rows,):
+        raise ValueError(f"y must have shape ({num_rows},), got {labels.shape}")
     index_of = {label: index for index, label in enumerate(classes.tolist())}
     indices = [index_of.get(label, -1) for label in labels.tolist()]
     if -1 in indices:
