@@ -12,7 +12,6 @@ BLOCK_ROWS = LANES
 
 cdef class Blocks:
     cdef Job job
-    cdef Totals totals
     cdef void *memory
     cdef Segments *parts  # one for each group of rows
     cdef tuple arrays  # whose memory `job` points to
@@ -34,25 +33,26 @@ cdef class Blocks:
         job.has_grad = grad_divisor is not None
         job.grad_is_real = True
         job.grad_divisor = grad_divisor if job.has_grad else 1.0
-        job.totals = &self.totals
-        self.totals.bad_row = job.num_rows
         add_transforms(job, transforms)
         add_labels(job, labels, False, class_weight, sample_weight, ignore_index)
         add_smoothing(job, label_smoothing, prior)
         if ranks is not None:
             add_metrics_of_threads(job, label_smoothing, ranks, num_bins, 1)
         settle_job(job)
-        self.memory = calloc(groups * (sizeof(Segments) + of_group * sizeof(RowStatistics)) + LINE, 1)
+        self.memory = calloc(
+            sizeof(Totals) + groups * (sizeof(Segments) + of_group * sizeof(RowStatistics)) + LINE, 1)
         if self.memory == NULL:
             raise MemoryError
-        self.parts = <Segments *> ((<size_t> self.memory + LINE - 1) // LINE * LINE)
+        job.totals = <Totals *> aligned(self.memory)
+        job.totals.bad_row = job.num_rows
+        self.parts = <Segments *> (job.totals + 1)
         pieces = <RowStatistics *> (self.parts + groups)
         for g in range(groups):
             self.parts[g].pieces = pieces + g * of_group
 
     def __dealloc__(self):
         free(<void *> self.job.smoothing)
-        free(self.job.metrics)
+        free(self.job.metrics_memory)
         free(self.memory)
 
     def begin(self, Py_ssize_t first_row, Py_ssize_t num_rows):

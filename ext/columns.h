@@ -141,7 +141,7 @@ LANES_INLINE int columns_statistics_inline(Group *g, column_heads *heads, double
         OP_F64(storeu)(fit + i, fits);
         all = OP_F64(min)(all, fits);
     }
-    return sum_f64(all) == WIDTH_F64;
+    return all_equal_f64(all, one);
 }
 LANES_FUNCTION int columns_statistics(Group *g, column_heads *heads, double *fit, const char *const *rows, ptrdiff_t stride, int side_by_side, ptrdiff_t num_classes, const char *ahead, real *columns, int with, int label) {
 #define OF(with, label) return columns_statistics_inline(g, heads, fit, rows, stride, side_by_side, num_classes, ahead, columns, with, label)

@@ -116,6 +116,7 @@ def cross_entropy(
 ):
     cdef Job job = job_of(logits)
     cdef Totals alone
+    cdef void *memory = NULL
     num_threads = team(&job, num_threads)
     add_transforms(&job, transforms)
     add_labels(
@@ -125,24 +126,22 @@ def cross_entropy(
     if grad is not None:
         add_grad(&job, grad)
     try:
-        job.totals = new_totals(&alone, num_threads)
+        job.totals = new_totals(&alone, num_threads, &memory)
         run_loss(&job, label_smoothing, prior, num_threads)
         return loss_of(&job, num_threads)
     finally:
-        if job.totals != &alone:
-            free(job.totals)
+        free(memory)
 
 
-cdef Totals *new_totals(Totals *alone, int num_threads) except NULL:
-    # one for each thread, all zero; `alone` for one
-    cdef Totals *totals = alone
-    if num_threads > 1:
-        totals = <Totals *> calloc(num_threads, sizeof(Totals))
-        if totals == NULL:
-            raise MemoryError
-    else:
+cdef Totals *new_totals(Totals *alone, int num_threads, void **memory) except NULL:
+    # one for each thread, all zero; `alone` for one, else in `memory`, which the caller frees
+    if num_threads == 1:
         memset(alone, 0, sizeof(Totals))
-    return totals
+        return alone
+    memory[0] = calloc(num_threads * sizeof(Totals) + LINE, 1)
+    if memory[0] == NULL:
+        raise MemoryError
+    return <Totals *> aligned(memory[0])
 
 
 def evaluate(
@@ -152,24 +151,24 @@ def evaluate(
 ):
     cdef Job job = job_of(logits)
     cdef Totals alone
+    cdef void *memory = NULL
     num_threads = team(&job, num_threads)
     add_transforms(&job, transforms)
     add_labels(&job, labels, False, class_weight, sample_weight, ignore_index)
     try:
-        job.totals = new_totals(&alone, num_threads)
+        job.totals = new_totals(&alone, num_threads, &memory)
         add_metrics_of_threads(&job, label_smoothing, ranks, num_bins, num_threads)
         run_loss(&job, label_smoothing, prior, num_threads)
         return evaluation_of(&job, num_threads)
     finally:
-        free(job.metrics)
-        if job.totals != &alone:
-            free(job.totals)
+        free(job.metrics_memory)
+        free(memory)
 
 
 cdef int add_metrics_of_threads(
     Job *job, double label_smoothing, cnp.ndarray ranks, Py_ssize_t num_bins, int num_threads
 ) except -1:
-    # the caller frees job.metrics
+    # the caller frees job.metrics_memory
     cdef Py_ssize_t i
     job.measures = True
     job.ranks = <const int64_t *> cnp.PyArray_DATA(ranks)
@@ -179,9 +178,10 @@ cdef int add_metrics_of_threads(
         job.enough = max(job.enough, <Py_ssize_t> job.ranks[i])
     job.loss_is_nll = label_smoothing == 0.0 and job.class_weight == NULL and job.z_loss == 0.0
     job.metrics_size = size_of_metrics(job.num_ranks, num_bins)
-    job.metrics = <char *> calloc(num_threads, job.metrics_size)
-    if job.metrics == NULL:
+    job.metrics_memory = calloc(num_threads * job.metrics_size + LINE, 1)
+    if job.metrics_memory == NULL:
         raise MemoryError
+    job.metrics = <char *> aligned(job.metrics_memory)
     return 0
 
 
@@ -198,23 +198,41 @@ cdef inline Metrics *metrics_at(const Job *job, int thread) noexcept nogil:
     return <Metrics *> (job.metrics + thread * job.metrics_size)
 
 
-cdef tuple hits_of_threads(const Job *job, Hits *hits, int num_threads):
-    cdef Py_ssize_t num_rows = 0
+cdef tuple weight_of(const Job *job, Py_ssize_t num_rows, ExactSum *weight, int num_threads):
+    # of some rows
+    return (num_rows, 0, 0.0) if job.sample_weight == NULL else exact(weight, job.metrics_size, num_threads)
+
+
+cdef Py_ssize_t rows_of_threads(const Job *job, const double *num_rows, int num_threads):
+    # counts of each lane
+    cdef double total = 0.0
+    cdef Py_ssize_t i
     cdef int t
-    if job.sample_weight != NULL:
-        return exact(&hits.weight, job.metrics_size, num_threads)
     for t in range(num_threads):
-        num_rows += (<Hits *> (<char *> hits + t * job.metrics_size)).num_rows
-    return num_rows, 0, 0.0
+        for i in range(LANES):
+            total += (<const double *> (<const char *> num_rows + t * job.metrics_size))[i]
+    return <Py_ssize_t> total
+
+
+cdef tuple hits_of_threads(const Job *job, Hits *hits, int num_threads):
+    cdef Py_ssize_t num_rows = rows_of_threads(job, hits.num_rows, num_threads)
+    return weight_of(job, num_rows, &hits.weight, num_threads)
 
 
 cdef tuple bin_of_threads(const Job *job, Bin *held, int num_threads):
-    cdef Py_ssize_t num_rows = 0, step = job.metrics_size
+    cdef Py_ssize_t misses = 0, hits = 0
+    cdef Bin *of_thread
     cdef int t
     for t in range(num_threads):
-        num_rows += (<Bin *> (<char *> held + t * step)).num_rows
-    weight = (num_rows, 0, 0.0) if job.sample_weight == NULL else exact(&held.weight, step, num_threads)
-    return num_rows, weight, exact(&held.confidence, step, num_threads), hits_of_threads(job, &held.hits, num_threads)
+        of_thread = <Bin *> (<char *> held + t * job.metrics_size)
+        misses += of_thread.num_rows[0]
+        hits += of_thread.num_rows[1]
+    return (
+        misses + hits,
+        weight_of(job, misses + hits, &held.weight, num_threads),
+        exact(&held.confidence, job.metrics_size, num_threads),
+        weight_of(job, hits, &held.hit_weight, num_threads),
+    )
 
 
 cdef tuple confidence_of(const Job *job):
@@ -234,10 +252,10 @@ cdef tuple confidence_of(const Job *job):
 cdef tuple metrics_of(const Job *job, int num_threads):
     # what Python gets of an evaluation beside the loss
     cdef Metrics *metrics = metrics_at(job, 0)
-    cdef Py_ssize_t i, step = job.metrics_size
+    cdef Py_ssize_t i, num_rows, step = job.metrics_size
     cdef int t
+    num_rows = rows_of_threads(job, metrics.num_rows, num_threads)
     for t in range(1, num_threads):
-        metrics.count += metrics_at(job, t).count
         metrics.unbinned += metrics_at(job, t).unbinned
         for i in range(HISTOGRAM):
             metrics.histogram[i] += metrics_at(job, t).histogram[i]
@@ -254,9 +272,9 @@ cdef tuple metrics_of(const Job *job, int num_threads):
         sums["weight"] = exact(&metrics.weight, step, num_threads)
         sums["weight_square"] = exact(&metrics.weight_square, step, num_threads)
     else:
-        sums["weight"] = sums["weight_square"] = metrics.count, 0, 0.0
+        sums["weight"] = sums["weight_square"] = num_rows, 0, 0.0
     return (
-        metrics.count,
+        num_rows,
         sums,
         tuple([hits_of_threads(job, hits_of(metrics) + i, num_threads) for i in range(job.num_ranks)]),
         bins,
@@ -271,6 +289,7 @@ def row_statistics(
 ):
     cdef Job job = job_of(logits)
     cdef Totals alone
+    cdef void *memory = NULL
     cdef Py_ssize_t bad_row = job.num_rows
     cdef int t
     num_threads = team(&job, num_threads)
@@ -288,7 +307,7 @@ def row_statistics(
     job.row_measures.label_logit = reals(label_logit)
     job.row_measures.nll = reals(nll)
     try:
-        job.totals = new_totals(&alone, num_threads)
+        job.totals = new_totals(&alone, num_threads, &memory)
         for t in range(num_threads):
             job.totals[t].bad_row = job.num_rows
         run(&job, ROW_STATISTICS, num_threads)
@@ -296,8 +315,7 @@ def row_statistics(
             bad_row = min(bad_row, job.totals[t].bad_row)
         return -1 if bad_row == job.num_rows else bad_row
     finally:
-        if job.totals != &alone:
-            free(job.totals)
+        free(memory)
 
 
 cdef int normalise(cnp.ndarray logits, cnp.ndarray out, int task, int num_threads) except -1:

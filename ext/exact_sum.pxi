@@ -2,19 +2,8 @@
 # (Kulisch's long accumulator; Neal 2015, arXiv:1505.05571, calls it a small superaccumulator). Addition of the exact
 # value is associative, so the sum has the same bits for any order of the rows and any number of threads.
 
-cdef enum:
-    PLACES = 1074  # the binary places of the smallest float64, and so of limb 0
-    LIMBS = 68  # 2**-1074 .. 2**1024 is 2098 bits: 66 limbs, one for 2**31 terms, one for the sign
-
-# Most terms are not that wide: in lanes they are cut in pieces that add without rounding (see add_in_pieces in
-# shares.h), and only when these are full, or with values beyond, is the accumulator touched.
-
-ctypedef struct ExactSum:
-    int64_t limbs[LIMBS]
-    double pieces[CUTS * LANES]
-    Py_ssize_t cut  # terms a lane since the pieces were last empty
-    uint32_t terms  # since the last carry: each term adds less than 2**32 to a limb
-    double special  # the sum of what is not finite
+# Most terms are not that wide: in lanes they are cut in pieces that add without rounding (see totals.h), and only when
+# these are full, or with values beyond, is the accumulator touched.
 
 
 cdef void carry(ExactSum *total) noexcept nogil:
@@ -58,16 +47,22 @@ cdef void add_pieces(ExactSum *total) noexcept nogil:
         if total.pieces[i] != 0.0:
             add_exactly(total, total.pieces[i])
             total.pieces[i] = 0.0
+        if total.small[i] != 0.0:
+            add_exactly(total, total.small[i] / SMALL)
+            total.small[i] = 0.0
     total.cut = 0
 
 
-cdef inline void add_group_exactly(ExactSum *total, const double *values) noexcept nogil:
-    # values: LANES of them
+cdef inline void add_group_exactly(
+    ExactSum *total, const Group *group, const double *weights, const double *values
+) noexcept nogil:
+    # of the rows that are kept; weights: NULL for ones
+    cdef double left[LANES]
     cdef Py_ssize_t i
-    if not add_in_pieces(total.pieces, values):
+    if not add_in_pieces(total, group, weights, values, left):
         for i in range(LANES):
-            add_exactly(total, values[i])
-        return
+            if left[i] != 0.0:
+                add_exactly(total, left[i])
     total.cut += 1
     if total.cut == MOST_CUT:
         add_pieces(total)

@@ -32,6 +32,7 @@ ctypedef struct Job:
     bint measures  # an evaluation: more is asked of a row than its loss
     int sums_with  # GAPS and MOMENTS: what is summed along with exp
     Py_ssize_t enough  # ranks from here on need not be known
+    void *metrics_memory  # whose first whole lines are
     char *metrics  # of an evaluation's totals, `metrics_size` bytes per thread, or NULL
     Py_ssize_t metrics_size, num_ranks, num_bins
     bint loss_is_nll  # so that one sum will do

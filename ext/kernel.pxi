@@ -162,7 +162,8 @@ cdef extern from "measures.h" nogil:  # and what it includes
     bint short_rows_statistics(Group *, double *, const char **, Py_ssize_t, Py_ssize_t, Py_ssize_t, int)
     Py_ssize_t rank_of(const stored *, Py_ssize_t, Py_ssize_t, real, Py_ssize_t, Py_ssize_t)
     void rank_columns(Group *, const real *, Py_ssize_t, lanes, lanes)
-    void group_measures(Group *, const double *)
+    void group_measures(Group *, double)
+    void measures_of_ranked(Group *, const double *)
 
 cdef extern from "shares.h" nogil:
     ctypedef struct SecondSweep:
@@ -173,15 +174,35 @@ cdef extern from "shares.h" nogil:
         double *bias
         double *factor
         double most
-    enum:
-        CUTS
-        MOST_CUT
-    bint add_in_pieces(double *, const double *)
-    bint cut_in_pieces(double *, const double *)
     void group_shares(Group *)
     void gradient_factors(const Group *, SecondSweep *, double, double, double)
     void softmax_factors(const Group *, SecondSweep *)
     void group_shares_and_losses(Group *, double, double, double)
+
+cdef extern from "totals.h" nogil:
+    ctypedef struct ExactSum:
+        double *pieces
+        double *small
+        Py_ssize_t cut
+        int64_t *limbs
+        uint32_t terms
+        double special
+    ctypedef struct Bin:
+        ExactSum confidence, weight, hit_weight
+        Py_ssize_t *num_rows
+    enum:
+        PLACES
+        LIMBS
+        CUTS
+        MOST_CUT
+        HISTOGRAM
+    bint add_in_pieces(ExactSum *, const Group *, const double *, const double *, double *)
+    const double SMALL
+    int cut_in_pieces(double *, const Group *, const double *, const double *, double *)
+    void count_rows(double *, const Group *, double)
+    void bins_of_rows(double *, const Group *, double)
+    int add_to_bins(Bin *, const Group *, const double *, const double *, int)
+    void add_to_histogram(Py_ssize_t *, const Group *, const double *)
 
 cdef extern from * nogil:
     """

@@ -1,6 +1,6 @@
 /* lanes.h: 16 float32 or 8 float64 virtual lanes, and their arithmetic.
  *
- * With registers.h and halves.h the only place that knows registers. A kernel is compiled once per instruction set
+ * With registers.h, quads.h and halves.h the only place that knows registers. A kernel is compiled once per instruction set
  * and dtype; the compiler's flags choose the registers, SMOOTHXENT_<DTYPE> the types:
  *
  *     stored  float, double or uint16_t (float16, bfloat16)    one logit in memory
@@ -18,6 +18,7 @@
 #define SMOOTHXENT_LANES_H
 
 #include "registers.h"
+#include "quads.h"
 
 /* ---- what `stored` and `real` are --------------------------------------------------------------- */
 

@@ -34,12 +34,17 @@ LANES_FUNCTION ptrdiff_t rank_of(const stored *x, ptrdiff_t count, ptrdiff_t lab
     return beaten_in_stretches(x + after, count - after, logit, 0, rank, enough);
 }
 
-/* The same for few classes, one row a lane. */
+/* The same for few classes, one row a lane. Which of equals comes first is looked at where there are any. */
 LANES_FUNCTION void rank_columns(Group *g, const real *columns, ptrdiff_t num_classes, lanes labels, lanes logits) {
-    lanes number = splat(0), one = splat(1), zero = splat(0), beats = zero;
-    for (ptrdiff_t k = 0; k < num_classes; k++, number = add(number, one)) {
-        lanes x = load(columns + k * LANES), equal = where_less(number, labels, one, zero);
-        beats = add(beats, where_less(logits, x, one, where_equal(logits, x, equal, zero)));
+    lanes number = splat(0), one = splat(1), beats = number, equals = number;
+    for (ptrdiff_t k = 0; k < num_classes; k++) {
+        lanes x = load(columns + k * LANES);
+        beats = where_less(logits, x, add(beats, one), beats);
+        equals = where_equal(logits, x, add(equals, one), equals);
+    }
+    for (ptrdiff_t k = 0; k < num_classes && largest(equals) > 0; k++, number = add(number, one)) {
+        lanes equal = where_equal(logits, load(columns + k * LANES), one, splat(0));
+        beats = add(beats, where_less(number, labels, equal, splat(0)));
     }
     wide_store(g->rank, widen(beats));
 }
@@ -55,7 +60,7 @@ LANES_FUNCTION void rank_columns(Group *g, const real *columns, ptrdiff_t num_cl
  *     brier      := (r**2 Q + others**2) / T**2             sum of (p_k - [k = y])**2; 1 - p_y = others / T
  * No difference of near numbers is taken: in a certain row all terms are as small as the result.
  */
-LANES_INLINE void measures_of_rows(Group *g, int i) {
+LANES_INLINE void measures_of_rows(Group *g, int i, double worst) {
     const reg_f64 zero = SPLAT(0.0), one = SPLAT(1.0);
     reg_f64 low, offset = ROWS(offset), scale = ROWS(scale), own = ROWS(own), others = ROWS(others), sum = ROWS(sum_exp);
     reg_f64 z = distances_to_reference(ROWS(label_logit), offset, scale, &low), z_low = low, above = OP_F64(max)(zero, z);
@@ -77,12 +82,14 @@ LANES_INLINE void measures_of_rows(Group *g, int i) {
     SET_ROWS(confidence, ADD(OP_F64(min)(one, most), nan));
     SET_ROWS(brier, ADD(MUL(square, MUL(inverse, inverse)), nan));
     SET_ROWS(ranked_nll, nll);
+    SET_ROWS(rank, where_equal_f64(nll, nll, ROWS(rank), SPLAT(worst)));
 }
+/* A row without a softmax has the `worst` rank. */
+LANES_FUNCTION void group_measures(Group *g, double worst) { EACH_ROW_REGISTER measures_of_rows(g, i, worst); }
 
 /* Where the statistics' label is the top class and the row's another one, of lower or equal logit: -log p and
  * sum of p**2 - 2 p + 1, p that of the row's label. */
-LANES_FUNCTION void group_measures(Group *g, const double *ranked_logits) {
-    EACH_ROW_REGISTER measures_of_rows(g, i);
+LANES_FUNCTION void measures_of_ranked(Group *g, const double *ranked_logits) {
     for (int i = 0; i < LANES; i++) {
         if (g->ranked[i] < 0 || g->ranked[i] == g->label[i]) continue;
         const double inverse = 1 / (g->own[i] + g->others[i]), ratio = g->sum_exp[i] > 0 ? g->others[i] / g->sum_exp[i] : 0;

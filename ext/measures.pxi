@@ -5,17 +5,19 @@ cdef inline int sums_with(const Job *job) noexcept nogil:
     return (GAPS if job.uniform_smoothing else 0) | (MOMENTS if job.measures else 0)
 
 
-cdef void measure_group(const Job *job, Py_ssize_t first, Py_ssize_t count, Group *group) noexcept nogil:
+cdef void measure_group(const Job *job, Py_ssize_t first, Group *group) noexcept nogil:
     cdef double ranked_logits[LANES]
+    cdef int64_t differ = 0
     cdef Py_ssize_t i
+    group_measures(group, <double> job.num_classes)
     for i in range(LANES):
-        ranked_logits[i] = 0.0
-        if i < count and group.ranked[i] >= 0 and group.ranked[i] != group.label[i]:
-            ranked_logits[i] = label_logit_at(job, first + i, group.ranked[i])
-    group_measures(group, ranked_logits)
-    for i in range(LANES):
-        if group.nll[i] != group.nll[i]:
-            group.rank[i] = job.num_classes
+        differ |= group.ranked[i] ^ group.label[i]
+    if differ:
+        for i in range(LANES):
+            ranked_logits[i] = 0.0
+            if group.ranked[i] >= 0 and group.ranked[i] != group.label[i]:
+                ranked_logits[i] = label_logit_at(job, first + i, group.ranked[i])
+        measures_of_ranked(group, ranked_logits)
 
 
 cdef void rank_row(const Job *job, Group *group, Py_ssize_t i, const stored *x) noexcept nogil:
@@ -46,101 +48,68 @@ cdef void rank_group(
 
 # Totals.
 
-cdef void add_weighted(
-    ExactSum *total, const double *weights, const double *values, const Group *group
-) noexcept nogil:
+cdef void add_hits(Hits *hits, const Group *group, double k, const double *weights) noexcept nogil:
     cdef double terms[LANES]
     cdef Py_ssize_t i
-    for i in range(LANES):
-        terms[i] = share(weights[i], values[i]) if group.kept[i] else 0.0
-    add_group_exactly(total, terms)
-
-
-cdef void add_hits(Hits *hits, const Job *job, const Group *group, double k, const double *weights) noexcept nogil:
-    cdef double terms[LANES]
-    cdef Py_ssize_t i, num_rows = 0
-    for i in range(LANES):
-        num_rows += (group.rank[i] < k) & (group.kept[i] != 0.0)
-    hits.num_rows += num_rows
-    if job.sample_weight != NULL:
+    count_rows(hits.num_rows, group, k)
+    if weights != NULL:
         for i in range(LANES):
             terms[i] = weights[i] if group.rank[i] < k else 0.0
-        add_group_exactly(&hits.weight, terms)
+        add_group_exactly(&hits.weight, group, NULL, terms)
 
 
-cdef void add_to_bins(
-    const Job *job, Metrics *metrics, Py_ssize_t count, const Group *group, const double *weights
-) noexcept nogil:
+cdef void add_bins(const Job *job, Metrics *metrics, const Group *group, const double *weights) noexcept nogil:
+    cdef double numbers[LANES]
     cdef double terms[LANES]
     cdef double pieces[CUTS * LANES]
     cdef Bin *bins = bins_of(metrics, job.num_ranks)
     cdef Bin *held
-    cdef double confidence
-    cdef Py_ssize_t i, j
-    cdef bint are_cut
-    for i in range(LANES):
-        terms[i] = weights[i] * group.confidence[i] if group.confidence[i] == group.confidence[i] else 0.0
-    are_cut = cut_in_pieces(pieces, terms)
-    for i in range(count):
-        confidence = group.confidence[i]
-        if group.kept[i] == 0.0:
-            continue
-        if confidence != confidence:
-            metrics.unbinned = NAN
-            continue
-        held = bins + min(<Py_ssize_t> (confidence * job.num_bins), job.num_bins - 1)
-        held.num_rows += 1
-        held.hits.num_rows += group.rank[i] < 1.0
-        if job.sample_weight != NULL:
-            add_exactly(&held.weight, weights[i])
-            add_exactly(&held.hits.weight, weights[i] if group.rank[i] < 1.0 else 0.0)
-        if not are_cut:
-            add_exactly(&held.confidence, terms[i])
-            continue
-        for j in range(CUTS):  # lane i of the bin's own pieces: no addition waits for that of the row before
-            held.confidence.pieces[j * LANES + i] += pieces[j * LANES + i]
-        held.confidence.cut += 1
-        if held.confidence.cut == MOST_CUT:
-            add_pieces(&held.confidence)
-
-
-cdef void add_to_histogram(
-    Metrics *metrics, Py_ssize_t count, const Group *group, const double *squares
-) noexcept nogil:
-    # the exponent of nll**2 counts half octaves of nll
     cdef Py_ssize_t i
-    cdef int64_t bits
-    for i in range(count):
-        if group.kept[i] != 0.0 and squares[i] == squares[i]:
-            memcpy(&bits, &squares[i], sizeof(bits))
-            metrics.histogram[min(max((bits >> 52) - 1023 - LOWEST_HALF_OCTAVE, 0), HISTOGRAM - 1)] += 1
+    cdef int cuts = cut_in_pieces(pieces, group, weights, group.confidence, terms)
+    cdef int full
+    bins_of_rows(numbers, group, <double> job.num_bins)
+    full = add_to_bins(bins, group, numbers, pieces, cuts)
+    if full == 0 and cuts > 0 and weights == NULL:
+        return
+    for i in range(LANES):
+        if numbers[i] != numbers[i]:
+            metrics.unbinned = NAN
+        if not numbers[i] >= 0.0:
+            continue
+        held = bins + <Py_ssize_t> numbers[i]
+        if full >> i & 1:
+            add_pieces(&held.confidence)
+        if cuts == 0:
+            add_exactly(&held.confidence, terms[i])
+        if weights != NULL:
+            add_exactly(&held.weight, weights[i])
+            add_exactly(&held.hit_weight, weights[i] if group.rank[i] < 1.0 else 0.0)
 
 
 cdef void add_metrics(
     const Job *job, Py_ssize_t first, Py_ssize_t count, Group *group, Metrics *metrics
 ) noexcept nogil:
-    cdef double weights[LANES]
+    cdef double of_rows[LANES]
     cdef double squares[LANES]
+    cdef double *weights = of_rows if job.sample_weight != NULL else NULL
     cdef Py_ssize_t i
-    measure_group(job, first, count, group)
+    measure_group(job, first, group)
     for i in range(LANES):
-        weights[i] = group.kept[i]
         squares[i] = group.ranked_nll[i] * group.ranked_nll[i]
-        metrics.count += group.kept[i] != 0.0
-    if job.sample_weight != NULL:
-        for i in range(count):
-            weights[i] *= job.sample_weight[first + i]
-        add_group_exactly(&metrics.weight, weights)
-    add_weighted(&metrics.nll, weights, group.ranked_nll, group)
-    add_weighted(&metrics.nll_square, weights, squares, group)
-    add_weighted(&metrics.entropy, weights, group.entropy, group)
-    add_weighted(&metrics.brier, weights, group.brier, group)
-    if job.sample_weight != NULL:
-        add_weighted(&metrics.weight_square, weights, weights, group)
+    if weights != NULL:
+        for i in range(LANES):
+            weights[i] = job.sample_weight[first + i] if i < count else 0.0
+        add_group_exactly(&metrics.weight, group, NULL, weights)
+        add_group_exactly(&metrics.weight_square, group, weights, weights)
+    add_group_exactly(&metrics.nll, group, weights, group.ranked_nll)
+    add_group_exactly(&metrics.nll_square, group, weights, squares)
+    add_group_exactly(&metrics.entropy, group, weights, group.entropy)
+    add_group_exactly(&metrics.brier, group, weights, group.brier)
+    count_rows(metrics.num_rows, group, INFINITY)
     for i in range(job.num_ranks):
-        add_hits(hits_of(metrics) + i, job, group, <double> job.ranks[i], weights)
-    add_to_bins(job, metrics, count, group, weights)
-    add_to_histogram(metrics, count, group, squares)
+        add_hits(hits_of(metrics) + i, group, <double> job.ranks[i], weights)
+    add_bins(job, metrics, group, weights)
+    add_to_histogram(metrics.histogram, group, squares)
 
 
 # Arrays.
@@ -151,7 +120,7 @@ cdef void write_measures(const Job *job, Py_ssize_t first, Py_ssize_t count, Gro
     cdef Py_ssize_t i, n
     cdef bint is_regular
     cdef real highest
-    measure_group(job, first, count, group)
+    measure_group(job, first, group)
     for i in range(count):
         n = first + i
         is_regular = group.nll[i] == group.nll[i]

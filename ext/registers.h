@@ -8,6 +8,7 @@
  *     split(x, &k)              m of x = 2**k m, sqrt(1/2) <= m < sqrt(2), for normal x > 0
  *     where_nonzero(c, x)       c != 0 ? x : 0, which keeps 0 * inf out of a sum
  *     where_equal, where_less   (a, b, x, y): a == b ? x : y and a < b ? x : y
+ *     all_equal(a, b)           whether all elements are equal; NaN equals nothing
  *     widen_half(x, half)       the lower or upper half of x in float64
  *     load_part, store_part     of the first `count` elements, touching no other; a loaded register is 0 beyond
  *     stream                    a store past the caches; the address is aligned to the register
@@ -24,9 +25,6 @@
  *     where_equal_i64           as above
  *     any_equal_i64(a, b)       whether any elements are equal
  *     of_i64(a), of_i64s(x)     to float64; from memory to float32; |a| < 2**31
- *
- * A quad is 16 bytes, QUAD elements of one row: few classes are transposed by them: join_quads fills a register
- * with quads, transpose swaps rows and columns of QUAD registers inside each quad.
  */
 #ifndef SMOOTHXENT_REGISTERS_H
 #define SMOOTHXENT_REGISTERS_H
@@ -51,7 +49,6 @@
 #define LINE_ALIGNED __declspec(align(64))
 #endif
 
-enum { QUAD_F32 = 4, QUAD_F64 = 2 };
 #define ROOT_HALF_BITS 0x3fe6a09e667f3bcd /* of sqrt(1/2) */
 #define EXPONENT_MASK (-0x10000000000000)
 
@@ -60,19 +57,7 @@ enum { QUAD_F32 = 4, QUAD_F64 = 2 };
 #define REGISTERS_ARE_X86
 
 #include <immintrin.h>
-/* ---- quads: the same for AVX2 and AVX-512 ------------------------------------------------------ */
-typedef __m128 quad_f32;
-typedef __m128d quad_f64;
-LANES_INLINE __m128i first_of_4(int count) { return _mm_cmpgt_epi32(_mm_set1_epi32(count), _mm_setr_epi32(0, 1, 2, 3)); }
-LANES_INLINE __m128i first_of_2(int count) { return _mm_cmpgt_epi64(_mm_set1_epi64x(count), _mm_set_epi64x(1, 0)); }
-LANES_INLINE quad_f32 load_quad_f32(const float *x) { return _mm_loadu_ps(x); }
-LANES_INLINE quad_f64 load_quad_f64(const double *x) { return _mm_loadu_pd(x); }
-LANES_INLINE quad_f32 load_quad_part_f32(const float *x, int count) { return _mm_maskload_ps(x, first_of_4(count)); }
-LANES_INLINE quad_f64 load_quad_part_f64(const double *x, int count) { return _mm_maskload_pd(x, first_of_2(count)); }
-LANES_INLINE void store_quad_f32(float *x, quad_f32 a) { _mm_storeu_ps(x, a); }
-LANES_INLINE void store_quad_f64(double *x, quad_f64 a) { _mm_storeu_pd(x, a); }
-LANES_INLINE void store_quad_part_f32(float *x, quad_f32 a, int count) { _mm_maskstore_ps(x, first_of_4(count), a); }
-LANES_INLINE void store_quad_part_f64(double *x, quad_f64 a, int count) { _mm_maskstore_pd(x, first_of_2(count), a); }
+/* ---- the same for AVX2 and AVX-512 --------------------------------------------------------------- */
 LANES_INLINE float largest_quad(__m128 a) {
     a = _mm_max_ps(a, _mm_movehl_ps(a, a));
     return _mm_cvtss_f32(_mm_max_ss(a, _mm_movehdup_ps(a)));
@@ -121,20 +106,15 @@ LANES_INLINE reg_f32 where_equal_f32(reg_f32 a, reg_f32 b, reg_f32 x, reg_f32 y)
 LANES_INLINE reg_f64 where_equal_f64(reg_f64 a, reg_f64 b, reg_f64 x, reg_f64 y) { return _mm512_mask_blend_pd(_mm512_cmp_pd_mask(a, b, _CMP_EQ_OQ), y, x); }
 LANES_INLINE reg_f32 where_less_f32(reg_f32 a, reg_f32 b, reg_f32 x, reg_f32 y) { return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_LT_OQ), y, x); }
 LANES_INLINE reg_f64 where_less_f64(reg_f64 a, reg_f64 b, reg_f64 x, reg_f64 y) { return _mm512_mask_blend_pd(_mm512_cmp_pd_mask(a, b, _CMP_LT_OQ), y, x); }
+LANES_INLINE int all_equal_f64(reg_f64 a, reg_f64 b) { return _mm512_cmp_pd_mask(a, b, _CMP_EQ_OQ) == 0xff; }
 LANES_INLINE reg_f32 load_part_f32(const float *x, int count) { return _mm512_maskz_loadu_ps((__mmask16)((1u << count) - 1), x); }
 LANES_INLINE reg_f64 load_part_f64(const double *x, int count) { return _mm512_maskz_loadu_pd((__mmask8)((1u << count) - 1), x); }
 LANES_INLINE void store_part_f32(float *x, reg_f32 a, int count) { _mm512_mask_storeu_ps(x, (__mmask16)((1u << count) - 1), a); }
 LANES_INLINE void store_part_f64(double *x, reg_f64 a, int count) { _mm512_mask_storeu_pd(x, (__mmask8)((1u << count) - 1), a); }
 LANES_INLINE reg_f64 widen_half_f32(reg_f32 x, int half) { return _mm512_cvtps_pd(_mm256_castpd_ps(half ? _mm512_extractf64x4_pd(_mm512_castps_pd(x), 1) : _mm512_castpd512_pd256(_mm512_castps_pd(x)))); }
-LANES_INLINE reg_f32 join_quads_f32(const quad_f32 *b) { return _mm512_insertf32x4(_mm512_insertf32x4(_mm512_insertf32x4(_mm512_castps128_ps512(b[0]), b[1], 1), b[2], 2), b[3], 3); }
-LANES_INLINE reg_f64 join_quads_f64(const quad_f64 *b) { return _mm512_insertf64x2(_mm512_insertf64x2(_mm512_insertf64x2(_mm512_castpd128_pd512(b[0]), b[1], 1), b[2], 2), b[3], 3); }
-LANES_INLINE void split_quads_f32(reg_f32 a, quad_f32 *b) { b[0] = _mm512_castps512_ps128(a); b[1] = _mm512_extractf32x4_ps(a, 1); b[2] = _mm512_extractf32x4_ps(a, 2); b[3] = _mm512_extractf32x4_ps(a, 3); }
-LANES_INLINE void split_quads_f64(reg_f64 a, quad_f64 *b) { b[0] = _mm512_castpd512_pd128(a); b[1] = _mm512_extractf64x2_pd(a, 1); b[2] = _mm512_extractf64x2_pd(a, 2); b[3] = _mm512_extractf64x2_pd(a, 3); }
 LANES_INLINE float largest_f32(reg_f32 a) { return largest_ymm(_mm256_max_ps(_mm512_castps512_ps256(a), _mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(a), 1)))); }
 LANES_INLINE double largest_f64(reg_f64 a) { return largest_wide_ymm(_mm256_max_pd(_mm512_castpd512_pd256(a), _mm512_extractf64x4_pd(a, 1))); }
 LANES_INLINE double sum_f64(reg_f64 a) { return sum_ymm(_mm256_add_pd(_mm512_castpd512_pd256(a), _mm512_extractf64x4_pd(a, 1))); }
-#define CAST_PD(a) _mm512_castps_pd(a)
-#define CAST_PS(a) _mm512_castpd_ps(a)
 
 #elif defined(REGISTERS_ARE_X86)
 
@@ -172,6 +152,7 @@ LANES_INLINE reg_f32 where_equal_f32(reg_f32 a, reg_f32 b, reg_f32 x, reg_f32 y)
 LANES_INLINE reg_f64 where_equal_f64(reg_f64 a, reg_f64 b, reg_f64 x, reg_f64 y) { return _mm256_blendv_pd(y, x, _mm256_cmp_pd(a, b, _CMP_EQ_OQ)); }
 LANES_INLINE reg_f32 where_less_f32(reg_f32 a, reg_f32 b, reg_f32 x, reg_f32 y) { return _mm256_blendv_ps(y, x, _mm256_cmp_ps(a, b, _CMP_LT_OQ)); }
 LANES_INLINE reg_f64 where_less_f64(reg_f64 a, reg_f64 b, reg_f64 x, reg_f64 y) { return _mm256_blendv_pd(y, x, _mm256_cmp_pd(a, b, _CMP_LT_OQ)); }
+LANES_INLINE int all_equal_f64(reg_f64 a, reg_f64 b) { return _mm256_movemask_pd(_mm256_cmp_pd(a, b, _CMP_EQ_OQ)) == 0xf; }
 LANES_INLINE __m256i first_of_8(int count) { return _mm256_cmpgt_epi32(_mm256_set1_epi32(count), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)); }
 LANES_INLINE __m256i first_of_wide_4(int count) { return _mm256_cmpgt_epi64(_mm256_set1_epi64x(count), _mm256_setr_epi64x(0, 1, 2, 3)); }
 LANES_INLINE reg_f32 load_part_f32(const float *x, int count) { return _mm256_maskload_ps(x, first_of_8(count)); }
@@ -179,15 +160,9 @@ LANES_INLINE reg_f64 load_part_f64(const double *x, int count) { return _mm256_m
 LANES_INLINE void store_part_f32(float *x, reg_f32 a, int count) { _mm256_maskstore_ps(x, first_of_8(count), a); }
 LANES_INLINE void store_part_f64(double *x, reg_f64 a, int count) { _mm256_maskstore_pd(x, first_of_wide_4(count), a); }
 LANES_INLINE reg_f64 widen_half_f32(reg_f32 x, int half) { return _mm256_cvtps_pd(half ? _mm256_extractf128_ps(x, 1) : _mm256_castps256_ps128(x)); }
-LANES_INLINE reg_f32 join_quads_f32(const quad_f32 *b) { return _mm256_insertf128_ps(_mm256_castps128_ps256(b[0]), b[1], 1); }
-LANES_INLINE reg_f64 join_quads_f64(const quad_f64 *b) { return _mm256_insertf128_pd(_mm256_castpd128_pd256(b[0]), b[1], 1); }
-LANES_INLINE void split_quads_f32(reg_f32 a, quad_f32 *b) { b[0] = _mm256_castps256_ps128(a); b[1] = _mm256_extractf128_ps(a, 1); }
-LANES_INLINE void split_quads_f64(reg_f64 a, quad_f64 *b) { b[0] = _mm256_castpd256_pd128(a); b[1] = _mm256_extractf128_pd(a, 1); }
 #define largest_f32 largest_ymm
 #define largest_f64 largest_wide_ymm
 #define sum_f64 sum_ymm
-#define CAST_PD(a) _mm256_castps_pd(a)
-#define CAST_PS(a) _mm256_castpd_ps(a)
 
 #elif defined(__ARM_NEON) && defined(__aarch64__) && !defined(SMOOTHXENT_PORTABLE)
 #define REGISTERS_ARE_NEON
@@ -195,8 +170,6 @@ LANES_INLINE void split_quads_f64(reg_f64 a, quad_f64 *b) { b[0] = _mm256_castpd
 #include <arm_neon.h>
 typedef float32x4_t reg_f32;
 typedef float64x2_t reg_f64;
-typedef float32x4_t quad_f32;
-typedef float64x2_t quad_f64;
 enum { WIDTH_F32 = 4, WIDTH_F64 = 2, IN_FLIGHT_F32 = 2, IN_FLIGHT_F64 = 2 };
 #define OP_F32(name) neon_##name##_f32
 #define OP_F64(name) neon_##name##_f64
@@ -248,32 +221,15 @@ LANES_INLINE reg_f32 where_equal_f32(reg_f32 a, reg_f32 b, reg_f32 x, reg_f32 y)
 LANES_INLINE reg_f64 where_equal_f64(reg_f64 a, reg_f64 b, reg_f64 x, reg_f64 y) { return vbslq_f64(vceqq_f64(a, b), x, y); }
 LANES_INLINE reg_f32 where_less_f32(reg_f32 a, reg_f32 b, reg_f32 x, reg_f32 y) { return vbslq_f32(vcltq_f32(a, b), x, y); }
 LANES_INLINE reg_f64 where_less_f64(reg_f64 a, reg_f64 b, reg_f64 x, reg_f64 y) { return vbslq_f64(vcltq_f64(a, b), x, y); }
+LANES_INLINE int all_equal_f64(reg_f64 a, reg_f64 b) { uint64x2_t equal = vceqq_f64(a, b); return (vgetq_lane_u64(equal, 0) & vgetq_lane_u64(equal, 1)) != 0; }
 LANES_INLINE reg_f32 load_part_f32(const float *x, int count) { float b[4] = {0}; memcpy(b, x, count * sizeof *x); return vld1q_f32(b); }
 LANES_INLINE reg_f64 load_part_f64(const double *x, int count) { double b[2] = {0}; memcpy(b, x, count * sizeof *x); return vld1q_f64(b); }
 LANES_INLINE void store_part_f32(float *x, reg_f32 a, int count) { float b[4]; vst1q_f32(b, a); memcpy(x, b, count * sizeof *x); }
 LANES_INLINE void store_part_f64(double *x, reg_f64 a, int count) { double b[2]; vst1q_f64(b, a); memcpy(x, b, count * sizeof *x); }
 LANES_INLINE reg_f64 widen_half_f32(reg_f32 x, int half) { return vcvt_f64_f32(half ? vget_high_f32(x) : vget_low_f32(x)); }
-#define load_quad_f32 vld1q_f32
-#define load_quad_f64 vld1q_f64
-#define load_quad_part_f32 load_part_f32
-#define load_quad_part_f64 load_part_f64
-#define store_quad_f32 vst1q_f32
-#define store_quad_f64 vst1q_f64
-#define store_quad_part_f32 store_part_f32
-#define store_quad_part_f64 store_part_f64
-LANES_INLINE reg_f32 join_quads_f32(const quad_f32 *b) { return b[0]; }
-LANES_INLINE reg_f64 join_quads_f64(const quad_f64 *b) { return b[0]; }
-LANES_INLINE void split_quads_f32(reg_f32 a, quad_f32 *b) { b[0] = a; }
-LANES_INLINE void split_quads_f64(reg_f64 a, quad_f64 *b) { b[0] = a; }
-LANES_INLINE reg_f32 neon_unpacklo_f32(reg_f32 a, reg_f32 b) { return vzip1q_f32(a, b); }
-LANES_INLINE reg_f32 neon_unpackhi_f32(reg_f32 a, reg_f32 b) { return vzip2q_f32(a, b); }
-LANES_INLINE reg_f64 neon_unpacklo_f64(reg_f64 a, reg_f64 b) { return vzip1q_f64(a, b); }
-LANES_INLINE reg_f64 neon_unpackhi_f64(reg_f64 a, reg_f64 b) { return vzip2q_f64(a, b); }
 LANES_INLINE float largest_f32(reg_f32 a) { return vmaxvq_f32(a); }
 LANES_INLINE double largest_f64(reg_f64 a) { return vmaxvq_f64(a); }
 LANES_INLINE double sum_f64(reg_f64 a) { return vgetq_lane_f64(a, 0) + vgetq_lane_f64(a, 1); }
-#define CAST_PD(a) vreinterpretq_f64_f32(a)
-#define CAST_PS(a) vreinterpretq_f32_f64(a)
 
 #else /* portable: registers of one element */
 
@@ -347,6 +303,7 @@ LANES_INLINE reg_f32 where_equal_f32(reg_f32 a, reg_f32 b, reg_f32 x, reg_f32 y)
 LANES_INLINE reg_f64 where_equal_f64(reg_f64 a, reg_f64 b, reg_f64 x, reg_f64 y) { return a == b ? x : y; }
 LANES_INLINE reg_f32 where_less_f32(reg_f32 a, reg_f32 b, reg_f32 x, reg_f32 y) { return a < b ? x : y; }
 LANES_INLINE reg_f64 where_less_f64(reg_f64 a, reg_f64 b, reg_f64 x, reg_f64 y) { return a < b ? x : y; }
+LANES_INLINE int all_equal_f64(reg_f64 a, reg_f64 b) { return a == b; }
 LANES_INLINE reg_f32 load_part_f32(const float *x, int count) { (void)count; return plain_loadu_f32(x); }
 LANES_INLINE reg_f64 load_part_f64(const double *x, int count) { (void)count; return plain_loadu_f64(x); }
 LANES_INLINE void store_part_f32(float *x, reg_f32 a, int count) { (void)count; plain_storeu_f32(x, a); }
@@ -356,22 +313,6 @@ LANES_INLINE float largest_f32(reg_f32 a) { return a; }
 LANES_INLINE double largest_f64(reg_f64 a) { return a; }
 LANES_INLINE double sum_f64(reg_f64 a) { return a; }
 
-#endif
-
-#ifndef REGISTERS_ARE_PLAIN
-LANES_INLINE void transpose_f32(reg_f32 *a) {
-    reg_f64 t0 = CAST_PD(OP_F32(unpacklo)(a[0], a[1])), t1 = CAST_PD(OP_F32(unpackhi)(a[0], a[1]));
-    reg_f64 t2 = CAST_PD(OP_F32(unpacklo)(a[2], a[3])), t3 = CAST_PD(OP_F32(unpackhi)(a[2], a[3]));
-    a[0] = CAST_PS(OP_F64(unpacklo)(t0, t2));
-    a[1] = CAST_PS(OP_F64(unpackhi)(t0, t2));
-    a[2] = CAST_PS(OP_F64(unpacklo)(t1, t3));
-    a[3] = CAST_PS(OP_F64(unpackhi)(t1, t3));
-}
-LANES_INLINE void transpose_f64(reg_f64 *a) {
-    reg_f64 low = OP_F64(unpacklo)(a[0], a[1]);
-    a[1] = OP_F64(unpackhi)(a[0], a[1]);
-    a[0] = low;
-}
 #endif
 
 /* The value of a register as it is now: what is derived from it takes no second look at the memory it came from. */

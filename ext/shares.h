@@ -1,6 +1,6 @@
 /* shares.h: what the rows of a group need once, from their statistics: the shares of the label and of the others, losses,
- * pieces of exact sums, factors for the second sweep. All in float64, a register of rows at a time; the formulas are in
- * loss.pxi and second_sweep.pxi.
+ * factors for the second sweep. All in float64, a register of rows at a time; the formulas are in loss.pxi and
+ * second_sweep.pxi.
  */
 #ifndef SMOOTHXENT_SHARES_H
 #define SMOOTHXENT_SHARES_H
@@ -49,52 +49,6 @@ LANES_FUNCTION void group_shares_and_losses(Group *g, double label_smoothing, do
         SET_ROWS(loss, where_nonzero_f64(ROWS(kept), loss));
         SET_ROWS(weight, where_nonzero_f64(ROWS(kept), ROWS(weight)));
     }
-}
-
-/* ---- totals: see exact_sum.pxi ------------------------------------------------------------------------ */
-
-enum { CUTS = 3, MOST_CUT = 4096 }; /* pieces of a term; terms a lane */
-
-/* Values in [2**-61, 2**11), or 0, are cut at bits 2**-30 and 2**-72, by the addition and subtraction of a large number,
- * which is exact; their last bit is 2**-114. So MOST_CUT pieces of a lane add without rounding. */
-LANES_INLINE int fit_in_pieces(const double *values) {
-    const reg_f64 zero = SPLAT(0.0), one = SPLAT(1.0);
-    reg_f64 all = one;
-    for (int i = 0; i < LANES; i += WIDTH_F64) {
-        reg_f64 value = OP_F64(loadu)(values + i), size = OP_F64(max)(value, SUB(zero, value));
-        reg_f64 fits = where_less_f64(size, SPLAT(0x1p-61), where_equal_f64(size, zero, one, zero), one);
-        all = OP_F64(min)(where_less_f64(size, SPLAT(0x1p+11), all, zero), fits);
-    }
-    return sum_f64(all) == WIDTH_F64;
-}
-LANES_INLINE void cut(const double *values, reg_f64 *pieces) {
-    const reg_f64 first = SPLAT(0x1.8p+22), second = SPLAT(0x1.8p-20), value = OP_F64(loadu)(values);
-    reg_f64 high = SUB(ADD(value, first), first), rest = SUB(value, high), middle = SUB(ADD(rest, second), second);
-    pieces[0] = high;
-    pieces[1] = middle;
-    pieces[2] = SUB(rest, middle);
-}
-/* Returns whether the values can be cut; if not, nothing is added. */
-LANES_INLINE int add_in_pieces(double *pieces, const double *values) {
-    if (!fit_in_pieces(values)) return 0;
-    for (int i = 0; i < LANES; i += WIDTH_F64) {
-        reg_f64 of[CUTS];
-        cut(values + i, of);
-        for (int j = 0; j < CUTS; j++) {
-            double *at = pieces + j * LANES + i;
-            OP_F64(storeu)(at, ADD(OP_F64(loadu)(at), of[j]));
-        }
-    }
-    return 1;
-}
-LANES_INLINE int cut_in_pieces(double *pieces, const double *values) {
-    if (!fit_in_pieces(values)) return 0;
-    for (int i = 0; i < LANES; i += WIDTH_F64) {
-        reg_f64 of[CUTS];
-        cut(values + i, of);
-        for (int j = 0; j < CUTS; j++) OP_F64(storeu)(pieces + j * LANES + i, of[j]);
-    }
-    return 1;
 }
 
 /* ---- the second sweep: see second_sweep.pxi ---------------------------------------------------------- */

@@ -144,8 +144,11 @@ LANES_INLINE void add_vectors(running s, const lanes *x, const int vectors, lane
                 *s.wholes = add(*s.wholes, e[j].whole);
                 *s.remainders = add(*s.remainders, e[j].remainder);
             }
-            if (with & MOMENTS) { /* whole + scale is exact */
-                lanes distance = fused(add(e[j].whole, scale), splat((real)STEP), e[j].remainder);
+            if (with & MOMENTS) {
+                lanes clamped = maximum(splat((real)LOWEST), x[n]), distance = fused(scale, splat((real)STEP), clamped);
+#ifdef SMOOTHXENT_FLOAT64
+                distance = fused(scale, splat(STEP_LOW), distance);
+#endif
                 lanes term = fused(e[j].rest, e[j].ratio, e[j].power);
                 moments = n ? fused(term, distance, moments) : mul(term, distance);
                 squares = n ? fused(term, term, squares) : mul(term, term);

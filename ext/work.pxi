@@ -102,9 +102,9 @@ cdef bint finish_group(
             job.out[first + i] = <real> group.loss[i]
     totals.kept += kept_rows(job, first, count, group)
     if not job.loss_is_nll:
-        add_group_exactly(&totals.loss, group.loss)
+        add_group_exactly(&totals.loss, group, NULL, group.loss)
     if job.class_weight != NULL or job.sample_weight != NULL:
-        add_group_exactly(&totals.weight, group.weight)
+        add_group_exactly(&totals.weight, group, NULL, group.weight)
     if job.metrics != NULL:
         add_metrics(job, first, count, group, <Metrics *> (job.metrics + thread * job.metrics_size))
     return True

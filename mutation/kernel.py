@@ -61,11 +61,20 @@ MUTANTS = [
             "",
             "digits of rows whose label lies below the reference",
         ),
-        ("SPLAT(0x1p-61), where", "SPLAT(0x1p-161), where", "tiny losses"),
-        ("SPLAT(0x1p+11), all", "SPLAT(0x1p+111), all", "huge losses"),
+        dtype="float64",
+    ),
+    *mutants_of(
+        "ext/totals.h",
+        ("SPLAT(0x1p-61), zero", "SPLAT(0x1p-161), zero", "tiny losses"),
+        ("SPLAT(0x1p+11), where", "SPLAT(0x1p+111), where", "huge losses"),
         ("MOST_CUT = 4096", "MOST_CUT = 1 << 30", "pieces of very many rows"),
         ("pieces[2] = SUB(rest, middle)", "pieces[2] = SPLAT(0.0)", "the last bits of a loss"),
+        ("MUL(rest, SPLAT(SMALL))", "rest", "small losses"),
         dtype="float64",
+    ),
+    *mutants_of(
+        "ext/exact_sum.pxi",
+        ("total.small[i] / SMALL", "total.small[i]", "small losses are large"),
     ),
     *mutants_of(
         "ext/shares.h",

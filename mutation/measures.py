@@ -38,14 +38,19 @@ MUTANTS = [
             "tiles before the label's are counted twice",
         ),
         (
-            "equal = where_less(number, labels, one, zero)",
-            "equal = where_less(labels, number, one, zero)",
+            "where_less(number, labels, equal, splat(0))",
+            "where_less(labels, number, equal, splat(0))",
             "few classes: equals after the label beat it",
         ),
         (
-            "where_less(logits, x, one, where",
-            "where_less(x, logits, one, where",
+            "where_less(logits, x, add(beats, one), beats)",
+            "where_less(x, logits, add(beats, one), beats)",
             "ranks from below",
+        ),
+        (
+            "where_equal_f64(nll, nll, ROWS(rank), SPLAT(worst))",
+            "ROWS(rank)",
+            "hits of nan",
         ),
         ("entropy = SUB(log_total", "entropy = ADD(log_total", "the entropy's sign"),
         (
@@ -125,7 +130,6 @@ MUTANTS = [
     ),
     *mutants_of(
         "ext/measures.pxi",
-        ("            group.rank[i] = job.num_classes\n", "            pass\n", "hits of nan"),
         (
             "not group.label_logit[i] > group.highest[i]",
             "not group.label_logit[i] >= group.highest[i]",
@@ -133,62 +137,28 @@ MUTANTS = [
         ),
         ("labels[i] = <real> group.ranked[i]", "labels[i] = <real> group.label[i]", "ties of top"),
         (
-            "share(weights[i], values[i]) if group.kept[i]",
-            "weights[i] * values[i] if group.kept[i]",
-            "0 times inf",
-        ),
-        (
-            "share(weights[i], values[i]) if group.kept[i] else 0.0",
-            "share(weights[i], values[i])",
-            "nan in ignored rows",
-        ),
-        ("num_rows += (group.rank[i] < k)", "num_rows += (group.rank[i] <= k)", "rank k is a hit"),
-        (" & (group.kept[i] != 0.0)\n", "\n", "ignored rows are hits"),
-        (
             "weights[i] if group.rank[i] < k else",
             "weights[i] if group.rank[i] <= k else",
             "rank k is a hit with weights",
         ),
-        ("weights[i] * group.confidence[i] if", "group.confidence[i] if", "weights in bins"),
-        (
-            "        if group.kept[i] == 0.0:\n            continue\n",
-            "",
-            "ignored rows are in bins",
-        ),
+        ("(pieces, group, weights, group.c", "(pieces, group, NULL, group.c", "weights in bins"),
         ("metrics.unbinned = NAN", "pass", "the mean confidence leaves out nan"),
-        (
-            "min(<Py_ssize_t> (confidence * job.num_bins), job.num_bins - 1)",
-            "<Py_ssize_t> (confidence * job.num_bins)",
-            "a confidence of 1 is beyond the last bin",
-        ),
-        (
-            "held.hits.num_rows += group.rank[i] < 1.0",
-            "held.hits.num_rows += group.rank[i] <= 1.0",
-            "second places are hits of a bin",
-        ),
         (
             "weights[i] if group.rank[i] < 1.0 else 0.0)",
             "weights[i] if group.rank[i] <= 1.0 else 0.0)",
             "second places are hits of a bin with weights",
         ),
-        ("LANES + i] += pieces", "LANES + i] = pieces", "the last row of a bin alone"),
-        ("        held.confidence.cut += 1\n", "", "pieces of very many rows in a bin"),
-        (
-            "group.kept[i] != 0.0 and squares[i] == squares[i]:",
-            "group.kept[i] != 0.0:",
-            "nan is in the histogram",
-        ),
+        ("            add_pieces(&held.confidence)\n", "            pass\n", "full bins"),
         (
             "squares[i] = group.ranked_nll[i] * group.ranked_nll[i]",
             "squares[i] = group.nll[i] * group.nll[i]",
             "squares of labels without a share",
         ),
-        ("metrics.count += group.kept[i] != 0.0", "metrics.count += 1", "ignored rows count"),
-        ("job.sample_weight[first + i]\n", "job.sample_weight[i]\n", "weights of the first rows"),
-        ("&metrics.nll, weights, group.ranked_nll", "&metrics.nll, weights, group.loss", "loss"),
+        ("job.sample_weight[first + i] if", "job.sample_weight[i] if", "weights of the first rows"),
+        ("nll, group, weights, group.ranked_nll", "nll, group, weights, group.loss", "loss"),
         (
-            "&metrics.weight_square, weights, weights",
-            "&metrics.weight_square, weights, group.kept",
+            "&metrics.weight_square, group, weights, weights",
+            "&metrics.weight_square, group, weights, group.kept",
             "weights, not their squares",
         ),
         (
@@ -212,8 +182,43 @@ MUTANTS = [
     ),
     *mutants_of(
         "ext/totals.pxi",
-        ("LOWEST_HALF_OCTAVE = -65", "LOWEST_HALF_OCTAVE = -64", "the histogram is moved"),
         ("(hits_of(metrics) + num_ranks)", "hits_of(metrics)", "bins lie over hits"),
+    ),
+    *mutants_of(
+        "ext/totals.h",
+        (
+            "where_equal_f64(weight, SPLAT(0.0), OP_F64(min)(SPLAT(DBL_MAX), value), value)",
+            "value",
+            "0 times inf",
+        ),
+        ("return where_nonzero_f64(ROWS(kept), value)", "return value", "nan in ignored rows"),
+        (
+            "where_less_f64(ROWS(rank), SPLAT(most), ROWS(kept)",
+            "where_less_f64(ROWS(rank), SPLAT(most), SPLAT(1.0)",
+            "ignored rows are hits",
+        ),
+        (
+            "if (!(numbers[i] >= 0)) continue;",
+            "if (numbers[i] != numbers[i]) continue;",
+            "ignored rows are in bins",
+        ),
+        (
+            "OP_F64(min)(SPLAT(num_bins - 0.5), MUL(",
+            "OP_F64(min)(SPLAT(num_bins), MUL(",
+            "a confidence of 1 is beyond the last bin",
+        ),
+        (
+            "num_rows[g->rank[i] < 1]",
+            "num_rows[g->rank[i] <= 1]",
+            "second places are hits of a bin",
+        ),
+        ("* LANES + i] += pieces", "* LANES + i] = pieces", "the last row of a bin alone"),
+        (
+            "where_equal_f64(square, square, ROWS(kept), zero)",
+            "ROWS(kept)",
+            "nan is in the histogram",
+        ),
+        ("LOWEST_HALF_OCTAVE = -65", "LOWEST_HALF_OCTAVE = -64", "the histogram is moved"),
     ),
     *mutants_of(
         "ext/row_statistics.pxi",
@@ -299,7 +304,11 @@ MUTANTS = [
     ),
     *mutants_of(
         "ext/sweeps.h",
-        ("add(e[j].whole, scale)", "e[j].whole", "moments to 0, not to the reference"),
+        (
+            "fused(scale, splat((real)STEP), clamped)",
+            "clamped",
+            "moments to 0, not to the reference",
+        ),
         ("            moments = squares = splat(0);", "", "moments are flushed twice"),
         ("fused(term, term, squares) :", "fused(term, splat(1), squares) :", "squares"),
     ),
@@ -328,13 +337,12 @@ MUTANTS = [
             "        job.totals.loss = metrics_at(job, 0).nll\n",
             "losses of other threads",
         ),
-        ("metrics.count += metrics_at(job, t).count", "metrics.count += 0", "rows of threads"),
         ("metrics.unbinned += metrics_at(job, t).unbinned", "pass", "nan in another thread"),
         ("metrics.histogram[i] += metrics_at", "metrics.histogram[i] = metrics_at", "threads"),
         ("total.limbs[i] += bins[b]", "total.limbs[i] = bins[b]", "the last bin's confidence"),
         ("total.special = metrics.unbinned", "total.special = 0.0", "confidence without nan"),
-        ("num_rows += (<Hits *> (", "num_rows = (<Hits *> (", "hits of the last thread"),
-        ("num_rows += (<Bin *> (", "num_rows = (<Bin *> (", "bins of the last thread"),
+        ("total += (<const double *>", "total = (<const double *>", "hits of the last lane"),
+        ("misses += of_thread", "misses = of_thread", "bins of the last thread"),
         ("job.enough = job.num_classes", "job.enough = 1", "ranks above the first of a row"),
         (
             "            bad_row = min(bad_row, job.totals[t].bad_row)",

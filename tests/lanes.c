@@ -8,10 +8,12 @@
  *     lanes_memory.h      loads and stores: parts of vectors and blocks, columns, float16 and bfloat16
  *     lanes_sums.h        exp, and sums over a row
  *     lanes_transforms.h  a soft cap and a temperature
- *     lanes_group.h       labels, statistics of groups of rows, shares and losses, pieces of exact sums
+ *     lanes_group.h       labels, statistics of groups of rows, shares and losses
+ *     lanes_totals.h      pieces of exact sums, counts, bins, histogram
  *     lanes_measures.h    ranks, moments, entropy, confidence and Brier score
  */
 #include "measures.h"
+#include "totals.h"
 
 #include <float.h>
 #include <stdio.h>

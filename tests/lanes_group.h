@@ -151,37 +151,10 @@ static void test_shares(void) {
     }
 }
 
-/* Pieces are multiples of 2**-30, 2**-72 and 2**-114, and what was added exactly. */
-static void test_cut(void) {
-    double values[LANES], pieces[CUTS * LANES] = {0}, last;
-    EACH_LANE { /* one draw a statement: the order of arguments is the compiler's */
-        double value = ordinary(-2, 2);
-        values[i] = ldexp(value < 0 ? value - 1 : value + 1, -random_below(60));
-        if (random_below(5) == 0) values[i] = 0;
-    }
-    note("add_in_pieces", 0, add_in_pieces(pieces, values), 1);
-    EACH_LANE {
-        last = pieces[2 * LANES + i];
-        note("add_in_pieces", i, (pieces[i] + pieces[LANES + i]) + last, values[i]);
-        note("add_in_pieces, high", i, ldexp(pieces[i], 30), floor(ldexp(pieces[i], 30)));
-        note("add_in_pieces, middle", i, ldexp(pieces[LANES + i], 72), floor(ldexp(pieces[LANES + i], 72)));
-        note("add_in_pieces, low", i, ldexp(last, 114), floor(ldexp(last, 114)));
-    }
-    const double beyond[] = {2048, -2048, 0x1p-62, INFINITY, NAN, 0x1p-1074};
-    for (int n = 0; n < 6; n++) {
-        double before = pieces[0];
-        values[random_below(LANES)] = beyond[n];
-        note("add_in_pieces, beyond", n, add_in_pieces(pieces, values), 0);
-        note("add_in_pieces, beyond", n, pieces[0], before);
-        EACH_LANE values[i] = 1;
-    }
-}
-
 static void test_groups(void) {
     test_labels();
     test_columns_statistics();
     test_unfit_columns();
     test_short_rows();
     test_shares();
-    test_cut();
 }

@@ -1,5 +1,6 @@
 /* What an evaluation asks beside the loss, against plain C and long double: ranks, moments, entropy, confidence and Brier
- * score of groups, pieces of sums that are kept apart; included by lanes.c. */
+ * score of groups; included by lanes.c. */
+#include "lanes_totals.h"
 
 /* The first `enough` may be any that is no less. */
 static void test_rank(void) {
@@ -131,7 +132,8 @@ static void test_measures(void) {
             if (x[i][k] > x[i][0] && g.ranked[i] > 0) g.ranked[i] = 0; /* another than the top is ranked by it alone */
     }
     group_shares(&g);
-    group_measures(&g, ranked_logits);
+    group_measures(&g, SOME);
+    measures_of_ranked(&g, ranked_logits);
     EACH_LANE {
         long double rest = 0, others = 0, entropy = 0, most = 0, brier = 0, off = LOW_PARTS ? 0x1p-49L : 0x1p-30L;
         int label = g.ranked[i] > 0 ? (int)g.ranked[i] : 0;
@@ -159,7 +161,7 @@ static void test_measures(void) {
 
 /* Labels of no probability, rows without a softmax, the label alone. */
 static void test_special_measures(void) {
-    double x[] = {0, 1, 2}, none[LANES] = {0};
+    double x[] = {0, 1, 2};
     Group g;
     EACH_LANE {
         put_statistics(&g, i, x, i == 4 ? 1 : 3);
@@ -167,7 +169,9 @@ static void test_special_measures(void) {
     }
     g.label_logit[0] = -INFINITY, g.label_logit[1] = INFINITY, g.label_logit[2] = NAN, g.sum_exp[3] = NAN;
     group_shares(&g);
-    group_measures(&g, none);
+    EACH_LANE g.rank[i] = 1;
+    group_measures(&g, 3);
+    EACH_LANE note("special measures, rank", i, g.rank[i], i > 0 && i < 4 ? 3 : 1);
     note("special measures", 0, g.nll[0], INFINITY);
     check_near("special measures", 0, g.confidence[0], 1 / (1 + expl(-1)), 0x1p-30L);
     for (int i = 1; i < 4; i++) note("special measures", i, g.entropy[i] + g.confidence[i] + g.brier[i], NAN);
@@ -177,22 +181,11 @@ static void test_special_measures(void) {
     note("special measures", 4, g.brier[4], 0);
 }
 
-static void test_cut_in_pieces(void) {
-    double values[LANES], pieces[CUTS * LANES], added[CUTS * LANES] = {0};
-    EACH_LANE values[i] = random_below(5) ? ldexp(ordinary(-2, 2), random_below(50) - 40) : 0;
-    EACH_LANE if (fabs(values[i]) < 0x1p-61) values[i] = 0;
-    note("cut_in_pieces", 0, cut_in_pieces(pieces, values), 1);
-    add_in_pieces(added, values);
-    for (int k = 0; k < CUTS * LANES; k++) note("cut_in_pieces", k, pieces[k] + 0.0, added[k] + 0.0);
-    values[random_below(LANES)] = random_below(2) ? 4096 : 0x1p-70;
-    note("cut_in_pieces, beyond", 0, cut_in_pieces(pieces, values), 0);
-}
-
 static void test_evaluations(void) {
     test_rank();
     test_rank_columns();
     test_moments();
     test_measures();
     test_special_measures();
-    test_cut_in_pieces();
+    test_totals();
 }

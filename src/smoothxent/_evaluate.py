@@ -98,7 +98,7 @@ def evaluate(
     NaN and infinity: a row that holds nan, +inf or nothing but -inf makes the metrics of its
     probabilities nan; it lies in no bin and is a miss for each k.
 
-    Memory: nothing of the size of `logits` is allocated; each thread needs some 50 kB for its
+    Memory: nothing of the size of `logits` is allocated; each thread needs some 80 kB for its
     totals.
 
     Examples
