@@ -71,7 +71,7 @@ def _background(d: Draw) -> tuple[Floats, Labels]:
 
 def _shelf(d: Draw) -> tuple[Floats, Labels]:
     labels, rows = d.classes(), np.arange(d.num_rows)
-    depth = np.where(d.rng.random((d.num_rows, 1)) < 0.5, 16.65, 36.75)
+    depth = np.where(d.rng.random((d.num_rows, 1)) < 0.5, 16.65, 36.75) + d.column(-0.35, 0.35)
     logits = np.broadcast_to(-depth, (d.num_rows, d.num_classes)).copy()
     logits[rows, d.others(labels)] = 0
     logits[rows, labels] = -d.column(0, 3)[:, 0]
@@ -165,7 +165,11 @@ REGIMES = (
         "each other class is below half an ulp of the leader, their sum is not",
         _background,
     ),
-    Regime("shelf", "the same with a label up to 3 below the leader: a loss of about 1", _shelf),
+    Regime(
+        "shelf",
+        "the others near half an ulp of the leader, the label up to 3 below: a loss of about 1",
+        _shelf,
+    ),
     Regime(
         "confident", "the label leads by 1 to 100: the loss shrinks to 1e-44", _confident(1, 100)
     ),
