@@ -4,6 +4,7 @@ Small whole numbers have exact products in every dtype and order of additions, s
 are never stored are known to the bit; the other numbers say what rounding may do.
 """
 
+import os
 import sys
 import tracemalloc
 
@@ -303,6 +304,7 @@ def test_labels_are_read_once(rng, monkeypatch):
     assert linear_cross_entropy(hidden, weight, labels) == expected
 
 
+@pytest.mark.skipif("SMOOTHXENT_SANITIZE" in os.environ, reason="sanitizers take memory")
 @pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for its peak")
 def test_weight_that_the_blas_cannot_take_is_not_copied_as_a_whole(run_child):
     source = """
