@@ -17,7 +17,7 @@
 # g) No Python object is touched inside a region, nothing is raised there: the lowest bad row is recorded.
 
 from cpython.exc cimport PyErr_CheckSignals
-from cython.parallel cimport prange, threadid
+from cython.parallel cimport parallel, prange, threadid
 from libc.math cimport INFINITY, NAN, fabs, fma, isfinite
 from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
@@ -224,6 +224,15 @@ cdef extern from * nogil:
     static int inside_region(void) { return 0; }
     static int most_threads(void) { return 1; }
     #endif
+    /* The next piece of work that no thread of a region has taken. */
+    static Py_ssize_t taken_next(Py_ssize_t *next) {
+        Py_ssize_t taken;
+    #ifdef _OPENMP
+    #pragma omp atomic capture
+    #endif
+        taken = (*next)++;
+        return taken;
+    }
     #if defined(__linux__)
     #include <unistd.h>
     static Py_ssize_t last_level_cache(void) {
@@ -237,6 +246,7 @@ cdef extern from * nogil:
     bint SMOOTHXENT_OPENMP
     void release_threads()
     bint inside_region()
+    Py_ssize_t taken_next(Py_ssize_t *)
     Py_ssize_t last_level_cache()
     int most_threads()
 

@@ -184,10 +184,23 @@ cdef void chunk_of_rows(const Job *job, int task, Py_ssize_t chunk, Py_ssize_t r
         finish_streams()
 
 
+# Each thread of a region takes one piece of work after the other. A prange would wait for all threads twice, at the end
+# of its loop and of its region, and a thread that finds its CPU taken, as by those of a BLAS, keeps the others waiting.
+
+cdef void chunks_of_thread(
+    const Job *job, int task, Py_ssize_t *next_chunk, Py_ssize_t last, Py_ssize_t rows, int thread
+) noexcept nogil:
+    cdef Py_ssize_t chunk = taken_next(next_chunk)
+    while chunk < last:
+        chunk_of_rows(job, task, chunk, rows, thread)
+        chunk = taken_next(next_chunk)
+
+
 cdef int run_rows(const Job *job, int task, int num_threads) except -1:
     # rows in chunks
-    cdef Py_ssize_t rows, portion, chunks, first = 0, last, chunk
+    cdef Py_ssize_t rows, portion, chunks, first = 0, last, next_chunk
     cdef double due
+    cdef int thread = 0
     rows = min(<Py_ssize_t> CHUNK, CHUNK_ELEMENTS // job.num_classes)
     if num_threads > 1:
         rows = min(rows, job.num_rows // (CHUNKS_EACH * num_threads))
@@ -201,12 +214,13 @@ cdef int run_rows(const Job *job, int task, int num_threads) except -1:
         with nogil:
             while first < chunks:
                 last = min(chunks, first + portion)
+                next_chunk = first
                 if num_threads == 1:
-                    for chunk in range(first, last):
-                        chunk_of_rows(job, task, chunk, rows, 0)
+                    chunks_of_thread(job, task, &next_chunk, last, rows, 0)
                 else:
-                    for chunk in prange(first, last, schedule="dynamic", num_threads=num_threads):
-                        chunk_of_rows(job, task, chunk, rows, threadid())
+                    with parallel(num_threads=num_threads):
+                        thread = threadid()
+                        chunks_of_thread(job, task, &next_chunk, last, rows, thread)
                 first = last
                 if first < chunks and is_due(&due):
                     break
@@ -248,9 +262,18 @@ cdef void segment_of(const Job *job, int task, Segments *part, Py_ssize_t item, 
         read_segment(job, part, item // segments, item % segments)
 
 
+cdef void segments_of_thread(
+    const Job *job, int task, Segments *part, bint writes, Py_ssize_t *next_item, Py_ssize_t last
+) noexcept nogil:
+    cdef Py_ssize_t item = taken_next(next_item)
+    while item < last:
+        segment_of(job, task, part, item, writes)
+        item = taken_next(next_item)
+
+
 cdef int each_segment(const Job *job, int task, Segments *part, bint writes, int num_threads) except -1:
     # reads or writes them all
-    cdef Py_ssize_t first = 0, last, item, items = part.count * segments_of(job.num_classes)
+    cdef Py_ssize_t first = 0, last, next_item, items = part.count * segments_of(job.num_classes)
     cdef Py_ssize_t portion = portion_of(SEGMENT, num_threads)
     cdef double due
     while first < items:
@@ -258,12 +281,12 @@ cdef int each_segment(const Job *job, int task, Segments *part, bint writes, int
         with nogil:
             while first < items:
                 last = min(items, first + portion)
+                next_item = first
                 if num_threads == 1:
-                    for item in range(first, last):
-                        segment_of(job, task, part, item, writes)
+                    segments_of_thread(job, task, part, writes, &next_item, last)
                 else:
-                    for item in prange(first, last, schedule="dynamic", num_threads=num_threads):
-                        segment_of(job, task, part, item, writes)
+                    with parallel(num_threads=num_threads):
+                        segments_of_thread(job, task, part, writes, &next_item, last)
                 first = last
                 if first < items and is_due(&due):
                     break
