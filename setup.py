@@ -66,14 +66,13 @@ class BuildKernels(build_ext):
         self.parallel = int(flag("JOBS") or os.cpu_count() or 1)
         msvc = self.compiler.compiler_type == "msvc"
         compile_args, link_args = self.common_flags(msvc)
-        if self.wants_openmp():
-            compile_args += ["/openmp"] if msvc else ["-fopenmp"]
-            link_args += [] if msvc else ["-fopenmp"]
+        openmp = ["/openmp" if msvc else "-fopenmp"] if self.wants_openmp() else []
         for extension in self.extensions:
+            is_kernel = "._kernel_" in extension.name  # the others must not load OpenMP's runtime
             isa = extension.name.split("_")[-2]
             own = INSTRUCTION_SETS.get(MACHINE, {}).get(isa, ([], []))[msvc]
-            extension.extra_compile_args = [*compile_args, *own]
-            extension.extra_link_args = link_args
+            extension.extra_compile_args = [*compile_args, *own, *openmp * is_kernel]
+            extension.extra_link_args = [*link_args, *openmp * (is_kernel and not msvc)]
         super().build_extensions()
 
     @staticmethod
@@ -124,8 +123,8 @@ def kernels() -> list[Extension]:
         str(path) for ending in ("h", "pxi") for path in sorted(Path("ext").glob(f"*.{ending}"))
     ]
     macros = [("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")]
-    cpu = Extension("smoothxent._cpu", ["ext/cpu.pyx"])
-    return [cpu] + [
+    plain = [Extension(f"smoothxent._{name}", [f"ext/{name}.pyx"]) for name in ("cpu", "openmp")]
+    return plain + [
         Extension(
             f"smoothxent._kernel_{isa}_{dtype}",
             [f"ext/kernel_{isa}_{dtype}.pyx"],

@@ -14,6 +14,7 @@
 # e) A label is read once into a register, checked against num_classes, then used: no race can make it unsafe.
 # f) Rows are independent, and a long row is always the sum of the same segments, so any split over threads gives the
 #    same bits; num_threads == 1 enters no parallel region. See work.pxi.
+#    A team that comes late is not called again until that is paid off. See team.pxi.
 # g) No Python object is touched inside a region, nothing is raised there: the lowest bad row is recorded.
 
 from cpython.exc cimport PyErr_CheckSignals
@@ -278,6 +279,7 @@ include "second_sweep.pxi"
 include "few_classes.pxi"
 include "short_rows.pxi"
 include "signals.pxi"
+include "team.pxi"
 include "work.pxi"
 include "entry.pxi"
 include "tally.pxi"

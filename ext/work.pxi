@@ -164,11 +164,20 @@ cdef void write_group(
                 write_segment(job, task, first, i, segment, group, sweep, scratch)
 
 
-cdef void chunk_of_rows(const Job *job, int task, Py_ssize_t chunk, Py_ssize_t rows, int thread) noexcept nogil:
+ctypedef struct Chunks:
+    const Job *job
+    int task
+    Py_ssize_t rows  # of a chunk
+
+
+cdef void chunk_of_rows(const void *work, Py_ssize_t chunk, int thread) noexcept nogil:
+    cdef const Chunks *chunks = <const Chunks *> work
+    cdef const Job *job = chunks.job
     cdef Scratch scratch
     cdef Group group
     cdef SecondSweep sweep
-    cdef Py_ssize_t bad_row, count, n, g, begin = chunk * rows, stop = min(begin + rows, job.num_rows)
+    cdef Py_ssize_t bad_row, count, n, g, begin = chunk * chunks.rows, stop = min(begin + chunks.rows, job.num_rows)
+    cdef int task = chunks.task
     memset(&sweep, 0, sizeof(sweep))
     for g in range(vectors_of(stop - begin)):
         n = begin + g * LANES
@@ -184,48 +193,19 @@ cdef void chunk_of_rows(const Job *job, int task, Py_ssize_t chunk, Py_ssize_t r
         finish_streams()
 
 
-# Each thread of a region takes one piece of work after the other. A prange would wait for all threads twice, at the end
-# of its loop and of its region, and a thread that finds its CPU taken, as by those of a BLAS, keeps the others waiting.
-
-cdef void chunks_of_thread(
-    const Job *job, int task, Py_ssize_t *next_chunk, Py_ssize_t last, Py_ssize_t rows, int thread
-) noexcept nogil:
-    cdef Py_ssize_t chunk = taken_next(next_chunk)
-    while chunk < last:
-        chunk_of_rows(job, task, chunk, rows, thread)
-        chunk = taken_next(next_chunk)
-
-
 cdef int run_rows(const Job *job, int task, int num_threads) except -1:
     # rows in chunks
-    cdef Py_ssize_t rows, portion, chunks, first = 0, last, next_chunk
-    cdef double due
-    cdef int thread = 0
-    rows = min(<Py_ssize_t> CHUNK, CHUNK_ELEMENTS // job.num_classes)
+    cdef Chunks chunks
+    cdef Py_ssize_t rows = min(<Py_ssize_t> CHUNK, CHUNK_ELEMENTS // job.num_classes)
     if num_threads > 1:
         rows = min(rows, job.num_rows // (CHUNKS_EACH * num_threads))
     if job.num_classes <= FEW:  # whole groups
         rows = max(rows // LANES, <Py_ssize_t> 1) * LANES
     rows = max(rows, <Py_ssize_t> 1)
-    portion = portion_of((job.num_classes + ROW_ELEMENTS) * rows, num_threads)
-    chunks = (job.num_rows + rows - 1) // rows
-    while first < chunks:
-        due = 0.0
-        with nogil:
-            while first < chunks:
-                last = min(chunks, first + portion)
-                next_chunk = first
-                if num_threads == 1:
-                    chunks_of_thread(job, task, &next_chunk, last, rows, 0)
-                else:
-                    with parallel(num_threads=num_threads):
-                        thread = threadid()
-                        chunks_of_thread(job, task, &next_chunk, last, rows, thread)
-                first = last
-                if first < chunks and is_due(&due):
-                    break
-        PyErr_CheckSignals()
-    return 0
+    chunks.job, chunks.task, chunks.rows = job, task, rows
+    return each_piece(
+        chunk_of_rows, &chunks, (job.num_rows + rows - 1) // rows,
+        portion_of((job.num_classes + ROW_ELEMENTS) * rows, num_threads), num_threads)
 
 
 ctypedef struct Segments:
@@ -254,44 +234,28 @@ cdef void write_piece(
         finish_streams()
 
 
-cdef void segment_of(const Job *job, int task, Segments *part, Py_ssize_t item, bint writes) noexcept nogil:
-    cdef Py_ssize_t segments = segments_of(job.num_classes)
-    if writes:
-        write_piece(job, task, part, item // segments, item % segments)
+ctypedef struct SegmentSweep:
+    # reads all segments, or writes what the second sweep makes of them
+    const Job *job
+    int task
+    Segments *part
+    bint writes
+
+
+cdef void segment_of(const void *work, Py_ssize_t item, int thread) noexcept nogil:
+    cdef const SegmentSweep *each = <const SegmentSweep *> work
+    cdef Py_ssize_t segments = segments_of(each.job.num_classes)
+    if each.writes:
+        write_piece(each.job, each.task, each.part, item // segments, item % segments)
     else:
-        read_segment(job, part, item // segments, item % segments)
-
-
-cdef void segments_of_thread(
-    const Job *job, int task, Segments *part, bint writes, Py_ssize_t *next_item, Py_ssize_t last
-) noexcept nogil:
-    cdef Py_ssize_t item = taken_next(next_item)
-    while item < last:
-        segment_of(job, task, part, item, writes)
-        item = taken_next(next_item)
+        read_segment(each.job, each.part, item // segments, item % segments)
 
 
 cdef int each_segment(const Job *job, int task, Segments *part, bint writes, int num_threads) except -1:
-    # reads or writes them all
-    cdef Py_ssize_t first = 0, last, next_item, items = part.count * segments_of(job.num_classes)
-    cdef Py_ssize_t portion = portion_of(SEGMENT, num_threads)
-    cdef double due
-    while first < items:
-        due = 0.0
-        with nogil:
-            while first < items:
-                last = min(items, first + portion)
-                next_item = first
-                if num_threads == 1:
-                    segments_of_thread(job, task, part, writes, &next_item, last)
-                else:
-                    with parallel(num_threads=num_threads):
-                        segments_of_thread(job, task, part, writes, &next_item, last)
-                first = last
-                if first < items and is_due(&due):
-                    break
-        PyErr_CheckSignals()
-    return 0
+    cdef SegmentSweep each
+    each.job, each.task, each.part, each.writes = job, task, part, writes
+    return each_piece(
+        segment_of, &each, part.count * segments_of(job.num_classes), portion_of(SEGMENT, num_threads), num_threads)
 
 
 cdef void join_pieces(const Job *job, Py_ssize_t count, Group *group, const RowStatistics *pieces) noexcept nogil:
@@ -343,7 +307,6 @@ cdef void settle_job(Job *job) noexcept nogil:
 
 
 cdef int run(Job *job, int task, int num_threads) except -1:
-    # num_threads: 1 enters no parallel region
     settle_job(job)
     job.streams = (
         job.has_grad and job.grad_is_real and job.grad.data != job.logits.data and is_aligned(&job.grad)
@@ -356,10 +319,3 @@ cdef int run(Job *job, int task, int num_threads) except -1:
     if job.num_classes > PORTION_ELEMENTS:  # within a row too signals are looked at
         return run_segments(job, task, num_threads)
     return run_rows(job, task, num_threads)
-
-
-cdef int team(const Job *job, int num_threads) noexcept:
-    # 1, without a parallel region, for little work, inside another library's region and where there is no OpenMP
-    if not SMOOTHXENT_OPENMP or inside_region() or job.num_rows * job.num_classes < PARALLEL_ELEMENTS:
-        return 1
-    return num_threads

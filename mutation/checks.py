@@ -118,7 +118,15 @@ MUTANTS = [
         ("np.moveaxis(array, axis, cut)", "array", "classes in the middle stay there"),
     ),
     *mutants_of(
+        "src/smoothxent/_runtime.py",
+        ("settings = [] if policies else", "settings = [] if True else", "spins for milliseconds"),
+        ("settings = [] if policies else", "settings = [] if False else", "the user's policy"),
+        ("is_ours = path not in before", "is_ours = True", "whose runtime it is"),
+    ),
+    *mutants_of(
         "src/smoothxent/_threads.py",
+        ("threads > 1 and kernel.is_in_debt()", "False", "teams that come late"),
+        ("if num_threads is None and threads", "if threads", "a number that was asked for"),
         ("min(limit, _most() if _IS_SET_BY_USER else _usable_cpus())", "limit", "quotas"),
         ("int(quota) / int(period)", "float(quota)", "the period of a quota"),
         ('in {"max", "-1"}', 'in {"max"}', "no quota in version 1 is one of -1"),

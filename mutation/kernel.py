@@ -299,6 +299,15 @@ MUTANTS = [
         ("targets[k] * share + uniform", "targets[k] + uniform", "the table's rows sum to more"),
     ),
     *mutants_of(
+        "ext/team.pxi",
+        ("took > NOTICED * alone", "False", "teams that come late are called again"),
+        ("if region.least < INFINITY else 0.0", "if True else 0.0", "late before the first piece"),
+        ("debt > SHARE * seconds ? debt - SHARE * seconds : 0.0", "debt", "a debt for ever"),
+        ("debt + seconds < MOST_DEBT ? debt + seconds : MOST_DEBT", "debt + seconds", "for hours"),
+        ("static _Thread_local double debt", "static double debt", "debts of other threads"),
+        dtype="float32",
+    ),
+    *mutants_of(
         "ext/work.pxi",
         ("(1.0 - job.label_smoothing) * group.weight[i] == 0.0", "False", "labels of no share"),
         (

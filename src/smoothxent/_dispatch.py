@@ -3,9 +3,10 @@
 import os
 from functools import cache
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, cast
 
-from smoothxent import _cpu
+from smoothxent import _cpu, _runtime
 
 if TYPE_CHECKING:
     from smoothxent._kernel import Blocks as Blocks
@@ -43,10 +44,21 @@ def _chosen_isa() -> str:
     return wish or available[-1]
 
 
+def _module(dtype: str) -> str:
+    return f"smoothxent._kernel_{ISA}_{dtype}"
+
+
+def _loaded_runtime() -> _runtime.Runtime:
+    """Load OpenMP's runtime with the first kernel, whose import then finds it."""
+    spec = find_spec(_module("float32"))
+    return _runtime.load((spec and spec.origin) or "")
+
+
 ISA = _chosen_isa()
+RUNTIME = _loaded_runtime()
 
 
 @cache
 def kernel(dtype: str) -> "Kernel":
     """Return the build of the kernel for logits of the dtype of this name."""
-    return cast("Kernel", import_module(f"smoothxent._kernel_{ISA}_{dtype}"))
+    return cast("Kernel", import_module(_module(dtype)))

@@ -140,7 +140,7 @@ def of_rows(
         s = _checks.weights("sample_weight", sample_weight, layout.row_shape)
     if ignore_index is not None:
         ignored = _checks.ignore_index(ignore_index, targets, is_index=True)
-    threads = _threads.resolve(num_threads, rows.size)
+    threads = _threads.team(num_threads, rows.size, layout.kernel)
 
     if not layout.is_flat:
         rows, targets = _rows.views(layout.axis, rows, targets)

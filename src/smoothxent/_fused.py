@@ -50,7 +50,7 @@ def compute(
     if ignore_index is not None:
         ignored = _checks.ignore_index(ignore_index, targets, targets.ndim < logits.ndim)
     rule = _checks.choice("reduction", reduction, REDUCTIONS)
-    threads = _threads.resolve(num_threads, logits.size)
+    threads = _threads.team(num_threads, logits.size, kernel)
     if out is not None:
         losses = _destinations.losses(out, reduction, row_shape, losses_dtype)
         _destinations.apart(

@@ -14,6 +14,9 @@ class Info(TypedDict):
     isa: str
     num_threads: int
     openmp: bool
+    openmp_runtime: str
+    openmp_loaded_by: str
+    wait_policy: str
     dtypes: tuple[str, ...]
 
 
@@ -25,7 +28,11 @@ def info() -> Info:
     dict
         available_isas : the instruction sets that this CPU can run; isa : the one in
         use; num_threads : the default of that argument; openmp : whether the kernel was built with
-        OpenMP; dtypes : the names of the logits' dtypes that the kernel was built for.
+        OpenMP; openmp_runtime : the file of its runtime; openmp_loaded_by : "smoothxent", or
+        "another package" that was imported before; wait_policy : how long a thread without work
+        spins before it sleeps, or the environment variables in which the user has set that; dtypes
+        : the names of the logits' dtypes that the kernel was built for. The three texts about the
+        runtime are empty without OpenMP.
 
     Examples
     --------
@@ -34,11 +41,16 @@ def info() -> Info:
     True
     """
     start = f"_kernel_{_dispatch.ISA}_"
+    runtime = _dispatch.RUNTIME
+    loaded_by = "smoothxent" if runtime.is_ours else "another package"
     names = [module.name for module in iter_modules([str(Path(__file__).parent)])]
     return Info(
         available_isas=_dispatch.available_isas(),
         isa=_dispatch.ISA,
         num_threads=_threads.default(),
         openmp=_dispatch.kernel("float32").OPENMP,
+        openmp_runtime=runtime.path,
+        openmp_loaded_by=loaded_by if runtime.path else "",
+        wait_policy=runtime.wait_policy,
         dtypes=tuple(sorted(n.removeprefix(start) for n in names if n.startswith(start))),
     )

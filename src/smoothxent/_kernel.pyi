@@ -156,5 +156,8 @@ class Kernel(Protocol):
     def max_threads(self) -> int:
         """What the OpenMP runtime would use: OMP_NUM_THREADS or threadpoolctl may have set it."""
 
+    def is_in_debt(self) -> bool:
+        """Whether teams of the calling thread came late and cost more than they brought."""
+
     def pause_threads(self) -> None:
         """Let go of idle threads; the next parallel region makes new ones."""

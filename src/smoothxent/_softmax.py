@@ -176,7 +176,8 @@ def log_sum_exp(
     checked, build = _checks.logits(logits, dtype)
     losses_dtype = _checks.losses_dtype(checked.dtype)
     axis, _, row_shape = _checks.class_axis("logits", axis, checked.shape)
-    threads = _threads.resolve(num_threads, checked.size)
+    kernel = _dispatch.kernel(build)
+    threads = _threads.team(num_threads, checked.size, kernel)
     if out is None:
         result = written = np.empty(row_shape, losses_dtype)
     else:
@@ -184,7 +185,7 @@ def log_sum_exp(
         _destinations.apart("out", result, logits=logits)
         written = _rows.room_for(result)
     (rows,) = _rows.views(axis, checked)
-    _dispatch.kernel(build).log_sum_exp(rows, written, threads)
+    kernel.log_sum_exp(rows, written, threads)
     _rows.write_back(result, written)
     return result if out is None else out
 
@@ -200,14 +201,14 @@ def _normalised(
     """Normalise each row with the kernel's function of this name."""
     checked, build = _checks.logits(logits, dtype)
     axis, _, _ = _checks.class_axis("logits", axis, checked.shape)
-    threads = _threads.resolve(num_threads, checked.size)
+    kernel = _dispatch.kernel(build)
+    threads = _threads.team(num_threads, checked.size, kernel)
     if out is None:
         result: FloatArray = np.empty(checked.shape, checked.dtype)
     else:
         result = _destinations.second_sweep("out", out, checked)
         _destinations.in_place_or_apart("out", result, checked)
     rows, written = _rows.views(axis, checked, result)
-    kernel = _dispatch.kernel(build)
     normalise = kernel.softmax if name == "softmax" else kernel.log_softmax
     normalise(rows, written, threads)
     _rows.write_back(result, written)

@@ -115,7 +115,8 @@ def row_statistics(
         targets = _label_checks.indices_alone(labels, rows.shape, row_shape)
     if ignore_index is not None:
         ignored = _checks.ignore_index_of(ignore_index, targets)
-    threads = _threads.resolve(num_threads, rows.size)
+    kernel = _dispatch.kernel(build)
+    threads = _threads.team(num_threads, rows.size, kernel)
 
     real = _checks.losses_dtype(rows.dtype)
     shape = rows.shape
@@ -130,7 +131,7 @@ def row_statistics(
         log_sum_exp, max_logit, argmax, entropy, confidence, label_logit, nll, rank
     )
     rows, targets = _rows.views(axis, rows, targets)
-    bad_row = _dispatch.kernel(build).row_statistics(rows, targets, ignored, *result, threads)
+    bad_row = kernel.row_statistics(rows, targets, ignored, *result, threads)
     if bad_row >= 0 and labels is not None:
         raise _label_checks.bad_label(labels, shape, axis, bad_row)
     return result

@@ -6,8 +6,12 @@ import re
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from smoothxent import _checks, _dispatch
+
+if TYPE_CHECKING:
+    from smoothxent._dispatch import Kernel
 
 _LEAST_PARALLEL = _dispatch.kernel("float32").LEAST_PARALLEL
 # OpenMP reads it once, too, and passes over what is no positive number.
@@ -16,7 +20,7 @@ _MOST_ASKED_FOR = 16  # on fewer CPUs; a thread that can't be created ends the p
 
 
 def resolve(num_threads: int | None, num_logits: int) -> int:
-    """Return the size of the team: the default for None, never more than is safe to create."""
+    """Return how many threads: the default for None, never more than is safe to create."""
     if num_threads is not None:
         num_threads = _checks.positive("num_threads", num_threads)
     if num_logits < _LEAST_PARALLEL:  # the kernel would leave the others idle
@@ -24,6 +28,14 @@ def resolve(num_threads: int | None, num_logits: int) -> int:
     if num_threads is None:
         return default()
     return min(num_threads, _most())
+
+
+def team(num_threads: int | None, num_logits: int, kernel: "Kernel") -> int:
+    """Return the same for a team of OpenMP's: by default one thread where teams came late."""
+    threads = resolve(num_threads, num_logits)
+    if num_threads is None and threads > 1 and kernel.is_in_debt():
+        return 1
+    return threads
 
 
 def default() -> int:
@@ -37,9 +49,11 @@ def _most() -> int:
     return max(_usable_cpus(), _MOST_ASKED_FOR)
 
 
-@cache
 def _usable_cpus() -> int:
-    """CPUs that this process may run on, by affinity and by the quota of its control group."""
+    """CPUs that the calling thread may run on, by affinity and by the quota of its control group.
+
+    Affinity is asked for each time: a worker may be forked first and pinned afterwards.
+    """
     if hasattr(os, "sched_getaffinity"):
         cpus = len(os.sched_getaffinity(0))
     else:
@@ -47,6 +61,7 @@ def _usable_cpus() -> int:
     return max(1, int(min(cpus, _cgroup_quota())))
 
 
+@cache
 def _cgroup_quota(proc: Path = Path("/proc"), root: Path = Path("/sys/fs/cgroup")) -> float:
     """CPUs' worth of time that this process's control groups and their parents grant.
 

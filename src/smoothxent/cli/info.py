@@ -29,8 +29,11 @@ def run(arguments: argparse.Namespace) -> None:
         "instruction sets": ", ".join(info["available_isas"]),
         "in use": info["isa"],
         "threads": str(info["num_threads"]),
-        "OpenMP": "yes" if info["openmp"] else "no",
+        "OpenMP": "no",
         "dtypes": ", ".join(info["dtypes"]),
     }
+    if info["openmp"]:
+        facts["OpenMP"] = f"{info['openmp_runtime']}, loaded by {info['openmp_loaded_by']}"
+        facts["idle threads"] = info["wait_policy"]
     for name, value in facts.items():
         print(f"{name + ':':<18}{value}")

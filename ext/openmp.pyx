@@ -1,0 +1,132 @@
+# The OpenMP runtime of the kernels. This module is built without OpenMP: it must come before the runtime does.
+#
+# A runtime reads once, when it is loaded, how long its idle threads wait before they sleep. `load` loads a kernel, and
+# with it the runtime, in an environment that holds a few settings more. Nobody else sees these: the process's own list
+# of variables is put aside for that moment, not changed, and Python's lock is held.
+
+from libc.stdlib cimport free, malloc
+from os import fsdecode
+
+cdef extern from *:
+    """
+    #include <dlfcn.h>
+    #include <stdlib.h>
+    #include <string.h>
+    #include <time.h>
+
+    extern char **environ;
+
+    static size_t length_of_name(const char *setting) { return (size_t)(strchr(setting, '=') - setting); }
+
+    static int is_among(const char *variable, char *const *settings, size_t count) {
+        for (size_t i = 0; i < count; i++)
+            if (!strncmp(variable, settings[i], length_of_name(settings[i]) + 1)) return 1;
+        return 0;
+    }
+
+    /* The path of the runtime that this kernel uses, "" if none. The new list is never freed, as another thread may
+       still read it. settings: "NAME=VALUE", never freed either. */
+    static const char *load_with(const char *kernel, char *const *settings, size_t count) {
+        char **theirs = environ;
+        size_t size = 0, kept = count;
+        while (theirs && theirs[size]) size++;
+        char **ours = malloc((size + count + 1) * sizeof *ours);
+        if (!ours) return "";
+        memcpy(ours, settings, count * sizeof *ours);
+        for (size_t i = 0; i < size; i++)
+            if (!is_among(theirs[i], settings, count)) ours[kept++] = theirs[i];
+        ours[kept] = NULL;
+        environ = ours;
+        void *handle = dlopen(kernel, RTLD_NOW);
+        /* Bound as the kernel's own calls are: to what all libraries see, else to what the kernel brings. */
+        void *function = handle ? dlsym(RTLD_DEFAULT, "omp_get_max_threads") : NULL;
+        if (handle && !function) function = dlsym(handle, "omp_get_max_threads");
+        if (function) ((int (*)(void))function)(); /* LLVM's runtime reads the environment at its first call */
+        if (environ == ours) {
+            environ = theirs;
+        } else { /* another thread set a variable meanwhile, and so copied our list */
+            for (size_t i = 0; i < count; i++) {
+                char *name = strndup(settings[i], length_of_name(settings[i]));
+                if (name) unsetenv(name);
+                free(name);
+            }
+        }
+        Dl_info place;
+        return function && dladdr(function, &place) ? place.dli_fname : "";
+    }
+
+    /* Calls add with the path of each library that is loaded. */
+    #if defined(__linux__)
+    #include <link.h>
+    typedef struct { void (*add)(const char *, void *); void *paths; } visit;
+    static int visit_library(struct dl_phdr_info *library, size_t size, void *data) {
+        (void)size;
+        ((visit *)data)->add(library->dlpi_name, ((visit *)data)->paths);
+        return 0;
+    }
+    static void each_library(void (*add)(const char *, void *), void *paths) {
+        visit each = {add, paths};
+        dl_iterate_phdr(visit_library, &each);
+    }
+    #else
+    static void each_library(void (*add)(const char *, void *), void *paths) { (void)add; (void)paths; }
+    #endif
+
+    /* Seconds that GCC's runtime takes for one turn of the loop in which its threads wait: the least of a few trials,
+       as a trial may be interrupted. */
+    enum { TRIALS = 5, TURNS = 500 };
+    static double seconds_of_a_turn(void) {
+        struct timespec start, stop;
+        double least = 1.0;
+        int flag = 0;
+        for (int trial = 0; trial < TRIALS; trial++) {
+            clock_gettime(CLOCK_MONOTONIC, &start);
+            for (int turn = 0; turn < TURNS && !__atomic_load_n(&flag, __ATOMIC_RELAXED); turn++) {
+    #if defined(__x86_64__)
+                __builtin_ia32_pause();
+    #else
+                __asm__ volatile("" ::: "memory");
+    #endif
+            }
+            clock_gettime(CLOCK_MONOTONIC, &stop);
+            double took = (double)(stop.tv_sec - start.tv_sec) + 1e-9 * (double)(stop.tv_nsec - start.tv_nsec);
+            least = took < least ? took : least;
+        }
+        return least / TURNS;
+    }
+    """
+    const char *load_with(const char *kernel, char **settings, size_t count)
+    void each_library(void (*add)(const char *, void *) noexcept, void *paths)
+    double seconds_of_a_turn()
+    char *strdup(const char *)
+
+
+def load(bytes kernel, list settings):
+    """Load the kernel in this file; return the path of the OpenMP runtime that it uses, "" if it uses none."""
+    cdef size_t i, count = len(settings)
+    cdef char **copies = <char **> malloc((count + 1) * sizeof(char *))
+    if copies == NULL:
+        raise MemoryError
+    for i in range(count):
+        copies[i] = strdup(<bytes> settings[i])
+        if copies[i] == NULL:
+            raise MemoryError
+    path = load_with(kernel, copies, count)
+    free(copies)
+    return fsdecode(path)
+
+
+cdef void add_path(const char *path, void *paths) noexcept:
+    (<set> paths).add(fsdecode(path))
+
+
+def libraries():
+    """Return the paths of all libraries of this process."""
+    paths = set()
+    each_library(add_path, <void *> paths)
+    return paths
+
+
+def turns_in(double seconds):
+    """Return how often GCC's runtime looks for work in this time."""
+    return max(1, <int> (seconds / seconds_of_a_turn()))

@@ -1,0 +1,150 @@
+"""The OpenMP runtime: its idle threads sleep soon, the user's policy counts."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+import smoothxent
+from smoothxent import _openmp
+
+RUNTIME = smoothxent.info()["openmp_runtime"]
+IS_GNU = "libgomp" in RUNTIME
+POLICIES = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
+UNSET = dict.fromkeys(POLICIES, "")
+
+pytestmark = pytest.mark.skipif(not RUNTIME, reason="the kernels were built without OpenMP")
+of_gnu = pytest.mark.skipif(not IS_GNU, reason="libgomp alone shows its settings this way")
+
+
+@pytest.fixture
+def import_settings():
+    """Import the package in a child; return what libgomp says of its settings as it is loaded."""
+
+    def settings(**environment):
+        clean = {name: value for name, value in os.environ.items() if name not in POLICIES}
+        done = subprocess.run(
+            [sys.executable, "-c", "import smoothxent"],
+            env=clean | {"OMP_DISPLAY_ENV": "verbose"} | environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return dict(re.findall(r"(\w+) = '(.*)'", done.stderr))
+
+    return settings
+
+
+@of_gnu
+def test_idle_threads_spin_for_about_as_long_as_waking_one_takes(import_settings):
+    # libgomp's own default is 300,000 turns, which is milliseconds.
+    turns = int(import_settings()["GOMP_SPINCOUNT"])
+    assert _openmp.turns_in(5e-6) < turns < _openmp.turns_in(1e-4)
+
+
+@of_gnu
+@pytest.mark.parametrize(
+    "name, value, shown",
+    [
+        ("OMP_WAIT_POLICY", "active", {"OMP_WAIT_POLICY": "ACTIVE"}),
+        ("OMP_WAIT_POLICY", "passive", {"GOMP_SPINCOUNT": "0"}),
+        ("GOMP_SPINCOUNT", "12345678", {"GOMP_SPINCOUNT": "12345678"}),
+    ],
+)
+def test_policy_of_the_user_counts(import_settings, run_child, name, value, shown):
+    settings = import_settings(**{name: value})
+    assert {key: settings[key] for key in shown} == shown
+    source = "import smoothxent; print(smoothxent.info()['wait_policy'])"
+    assert run_child(source, **UNSET | {name: value}) == f"{name}={value}, set by the user\n"
+
+
+ENVIRONMENT = """
+import os, subprocess, sys, threading
+def environment():
+    child = subprocess.run([sys.executable, "-c", "import os; print(dict(os.environ))"],
+                           capture_output=True, text=True, check=True)
+    return child.stdout, dict(os.environ)
+before = environment()
+"""
+
+
+@pytest.mark.parametrize("num_threads", [1, 8])
+def test_import_leaves_no_trace_in_the_environment(run_child, num_threads):
+    source = f"""
+threads = [threading.Thread(target=__import__, args=("smoothxent",)) for _ in range({num_threads})]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+import smoothxent
+assert smoothxent.info()["openmp_loaded_by"] == "smoothxent"
+print(environment() == before)
+"""
+    assert run_child(ENVIRONMENT + source) == "True\n"
+
+
+def test_package_can_be_imported_where_the_environment_is_empty():
+    source = "import smoothxent; print(smoothxent.info()['openmp_loaded_by'])"
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys; sys.path[:0] = {sys.path!r}; {source}"],
+        env={},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "smoothxent\n"
+
+
+def test_runtime_that_another_package_loaded_is_named(run_child):
+    source = """
+import ctypes, sys
+ctypes.CDLL(sys.argv[1])
+import smoothxent
+info = smoothxent.info()
+assert info["openmp_runtime"] == sys.argv[1]
+print(info["openmp_loaded_by"], info["wait_policy"], sep="; ")
+"""
+    found = run_child(source, RUNTIME, **UNSET)
+    assert found == "another package; the runtime's own\n"
+
+
+# Its start-up code sees the environment of `load`, and sets a variable as another thread might.
+SEEN = """
+#include <stdlib.h>
+#include <string.h>
+static char seen[100];
+__attribute__((constructor)) static void look(void) {
+    const char *value = getenv("GOMP_SPINCOUNT");
+    strncpy(seen, value ? value : "nothing", sizeof seen - 1);
+    if (getenv("SET_ANOTHER")) setenv("ANOTHER", "1", 1);
+}
+const char *what_was_seen(void) { return seen; }
+"""
+
+
+@pytest.mark.parametrize("sets_another", [False, True])
+def test_variables_of_the_loading_are_gone_even_if_another_thread_sets_one(
+    run_child, tmp_path, sets_another
+):
+    compiler = shlex.split(os.environ.get("CC", "cc"))
+    if not shutil.which(compiler[0]):
+        pytest.skip("needs a C compiler")
+    library = tmp_path / "seen.so"
+    (tmp_path / "seen.c").write_text(SEEN)
+    build = [*compiler, "-shared", "-fPIC", str(tmp_path / "seen.c"), "-o", str(library)]
+    subprocess.run(build, check=True)
+    source = """
+import ctypes, os, subprocess, sys
+from smoothxent import _openmp
+_openmp.load(os.fsencode(sys.argv[1]), [b"GOMP_SPINCOUNT=777"])
+seen = ctypes.CDLL(sys.argv[1])
+seen.what_was_seen.restype = ctypes.c_char_p
+child = subprocess.run(["env"], capture_output=True, text=True, check=True).stdout.splitlines()
+print(seen.what_was_seen().decode(), [v for v in child if v in ("ANOTHER=1",) or v[:5] == "GOMP_"])
+"""
+    if sets_another:
+        assert run_child(source, library, SET_ANOTHER="1", **UNSET) == "777 ['ANOTHER=1']\n"
+    else:
+        assert run_child(source, library, GOMP_SPINCOUNT="55") == "777 ['GOMP_SPINCOUNT=55']\n"

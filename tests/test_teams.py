@@ -1,0 +1,108 @@
+"""Teams of threads: where they come late, one thread does the work."""
+
+import json
+import os
+
+import pytest
+
+import smoothxent
+
+pytestmark = [
+    pytest.mark.skipif(not smoothxent.info()["openmp"], reason="built without OpenMP"),
+    pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="threads can't be pinned here"),
+]
+
+PRELUDE = """
+import json, os, statistics, sys, time
+import numpy as np
+import smoothxent
+from smoothxent import _dispatch, _threads
+kernel = _dispatch.kernel("float32")
+logits = np.random.default_rng(0).standard_normal((512, 1000), np.float32)
+labels = np.random.default_rng(1).integers(0, 1000, 512)
+def loss(num_threads):
+    return smoothxent.cross_entropy(logits, labels, num_threads=num_threads)
+"""
+# On one CPU one thread waits for the other, which can begin only when the first stops spinning.
+LATE = """
+os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
+assert not kernel.is_in_debt()
+for _ in range(10):
+    loss(2)
+"""
+LONG_SPIN = {"GOMP_SPINCOUNT": "1000000", "OMP_WAIT_POLICY": ""}
+
+
+def test_team_that_came_late_is_not_called_again_by_default(run_child):
+    source = """
+_threads.default = lambda: 2
+print(_threads.team(None, 10**6, kernel), _threads.team(2, 10**6, kernel))
+"""
+    assert run_child(PRELUDE + LATE + source, **LONG_SPIN) == "1 2\n"
+
+
+def test_debt_is_paid_off_by_work_on_one_thread(run_child):
+    # At most a second of it: fewer than 2,000 calls of half a millisecond.
+    source = """
+calls = 0
+while kernel.is_in_debt() and calls < 100_000:
+    loss(1)
+    calls += 1
+print(1 < calls < 100_000)
+"""
+    assert run_child(PRELUDE + LATE + source, **LONG_SPIN) == "True\n"
+
+
+def test_debt_is_the_calling_threads_own(run_child):
+    source = """
+import threading
+seen = []
+thread = threading.Thread(target=lambda: seen.append(kernel.is_in_debt()))
+thread.start()
+thread.join()
+print(kernel.is_in_debt(), seen)
+"""
+    assert run_child(PRELUDE + LATE + source, **LONG_SPIN) == "True [False]\n"
+
+
+def test_forked_worker_that_is_pinned_to_a_cpu_uses_one_thread(run_child):
+    source = """
+loss(None)  # in the parent, which may use all
+if os.fork() == 0:
+    os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
+    print(smoothxent.info()["num_threads"], _threads.team(None, 10**6, kernel), flush=True)
+    os._exit(0)
+os.wait()
+"""
+    assert run_child(PRELUDE + source) == "1 1\n"
+
+
+# Median time of a loss after 20 ms of idleness, and after the product that made the logits.
+IN_USE = """
+num_threads = json.loads(sys.argv[1])
+hidden = np.random.default_rng(2).standard_normal((512, 256), np.float32)
+weight = np.random.default_rng(3).standard_normal((256, 1000), np.float32)
+def median(before):
+    times = []
+    for _ in range(15):
+        before()
+        begin = time.perf_counter()
+        loss(num_threads)
+        times.append(time.perf_counter() - begin)
+    return statistics.median(times)
+loss(num_threads)
+print([median(lambda: time.sleep(0.02)), median(lambda: np.matmul(hidden, weight, out=logits))])
+"""
+
+
+def test_default_threads_fall_off_no_cliff_after_idleness_or_a_product(run_child):
+    # The one test of a time, and a ratio: libgomp's own policy makes it 5 to 30. The best of three
+    # runs counts, as anything may run beside a test.
+    def slowdown():
+        alone, default = (
+            json.loads(run_child(PRELUDE + IN_USE, json.dumps(threads), OMP_NUM_THREADS=""))
+            for threads in (1, None)
+        )
+        return max(theirs / ours for ours, theirs in zip(alone, default, strict=True))
+
+    assert min(slowdown() for _ in range(3)) < 3
