@@ -1,4 +1,7 @@
-"""`python -m bench`: every contender in its own process, then tables, pictures and one JSON."""
+"""`python -m bench`: every contender in its own process, then tables, pictures and one JSON.
+
+Then ours where it is used: `python -m bench.neighbours`.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from . import load as machine
-from . import report
+from . import neighbours, report
 from .contenders import CONTENDERS, OURS, Contender, default_threads
 from .processes import ROOT, ContenderFailed, Plan, run_contender
 from .records import Run, load, merge
@@ -181,6 +184,8 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     publish(run, options)
+    if not options.contender:
+        neighbours.main(["--passes", str(options.passes), *["--save"] * bool(options.docs)])
     return 0
 
 

@@ -1,0 +1,284 @@
+"""`python -m bench.neighbours`: the loss where it is used, on one thread and on the default number.
+
+A benchmark calls the loss back to back on an idle machine. A user calls it right after the product
+that made the logits, or now and then, on a machine that does other things too. Each situation is
+timed in a process with `num_threads=1` and in one with the default, in turns; the neighbour's own
+time is taken too: that of the product, or of a loop of the busy process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date
+from importlib.util import find_spec
+from itertools import product
+from multiprocessing import Process, Value
+from pathlib import Path
+from statistics import median, quantiles
+from typing import Any
+
+import numpy as np
+
+from . import load
+from .processes import ROOT
+from .tables import Table, aligned, ratio_text, seconds_text
+
+SAVED = ROOT / "bench" / "results" / "neighbours.json"
+PAGE = ROOT / "docs" / "neighbours.md"
+SHAPES = ((64, 512, 1000), (512, 512, 1000), (8192, 64, 100), (64, 512, 32000), (100_000, 8, 3))
+IDLE = 0.02  # seconds
+MODES = {"1": 1, "default": None}  # num_threads by name
+PASSES = 3
+
+EXPLAINED = """\
+The mean loss, float32, label smoothing 0.1, with `num_threads=1` and with the default number of \
+threads: times, and how many times as long the default takes. *After* a product means the product \
+and the loss in turns; the neighbour is the product, or a thousand turns of the loop of a busy \
+process. How threads wait, and when a call uses one: [threads.md](threads.md)."""
+
+Times = dict[str, list[float]]  # of "loss" and, where there is one, of its "neighbour"
+
+
+class Problem:
+    """Hidden features, a weight, the logits that they make, and the loss of these."""
+
+    def __init__(self, num_rows: int, num_features: int, num_classes: int, mode: str) -> None:
+        rng = np.random.default_rng(0)
+        self.hidden = rng.standard_normal((num_rows, num_features), np.float32)
+        self.weight = rng.standard_normal((num_features, num_classes), np.float32)
+        self.weight *= np.float32(3 / num_features**0.5)
+        self.labels = rng.integers(0, num_classes, num_rows)
+        self.logits = self.hidden @ self.weight
+        self.calls = 40 if num_rows * num_classes > 1_000_000 else 100
+        self._num_threads = MODES[mode]
+
+    def loss(self) -> float:
+        from smoothxent import cross_entropy
+
+        return cross_entropy(
+            self.logits, self.labels, label_smoothing=0.1, num_threads=self._num_threads
+        )
+
+
+def in_turns(*functions: Callable[[], Any], calls: int) -> list[list[float]]:
+    """Return the times of each function, called one after the other, again and again."""
+    times: list[list[float]] = [[] for _ in functions]
+    for number in range(calls + 3):
+        for function, of_function in zip(functions, times, strict=True):
+            begin = time.perf_counter()
+            function()
+            if number >= 3:
+                of_function.append(time.perf_counter() - begin)
+    return times
+
+
+def back_to_back(problem: Problem) -> Times:
+    return {"loss": in_turns(problem.loss, calls=problem.calls)[0]}
+
+
+def after_idleness(problem: Problem) -> Times:
+    return {"loss": in_turns(lambda: time.sleep(IDLE), problem.loss, calls=30)[1]}
+
+
+def after_numpy(problem: Problem) -> Times:
+    def multiply() -> None:
+        np.matmul(problem.hidden, problem.weight, out=problem.logits)
+
+    neighbour, loss = in_turns(multiply, problem.loss, calls=problem.calls)
+    return {"loss": loss, "neighbour": neighbour}
+
+
+def after_torch(problem: Problem) -> Times:
+    import torch
+
+    hidden, weight, logits = map(
+        torch.from_numpy, (problem.hidden, problem.weight, problem.logits)
+    )
+    with torch.inference_mode():
+        multiply = lambda: torch.matmul(hidden, weight, out=logits)  # noqa: E731
+        neighbour, loss = in_turns(multiply, problem.loss, calls=problem.calls)
+    return {"loss": loss, "neighbour": neighbour}
+
+
+def beside_a_busy_process(problem: Problem) -> Times:
+    """The neighbour's time is that of a thousand turns of its loop."""
+    with busy_process() as turns:
+        begin, before = time.perf_counter(), turns.value
+        (loss,) = in_turns(problem.loss, calls=4 * problem.calls)
+        each = (time.perf_counter() - begin) / max(1, turns.value - before)
+    return {"loss": loss, "neighbour": [each, each]}
+
+
+@contextmanager
+def busy_process() -> Iterator[Any]:
+    turns = Value("q", 0, lock=False)
+    process = Process(target=_count, args=(turns,), daemon=True)
+    process.start()
+    while turns.value == 0:
+        time.sleep(0.001)
+    try:
+        yield turns
+    finally:
+        process.kill()
+        process.join()
+
+
+def _count(turns: Any) -> None:
+    while True:
+        for _ in range(1000):
+            pass
+        turns.value += 1
+
+
+def four_threads_at_once(problem: Problem) -> Times:
+    times: list[float] = []
+    start = threading.Barrier(4)
+
+    def work() -> None:
+        start.wait()
+        times.extend(in_turns(problem.loss, calls=problem.calls)[0])
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return {"loss": times}
+
+
+# By title: what is imported, in this order, and what is timed.
+SITUATIONS: dict[str, tuple[tuple[str, ...], Callable[[Problem], Times]]] = {
+    "back to back": (("smoothxent",), back_to_back),
+    "after 20 ms of idleness": (("smoothxent",), after_idleness),
+    "after np.matmul": (("smoothxent",), after_numpy),
+    "after torch.matmul": (("smoothxent", "torch"), after_torch),
+    "after torch.matmul, torch imported first": (("torch", "smoothxent"), after_torch),
+    "beside a busy process": (("smoothxent",), beside_a_busy_process),
+    "four Python threads at once": (("smoothxent",), four_threads_at_once),
+}
+
+
+def timed_here(title: str, mode: str) -> dict[str, dict[str, list[float]]]:
+    """Return, by shape, the median and the 90th percentile of each time, in this process."""
+    modules, situation = SITUATIONS[title]
+    for module in modules:
+        __import__(module)
+    found = {}
+    for shape in SHAPES:
+        times = situation(Problem(*shape, mode))
+        found[shape_text(shape)] = {
+            name: [median(of_name), quantiles(of_name, n=10)[-1]] for name, of_name in times.items()
+        }
+    return found
+
+
+def shape_text(shape: tuple[int, int, int]) -> str:
+    return f"{shape[0]:,} x {shape[2]:,}"
+
+
+def in_a_process(title: str, mode: str) -> dict[str, dict[str, list[float]]]:
+    # What sets OpenBLAS to another CPU than this is for other purposes, and slows it.
+    strange = {"OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"}
+    environment = {key: value for key, value in os.environ.items() if key not in strange}
+    command = [sys.executable, "-m", "bench.neighbours", "--child", title, mode]
+    done = subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True)
+    found: dict[str, dict[str, list[float]]] = json.loads(done.stdout)
+    return found
+
+
+def measure(passes: int) -> dict[str, Any]:
+    """Return the record of a run: of each figure the median of the passes."""
+    titles = [title for title in SITUATIONS if find_spec("torch") or "torch" not in title]
+    begin = load.now()
+    runs: dict[tuple[str, str], list[Any]] = {turn: [] for turn in product(titles, MODES)}
+    for number in range(passes):
+        for turn in list(runs)[:: -1 if number % 2 else 1]:
+            runs[turn].append(in_a_process(*turn))
+    busy = load.others_busy(begin, load.now())
+    records = []
+    for title, shape in product(titles, map(shape_text, SHAPES)):
+        figures = {}
+        for mode in MODES:
+            of_mode = [run[shape] for run in runs[title, mode]]
+            for name in of_mode[0]:
+                pairs = zip(*(run[name] for run in of_mode), strict=True)
+                figures[f"{name}, {mode}"] = [median(values) for values in pairs]
+        records.append({"situation": title, "shape": shape, "seconds": figures})
+    return {"heading": heading(passes, busy), "records": records}
+
+
+def heading(passes: int, busy: float | None) -> str:
+    import smoothxent
+
+    info = smoothxent.info()
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    names = (line.partition(": ")[2] for line in lines if line.startswith("model name"))
+    return (
+        f"{next(names, platform.machine())}, {info['isa']}, {os.cpu_count()} cores, "
+        f"{info['num_threads']} threads by default; smoothxent {smoothxent.__version__}, "
+        f"NumPy {np.__version__}, Python {platform.python_version()}; {passes} passes, other "
+        f"processes kept {busy} cores busy; {date.today().isoformat()}"
+    )
+
+
+def table(record: dict[str, Any], percentile: int = 0) -> Table:
+    """Make the table of the medians, or with 1 of the 90th percentiles."""
+    header = ["situation", "rows x classes", "one thread", "default", ""]
+    header += ["neighbour, one thread", "default", ""]
+    rows = []
+    for entry in record["records"]:
+        cells = [entry["situation"], entry["shape"]]
+        for name in ("loss", "neighbour"):
+            if f"{name}, 1" not in entry["seconds"]:
+                cells += ["-", "-", "-"]
+                continue
+            alone, default = (entry["seconds"][f"{name}, {mode}"][percentile] for mode in MODES)
+            cells += [seconds_text(alone), seconds_text(default), ratio_text(default / alone)]
+        rows.append(cells)
+    return Table("90th percentiles" if percentile else "Medians", header, rows)
+
+
+def markdown(record: dict[str, Any]) -> str:
+    """Write the page of docs/."""
+    title = "<!-- Written by `python -m bench.neighbours`. -->\n# The loss where it is used"
+    parts = [title, EXPLAINED]
+    for percentile in (0, 1):
+        of_kind = table(record, percentile)
+        rule = [":--", ":--", *["--:"] * (len(of_kind.header) - 2)]
+        lines = [f"| {' | '.join(cells)} |" for cells in [of_kind.header, rule, *of_kind.rows]]
+        parts += [f"## {of_kind.title}", "\n".join(lines)]
+    return "\n\n".join([*parts, f"Measured on {record['heading']}."]) + "\n"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench.neighbours", description=__doc__)
+    parser.add_argument("--passes", type=int, default=PASSES, metavar="P")
+    parser.add_argument(
+        "--save", action="store_true", help=f"to {SAVED.relative_to(ROOT)} and docs/{PAGE.name}"
+    )
+    parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
+    if options.child:
+        print(json.dumps(timed_here(*options.child)))
+        return 0
+    record = measure(options.passes)
+    of_medians = table(record)
+    print(aligned([of_medians.header, *of_medians.rows], left=2))
+    print(record["heading"])
+    if options.save:
+        SAVED.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        PAGE.write_text(markdown(record), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
