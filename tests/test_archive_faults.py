@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from judging import complaint
-from smoothxent import _text, evaluate_file
+from smoothxent import _text, evaluate, evaluate_file
 
 LOGITS = np.arange(12, dtype=np.float32).reshape(4, 3)
 
@@ -47,6 +47,11 @@ def safetensors(path, entries, data=bytes(48)):
     return path
 
 
+def floats(first):
+    """Return the entry of 4 x 3 float32 that begin at this byte of the data."""
+    return {"dtype": "F32", "shape": [4, 3], "data_offsets": [first, first + 48]}
+
+
 def refusal(logits, labels, error=ValueError):
     return complaint(error, evaluate_file, logits, labels)
 
@@ -60,8 +65,7 @@ def test_arrays_of_a_file_are_listed_where_the_name_does_not_decide(
     if suffix == "npz":
         archive(path, a=npy(LOGITS), b=npy(LOGITS))
     else:
-        entry = {"dtype": "F32", "shape": [4, 3], "data_offsets": [0, 48]}
-        safetensors(path, {"a": entry, "b": entry})
+        safetensors(path, {"a": floats(0), "b": floats(48)}, bytes(96))
     assert refusal(f"{path}{member}", labels) == (
         f"logits file {path}{member} must name one of the arrays in it, got a, b; "
         f"say which, as in {path}::a"
@@ -134,7 +138,7 @@ def test_member_that_claims_more_than_its_bytes_can_be_takes_no_memory(
     with zipfile.ZipFile(path) as file:
         held = file.infolist()[0].compress_size
     assert refusal(path, labels) == (
-        f"logits file {path}::a must be undamaged, got {2**32 - 128} bytes in {held}; "
+        f"logits file {path}::a is corrupt: its directory claims {2**32 - 128} bytes in {held}; "
         "copy or save it again"
     )
 
@@ -143,7 +147,7 @@ def test_member_that_ends_before_its_claim_is_an_error(tmp_path, labels):
     path = archive(tmp_path / "a.npz", zipfile.ZIP_DEFLATED, a=header((4, 12)) + bytes(48))
     claim(path, 128 + 192)
     assert refusal(path, labels) == (
-        f"logits file {path}::a must be undamaged, got an end 144 bytes before the array's; "
+        f"logits file {path}::a is corrupt: the last 144 bytes are missing; "
         "copy or save it again"
     )
 
@@ -158,15 +162,15 @@ def test_flipped_bit_is_found(tmp_path, compression, size, rng):
     content[content.rindex(b"PK\x01\x02") - 3] ^= 4  # in the last bytes of the member
     path.write_bytes(content)
     message = refusal(path, tmp_path / "labels.npy")
-    assert message.startswith(f"logits file {path}::a must be undamaged, got ")
+    assert message.startswith(f"logits file {path}::a is corrupt: ")
     assert message.endswith("; copy or save it again")
 
 
-def test_archive_cut_short_is_damaged(tmp_path, labels):
+def test_archive_cut_short_is_corrupt(tmp_path, labels):
     path = archive(tmp_path / "a.npz", a=npy(LOGITS))
     path.write_bytes(path.read_bytes()[:-10])
     assert refusal(path, labels) == (
-        f"logits file {path} must be undamaged, got File is not a zip file; copy or save it again"
+        f"logits file {path} is corrupt: File is not a zip file; copy or save it again"
     )
 
 
@@ -178,12 +182,22 @@ def test_member_of_another_compression_is_refused(tmp_path, labels):
     )
 
 
+def test_archive_with_two_members_of_one_name_is_corrupt(tmp_path, labels):
+    path = archive(tmp_path / "a.npz", a=npy(LOGITS))
+    with pytest.warns(UserWarning, match="Duplicate name"), zipfile.ZipFile(path, "a") as file:
+        file.writestr("a.npy", npy(LOGITS + 1))
+    assert refusal(path, labels) == (
+        f"logits file {path} is corrupt: two of its members have the same name; "
+        "copy or save it again"
+    )
+
+
 @pytest.mark.parametrize("length", [49, 10**8 + 1, 2**35, 2**64 - 1])
 def test_length_of_a_safetensors_header_is_checked_before_it_is_read(tmp_path, labels, length):
     path = tmp_path / "a.safetensors"
     path.write_bytes(struct.pack("<Q", length) + bytes(48))
     assert refusal(path, labels) == (
-        f"logits file {path} must be undamaged, got a header of {length} bytes in a file of 56; "
+        f"logits file {path} is corrupt: its header has {length} bytes and the file 56; "
         "copy or save it again"
     )
 
@@ -194,7 +208,7 @@ def test_safetensors_header_beyond_the_limit_of_the_format_is_not_read(tmp_path,
         file.write(struct.pack("<Q", 10**8 + 1))
         file.truncate(10**8 + 64)  # sparse
     assert refusal(path, labels) == (
-        f"logits file {path} must be undamaged, got a header of {10**8 + 1} bytes in a file of "
+        f"logits file {path} is corrupt: its header has {10**8 + 1} bytes and the file "
         f"{10**8 + 64}; copy or save it again"
     )
 
@@ -222,10 +236,10 @@ def test_safetensors_header_beyond_the_limit_of_the_format_is_not_read(tmp_path,
         {"a": {"dtype": "F32", "shape": [4, 3], "data_offsets": [-48, 0]}},
     ],
 )
-def test_safetensors_header_of_nonsense_is_damaged(tmp_path, labels, entries):
+def test_safetensors_header_of_nonsense_is_corrupt(tmp_path, labels, entries):
     path = safetensors(tmp_path / "a.safetensors", entries)
     message = refusal(path, labels)
-    assert message.startswith(f"logits file {path} must be undamaged, got ")
+    assert message.startswith(f"logits file {path} is corrupt: ")
     assert message.endswith("; copy or save it again")
 
 
@@ -259,6 +273,55 @@ def test_safetensors_whose_offsets_hold_more_than_the_shape_is_refused(tmp_path,
     )
 
 
+@pytest.mark.parametrize(
+    "places, size, found",
+    [
+        ({"a": 0}, 49, "its arrays take 48 bytes of 49"),
+        ({"a": 0, "b": 48}, 95, "its arrays take 96 bytes of 95"),
+        ({"a": 0, "b": 24}, 96, "its arrays a and b overlap"),
+        ({"b": 0, "a": 0}, 48, "its arrays a and b overlap"),
+        ({"a": 1}, 49, "bytes 0 to 1 of its data are in no array"),
+        ({"b": 52, "a": 0}, 100, "bytes 48 to 52 of its data are in no array"),
+    ],
+)
+def test_safetensors_whose_arrays_leave_gaps_or_overlap_is_corrupt(
+    tmp_path, labels, places, size, found
+):
+    entries = {name: floats(first) for name, first in places.items()}
+    path = safetensors(tmp_path / "a.safetensors", entries, bytes(size))
+    assert refusal(f"{path}::a", labels) == (
+        f"logits file {path}::a is corrupt: {found}; copy or save it again"
+    )
+
+
+def test_safetensors_may_have_its_arrays_in_any_order_and_some_without_numbers(tmp_path, labels):
+    empty = {"dtype": "F32", "shape": [0], "data_offsets": [48, 48]}
+    entries = {"b": floats(48), "empty": empty, "a": floats(0)}
+    path = safetensors(tmp_path / "a.safetensors", entries, LOGITS.tobytes() + bytes(48))
+    assert evaluate_file(f"{path}::a", labels) == evaluate(LOGITS, [0] * 4)
+
+
+ENTRY = json.dumps(floats(0))
+
+
+@pytest.mark.parametrize(
+    "text", [f'{{"a": {ENTRY}, "a": {ENTRY}}}', f'{{"a": {ENTRY[:-1]}, "dtype": "I32"}}}}']
+)
+def test_safetensors_header_with_a_key_twice_is_corrupt(tmp_path, labels, text):
+    path = safetensors(tmp_path / "a.safetensors", text.encode())
+    assert refusal(path, labels) == (
+        f"logits file {path} is corrupt: a key of its header is there twice; copy or save it again"
+    )
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32"])
+def test_safetensors_header_in_another_encoding_than_utf_8_is_corrupt(tmp_path, labels, encoding):
+    path = safetensors(tmp_path / "a.safetensors", f'{{"a": {ENTRY}}}'.encode(encoding))
+    message = refusal(path, labels)
+    assert message.startswith(f"logits file {path} is corrupt: ")
+    assert message.endswith("; copy or save it again")
+
+
 def test_safetensors_of_another_dtype_is_refused(tmp_path, labels):
     entry = {"dtype": "F8_E4M3", "shape": [4, 12], "data_offsets": [0, 48]}
     path = safetensors(tmp_path / "a.safetensors", {"a": entry})
@@ -277,7 +340,7 @@ def test_bfloat16_labels_are_refused(tmp_path):
     )
 
 
-@pytest.mark.parametrize("line", ["1.0", "", "one", "1 2", "9" * 30, "\ufeff1"])
+@pytest.mark.parametrize("line", ["1.0", "", "one", "1 2", "1_0", "9" * 30, "\ufeff1"])
 def test_text_that_is_no_integer_is_named_with_its_line(tmp_path, monkeypatch, line):
     monkeypatch.setattr(_text, "MOST_LINES", 1)
     np.save(tmp_path / "logits.npy", LOGITS)
@@ -286,4 +349,15 @@ def test_text_that_is_no_integer_is_named_with_its_line(tmp_path, monkeypatch, l
     assert refusal(tmp_path / "logits.npy", path) == (
         f"labels file {path} must be one 64-bit integer a line, "
         f"got {(line + chr(10)).encode()!r} in line 3"
+    )
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_text_in_utf_16_is_refused_with_the_encoding(tmp_path, encoding):
+    np.save(tmp_path / "logits.npy", LOGITS)
+    path = tmp_path / "labels.txt"
+    path.write_bytes("0\n2\n1\n1\n".encode(encoding))
+    assert refusal(tmp_path / "logits.npy", path) == (
+        f"labels file {path} must be ASCII or UTF-8 text, got zero bytes, as UTF-16 has them; "
+        "save it as UTF-8"
     )

@@ -80,18 +80,18 @@ def test_only_array_of_a_file_needs_no_name(tmp_path, rng):
     assert evaluate_file(path, tmp_path / "labels.npz") == evaluate(logits, labels)
 
 
-@pytest.mark.parametrize("end", ["", "\n", "\r\n"])
+@pytest.mark.parametrize("end", ["", "\n", "\r\n", "\n\n", "\r\n\r\n \t\r\n", "\n \n  "])
 def test_labels_may_be_text(tmp_path, rng, end):
     logits, labels = draw(rng)
     labels[3] = -100
     np.save(tmp_path / "logits.npy", logits)
-    text = (end or "\n").join(map(str, labels)) + end
+    text = ("\r\n" if "\r" in end else "\n").join(map(str, labels)) + end
     (tmp_path / "labels.txt").write_bytes(text.encode())
     evaluation = evaluate_file(tmp_path / "logits.npy", tmp_path / "labels.txt", ignore_index=-100)
     assert evaluation == evaluate(logits, labels, ignore_index=-100)
 
 
-@pytest.mark.parametrize("end", ["", "\n", "\r\n"])
+@pytest.mark.parametrize("end", ["", "\n", "\r\n", "\n \n  "])
 def test_text_is_read_in_parts(tmp_path, rng, monkeypatch, end):
     monkeypatch.setattr(_text, "MOST_LINES", 5)
     monkeypatch.setattr(_text, "BLOCK_BYTES", 7)

@@ -88,7 +88,7 @@ def evaluate_file(
     -----
     Every header is read, and its claim checked against the length of the file, before any room is
     made. Pickles are never loaded. An archive is streamed, not unpacked; that it is intact is known
-    at its end, so that `progress` may have seen rows of a damaged one.
+    at its end, so that `progress` may have seen rows of a corrupt one.
 
     Memory: a chunk of some 8 MB of logits, one row at least, for each thread and one more, however
     large the files are. Nothing is mapped into memory.

@@ -32,8 +32,11 @@ def stored(place: Place) -> StoredArray:
     try:
         with ZipFile(place.path) as archive:
             infos = {info.filename: info for info in archive.infolist()}
+            num_members = len(archive.infolist())
     except Exception as error:  # of any kind: zipfile checks little of what it reads
-        raise place.damaged(error) from error
+        raise place.corrupt(error) from error
+    if len(infos) < num_members:
+        raise place.corrupt("two of its members have the same name")
     names = [name.removesuffix(SUFFIX) for name in infos if name.endswith(SUFFIX)]
     if not names and any(name.endswith(".pkl") for name in infos):
         raise ValueError(
@@ -55,7 +58,7 @@ def _opened(place: Place, info: ZipInfo) -> IO[bytes]:
         with ZipFile(place.path) as archive:  # which stays open until the member is closed
             return archive.open(info)
     except Exception as error:
-        raise place.damaged(error) from error
+        raise place.corrupt(error) from error
 
 
 def _check(place: Place, info: ZipInfo) -> None:
@@ -67,4 +70,4 @@ def _check(place: Place, info: ZipInfo) -> None:
         )
     held = min(info.compress_size, place.path.stat().st_size)
     if info.file_size > held * MOST[info.compress_type]:
-        raise place.damaged(f"{info.file_size} bytes in {held}")
+        raise place.corrupt(f"its directory claims {info.file_size} bytes in {held}")

@@ -80,9 +80,9 @@ class Stream:
             try:
                 count = self._file.readinto(room[: self._left])
             except self._shard.damage as error:
-                raise self._shard.place.damaged(error) from error
+                raise self._shard.place.corrupt(error) from error
             if not count:
-                raise self._shard.place.damaged(f"an end {self._left} bytes before the array's")
+                raise self._shard.place.corrupt(f"the last {self._left} bytes are missing")
             self._left -= count
             room = room[count:]
 

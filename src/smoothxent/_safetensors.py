@@ -6,8 +6,9 @@ what is needed of the format is the header, whose rules are checked here.
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -33,6 +34,15 @@ DTYPES = {
 }
 
 
+class Entry(NamedTuple):
+    """What the header says of an array."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    first: int  # of its bytes, counted from the end of the header
+    end: int
+
+
 @dataclass(frozen=True, slots=True)
 class SafeTensor(PlainFile):
     @property
@@ -46,14 +56,14 @@ def stored(place: Place) -> StoredArray:
         size = os.fstat(file.fileno()).st_size
         length = int.from_bytes(file.read(LENGTH_BYTES), "little")
         if length > min(MOST_HEADER, size - LENGTH_BYTES):
-            raise place.damaged(f"a header of {length} bytes in a file of {size}")
+            raise place.corrupt(f"its header has {length} bytes and the file {size}")
         text = file.read(length)
     start = LENGTH_BYTES + length
     try:
-        arrays = json.loads(text).items()
+        arrays = json.loads(text.decode(), object_pairs_hook=_unrepeated).items()
         entries = {name: _entry(**entry) for name, entry in arrays if name != "__metadata__"}
     except (AttributeError, RecursionError, TypeError, ValueError) as error:
-        raise place.damaged(error) from error
+        raise place.corrupt(error) from error
     place = place.of_member(list(entries))
     code, shape, first, end = entries[place.member]
     if code not in DTYPES:
@@ -61,15 +71,38 @@ def stored(place: Place) -> StoredArray:
     array = SafeTensor(place, shape, np.dtype(DTYPES[code]), start + first)
     array.check_size(end - first)
     array.check_size(min(end, size - start) - first)
+    _check_layout(place, entries, size - start)
     return array
+
+
+def _check_layout(place: Place, entries: Mapping[str, Entry], size: int) -> None:
+    """Raise unless the arrays fill the data from end to end, each byte in one of them."""
+    done, before = 0, ""
+    for first, end, name in sorted((each.first, each.end, name) for name, each in entries.items()):
+        if first < done:
+            raise place.corrupt(f"its arrays {before} and {name} overlap")
+        if first > done:
+            raise place.corrupt(f"bytes {done} to {first} of its data are in no array")
+        done, before = end, name
+    if done != size:
+        raise place.corrupt(f"its arrays take {done} bytes of {size}")
+
+
+def _unrepeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the object of JSON, each of whose keys must be there once."""
+    names = dict(pairs)
+    if len(names) < len(pairs):
+        raise ValueError("a key of its header is there twice")
+    return names
 
 
 def _entry(
     dtype: object, shape: list[int], data_offsets: list[int], **_: Any
-) -> tuple[str, tuple[int, ...], int, int]:
+) -> Entry:
     """Return what the header says of an array, if it is of the right kinds."""
     first, end = data_offsets
     numbers = [*shape, first, end]
     if not isinstance(dtype, str) or any(type(n) is not int or n < 0 for n in numbers):
-        raise ValueError(f"dtype {dtype}, shape {shape}, data_offsets {data_offsets}")
-    return dtype, tuple(shape), first, end
+        found = f"dtype {dtype}, shape {shape}, data_offsets {data_offsets}"
+        raise ValueError(f"its header has {found}")
+    return Entry(dtype, tuple(shape), first, end)

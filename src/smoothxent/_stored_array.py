@@ -33,11 +33,11 @@ class Place(NamedTuple):
     def __str__(self) -> str:
         return f"{self.argument} file {self.name}"
 
-    def damaged(self, found: object) -> ValueError:
-        """Word the error for a file that is not what its format says."""
+    def corrupt(self, found: object) -> ValueError:
+        """Return the error for a file that breaks the rules of its format."""
         if isinstance(found, Exception):
             found = str(found) or type(found).__name__
-        return ValueError(f"{self} must be undamaged, got {found}; copy or save it again")
+        return ValueError(f"{self} is corrupt: {found}; copy or save it again")
 
     def of_member(self, names: Sequence[str]) -> "Place":
         """Return the place of the member that is asked for, which may go unnamed if it is alone."""

@@ -32,6 +32,8 @@ class Numbers:
         lines = list(islice(self._lines, len(numbers)))
         for row, line in enumerate(lines):
             try:
+                if b"_" in line:  # which int takes between digits
+                    raise ValueError
                 numbers[row] = int(line)
             except (OverflowError, ValueError):
                 raise ValueError(
@@ -46,10 +48,16 @@ class Numbers:
 
 
 def stored(place: Place) -> StoredArray:
-    """Return the numbers of a file, one for each line."""
-    num_lines, last = 0, b"\n"
+    """Return the numbers of a file, one for each line up to the last that is not blank."""
+    num_lines = num_ends = 0
     with place.path.open("rb") as file:
         while block := file.read(BLOCK_BYTES):  # lines may be of any length
-            num_lines += block.count(b"\n")
-            last = block[-1:]
-    return TextFile(place, (num_lines + (last != b"\n"),), INT64)
+            if b"\0" in block:
+                raise ValueError(
+                    f"{place} must be ASCII or UTF-8 text, got zero bytes, as UTF-16 has them; "
+                    "save it as UTF-8"
+                )
+            if text := block.rstrip():
+                num_lines = num_ends + text.count(b"\n") + 1
+            num_ends += block.count(b"\n")
+    return TextFile(place, (num_lines,), INT64)
