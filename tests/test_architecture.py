@@ -17,7 +17,7 @@ FLOORS = [
     {"_runtime"},
     {"_dispatch"},
     {"_arrays", "_exact", "_halves", "_reductions", "_rows"}
-    | {"_stored_array", "_read_ahead", "_workers"},
+    | {"_shards", "_stored_array", "_read_ahead", "_workers"},
     {"_checks"},
     {"_label_checks", "_settings", "_threads"},
     {"_destinations", "_head", "_layouts", "_widened", "_totals"}

@@ -6,17 +6,17 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from smoothxent import _checks, _files, _labelled_rows, _pairs, _threads
+from smoothxent import _checks, _files, _labelled_rows, _pairs, _shards, _threads
 from smoothxent._checks import DType
 from smoothxent._comparison import Comparison
 from smoothxent._evaluate import evaluate
 from smoothxent._evaluation import Evaluation
 from smoothxent._file_checks import bad_label
-from smoothxent._files import Paths
 from smoothxent._labelled_rows import Chunk
 from smoothxent._pair_metrics import Pairs
 from smoothxent._pairs import Logits
 from smoothxent._run import Run
+from smoothxent._shards import Paths
 
 # rows done, rows in all, and the evaluations of those that are done
 Progress: TypeAlias = Callable[[int, int, Evaluation, Evaluation], object]
@@ -39,7 +39,7 @@ def compare_files(
 
     Parameters
     ----------
-    logits_a, logits_b, labels : path or sequence of paths
+    logits_a, logits_b, labels : path, pattern or sequence of paths
         As `evaluate_file` takes them, of equal shapes; the dtypes of both logits may differ, and
         shards may be cut at different rows.
     label_smoothing, ignore_index, top_k, num_bins
@@ -61,6 +61,11 @@ def compare_files(
     ------
     OSError, IndexError, TypeError, ValueError
         As in `evaluate_file`; the logits have unequal shapes.
+
+    Warns
+    -----
+    UserWarning
+        As in `evaluate_file`.
 
     See Also
     --------
@@ -88,8 +93,8 @@ def compare_files(
     >>> comparison == compare(*arrays.values())
     True
     """
-    a, b = _runs(logits_a, logits_b, dtype)
-    indices = _files.labels(labels, a)
+    a, b = _runs(_shards.of("logits_a", logits_a), _shards.of("logits_b", logits_b), dtype)
+    indices = _files.labels(_shards.of("labels", labels), a)
     options: dict[str, Any] = {
         "label_smoothing": label_smoothing,
         "ignore_index": ignore_index,
@@ -124,7 +129,7 @@ def compare_files(
     return Comparison.of(total_a, total_b, Pairs(*map(np.concatenate, zip(*parts, strict=True))))
 
 
-def _runs(logits_a: Paths, logits_b: Paths, dtype: DType | None) -> tuple[Run, Run]:
+def _runs(logits_a: list[str], logits_b: list[str], dtype: DType | None) -> tuple[Run, Run]:
     """Return the rows of both; `dtype` is for those that are stored as bare 2-byte words."""
     a, b = _run(logits_a, dtype), _run(logits_b, dtype)
     if a.taken_as is b.taken_as is None:
@@ -135,7 +140,7 @@ def _runs(logits_a: Paths, logits_b: Paths, dtype: DType | None) -> tuple[Run, R
     return a, b
 
 
-def _run(paths: Paths, dtype: DType | None) -> Run:
+def _run(paths: list[str], dtype: DType | None) -> Run:
     try:
         return _files.logits(paths, None)
     except TypeError:  # bare words, or a fault that `dtype` does not mend

@@ -7,13 +7,13 @@ from typing import TypeAlias, cast
 import numpy as np
 from numpy.typing import ArrayLike
 
-from smoothxent import _checks, _file_checks, _files, _labelled_rows, _layouts, _threads
+from smoothxent import _checks, _file_checks, _files, _labelled_rows, _layouts, _shards, _threads
 from smoothxent._checks import DType
 from smoothxent._evaluate import of_rows
 from smoothxent._evaluation import Evaluation
-from smoothxent._files import Paths
 from smoothxent._labelled_rows import Chunk
 from smoothxent._settings import Options
+from smoothxent._shards import Paths
 
 # rows done, rows in all, and the evaluation of those that are done
 Progress: TypeAlias = Callable[[int, int, Evaluation], object]
@@ -41,11 +41,13 @@ def evaluate_file(
 
     Parameters
     ----------
-    logits : path or sequence of paths
+    logits : path, pattern or sequence of paths
         float32, float64, float16 or bfloat16 of shape (N, C) or more axes with the classes last, in
         C order, in a .npy, .npz or .safetensors file; or its shards, whose rows follow one another.
-        An array in a file of several is named as ``"file.npz::name"``.
-    labels : path or sequence of paths
+        A pattern such as ``"logits-*.npy"`` takes the shards in the order of the numbers in their
+        names, a sequence in its own. An array in a file of several is named as
+        ``"file.npz::name"``.
+    labels : path, pattern or sequence of paths
         Class indices in [0, C) of any integer dtype, with the shape of `logits` without the class
         axis, in such a file, or one a line in a .txt file; or its shards, which may be cut
         elsewhere than those of the logits.
@@ -53,7 +55,7 @@ def evaluate_file(
         As in `evaluate`.
     top_k, num_bins
         As in `evaluate`.
-    sample_weight : array_like, path or sequence of paths, optional
+    sample_weight : array_like, path, pattern or sequence of paths, optional
         A finite weight, not negative, for each row of all shards; in memory, or in files too.
     dtype : "bfloat16" or "float16", optional
         The dtype of logits that a .npy or .npz file holds as bare 2-byte words, as np.save writes
@@ -79,6 +81,11 @@ def evaluate_file(
     TypeError, ValueError
         As in `evaluate`; a file is no such array, its length is not what its header declares, or
         shards do not fit together. The file is named.
+
+    Warns
+    -----
+    UserWarning
+        A sequence of shards is in the order of text, which puts number 10 before number 9.
 
     See Also
     --------
@@ -109,11 +116,11 @@ def evaluate_file(
     >>> evaluation == evaluate(logits, labels)
     True
     """
-    rows = _files.logits(logits, dtype)
-    indices = _files.labels(labels, rows)
+    rows = _files.logits(_shards.of("logits", logits), dtype)
+    indices = _files.labels(_shards.of("labels", labels), rows)
     runs, weights = [rows, indices], None
-    if _files.are_paths(sample_weight):
-        runs.append(_files.weights(sample_weight, rows))
+    if _shards.are_paths(sample_weight):
+        runs.append(_files.weights(_shards.of("sample_weight", sample_weight), rows))
     elif sample_weight is not None:
         weights = _checks.weights("sample_weight", cast(ArrayLike, sample_weight), rows.shape)
     threads = _threads.resolve(num_threads, rows.num_rows * rows.row_shape[0])

@@ -1,20 +1,17 @@
-"""Paths of logits and labels: which reader takes a file, and the shards of an array as one run."""
+"""Files of logits and labels: which reader takes each, and the shards of an array as one run."""
 
-import os
 import stat
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias, TypeGuard
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from smoothxent import _checks, _label_checks, _npy, _npz, _safetensors, _text
+from smoothxent import _checks, _label_checks, _npy, _npz, _safetensors, _shards, _text
 from smoothxent._checks import DType
 from smoothxent._run import Run
 from smoothxent._stored_array import Place, StoredArray
-
-Paths: TypeAlias = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 BYTES_OF_TWO = np.dtype("V2")  # what np.save makes of bfloat16
 
@@ -35,7 +32,7 @@ FORMATS = (
 NAMES = ", ".join(row.suffix for row in FORMATS)
 
 
-def logits(paths: Paths, dtype: DType | None, argument: str = "logits") -> Run:
+def logits(paths: Sequence[str], dtype: DType | None, argument: str = "logits") -> Run:
     """Return the rows of logits of some files, which can be taken as of this dtype."""
     shards = _stored(argument, paths)
     taken_as = dtype if dtype is not None else shards[0].words_of or None
@@ -50,7 +47,7 @@ def logits(paths: Paths, dtype: DType | None, argument: str = "logits") -> Run:
     return replace(run, dtype=_words(run.dtype), taken_as=taken_as)
 
 
-def labels(paths: Paths, logits: Run) -> Run:
+def labels(paths: Sequence[str], logits: Run) -> Run:
     """Return the class indices of some files, one for each row of logits."""
     shards = _stored("labels", paths)
     for shard in shards:
@@ -58,18 +55,12 @@ def labels(paths: Paths, logits: Run) -> Run:
     return _beside(logits, shards)
 
 
-def weights(paths: Paths, logits: Run) -> Run:
+def weights(paths: Sequence[str], logits: Run) -> Run:
     """Return the weights of some files, one for each row of logits."""
     shards = _stored("sample_weight", paths)
     for shard in shards:
         _checks.weights(str(shard.place), np.empty(0, shard.dtype), (0,))
     return _beside(logits, shards)
-
-
-def are_paths(value: object) -> TypeGuard[Paths]:
-    """Whether `value` names a file, or begins with what does."""
-    first = value[0] if isinstance(value, list | tuple) and value else value
-    return isinstance(first, str | os.PathLike)
 
 
 def _beside(logits: Run, shards: Sequence[StoredArray]) -> Run:
@@ -91,29 +82,10 @@ def _words(dtype: np.dtype[Any]) -> np.dtype[Any]:
     return np.dtype(np.uint16) if dtype == BYTES_OF_TWO else dtype
 
 
-def _stored(argument: str, paths: Paths) -> list[StoredArray]:
+def _stored(argument: str, shards: Sequence[str]) -> list[StoredArray]:
     """Return the arrays at the paths, each shown to be as large as it claims."""
-    several = [paths] if isinstance(paths, str | os.PathLike) else paths
-    if not isinstance(several, Sequence):
-        raise TypeError(
-            f"{argument} must be a path or a sequence of paths, got {type(paths).__name__}; "
-            "evaluate takes arrays"
-        )
-    if not several:
-        raise ValueError(f"{argument} must be at least one path, got none")
-    for path in several:
-        if not isinstance(path, str | os.PathLike):
-            raise TypeError(f"{argument} must be paths, got {path!r}")
-    places = [_place(argument, os.fspath(path)) for path in several]
+    places = [Place(argument, Path(file), member) for file, member in map(_shards.split, shards)]
     return [_format_of(place).stored(place) for place in places]
-
-
-def _place(argument: str, path: str) -> Place:
-    """Return what a path names: a file, or a member of one."""
-    file, colons, member = path.rpartition("::")
-    if colons and not Path(path).exists():
-        return Place(argument, Path(file), member)
-    return Place(argument, Path(path))
 
 
 def _format_of(place: Place) -> Format:

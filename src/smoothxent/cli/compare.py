@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Compare the files, a bar on the terminal meanwhile, and hand over the result."""
     results.check(arguments)
-    files = [inputs.files(each) for each in (arguments.a, arguments.b, arguments.labels)]
+    files = (arguments.a, arguments.b, arguments.labels)
     with refusals.naming(), progress.shown(not arguments.quiet) as tell:
         comparison = compare_files(*files, **inputs.settings(arguments), progress=tell)
     if arguments.format == "table" and not arguments.quiet and arguments.json != "-":

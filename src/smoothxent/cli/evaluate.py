@@ -36,13 +36,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Evaluate the files, a bar on the terminal meanwhile, and hand over the result."""
     results.check(arguments)
-    logits, labels = inputs.files(arguments.logits), inputs.files(arguments.labels)
     of_classes = {"class_weight": arguments.class_weight, "prior": arguments.prior}
     settings = inputs.settings(arguments)
     settings |= {"temperature": arguments.temperature, "softcap": arguments.softcap}
     settings |= {name: inputs.array(file) for name, file in of_classes.items()}
-    if arguments.sample_weight is not None:
-        settings["sample_weight"] = inputs.files(arguments.sample_weight)
+    settings["sample_weight"] = arguments.sample_weight
     with refusals.naming(**of_classes), progress.shown(not arguments.quiet) as tell:
-        evaluation = evaluate_file(logits, labels, **settings, progress=tell)
+        evaluation = evaluate_file(arguments.logits, arguments.labels, **settings, progress=tell)
     results.hand_over(evaluation, arguments)

@@ -2,9 +2,7 @@
 
 import argparse
 import stat
-from glob import glob, has_magic
 from pathlib import Path
-from re import split
 from typing import Any
 
 import numpy as np
@@ -71,25 +69,6 @@ def settings(arguments: argparse.Namespace) -> dict[str, Any]:
         "dtype": arguments.dtype,
         "num_threads": arguments.threads,
     }
-
-
-def files(text: str) -> list[str]:
-    """Return the path, or the paths that the pattern matches, with numbers in them by size.
-
-    What stands behind `::` names a member of each file.
-    """
-    pattern, colons, member = text.partition("::")
-    if not has_magic(pattern) or Path(pattern).exists() or Path(text).exists():
-        return [text]
-    found = sorted(glob(pattern), key=_numbers_by_size)  # noqa: PTH207  it may be absolute
-    if not found:
-        raise Refusal(f"{text}: no file matches; check the pattern")
-    return [path + colons + member for path in found]
-
-
-def _numbers_by_size(path: str) -> list[tuple[int, str]]:
-    # part-2 before part-10; every other piece is a number, so that like is compared with like.
-    return [(int(piece) if piece.isdecimal() else 0, piece) for piece in split(r"(\d+)", path)]
 
 
 def array(file: str | None) -> NDArray[Any] | None:
