@@ -59,7 +59,7 @@ def test_json_is_the_record_without_bare_nan_or_infinity(expected, part, capsys)
 
 def test_csv_has_every_metric_to_the_last_bit(expected, part, capsys):
     (row,) = csv.DictReader(printed(capsys, part, "--format", "csv").splitlines())
-    names = {"count", "ignored", "weight", "label_smoothing", "softcap", "temperature", "z_loss"}
+    names = {"count", "ignored", "nan_rows", "weight", "label_smoothing", "softcap", "temperature", "z_loss"}
     names |= expected.to_dict()["metrics"].keys()
     shares = {f"top_k_{k}": share for k, share in expected.top_k.items()}
     assert row.keys() == names - {"top_k"} | set(shares)

@@ -47,6 +47,15 @@ def test_table_has_the_loss_where_it_is_not_the_nll():
     assert [line.split()[0] for line in lines[3:5]] == ["loss", "nll"]
 
 
+def test_table_counts_the_rows_of_nan_of_each():
+    a, b = A.copy(), B.copy()
+    a[:2] = np.nan
+    b[2, 1] = np.inf
+    comparison = compare(a, b, LABELS, ignore_index=-1)
+    assert "\nnan rows                     2           1          -1\n" in repr(comparison)
+    assert "| nan rows | 2 | 1 | -1 |" in comparison.to_markdown().splitlines()
+
+
 @pytest.mark.parametrize("scale", [0, 1e-9, 1, 1e3, 1e30])
 def test_table_fits_80_columns_whatever_the_numbers(scale):
     many = 10**5

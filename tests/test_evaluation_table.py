@@ -133,6 +133,28 @@ def test_loss_of_nan_is_one_line_where_it_is_the_nll():
     assert lines[2:4] == ["loss (nll)                nan", "perplexity                nan"]
 
 
+def test_table_counts_the_rows_that_make_the_means_nan():
+    logits, labels = np.zeros((1300, 3)), np.zeros(1300, int)
+    logits[:1100, 2] = np.nan
+    logits[1100] = -np.inf
+    logits[1101, 1] = np.inf
+    logits[1102, 0] = -np.inf  # a loss of inf, which is no nan
+    logits[1103, 1] = -np.inf  # a class that is ruled out
+    labels[:10] = -1
+    evaluation = evaluate(logits, labels, ignore_index=-1, sample_weight=np.arange(1300) % 2)
+    assert evaluation.nan_rows == 1092
+    assert "nan rows                1,092  hold nan, +inf or nothing but -inf" in repr(evaluation)
+    assert "| nan rows | 1,092 | hold nan, +inf or nothing but -inf |" in evaluation.to_markdown()
+    twice = Evaluation.from_dict(evaluation.to_dict()) + evaluation
+    assert twice.nan_rows == 2 * 1092
+
+
+def test_table_without_such_rows_has_no_count_of_them():
+    evaluation = evaluate([[0.0, -np.inf], [800, 0]], [1, 1])
+    assert evaluation.nan_rows == 0
+    assert "nan rows" not in repr(evaluation)
+
+
 def test_loss_that_class_weights_make_is_not_said_to_be_smoothed():
     lines = repr(evaluate(np.eye(2) * [1, 3], [0, 1], class_weight=[0.5, 1])).splitlines()
     assert lines[2:4] == [

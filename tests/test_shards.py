@@ -1,4 +1,4 @@
-"""Shards of an array: patterns take them by number, and lists in the order of text are warned of."""
+"""Shards of an array: patterns take them by number, lists in the order of text are warned of."""
 
 import re
 import warnings

@@ -77,10 +77,14 @@ def lines(comparison: PairMetrics) -> list[Line]:
     differences = {name: _signed(theirs - ours) for name, (ours, theirs) in values.items()}
     differences["nll"] = _signed(comparison.nll_difference)
     differences["nll"] += deviation(comparison.nll_difference_stderr)
-    return [
+    shown = [
         Line(name, number(ours), number(theirs), differences[name])
         for name, (ours, theirs) in values.items()
     ]
+    if a.nan_rows or b.nan_rows:
+        more = f"{b.nan_rows - a.nan_rows:+,}"
+        shown.append(Line("nan rows", f"{a.nan_rows:,}", f"{b.nan_rows:,}", more))
+    return shown
 
 
 def pairs(comparison: PairMetrics) -> list[tuple[str, str, str]]:

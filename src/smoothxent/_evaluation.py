@@ -31,6 +31,8 @@ class Evaluation(Metrics):
     ----------
     count, ignored : int
         Rows that are counted, and those whose label is `ignore_index`, which are not.
+    nan_rows : int
+        Rows of `count` that hold nan, +inf or nothing but -inf: one is enough for means of nan.
     weight : float
         Sum of the sample weights of the rows that are counted: `count` where none are given.
     softcap, temperature : float

@@ -128,6 +128,8 @@ def lines(metrics: Metrics) -> list[Line]:
             _plural(len(metrics.bins), "bin"),
         ),
     ]
+    if metrics.nan_rows:
+        shown.append(Line("nan rows", f"{metrics.nan_rows:,}", "hold nan, +inf or nothing but -inf"))
     if metrics.weight != metrics.count:
         shown.append(Line("weight", number(metrics.weight)))
     return shown

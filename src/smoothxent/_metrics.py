@@ -40,6 +40,11 @@ class Metrics:
         return self._totals.ignored
 
     @property
+    def nan_rows(self) -> int:
+        """Rows of `count` that hold nan, +inf or nothing but -inf."""
+        return self._totals.count - sum(self._totals.histogram)
+
+    @property
     def weight(self) -> float:
         """Sum of the sample weights of the rows that are not ignored."""
         return self._totals.sums.weight / Exact(1, 0)

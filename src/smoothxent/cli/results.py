@@ -117,6 +117,7 @@ def _columns(result: Result) -> dict[str, Any]:
 OF_EVALUATION = [
     "count",
     "ignored",
+    "nan_rows",
     "weight",
     "label_smoothing",
     "softcap",
