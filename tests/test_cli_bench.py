@@ -82,7 +82,8 @@ def test_threads_must_be_a_whole_number(threads, capsys):
         main(["bench", "--threads", threads])
     assert refused.value.code == 2
     assert capsys.readouterr().err.endswith(
-        f"argument --threads: must be a whole number >= 1, got {threads!r}\n"
+        f"argument --threads: must be a whole number >= 1, got {threads!r}; "
+        "see smoothxent bench --help\n"
     )
 
 

@@ -79,7 +79,7 @@ def test_quiet_saves_and_says_nothing(arrays, capsys, tmp_path):
 def test_comparison_is_no_part_to_merge(arrays, capsys, tmp_path):
     printed(capsys, "--json", "saved.json")
     assert main(["merge", "saved.json"]) == 1
-    rule = "format must be 'smoothxent.Evaluation', got 'smoothxent.Comparison'"
+    rule = "a comparison, which can't be merged; compare all rows at once, with patterns of shards"
     assert capsys.readouterr() == ("", f"smoothxent: saved.json: {rule}\n")
 
 

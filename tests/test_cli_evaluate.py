@@ -315,7 +315,8 @@ def test_bad_option_is_a_fault_of_usage(options, rule, capsys):
     with pytest.raises(SystemExit) as ended:
         main(["evaluate", "logits.npy", "labels.npy", *options])
     assert ended.value.code == 2
-    assert capsys.readouterr().err.endswith(f"error: argument {rule}\n")
+    where = "smoothxent evaluate: error: argument"
+    assert capsys.readouterr().err == f"{where} {rule}; see smoothxent evaluate --help\n"
 
 
 def test_quiet_says_nothing(rows, capsys):

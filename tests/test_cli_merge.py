@@ -45,8 +45,9 @@ def test_whole_may_be_merged_with_more_parts(rows, tmp_path, capsys):
     logits, labels = rows
     first = saved(tmp_path / "first.json", logits[:50], labels[:50])
     second = saved(tmp_path / "second.json", logits[50:], labels[50:])
-    assert main(["merge", first, "--json", first, "--quiet"]) == 0
-    assert main(["merge", first, second, "--format", "json"]) == 0
+    again = str(tmp_path / "again.json")
+    assert main(["merge", first, "--json", again, "--quiet"]) == 0
+    assert main(["merge", again, second, "--format", "json"]) == 0
     out = json.loads(capsys.readouterr().out)
     assert Evaluation.from_dict(out) == evaluate(logits, labels, ignore_index=-1)
 

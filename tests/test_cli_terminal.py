@@ -1,5 +1,7 @@
 """The command line and what it is connected to: a terminal, a pipe that closes, Ctrl-C."""
 
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -7,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from smoothxent import evaluate
+from smoothxent import compare, evaluate
 from terminal import on_terminal
 
 HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
@@ -26,6 +28,13 @@ def evaluate_file(*files, progress, **options):
 evaluate.evaluate_file = evaluate_file
 sys.exit(main(sys.argv[1:]))
 """
+
+
+def in_ascii(table):
+    """Return a table as a terminal of ASCII shows it: # for a full column, = and - for less."""
+    for sign, plain in (("±", "+-"), ("–", "-"), ("█", "#")):
+        table = table.replace(sign, plain)
+    return re.sub("[▌▋▊▉]", "=", re.sub("[▏▎▍]", "-", table))
 
 
 @pytest.fixture
@@ -91,10 +100,42 @@ def test_closed_stream_is_no_fault(files, closed):
     assert done.stdout == ("" if closed == ">&-" else table)
 
 
-def test_output_that_knows_no_bars_gets_question_marks(files, run_child):
+def test_output_of_ascii_has_bars_of_ascii(files, run_child):
     paths, table = files
     shown = run_child(RUN, "evaluate", *paths, silent=True, PYTHONIOENCODING="ascii")
-    assert shown == table.encode("ascii", "replace").decode()
+    assert shown == in_ascii(table)
+    assert "?" not in shown
+
+
+def test_comparison_on_output_of_ascii_has_signs_of_ascii(files, run_child):
+    (logits, labels), _ = files
+    array = np.load(logits)
+    shown = run_child(
+        RUN, "compare", logits, logits, labels, silent=True, PYTHONIOENCODING="ascii"
+    )
+    table = in_ascii(f"{compare(array, array, np.load(labels))}\n")
+    assert shown == f"A  {logits}\nB  {logits}\n\n{table}"
+
+
+def test_output_keeps_what_its_encoding_has(files):
+    paths, table = files
+    command = [sys.executable, "-c", RUN, "evaluate", *paths]
+    environment = os.environ | {"PYTHONIOENCODING": "latin-1"}
+    done = subprocess.run(command, env=environment, capture_output=True, check=True)
+    assert done.stdout.decode("latin-1") == in_ascii(table).replace("+-", "±")
+
+
+def test_bar_on_a_terminal_of_ascii_is_of_ascii(files, monkeypatch):
+    pytest.importorskip("rich")
+    paths, table = files
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    code, shown = on_terminal(RUN, "evaluate", *paths)
+    assert code == 0
+    bar, _, rest = shown.rpartition("\x1b[2K")
+    assert rest.replace("\r\n", "\n") == in_ascii(table)
+    assert "100%" in bar
+    assert bar.isascii()
+    assert "\\u" not in bar
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs the device that is always full")

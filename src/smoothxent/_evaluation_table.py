@@ -129,7 +129,8 @@ def lines(metrics: Metrics) -> list[Line]:
         ),
     ]
     if metrics.nan_rows:
-        shown.append(Line("nan rows", f"{metrics.nan_rows:,}", "hold nan, +inf or nothing but -inf"))
+        note = "hold nan, +inf or nothing but -inf"
+        shown.append(Line("nan rows", f"{metrics.nan_rows:,}", note))
     if metrics.weight != metrics.count:
         shown.append(Line("weight", number(metrics.weight)))
     return shown

@@ -41,10 +41,17 @@ def results(
     size = min(num_rows, max(1, CHUNK_BYTES // max(run.row_bytes for run in runs)))
     count = -(-num_rows // size)
     num_threads = min(num_threads, count)
-    rooms = [
-        [np.empty(size * run.row_bytes, np.uint8) for run in runs]
-        for _ in range(min(count, _read_ahead.num_rooms(num_threads)))
-    ]
+    num_rooms = min(count, _read_ahead.num_rooms(num_threads))
+    try:
+        rooms = [
+            [np.empty(size * run.row_bytes, np.uint8) for run in runs] for _ in range(num_rooms)
+        ]
+    except MemoryError:
+        widest = max(runs, key=lambda run: run.row_bytes)
+        raise MemoryError(
+            f"{widest} must have rows that fit in memory, got {num_rooms} chunks of "
+            f"{size * widest.row_bytes} bytes at a time; use fewer threads"
+        ) from None
     with ExitStack() as stack:
         streams = [stack.enter_context(closing(Stream(run))) for run in runs]
 

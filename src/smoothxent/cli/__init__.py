@@ -8,7 +8,6 @@ Exit codes: 0 done, 1 the data or the surroundings refused (a file, a closed pip
 arguments or a missing extra, 130 Ctrl-C.
 """
 
-import argparse
 import io
 import os
 import sys
@@ -16,7 +15,8 @@ from collections.abc import Sequence
 from types import ModuleType
 
 import smoothxent
-from smoothxent.cli import bench, compare, demo, evaluate, info, merge, refusals
+from smoothxent.cli import bench, compare, demo, encoding, evaluate, info, merge, refusals
+from smoothxent.cli.parser import Parser, line, unknown
 
 COMMANDS: dict[str, ModuleType] = {
     "evaluate": evaluate,
@@ -33,9 +33,11 @@ OPTIONAL = {"matplotlib", "rich", "sklearn", "threadpoolctl"}
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; `argv` is `sys.argv[1:]` unless given."""
-    arguments = _parser().parse_args(argv)
-    if isinstance(sys.stdout, io.TextIOWrapper):  # it may know no bars, no Greek
-        sys.stdout.reconfigure(errors="replace")
+    arguments, others = _parser().parse_known_args(argv)
+    if others:
+        arguments.error(unknown(others, arguments.remedy))
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors=encoding.NAME)
     try:
         COMMANDS[arguments.command].run(arguments)
         print(end="", flush=True)
@@ -68,19 +70,20 @@ def _drop_output() -> None:
 
 
 def _complain(message: str, code: int) -> int:
-    # In one line whatever a file is called, and nothing that a terminal would obey.
-    shown = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in message)
-    print(f"smoothxent: {shown}", file=sys.stderr)
+    if sys.stderr is not None:  # as where it was closed; print would take stdout then
+        print(line(f"smoothxent: {message}"), file=sys.stderr)
     return code
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="smoothxent", description=smoothxent.__doc__)
+def _parser() -> Parser:
+    parser = Parser(prog="smoothxent", description=smoothxent.__doc__)
     parser.add_argument(
         "--version", action="version", version=f"smoothxent {smoothxent.__version__}"
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, command in COMMANDS.items():
         summary = (command.__doc__ or "").partition("\n")[0]
-        command.add_arguments(commands.add_parser(name, help=summary, description=summary))
+        of_command = commands.add_parser(name, help=summary, description=summary)
+        of_command.set_defaults(error=of_command.error, remedy="")
+        command.add_arguments(of_command)
     return parser

@@ -48,7 +48,8 @@ def run(arguments: argparse.Namespace) -> None:
 
     if arguments.json:
         options.require_place_for(Path(arguments.json), "--json")
-    with Console(stderr=True).status("timing; best on a machine that does nothing else"):
+    waiting = "timing; best on a machine that does nothing else"
+    with Console(stderr=True).status(waiting, spinner="line"):  # of ASCII
         figures = measured(arguments.threads, seconds, shapes)
     if arguments.json:
         Path(arguments.json).write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
@@ -105,10 +106,10 @@ def show(figures: Facts) -> None:
     ]
 
     console = Console(highlight=False)
-    title = "The mean loss: time of a call (median), 10⁹ logits and GB of them a second"
+    title = "The mean loss: time of a call (median), 1e9 logits and GB of them a second"
     table = Table(box=SIMPLE_HEAD, title=title, title_justify="left", title_style="bold")
     table.add_column("rows x classes", no_wrap=True)
-    for header in ("smoothxent", "10⁹/s", "GB/s", *others):
+    for header in ("smoothxent", "1e9/s", "GB/s", *others):
         table.add_column(header, justify="right", no_wrap=True)
     for (num_rows, num_classes), timed in by_shape.items():
         ours = timed.get("smoothxent")

@@ -11,17 +11,17 @@ from smoothxent.cli import inputs, progress, refusals, results
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the files and options of `smoothxent compare`."""
-    parser.add_argument("a", metavar="LOGITS_A", help=f"shape (N, C): {inputs.FILES}")
-    parser.add_argument("b", metavar="LOGITS_B", help="of the same shape, to compare to those")
-    parser.add_argument("labels", metavar="LABELS", help="N class indices")
+    parser.add_argument("a", metavar="LOGITS_A", help=inputs.LOGITS)
+    parser.add_argument("b", metavar="LOGITS_B", help="the other logits, of the same shape")
+    parser.add_argument("labels", metavar="LABELS", help=inputs.LABELS)
     inputs.add_arguments(parser)
-    results.add_arguments(parser)
+    results.add_arguments(parser, "save the result as JSON")
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Compare the files, a bar on the terminal meanwhile, and hand over the result."""
-    results.check(arguments)
     files = (arguments.a, arguments.b, arguments.labels)
+    results.check(arguments, *files)
     with refusals.naming(), progress.shown(not arguments.quiet) as tell:
         comparison = compare_files(*files, **inputs.settings(arguments), progress=tell)
     if arguments.format == "table" and not arguments.quiet and arguments.json != "-":

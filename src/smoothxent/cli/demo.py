@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE.png",
         type=options.picture_file,
         default=Path("smoothxent-demo.png"),
-        help="where the picture goes (default: %(default)s)",
+        help="the picture to save; or .pdf, .svg (default: %(default)s)",
     )
     parser.add_argument(
         "--epochs",
@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="S",
         type=options.not_negative,
         default=0,
-        help="draws the split and the first weights (default: %(default)s)",
+        help="seed of the split and of the first weights (default: %(default)s)",
     )
 
 

@@ -1,4 +1,4 @@
-"""Evaluate logits in files against labels in files: every metric, from one read.
+"""Compute loss, accuracy, calibration and other metrics of logits in files, in one read.
 
 LOGITS and LABELS are files of arrays, or quoted patterns of the shards of one.
 """
@@ -11,10 +11,10 @@ from smoothxent.cli import inputs, options, progress, refusals, results
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the files and options of `smoothxent evaluate`."""
-    parser.add_argument("logits", metavar="LOGITS", help=f"shape (N, C): {inputs.FILES}")
-    parser.add_argument("labels", metavar="LABELS", help="N class indices: the same, or .txt")
+    parser.add_argument("logits", metavar="LOGITS", help=inputs.LOGITS)
+    parser.add_argument("labels", metavar="LABELS", help=inputs.LABELS)
     inputs.add_arguments(parser)
-    parser.add_argument("--sample-weight", metavar="FILE", help="a number for each row: the same")
+    parser.add_argument("--sample-weight", metavar="FILE", help="a weight for each row: a file")
     parser.add_argument(
         "--temperature",
         metavar="T",
@@ -26,17 +26,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--softcap",
         metavar="C",
         type=options.above_zero,
-        help="what no logit exceeds, C tanh(x / C), before the temperature",
+        help="replaces each logit x by C tanh(x / C), before the temperature",
     )
-    for option in ("--class-weight", "--prior"):
-        parser.add_argument(option, metavar="FILE", help="a number for each class, .npy")
-    results.add_arguments(parser)
+    parser.add_argument("--class-weight", metavar="FILE", help="a weight for each class: a .npy")
+    parser.add_argument(
+        "--prior",
+        metavar="FILE",
+        help="a share for each class, for label smoothing: a .npy (default: all equal)",
+    )
+    results.add_arguments(parser, "save the result as JSON, for `smoothxent merge`")
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Evaluate the files, a bar on the terminal meanwhile, and hand over the result."""
-    results.check(arguments)
     of_classes = {"class_weight": arguments.class_weight, "prior": arguments.prior}
+    files = (arguments.logits, arguments.labels, arguments.sample_weight, *of_classes.values())
+    results.check(arguments, *files)
     settings = inputs.settings(arguments)
     settings |= {"temperature": arguments.temperature, "softcap": arguments.softcap}
     settings |= {name: inputs.array(file) for name, file in of_classes.items()}

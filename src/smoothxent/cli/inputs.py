@@ -11,20 +11,24 @@ from numpy.typing import NDArray
 from smoothxent.cli import options
 from smoothxent.cli.refusals import Refusal
 
-FILES = (
-    "a .npy, .npz or .safetensors file, FILE::NAME for one of its arrays, or a quoted pattern such "
-    "as 'part-*.npy' for shards, taken in order"
+# Where a shell has made many arguments of a pattern.
+QUOTE = "; quote a pattern, as in 'part-*.npy', so that the shell leaves it as it is"
+LOGITS = (
+    "logits, shape (N, C): a .npy, .npz or .safetensors file, FILE::NAME for one of its arrays, or "
+    "a quoted pattern such as 'part-*.npy' for shards, in the order of their numbers"
 )
+LABELS = "N class indices: such a file, or a .txt with one a line"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options that `evaluate` and `compare` share."""
+    parser.set_defaults(remedy=QUOTE)
     parser.add_argument(
         "--label-smoothing",
         metavar="E",
         type=options.share,
         default=0.0,
-        help="of the loss, from 0 to 1 (default: %(default)g)",
+        help="label smoothing of the loss, 0 to 1 (default: %(default)g)",
     )
     parser.add_argument(
         "--ignore-index",
@@ -37,14 +41,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="K,K...",
         type=options.several,
         default=(1, 5),
-        help="count labels among the K largest logits (default: 1,5)",
+        help="the share of labels among the K largest logits (default: 1,5)",
     )
     parser.add_argument(
         "--bins",
         metavar="N",
         type=options.bins,
         default=15,
-        help="bins of the confidence for the calibration error (default: %(default)s)",
+        help="bins of confidence for the calibration error (default: %(default)s)",
     )
     parser.add_argument(
         "--dtype",

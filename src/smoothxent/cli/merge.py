@@ -18,12 +18,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help="what `smoothxent evaluate --json` saved",
     )
-    results.add_arguments(parser)
+    results.add_arguments(parser, "save the result as JSON, to be merged again")
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Add up the parts, and print and save the whole as if it were evaluated at once."""
-    results.check(arguments)
+    results.check(arguments, *map(str, arguments.parts))
     seen: set[Path] = set()
     for part in arguments.parts:
         if part.resolve() in seen:
@@ -45,4 +45,7 @@ def saved(part: Path) -> Evaluation:
         except (RecursionError, ValueError) as error:
             remedy = "give a file that `smoothxent evaluate --json` saved"
             raise Refusal(f"{part}: not JSON; {remedy}") from error
+        if isinstance(record, dict) and record.get("format") == "smoothxent.Comparison":
+            remedy = "compare all rows at once, with patterns of shards"
+            raise Refusal(f"{part}: a comparison, which can't be merged; {remedy}")
         return Evaluation.from_dict(record)

@@ -30,7 +30,7 @@ def naming(file: Path | None = None, **files: str | None) -> Iterator[None]:
     try:
         yield
     except (IndexError, MemoryError, TypeError, ValueError) as error:
-        message = str(error).partition("\n")[0] or type(error).__name__
+        message = str(error).partition("\n")[0] or "out of memory"  # which alone has no text
         place = file or files.get(message.partition(" ")[0])
         raise Refusal(f"{f'{place}: ' if place else ''}{message}{_remedy(message)}") from error
 

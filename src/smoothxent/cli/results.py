@@ -6,6 +6,7 @@ import io
 import json
 import os
 from collections.abc import Callable, Mapping
+from glob import glob
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -15,7 +16,7 @@ from smoothxent.cli import options, refusals
 Result: TypeAlias = Evaluation | Comparison
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: argparse.ArgumentParser, to_save: str) -> None:
     """Add the options that say where a result goes, and how it looks."""
     parser.add_argument(
         "--format",
@@ -26,26 +27,47 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--json",
         metavar="FILE",
-        help="save it, an evaluation with the exact totals that `smoothxent merge` adds up; "
-        "- prints that alone",
+        help=f"{to_save}; - prints it instead",
     )
     parser.add_argument(
         "--plot",
         metavar="FILE.png",
         type=options.picture_file,
-        help="draw how sure against how right, and the losses; .pdf and .svg will do too",
+        help="save a reliability diagram and the histogram of the losses; or .pdf, .svg",
     )
     parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
 
 
-def check(arguments: argparse.Namespace) -> None:
-    """Raise before the work is done where its result could not be saved or drawn."""
-    if arguments.json not in (None, "-"):
-        options.require_place_for(Path(arguments.json), "--json")
+def check(arguments: argparse.Namespace, *inputs: str | None) -> None:
+    """Raise before the work is done where its result could not be saved or drawn.
+
+    An output that is one of the inputs, or the other output, is wrong usage.
+    """
+    taken = [file for each in inputs if each is not None for file in _files_of(each)]
+    outputs = {"--json": arguments.json, "--plot": arguments.plot}
+    for option, name in outputs.items():
+        if name in (None, "-"):
+            continue
+        file = Path(name)
+        if any(_are_same(file, each) for each in taken):
+            rule = f"must be another file than those that are read and written, got {str(file)!r}"
+            arguments.error(f"argument {option}: {rule}")
+        options.require_place_for(file, option)
+        taken.append(file)
     if arguments.plot:
         import matplotlib  # noqa: F401
 
-        options.require_place_for(arguments.plot, "--plot")
+
+def _files_of(argument: str) -> list[Path]:
+    """Return all files that an argument may mean: a path, one before `::`, those of a pattern."""
+    path = argument if Path(argument).exists() else argument.rpartition("::")[0] or argument
+    return [Path(path)] if Path(path).exists() else list(map(Path, glob(path)))  # noqa: PTH207
+
+
+def _are_same(file: Path, other: Path) -> bool:
+    if file.exists() and other.exists():
+        return file.samefile(other)
+    return file.resolve() == other.resolve()
 
 
 def hand_over(result: Result, arguments: argparse.Namespace) -> None:

@@ -1,0 +1,13 @@
+"""The command `smoothxent`, outside the package: its import is what may fail."""
+
+import sys
+
+
+def main() -> int:
+    """Run the command line and return its exit code; 2 where SMOOTHXENT_ISA is wrong."""
+    try:
+        from smoothxent.cli import main as run
+    except ImportError as error:
+        sys.stderr.write(f"smoothxent: {error}\n")
+        return 2
+    return run()

@@ -1,0 +1,187 @@
+"""Wrong usage of the command line: one line that says what to do, exit code 2, nothing written."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import smoothxent
+from smoothxent import evaluate
+from smoothxent.cli import main
+
+COMMAND = "import sys; from smoothxent_command import main; sys.exit(main())"
+
+
+@pytest.fixture
+def files(rng, tmp_path, monkeypatch):
+    """Inputs of every kind in the current folder; return what is in each."""
+    monkeypatch.chdir(tmp_path)
+    logits, labels = rng.normal(size=(120, 7)), rng.integers(0, 7, 120)
+    np.save("logits.npy", logits)
+    np.save("labels.npy", labels)
+    np.savez("both.npz", x=logits, y=labels)
+    for number, part in enumerate(np.split(logits, 12)):
+        np.save(f"part-{number}.npy", part)
+    np.save("rows.npy", np.ones(120))
+    np.save("classes.npy", np.full(7, 1 / 7))
+    Path("a.json").write_text(json.dumps(evaluate(logits, labels).to_dict()))
+    Path("link.json").symlink_to("labels.npy")
+    os.link("part-10.npy", "hard-link.json")
+    return {path: path.read_bytes() for path in tmp_path.iterdir()}
+
+
+def misuse(capsys, *arguments):
+    """Return the one line on stderr with which the command ends; nothing is on stdout."""
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n"), err[-1:]) == ("", 1, "\n")
+    return err[:-1]
+
+
+WEIGHTS = "--sample-weight rows.npy --class-weight classes.npy --prior classes.npy"
+
+
+@pytest.mark.parametrize(
+    "command, output",
+    [
+        ("evaluate logits.npy labels.npy", "--json labels.npy"),
+        ("evaluate logits.npy labels.npy", "--json ./logits.npy"),
+        ("evaluate logits.npy labels.npy", "--json link.json"),
+        ("evaluate logits.npy link.json", "--json labels.npy"),
+        ("evaluate both.npz::x both.npz::y", "--json both.npz"),
+        ("evaluate part-*.npy labels.npy", "--json part-3.npy"),
+        ("evaluate part-*.npy labels.npy", "--json hard-link.json"),
+        (f"evaluate logits.npy labels.npy {WEIGHTS}", "--json rows.npy"),
+        (f"evaluate logits.npy labels.npy {WEIGHTS}", "--json classes.npy"),
+        ("compare logits.npy part-*.npy labels.npy", "--json part-0.npy"),
+        ("compare part-*.npy logits.npy labels.npy", "--json labels.npy"),
+        ("merge a.json", "--json a.json"),
+        ("merge a.json", "--json missing/../a.json"),
+    ],
+)
+def test_output_that_is_an_input_is_wrong_usage(files, capsys, tmp_path, command, output):
+    (tmp_path / "missing").mkdir()
+    name = command.split()[0]
+    file = output.split()[1].removeprefix("./")
+    assert misuse(capsys, *command.split(), *output.split()) == (
+        f"smoothxent {name}: error: argument --json: must be another file than those that are read "
+        f"and written, got '{file}'; see smoothxent {name} --help"
+    )
+    assert {path: path.read_bytes() for path in files} == files
+
+
+def test_picture_over_an_input_is_wrong_usage(files, capsys):
+    Path("labels.npy").rename("labels.png")
+    found = misuse(capsys, "evaluate", "logits.npy", "labels.png", "--plot", "labels.png")
+    assert found.startswith("smoothxent evaluate: error: argument --plot: must be another file ")
+
+
+def test_record_and_picture_in_one_file_are_wrong_usage(files, capsys):
+    found = misuse(capsys, "merge", "a.json", "--json", "both.png", "--plot", "./both.png")
+    assert found.startswith("smoothxent merge: error: argument --plot: must be another file ")
+    assert not Path("both.png").exists()
+
+
+def test_output_that_a_pattern_could_match_but_does_not_read_is_written(files):
+    Path("part-3.npy").rename("part-[3].npy")
+    Path("part-3.npy").write_text("not read")
+    np.save("few.npy", np.zeros(10, int))
+    assert main(["evaluate", "part-[3].npy", "few.npy", "--json", "part-3.npy", "--quiet"]) == 0
+    assert json.loads(Path("part-3.npy").read_text())["count"] == 10
+
+
+PATTERN = "quote a pattern, as in 'part-*.npy', so that the shell leaves it as it is"
+
+
+@pytest.mark.parametrize(
+    "command, found",
+    [
+        ("", "the following arguments are required: COMMAND"),
+        ("evaluate", "the following arguments are required: LOGITS, LABELS"),
+        ("evaluate a.npy", "the following arguments are required: LABELS"),
+        ("evaluate p-1.npy p-2.npy l.npy", f"too many arguments: l.npy; {PATTERN}"),
+        ("evaluate 1 2 3 4 5 l.npy --bins 2", f"too many arguments: 3 and 3 more; {PATTERN}"),
+        ("compare 1 2 3 4 5 6 7 8", f"too many arguments: 4 and 4 more; {PATTERN}"),
+        ("evaluate a.npy b.npy --class-weights c.npy", "unknown option --class-weights"),
+        ("bench quick", "too many arguments: quick"),
+        ("info --jso --yaml", "unknown option --yaml"),
+        ("merge", "the following arguments are required: PART.json"),
+    ],
+)
+def test_wrong_arguments_are_one_line_that_names_the_help(capsys, command, found):
+    name = " ".join(["smoothxent", *command.split()[:1]])
+    expected = f"{name}: error: {found}; see {name} --help"
+    assert misuse(capsys, *command.split()) == expected
+
+
+def test_unknown_command_is_one_line_with_those_that_there_are(capsys):
+    found = misuse(capsys, "nope")
+    assert found.startswith("smoothxent: error: argument COMMAND: invalid choice: 'nope' (choose")
+    assert "evaluate" in found
+    assert found.endswith("); see smoothxent --help")
+
+
+def test_wrong_usage_is_one_line_whatever_it_names(capsys):
+    found = misuse(capsys, "evaluate", "a", "b", "two\nlines\x1b[31m")
+    assert r": too many arguments: two\nlines\x1b[31m; quote a pattern" in found
+
+
+@pytest.mark.parametrize("arguments", [[], ["info"], ["evaluate", "a.npy", "b.npy"]])
+def test_unknown_instruction_set_is_one_line(arguments):
+    done = subprocess.run(
+        [sys.executable, "-c", COMMAND, *arguments],
+        env=os.environ | {"SMOOTHXENT_ISA": "mmx"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    names = ", ".join(smoothxent.available_isas())
+    error = f"smoothxent: SMOOTHXENT_ISA must be one of {names}, got mmx\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", error)
+
+
+def test_command_is_what_the_project_installs(run_child):
+    import tomllib
+
+    project = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text())
+    assert project["project"]["scripts"] == {"smoothxent": "smoothxent_command:main"}
+    assert project["tool"]["setuptools"]["py-modules"] == ["smoothxent_command"]
+    assert run_child(COMMAND, "--version") == f"smoothxent {smoothxent.__version__}\n"
+
+
+def test_error_is_not_printed_where_results_go_when_stderr_is_closed(tmp_path):
+    command = ["sh", "-c", '"$@" 2>&-', "sh", sys.executable, "-c", COMMAND, "merge", "none.json"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (1, b"")
+
+
+OUT_OF_MEMORY = """
+import resource, sys
+import numpy as np
+from smoothxent.cli import main
+with open("wide.npy", "wb") as file:
+    header = {"descr": "<f4", "fortran_order": False, "shape": (2, 2**31)}
+    np.lib.format.write_array_header_1_0(file, header)
+    file.truncate(file.tell() + 2**34)  # sparse
+np.save("labels.npy", np.zeros(2, int))
+resource.setrlimit(resource.RLIMIT_AS, (2**32, 2**32))
+sys.stderr = sys.stdout
+print(main(["evaluate", "wide.npy", "labels.npy", "--threads", "1"]))
+"""
+
+
+@pytest.mark.skipif("SMOOTHXENT_SANITIZE" in os.environ, reason="sanitizers take addresses")
+def test_too_little_memory_is_one_line_that_names_the_file(tmp_path, monkeypatch, run_child):
+    monkeypatch.chdir(tmp_path)
+    shown = run_child(OUT_OF_MEMORY, OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
+    assert shown == (
+        f"smoothxent: logits file wide.npy must have rows that fit in memory, got 2 chunks of "
+        f"{2**33} bytes at a time; use fewer threads\n1\n"
+    )
