@@ -352,6 +352,17 @@ def test_text_that_is_no_integer_is_named_with_its_line(tmp_path, monkeypatch, l
     )
 
 
+@pytest.mark.parametrize("text", [b"label\n0\n2\n1\n1\n", b"0,2,1,1\n", b"\xef\xbb\xbf0\n"])
+def test_heading_of_text_or_all_numbers_in_a_line_are_no_matter_of_shape(tmp_path, text):
+    np.save(tmp_path / "logits.npy", LOGITS)
+    path = tmp_path / "labels.txt"
+    path.write_bytes(text)
+    first = text.splitlines(keepends=True)[0]
+    assert refusal(tmp_path / "logits.npy", path) == (
+        f"labels file {path} must be one 64-bit integer a line, got {first!r} in line 1"
+    )
+
+
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
 def test_text_in_utf_16_is_refused_with_the_encoding(tmp_path, encoding):
     np.save(tmp_path / "logits.npy", LOGITS)

@@ -204,6 +204,15 @@ def test_negative_label_is_refused_with_the_option_that_drops_it(rows, capsys):
     )
 
 
+def test_words_of_two_bytes_are_refused_with_the_option_that_says_what_they_are(rows, capsys):
+    np.save("logits.npy", np.zeros((120, 7), np.uint16))
+    assert refused(capsys, "logits.npy", "labels.npy") == (
+        "logits file logits.npy must be float32, float64, float16 or bfloat16, got uint16; if "
+        "these are the bits of bfloat16 or float16, say so with dtype: --dtype bfloat16, "
+        "--dtype float16"
+    )
+
+
 def test_dtype_that_is_not_that_of_the_file_is_refused(rows, capsys):
     found = refused(capsys, "logits.npy", "labels.npy", "--dtype", "bfloat16")
     assert found == (
@@ -308,7 +317,7 @@ def test_remedy_for_another_dtype_names_no_file(rows, capsys):
         (["--bins", "0"], "--bins: must be a whole number >= 1, got '0'"),
         (["--bins", "1048577"], "--bins: must be at most 1048576, got '1048577'"),
         (["--threads", "0"], "--threads: must be a whole number >= 1, got '0'"),
-        (["--ignore-index", "x"], "--ignore-index: invalid int value: 'x'"),
+        (["--ignore-index", "x"], "--ignore-index: must be a whole number, got 'x'"),
     ],
 )
 def test_bad_option_is_a_fault_of_usage(options, rule, capsys):

@@ -223,12 +223,22 @@ def test_logits_without_rows_and_classes_are_refused(files, shape):
     )
 
 
-@pytest.mark.parametrize("shape", [(3,), (5,), (0,), (4, 1), (4, 3), (1, 4)])
+@pytest.mark.parametrize("shape", [(3,), (5,), (0,), (4, 1), (1, 4), (4, 3, 1)])
 def test_labels_of_another_length_or_shape_are_refused(files, shape):
     np.save(files / "labels.npy", np.zeros(shape, int))
     assert refusal(ValueError, files) == (
         f"labels file {files / 'labels.npy'} must have shape (4,), a number for each row of "
         f"logits file {files / 'logits.npy'}, got {shape}; name all shards of both"
+    )
+
+
+@pytest.mark.parametrize("dtype", [int, np.float32, bool])
+@pytest.mark.parametrize("num_rows", [4, 3])
+def test_probabilities_in_place_of_labels_are_refused_with_the_remedy(files, num_rows, dtype):
+    np.save(files / "labels.npy", np.eye(4, 3, dtype=dtype)[:num_rows])
+    assert refusal(ValueError, files) == (
+        f"labels file {files / 'labels.npy'} must be class indices, got probabilities of shape "
+        f"({num_rows}, 3); save their argmax over the class axis"
     )
 
 

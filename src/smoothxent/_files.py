@@ -51,6 +51,11 @@ def labels(paths: Sequence[str], logits: Run) -> Run:
     """Return the class indices of some files, one for each row of logits."""
     shards = _stored("labels", paths)
     for shard in shards:
+        if shard.shape[1:] == logits.shape[1:] + logits.row_shape:
+            raise ValueError(
+                f"{shard.place} must be class indices, got probabilities of shape {shard.shape}; "
+                "save their argmax over the class axis"
+            )
         _label_checks.class_indices(np.empty(0, shard.dtype), str(shard.place))
     return _beside(logits, shards)
 

@@ -1,5 +1,6 @@
 """Labels as text, one integer a line."""
 
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 
@@ -60,4 +61,8 @@ def stored(place: Place) -> StoredArray:
             if text := block.rstrip():
                 num_lines = num_ends + text.count(b"\n") + 1
             num_ends += block.count(b"\n")
-    return TextFile(place, (num_lines,), INT64)
+    array = TextFile(place, (num_lines,), INT64)
+    if num_lines:  # the first may be a heading, or hold all numbers
+        with closing(array.open()) as numbers:
+            numbers.readinto(memoryview(bytearray(INT64.itemsize)))
+    return array

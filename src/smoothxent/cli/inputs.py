@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--ignore-index",
         metavar="I",
-        type=int,
+        type=options.whole,
         help="leave out rows with this label",
     )
     parser.add_argument(

@@ -20,6 +20,14 @@ def not_negative(text: str) -> int:
     return _at_least(0, text)
 
 
+def whole(text: str) -> int:
+    """Return the whole number that the text is."""
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a whole number, got {text!r}") from None
+
+
 def share(text: str) -> float:
     """Return the number from 0 to 1 that the text is."""
     try:

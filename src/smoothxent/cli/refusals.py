@@ -53,6 +53,7 @@ def of(error: OSError) -> str:
 
 
 def _remedy(message: str) -> str:
-    """Return which option would do about a label that stands for none."""
-    found = NEGATIVE_LABEL.search(message)
-    return f"; --ignore-index {found[1]} drops such rows" if found else ""
+    """Return which option would do about a label that stands for none, or about bare words."""
+    if found := NEGATIVE_LABEL.search(message):
+        return f"; --ignore-index {found[1]} drops such rows"
+    return ": --dtype bfloat16, --dtype float16" if message.endswith("say so with dtype") else ""
