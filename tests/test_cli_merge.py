@@ -1,6 +1,7 @@
 """`smoothxent merge`: saved parts add up to the whole, and every way in which they may not."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -104,3 +105,13 @@ def test_missing_part_is_named(tmp_path, capsys):
     assert main(["merge", str(part)]) == 1
     complaint = f"{part}: No such file or directory; check the path"
     assert capsys.readouterr() == ("", f"smoothxent: {complaint}\n")
+
+
+def test_part_that_memory_cannot_hold_is_named(rows, tmp_path, capsys, monkeypatch):
+    def read_text(path, **options):
+        raise MemoryError
+
+    part = saved(tmp_path / "part.json", *rows)
+    monkeypatch.setattr(Path, "read_text", read_text)
+    assert main(["merge", part]) == 1
+    assert capsys.readouterr() == ("", f"smoothxent: {part}: out of memory\n")
