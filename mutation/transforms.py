@@ -87,7 +87,7 @@ MUTANTS = [
         ("type(z_loss) is not float or z_loss != 0.0", "False", "z_loss alone"),
         ("type(temperature) is not float or temperature != 1.0", "False", "a temperature alone"),
         ("        softcap is not None\n        or type", "        type", "a soft cap alone"),
-        ("if half and _widened.is_needed(half, transforms):", "if False:", "halves are rounded"),
+        ("and _widened.is_needed(build, transforms):", "and False:", "halves are rounded"),
     ),
     *mutants_of(
         "src/smoothxent/_head.py",

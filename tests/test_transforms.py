@@ -9,6 +9,7 @@ from judging import complaint, losses_dtype
 from smoothxent import (
     _halves,
     _widened,
+    available_isas,
     cross_entropy,
     cross_entropy_and_grad,
     evaluate,
@@ -243,8 +244,8 @@ def test_bits_are_the_same_for_any_threads_stride_and_instruction_set(rng, dtype
 
     assert_same(np.asfortranarray(logits))
     assert_same(np.repeat(logits, 2, axis=1)[:, ::2])
-    for isa in ("portable", "avx2"):
-        with instruction_set(isa):
+    for isa in available_isas():
+        with instruction_set(isa, "cross_entropy", "evaluate"):
             assert_same(logits)
 
 

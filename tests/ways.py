@@ -20,15 +20,39 @@ from memory import MEMORY, placed
 from smoothxent import _dispatch
 
 
+class Observed:
+    """A build of the kernel; the names of its functions that are called come into a set."""
+
+    def __init__(self, build, called):
+        self.build, self.called = build, called
+
+    def __getattr__(self, name):
+        value = getattr(self.build, name)
+        if not callable(value):
+            return value
+
+        def call(*arguments):
+            self.called.add(name)
+            return value(*arguments)
+
+        return call
+
+
 @contextlib.contextmanager
-def instruction_set(isa):
-    """Compute with this build of the kernel, in this process."""
+def instruction_set(isa, *functions):
+    """Compute with the builds of the kernel for this instruction set, in this process.
+
+    Raise unless each of these functions of the builds was called: with another build, taken from
+    somewhere else, a test would compare that build with itself.
+    """
+    called = set()
 
     def kernel(dtype):
-        return import_module(f"smoothxent._kernel_{isa}_{np.dtype(dtype).name}")
+        return Observed(import_module(f"smoothxent._kernel_{isa}_{dtype}"), called)
 
     with mock.patch.object(_dispatch, "kernel", kernel):
         yield
+    assert called >= set(functions), f"of the {isa} builds only {called} were called"
 
 
 def assert_same(call, expected, actual):
@@ -52,8 +76,9 @@ def other_threads(call, draw):
 
 
 def other_instruction_set(isa, call, draw):
-    with instruction_set(isa):
-        return call.make(), call.make()
+    expected = call.make()
+    with instruction_set(isa, call.function.removesuffix("_and_grad")):
+        return expected, call.make()
 
 
 def other_memory(names, call, draw):

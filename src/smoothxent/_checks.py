@@ -106,11 +106,6 @@ def _remedy(argument: str, dtype: np.dtype[Any]) -> str:
     return ""
 
 
-def half_name(build: str) -> str:
-    """The name of a dtype if it is one of 2 bytes, else ""."""
-    return build if build in HALVES else ""
-
-
 def features(
     name: str, value: ArrayLike, shape: tuple[int, ...] | None = None
 ) -> tuple[FloatArray, str]:
@@ -123,7 +118,7 @@ def features(
         raise ValueError(f"{name} must have shape {shape}, got {array.shape}")
     if not array.ndim:
         raise ValueError(f"{name} must have at least one axis, got shape ()")
-    return array, half_name(build)
+    return array, build if build in HALVES else ""
 
 
 def head_weight(value: ArrayLike, hidden_shape: tuple[int, ...]) -> tuple[FloatArray, str]:

@@ -145,9 +145,10 @@ def of_rows(
     if not layout.is_flat:
         rows, targets = _rows.views(layout.axis, rows, targets)
     ranks = np.array([min(k, layout.num_classes) for k in settings.top_k], np.int64)
-    kernel, blocks = layout.kernel, iter([(0, rows, targets, s)])
-    if _widened.is_needed(layout.half, transforms):
-        kernel, blocks = _dispatch.kernel("float32"), _widened.blocks(layout.half, rows, targets, s)
+    build, blocks = layout.build, iter([(0, rows, targets, s)])
+    if transforms is not None and _widened.is_needed(build, transforms):
+        build, blocks = "float32", _widened.blocks(build, rows, targets, s)
+    kernel = _dispatch.kernel(build)
     evaluations = []
     for first, block, indices, weights in blocks:
         result = kernel.evaluate(

@@ -5,7 +5,16 @@ from functools import partial
 import numpy as np
 from numpy.typing import ArrayLike
 
-from smoothxent import _checks, _destinations, _label_checks, _layouts, _rows, _threads, _widened
+from smoothxent import (
+    _checks,
+    _destinations,
+    _dispatch,
+    _label_checks,
+    _layouts,
+    _rows,
+    _threads,
+    _widened,
+)
 from smoothxent._checks import AnyArray, DType, FloatArray
 from smoothxent._reductions import REDUCTIONS
 
@@ -31,7 +40,7 @@ def compute(
 ) -> float | FloatArray:
     """Check -> allocate -> call -> reduce; nothing is written before every check has passed."""
     logits, targets, layout = _layouts.of(given_logits, labels, axis, dtype)
-    axis, num_classes, row_shape, losses_dtype, kernel, half, is_flat = layout
+    axis, num_classes, row_shape, losses_dtype, build, is_flat = layout
     transforms = None
     # Of a row's call every function counts: mostly there is nothing to check.
     if (
@@ -61,6 +70,7 @@ def compute(
     rows, grads = logits, grad
     if not is_flat:
         rows, targets, grads = _rows.views(axis, logits, targets, grad)
+    kernel = _dispatch.kernel(build)
     grad_divisor = 1.0
     has_weights = w is not None or s is not None or ignored is not None
     # The caller's arrays are written only after a look at all labels, which may also have to say
@@ -80,8 +90,8 @@ def compute(
     elif reduction == "none":
         losses = written = np.empty(row_shape, losses_dtype)
     call = kernel.cross_entropy
-    if half and _widened.is_needed(half, transforms):
-        call = partial(_widened.cross_entropy, half)
+    if transforms is not None and _widened.is_needed(build, transforms):
+        call = partial(_widened.cross_entropy, build)
     bad_row, count, total, special = call(
         rows, targets, eps, u, w, s, ignored, written, grads, grad_divisor, transforms, threads
     )

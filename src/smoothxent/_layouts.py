@@ -1,4 +1,4 @@
-"""What the shapes and dtypes of logits and labels say: the class axis, the rows, the kernel."""
+"""What the shapes and dtypes of logits and labels say: the class axis, the rows, the build."""
 
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -6,13 +6,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from smoothxent import _checks, _dispatch, _label_checks
+from smoothxent import _checks, _label_checks
 from smoothxent._checks import AnyArray, DType, FloatArray
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from smoothxent._dispatch import Kernel
 
     LabelsCheck = Callable[[ArrayLike, tuple[int, ...], tuple[int, ...]], AnyArray]
 
@@ -22,8 +20,7 @@ class Layout(NamedTuple):
     num_classes: int
     row_shape: tuple[int, ...]
     losses_dtype: np.dtype[Any]
-    kernel: "Kernel"
-    half: str  # "float16" or "bfloat16" where these are what the logits are
+    build: str  # the name of the dtype whose build of the kernel takes the logits
     is_flat: bool  # whether the kernel walks the arrays as they are, without another view
 
 
@@ -42,9 +39,8 @@ def of(
     checked, build = _checks.logits(logits, dtype)
     position, num_classes, row_shape = _checks.class_axis("logits", axis, checked.shape)
     targets = check(labels, checked.shape, row_shape)
-    losses_dtype, kernel = _checks.losses_dtype(checked.dtype), _dispatch.kernel(build)
-    half = _checks.half_name(build)
-    layout = Layout(position, num_classes, row_shape, losses_dtype, kernel, half, is_flat=False)
+    losses_dtype = _checks.losses_dtype(checked.dtype)
+    layout = Layout(position, num_classes, row_shape, losses_dtype, build, is_flat=False)
     return checked, targets, layout
 
 
@@ -62,6 +58,4 @@ def _flat(
     if dtype not in _checks.FLOATS or labels_dtype not in _label_checks.INTEGERS:
         return None
     losses_dtype = np.dtype(dtype.char)  # without the metadata that the caller's may have
-    return Layout(
-        1, shape[1], labels_shape, losses_dtype, _dispatch.kernel(dtype.name), "", is_flat=True
-    )
+    return Layout(1, shape[1], labels_shape, losses_dtype, dtype.name, is_flat=True)

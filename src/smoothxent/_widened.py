@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smoothxent import _dispatch, _halves
-from smoothxent._checks import AnyArray, FloatArray, Transforms
+from smoothxent._checks import HALVES, AnyArray, FloatArray, Transforms
 from smoothxent._reductions import Count
 
 _BLOCK = 1 << 18  # logits at a time, at least a row: 1 MiB
@@ -27,9 +27,9 @@ class Part(NamedTuple):
     of_logits: tuple[slice, ...]  # with classes
 
 
-def is_needed(half: str, transforms: Transforms | None) -> bool:
-    """Whether these change logits of the dtype named `half`, if they have one such."""
-    return bool(half) and transforms is not None and transforms[:2] != (0.0, 1.0)
+def is_needed(build: str, transforms: Transforms) -> bool:
+    """Whether the build for logits of the dtype of this name has no room for what they become."""
+    return build in HALVES and transforms[:2] != (0.0, 1.0)
 
 
 def parts(shape: tuple[int, ...]) -> Iterator[Part]:
