@@ -83,9 +83,9 @@ static void note_sums(const char *name, lane_sums actual, const exact_sums *exac
     long double remainders = actual.remainders + filled * LOWEST_WHOLE * STEP_LOW;
     long double gaps = exact->count * reference - wholes * (long double)(real)LN2 - (remainders + wholes * STEP_LOW);
     long double exps_error = (EXP_ERROR + (1.5 + 4 * 0.21) * EPSILON) * exact->exps + 0x1p-80L;
-    note(name, 0, actual.exps, actual.exps);
-    note(name, 1, actual.wholes, actual.wholes);
-    note(name, 2, actual.remainders, actual.remainders);
+    digest(name, actual.exps);
+    digest(name, actual.wholes);
+    digest(name, actual.remainders);
     check_near(name, 0, actual.exps, exact->exps, exps_error);
     check_near(name, 2, gaps, exact->gaps, 3 * EPSILON * exact->count);
 }
