@@ -1,8 +1,10 @@
 """The mistakes of mutation/ can all be made: each names a place, one place, that exists."""
 
+import re
 from pathlib import Path
 
-from mutation.__main__ import MUTANTS
+import pytest
+from mutation.__main__ import MUTANTS, OF_BUILDS, TESTS
 
 ROOT = Path(__file__).parent.parent
 
@@ -17,3 +19,11 @@ def test_every_mistake_is_another_one():
     mistakes = {(each.path, each.old, each.new, each.dtype) for each in MUTANTS}
     assert len(mistakes) == len(MUTANTS)
     assert [each for each in MUTANTS if each.old == each.new] == []
+
+
+@pytest.mark.parametrize("word", OF_BUILDS)
+def test_every_word_that_leaves_tests_out_is_in_the_name_of_one(word):
+    files = {name for names in TESTS.values() for name in names}
+    sources = [(ROOT / "tests" / f"test_{name}.py").read_text() for name in sorted(files)]
+    names = re.findall(r"^def (test_\w+)", "\n".join(sources), re.MULTILINE)
+    assert [name for name in names if word in name] != []
