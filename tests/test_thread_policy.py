@@ -71,8 +71,13 @@ def test_little_work_gets_one_thread():
     assert _threads.resolve(None, 100) == 1
 
 
-def test_more_threads_than_are_safe_are_never_asked_for():
-    assert _threads.resolve(10**6, 10**9) <= max(_threads._usable_cpus(), 16)
+@pytest.mark.parametrize(
+    ("cpus", "asked_for", "expected"),
+    [(1, 16, 16), (1, 17, 16), (15, 10**6, 16), (64, 17, 17), (64, 64, 64), (64, 10**6, 64)],
+)
+def test_threads_asked_for_are_at_most_16_or_one_a_cpu(monkeypatch, cpus, asked_for, expected):
+    monkeypatch.setattr(_threads, "_usable_cpus", lambda: cpus)
+    assert _threads.resolve(asked_for, 10**9) == expected
 
 
 @pytest.mark.parametrize(("is_set", "expected"), [(False, 3), (True, 8)])

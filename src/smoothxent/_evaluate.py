@@ -140,15 +140,16 @@ def of_rows(
         s = _checks.weights("sample_weight", sample_weight, layout.row_shape)
     if ignore_index is not None:
         ignored = _checks.ignore_index(ignore_index, targets, is_index=True)
-    threads = _threads.team(num_threads, rows.size, layout.kernel)
+    is_widened = transforms is not None and _widened.is_needed(layout.build, transforms)
+    kernel = _dispatch.kernel("float32" if is_widened else layout.build)
+    threads = _threads.team(num_threads, rows.size, kernel)
 
     if not layout.is_flat:
         rows, targets = _rows.views(layout.axis, rows, targets)
     ranks = np.array([min(k, layout.num_classes) for k in settings.top_k], np.int64)
-    build, blocks = layout.build, iter([(0, rows, targets, s)])
-    if transforms is not None and _widened.is_needed(build, transforms):
-        build, blocks = "float32", _widened.blocks(build, rows, targets, s)
-    kernel = _dispatch.kernel(build)
+    blocks = iter([(0, rows, targets, s)])
+    if is_widened:
+        blocks = _widened.blocks(layout.build, rows, targets, s)
     evaluations = []
     for first, block, indices, weights in blocks:
         result = kernel.evaluate(

@@ -41,6 +41,7 @@ def compute(
     """Check -> allocate -> call -> reduce; nothing is written before every check has passed."""
     logits, targets, layout = _layouts.of(given_logits, labels, axis, dtype)
     axis, num_classes, row_shape, losses_dtype, build, is_flat = layout
+    kernel = _dispatch.kernel(build)
     transforms = None
     # Of a row's call every function counts: mostly there is nothing to check.
     if (
@@ -70,7 +71,6 @@ def compute(
     rows, grads = logits, grad
     if not is_flat:
         rows, targets, grads = _rows.views(axis, logits, targets, grad)
-    kernel = _dispatch.kernel(build)
     grad_divisor = 1.0
     has_weights = w is not None or s is not None or ignored is not None
     # The caller's arrays are written only after a look at all labels, which may also have to say
