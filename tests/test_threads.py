@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 import smoothxent
+from judging import complaint
+from smoothxent import _dispatch
 
 PRELUDE = """
 import os, sys, threading
@@ -140,7 +142,36 @@ def test_sixteen_python_threads_with_outs_of_their_own_get_the_right_bits(any_dt
     assert others == {True}
 
 
-def test_labels_changed_during_a_call_give_a_value_or_an_index_error(any_dtype, rng):
+# Each on logits of 300 classes, and whether the result is one of labels in their range.
+def loss_is_finite(logits, labels, grad):
+    return 0 < smoothxent.cross_entropy(logits, labels, num_threads=2) < 200
+
+
+def loss_with_gradient_is_finite(logits, labels, grad):
+    threads = {"num_threads": 2, "grad_out": grad}
+    loss, _ = smoothxent.cross_entropy_and_grad(logits, labels, **threads)
+    return 0 < loss < 200 and bool(np.isfinite(grad.astype(np.float32)).all())
+
+
+def every_label_has_a_rank(logits, labels, grad):
+    return smoothxent.evaluate(logits, labels, num_threads=2, top_k=[300]).top_k[300] == 1
+
+
+def ranks_lie_among_the_classes(logits, labels, grad):
+    ranks = smoothxent.row_statistics(logits, labels, num_threads=2).rank
+    return bool(0 <= ranks.min() <= ranks.max() < 300)
+
+
+@pytest.mark.parametrize(
+    "is_right",
+    [
+        loss_is_finite,
+        loss_with_gradient_is_finite,
+        every_label_has_a_rank,
+        ranks_lie_among_the_classes,
+    ],
+)
+def test_labels_changed_during_a_call_give_a_value_or_an_index_error(any_dtype, rng, is_right):
     logits = rng.normal(0, 4, (3000, 300)).astype(any_dtype)
     labels = rng.integers(0, 300, 3000)
     grad = np.zeros_like(logits)
@@ -148,28 +179,52 @@ def test_labels_changed_during_a_call_give_a_value_or_an_index_error(any_dtype, 
 
     def meddle():
         while not stop.is_set():
-            labels[::7] = 2**62
-            labels[::7] = 5
+            labels[1500] = 2**62
+            stop.is_set()  # another thread may run here too
+            labels[1500] = 5
 
+    both = {True, "labels must lie in [0, 300), got labels[1500]"}
+    outcomes = set()
     thread = threading.Thread(target=meddle)
     thread.start()
-    outcomes = set()
     try:
-        for _ in range(30):
+        for _ in range(2000):
             try:
-                loss = smoothxent.cross_entropy(logits, labels, num_threads=2)
-                smoothxent.cross_entropy_and_grad(logits, labels, num_threads=2, grad_out=grad)
-                outcomes.add("value" if 0 < loss < 200 else loss)
-                evaluation = smoothxent.evaluate(logits, labels, num_threads=2, top_k=[300])
-                outcomes.add("value" if evaluation.top_k[300] == 1 else evaluation)
-                ranks = smoothxent.row_statistics(logits, labels, num_threads=2).rank
-                outcomes.add("value" if 0 <= ranks.min() <= ranks.max() < 300 else "no rank")
+                outcomes.add(is_right(logits, labels, grad))
             except IndexError as error:
-                outcomes.add(str(error).partition("labels[")[0])
+                outcomes.add(str(error).partition(" = ")[0])  # which it may no longer be
+            if outcomes >= both:
+                break
     finally:
         stop.set()
         thread.join()
-    assert outcomes <= {"value", "labels must lie in [0, 300), got "}
+    assert outcomes == both
+
+
+BETWEEN = {
+    "indices": (2**62, IndexError, "lie in [0, 30), got labels[70] = 4611686018427387904"),
+    "probabilities": (np.nan, ValueError, "be finite and not negative, got labels[70, 0] = nan"),
+}
+
+
+@pytest.mark.thread_unsafe(reason="replaces a function of the kernel")
+@pytest.mark.parametrize("labels", BETWEEN)
+def test_labels_changed_between_the_two_looks_at_them_raise(any_dtype, rng, monkeypatch, labels):
+    value, error, rule = BETWEEN[labels]
+    targets = np.full(90, 3) if labels == "indices" else np.full((90, 30), 1 / 30)
+    logits = rng.normal(0, 4, (90, 30)).astype(any_dtype)
+    kernel = _dispatch.kernel(logits.dtype.name)
+    look = kernel.tally
+
+    def look_and_spoil(*arguments):
+        found = look(*arguments)
+        targets[70] = value
+        return found
+
+    monkeypatch.setattr(kernel, "tally", look_and_spoil)
+    grad = np.zeros_like(logits)
+    text = complaint(error, smoothxent.cross_entropy_and_grad, logits, targets, grad_out=grad)
+    assert text == f"labels must {rule}"
 
 
 def test_interpreter_lock_is_released_during_a_call(run_child):
