@@ -6,6 +6,7 @@ import pytest
 
 import oracle
 import smoothxent
+from inventory import rows_for_threads
 from judging import complaint
 from measured import CLASS_COUNTS, ORDINARY_TOLERANCE, draw
 from smoothxent import row_statistics
@@ -145,7 +146,8 @@ def test_bits_of_bfloat16_are_its_numbers(rng):
 
 @pytest.mark.parametrize("num_classes", [4, 400, 20_000])
 def test_lowest_label_out_of_range_is_named(num_classes):
-    logits, labels = np.zeros((40, num_classes), np.float32), np.zeros(40, int)
+    num_rows = rows_for_threads(num_classes, 40)
+    logits, labels = np.zeros((num_rows, num_classes), np.float32), np.zeros(num_rows, int)
     labels[[13, 29]] = num_classes, -1
     for num_threads in (1, 3):
         assert complaint(IndexError, row_statistics, logits, labels, num_threads=num_threads) == (

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import smoothxent
 from calls import calls, large_shapes
-from inventory import DTYPES, SOFTMAXES
+from inventory import DTYPES, SOFTMAXES, rows_for_threads
 from ways import WAYS, assert_same, other_threads
 
 CLASS_COUNTS = [2, 17, 70, 1000, 1025, 5000]
@@ -34,7 +34,7 @@ def bits(logits, labels, reduction="none", **options):
 @pytest.mark.parametrize("reduction", ["none", "mean", "sum"])
 @pytest.mark.parametrize("num_classes", CLASS_COUNTS)
 def test_number_of_threads_does_not_change_a_bit(any_dtype, rng, num_classes, reduction):
-    logits, labels = draw(rng, 203, num_classes, any_dtype)
+    logits, labels = draw(rng, rows_for_threads(num_classes, 203), num_classes, any_dtype)
     alone = bits(logits, labels, reduction, num_threads=1)
     for num_threads in (2, 3, 4, None):
         assert bits(logits, labels, reduction, num_threads=num_threads) == alone
@@ -52,7 +52,7 @@ def test_number_of_threads_does_not_change_a_bit_of_few_huge_rows(any_dtype, rng
 @pytest.mark.parametrize("num_classes", CLASS_COUNTS)
 def test_number_of_threads_does_not_change_a_bit_of_softmaxes(any_dtype, rng, num_classes, name):
     function = getattr(smoothxent, name)
-    logits, _ = draw(rng, 203, num_classes, any_dtype)
+    logits, _ = draw(rng, rows_for_threads(num_classes, 203), num_classes, any_dtype)
     alone = function(logits, num_threads=1).tobytes()
     for num_threads in (2, 3, 4, None):
         assert function(logits, num_threads=num_threads).tobytes() == alone

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import oracle
+from inventory import rows_for_threads
 from judging import complaint, losses_dtype
 from smoothxent import (
     _halves,
@@ -231,7 +232,7 @@ def test_whole_numbers_that_change_nothing_are_taken(rng):
 
 @pytest.mark.parametrize("num_classes", [5, 300, 20_000])
 def test_bits_are_the_same_for_any_threads_stride_and_instruction_set(rng, dtype, num_classes):
-    logits, labels = draw(rng, 37, num_classes, dtype)
+    logits, labels = draw(rng, rows_for_threads(num_classes, 37), num_classes, dtype)
     options = TRANSFORMS["all"] | {"label_smoothing": 0.1}
     loss, grad = cross_entropy_and_grad(logits, labels, num_threads=1, **options)
     evaluation = evaluate(logits, labels, num_threads=1, **options)
