@@ -189,7 +189,7 @@ FAULTS = {
 
 @st.composite
 def faulty_calls(draw):
-    """Draw a call with one fault, and the type of the error that it must raise."""
+    """Draw a call with one fault, the type of its error, and the arguments that are at fault."""
     call = draw(any_calls())
     kind = "probabilities" if has_probabilities(call) else "indices"
     names = [
@@ -198,5 +198,7 @@ def faulty_calls(draw):
         if call.function in functions and labels in (None, kind)
     ]
     error, _, _, apply = FAULTS[draw(st.sampled_from(names))]
+    before = vars(call) | call.options
     apply(draw, call)
-    return call, error
+    after = vars(call) | call.options
+    return call, error, [name for name in after if after[name] is not before.get(name, apply)]

@@ -23,6 +23,8 @@ def held():
 @pytest.mark.parametrize("name", REFUSALS)
 def test_refusals_leave_memory_and_reference_counts_as_they_were(any_dtype, name):
     function, arguments = arguments_of(name, any_dtype)
+    with pytest.raises((IndexError, TypeError, ValueError), match=r"^\w+ must .*, got "):
+        function(**arguments)
     refuse(100, function, arguments)
     counts = {key: sys.getrefcount(value) for key, value in arguments.items()}
     tracemalloc.start()

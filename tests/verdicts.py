@@ -4,6 +4,7 @@ Results for half types are those for the same float32 numbers, which the oracle 
 """
 
 import math
+import re
 from fractions import Fraction
 
 import numpy as np
@@ -19,11 +20,12 @@ MEASURED = {"evaluate": judge_evaluation, "row_statistics": judge_row_statistics
 OPTIONS = ["label_smoothing", "prior", "class_weight", "sample_weight", "ignore_index"]
 
 
-def judge_refusal(call, error):
-    """Raise AssertionError unless the call raises exactly this error and writes nothing."""
+def judge_refusal(call, error, at_fault):
+    """Raise unless the call raises this error about one of these arguments and writes nothing."""
     untouched = Untouched(call, may_write=False)
-    complaint(error, call.make)
+    text = complaint(error, call.make)
     untouched.check()
+    assert re.match(rf"({'|'.join(at_fault)}) must .*, got ", text), text
 
 
 def judge(call):
