@@ -17,6 +17,7 @@ import mpmath
 import numpy as np
 
 UNIT_ROUNDOFF = {np.dtype(np.float32): 2.0**-24, np.dtype(np.float64): 2.0**-53}
+LOSS_ULPS = {np.dtype(np.float32): 2, np.dtype(np.float64): 4}  # promised of the losses of rows
 
 
 def as_rows(array, axis=-1):
@@ -152,18 +153,23 @@ def log_softmax_error(rows):
     return 2.0**-53 * (steps + of_sum + math.log2(rows.shape[1]) + 8)
 
 
+def promised_loss(dtype):
+    """Return how far a normal loss may be off, relative to it: an ulp is up to 2 unit roundoffs."""
+    return 2 * LOSS_ULPS[np.dtype(dtype)] * UNIT_ROUNDOFF[np.dtype(dtype)]
+
+
 def loss_allowance(rows, labels, dtype, **options):
     """Return by how much a row's loss may differ from `row_losses`, float64 (N,).
 
-    The library: 4 ulp of the result, and an ulp is at most 2 unit roundoffs of it (or the smallest
-    subnormal). The oracle: the error of each -log p_k times its coefficient, and (log2 C + 8)
-    roundoffs of the result for the products and the sum over classes.
+    The library: `LOSS_ULPS` of the result, and an ulp is at most 2 unit roundoffs of it (or the
+    smallest subnormal). The oracle: the error of each -log p_k times its coefficient, and
+    (log2 C + 8) roundoffs of the result for the products and the sum over classes.
     """
     table = np.abs(coefficients(labels, np.shape(rows)[1], **options))
     losses = np.abs(row_losses(rows, labels, **options))
     with np.errstate(invalid="ignore"):
         terms = np.where(table == 0, 0.0, table * log_softmax_error(rows)).sum(axis=1)
-    own = 8 * UNIT_ROUNDOFF[np.dtype(dtype)] * losses + np.finfo(dtype).smallest_subnormal
+    own = promised_loss(dtype) * losses + np.finfo(dtype).smallest_subnormal
     return own + 2.0**-53 * (math.log2(np.shape(rows)[1]) + 8) * losses + terms
 
 

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+import oracle
 import smoothxent
 
 LOGITS = np.array([[4, 5, 10], [1, 5, 4], [1, 15, 4]], np.float64)
@@ -67,8 +68,9 @@ def test_softmax_of_the_worked_example_has_its_second_entry():
 def test_weighted_example_gives_its_row_losses(dtype):
     logits = np.array(WEIGHTED_LOGITS, dtype)
     losses = smoothxent.cross_entropy(logits, **WEIGHTED, reduction="none")
-    # The figures hold 12 digits; float32 keeps its own 4 ulp, and 0.3, 0.1 rounded to float32.
-    tolerance = 5e-12 if dtype == np.float64 else 8 * 2.0**-24
+    # The figures hold 12 digits; float32 has its promise, and 0.3, 0.1 rounded to float32: a
+    # roundoff of each, which a loss of 1 or less doubles.
+    tolerance = 5e-12 if dtype == np.float64 else oracle.promised_loss(dtype) + 4 * 2.0**-24
     expected = np.array([0.615442426323, 8.34354984131, 0.0])
     assert np.all(np.abs(losses - expected) <= tolerance * np.array([1.0, 9.0, 0.0]))
 
@@ -89,8 +91,9 @@ def test_weighted_example_gives_its_reduced_losses(reduction, expected):
 def test_confident_row_gives_its_tiny_loss(dtype, gap, expected):
     logits = np.array([gap, 0], dtype)
     loss = smoothxent.cross_entropy(logits, np.array(0), reduction="none")
-    # 12 digits of the figures and 4 ulp, which for a subnormal are 4 times the smallest one.
-    tolerance = 5e-12 * expected + 4 * float(np.spacing(dtype(expected)))
+    # 12 digits of the figures and the promised ulps, each of a subnormal the smallest one.
+    ulps = oracle.LOSS_ULPS[np.dtype(dtype)]
+    tolerance = 5e-12 * expected + ulps * float(np.spacing(dtype(expected)))
     assert abs(float(loss) - expected) <= tolerance
     assert float(loss) > 0
 

@@ -59,7 +59,8 @@ def softmax(
     Notes
     -----
     Accuracy: each probability is within 4 + abs(log2(p_k)) ulp of the exact value (of float32 for
-    float16 and bfloat16 logits, then rounded to their dtype).
+    float16 and bfloat16 logits, then rounded to their dtype); one below the smallest normal number,
+    2**-126 in float32, may be 0.
 
     A row with a nan or +inf, or of -inf only, becomes nan; a logit of -inf beside
     others gets probability 0. The result has the same bits for any number of threads. The global

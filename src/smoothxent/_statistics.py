@@ -88,9 +88,9 @@ def row_statistics(
     Notes
     -----
     Accuracy: `log_sum_exp` is within 4 ulp of the exact value, or of the largest logit where that
-    is larger; `nll` within 4 ulp. `entropy` and `confidence` agree with their formulas to 1e-5 for
-    float32 logits and halves of it, mostly to 1e-6, and to 1e-12 for float64. Logits and ranks are
-    exact.
+    is larger; `nll` is as accurate as a loss of `cross_entropy`. `entropy` and `confidence` agree
+    with their formulas to 1e-5 for float32 logits and halves of it, mostly to 1e-6, and to 1e-12
+    for float64. Logits and ranks are exact.
 
     NaN and infinity: where a row holds nan, +inf or nothing but -inf, `entropy`, `confidence` and
     `nll` are nan and `rank` is C; `max_logit` and `log_sum_exp` are nan, or the infinity.
