@@ -203,6 +203,7 @@ cdef extern from "totals.h" nogil:
     void count_rows(double *, const Group *, double)
     void bins_of_rows(double *, const Group *, double)
     int add_to_bins(Bin *, const Group *, const double *, const double *, int)
+    void split_squares(const Group *, double *, double *)
     void add_to_histogram(Py_ssize_t *, const Group *, const double *)
 
 cdef extern from * nogil:

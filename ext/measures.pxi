@@ -91,11 +91,14 @@ cdef void add_metrics(
 ) noexcept nogil:
     cdef double of_rows[LANES]
     cdef double squares[LANES]
+    cdef double rests[LANES]
     cdef double *weights = of_rows if job.sample_weight != NULL else NULL
     cdef Py_ssize_t i
     measure_group(job, first, group)
     for i in range(LANES):
         squares[i] = group.ranked_nll[i] * group.ranked_nll[i]
+    add_to_histogram(metrics.histogram, group, squares)
+    split_squares(group, squares, rests)
     if weights != NULL:
         for i in range(LANES):
             weights[i] = job.sample_weight[first + i] if i < count else 0.0
@@ -103,13 +106,13 @@ cdef void add_metrics(
         add_group_exactly(&metrics.weight_square, group, weights, weights)
     add_group_exactly(&metrics.nll, group, weights, group.ranked_nll)
     add_group_exactly(&metrics.nll_square, group, weights, squares)
+    add_group_exactly(&metrics.nll_square, group, weights, rests)
     add_group_exactly(&metrics.entropy, group, weights, group.entropy)
     add_group_exactly(&metrics.brier, group, weights, group.brier)
     count_rows(metrics.num_rows, group, INFINITY)
     for i in range(job.num_ranks):
         add_hits(hits_of(metrics) + i, group, <double> job.ranks[i], weights)
     add_bins(job, metrics, group, weights)
-    add_to_histogram(metrics.histogram, group, squares)
 
 
 # Arrays.

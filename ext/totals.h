@@ -83,6 +83,20 @@ LANES_INLINE int cut_in_pieces(double *pieces, const Group *g, const double *wei
     return all ? CUTS - !last : 0;
 }
 
+/* nll**2 of each row in two parts that are exact together: `squares`, which come rounded to nearest, are rounded down, and
+ * `rests` become what that leaves. So neither is negative, which `cut` would not take. A square that overflows leaves 0.
+ * Below 2**-969 a rest is rounded too. */
+LANES_INLINE void split_squares(const Group *g, double *squares, double *rests) {
+    const reg_f64 zero = SPLAT(0.0);
+    EACH_ROW_REGISTER {
+        reg_f64 nll = ROWS(ranked_nll), square = OP_F64(loadu)(squares + i), rest = FUSED(nll, nll, SUB(zero, square));
+        square = where_less_f64(rest, zero, MUL(square, SPLAT(0x1.fffffffffffffp-1)), square);
+        rest = FUSED(nll, nll, SUB(zero, square));
+        OP_F64(storeu)(squares + i, square);
+        OP_F64(storeu)(rests + i, where_finite(rest));
+    }
+}
+
 /* ---- counts ------------------------------------------------------------------------------------------ */
 
 /* Of kept rows by lane: those whose rank is below `most`. */

@@ -154,6 +154,11 @@ MUTANTS = [
             "squares[i] = group.nll[i] * group.nll[i]",
             "squares of labels without a share",
         ),
+        (
+            "    add_group_exactly(&metrics.nll_square, group, weights, rests)\n",
+            "",
+            "squares that are rounded",
+        ),
         ("job.sample_weight[first + i] if", "job.sample_weight[i] if", "weights of the first rows"),
         ("nll, group, weights, group.ranked_nll", "nll, group, weights, group.loss", "loss"),
         (
@@ -218,6 +223,8 @@ MUTANTS = [
             "ROWS(kept)",
             "nan is in the histogram",
         ),
+        ("rests + i, where_finite(rest)", "rests + i, rest", "rests of squares that overflow"),
+        ("where_less_f64(rest, zero, MUL(square", "where_less_f64(rest, rest, MUL(square", "signs"),
         ("LOWEST_HALF_OCTAVE = -65", "LOWEST_HALF_OCTAVE = -64", "the histogram is moved"),
     ),
     *mutants_of(

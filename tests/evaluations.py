@@ -90,6 +90,17 @@ def weighted(rows, name):
         return np.multiply(s, values, where=s != 0, out=np.zeros_like(values))
 
 
+def parts_of_squares(numbers):
+    """Return the rounded squares, and what exact squares have more; 0 where they overflow."""
+    with np.errstate(over="ignore"):
+        rounded = numbers**2
+    rests = [
+        float(Fraction(number) ** 2 - Fraction(square)) if math.isfinite(square) else 0.0
+        for number, square in zip(numbers.tolist(), rounded.tolist(), strict=True)
+    ]
+    return rounded, np.array(rests)
+
+
 def bins_of(rows):
     """Return each row's bin, -1 for a row that is in none."""
     known = ~np.isnan(rows.confidence)
@@ -106,14 +117,13 @@ def histogram_of(rows):
 def evaluation(rows):
     """Return the Evaluation that `evaluate` would make of such rows."""
     s, bins = rows.sample_weight, bins_of(rows)
-    with np.errstate(over="ignore"):
-        squares = replace(rows, nll=rows.nll**2)
+    squares = [weighted(replace(rows, nll=part), "nll") for part in parts_of_squares(rows.nll)]
     sums = {
         "weight": triple(s),
         "weight_square": triple(s**2),
         "loss": triple(rows.loss),
         "loss_weight": triple(rows.label_weight),
-        "nll_square": triple(weighted(squares, "nll")),
+        "nll_square": triple(np.concatenate(squares)),
     } | {name: triple(weighted(rows, name)) for name in MEANS}
     top_k = tuple(sorted({1, *rows.top_k}))
     totals = Totals.of(

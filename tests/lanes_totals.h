@@ -69,6 +69,26 @@ static void test_cut_in_pieces(void) {
     EACH_LANE if (cuts) note("cut_in_pieces, pieces", i, (pieces[i] + pieces[LANES + i]) + pieces[2 * LANES + i], terms[i]);
 }
 
+/* The two parts of a square are not negative and, added without rounding, all of its digits. */
+static void test_squares(void) {
+    double squares[LANES], rests[LANES];
+    Group g;
+    EACH_LANE {
+        g.ranked_nll[i] = random_below(3) ? ldexp(1 + ordinary(0, 1), 500 - random_below(980)) : operand();
+        squares[i] = g.ranked_nll[i] * g.ranked_nll[i];
+    }
+    split_squares(&g, squares, rests);
+    EACH_LANE {
+        double nll = g.ranked_nll[i], square = nll * nll;
+        int is_exact = square == 0 || (square >= 0x1p-960 && square < INFINITY);
+        int is_high = isfinite(square) && fma(nll, nll, -square) < 0;
+        note("split_squares", i, squares[i], is_high ? nextafter(square, 0) : square);
+        if (is_exact) note("split_squares, rests", i, rests[i], fma(nll, nll, -squares[i]));
+        note("split_squares, signs", i, is_exact && rests[i] < 0, 0);
+        if (!is_exact) note("split_squares, no rest", i, isfinite(rests[i]), 1);
+    }
+}
+
 static void test_counts(void) {
     enum { MOST_BINS = 20 };
     static Bin bins[MOST_BINS];
@@ -116,5 +136,6 @@ static void test_totals(void) {
     test_all_equal();
     test_pieces();
     test_cut_in_pieces();
+    test_squares();
     test_counts();
 }

@@ -2,6 +2,7 @@
 
 import json
 import math
+from fractions import Fraction
 
 import ml_dtypes
 import numpy as np
@@ -16,6 +17,7 @@ from inventory import rows_for_threads
 from judging import complaint
 from measured import CLASS_COUNTS, ORDINARY_TOLERANCE, draw
 from smoothxent import Evaluation, evaluate
+from smoothxent._exact import square_root
 from ways import instruction_set
 
 MEASURES = ("nll", "entropy", "confidence", "brier", "rank")
@@ -199,6 +201,29 @@ def test_each_mean_is_one_quotient_of_exact_sums(rng):
     for name in ("nll", "entropy", "confidence", "brier"):
         terms = [getattr(row, name) for row in rows]
         assert getattr(whole, name) == evaluations.mean(terms, np.ones(50))
+
+
+def stderr(nll):
+    """Return the correctly rounded standard error of the mean of these float64 numbers."""
+    exact = list(map(Fraction, nll.tolist()))
+    mean = sum(exact) / len(exact)
+    return square_root(sum((each - mean) ** 2 for each in exact) / (len(exact) * (len(exact) - 1)))
+
+
+@pytest.mark.parametrize("num_classes", [2, 129, 1025])
+@pytest.mark.parametrize("gap, spread", [(1e7, 1e-3), (1e7, 1e-8), (-10, 3), (-40, 1e-9), (1, 1)])
+def test_stderr_is_correctly_rounded_however_alike_the_rows_are(rng, num_classes, gap, spread):
+    logits = np.full((500, num_classes), -1e9)
+    logits[:, 0], logits[:, 1] = 0, gap + spread * rng.normal(size=500)
+    labels = np.zeros(500, int)
+    nll = smoothxent.cross_entropy(logits, labels, reduction="none")
+    assert evaluate(logits, labels).nll_stderr == stderr(nll)
+
+
+@pytest.mark.parametrize("logits", [[0.1, 0.7, 0.3], [0.0, 1e7, 0.3], [30.0, 0.0, 1.7]])
+def test_stderr_of_equal_rows_is_zero(any_dtype, logits):
+    rows = np.tile(np.array(logits), (500, 1)).clip(max=30_000).astype(any_dtype)
+    assert evaluate(rows, np.zeros(500, int)).nll_stderr == 0.0
 
 
 @pytest.mark.parametrize("num_classes", [4, 400, 20_000])

@@ -43,7 +43,7 @@ class Evaluation(Metrics):
         Mean loss in nats, as `cross_entropy` returns it for the same options.
     nll, nll_stderr : float
         Mean of -log p of the label in nats, without label smoothing or class weights, and its
-        standard error; the latter is nan for fewer than two rows.
+        standard error; the latter is nan for fewer than two rows, and where a square overflows.
     perplexity : float
         exp(nll); inf where that is too large.
     accuracy : float
@@ -74,7 +74,10 @@ class Evaluation(Metrics):
 
     With sample weights s the standard error is sqrt(variance / (n - 1)) of the weighted variance
     and n = (sum s)**2 / sum s**2, the effective number of rows; without, that is the standard
-    deviation of the sample by the square root of its size.
+    deviation of the sample by the square root of its size. Without weights it is correctly rounded,
+    however alike the rows are: 0 where they are equal. With weights, each product of a weight and an
+    nll or its square is rounded to float64: of rows that are nearly equal the error may be 2**-25 of
+    `nll`, divided by the square root of n - 1. An nll above 1e154 has no square in float64.
 
     References
     ----------

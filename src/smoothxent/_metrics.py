@@ -91,7 +91,7 @@ class Metrics:
             return math.nan
         mean_square = sums.nll_square.fraction() / weight
         variance = mean_square - (sums.nll.fraction() / weight) ** 2
-        # Below 0 by no more than the roundings of the rows' own squares, where all are alike.
+        # Below 0 by no more than the roundings of weight times nll, where all rows are alike.
         return square_root(max(variance, Fraction()) / (effective - 1))
 
     @property

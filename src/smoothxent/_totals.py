@@ -24,7 +24,7 @@ class Sums(NamedTuple):
     loss: Exact  # of the losses of cross_entropy
     loss_weight: Exact  # of s * w
     nll: Exact  # of s * nll; nll is the loss without label smoothing or class weights
-    nll_square: Exact  # of s * nll**2
+    nll_square: Exact  # of s * nll**2, the square not rounded
     entropy: Exact  # of s * entropy
     confidence: Exact  # of s * largest probability
     brier: Exact  # of s * squared distance of the probabilities from the label's one-hot row
