@@ -203,6 +203,20 @@ def test_each_mean_is_one_quotient_of_exact_sums(rng):
         assert getattr(whole, name) == evaluations.mean(terms, np.ones(50))
 
 
+@pytest.mark.parametrize("function", [evaluate, smoothxent.row_statistics])
+def test_scores_of_a_binary_decision_function_are_refused_with_the_remedy(rng, function):
+    scores, labels = rng.normal(size=5), np.array([0, 1, 1, 0, 1])
+    assert complaint(ValueError, function, scores, labels) == (
+        "labels must be one class index where logits have one axis, got shape (5,); "
+        "if these are scores s of two classes, as of a binary decision_function, use "
+        "np.stack([np.zeros_like(s), s], axis=-1) for logits"
+    )
+    logits = np.stack([np.zeros_like(scores), scores], axis=-1)
+    expected = np.log1p(np.exp(np.where(labels == 1, -scores, scores)))
+    # Either is within a few roundoffs of losses of about 1.
+    assert evaluate(logits, labels).nll == pytest.approx(expected.mean(), rel=1e-14)
+
+
 def stderr(nll):
     """Return the correctly rounded standard error of the mean of these float64 numbers."""
     exact = list(map(Fraction, nll.tolist()))

@@ -5,6 +5,7 @@ import pytest
 
 import oracle
 import smoothxent
+from judging import complaint
 
 
 @pytest.mark.parametrize("label_smoothing", [0, 0.001, 0.1, 0.5, 1])
@@ -47,6 +48,19 @@ def test_full_smoothing_leaves_the_prior_alone():
     prior = [0.5, 0.25, 0.25]
     table = smoothxent.smooth_labels([0, 2], 1, prior=prior, num_classes=3)
     assert np.array_equal(table, [prior, prior])
+
+
+@pytest.mark.parametrize("labels", [[2, 1, 1], np.array([0, 1], np.uint8), np.zeros(0, np.int64)])
+def test_indices_without_the_number_of_classes_are_refused(labels):
+    assert complaint(ValueError, smoothxent.smooth_labels, labels, 0.1) == (
+        "num_classes must be given where labels are one axis of integers, got None; "
+        "one row of probabilities is labels.astype(np.float64)"
+    )
+
+
+def test_one_row_of_probabilities_needs_no_number_of_classes():
+    table = smoothxent.smooth_labels([0.0, 0.0, 1.0], 0.3)
+    assert np.array_equal(table, smoothxent.smooth_labels([[0, 0, 1]], 0.3)[0])
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2, -1, -2])

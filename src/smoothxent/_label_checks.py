@@ -55,6 +55,12 @@ def indices_alone(value: ArrayLike, shape: tuple[int, ...], row_shape: tuple[int
     """Class indices of `row_shape`, where probabilities of `shape` won't do."""
     array = _checks.plain("labels", value)
     if array.shape == shape:
+        if array.ndim == 1:  # N scores of two classes with N labels, or one row with probabilities
+            raise ValueError(
+                f"labels must be one class index where logits have one axis, got shape {shape}; "
+                "if these are scores s of two classes, as of a binary decision_function, use "
+                "np.stack([np.zeros_like(s), s], axis=-1) for logits"
+            )
         raise ValueError(
             f"labels must be class indices here, got probabilities of shape {shape}; "
             "take their argmax over the class axis"
@@ -63,6 +69,15 @@ def indices_alone(value: ArrayLike, shape: tuple[int, ...], row_shape: tuple[int
     if array.shape != row_shape:
         raise ValueError(f"labels must have shape {row_shape}, got {array.shape}")
     return indices
+
+
+def not_indices(array: AnyArray) -> None:
+    """Labels that are probabilities by themselves: integers on one axis are more likely indices."""
+    if array.ndim == 1 and array.dtype.kind in "iu":
+        raise ValueError(
+            "num_classes must be given where labels are one axis of integers, got None; "
+            "one row of probabilities is labels.astype(np.float64)"
+        )
 
 
 def indices_in_range(array: AnyArray, num_classes: int) -> AnyArray:

@@ -1,5 +1,7 @@
 """The smoothed targets as a table."""
 
+from __future__ import annotations  # help() shows types by their names
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -27,7 +29,7 @@ def smooth_labels(
     labels : array_like
         With `num_classes`: class indices in [0, C), of any integer dtype and any shape. Without:
         label probabilities of any real dtype, one-hot integers included, with the C classes on
-        `axis`.
+        `axis`. One axis of integers is taken for class indices and needs `num_classes`.
     label_smoothing : float
         The share :math:`\varepsilon`, in [0, 1], of the target that is moved from the label to
         `prior`.
@@ -55,7 +57,7 @@ def smooth_labels(
     ValueError
         `label_smoothing` lies outside [0, 1]; a probability is negative or not finite; `prior` does
         not have the shape (C,), has a negative entry or one that is not finite, or does not sum to
-        1; `axis` does not exist.
+        1; `axis` does not exist; `num_classes` is missing.
 
     Notes
     -----
@@ -79,6 +81,7 @@ def smooth_labels(
     array = _checks.plain("labels", labels)
     eps = _checks.label_smoothing(label_smoothing)
     if num_classes is None:
+        _label_checks.not_indices(array)
         axis, size, _ = _checks.class_axis("labels", axis, array.shape)
         targets = _label_checks.proper_probabilities(array, axis)
     else:
