@@ -1,5 +1,7 @@
 """Every metric of an evaluation, from the one read of the logits that their loss takes."""
 
+from __future__ import annotations  # help() shows types by their names
+
 from collections.abc import Iterable
 from functools import reduce
 from operator import add
@@ -7,7 +9,16 @@ from operator import add
 import numpy as np
 from numpy.typing import ArrayLike
 
-from smoothxent import _checks, _dispatch, _label_checks, _layouts, _rows, _threads, _widened
+from smoothxent import (
+    _checks,
+    _dispatch,
+    _label_checks,
+    _layouts,
+    _probabilities,
+    _rows,
+    _threads,
+    _widened,
+)
 from smoothxent._checks import AnyArray, DType, FloatArray
 from smoothxent._evaluation import Evaluation
 from smoothxent._layouts import Layout
@@ -81,6 +92,13 @@ def evaluate(
         As in `cross_entropy`, but labels must be class indices; `top_k` or `num_bins` lies
         outside its range.
 
+    Warns
+    -----
+    UserWarning
+        The logits look like probabilities: no row is negative anywhere and each sums to 1. Up to
+        16,384 of the first logits are looked at. Where such rows are meant,
+        ``warnings.filterwarnings("ignore", "logits look like probabilities")`` is silent.
+
     See Also
     --------
     row_statistics : most of these measures for each row.
@@ -120,6 +138,7 @@ def evaluate(
         layout.num_classes, softcap, temperature, z_loss, label_smoothing, prior, class_weight,
         top_k, num_bins,
     )  # fmt: skip
+    _probabilities.warn(rows, layout.axis, layout.half, stacklevel=2)
     return of_rows(rows, targets, layout, options, sample_weight, ignore_index, num_threads)
 
 

@@ -1,5 +1,7 @@
 """Every metric of logits in files, which may be larger than memory."""
 
+from __future__ import annotations  # help() shows types by their names
+
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from typing import TypeAlias, cast
@@ -7,7 +9,16 @@ from typing import TypeAlias, cast
 import numpy as np
 from numpy.typing import ArrayLike
 
-from smoothxent import _checks, _file_checks, _files, _labelled_rows, _layouts, _shards, _threads
+from smoothxent import (
+    _checks,
+    _file_checks,
+    _files,
+    _labelled_rows,
+    _layouts,
+    _probabilities,
+    _shards,
+    _threads,
+)
 from smoothxent._checks import DType
 from smoothxent._evaluate import of_rows
 from smoothxent._evaluation import Evaluation
@@ -85,7 +96,8 @@ def evaluate_file(
     Warns
     -----
     UserWarning
-        A sequence of shards is in the order of text, which puts number 10 before number 9.
+        A sequence of shards is in the order of text, which puts number 10 before number 9; or the
+        logits look like probabilities, as in `evaluate`.
 
     See Also
     --------
@@ -134,6 +146,8 @@ def evaluate_file(
         if len(runs) > 2:
             part = _file_checks.weights(chunk, runs[2])
         located = _layouts.of(chunk.arrays[0], chunk.arrays[1], -1, rows.taken_as)
+        if not chunk.first_row:
+            _probabilities.warn(located[0], located[2].axis, located[2].half, stacklevel=1)
         try:
             return of_rows(*located, options, part, ignore_index, num_threads=1)
         except IndexError:
