@@ -1,9 +1,11 @@
 """compare: both evaluations, and what is said of pairs of rows against the formulas."""
 
 import copy
+import dataclasses
 import math
 import pickle
 import tracemalloc
+from dataclasses import FrozenInstanceError
 
 import ml_dtypes
 import mpmath
@@ -240,6 +242,30 @@ def test_comparison_never_changes_and_its_copies_are_alike(rng):
     comparison.kl_quantiles[0.5] = 7.0
     assert again == copy.deepcopy(comparison) == comparison
     assert hash(again) == hash(comparison)
+    assert complaint(FrozenInstanceError, setattr, comparison, "kl", 0.0) == (
+        "cannot assign to field 'kl'"
+    )
+
+
+@pytest.mark.parametrize("num_rows", [0, 1, 3])
+def test_comparison_with_nan_is_equal_to_its_copies_and_to_no_other(num_rows):
+    a, b = np.full((num_rows, 2), np.nan), np.ones((num_rows, 2))
+    comparison = compare(a, b, np.zeros(num_rows, int))
+    again = pickle.loads(pickle.dumps(comparison))
+    assert math.isnan(again.kl)
+    assert again == comparison
+    assert hash(again) == hash(comparison)
+    assert comparison != compare(np.zeros((4, 2)), np.ones((4, 2)), np.zeros(4, int))
+    assert comparison != "comparison"
+
+
+@pytest.mark.parametrize("name", ["nll_difference", "kl_stderr", "a", "_kl_quantiles"])
+def test_comparisons_that_differ_in_one_number_are_unequal(rng, name):
+    comparison = compare(rng.normal(size=(9, 4)), rng.normal(size=(9, 4)), np.zeros(9, int))
+    changed = {"a": comparison.b, "_kl_quantiles": (math.nan,) * 7}.get(name, math.nan)
+    other = dataclasses.replace(comparison, **{name: changed})
+    assert other != comparison
+    assert other == copy.deepcopy(other)
 
 
 @pytest.mark.parametrize("shape", [(0, 5), (0, 0)])

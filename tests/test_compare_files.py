@@ -67,7 +67,7 @@ def test_words_of_two_bytes_stand_beside_logits_of_another_dtype(tmp_path, array
 
 def test_files_of_no_rows_are_no_rows(tmp_path, arrays):
     nothing = [array[:0] for array in arrays]
-    assert repr(compare_files(*saved(tmp_path, *nothing))) == "Comparison of A and B on 0 rows"
+    assert str(compare_files(*saved(tmp_path, *nothing))) == "Comparison of A and B on 0 rows"
 
 
 @pytest.mark.usefixtures("small_chunks")

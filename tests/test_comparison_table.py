@@ -21,7 +21,7 @@ def comparison():
 
 
 def test_table_shows_the_metrics_of_each_and_what_is_said_of_pairs(comparison):
-    assert repr(comparison) == (
+    assert str(comparison) == (
         f"{TITLE}\n"
         "\n"
         "                             A           B       B - A\n"
@@ -42,8 +42,15 @@ def test_table_shows_the_metrics_of_each_and_what_is_said_of_pairs(comparison):
     )
 
 
+def test_repr_is_one_line(comparison):
+    assert repr([comparison, compare(A[:0], B[:0], LABELS[:0])]) == (
+        "[Comparison(3 rows, 1 more ignored, nll B - A +0.3815, same top class 0.6667), "
+        "Comparison(0 rows)]"
+    )
+
+
 def test_table_has_the_loss_where_it_is_not_the_nll():
-    lines = repr(compare(A, B, LABELS, ignore_index=-1, label_smoothing=0.1)).splitlines()
+    lines = str(compare(A, B, LABELS, ignore_index=-1, label_smoothing=0.1)).splitlines()
     assert [line.split()[0] for line in lines[3:5]] == ["loss", "nll"]
 
 
@@ -61,18 +68,18 @@ def test_table_fits_80_columns_whatever_the_numbers(scale):
     many = 10**5
     b = B + scale * np.arange(3)
     comparison = compare(np.tile(A, (many, 1)), np.tile(b, (many, 1)), np.tile(abs(LABELS), many))
-    assert max(map(len, repr(comparison).splitlines())) <= 80
+    assert max(map(len, str(comparison).splitlines())) <= 80
 
 
 def test_quantiles_of_any_size_stand_apart():
     certain, sure, wrong = [0, 250], [0, 240], [20_000, 0]
     a, b = np.array([certain] * 4, float), np.array([sure] * 2 + [wrong] * 2, float)
-    lines = repr(compare(a, b, [1] * 4)).splitlines()
+    lines = str(compare(a, b, [1] * 4)).splitlines()
     assert lines[-1].split() == ["5.88e-105"] * 3 + ["2.00e+04"] * 4
 
 
 def test_comparison_of_no_rows_is_a_single_line():
-    assert repr(compare(A[:0], B[:0], LABELS[:0])) == "Comparison of A and B on 0 rows"
+    assert str(compare(A[:0], B[:0], LABELS[:0])) == "Comparison of A and B on 0 rows"
 
 
 def test_markdown_is_a_table_of_metrics_and_one_of_pairs(comparison):

@@ -5,6 +5,7 @@ import dataclasses
 import math
 import pickle
 import re
+from dataclasses import FrozenInstanceError
 from fractions import Fraction
 
 import mpmath
@@ -13,6 +14,7 @@ import pytest
 
 import evaluations
 from evaluations import MEANS
+from judging import complaint
 from smoothxent import Evaluation
 
 EVERY = [*MEANS, "loss", "nll_stderr", "perplexity", "accuracy", "calibration_error"]
@@ -263,8 +265,11 @@ def test_copies_and_pickles_are_equal(nll):
 
 @pytest.mark.parametrize("name", ["count", "nll", "_totals", "note"])
 def test_evaluation_never_changes(name):
-    with pytest.raises((AttributeError, TypeError)):
-        setattr(Evaluation.empty(), name, 1)
+    empty = Evaluation.empty()
+    assert complaint(FrozenInstanceError, setattr, empty, name, 1) == (
+        f"cannot assign to field '{name}'"
+    )
+    assert complaint(FrozenInstanceError, delattr, empty, name) == f"cannot delete field '{name}'"
 
 
 @pytest.mark.parametrize(

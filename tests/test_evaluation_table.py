@@ -33,7 +33,7 @@ def alike(num_rows=4, **columns):
 def test_table_shows_every_metric_and_the_bins_that_hold_rows():
     rows = dataclasses.replace(alike(), ignored=1200)
     rows.confidence[1] = 1 / 3
-    assert repr(evaluations.evaluation(rows)) == (
+    assert str(evaluations.evaluation(rows)) == (
         "Evaluation of 4 rows, 1,200 more ignored; losses in nats\n"
         "\n"
         "loss                   0.7500  label_smoothing 0.1\n"
@@ -54,7 +54,7 @@ def test_table_shows_every_metric_and_the_bins_that_hold_rows():
 
 def test_table_names_the_loss_once_where_it_is_the_nll():
     rows = dataclasses.replace(alike(1, loss=0.5), label_smoothing=0.0, num_bins=1, top_k=(1,))
-    assert repr(evaluations.evaluation(rows)) == (
+    assert str(evaluations.evaluation(rows)) == (
         "Evaluation of 1 row; losses in nats\n"
         "\n"
         "loss (nll)             0.5000\n"
@@ -71,21 +71,21 @@ def test_table_names_the_loss_once_where_it_is_the_nll():
 
 
 def test_table_shows_the_weight_where_it_is_not_the_number_of_rows():
-    shown = repr(evaluations.evaluation(alike(sample_weight=2.5))).splitlines()
+    shown = str(evaluations.evaluation(alike(sample_weight=2.5))).splitlines()
     assert "weight                10.0000" in shown
 
 
 @pytest.mark.parametrize("ignored, more", [(0, ""), (3, ", 3 more ignored")])
 def test_evaluation_of_no_rows_is_a_single_line(ignored, more):
     rows = dataclasses.replace(alike(1).take(slice(0)), ignored=ignored)
-    assert repr(evaluations.evaluation(rows)) == f"Evaluation of 0 rows{more}"
+    assert str(evaluations.evaluation(rows)) == f"Evaluation of 0 rows{more}"
 
 
 def test_more_bins_than_anyone_reads_are_not_shown():
     rows = alike()
     for num_bins, shown in ((25, True), (26, False)):
         evaluation = evaluations.evaluation(dataclasses.replace(rows, num_bins=num_bins))
-        assert ("█" in repr(evaluation)) == shown
+        assert ("█" in str(evaluation)) == shown
         assert ('class="bar"' in evaluation._repr_html_()) == shown
 
 
@@ -125,11 +125,11 @@ def test_standard_error_has_two_digits(stderr, shown):
 def test_table_fits_80_columns_whatever_the_numbers(split):
     rows, _, _ = split
     evaluation = evaluations.evaluation(dataclasses.replace(rows, ignored=10**12))
-    assert max(map(len, repr(evaluation).splitlines())) <= 80
+    assert max(map(len, str(evaluation).splitlines())) <= 80
 
 
 def test_loss_of_nan_is_one_line_where_it_is_the_nll():
-    lines = repr(evaluate(np.full((2, 3), np.nan), [0, 1])).splitlines()
+    lines = str(evaluate(np.full((2, 3), np.nan), [0, 1])).splitlines()
     assert lines[2:4] == ["loss (nll)                nan", "perplexity                nan"]
 
 
@@ -156,7 +156,7 @@ def test_table_without_such_rows_has_no_count_of_them():
 
 
 def test_loss_that_class_weights_make_is_not_said_to_be_smoothed():
-    lines = repr(evaluate(np.eye(2) * [1, 3], [0, 1], class_weight=[0.5, 1])).splitlines()
+    lines = str(evaluate(np.eye(2) * [1, 3], [0, 1], class_weight=[0.5, 1])).splitlines()
     assert lines[2:4] == [
         "loss                   0.1368  class_weight",
         "nll                    0.1809  ± 0.13",
@@ -168,13 +168,18 @@ def test_table_of_a_billion_rows_fits_80_columns():
     for _ in range(32):
         one += one
     assert one.count == 2**34
-    assert "17,179,869,184" in repr(one)
-    assert max(map(len, repr(one).splitlines())) <= 80
+    assert "17,179,869,184" in str(one)
+    assert max(map(len, str(one).splitlines())) <= 80
 
 
-def test_str_is_the_table():
-    evaluation = evaluations.evaluation(alike())
-    assert f"{evaluation}" == repr(evaluation)
+def test_repr_is_one_line():
+    rows = alike()
+    several = [evaluations.evaluation(rows), evaluations.evaluation(rows.take([0], ignored=1200))]
+    assert repr([*several, Evaluation.empty()]) == (
+        "[Evaluation(4 rows, nll 0.5000, accuracy 0.7500), "
+        "Evaluation(1 row, 1,200 more ignored, nll 0.5000, accuracy 0.0000), "
+        "Evaluation(0 rows)]"
+    )
 
 
 class Cells(HTMLParser):
@@ -200,7 +205,7 @@ class Cells(HTMLParser):
 def test_html_shows_what_the_text_shows():
     evaluation = evaluations.evaluation(alike())
     words = " ".join(Cells(evaluation._repr_html_()).texts).split()
-    assert words == [word for word in repr(evaluation).split() if "█" not in word]
+    assert words == [word for word in str(evaluation).split() if "█" not in word]
 
 
 def test_table_names_what_is_not_the_default_in_lines_of_80_columns():
@@ -213,7 +218,7 @@ def test_table_names_what_is_not_the_default_in_lines_of_80_columns():
         "class_weight": [1.0, 2.0],
     }
     evaluation = evaluate(np.eye(2), [0, 1], **settings)
-    lines = repr(evaluation).splitlines()
+    lines = str(evaluation).splitlines()
     assert [line[17 + 14 :] for line in lines[2:5]] == [
         "label_smoothing 0.333333, softcap 30, temperature",
         "1.5e-37, z_loss 0.0001, prior, class_weight",

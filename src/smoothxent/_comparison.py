@@ -1,5 +1,8 @@
 """Comparison: what two classifiers say about the same labelled rows."""
 
+from __future__ import annotations  # help() shows types by their names
+
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,12 +17,13 @@ FORMAT, VERSION = "smoothxent.Comparison", 1
 METRICS = ("nll_difference", "nll_difference_stderr", "agreement", "kl", "kl_stderr")
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Comparison(PairMetrics):
     """Two classifiers' logits over the same labelled rows, as `compare` returns them.
 
     The paired metrics are far sharper than a difference of two means: most of what makes a row hard
-    is the same for both. A comparison prints as a table and never changes.
+    is the same for both. A comparison prints as a table, has one line as its `repr`, and never
+    changes. Those with the same numbers are equal, nan being like nan.
 
     Attributes
     ----------
@@ -59,6 +63,8 @@ class Comparison(PairMetrics):
     (0.0, 1.0, 0.0)
     """
 
+    __slots__ = ()  # see Evaluation
+
     def to_dict(self) -> dict[str, Any]:
         """Return a dict for JSON, for other readers: it is not read again.
 
@@ -72,7 +78,7 @@ class Comparison(PairMetrics):
         --------
         >>> import numpy as np
         >>> from smoothxent import compare
-        >>> record = compare(np.eye(2), 2 * np.eye(2), [0, 1]).to_dict()
+        >>> record = compare(3 * np.eye(2), 2 * np.eye(2), [0, 1]).to_dict()
         >>> record["version"], record["metrics"]["agreement"]
         (1, 1.0)
         """
@@ -102,15 +108,29 @@ class Comparison(PairMetrics):
         --------
         >>> import numpy as np
         >>> from smoothxent import compare
-        >>> print(compare(np.eye(2), 2 * np.eye(2), [0, 1]).to_markdown().splitlines()[2])
+        >>> print(compare(3 * np.eye(2), 2 * np.eye(2), [0, 1]).to_markdown().splitlines()[2])
         | metric | A | B | B - A |
         """
         return _comparison_table.markdown(self)
 
     def __repr__(self) -> str:
+        return _comparison_table.line(self)
+
+    def __str__(self) -> str:
         return _comparison_table.text(self)
 
-    def plot(self, figure: "Figure | SubFigure | None" = None) -> "Figure | SubFigure":
+    def __eq__(self, other: object) -> bool:
+        return self._key() == other._key() if isinstance(other, Comparison) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._key())
+
+    def _key(self) -> tuple[object, ...]:
+        """Return what is equal in equal comparisons: nan as text, which is equal to itself."""
+        numbers = (*(getattr(self, name) for name in METRICS), *self._kl_quantiles)
+        return self.a, self.b, *("nan" if math.isnan(number) else number for number in numbers)
+
+    def plot(self, figure: Figure | SubFigure | None = None) -> Figure | SubFigure:
         """Return a figure of both evaluations, as `Evaluation.plot` draws them, a above b.
 
         Parameters
@@ -132,7 +152,7 @@ class Comparison(PairMetrics):
         --------
         >>> import numpy as np
         >>> from smoothxent import compare
-        >>> comparison = compare(np.eye(2), 2 * np.eye(2), [0, 1])
+        >>> comparison = compare(3 * np.eye(2), 2 * np.eye(2), [0, 1])
         >>> comparison.plot().savefig("comparison.png")  # doctest: +SKIP
         """
         try:

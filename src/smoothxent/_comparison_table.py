@@ -3,7 +3,7 @@
 import math
 from typing import NamedTuple
 
-from smoothxent._evaluation_table import deviation, number, rows
+from smoothxent._evaluation_table import counts, deviation, number, rows
 from smoothxent._pair_metrics import PairMetrics
 
 
@@ -31,6 +31,15 @@ def text(comparison: PairMetrics) -> str:
     ]
     both = [f"{name:<18}{value:>12}{stderr}" for name, value, stderr in pairs(comparison)]
     return "\n\n".join([title(comparison), *map("\n".join, (metrics, both, shares))])
+
+
+def line(comparison: PairMetrics) -> str:
+    """Return the number of rows and, where there are any, two metrics of their pairs: one line."""
+    shown = counts(comparison.a)
+    if comparison.a.count:
+        difference = _signed(comparison.nll_difference)
+        shown += f", nll B - A {difference}, same top class {number(comparison.agreement)}"
+    return f"Comparison({shown})"
 
 
 def markdown(comparison: PairMetrics) -> str:

@@ -1,5 +1,7 @@
 """Evaluation: what a classifier's logits are worth on labelled rows."""
 
+from __future__ import annotations  # help() shows types by their names
+
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
@@ -18,14 +20,14 @@ if TYPE_CHECKING:
     from smoothxent._dispatch import KernelEvaluation
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, repr=False)
 class Evaluation(Metrics):
     """The metrics of a classifier's logits over labelled rows, as `evaluate` returns them.
 
     It holds exact sums over the rows; a mean is one quotient of two of them, correctly rounded. So
     `a + b` has the metrics of the rows of both to the last bit, in whatever order and from however
     many files, processes or machines they come; what was evaluated otherwise is not added. It
-    prints as a table, in a notebook too, and never changes.
+    prints as a table, which a notebook shows, has one line as its `repr`, and never changes.
 
     Attributes
     ----------
@@ -75,9 +77,10 @@ class Evaluation(Metrics):
     With sample weights s the standard error is sqrt(variance / (n - 1)) of the weighted variance
     and n = (sum s)**2 / sum s**2, the effective number of rows; without, that is the standard
     deviation of the sample by the square root of its size. Without weights it is correctly rounded,
-    however alike the rows are: 0 where they are equal. With weights, each product of a weight and an
-    nll or its square is rounded to float64: of rows that are nearly equal the error may be 2**-25 of
-    `nll`, divided by the square root of n - 1. An nll above 1e154 has no square in float64.
+    however alike the rows are: 0 where they are equal. With weights, each product of a weight and
+    an nll or its square is rounded to float64: of rows that are nearly equal the error may be
+    2**-25 of `nll`, divided by the square root of n - 1. An nll above 1e154 has no square in
+    float64.
 
     References
     ----------
@@ -91,13 +94,17 @@ class Evaluation(Metrics):
     >>> from smoothxent import Evaluation
     >>> nothing = Evaluation.empty(top_k=(1, 3))
     >>> nothing
-    Evaluation of 0 rows
+    Evaluation(0 rows)
     >>> nothing + nothing == nothing
     True
     """
 
+    # By hand: dataclass(slots=True) makes a second class, and an assignment would raise a TypeError
+    # about super() instead of a FrozenInstanceError.
+    __slots__ = ()
+
     @classmethod
-    def _of_kernel(cls, settings: Settings, result: "KernelEvaluation") -> Self:
+    def _of_kernel(cls, settings: Settings, result: KernelEvaluation) -> Self:
         """Return the evaluation that the kernel made, with a number of hits for each k."""
         weights, loss, special, count, sums, hits, bins, histogram = result
         places = weights[PLACES]
@@ -166,7 +173,7 @@ class Evaluation(Metrics):
         )  # fmt: skip
         return cls(Totals.empty(options.settings))
 
-    def __add__(self, other: "Evaluation") -> Self:
+    def __add__(self, other: Evaluation) -> Self:
         if not isinstance(other, Evaluation):
             return NotImplemented
         ours, theirs = self._totals.settings.said(), other._totals.settings.said()
@@ -233,6 +240,9 @@ class Evaluation(Metrics):
         return cls(_evaluation_record.totals(record))
 
     def __repr__(self) -> str:
+        return _evaluation_table.line(self)
+
+    def __str__(self) -> str:
         return _evaluation_table.text(self)
 
     def to_markdown(self) -> str:
@@ -254,7 +264,7 @@ class Evaluation(Metrics):
     def _repr_html_(self) -> str:
         return _evaluation_table.html(self)
 
-    def plot(self, figure: "Figure | SubFigure | None" = None) -> "Figure | SubFigure":
+    def plot(self, figure: Figure | SubFigure | None = None) -> Figure | SubFigure:
         """Return a figure of how sure against how right, and of the histogram of the losses.
 
         Parameters

@@ -63,6 +63,14 @@ def text(metrics: Metrics) -> str:
     return "\n\n".join(parts)
 
 
+def line(metrics: Metrics) -> str:
+    """Return the number of rows and, where there are any, two metrics in one line."""
+    shown = counts(metrics)
+    if metrics.count:
+        shown += f", nll {number(metrics.nll)}, accuracy {number(metrics.accuracy)}"
+    return f"Evaluation({shown})"
+
+
 def markdown(metrics: Metrics) -> str:
     """Return the metrics as a table of Markdown."""
     shown = [f"| {name} | {number} | {note} |" for name, number, note in lines(metrics)]
@@ -98,9 +106,13 @@ def title(metrics: Metrics) -> str:
 
 def rows(metrics: Metrics) -> str:
     """Return how many rows there are, as a title says it."""
+    return counts(metrics) + "; losses in nats" * bool(metrics.count)
+
+
+def counts(metrics: Metrics) -> str:
+    """Return how many rows are counted and how many are not."""
     ignored = f", {metrics.ignored:,} more ignored" if metrics.ignored else ""
-    unit = "; losses in nats" * bool(metrics.count)
-    return f"{_plural(metrics.count, 'row')}{ignored}{unit}"
+    return f"{_plural(metrics.count, 'row')}{ignored}"
 
 
 def lines(metrics: Metrics) -> list[Line]:
