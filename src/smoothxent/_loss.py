@@ -1,5 +1,7 @@
 """The loss, and the loss with its gradient."""
 
+from __future__ import annotations  # help() shows types by their names
+
 from typing import Literal, TypedDict, Unpack, overload
 
 import numpy as np
@@ -146,7 +148,8 @@ def cross_entropy(
         outside its range; `z_loss` is negative or not finite; `reduction` or `axis` is unknown;
         `num_threads` is below 1; `ignore_index` is given with probabilities; there are rows but no
         classes; `out` has another shape, is read-only, overlaps an input, or comes with another
-        reduction. Whatever is raised, `out` is unharmed.
+        reduction. Whatever of these is raised, `out` is unharmed; a KeyboardInterrupt in the middle
+        of the call leaves part of the result there.
 
     See Also
     --------
@@ -297,7 +300,9 @@ def cross_entropy_and_grad(
     ------
     IndexError, TypeError, ValueError
         As in `cross_entropy`. The rules of `out` hold for `grad_out` too, except that it may be
-        `logits` itself. Whatever is raised, `out` and `grad_out` are unharmed.
+        `logits` itself. Whatever of these is raised, `out` and `grad_out` are unharmed; a
+        KeyboardInterrupt in the middle of the call leaves part of the results there, in place of
+        logits too.
 
     See Also
     --------
