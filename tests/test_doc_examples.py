@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import smoothxent
+import smoothxent.dask
 import smoothxent.sklearn
 
 ROOT = Path(__file__).parent.parent
@@ -22,6 +23,7 @@ FUNCTIONS += [
 ]
 FUNCTIONS += [getattr(smoothxent.Comparison, name) for name in ("to_dict", "to_markdown", "plot")]
 FUNCTIONS += [smoothxent.sklearn.neg_smoothed_log_loss]
+PLAIN_RESULTS = [smoothxent.RowStatistics, smoothxent.LinearGradients]
 PEERS = [name for name in ("jax", "torch") if find_spec(name)]
 FUNCTIONS += [importlib.import_module(f"smoothxent.{name}").cross_entropy for name in PEERS]
 SECTIONS = ["Parameters", "Returns", "Examples"]
@@ -49,6 +51,19 @@ def test_docstring_names_every_parameter_and_its_sections(function):
         assert re.search(rf"^{section}\n-+$", text, re.MULTILINE), section
     for name in parameters:
         assert re.search(rf"^([\w, ]+, )?{name}(, [\w, ]+)?( : |$)", text, re.MULTILINE), name
+
+
+@pytest.mark.parametrize(
+    "function",
+    [*FUNCTIONS, *PLAIN_RESULTS, smoothxent.dask.evaluate],
+    ids=lambda function: f"{function.__module__}.{function.__qualname__}",
+)
+def test_signature_is_short_enough_to_be_read(function):
+    signature = str(inspect.signature(function))
+    assert len(signature) < 700
+    assert "_SupportsArray" not in signature
+    if function not in PLAIN_RESULTS:  # named tuples hold types, not their names
+        assert "numpy." not in signature
 
 
 @pytest.mark.parametrize("result", [smoothxent.Evaluation, smoothxent.Comparison])

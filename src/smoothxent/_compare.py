@@ -1,5 +1,7 @@
 """Two classifiers on the same labelled rows: the metrics of each, and of their pairs of rows."""
 
+from __future__ import annotations  # help() shows types by their names
+
 from collections.abc import Iterable
 from typing import Any
 

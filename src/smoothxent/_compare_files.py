@@ -1,5 +1,7 @@
 """Two classifiers whose logits are in files, which may be larger than memory."""
 
+from __future__ import annotations  # help() shows types by their names
+
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from typing import Any, TypeAlias

@@ -3,6 +3,8 @@
 The logits, which are far larger than what they come from and lead to, are never all in memory.
 """
 
+from __future__ import annotations  # help() shows types by their names
+
 from collections.abc import Iterable
 from typing import Literal, TypedDict, Unpack, overload
 

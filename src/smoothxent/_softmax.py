@@ -1,5 +1,7 @@
 """Softmax, its logarithm, and the logarithm of its denominator."""
 
+from __future__ import annotations  # help() shows types by their names
+
 from typing import Literal
 
 import numpy as np

@@ -44,12 +44,12 @@ class RowStatistics(NamedTuple):
 
 
 def row_statistics(
-    logits: ArrayLike,
-    labels: ArrayLike | None = None,
+    logits: "ArrayLike",  # names, which help() shows; a named tuple can't have them
+    labels: "ArrayLike | None" = None,
     *,
     ignore_index: int | None = None,
     axis: int = -1,
-    dtype: DType | None = None,
+    dtype: "DType | None" = None,
     num_threads: int | None = None,
 ) -> RowStatistics:
     r"""Return log-sum-exp, top class, entropy, confidence and, with labels, rank of each row.

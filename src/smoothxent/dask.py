@@ -1,5 +1,7 @@
 """evaluate for dask arrays: one task per block of rows, whose totals add up to the same bits."""
 
+from __future__ import annotations  # help() shows types by their names
+
 import math
 import re
 from collections.abc import Iterable, Iterator
@@ -44,8 +46,8 @@ class Place(NamedTuple):
 
 
 def evaluate(
-    logits: "da.Array",
-    labels: "da.Array | ArrayLike",
+    logits: da.Array,
+    labels: da.Array | ArrayLike,
     *,
     softcap: float | None = None,
     temperature: float = 1.0,
@@ -53,15 +55,15 @@ def evaluate(
     label_smoothing: float = 0.0,
     prior: ArrayLike | None = None,
     class_weight: ArrayLike | None = None,
-    sample_weight: "da.Array | ArrayLike | None" = None,
+    sample_weight: da.Array | ArrayLike | None = None,
     ignore_index: int | None = None,
     top_k: Iterable[int] = (1, 5),
     num_bins: int = 15,
     axis: int = -1,
-    dtype: "str | np.dtype[Any] | type[Any] | None" = None,
+    dtype: str | np.dtype[Any] | type[Any] | None = None,
     num_threads: int | None = 1,
     compute: bool = True,
-) -> "smoothxent.Evaluation | Delayed":
+) -> smoothxent.Evaluation | Delayed:
     """Return every metric of dask arrays of logits on labelled rows: the bits of one machine.
 
     Each block of rows is one task, `smoothxent.evaluate`; the evaluations of all add up in a tree.
@@ -199,7 +201,7 @@ def _places(chunks: Chunks) -> Iterator[Place]:
 
 
 def _evaluation_of_no_rows(
-    logits: "da.Array", labels: "da.Array", weights: "da.Array | None", options: Options
+    logits: da.Array, labels: da.Array, weights: da.Array | None, options: Options
 ) -> smoothxent.Evaluation:
     """Evaluate no rows of these dtypes and this number of classes, as the rules bind them too."""
     if labels.ndim == logits.ndim > 0:
@@ -223,7 +225,7 @@ def _evaluation_of_no_rows(
     )
 
 
-def _with_whole_rows(logits: "da.Array", class_axis: int) -> "da.Array":
+def _with_whole_rows(logits: da.Array, class_axis: int) -> da.Array:
     """Return the logits in blocks that hold all classes of their rows."""
     if logits.numblocks[class_axis] == 1:
         return logits
@@ -232,7 +234,7 @@ def _with_whole_rows(logits: "da.Array", class_axis: int) -> "da.Array":
     return logits.rechunk(others | {class_axis: -1})
 
 
-def _with_chunks(name: str, array: "da.Array", chunks: Chunks) -> "da.Array":
+def _with_chunks(name: str, array: da.Array, chunks: Chunks) -> da.Array:
     """Return the array in blocks like those of the rows of logits."""
     shape = tuple(map(sum, chunks))
     has_sizes = not any(map(math.isnan, (*shape, *array.shape)))
