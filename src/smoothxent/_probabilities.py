@@ -10,6 +10,7 @@ from smoothxent._checks import AnyArray, FloatArray
 # So few of the first logits are looked at: a second read of all of them would cost as much as the
 # metrics, and rows of logits that are not negative and sum to 1 do not come by the hundred.
 LOOKED_AT = 1 << 14
+FEW = 8  # of the first row: looked at first, in a microsecond
 
 # By how much a sum of probabilities may miss 1: float64 ones may have been float32, in which a sum
 # of many rounds as often; of halves it is a few roundoffs.
@@ -21,11 +22,14 @@ def warn(logits: FloatArray, axis: int, half: str, stacklevel: int) -> None:
     num_classes = logits.shape[axis]
     if not logits.size or num_classes == 1:
         return
+    begin: list[int | slice] = [0] * logits.ndim
+    begin[axis] = slice(FEW)
+    few = _numbers(logits[tuple(begin)], half).tolist()
+    if not all(0 <= number <= 1 for number in few):
+        return  # as almost always
     table = np.moveaxis(logits, axis, -1)
     table = table[(0,) * (table.ndim - 2)] if table.ndim > 1 else table[np.newaxis]
-    if _are_probabilities(table[:1], half) and _are_probabilities(
-        table[: max(1, LOOKED_AT // num_classes)], half
-    ):
+    if _are_probabilities(table[: max(1, LOOKED_AT // num_classes)], half):
         warnings.warn(
             "logits look like probabilities: no row looked at is negative anywhere and each sums "
             "to 1; use their logarithm, np.log(p), or the classifier's decision_function",
@@ -34,8 +38,12 @@ def warn(logits: FloatArray, axis: int, half: str, stacklevel: int) -> None:
         )
 
 
+def _numbers(logits: AnyArray, half: str) -> AnyArray:
+    return _halves.widened(logits, half) if half else logits
+
+
 def _are_probabilities(rows: AnyArray, half: str) -> bool:
-    numbers = _halves.widened(rows, half) if half else rows
+    numbers = _numbers(rows, half)
     with np.errstate(all="ignore"):
         sums = numbers.sum(axis=-1, dtype=np.float64)
         return bool(np.all(np.abs(sums - 1.0) <= MISSED[half]) and numbers.min() >= 0)
