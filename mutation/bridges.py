@@ -61,6 +61,28 @@ MUTANTS = [
 ]
 if find_spec("torch"):
     MUTANTS += mutants_of(
+        "src/smoothxent/torch/_operators.py",
+        (
+            "        if type(grad_output) not in PLAIN:\n",
+            "        if False:\n",
+            "half of a pair that flows back is lost",
+        ),
+        (
+            "        return pytorch(*arguments).to(dtype)\n",
+            "        raise\n",
+            "negative weights are refused",
+        ),
+        (
+            "        return _pytorchs_gradient(grad_output, *arguments, dtype)\n",
+            "        raise\n",
+            "a loss by PyTorch has no gradient",
+        ),
+    )
+    MUTANTS += mutants_of(
+        "src/smoothxent/torch/_loss.py",
+        ("type(t) in _TAKEN", "isinstance(t, Tensor)", "a DTensor is asked for our operator"),
+    )
+    MUTANTS += mutants_of(
         ARRAYS,
         (
             '    if tensor.device.type != "cpu":\n',

@@ -268,17 +268,6 @@ def test_derivative_in_forward_mode_is_pytorchs(rng, kind):
         assert torch.equal(ours.tangent, theirs.tangent)
 
 
-def test_subclass_of_a_tensor_is_taken(rng, calls):
-    class Tagged(torch.Tensor):
-        pass
-
-    input, target, _ = draw(rng, "indices")
-    loss = drop_in.cross_entropy(input.detach().as_subclass(Tagged), target)
-    assert type(loss) is Tagged
-    assert calls == ["cross_entropy"]
-    assert torch.equal(loss.as_subclass(torch.Tensor), drop_in.cross_entropy(input, target))
-
-
 def test_parameters_are_taken(rng):
     input, target, weight = draw(rng, "indices")
     parameter = torch.nn.Parameter(input.detach())

@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 from torch import Tensor
+from torch._subclasses import FakeTensor
 from torch.autograd import forward_ad
 
 from smoothxent.torch import _operators
@@ -13,7 +14,7 @@ _INTEGERS = {
     torch.uint64, torch.uint32, torch.uint16, torch.uint8,
 }  # fmt: skip
 _REDUCTIONS = ("mean", "sum", "none")  # what is not hashable is none of them
-_PLAIN = {Tensor, torch.nn.Parameter, type(None)}
+_TAKEN = _operators.PLAIN | {FakeTensor}  # with which PyTorch traces what is done to plain ones
 
 
 def cross_entropy(
@@ -43,9 +44,9 @@ def cross_entropy(
         Unnormalised log-probabilities of C classes, of any strides.
     target : Tensor
         Class indices in [0, C), of any integer dtype, with the shape of `input` without the class
-        axis; or probabilities, finite and not negative, with the shape of `input`.
+        axis; or probabilities, with the shape of `input`.
     weight : Tensor of shape (C,), optional
-        A finite weight, not negative, for each class. Ones unless given.
+        A weight for each class. Ones unless given.
     size_average, reduce : bool, optional
         What PyTorch had before `reduction`; it warns of them.
     ignore_index : int, default -100
@@ -66,8 +67,6 @@ def cross_entropy(
     ------
     IndexError
         A class index that is not `ignore_index` lies outside [0, C); the first one is named.
-    ValueError
-        A probability or a weight is negative or not finite; the first one is named.
 
     See Also
     --------
@@ -77,9 +76,11 @@ def cross_entropy(
     Notes
     -----
     A call goes to PyTorch itself, which computes or refuses it as ever, where a tensor is not on
-    the CPU or is sparse; where `target` or `weight` requires a gradient; inside the transforms of
-    `torch.func` and in forward mode; where `input` is empty; and where a dtype, a shape or an
-    option is none of the above, such as an `ignore_index` that is not negative with probabilities.
+    the CPU, is sparse or belongs to a subclass, such as a DTensor; where `target` or `weight`
+    requires a gradient; inside the transforms of `torch.func` and in forward mode; where `input` is
+    empty; where a probability or a weight is negative or not finite; and where a dtype, a shape or
+    an option is none of the above, such as an `ignore_index` that is not negative with
+    probabilities. So does the gradient where what flows back belongs to a subclass.
 
     Accuracy: that of `smoothxent.cross_entropy`. Losses and gradients in half precision are rounded
     to it once, from float32 or better. A logit of -inf whose class has no share in the target is as
@@ -120,7 +121,7 @@ def cross_entropy(
         input, target, weight, reduction, ignore_index, label_smoothing,
         _loss_dtype(input, target, weight),
     )  # fmt: skip
-    if _is_watched() or not {type(input), type(target), type(weight)} <= _PLAIN:
+    if _is_watched() or not {type(input), type(target), type(weight)} <= _operators.PLAIN:
         return torch.ops.smoothxent.cross_entropy.default(*arguments)
     return _operators.Loss.apply(*arguments) if input.requires_grad else _operators.loss(*arguments)
 
@@ -145,7 +146,7 @@ def _is_ours(
 ) -> bool:  # fmt: skip
     """Whether the call is one for smoothxent; PyTorch computes, or refuses, every other."""
     given = (input, target) if weight is None else (input, target, weight)
-    if not all(isinstance(t, Tensor) and t.is_cpu and t.layout == torch.strided for t in given):
+    if not all(type(t) in _TAKEN and t.is_cpu and t.layout == torch.strided for t in given):
         return False
     if torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0:
         return False

@@ -7,11 +7,13 @@ between, costs a loss that nobody differentiates twice its time, and leaves noth
 place where the graph is retained.
 
 `Loss` is the operator without the dispatcher, which takes longer than a small batch does.
+
+smoothxent raises a ValueError where a probability or a weight is negative or not finite. PyTorch
+takes them, so loss and gradient are then PyTorch's.
 """
 
-import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -19,16 +21,19 @@ from torch import Tensor
 
 import smoothxent
 
+PLAIN = {Tensor, torch.nn.Parameter, type(None)}
+
 
 def loss(
     input: Tensor, target: Tensor, weight: Tensor | None, reduction: str, ignore_index: int,
     label_smoothing: float, dtype: torch.dtype,
 ) -> Tensor:  # fmt: skip
     """The loss in this dtype."""
-    value = _call(
-        smoothxent.cross_entropy,
-        input, target, weight, reduction, ignore_index, label_smoothing,
-    )  # fmt: skip
+    arguments = (input, target, weight, reduction, ignore_index, label_smoothing)
+    try:
+        value = _call(smoothxent.cross_entropy, *arguments)
+    except ValueError:
+        return pytorch(*arguments).to(dtype)
     if reduction == "none":
         return torch.from_numpy(value).to(dtype)
     return torch.scalar_tensor(value, dtype=dtype, device=input.device)
@@ -45,10 +50,11 @@ def gradient(
     if input.itemsize == 2 and not is_one:
         # What a gradient is multiplied by may be there to keep it from underflow in half precision.
         options["grad_out"] = np.empty(input.shape, np.float32)
-    _, array = _call(
-        smoothxent.cross_entropy_and_grad,
-        input, target, weight, reduction, ignore_index, label_smoothing, **options,
-    )  # fmt: skip
+    arguments = (input, target, weight, reduction, ignore_index, label_smoothing)
+    try:
+        _, array = _call(smoothxent.cross_entropy_and_grad, *arguments, **options)
+    except ValueError:
+        return _pytorchs_gradient(grad_output, *arguments, dtype)
     grad = torch.from_numpy(array)
     if not is_one:
         grad *= grad_output.unsqueeze(class_axis(input)) if is_per_row else grad_output
@@ -66,6 +72,16 @@ def pytorch(
         input, target, weight, ignore_index=ignore_index, reduction=reduction,
         label_smoothing=label_smoothing,
     )  # fmt: skip
+
+
+def _pytorchs_gradient(
+    grad_output: Tensor, input: Tensor, target: Tensor, weight: Tensor | None, *options: Any
+) -> Tensor:
+    """The same gradient, computed by PyTorch: for any type of tensor, and differentiable."""
+    *others, dtype = options
+    _, pull = torch.func.vjp(lambda x: pytorch(x, target, weight, *others).to(dtype), input)
+    (grad,) = pull(grad_output)
+    return cast(Tensor, grad)
 
 
 def class_axis(input: Tensor) -> int:
@@ -91,10 +107,8 @@ def _call(
             label_smoothing=label_smoothing, axis=class_axis(input),
             num_threads=torch.get_num_threads(), **options,
         )  # fmt: skip
-    except (IndexError, ValueError) as error:  # a label, probability or weight out of its range
-        words = {"labels": "target", "class_weight": "weight"}
-        text = re.sub("|".join(words), lambda match: words[match[0]], str(error))
-        raise type(error)(text) from None
+    except IndexError as error:
+        raise IndexError(str(error).replace("labels", "target")) from None
 
 
 def _array(tensor: Tensor) -> Any:
@@ -130,8 +144,7 @@ def _differentiate_twice(ctx: Any, grad_grad: Tensor) -> tuple[Tensor | None, ..
     grad_output, input, target, weight = ctx.saved_tensors
 
     def first(grad_output: Tensor, input: Tensor) -> Tensor:
-        _, pull = torch.func.vjp(lambda x: pytorch(x, target, weight, *ctx.options[:-1]), input)
-        return pull(grad_output)[0]
+        return _pytorchs_gradient(grad_output, input, target, weight, *ctx.options)
 
     _, pull = torch.func.vjp(first, grad_output, input)
     return *pull(grad_grad), *[None] * 6
@@ -149,6 +162,8 @@ class Loss(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, ...]:
         """Compute the gradient, by the operator where others than autograd have a say in it."""
+        if type(grad_output) not in PLAIN:
+            return _pytorchs_gradient(grad_output, *ctx.saved_tensors, *ctx.options), *[None] * 6
         if torch.is_grad_enabled() or torch.compiler.is_compiling() or _is_batched(grad_output):
             return _differentiate(ctx, grad_output)
         return gradient(grad_output, *ctx.saved_tensors, *ctx.options), *[None] * 6
