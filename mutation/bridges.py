@@ -25,19 +25,30 @@ MUTANTS = [
     *mutants_of(
         "src/smoothxent/sklearn.py",
         (
-            "        return -cross_entropy(",
-            "        return cross_entropy(",
+            "        return -loss\n",
+            "        return loss\n",
             "the worst is the best",
         ),
         (
-            "[np.zeros_like(logits), logits]",
-            "[logits, np.zeros_like(logits)]",
+            "[np.zeros_like(numbers), numbers]",
+            "[numbers, np.zeros_like(numbers)]",
             "the two classes are swapped",
         ),
         (
-            '("decision_function", "predict_log_proba")',
-            '("predict_log_proba", "decision_function")',
-            "an SVC is asked for what it hasn't, a forest's decisions for logarithms",
+            "in (PROBABILITIES, DECISIONS)",
+            "in (DECISIONS, PROBABILITIES)",
+            "decisions that are no logits are scored",
+        ),
+        (
+            "        if hasattr(estimator, PROBABILITIES):",
+            "        if False:",
+            "clipped probabilities are divided by their sum",
+        ),
+        ("np.finfo(p.dtype).eps", "np.finfo(float).eps", "float32 is clipped like float64"),
+        (
+            "np.clip(p, eps, 1 - eps)",
+            "p",
+            "a probability of 0 is a score of -inf",
         ),
         (
             "            label_smoothing=self.label_smoothing,\n",
@@ -50,10 +61,10 @@ MUTANTS = [
             "weights are forgotten",
         ),
         ("    if -1 in indices:\n", "    if False:\n", "an unknown label is out of range"),
-        ("logits.shape[1] != num_classes", "False", "decisions between pairs are logits"),
+        ("numbers.shape[1] != num_classes", "False", "decisions between pairs are logits"),
         (
-            "if logits.ndim == 1 and num_classes == 2:",
-            "if False:",
+            "numbers.ndim == 1 and num_classes == 2",
+            "False",
             "two classes are refused",
         ),
         ("alias=sample_weight", "alias=True", "weights are routed to who declined them"),

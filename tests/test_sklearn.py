@@ -8,18 +8,21 @@ import sklearn
 from sklearn.base import clone
 from sklearn.datasets import load_digits, make_classification
 from sklearn.ensemble import (
+    AdaBoostClassifier,
     HistGradientBoostingClassifier,
     IsolationForest,
     RandomForestClassifier,
+    VotingClassifier,
 )
 from sklearn.linear_model import LogisticRegression, SGDClassifier
-from sklearn.metrics import log_loss
+from sklearn.metrics import get_scorer, log_loss
 from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_score, cross_validate
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.svm import SVC
+from sklearn.svm import SVC, LinearSVC
 
 import oracle
 from judging import complaint
@@ -44,39 +47,88 @@ def logistic_regression():
     return make_pipeline(StandardScaler(), LogisticRegression())
 
 
-WHOSE_LOSS_IS_LOG_LOSS = {
+WITH_PROBABILITIES = {
     "LogisticRegression": logistic_regression(),
     "HistGradientBoosting": HistGradientBoostingClassifier(max_iter=10),
     "GaussianNB": GaussianNB(),
+    # Their decisions are no logits.
+    "AdaBoost": AdaBoostClassifier(n_estimators=5, random_state=0),
+    "SGD": SGDClassifier(loss="log_loss", random_state=0),
+    "OneVsRest": OneVsRestClassifier(LogisticRegression()),
+    # Some of their probabilities are 0 or 1.
+    "RandomForest": RandomForestClassifier(10, random_state=0),
+    "KNeighbors": KNeighborsClassifier(),
 }
 
 
 @pytest.mark.parametrize("num_classes", [2, 4])
-@pytest.mark.parametrize("name", WHOSE_LOSS_IS_LOG_LOSS)
-def test_score_without_smoothing_is_that_of_neg_log_loss(name, num_classes, rng):
+@pytest.mark.parametrize("name", WITH_PROBABILITIES)
+def test_score_without_smoothing_is_neg_log_loss(name, num_classes, rng):
     X, y = data(num_classes)
     weight = rng.uniform(0, 2, len(y))
-    model = clone(WHOSE_LOSS_IS_LOG_LOSS[name]).fit(X, y)
+    model = clone(WITH_PROBABILITIES[name]).fit(X[::2], y[::2])
+    ours, theirs = neg_smoothed_log_loss(label_smoothing=0), get_scorer("neg_log_loss")
+    for options in ({}, {"sample_weight": weight}):
+        expected = theirs(model, X, y, **options)
+        assert ours(model, X, y, **options) == pytest.approx(expected, rel=TOLERANCE)
+
+
+class Says:
+    """A classifier of two classes or more that says these probabilities whatever it is asked."""
+
+    def __init__(self, probabilities):
+        self.probabilities = probabilities
+        self.classes_ = np.arange(len(probabilities[0]))
+
+    def predict_proba(self, X):
+        return self.probabilities
+
+
+# The digits of log_loss, whose logarithms are of the dtype.
+@pytest.mark.parametrize(
+    "kind, digits",
+    [(np.float16, 1e-3), (np.float32, 1e-6), (np.float64, TOLERANCE), (np.int64, TOLERANCE)],
+)
+@pytest.mark.parametrize("num_classes", [2, 1000])
+def test_probabilities_of_0_and_1_are_clipped_as_log_loss_clips_them(kind, digits, num_classes):
+    probabilities = np.eye(num_classes, dtype=kind)[[0, 1, 1]]
     score = neg_smoothed_log_loss(label_smoothing=0)
-    p = model.predict_proba(X)
-    assert score(model, X, y) == pytest.approx(-log_loss(y, p), rel=TOLERANCE)
-    expected = -log_loss(y, p, sample_weight=weight)
-    assert score(model, X, y, sample_weight=weight) == pytest.approx(expected, rel=TOLERANCE)
+    for y in ([0, 1, 0], [0, 1, 1]):
+        expected = -log_loss(y, probabilities, labels=range(num_classes))
+        assert score(Says(probabilities), y, y) == pytest.approx(expected, rel=digits)
+
+
+def test_probabilities_that_do_not_sum_to_1_are_scored_as_they_are(rng):
+    probabilities, weight = rng.uniform(0.1, 0.9, (30, 4)), rng.uniform(0, 2, 30)
+    y = rng.integers(0, 4, 30)
+    losses = -np.log(probabilities[np.arange(30), y])
+    score = neg_smoothed_log_loss(label_smoothing=0)
+    expected = -np.average(losses, weights=weight)
+    assert score(Says(probabilities), y, y, weight) == pytest.approx(expected, rel=TOLERANCE)
+
+
+def test_smoothed_score_is_the_textbook_formula_of_probabilities(rng):
+    probabilities = rng.dirichlet(np.ones(4), 300)
+    probabilities[:3] = np.eye(4)[1:]
+    y, weight = rng.integers(0, 4, 300), rng.uniform(0, 2, 300)
+    eps = np.finfo(float).eps
+    minus_logs = -np.log(np.clip(probabilities, eps, 1 - eps))
+    losses = 0.9 * minus_logs[np.arange(300), y] + 0.1 * minus_logs.mean(axis=1)
+    score = neg_smoothed_log_loss(label_smoothing=0.1)
+    model = Says(probabilities)
+    assert score(model, y, y) == pytest.approx(-losses.mean(), rel=TOLERANCE)
+    expected = -np.average(losses, weights=weight)
+    assert score(model, y, y, sample_weight=weight) == pytest.approx(expected, rel=TOLERANCE)
 
 
 @pytest.mark.parametrize(
     "model",
-    [
-        logistic_regression(),
-        SVC(),
-        HistGradientBoostingClassifier(max_iter=5),
-        SGDClassifier(loss="log_loss", random_state=0),  # its probabilities: another formula
-    ],
-    ids=["LogisticRegression", "SVC", "HistGradientBoosting", "SGD"],
+    [SVC(), LinearSVC(), SGDClassifier(random_state=0)],
+    ids=["SVC", "LinearSVC", "SGD"],
 )
 @pytest.mark.parametrize("num_classes", [2, 4])
 @pytest.mark.parametrize("label_smoothing", [0.1, 1.0])
-def test_smoothed_score_is_the_textbook_formula(model, num_classes, label_smoothing):
+def test_decisions_without_probabilities_are_scored_as_logits(model, num_classes, label_smoothing):
     X, y = data(num_classes)
     model = clone(model).fit(X, y)
     logits = model.decision_function(X)
@@ -85,14 +137,6 @@ def test_smoothed_score_is_the_textbook_formula(model, num_classes, label_smooth
     expected = -oracle.reduced_loss(logits, y, "mean", label_smoothing=label_smoothing)
     score = neg_smoothed_log_loss(label_smoothing=label_smoothing)(model, X, y)
     assert score == pytest.approx(expected, rel=TOLERANCE)
-
-
-def test_score_of_a_forest_is_that_of_its_log_probabilities():
-    X, y = data(3)
-    model = RandomForestClassifier(20, max_depth=3, min_samples_leaf=20, random_state=0).fit(X, y)
-    expected = -oracle.reduced_loss(model.predict_log_proba(X), y, "mean", label_smoothing=0.1)
-    assert np.isfinite(expected)
-    assert neg_smoothed_log_loss()(model, X, y) == pytest.approx(expected, rel=TOLERANCE)
 
 
 @pytest.mark.parametrize(
@@ -232,8 +276,9 @@ def test_estimator_that_is_no_fitted_classifier_is_refused():
     assert refusal(IsolationForest(n_estimators=5).fit(X), X, y, TypeError) == (
         "estimator must be a fitted classifier, got IsolationForest without classes_"
     )
-    assert refusal(KNeighborsClassifier().fit(X, y), X, y, TypeError) == (
-        "estimator must have decision_function or predict_log_proba, got KNeighborsClassifier"
+    votes = VotingClassifier([("one", GaussianNB())]).fit(X, y)
+    assert refusal(votes, X, y, TypeError) == (
+        "estimator must have predict_proba or decision_function, got VotingClassifier"
     )
 
 
@@ -241,6 +286,15 @@ def test_decisions_between_pairs_of_classes_are_refused():
     X, y = data(4)
     assert refusal(SVC(decision_function_shape="ovo").fit(X, y), X, y) == (
         "decision_function must give one number for each of 4 classes, got shape (300, 6) from SVC"
+    )
+
+
+def test_probabilities_of_another_shape_are_refused():
+    y = np.array([0, 1])
+    model = Says(np.full((2, 3), 1 / 3))
+    model.classes_ = y
+    assert refusal(model, y, y) == (
+        "predict_proba must give one number for each of 2 classes, got shape (2, 3) from Says"
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from smoothxent import cross_entropy
+from smoothxent import cross_entropy, log_sum_exp
 
 try:
     from sklearn.utils.metadata_routing import MetadataRequest
@@ -14,6 +14,8 @@ except ModuleNotFoundError as error:
     raise ModuleNotFoundError(
         'smoothxent.sklearn needs scikit-learn; pip install "smoothxent[sklearn]"', name=error.name
     ) from error
+
+PROBABILITIES, DECISIONS = "predict_proba", "decision_function"
 
 __all__ = ["SmoothedLogLossScorer", "neg_smoothed_log_loss"]
 
@@ -36,12 +38,16 @@ class SmoothedLogLossScorer:
     ) -> float:
         """Return minus the mean loss of a fitted classifier on data, in nats."""
         logits = _logits(estimator, X)
-        return -cross_entropy(
+        loss = cross_entropy(
             logits,
             _class_indices(y, estimator.classes_, len(logits)),
             label_smoothing=self.label_smoothing,
             sample_weight=sample_weight,
         )
+        if hasattr(estimator, PROBABILITIES):  # softmax divides by their sum; `log_loss` does not
+            weights = None if sample_weight is None else np.asarray(sample_weight)
+            loss -= float(np.average(log_sum_exp(logits), weights=weights))
+        return -loss
 
     def set_score_request(self, *, sample_weight: bool | str | None) -> Self:
         """Say whether metadata routing is to bring `sample_weight`, or under which name."""
@@ -62,13 +68,14 @@ def neg_smoothed_log_loss(*, label_smoothing: float = 0.1) -> SmoothedLogLossSco
     .. math:: -\frac{1}{\sum_n s_n} \sum_n s_n
               \sum_k \left[(1-\varepsilon) [k = y_n] + \varepsilon / C\right] (-\log p_{nk})
 
-    with :math:`p = \mathrm{softmax}` of what the classifier's `decision_function` says.
+    with :math:`p` the classifier's `predict_proba`, clipped as scikit-learn's `log_loss` does, to
+    :math:`[\delta, 1 - \delta]`, where :math:`\delta` is the spacing of its dtype at 1.
 
     Parameters
     ----------
     label_smoothing : float, default 0.1
         The share :math:`\varepsilon`, in [0, 1], of each target that is spread over all C classes.
-        At 0 this is scikit-learn's "neg_log_loss", except that `log_loss` clips probabilities.
+        At 0 this is scikit-learn's "neg_log_loss".
 
     Returns
     -------
@@ -79,20 +86,20 @@ def neg_smoothed_log_loss(*, label_smoothing: float = 0.1) -> SmoothedLogLossSco
     Raises
     ------
     TypeError, ValueError
-        When it is called: the estimator has no `classes_`, or neither `decision_function` nor
-        `predict_log_proba`; its decisions are not one number per class (or one per row, for two
-        classes); `y` holds something else than its classes; `label_smoothing` and `sample_weight`
-        as in `cross_entropy`.
+        When it is called: the estimator has no `classes_`, or neither `predict_proba` nor
+        `decision_function`; what it says is not one number per class (or one decision per row, for
+        two classes); `y` holds something else than its classes; `label_smoothing` and
+        `sample_weight` as in `cross_entropy`.
 
     Notes
     -----
-    The one number per row with which a classifier of two classes decides is the logit of its second
-    class, and that of the first is 0. Classifiers without a `decision_function` are asked for
-    `predict_log_proba`: logarithms of probabilities are logits. Where these are of probability 0,
-    as those of a forest may be, the score is -inf as soon as that class has a share in a target.
+    Clipped, a probability of 0 in float64, as that of a forest or of nearest neighbours may be,
+    costs 36.04 nats times the share of its class in the target.
 
-    Decisions that were not fitted as logits, such as an SVC's, are scored as if they were. Give an
-    SVC its default, ``decision_function_shape="ovr"``.
+    Classifiers without `predict_proba`, which "neg_log_loss" can't score, are asked for their
+    `decision_function`. Its numbers are taken for logits, whatever they were fitted as; where there
+    is one per row, it is the logit of the second of two classes, and that of the first is 0. Give
+    an SVC its default, ``decision_function_shape="ovr"``.
 
     Under metadata routing the scorer takes `sample_weight` after
     ``.set_score_request(sample_weight=True)``.
@@ -118,20 +125,28 @@ def _logits(estimator: Any, X: Any) -> NDArray[Any]:
     if not hasattr(estimator, "classes_"):
         raise TypeError(f"estimator must be a fitted classifier, got {kind} without classes_")
     num_classes = len(estimator.classes_)
-    for method in ("decision_function", "predict_log_proba"):
+    for method in (PROBABILITIES, DECISIONS):
         if hasattr(estimator, method):
-            logits = np.asarray(getattr(estimator, method)(X))
+            numbers = np.asarray(getattr(estimator, method)(X))
             break
     else:
-        raise TypeError(f"estimator must have decision_function or predict_log_proba, got {kind}")
-    if logits.ndim == 1 and num_classes == 2:
-        logits = np.stack([np.zeros_like(logits), logits], axis=1)
-    if logits.ndim != 2 or logits.shape[1] != num_classes:
+        raise TypeError(f"estimator must have {PROBABILITIES} or {DECISIONS}, got {kind}")
+    if method == DECISIONS and numbers.ndim == 1 and num_classes == 2:
+        numbers = np.stack([np.zeros_like(numbers), numbers], axis=1)
+    if numbers.ndim != 2 or numbers.shape[1] != num_classes:
         raise ValueError(
             f"{method} must give one number for each of {num_classes} classes, "
-            f"got shape {logits.shape} from {kind}"
+            f"got shape {numbers.shape} from {kind}"
         )
-    return logits
+    return _log_clipped(numbers) if method == PROBABILITIES else numbers
+
+
+def _log_clipped(probabilities: NDArray[Any]) -> NDArray[np.float64]:
+    """The logarithms of which `log_loss` makes a loss."""
+    p = probabilities if probabilities.dtype.kind == "f" else probabilities.astype(np.float64)
+    eps = np.finfo(p.dtype).eps
+    logs: NDArray[np.float64] = np.log(np.clip(p, eps, 1 - eps), dtype=np.float64)
+    return logs
 
 
 def _class_indices(y: ArrayLike, classes: NDArray[Any], num_rows: int) -> NDArray[np.int64]:
