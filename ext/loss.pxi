@@ -33,14 +33,16 @@ cdef void group_losses(const Job *job, Group *g, Py_ssize_t first, Py_ssize_t co
 
 
 cdef void add_z_losses(const Job *job, Group *g) noexcept nogil:
-    # z_loss * lse**2, whose gradient is 2 z_loss lse p_k: like that of targets of this sum
+    # z_loss * lse**2 for each -log p_k; with targets of sum T, T z_loss lse**2 in all. Its gradient is 2 T z_loss lse p_k,
+    # like that of targets of this sum.
     cdef Py_ssize_t i
-    cdef double log_sum_exp
+    cdef double log_sum_exp, slope
     for i in range(LANES):
         if g.kept[i]:
             log_sum_exp = g.log_sum_exp[i] + (g.offset[i] - g.scale[i] * STEP - g.scale[i] * STEP_LOW)
-            g.loss[i] += job.z_loss * log_sum_exp * log_sum_exp
-            g.rest_part[i] += 2.0 * job.z_loss * log_sum_exp
+            slope = (g.label_part[i] + g.rest_part[i]) * job.z_loss * log_sum_exp
+            g.loss[i] += slope * log_sum_exp
+            g.rest_part[i] += 2.0 * slope
 
 
 cdef inline double share(double coefficient, double term) noexcept nogil:

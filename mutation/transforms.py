@@ -47,8 +47,9 @@ MUTANTS = [
         "ext/loss.pxi",
         ("    if job.z_loss != 0.0:\n", "    if False:\n", "no z_loss"),
         ("+ (g.offset[i] - g.scale[i] * STEP", "+ (g.offset[i] + g.scale[i] * STEP", "lse"),
-        ("job.z_loss * log_sum_exp * log_sum_exp", "job.z_loss * log_sum_exp", "lse for lse**2"),
-        ("+= 2.0 * job.z_loss * log_sum_exp", "+= job.z_loss * log_sum_exp", "half a gradient"),
+        ("+= slope * log_sum_exp", "+= slope", "lse for lse**2"),
+        ("+= 2.0 * slope", "+= slope", "half a gradient"),
+        ("(g.label_part[i] + g.rest_part[i]) * job", "job", "class weights have no part in it"),
         (
             "        if g.kept[i]:\n            log_sum_exp",
             "        if True:\n            log_sum_exp",

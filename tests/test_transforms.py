@@ -66,18 +66,17 @@ def expected_of(logits, labels, transforms, options):
     """Return losses and gradients by the formulas, and how far off either may be."""
     x, slope = transformed(logits, **transforms)
     z = transforms.get("z_loss", 0.0)
-    s = np.asarray(options.get("sample_weight", np.ones(len(x))))[:, None]
+    table = oracle.coefficients(labels, x.shape[1], **options).sum(axis=1, keepdims=True)
     lse = (x.max(axis=1) - oracle.log_softmax(x).max(axis=1))[:, None]
-    losses = oracle.row_losses(x, labels, **options) + (s * z * lse**2)[:, 0]
+    losses = oracle.row_losses(x, labels, **options) + (table * z * lse**2)[:, 0]
     p = oracle.softmax(x)
-    grad = oracle.gradients(x, labels, **options) + s * 2 * z * lse * p
+    grad = oracle.gradients(x, labels, **options) + table * 2 * z * lse * p
     # A transformed logit is off by 10 roundings, 5 of them of tanh, and tanh in the slope, of
     # 1 - tanh**2, by 2 more; the formulas, in float64, by as many of their own. A loss moves by
     # twice as much times its targets' sum and 2 z lse, p by twice as much relative to itself.
     roundoff = oracle.UNIT_ROUNDOFF[np.dtype(losses_dtype(logits.dtype))] + 2.0**-53
-    table = oracle.coefficients(labels, x.shape[1], **options).sum(axis=1, keepdims=True)
     moved = 2 * 10 * roundoff * (1 + np.abs(x).max())
-    weight = table + s * 2 * z * np.abs(lse)
+    weight = table * (1 + 2 * z * np.abs(lse))
     of_losses = 8 * roundoff * losses + (moved * weight)[:, 0]
     of_grad = weight * (p * (moved + 40 * roundoff) + 8 * roundoff)
     of_slope = 24 * roundoff / transforms.get("temperature", 1.0)
@@ -283,6 +282,34 @@ def test_ends_of_the_range_are_no_cap_and_even_classes(rng, any_dtype, num_class
         assert np.abs(grad.astype(float)).max() <= 1e-36
     loss, grad = cross_entropy_and_grad(np.zeros_like(logits), labels, temperature=1e-37, **options)
     np.testing.assert_allclose(loss, np.log(num_classes), rtol=1e-6)
+
+
+@pytest.mark.parametrize("label_smoothing", [0.0, 0.1, 1.0])
+def test_one_hot_rows_have_the_z_loss_of_their_labels(rng, label_smoothing):
+    logits, labels = draw(rng, 30, 12, np.float64)
+    options = {"class_weight": rng.uniform(0, 2, 12), "sample_weight": rng.uniform(0, 2, 30)}
+    options |= {"z_loss": 0.3, "label_smoothing": label_smoothing, "reduction": "none"}
+    of_labels = cross_entropy_and_grad(logits, labels, **options)
+    of_rows = cross_entropy_and_grad(logits, np.eye(12)[labels], **options)
+    for ours, theirs in zip(of_labels, of_rows, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-13, atol=1e-14)
+
+
+@pytest.mark.parametrize(
+    "reduction", ["mean", "sum", "sum_over_batch_size", "sum_by_nonzero_weights"]
+)
+def test_class_weights_weigh_the_z_loss_as_they_weigh_the_rest(rng, reduction):
+    logits, labels = draw(rng, 30, 12, np.float64)
+    weight = rng.uniform(0.5, 2, 12)
+
+    def parts(labels, weight):
+        options = {"class_weight": weight, "reduction": reduction}
+        plain = cross_entropy(logits, labels, **options)
+        return plain, cross_entropy(logits, labels, z_loss=0.3, **options) - plain
+
+    for kind, factor in ((labels, 1 if reduction == "mean" else 8), (np.eye(12)[labels], 8)):
+        before, after = parts(kind, weight), parts(kind, 8 * weight)
+        np.testing.assert_allclose(after, np.multiply(factor, before), rtol=1e-12)
 
 
 def test_ignored_rows_have_no_z_loss(rng):

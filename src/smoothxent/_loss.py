@@ -80,7 +80,7 @@ def cross_entropy(
 
     With `softcap` :math:`c` and `temperature` :math:`T` each logit becomes
     :math:`\frac{c}{T} \tanh(x/c)`, or :math:`x/T`, before all else; `z_loss` adds
-    :math:`s \lambda \left(\log \sum_k e^{x_k}\right)^2`.
+    :math:`\lambda \left(\log \sum_j e^{x_j}\right)^2` to each :math:`-\log p_k`.
 
     Parameters
     ----------
@@ -97,7 +97,8 @@ def cross_entropy(
     temperature : float, default 1.0
         :math:`T`, in [1e-37, 1e37], which divides the logits, after the soft cap.
     z_loss : float, default 0.0
-        :math:`\lambda \geq 0`, which keeps log-sum-exp near 0, as in PaLM.
+        :math:`\lambda \geq 0`, which keeps log-sum-exp near 0, as in PaLM. Weights of classes and
+        rows, and the divisor of `reduction`, are the same for it as for the rest of the loss.
     label_smoothing : float, default 0.0
         The share, in [0, 1], of the target that is moved from the label to `prior`.
     prior : array_like of shape (C,), optional
@@ -270,7 +271,8 @@ def cross_entropy_and_grad(
     .. math:: g_k = s \left\{ \left(\textstyle\sum_j w_j q'_j\right) p_k - w_k q'_k \right\}
 
     divided by what `reduction` divides the loss by; times the slope of the soft cap, by the
-    temperature, and with :math:`2 s \lambda \log \sum_j e^{x_j}\, p_k` more for `z_loss`.
+    temperature. With `z_loss` the factor of :math:`p_k` is
+    :math:`1 + 2 \lambda \log \sum_j e^{x_j}` times as large.
 
     Parameters
     ----------
