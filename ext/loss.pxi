@@ -33,7 +33,7 @@ cdef void group_losses(const Job *job, Group *g, Py_ssize_t first, Py_ssize_t co
 
 
 cdef void add_z_losses(const Job *job, Group *g) noexcept nogil:
-    # z_loss * lse**2 for each -log p_k; with targets of sum T, T z_loss lse**2 in all. Its gradient is 2 T z_loss lse p_k,
+    # z_loss * lse**2 for each -log p_k, so T z_loss lse**2 with targets of sum T. Its gradient is 2 T z_loss lse p_k,
     # like that of targets of this sum.
     cdef Py_ssize_t i
     cdef double log_sum_exp, slope
