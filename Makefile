@@ -29,7 +29,8 @@ test: $(DONE)/built $(DONE)/test  ## run the test suite
 peers: $(DONE)/built $(DONE)/test $(DONE)/peers  ## compare with PyTorch, torchmetrics, JAX, pyarrow and ONNX, and work beside them; installs them
 	$(BIN)/python -m pytest tests/test_peers.py tests/test_peer_metrics.py tests/test_neighbours.py tests/test_processes.py \
 	    tests/test_interop.py tests/test_jax.py tests/test_jax_errors.py tests/test_torch.py \
-	    tests/test_torch_errors.py tests/test_torch_tracing.py tests/test_doc_examples.py $(ARGS)
+	    tests/test_torch_errors.py tests/test_torch_samples.py tests/test_torch_subclasses.py \
+	    tests/test_torch_tracing.py tests/test_doc_examples.py $(ARGS)
 
 examples: $(DONE)/built $(DONE)/test $(DONE)/examples  ## run what docs/clusters.md and docs/hanzi.md show; installs Ray, Spark, ONNX Runtime
 	$(BIN)/python -m pytest tests/test_clusters.py tests/test_dask.py tests/test_hanzi.py $(ARGS)
