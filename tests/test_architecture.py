@@ -249,7 +249,7 @@ CACHES = {
     "_checks.py: _class_axis": "most calls have the shape of a call before",
     "_dispatch.py: kernel": "the import system takes longer to find a module that it has",
     "_layouts.py: _flat": "most calls have the shapes and dtypes of a call before",
-    "_threads.py: _usable_cpus": "asks the system, in several files",
+    "_threads.py: _cgroup_quota": "asks the system, in several files",
     "jax/_foreign.py: read": "the same text comes with each run of a compiled function",
 }
 
