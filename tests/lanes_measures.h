@@ -98,19 +98,19 @@ static void test_moments(void) {
 
 enum { SOME = 6 };
 
-/* Statistics of a few classes whose reference lies anywhere below the ceiling; class 0 is the label. */
+/* Statistics of a few classes whose reference lies anywhere below the ceiling; class 0 is the label. In float64 and by
+ * times_exp, which have the same bits on every machine, as long double and expl have not. */
 static void put_statistics(Group *g, int i, const double *x, int num_classes) {
     double highest = -INFINITY;
-    long double sum = 0, moment = 0, square = 0, m;
+    double sum = 0, moment = 0, square = 0;
     for (int k = 1; k < num_classes; k++) highest = fmax(highest, x[k]);
     g->scale[i] = num_classes > 1 ? -rounded((highest - ordinary(0, CEILING)) * LOG2_E) : 0;
-    m = -g->scale[i] * (long double)STEP - g->scale[i] * (long double)STEP_LOW;
     for (int k = 1; k < num_classes; k++) {
-        long double e = expl(x[k] - m);
-        sum += e, moment += e * (x[k] - m), square += e * e;
+        double low, z = distance_to_reference(x[k], 0, g->scale[i], &low), e = times_exp(1, z, low);
+        sum += e, moment += e * (z + low), square += e * e;
     }
     g->offset[i] = 0, g->label[i] = 0, g->label_logit[i] = x[0], g->highest[i] = highest;
-    g->sum_exp[i] = (double)sum, g->moment[i] = (double)moment, g->square[i] = (double)square;
+    g->sum_exp[i] = sum, g->moment[i] = moment, g->square[i] = square;
 }
 
 /* Every sum is of terms that are no larger than 1 + log T + |z|, in half a dozen roundings; times_exp and logs of float32

@@ -27,12 +27,14 @@ static void test_pieces(void) {
     Group g;
     memset(&total, 0, sizeof total);
     draw_kept(&g);
-    EACH_LANE { /* one draw a statement: the order of arguments is the compiler's */
-        values[i] = ldexp(1 + ordinary(0, 1), 9 - random_below(130));
+    EACH_LANE {
+        int exponent = 9 - random_below(130);
+        values[i] = ldexp(1 + ordinary(0, 1), exponent);
         if (random_below(5) == 0) values[i] = 0;
         weights[i] = random_below(3);
     }
-    if (random_below(2)) values[random_below(LANES)] = beyond[random_below(6)];
+    int odd = random_below(LANES), which = random_below(6);
+    if (random_below(2)) values[odd] = beyond[which];
     int actual = add_in_pieces(&total, &g, w, values, left), expected = 1;
     EACH_LANE {
         double term = plain_term(&g, i, w, values), large = (total.pieces[i] + total.pieces[LANES + i]) + total.pieces[2 * LANES + i];
@@ -56,8 +58,13 @@ static void test_cut_in_pieces(void) {
     int expected = CUTS - 1, least = random_below(2) ? 18 : 60;
     Group g;
     draw_kept(&g);
-    EACH_LANE values[i] = ldexp(1 + ordinary(0, 1), -random_below(least)), weights[i] = random_below(3);
-    if (random_below(5) == 0) values[random_below(LANES)] = random_below(2) ? NAN : 0x1p-70;
+    EACH_LANE {
+        int exponent = -random_below(least);
+        values[i] = ldexp(1 + ordinary(0, 1), exponent);
+        weights[i] = random_below(3);
+    }
+    int odd = random_below(LANES);
+    if (random_below(5) == 0) values[odd] = random_below(2) ? NAN : 0x1p-70;
     int cuts = cut_in_pieces(pieces, &g, w, values, terms);
     EACH_LANE if (pieces[2 * LANES + i] != 0) expected = CUTS;
     EACH_LANE {

@@ -30,10 +30,14 @@ static void test_transformed_columns(Transform of) {
 
 static void test_transforms(void) {
     static const double caps[] = {0, 0x1p-3, 1, 30, 50.5}, temperatures[] = {1, 0.7, 3, 0x1p+5};
-    Transform of = {(real)caps[random_below(5)], (real)temperatures[random_below(4)]};
+    int cap = random_below(5), temperature = random_below(4);
+    Transform of = {(real)caps[cap], (real)temperatures[temperature]};
     real small[LANES];
     test_transformed_columns(of);
-    EACH_LANE small[i] = (real)(ordinary(-1, 1) * ldexp(1, -random_below(30)) * 12);
+    EACH_LANE {
+        int exponent = -random_below(30);
+        small[i] = (real)(ldexp(ordinary(-12, 12), exponent));
+    }
     LANES_ARE("tanh_of", tanh_of(load(small)), plain_tanh(small[i]));
     /* Three roundings of last digits of 1.2 at most, and what exp errs by. */
     EACH_LANE check_near("tanh_of", i, plain_tanh(small[i]), tanhl(small[i]), 2.5 * EPSILON * fabsl(tanhl(small[i])));
