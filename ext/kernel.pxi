@@ -19,7 +19,7 @@
 
 from cpython.exc cimport PyErr_CheckSignals
 from cython.parallel cimport parallel, prange, threadid
-from libc.math cimport INFINITY, NAN, fabs, fma, isfinite
+from libc.math cimport INFINITY, NAN, fabs, isfinite
 from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
@@ -49,6 +49,7 @@ cdef extern from "measures.h" nogil:  # and what it includes
         lanes labels, label_logits, top
     enum:
         LANES
+        LOW_PARTS
         QUAD
         AHEAD
         VECTORS
@@ -179,6 +180,7 @@ cdef extern from "shares.h" nogil:
     void gradient_factors(const Group *, SecondSweep *, double, double, double)
     void softmax_factors(const Group *, SecondSweep *)
     void group_shares_and_losses(Group *, double, double, double)
+    void certain_losses(Group *, const double *, Py_ssize_t)
 
 cdef extern from "totals.h" nogil:
     ctypedef struct ExactSum:
@@ -227,23 +229,17 @@ cdef extern from * nogil:
     static int most_threads(void) { return 1; }
     #endif
     /* The next piece of work that no thread of a region has taken. */
-    static Py_ssize_t taken_next(Py_ssize_t *next) {
-        Py_ssize_t taken;
-    #ifdef _OPENMP
-    #pragma omp atomic capture
-    #endif
-        taken = (*next)++;
-        return taken;
-    }
+    static Py_ssize_t taken_next(Py_ssize_t *next) { return __atomic_fetch_add(next, 1, __ATOMIC_RELAXED); }
     #if defined(__linux__)
     #include <unistd.h>
+    #endif
     static Py_ssize_t last_level_cache(void) {
-        Py_ssize_t bytes = (Py_ssize_t)sysconf(_SC_LEVEL3_CACHE_SIZE);
+        Py_ssize_t bytes = 0;
+    #ifdef _SC_LEVEL3_CACHE_SIZE  /* glibc's */
+        bytes = (Py_ssize_t)sysconf(_SC_LEVEL3_CACHE_SIZE);
+    #endif
         return bytes > 0 ? bytes : 1 << 25;
     }
-    #else
-    static Py_ssize_t last_level_cache(void) { return 1 << 25; }
-    #endif
     """
     bint SMOOTHXENT_OPENMP
     void release_threads()

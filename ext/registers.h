@@ -34,26 +34,20 @@
 #include <stdint.h>
 #include <string.h>
 
-#if defined(__GNUC__) || defined(__clang__)
+#if !defined(__GNUC__) && !defined(__clang__)
+#error "smoothxent needs GCC or Clang"
+#endif
 #define LANES_INLINE static inline __attribute__((always_inline, unused))
 #define LANES_FUNCTION static __attribute__((unused))
-#else
-#define LANES_INLINE static inline
-#define LANES_FUNCTION static
-#endif
 
-/* Of arrays: a register that crosses the end of a cache line costs two accesses. */
-#if defined(__GNUC__) || defined(__clang__)
+/* For arrays: a register that crosses the end of a cache line costs two accesses. */
 #define LINE_ALIGNED __attribute__((aligned(64)))
-#else
-#define LINE_ALIGNED __declspec(align(64))
-#endif
 
 #define ROOT_HALF_BITS 0x3fe6a09e667f3bcd /* of sqrt(1/2) */
 #define EXPONENT_MASK (-0x10000000000000)
 
 /* SMOOTHXENT_PORTABLE: the readable twin, whatever the compiler was told about the machine. */
-#if defined(__AVX2__) && (defined(__FMA__) || defined(_MSC_VER)) && !defined(SMOOTHXENT_PORTABLE)
+#if defined(__AVX2__) && defined(__FMA__) && !defined(SMOOTHXENT_PORTABLE)
 #define REGISTERS_ARE_X86
 
 #include <immintrin.h>
@@ -234,6 +228,8 @@ LANES_INLINE double sum_f64(reg_f64 a) { return vgetq_lane_f64(a, 0) + vgetq_lan
 #else /* portable: registers of one element */
 
 #define REGISTERS_ARE_PLAIN
+
+#include "fma.h"
 typedef float reg_f32;
 typedef double reg_f64;
 enum { WIDTH_F32 = 1, WIDTH_F64 = 1, IN_FLIGHT_F32 = 1, IN_FLIGHT_F64 = 1 };
@@ -257,22 +253,10 @@ LANES_INLINE reg_f32 plain_max_f32(reg_f32 a, reg_f32 b) { return a > b ? a : b;
 LANES_INLINE reg_f64 plain_max_f64(reg_f64 a, reg_f64 b) { return a > b ? a : b; }
 LANES_INLINE reg_f32 plain_min_f32(reg_f32 a, reg_f32 b) { return a < b ? a : b; }
 LANES_INLINE reg_f64 plain_min_f64(reg_f64 a, reg_f64 b) { return a < b ? a : b; }
-
-/* A float32 fma without the instruction: the product is exact in float64; its sum with c is rounded to
- * odd (Boldo and Melquiond 2008, "Emulation of FMA and correctly rounded sums"), so that the second
- * rounding, to float32, rounds the exact value. NaN and inf leave the error term NaN: no step. */
-LANES_INLINE reg_f32 plain_fmadd_f32(reg_f32 a, reg_f32 b, reg_f32 c) {
-    double product = (double)a * (double)b, addend = c, sum = product + addend;
-    double back = sum - product, error = (product - (sum - back)) + (addend - back);
-    uint64_t bits;
-    memcpy(&bits, &sum, sizeof bits);
-    if ((error > 0 || error < 0) && !(bits & 1)) bits += ((error > 0) == (sum > 0)) ? 1 : (uint64_t)-1;
-    memcpy(&sum, &bits, sizeof sum);
-    return (float)sum;
-}
-LANES_INLINE reg_f64 plain_fmadd_f64(reg_f64 a, reg_f64 b, reg_f64 c) { return fma(a, b, c); }
-LANES_INLINE reg_f32 plain_fnmadd_f32(reg_f32 a, reg_f32 b, reg_f32 c) { return plain_fmadd_f32(-a, b, c); }
-LANES_INLINE reg_f64 plain_fnmadd_f64(reg_f64 a, reg_f64 b, reg_f64 c) { return fma(-a, b, c); }
+LANES_INLINE reg_f32 plain_fmadd_f32(reg_f32 a, reg_f32 b, reg_f32 c) { return fma_f32(a, b, c); }
+LANES_INLINE reg_f64 plain_fmadd_f64(reg_f64 a, reg_f64 b, reg_f64 c) { return fma_f64(a, b, c); }
+LANES_INLINE reg_f32 plain_fnmadd_f32(reg_f32 a, reg_f32 b, reg_f32 c) { return fma_f32(-a, b, c); }
+LANES_INLINE reg_f64 plain_fnmadd_f64(reg_f64 a, reg_f64 b, reg_f64 c) { return fma_f64(-a, b, c); }
 LANES_INLINE reg_f32 exponent_f32(reg_f32 u) { uint32_t bits; memcpy(&bits, &u, 4); bits <<= 23; memcpy(&u, &bits, 4); return u; }
 LANES_INLINE reg_f64 exponent_f64(reg_f64 u) { uint64_t bits; memcpy(&bits, &u, 8); bits <<= 52; memcpy(&u, &bits, 8); return u; }
 LANES_INLINE reg_f32 plain_div_f32(reg_f32 a, reg_f32 b) { return a / b; }
@@ -316,14 +300,12 @@ LANES_INLINE double sum_f64(reg_f64 a) { return a; }
 #endif
 
 /* The value of a register as it is now: what is derived from it takes no second look at the memory it came from. */
-#if defined(REGISTERS_ARE_X86) && defined(__GNUC__)
+#if defined(REGISTERS_ARE_X86)
 #define READ_ONCE(a) __asm__ volatile("" : "+x"(a))
-#elif defined(REGISTERS_ARE_NEON) && defined(__GNUC__)
+#elif defined(REGISTERS_ARE_NEON)
 #define READ_ONCE(a) __asm__ volatile("" : "+w"(a))
-#elif defined(__GNUC__)
-#define READ_ONCE(a) __asm__ volatile("" : "+r"(a))
 #else
-#define READ_ONCE(a) (void)(a)
+#define READ_ONCE(a) __asm__ volatile("" : "+r"(a))
 #endif
 
 /* Loops over what is in flight: registers stay registers only where no index is left. */
@@ -331,10 +313,11 @@ LANES_INLINE double sum_f64(reg_f64 a) { return a; }
 #define UNROLLED
 #elif defined(__clang__)
 #define UNROLLED _Pragma("clang loop unroll(full)")
-#elif defined(__GNUC__)
-#define UNROLLED _Pragma("GCC unroll 16")
+#if __clang_major__ < 19 /* 14 looks at inner loops before an outer one's unrolling makes their number a constant */
+#pragma clang diagnostic ignored "-Wpass-failed"
+#endif
 #else
-#define UNROLLED
+#define UNROLLED _Pragma("GCC unroll 16")
 #endif
 
 #endif

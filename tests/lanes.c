@@ -11,6 +11,8 @@
  *     lanes_group.h       labels, statistics of groups of rows, shares and losses
  *     lanes_totals.h      pieces of exact sums, counts, bins, histogram
  *     lanes_measures.h    ranks, moments, entropy, confidence and Brier score
+ *
+ * One draw of random_bits() a statement, or a comma between them: the order inside an expression is the compiler's.
  */
 #include "measures.h"
 #include "totals.h"
@@ -138,6 +140,8 @@ static void test_lanes(const real *a, const real *b, const real *c, const real *
     LANES_ARE("minimum", minimum(A, B), a[i] < b[i] ? a[i] : b[i]);
     LANES_ARE("fused", fused(A, B, C), FMA(a[i], b[i], c[i]));
     LANES_ARE("negative_fused", negative_fused(A, B, C), FMA(-a[i], b[i], c[i]));
+    EACH_LANE numbers[i] = -(a[i] * b[i]); /* which leaves the product's rounding error, or 0 of either sign */
+    LANES_ARE("fused, cancelled", fused(A, B, load(numbers)), FMA(a[i], b[i], numbers[i]));
     LANES_ARE("exponent", exponent(A), shifted(a[i]));
     LANES_ARE("where_equal", where_equal(A, B, C, D), a[i] == b[i] ? c[i] : d[i]);
     LANES_ARE("where_less", where_less(A, B, C, D), a[i] < b[i] ? c[i] : d[i]);
