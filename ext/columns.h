@@ -10,6 +10,9 @@
 
 enum { QUAD_BYTES = LANES * QUAD * sizeof(stored), LINE = 64 }; /* of QUAD classes of a group; of a cache line */
 
+_Static_assert(QUAD_BYTES % LINE == 0, "take_columns asks for whole lines");
+_Static_assert(VECTORS * LANES * sizeof(stored) % LINE == 0, "so does sweep_few_classes");
+
 /* What a group's rows start with: the label (-1: none), its logit and the largest of the others, -inf where there is
  * none. NaN is passed over. */
 typedef struct { lanes labels, label_logits, top; } column_heads;
@@ -79,6 +82,9 @@ LANES_INLINE void read_columns(column_heads *heads, const char *const *rows, ptr
 #ifndef SMOOTHXENT_FLOAT64
         LAST_COLUMNS(2);
         LAST_COLUMNS(3);
+        _Static_assert(QUAD == 4, "up to 3 are left");
+#else
+        _Static_assert(QUAD == 2, "1 is left at most");
 #endif
     }
 #undef LAST_COLUMNS

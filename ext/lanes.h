@@ -44,6 +44,9 @@ typedef float stored;
 #endif
 
 enum { REGISTERS = LANES / WIDTH, WIDE_REGISTERS = LANES / WIDTH_F64 };
+_Static_assert(LANES % WIDTH == 0 && LANES % WIDTH_F64 == 0, "lanes fill whole registers");
+_Static_assert((LANES & (LANES - 1)) == 0, "lanes are halved down to one: largest, wide_sum");
+_Static_assert(WIDTH == WIDTH_F64 * (int)(sizeof(double) / sizeof(real)) || WIDTH == 1, "widen, narrow: a register of `real` is one of float64, or two");
 typedef struct { reg_real r[REGISTERS]; } lanes;
 typedef struct { reg_f64 r[WIDE_REGISTERS]; } wide;
 
@@ -70,6 +73,7 @@ LANES_INLINE lanes where_equal(lanes a, lanes b, lanes x, lanes y) { EACH_REGIST
 LANES_INLINE lanes where_less(lanes a, lanes b, lanes x, lanes y) { EACH_REGISTER y.r[i] = OF_REAL(where_less)(a.r[i], b.r[i], x.r[i], y.r[i]); return y; }
 LANES_INLINE lanes lane_numbers(void) {
     static const real numbers[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    _Static_assert(LANES <= sizeof numbers / sizeof numbers[0], "each lane has its number");
     return load(numbers);
 }
 
@@ -126,19 +130,15 @@ LANES_INLINE void store_logits_part(stored *x, lanes a, int count) {
 /* Past the caches where the whole vector is aligned to a register. */
 LANES_INLINE void stream(real *x, lanes a) { EACH_REGISTER OP(stream)(x + i * WIDTH, a.r[i]); }
 enum { STREAM_ALIGNMENT = WIDTH * sizeof(real) };
+_Static_assert((STREAM_ALIGNMENT & (STREAM_ALIGNMENT - 1)) == 0, "second_sweep.pxi masks with it");
 #ifdef REGISTERS_ARE_X86
 LANES_INLINE void finish_streams(void) { _mm_sfence(); }
 #else
 LANES_INLINE void finish_streams(void) {}
 #endif
 
-#if defined(__GNUC__) || defined(__clang__)
-LANES_INLINE void prefetch(const stored *x) { __builtin_prefetch(x); } /* of any address */
+LANES_INLINE void prefetch(const stored *x) { __builtin_prefetch(x); } /* any address will do */
 LANES_INLINE void prefetch_to_write(const void *x) { __builtin_prefetch(x, 1); }
-#else
-LANES_INLINE void prefetch(const stored *x) { (void)x; }
-LANES_INLINE void prefetch_to_write(const void *x) { (void)x; }
-#endif
 
 /* Few classes: `count` <= QUAD classes, from `first` on, of LANES rows become columns, one row a lane, and back. */
 #ifdef REGISTERS_ARE_PLAIN
@@ -157,6 +157,7 @@ typedef quad_f64 quad;
 typedef quad_f32 quad;
 #endif
 enum { QUADS = WIDTH / QUAD };
+_Static_assert(WIDTH % QUAD == 0, "quads fill a register");
 #ifdef STORED_IS_HALF
 /* Fewer are put together in a register: a load from what two stores wrote would wait for both. */
 LANES_INLINE quad load_quad(const stored *x, int count) {

@@ -5,6 +5,8 @@
 
 #include "columns.h"
 
+_Static_assert(FEW >= 2 * VECTORS * LANES, "a row of more than FEW classes has a block at either end");
+
 /* The largest logit at both ends of a row of two blocks at least: where the largest of all is in rows in order. */
 LANES_INLINE real highest_at_ends(const stored *x, ptrdiff_t count, ptrdiff_t left_out) {
     const ptrdiff_t size = VECTORS * LANES, last = count - size;

@@ -51,6 +51,9 @@ typedef struct { lanes power, rest, ratio, whole, remainder; } exp_parts;
 
 enum { VECTORS = 4 };
 typedef struct { lanes v[VECTORS]; } block;
+_Static_assert(VECTORS == 4, "kernel.pxi says v[4], SUM_BLOCKS ends with up to 3 vectors, bare_exp_sum adds 4");
+_Static_assert(VECTORS % IN_FLIGHT == 0, "scaled_exps takes IN_FLIGHT vectors at a time");
+_Static_assert(VECTORS % QUAD == 0, "store_columns_block stores QUAD vectors at a time");
 
 #define EACH_VECTOR UNROLLED for (int j = 0; j < VECTORS; j++)
 
@@ -101,6 +104,7 @@ enum { GAPS = 1, MOMENTS = 2 };    /* what is summed with exp, as flags: for smo
 #endif
 
 enum { BLOCKS_PER_FLUSH = 4 }; /* before these sums go to float64: 16 terms, of which the integers add exactly */
+_Static_assert(BLOCKS_PER_FLUSH * VECTORS <= 1 << (24 - 20), "so many integers below 2**20 are below 2**24: LOWEST_WHOLE");
 
 LANES_INLINE block load_block(const stored *x) { block b; EACH_VECTOR b.v[j] = load_logits(x + j * LANES); return b; }
 LANES_INLINE block load_columns_block(const real *x) { block b; EACH_VECTOR b.v[j] = load(x + j * LANES); return b; }

@@ -16,6 +16,10 @@ enum {
     CUTS = 3,       /* pieces of a term */
     MOST_CUT = 4096 /* terms a lane */
 };
+_Static_assert(LIMBS % 2 == 0, "as_int takes pairs of limbs");
+_Static_assert(32 * (LIMBS - 1) >= PLACES + 1024 + 31, "the limbs below the sign hold 2**31 terms of any size");
+_Static_assert(MOST_CUT <= 1 << (53 - 11 - 30), "so many pieces below 2**11, multiples of 2**-30, add without rounding");
+_Static_assert(LANES < 31, "add_to_bins: a bit of an int for each lane");
 static const double SMALL = 0x1p+72;
 typedef struct {
     LINE_ALIGNED double pieces[CUTS * LANES];

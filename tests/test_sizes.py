@@ -1,0 +1,65 @@
+"""Sizes that depend on each other: a change of one that breaks a relation does not compile."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+EXT = Path(__file__).parent.parent / "ext"
+SOURCE = '#include "measures.h"\n#include "totals.h"\n'
+# header, size, another value, dtype, what the compiler says of it
+BROKEN = [
+    ("group.h", "TILE = 1024", "TILE = 2048", "float64", "hold a tile"),
+    ("group.h", "TILE = 1024", "TILE = 1000", "float32", "whole blocks"),
+    ("group.h", "FEW = 128", "FEW = 129", "float32", "filled up to whole blocks"),
+    ("group.h", "FEW = 128", "FEW = 64", "float32", "a block at either end"),
+    ("sweeps.h", "VECTORS = 4", "VECTORS = 8", "float32", "kernel.pxi says v[4]"),
+    ("sweeps.h", "BLOCKS_PER_FLUSH = 4", "BLOCKS_PER_FLUSH = 8", "float32", "LOWEST_WHOLE"),
+    ("registers.h", "IN_FLIGHT_F32 = 1", "IN_FLIGHT_F32 = 3", "float32", "IN_FLIGHT vectors"),
+    ("quads.h", "QUAD_F32 = 4", "QUAD_F32 = 8", "float32", "QUAD vectors at a time"),
+    ("columns.h", "LINE = 64", "LINE = 96", "float32", "whole lines"),
+    ("lanes.h", "LANES = 16", "LANES = 32", "float32", "each lane has its number"),
+    ("lanes.h", "LANES = 8", "LANES = 12", "float64", "halved down to one"),
+    ("totals.h", "LIMBS = 68", "LIMBS = 66", "float64", "terms of any size"),
+    ("totals.h", "LIMBS = 68", "LIMBS = 69", "float64", "pairs of limbs"),
+    ("totals.h", "MOST_CUT = 4096", "MOST_CUT = 8192", "float64", "add without rounding"),
+]
+
+
+def complaints(folder, dtype):
+    """Return the static assertions that fail where the headers of the folder are compiled."""
+    compiler = shlex.split(os.environ.get("CC", "cc"))
+    source = folder / "sizes.c"
+    source.write_text(SOURCE)
+    flags = ["-std=gnu11", "-fsyntax-only", "-DSMOOTHXENT_PORTABLE", f"-I{folder}"]
+    command = [*compiler, *flags, f"-DSMOOTHXENT_{dtype.upper()}", str(source)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return re.findall(r"static.assert.*", done.stderr, re.IGNORECASE)
+
+
+@pytest.fixture
+def headers(tmp_path):
+    """Return a folder with a copy of the headers."""
+    for path in EXT.glob("*.h"):
+        shutil.copy(path, tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "bfloat16"])
+def test_sizes_are_as_the_kernel_needs_them(headers, dtype):
+    assert complaints(headers, dtype) == []
+
+
+@pytest.mark.parametrize("header, size, other, dtype, relation", BROKEN)
+def test_size_that_breaks_a_relation_does_not_compile(
+    headers, header, size, other, dtype, relation
+):
+    path = headers / header
+    text = path.read_text()
+    assert len(re.findall(rf"\b{size}\b", text)) == 1
+    path.write_text(re.sub(rf"\b{size}\b", other, text))
+    assert any(relation in line for line in complaints(headers, dtype))
