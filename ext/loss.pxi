@@ -30,6 +30,8 @@ cdef void group_losses(const Job *job, Group *g, Py_ssize_t first, Py_ssize_t co
             s = job.sample_weight[first + i]
             g.weight[i] *= s
             g.loss[i] = share(s, g.loss[i])
+    if LOW_PARTS and (job.class_weight != NULL or job.sample_weight != NULL):  # float64, where it may be subnormal
+        certain_losses(g, job.sample_weight + first if job.sample_weight != NULL else NULL, count)
 
 
 cdef void add_z_losses(const Job *job, Group *g) noexcept nogil:

@@ -51,6 +51,21 @@ LANES_FUNCTION void group_shares_and_losses(Group *g, double label_smoothing, do
     }
 }
 
+/* Weighted losses of rows whose nll alone is below DBL_MIN, where it has few digits or none: S exp(-z) times the weights, in
+ * one step. There log(1 + x) is x. A weight is m 2**k; k goes into the reference, STEP being ln(2) in float64. Rows with
+ * other terms than the label's have larger losses, which stay. `weights`: NULL for ones. */
+LANES_FUNCTION void certain_losses(Group *g, const double *weights, ptrdiff_t count) {
+    for (ptrdiff_t i = 0; i < count; i++) {
+        const double weight = weights ? weights[i] : 1, part = g->label_part[i], nll = g->nll[i];
+        if (!(nll < DBL_MIN && g->sum_exp[i] > 0 && g->kept[i] && weight >= DBL_MIN && part >= DBL_MIN)) continue;
+        if (g->loss[i] != weight * (part * nll)) continue;
+        reg_f64 k, k_of_part, m = split_f64(SPLAT(weight), &k), m_of_part = split_f64(SPLAT(part), &k_of_part);
+        double low, scale = g->scale[i] - first_f64(k) - first_f64(k_of_part);
+        double z = distance_to_reference(g->label_logit[i], g->offset[i], scale, &low);
+        g->loss[i] = times_exp(first_f64(MUL(m, m_of_part)) * g->sum_exp[i], -z, -low);
+    }
+}
+
 /* ---- the second sweep: see second_sweep.pxi ---------------------------------------------------------- */
 
 typedef struct { /* min(g p_k + constant, most) - target_scale t_k, and `own` for the label; one row a lane */

@@ -96,6 +96,33 @@ def test_losses_of_confident_rows_are_exact_where_the_label_alone_has_a_share(
     assert_losses_exact(logits, labels, dtype, label_smoothing=0.1, **{where: share})
 
 
+@pytest.mark.parametrize("num_classes", [2, 10, 200, 1030])
+@pytest.mark.parametrize("kind", ["indices", "probabilities"])
+def test_weighted_losses_are_exact_where_they_are_subnormal_before_the_weight(rng, kind, num_classes):
+    # Gaps of 700 to 1400 nats, and weights that take exp of that back to where float64 is normal.
+    gaps = np.linspace(700, 1400, 12)
+    logits = rng.normal(0, 1, (12, num_classes))
+    logits[:, 1] += gaps
+    targets = np.ones(12, int) if kind == "indices" else np.eye(num_classes)[np.ones(12, int)]
+    for row, target, gap in zip(logits, targets, gaps, strict=True):
+        total = rng.uniform(max(gap / math.log(10) - 305, 1), 308)  # log10 of the product of both
+        exponent = rng.uniform(0, total)
+        weights = {"class_weight": np.ones(num_classes), "sample_weight": [10**exponent]}
+        weights["class_weight"][1] = 10 ** (total - exponent)
+        losses = smoothxent.cross_entropy(row[None], [target], reduction="none", **weights)
+        with mpmath.workdps(700):
+            exact = weights["class_weight"][1] * oracle.exact_loss(row, 1) * 10**exponent
+        assert oracle.ulps(losses[0], exact, np.float64) <= 4
+
+
+def test_weights_do_not_make_the_loss_of_a_certain_row_lose_its_other_terms():
+    logits, weight = np.array([[0.0, 740.0]]), np.array([1e-3, 1e10])
+    for label_smoothing in (1e-280, 0.1):
+        assert_losses_exact(
+            logits, [1], np.float64, label_smoothing=label_smoothing, class_weight=weight
+        )
+
+
 def test_loss_never_collapses_to_zero_while_it_can_be_represented(dtype):
     smallest = float(np.finfo(dtype).smallest_subnormal)
     gaps = np.arange(1, math.floor(-math.log(smallest)) + 1)
