@@ -1,43 +1,40 @@
 """The compiled extension: one build of the kernel per instruction set and dtype.
 
-All else is in pyproject.toml. Switches, in the environment:
+All else is in pyproject.toml. The compiler is GCC or Clang: the kernels use their vectors and
+built-in functions. Switches, in the environment:
 
 SMOOTHXENT_OPENMP    0 builds without OpenMP, 1 fails where it is missing; a probe decides if unset
 SMOOTHXENT_WERROR    1 makes warnings errors
 SMOOTHXENT_SANITIZE  1 for address,undefined, or a list of sanitizers
 SMOOTHXENT_COVERAGE  1 counts what runs
 SMOOTHXENT_FUZZ      1 tells a fuzzer of every branch and comparison
-SMOOTHXENT_JOBS      files compiled at a time; all cores if unset
+SMOOTHXENT_JOBS      files compiled at a time; if unset as many as cores and memory allow, up to 4
 SMOOTHXENT_KERNELS   the kernels to build, as avx2_float32, or none; all if unset
+
+CFLAGS, which setuptools reads, adds flags of any kind.
 """
 
 import os
 import platform
+import re
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 import numpy
-from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
-# instruction set -> (flags of GCC and Clang, flags of MSVC)
+# instruction set -> flags of the compiler
 INSTRUCTION_SETS = {
     "x86_64": {
-        "portable": (["-DSMOOTHXENT_PORTABLE"], ["/DSMOOTHXENT_PORTABLE"]),
-        "avx2": (["-mavx2", "-mfma", "-mf16c"], ["/arch:AVX2"]),
-        "avx512": (
-            ["-mavx512f", "-mavx512dq", "-mavx512vl", "-mavx512bw", "-mfma", "-mf16c"],
-            ["/arch:AVX512"],
-        ),
+        "portable": ["-DSMOOTHXENT_PORTABLE"],
+        "avx2": ["-mavx2", "-mfma", "-mf16c"],
+        "avx512": ["-mavx512f", "-mavx512dq", "-mavx512vl", "-mavx512bw", "-mfma", "-mf16c"],
     },
     # Registers come with every compiler for aarch64, so the portable build has to do without.
-    "aarch64": {
-        "portable": (["-DSMOOTHXENT_PORTABLE"], ["/DSMOOTHXENT_PORTABLE"]),
-        "neon": ([], []),
-    },
+    "aarch64": {"portable": ["-DSMOOTHXENT_PORTABLE"], "neon": []},
 }
 MACHINE = platform.machine().lower()
 MACHINE = {"amd64": "x86_64", "arm64": "aarch64"}.get(MACHINE, MACHINE)
@@ -52,6 +49,17 @@ QUIET = [
     "-Wno-sign-compare",
     "-Wno-missing-field-initializers",
 ]
+DIRECTIVES = {
+    "language_level": "3",
+    "boundscheck": False,  # the kernel works on pointers; Python code validates shapes
+    "wraparound": False,
+    "cdivision": True,  # all divisors are sizes >= 1 or checked floats
+    "initializedcheck": False,
+    "freethreading_compatible": True,
+}
+MOST_JOBS = 4
+MEMORY_OF_A_JOB = 600 << 20  # bytes
+MEMORY_OF_A_SANITIZED_JOB = 1600 << 20
 PROBE = "#include <omp.h>\nint main(void) { return omp_get_max_threads() < 1; }\n"
 
 
@@ -59,35 +67,66 @@ def flag(name: str) -> str:
     return os.environ.get(f"SMOOTHXENT_{name}", "")
 
 
+def available_memory() -> float:
+    """Bytes that no program uses and that the container, if there is one, allows."""
+    found = [float("inf")]
+    for path in ("/proc/meminfo", "/sys/fs/cgroup/memory.max"):
+        try:
+            text = Path(path).read_text()
+        except OSError:
+            continue
+        number = re.search(r"^(?:MemAvailable: *(\d+) kB|(\d+)$)", text, re.MULTILINE)
+        if number:
+            found.append(int(number[1]) << 10 if number[1] else int(number[2]))
+    return min(found)
+
+
+def jobs() -> int:
+    """How many compilers run at a time."""
+    if wish := flag("JOBS"):
+        return int(wish)
+    each = MEMORY_OF_A_SANITIZED_JOB if flag("SANITIZE") else MEMORY_OF_A_JOB
+    return int(max(1, min(MOST_JOBS, os.cpu_count() or 1, available_memory() // each)))
+
+
 class BuildKernels(build_ext):
-    """Adds flags once the compiler is known; compiles in parallel."""
+    """Translates Cython to C, adds flags once the compiler is known, compiles in parallel.
+
+    Only here: the other commands, which ask for metadata or for the list of sources, need no C.
+    """
 
     def build_extensions(self) -> None:
-        self.parallel = int(flag("JOBS") or os.cpu_count() or 1)
-        msvc = self.compiler.compiler_type == "msvc"
-        compile_args, link_args = self.common_flags(msvc)
-        openmp = ["/openmp" if msvc else "-fopenmp"] if self.wants_openmp() else []
+        from Cython.Build import cythonize
+
+        translated = cythonize(
+            self.extensions,
+            build_dir=f"build/cython-{sys.implementation.cache_tag}-numpy-{numpy.__version__}",
+            compiler_directives=DIRECTIVES,
+            force=bool(self.force),
+            show_all_warnings=True,
+        )
+        sources = {extension.name: extension.sources for extension in translated}
+        self.parallel = jobs()
+        compile_args, link_args = self.common_flags()
+        openmp = ["-fopenmp"] if self.wants_openmp() else []
         for extension in self.extensions:
-            is_kernel = "._kernel_" in extension.name  # the others must not load OpenMP's runtime
-            isa = extension.name.split("_")[-2]
-            own = INSTRUCTION_SETS.get(MACHINE, {}).get(isa, ([], []))[msvc]
-            extension.extra_compile_args = [*compile_args, *own, *openmp * is_kernel]
-            extension.extra_link_args = [*link_args, *openmp * (is_kernel and not msvc)]
+            extension.sources = sources[extension.name]
+            own = openmp * ("._kernel_" in extension.name)  # the others must not load OpenMP's runtime
+            extension.extra_compile_args = [*compile_args, *extension.extra_compile_args, *own]
+            extension.extra_link_args = [*link_args, *own]
         super().build_extensions()
 
     @staticmethod
-    def common_flags(msvc: bool) -> tuple[list[str], list[str]]:
-        if msvc:
-            return ["/O2", "/fp:strict", "/std:c11"], []
+    def common_flags() -> tuple[list[str], list[str]]:
         # No contraction: every fma is written out. The next two only let loops vectorise: no result
         # depends on errno or on traps. Python's own -g takes a quarter of the time of a build.
         flags = ["-std=gnu11", "-O3", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"]
         flags += ["-g0"]
-        flags += ["-Wall", "-Wextra", *QUIET] + ["-Werror"] * bool(flag("WERROR"))
+        flags += ["-Wall", "-Wextra", *QUIET] + ["-Werror"] * (flag("WERROR") == "1")
         link: list[str] = []
         if sanitizers := flag("SANITIZE"):
             sanitizers = "address,undefined" if sanitizers == "1" else sanitizers
-            extra = [f"-fsanitize={sanitizers}", "-fno-sanitize-recover=all", "-g", "-O1"]
+            extra = [f"-fsanitize={sanitizers}", "-fno-sanitize-recover=all", "-g1", "-O1"]
             flags, link = flags + extra + ["-fno-omit-frame-pointer"], link + extra
         if flag("FUZZ"):
             flags += ["-fsanitize-coverage=trace-pc,trace-cmp", "-O1"]
@@ -103,8 +142,6 @@ class BuildKernels(build_ext):
         wish = flag("OPENMP")
         if wish == "0" or (sys.platform == "darwin" and wish != "1"):
             return False
-        if self.compiler.compiler_type == "msvc":
-            return True
         with tempfile.TemporaryDirectory() as folder:
             source = Path(folder, "probe.c")
             source.write_text(PROBE)
@@ -131,26 +168,12 @@ def kernels() -> list[Extension]:
             depends=headers,
             include_dirs=["ext", numpy.get_include()],
             define_macros=[*macros, *own],
+            extra_compile_args=flags,
         )
-        for isa in INSTRUCTION_SETS.get(MACHINE, {"portable": ([], [])})
+        for isa, flags in INSTRUCTION_SETS.get(MACHINE, {"portable": []}).items()
         for dtype, own in DTYPES.items()
         if f"{isa}_{dtype}" in (flag("KERNELS").split() or [f"{isa}_{dtype}"])
     ]
 
 
-setup(
-    ext_modules=cythonize(
-        kernels(),
-        build_dir=f"build/cython-{sys.implementation.cache_tag}-numpy-{numpy.__version__}",
-        compiler_directives={
-            "language_level": "3",
-            "boundscheck": False,  # the kernel works on pointers; Python code validates shapes
-            "wraparound": False,
-            "cdivision": True,  # all divisors are sizes >= 1 or checked floats
-            "initializedcheck": False,
-            "freethreading_compatible": True,
-        },
-        show_all_warnings=True,
-    ),
-    cmdclass={"build_ext": BuildKernels},
-)
+setup(ext_modules=kernels(), cmdclass={"build_ext": BuildKernels})
