@@ -252,7 +252,7 @@ def linear_cross_entropy_and_grad(
         class_weight, sample_weight, ignore_index, num_threads,
     )  # fmt: skip
     rule = _checks.choice("reduction", reduction, REDUCTIONS)
-    grad_divisor = rule.grad_divisor(head.tally())
+    grad_divisor = rule.grad_divisor(head.tally(), class_weight is not None)
     losses = head.room_for_losses() if reduction == "none" else None
     blocks, gradients = head.read_and_write(losses, grad_divisor)
     _, count, total, special = blocks.loss()

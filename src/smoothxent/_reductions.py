@@ -30,12 +30,23 @@ class Reduction:
             return self.empty
         return special or _quotient(total, denominator)
 
-    def grad_divisor(self, count: Count) -> float:
-        """Return what the gradient of each row's own loss is divided by."""
+    def grad_divisor(self, count: Count, has_class_weight: bool) -> float:
+        """Return what the gradient of each row's own loss is divided by.
+
+        The denominator is exact, but the kernel divides by a float: one that is none would make
+        every gradient 0.
+        """
         denominator = self.denominator(count)
-        if denominator:
-            return _quotient(denominator, 1 << count[PLACES])
-        return math.inf if self.empty == 0 else math.nan
+        if not denominator:
+            return math.inf if self.empty == 0 else math.nan
+        divisor = _quotient(denominator, 1 << count[PLACES])
+        if divisor == math.inf:
+            name = "class_weight" if has_class_weight else "sample_weight"
+            raise ValueError(
+                f"{name} must have a finite sum over the rows, got {divisor}; "
+                "divide it by its largest entry"
+            )
+        return divisor
 
 
 def _quotient(numerator: int, denominator: int) -> float:
