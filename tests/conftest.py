@@ -13,7 +13,6 @@ from hypothesis import HealthCheck, settings
 from hypothesis.database import DirectoryBasedExampleDatabase
 
 from inventory import DTYPES
-from smoothxent import _labelled_rows
 
 # "ci" draws the same examples on every run; "explore" draws new ones, more of them, and first those
 # that failed before, under `make fuzz` too.
@@ -96,7 +95,8 @@ def torch():
 @pytest.fixture
 def small_chunks(monkeypatch):
     """Chunks of 700 bytes, so that small files have many."""
-    monkeypatch.setattr(_labelled_rows, "CHUNK_BYTES", 700)
+    # By its name: under `make tsan` the kernels can't be imported into this process.
+    monkeypatch.setattr("smoothxent._labelled_rows.CHUNK_BYTES", 700)
 
 
 @pytest.fixture

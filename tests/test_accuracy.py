@@ -98,7 +98,9 @@ def test_losses_of_confident_rows_are_exact_where_the_label_alone_has_a_share(
 
 @pytest.mark.parametrize("num_classes", [2, 10, 200, 1030])
 @pytest.mark.parametrize("kind", ["indices", "probabilities"])
-def test_weighted_losses_are_exact_where_they_are_subnormal_before_the_weight(rng, kind, num_classes):
+def test_weighted_losses_are_exact_where_they_are_subnormal_before_the_weight(
+    rng, kind, num_classes
+):
     # Gaps of 700 to 1400 nats, and weights that take exp of that back to where float64 is normal.
     gaps = np.linspace(700, 1400, 12)
     logits = rng.normal(0, 1, (12, num_classes))
