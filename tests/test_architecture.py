@@ -67,19 +67,23 @@ def imports_of(path):
                 yield first if first in FLOOR_OF else "__init__"
 
 
+def is_written_by_people(path):
+    return path.is_file() and path.suffix in TEXT and path.name != "PKG-INFO"
+
+
 def files(*roots):
     """Yield the text files that people write below the roots."""
     for root in roots:
         for path in sorted((ROOT / root).rglob("*")):
             hidden = any(part.startswith((".", "__pycache__")) for part in path.parts)
-            if path.is_file() and path.suffix in TEXT and not hidden:
+            if is_written_by_people(path) and not hidden:
                 yield path
 
 
 MODULES = sorted(SOURCE.rglob("*.py"))
 EVERY_FILE = [
     *files("src", "ext", "tests", "fuzz", "mutation", "bench", "docs", "examples"),
-    *(path for path in sorted(ROOT.iterdir()) if path.is_file() and path.suffix in TEXT),
+    *(path for path in sorted(ROOT.iterdir()) if is_written_by_people(path)),
 ]
 
 
