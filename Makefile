@@ -15,7 +15,7 @@ KERNEL := $(wildcard ext/*.py ext/*.pyx ext/*.pxi ext/*.pxd ext/*.h)
 export SMOOTHXENT_WERROR ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test peers examples bench race accuracy guard lint sanitize tsan fuzz mutants clean
+.PHONY: help demo test peers examples bench race accuracy guard lint sanitize uncleared tsan fuzz mutants clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
@@ -55,7 +55,8 @@ lint: $(DONE)/built $(DONE)/lint  ## ruff, mypy --strict and cython-lint
 # A build of its own under build/sanitize, next to the ordinary one. The runtimes come first in the
 # process, libstdc++ with them so that exceptions of other extensions find their handler. Python's
 # own caches look like leaks; huge requests must fail with MemoryError as they do without; GCC's
-# stand-in for the stack, which use-after-return needs, is not aligned for 64-byte registers.
+# stand-in for the stack, which use-after-return needs, is not aligned for 64-byte registers. -g1
+# in setup.py: all of -g doubles the two minutes and the gigabyte that a kernel takes.
 SANITIZED := $(CURDIR)/build/sanitize/lib
 RUNTIMES   = $(foreach name,libasan.so libubsan.so libstdc++.so.6,$(shell $(CC) -print-file-name=$(name)))
 
@@ -66,15 +67,26 @@ sanitize: $(DONE)/built $(DONE)/test  ## run the test suite under the address an
 	UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
 	$(BIN)/python -m pytest -p no:cacheprovider $(ARGS)
 
+# What memory holds before it is written may not matter: a build in which the compiler fills every
+# variable with a pattern has the digests of the ordinary one. GCC 12 or newer, or Clang.
+PATTERNED := $(CURDIR)/build/uncleared/lib
+
+uncleared: $(DONE)/built $(DONE)/test  ## compare the bits of a build whose variables start out as garbage
+	CFLAGS="$(CFLAGS) -ftrivial-auto-var-init=pattern" \
+	$(BIN)/python setup.py --quiet build --build-base build/uncleared --build-lib $(PATTERNED)
+	SMOOTHXENT_PATTERNED=$(PATTERNED) $(BIN)/python -m pytest -p no:cacheprovider tests/test_uncleared.py $(ARGS)
+
 # Clang's: its OpenMP runtime says through Archer what it orders. GCC's does not, and each parallel
 # region would be reported. Python is not instrumented, nor need it be: it holds its lock. The
-# machine's best build is watched; they are all the same source.
+# machine's best instruction set is built and watched; they are all the same source.
 TSAN_CC   ?= clang
+BEST       = $(shell $(BIN)/python -c 'import smoothxent; \
+    print(*(smoothxent.available_isas()[-1] + "_" + dtype for dtype in ("float32", "float64", "float16", "bfloat16")))')
 WATCHED   := $(CURDIR)/build/tsan/lib
 LLVM_LIBS  = $(dir $(shell $(TSAN_CC) -print-file-name=libomp.so))
 
 tsan: $(DONE)/built $(DONE)/test  ## run the kernel under the thread sanitizer; needs Clang and its libomp
-	CC="$(TSAN_CC)" SMOOTHXENT_SANITIZE=thread SMOOTHXENT_OPENMP=1 SMOOTHXENT_WERROR=0 \
+	CC="$(TSAN_CC)" SMOOTHXENT_SANITIZE=thread SMOOTHXENT_OPENMP=1 SMOOTHXENT_WERROR=0 SMOOTHXENT_KERNELS="$(BEST)" \
 	$(BIN)/python setup.py --quiet build --build-base build/tsan --build-lib $(WATCHED)
 	SMOOTHXENT_TSAN_RUNTIME="$(shell $(TSAN_CC) -print-file-name=libclang_rt.tsan-$(shell uname -m).so)" \
 	PYTHONPATH=$(WATCHED) LD_LIBRARY_PATH="$(LLVM_LIBS)" OMP_TOOL_LIBRARIES=libarcher.so \

@@ -1,0 +1,92 @@
+"""setup.py: what is translated and when, how many compilers run at a time, what makes a warning an error."""
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+EGG_INFO = """
+import runpy, sys
+sys.modules["Cython.Build"] = None  # an import of it fails
+sys.argv = ["setup.py", "--quiet", "egg_info", "--egg-base", sys.argv[1]]
+runpy.run_path("setup.py", run_name="__main__")
+"""
+GIB = 1 << 30
+
+
+@pytest.fixture
+def build(monkeypatch):
+    """Return setup.py as a module, without a run of it."""
+    setuptools = pytest.importorskip("setuptools")
+    pytest.importorskip("Cython")
+    monkeypatch.setattr(setuptools, "setup", lambda **_: None)
+    monkeypatch.chdir(ROOT)
+    for name in ("JOBS", "KERNELS", "SANITIZE", "WERROR"):
+        monkeypatch.delenv(f"SMOOTHXENT_{name}", raising=False)
+    spec = importlib.util.spec_from_file_location("setup_of_smoothxent", ROOT / "setup.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_metadata_needs_no_translation(tmp_path):
+    pytest.importorskip("setuptools")
+    command = [sys.executable, "-c", EGG_INFO, str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    sources = (tmp_path / "smoothxent.egg-info" / "SOURCES.txt").read_text().splitlines()
+    assert "ext/kernel_portable_float32.pyx" in sources
+    assert [name for name in sources if name.startswith("build")] == []
+
+
+@pytest.mark.parametrize(
+    "cores, memory, sanitizers, expected",
+    [
+        (1, 64 * GIB, "", 1),
+        (3, 64 * GIB, "", 3),
+        (64, 64 * GIB, "", 4),
+        (64, float("inf"), "", 4),
+        (4, GIB, "", 1),
+        (4, 2 * GIB, "", 3),
+        (4, GIB // 4, "", 1),
+        (4, 4 * GIB, "1", 2),
+        (4, 4 * GIB, "thread", 2),
+    ],
+)
+def test_compilers_are_as_many_as_cores_and_memory_allow(
+    build, monkeypatch, cores, memory, sanitizers, expected
+):
+    monkeypatch.setattr(build.os, "cpu_count", lambda: cores)
+    monkeypatch.setattr(build, "available_memory", lambda: memory)
+    monkeypatch.setenv("SMOOTHXENT_SANITIZE", sanitizers)
+    assert build.jobs() == expected
+
+
+def test_environment_says_how_many_compilers_run(build, monkeypatch):
+    monkeypatch.setattr(build, "available_memory", lambda: GIB)
+    monkeypatch.setenv("SMOOTHXENT_JOBS", "7")
+    assert build.jobs() == 7
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux")
+def test_available_memory_is_less_than_there_is(build):
+    of_all = build.os.sysconf("SC_PAGE_SIZE") * build.os.sysconf("SC_PHYS_PAGES")
+    assert 0 < build.available_memory() < of_all
+
+
+@pytest.mark.parametrize("value, is_error", [("", False), ("0", False), ("1", True)])
+def test_warnings_are_errors_where_the_switch_is_1(build, monkeypatch, value, is_error):
+    monkeypatch.setenv("SMOOTHXENT_WERROR", value)
+    flags, _ = build.BuildKernels.common_flags()
+    assert ("-Werror" in flags) == is_error
+
+
+def test_kernels_to_build_can_be_named(build, monkeypatch):
+    monkeypatch.setenv("SMOOTHXENT_KERNELS", "none")
+    assert not [one.name for one in build.kernels() if "_kernel_" in one.name]
+    monkeypatch.setenv("SMOOTHXENT_KERNELS", "portable_float32 portable_float16")
+    named = [one.name for one in build.kernels() if "_kernel_" in one.name]
+    assert named == ["smoothxent._kernel_portable_float32", "smoothxent._kernel_portable_float16"]
