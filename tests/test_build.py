@@ -1,4 +1,4 @@
-"""setup.py: what is translated and when, how many compilers run at a time, what makes a warning an error."""
+"""setup.py: what is translated and when, how many compilers run, when a warning is an error."""
 
 import importlib.util
 import subprocess
