@@ -47,6 +47,16 @@ MUTANTS = [
     *mutants_of(
         "ext/shares.h",
         (
+            "if (g->loss[i] != weight * (part * nll)) continue;",
+            "",
+            "weighted losses of certain rows with other terms than the label's",
+        ),
+        (
+            "scale = g->scale[i] - first_f64(k) - first_f64(k_of_part)",
+            "scale = g->scale[i] - first_f64(k)",
+            "class weights of certain rows",
+        ),
+        (
             "ADD(z, ADD(log_total, low))",
             "SUB(z, ADD(log_total, low))",
             "lse of rows whose label lies above the reference",
