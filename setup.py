@@ -111,7 +111,7 @@ class BuildKernels(build_ext):
         openmp = ["-fopenmp"] if self.wants_openmp() else []
         for extension in self.extensions:
             extension.sources = sources[extension.name]
-            own = openmp * ("._kernel_" in extension.name)  # the others must not load OpenMP's runtime
+            own = openmp * ("._kernel_" in extension.name)  # others must not load OpenMP's runtime
             extension.extra_compile_args = [*compile_args, *extension.extra_compile_args, *own]
             extension.extra_link_args = [*link_args, *own]
         super().build_extensions()

@@ -138,7 +138,7 @@ def evaluate(
         layout.num_classes, softcap, temperature, z_loss, label_smoothing, prior, class_weight,
         top_k, num_bins,
     )  # fmt: skip
-    _probabilities.warn(rows, layout.axis, layout.half, stacklevel=2)
+    _probabilities.warn(rows, layout.axis, layout.build, stacklevel=2)
     return of_rows(rows, targets, layout, options, sample_weight, ignore_index, num_threads)
 
 

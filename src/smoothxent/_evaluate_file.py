@@ -147,7 +147,7 @@ def evaluate_file(
             part = _file_checks.weights(chunk, runs[2])
         located = _layouts.of(chunk.arrays[0], chunk.arrays[1], -1, rows.taken_as)
         if not chunk.first_row:
-            _probabilities.warn(located[0], located[2].axis, located[2].half, stacklevel=1)
+            _probabilities.warn(located[0], located[2].axis, located[2].build, stacklevel=1)
         try:
             return of_rows(*located, options, part, ignore_index, num_threads=1)
         except IndexError:
