@@ -2,27 +2,61 @@
 #
 # The calling thread waits for its team at the end of a region. Threads that find their CPUs taken, by another process
 # or by a BLAS, come late: by then the calling thread has done all the work, and has waited for nothing. The time that a
-# team took beyond what one thread would have needed is a debt of the calling thread. While there is a debt, calls with
-# the default number of threads use one (_threads.py), and a share of their time pays it off. So no more than that share
-# is lost in the long run, and a machine that is idle again has its teams back soon.
+# team took beyond what one thread would have needed is lost. It makes a debt of several times as much: while there is
+# one, calls with the default number of threads use one (_threads.py), whose time pays it off. The price doubles with
+# each loss that follows another, so that a busy machine costs little, and one loss on an idle machine hardly anything.
 
 cdef extern from * nogil:
     """
-    /* Of the calling thread, in seconds. Each thread of Python has a team of its own. */
-    static _Thread_local double debt;
+    enum { PRICE = 4, MOST_DOUBLINGS = 4 };
+    static const double NOTICED = 1.2; /* times the time of one thread: less is no loss */
+    static const double MOST_DEBT = 1; /* second: a process that was stopped does not pay for all of the time */
+    static const double AWAKE = 5e-5;  /* seconds: about as long as idle threads spin (_runtime.py) */
 
-    static const double SHARE = 1.0 / 32;     /* of the time on one thread, pays off the debt */
-    static const double NOTICED = 1.2;        /* times the time of one thread: less is no loss */
-    static const double MOST_DEBT = 1.0 / 32; /* paid off by a second on one thread, even if a process was stopped */
+    /* Of the calling thread; each thread of Python has a team of its own. */
+    static _Thread_local double debt, last_end; /* last_end: of a region */
+    static _Thread_local int doublings;
 
-    static double owed(void) { return debt; }
-    static void owe(double seconds) { debt = debt + seconds < MOST_DEBT ? debt + seconds : MOST_DEBT; }
-    static void pay(double seconds) { debt = debt > SHARE * seconds ? debt - SHARE * seconds : 0.0; }
+    static int is_indebted(void) { return debt > 0; }
+    static int was_asleep(double begin) { return begin - last_end > AWAKE; }
+
+    /* alone: seconds that one thread would have needed. */
+    static void settle_region(double begin, double end, double alone) {
+        int late = end - begin > NOTICED * alone;
+        debt += late * (PRICE << doublings) * (end - begin - alone);
+        debt = debt < MOST_DEBT ? debt : MOST_DEBT;
+        doublings = late ? doublings + (doublings < MOST_DOUBLINGS) : 0;
+        last_end = end;
+    }
+    static void pay_off(double seconds) { debt = debt > seconds ? debt - seconds : 0; }
+
+    /* Linux starts a thread that is woken on the CPU of the thread that woke it, in a virtual machine even where
+       another CPU is idle. The calling thread lets it run there for a moment, in which it moves to another CPU. */
+    #ifdef __linux__
+    #include <sched.h>
+    static int this_cpu(void) { return sched_getcpu(); }
+    static void make_way(void) { sched_yield(); }
+    static void leave_cpu(int cpu) {
+        cpu_set_t allowed, others;
+        if (sched_getcpu() != cpu || sched_getaffinity(0, sizeof allowed, &allowed)) return;
+        others = allowed;
+        CPU_CLR(cpu, &others);
+        if (CPU_COUNT(&others) && !sched_setaffinity(0, sizeof others, &others))
+            sched_setaffinity(0, sizeof allowed, &allowed);
+    }
+    #else
+    static int this_cpu(void) { return 0; }
+    static void make_way(void) {}
+    static void leave_cpu(int cpu) { (void)cpu; }
+    #endif
     """
-    const double NOTICED
-    double owed()
-    void owe(double seconds)
-    void pay(double seconds)
+    bint is_indebted()
+    bint was_asleep(double begin)
+    void settle_region(double begin, double end, double alone)
+    void pay_off(double seconds)
+    int this_cpu()
+    void make_way()
+    void leave_cpu(int cpu)
 
 
 ctypedef void (*Piece)(const void *work, Py_ssize_t index, int thread) noexcept nogil
@@ -32,13 +66,19 @@ ctypedef struct Region:
     Piece piece
     const void *work
     Py_ssize_t next, last
+    int cpu  # of the calling thread
     double begin
     double least  # time of a piece of the calling thread; the others may have kept it from its CPU meanwhile
 
 
 cdef void take_pieces(Region *region, int thread) noexcept nogil:
     cdef double begin = region.begin, end
-    cdef Py_ssize_t index = taken_next(&region.next)
+    cdef Py_ssize_t index
+    if thread == 0 and was_asleep(begin):
+        make_way()
+    elif thread > 0:
+        leave_cpu(region.cpu)
+    index = taken_next(&region.next)
     while index < region.last:
         region.piece(region.work, index, thread)
         if thread == 0:
@@ -51,14 +91,12 @@ cdef void take_pieces(Region *region, int thread) noexcept nogil:
 cdef void run_region(Region *region, int num_threads) noexcept nogil:
     # No prange: it would wait for all threads twice, at the end of its loop and of its region.
     cdef Py_ssize_t pieces = region.last - region.next
-    cdef double took, alone
-    region.begin, region.least = seconds(), INFINITY
+    cdef double alone
+    region.begin, region.least, region.cpu = seconds(), INFINITY, this_cpu()
     with parallel(num_threads=num_threads):
         take_pieces(region, threadid())
-    took = seconds() - region.begin
     alone = region.least * pieces if region.least < INFINITY else 0.0  # no piece was left when it could begin
-    if took > NOTICED * alone:
-        owe(took - alone)
+    settle_region(region.begin, seconds(), alone)
 
 
 cdef int each_piece(Piece piece, const void *work, Py_ssize_t pieces, Py_ssize_t portion, int num_threads) except -1:
@@ -74,11 +112,11 @@ cdef int each_piece(Piece piece, const void *work, Py_ssize_t pieces, Py_ssize_t
                 region.next, region.last = region.last, min(pieces, region.last + portion)
                 if num_threads > 1:
                     run_region(&region, num_threads)
-                elif owed() > 0:
+                elif is_indebted():
                     begin = seconds()
                     for index in range(region.next, region.last):
                         piece(work, index, 0)
-                    pay(seconds() - begin)
+                    pay_off(seconds() - begin)
                 else:
                     for index in range(region.next, region.last):
                         piece(work, index, 0)
@@ -96,4 +134,4 @@ cdef int team(const Job *job, int num_threads) noexcept:
 
 
 def is_in_debt():
-    return owed() > 0
+    return is_indebted()

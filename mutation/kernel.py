@@ -310,11 +310,12 @@ MUTANTS = [
     ),
     *mutants_of(
         "ext/team.pxi",
-        ("took > NOTICED * alone", "False", "teams that come late are called again"),
-        ("if region.least < INFINITY else 0.0", "if True else 0.0", "late before the first piece"),
-        ("debt > SHARE * seconds ? debt - SHARE * seconds : 0.0", "debt", "a debt for ever"),
-        ("debt + seconds < MOST_DEBT ? debt + seconds : MOST_DEBT", "debt + seconds", "for hours"),
+        ("late * (PRICE << doublings)", "0 * (PRICE << doublings)", "late teams are called again"),
+        ("least * pieces if region.least < INFINITY else 0.0", "least * pieces", "very late ones"),
+        ("debt > seconds ? debt - seconds : 0", "debt", "a debt for ever"),
+        ("debt < MOST_DEBT ? debt : MOST_DEBT", "debt", "a debt for many seconds"),
         ("static _Thread_local double debt", "static double debt", "debts of other threads"),
+        ("sched_setaffinity(0, sizeof allowed, &allowed);", ";", "threads keep off a CPU for ever"),
         dtype="float32",
     ),
     *mutants_of(

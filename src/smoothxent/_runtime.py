@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from smoothxent import _openmp
 
-_SPIN = 2e-5  # seconds: about what waking a thread takes
+_SPIN = 5e-5  # seconds: about what waking a thread takes
 _LLVM_SLEEPS = b"KMP_BLOCKTIME=0"  # whose runtime knows whole milliseconds only
 _POLICIES = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
 
