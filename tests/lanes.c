@@ -30,7 +30,10 @@ typedef uint32_t real_bits;
 enum { MANTISSA = 23 };
 #endif
 
-enum { ROUNDS = 5000, OPERATIONS = 128 };
+#ifndef ROUNDS
+#define ROUNDS 5000
+#endif
+enum { OPERATIONS = 128 };
 #define EACH_LANE for (int i = 0; i < LANES; i++)
 
 static struct { const char *name; uint64_t digest; } operations[OPERATIONS];

@@ -81,7 +81,9 @@ static void test_squares(void) {
     double squares[LANES], rests[LANES];
     Group g;
     EACH_LANE {
-        g.ranked_nll[i] = random_below(3) ? ldexp(1 + ordinary(0, 1), 500 - random_below(980)) : operand();
+        double mantissa = ordinary(1, 2), special = operand();
+        int exponent = 500 - random_below(980);
+        g.ranked_nll[i] = random_below(3) ? ldexp(mantissa, exponent) : special;
         squares[i] = g.ranked_nll[i] * g.ranked_nll[i];
     }
     split_squares(&g, squares, rests);

@@ -39,8 +39,10 @@ def test_info_is_one_fact_a_line(capsys):
     assert main(["info"]) == 0
     lines = capsys.readouterr().out.splitlines()
     facts = dict(line.split(":", 1) for line in lines)
-    names = "smoothxent, python, numpy, instruction sets, in use, threads, OpenMP, dtypes"
-    assert ", ".join(facts) == names
+    info = smoothxent.info()
+    names = "smoothxent, python, numpy, instruction sets, in use, threads, dtypes, OpenMP"
+    assert ", ".join(facts) == names + ", idle threads" * info["openmp"]
+    assert facts["OpenMP"].strip().startswith(info["openmp_runtime"] or "no")
     assert facts["in use"].strip() == smoothxent.info()["isa"]
     assert facts["threads"].strip() == str(smoothxent.info()["num_threads"])
 

@@ -59,7 +59,7 @@ def test_table_counts_the_rows_of_nan_of_each():
     a[:2] = np.nan
     b[2, 1] = np.inf
     comparison = compare(a, b, LABELS, ignore_index=-1)
-    assert "\nnan rows                     2           1          -1\n" in repr(comparison)
+    assert "\nnan rows                     2           1          -1\n" in str(comparison)
     assert "| nan rows | 2 | 1 | -1 |" in comparison.to_markdown().splitlines()
 
 

@@ -143,7 +143,7 @@ def test_table_counts_the_rows_that_make_the_means_nan():
     labels[:10] = -1
     evaluation = evaluate(logits, labels, ignore_index=-1, sample_weight=np.arange(1300) % 2)
     assert evaluation.nan_rows == 1092
-    assert "nan rows                1,092  hold nan, +inf or nothing but -inf" in repr(evaluation)
+    assert "nan rows                1,092  hold nan, +inf or nothing but -inf" in str(evaluation)
     assert "| nan rows | 1,092 | hold nan, +inf or nothing but -inf |" in evaluation.to_markdown()
     twice = Evaluation.from_dict(evaluation.to_dict()) + evaluation
     assert twice.nan_rows == 2 * 1092
@@ -152,7 +152,7 @@ def test_table_counts_the_rows_that_make_the_means_nan():
 def test_table_without_such_rows_has_no_count_of_them():
     evaluation = evaluate([[0.0, -np.inf], [800, 0]], [1, 1])
     assert evaluation.nan_rows == 0
-    assert "nan rows" not in repr(evaluation)
+    assert "nan rows" not in str(evaluation)
 
 
 def test_loss_that_class_weights_make_is_not_said_to_be_smoothed():

@@ -289,8 +289,9 @@ def test_gradient_with_respect_to_class_weights_is_pytorchs(rng):
     assert torch.equal(*grads)
 
 
-@pytest.mark.parametrize("threads", [1, 2])
-def test_pytorchs_number_of_threads_is_ours(monkeypatch, threads):
+@pytest.mark.parametrize("threads, expected", [(1, 1), (3, 3), (4, None), (5, None)])
+def test_no_more_threads_than_pytorchs_are_used(monkeypatch, threads, expected):
+    monkeypatch.setattr("smoothxent.torch._operators.DEFAULT_THREADS", 4)
     asked = []
 
     def spy(*arguments, num_threads, **options):
@@ -304,7 +305,7 @@ def test_pytorchs_number_of_threads_is_ours(monkeypatch, threads):
         drop_in.cross_entropy(torch.zeros(3, 4), torch.zeros(3, dtype=torch.int64))
     finally:
         torch.set_num_threads(before)
-    assert asked == [threads]
+    assert asked == [expected]
 
 
 def test_nothing_of_the_size_of_the_input_is_allocated_but_its_gradient(run_child):

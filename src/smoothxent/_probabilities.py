@@ -10,6 +10,7 @@ from smoothxent._checks import HALVES, AnyArray, FloatArray
 # So few of the first logits are looked at: a second read of all of them would cost as much as the
 # metrics, and rows of logits that are not negative and sum to 1 do not come by the hundred.
 LOOKED_AT = 1 << 14
+LONGEST = 1 << 20  # classes of a row that is looked at: nothing here looks at signals
 FEW = 8  # of the first row: looked at first, in a microsecond
 
 # By how much a sum of probabilities may miss 1: float64 ones may have been float32, in which a sum
@@ -20,7 +21,7 @@ MISSED = {"float32": 1e-5, "float64": 1e-5, "float16": 2.0**-9, "bfloat16": 2.0*
 def warn(logits: FloatArray, axis: int, build: str, stacklevel: int) -> None:
     """Warn the caller at this level where every row looked at is not negative and sums to 1."""
     num_classes = logits.shape[axis]
-    if not logits.size or num_classes == 1:
+    if not logits.size or not 1 < num_classes <= LONGEST:
         return
     begin: list[int | slice] = [0] * logits.ndim
     begin[axis] = slice(FEW)

@@ -29,8 +29,8 @@ def run(arguments: argparse.Namespace) -> None:
         "instruction sets": ", ".join(info["available_isas"]),
         "in use": info["isa"],
         "threads": str(info["num_threads"]),
-        "OpenMP": "no",
         "dtypes": ", ".join(info["dtypes"]),
+        "OpenMP": "no",
     }
     if info["openmp"]:
         facts["OpenMP"] = f"{info['openmp_runtime']}, loaded by {info['openmp_loaded_by']}"

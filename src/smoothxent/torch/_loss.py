@@ -91,7 +91,7 @@ def cross_entropy(
     from `input` in the backward pass; autograd refuses it where `input` was changed in between.
     `torch.compile` and `torch.export` see the operator ``smoothxent::cross_entropy``.
 
-    Threads: as many as ``torch.get_num_threads()`` says. Memory: tensors are read where they lie,
+    Threads: at most ``torch.get_num_threads()``. Memory: tensors are read where they lie,
     but that probabilities or weights in bfloat16 are copied; nothing of the size of `input` is
     allocated but its gradient, in the backward pass. A gradient in half precision that is
     multiplied by anything but 1 takes another in float32 meanwhile.

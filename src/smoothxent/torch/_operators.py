@@ -21,6 +21,7 @@ from torch import Tensor
 
 import smoothxent
 
+DEFAULT_THREADS = smoothxent.info()["num_threads"]
 PLAIN = {Tensor, torch.nn.Parameter, type(None)}
 
 
@@ -84,6 +85,12 @@ def _pytorchs_gradient(
     return cast(Tensor, grad)
 
 
+def _num_threads() -> int | None:
+    """The default, which leaves out teams that come late, unless PyTorch has fewer threads."""
+    threads = torch.get_num_threads()
+    return None if threads >= DEFAULT_THREADS else threads
+
+
 def class_axis(input: Tensor) -> int:
     """Where `input` has its classes."""
     return min(1, input.ndim - 1)
@@ -105,7 +112,7 @@ def _call(
         return function(
             input.numpy(force=True), _array(target), reduction=reduction,
             label_smoothing=label_smoothing, axis=class_axis(input),
-            num_threads=torch.get_num_threads(), **options,
+            num_threads=_num_threads(), **options,
         )  # fmt: skip
     except IndexError as error:
         raise IndexError(str(error).replace("labels", "target")) from None
