@@ -20,9 +20,9 @@ cdef extern from * nogil:
     static int is_indebted(void) { return debt > 0; }
     static int was_asleep(double begin) { return begin - last_end > AWAKE; }
 
-    /* alone: seconds that one thread would have needed. */
+    /* alone: seconds that one thread would have needed. The first region makes the team, which does not count. */
     static void settle_region(double begin, double end, double alone) {
-        int late = end - begin > NOTICED * alone;
+        int late = last_end > 0 && end - begin > NOTICED * alone;
         debt += late * (PRICE << doublings) * (end - begin - alone);
         debt = debt < MOST_DEBT ? debt : MOST_DEBT;
         doublings = late ? doublings + (doublings < MOST_DOUBLINGS) : 0;
