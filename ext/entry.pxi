@@ -344,3 +344,4 @@ def max_threads():
 
 def pause_threads():
     release_threads()
+    forget_team()

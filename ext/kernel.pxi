@@ -221,7 +221,10 @@ cdef extern from * nogil:
     static void release_threads(void) {}
     #endif
     static int inside_region(void) { return omp_in_parallel(); }
-    static int most_threads(void) { return omp_get_max_threads(); }
+    static int most_threads(void) {
+        int asked = omp_get_max_threads(), allowed = omp_get_thread_limit();
+        return asked < allowed ? asked : allowed;
+    }
     #else
     enum { SMOOTHXENT_OPENMP = 0 };
     static void release_threads(void) {}

@@ -13,11 +13,12 @@ cdef extern from * nogil:
     static const double MOST_DEBT = 1; /* second: a process that was stopped does not pay for all of the time */
     static const double AWAKE = 5e-5;  /* seconds: about as long as idle threads spin (_runtime.py) */
 
-    /* Of the calling thread; each thread of Python has a team of its own. */
+    /* Of the calling thread, which has a team of its own, for logits of this dtype. */
     static _Thread_local double debt, last_end; /* last_end: of a region */
     static _Thread_local int doublings;
 
     static int is_indebted(void) { return debt > 0; }
+    static void forget_team(void) { last_end = 0; }
     static int was_asleep(double begin) { return begin - last_end > AWAKE; }
 
     /* alone: seconds that one thread would have needed. The first region makes the team, which does not count. */
@@ -51,6 +52,7 @@ cdef extern from * nogil:
     #endif
     """
     bint is_indebted()
+    void forget_team()
     bint was_asleep(double begin)
     void settle_region(double begin, double end, double alone)
     void pay_off(double seconds)

@@ -119,9 +119,9 @@ MUTANTS = [
     ),
     *mutants_of(
         "src/smoothxent/_runtime.py",
-        ("settings = [] if policies else", "settings = [] if True else", "spins for milliseconds"),
-        ("settings = [] if policies else", "settings = [] if False else", "the user's policy"),
-        ("is_ours = path not in before", "is_ours = True", "whose runtime it is"),
+        ('if not _policies("GOMP_SPINCOUNT"):', "if False:", "spins for milliseconds"),
+        ('if not _policies("GOMP_SPINCOUNT"):', "if True:", "the policy of the user"),
+        ("is_ours, is_gnu = path not in before,", "is_ours, is_gnu = True,", "whose runtime it is"),
     ),
     *mutants_of(
         "src/smoothxent/_threads.py",

@@ -8,6 +8,8 @@ def main() -> int:
     try:
         from smoothxent.cli import main as run
     except ImportError as error:
+        if not str(error).startswith("SMOOTHXENT_ISA"):
+            raise
         sys.stderr.write(f"smoothxent: {error}\n")
         return 2
     return run()

@@ -62,6 +62,12 @@ def test_policy_of_the_user_counts(import_settings, run_child, name, value, show
     assert run_child(source, **UNSET | {name: value}) == f"{name}={value}, set by the user\n"
 
 
+@of_gnu
+@pytest.mark.parametrize("name, value", [("OMP_WAIT_POLICY", "abc"), ("KMP_BLOCKTIME", "3")])
+def test_variable_that_the_runtime_passes_over_is_no_policy(import_settings, name, value):
+    assert int(import_settings(**{name: value})["GOMP_SPINCOUNT"]) < _openmp.turns_in(5e-4)
+
+
 ENVIRONMENT = """
 import os, subprocess, sys, threading
 def environment():

@@ -78,6 +78,20 @@ print([thread for thread in threads if os.sched_getaffinity(thread) != allowed])
     assert run_child(PRELUDE + source) == "[]\n"
 
 
+def test_team_that_is_made_again_after_a_fork_is_no_loss(run_child):
+    source = """
+wide = logits.astype(np.float64)
+smoothxent.cross_entropy(wide, labels, num_threads=2)
+_threads._pause_before_fork()  # as os.fork does
+kernels = [_dispatch.kernel(dtype) for dtype in ("float32", "float64")]
+while any(kernel.is_in_debt() for kernel in kernels):
+    loss(1), smoothxent.cross_entropy(wide, labels, num_threads=1)
+loss(2), smoothxent.cross_entropy(wide, labels, num_threads=2)
+print([kernel.is_in_debt() for kernel in kernels])
+"""
+    assert run_child(PRELUDE + source) == "[False, False]\n"
+
+
 def test_forked_worker_that_is_pinned_to_a_cpu_uses_one_thread(run_child):
     source = """
 loss(None)  # in the parent, which may use all

@@ -1,6 +1,7 @@
 """Which build of the kernel this CPU runs."""
 
 import os
+import sys
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
@@ -62,3 +63,10 @@ RUNTIME = _loaded_runtime()
 def kernel(dtype: str) -> "Kernel":
     """Return the build of the kernel for logits of the dtype of this name."""
     return cast("Kernel", import_module(_module(dtype)))
+
+
+def loaded_kernels() -> "list[Kernel]":
+    """Return the builds that are loaded."""
+    start = _module("")
+    names = [name for name in sys.modules if name.startswith(start)]
+    return [cast("Kernel", sys.modules[name]) for name in names]

@@ -13,8 +13,6 @@ from typing import NamedTuple
 from smoothxent import _openmp
 
 _SPIN = 5e-5  # seconds: about what waking a thread takes
-_LLVM_SLEEPS = b"KMP_BLOCKTIME=0"  # whose runtime knows whole milliseconds only
-_POLICIES = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
 
 
 class Runtime(NamedTuple):
@@ -25,17 +23,28 @@ class Runtime(NamedTuple):
 
 def load(kernel: str) -> Runtime:
     """Load this file of a kernel, and with it the runtime, unless that is loaded already."""
-    policies = [f"{name}={os.environ[name]}" for name in _POLICIES if os.environ.get(name)]
     before = _openmp.libraries()
-    settings = [] if policies else [b"GOMP_SPINCOUNT=%d" % _openmp.turns_in(_SPIN), _LLVM_SLEEPS]
+    settings = []
+    if not _policies("GOMP_SPINCOUNT"):
+        settings.append(b"GOMP_SPINCOUNT=%d" % _openmp.turns_in(_SPIN))
+    if not _policies("KMP_BLOCKTIME"):
+        settings.append(b"KMP_BLOCKTIME=0")  # LLVM's runtime counts in milliseconds
     path = _openmp.load(os.fsencode(kernel), settings)
-    is_ours = path not in before
-    if policies:
+    is_ours, is_gnu = path not in before, "libgomp" in path
+    if policies := _policies("GOMP_SPINCOUNT" if is_gnu else "KMP_BLOCKTIME"):
         policy = f"{', '.join(policies)}, set by the user"
-    elif is_ours and "libgomp" in path:
-        policy = f"spin for {_SPIN * 1e6:.0f} microseconds, then sleep"
-    elif is_ours:
-        policy = "sleep at once"
-    else:
+    elif not is_ours:
         policy = "the runtime's own"
+    elif is_gnu:
+        policy = f"spin for {_SPIN * 1e6:.0f} microseconds, then sleep"
+    else:
+        policy = "sleep at once"
     return Runtime(path, is_ours, policy if path else "")
+
+
+def _policies(of_runtime: str) -> list[str]:
+    """What the user has set of OpenMP's variable and the runtime's own, as NAME=VALUE."""
+    said = {name: os.environ.get(name, "").strip() for name in ("OMP_WAIT_POLICY", of_runtime)}
+    if said["OMP_WAIT_POLICY"].lower() not in {"active", "passive"}:
+        del said["OMP_WAIT_POLICY"]  # the runtime passes over it
+    return [f"{name}={value}" for name, value in said.items() if value]

@@ -89,7 +89,8 @@ def _quota_of(group: Path) -> float:
 
 
 def _pause_before_fork() -> None:
-    _dispatch.kernel("float32").pause_threads()
+    for kernel in _dispatch.loaded_kernels():
+        kernel.pause_threads()
 
 
 if hasattr(os, "register_at_fork"):
