@@ -1,4 +1,4 @@
-"""The compiled extension: one build of the kernel per instruction set and dtype.
+"""The compiled extension: a reference, and one kernel per instruction set and dtype.
 
 All else is in pyproject.toml. The compiler is GCC or Clang: the kernels use their vectors and
 built-in functions. Switches, in the environment:
@@ -111,7 +111,8 @@ class BuildKernels(build_ext):
         openmp = ["-fopenmp"] if self.wants_openmp() else []
         for extension in self.extensions:
             extension.sources = sources[extension.name]
-            own = openmp * ("._kernel_" in extension.name)  # others must not load OpenMP's runtime
+            # These two come before OpenMP's runtime, so they must not load it.
+            own = openmp * (not extension.name.endswith(("._cpu", "._openmp")))
             extension.extra_compile_args = [*compile_args, *extension.extra_compile_args, *own]
             extension.extra_link_args = [*link_args, *own]
         super().build_extensions()
@@ -160,7 +161,10 @@ def kernels() -> list[Extension]:
         str(path) for ending in ("h", "pxi") for path in sorted(Path("ext").glob(f"*.{ending}"))
     ]
     macros = [("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")]
-    plain = [Extension(f"smoothxent._{name}", [f"ext/{name}.pyx"]) for name in ("cpu", "openmp")]
+    plain = [
+        Extension(f"smoothxent._{name}", [f"ext/{name}.pyx"])
+        for name in ("cpu", "openmp", "reference")
+    ]
     return plain + [
         Extension(
             f"smoothxent._kernel_{isa}_{dtype}",
