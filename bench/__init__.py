@@ -1,4 +1,4 @@
-"""Times smoothxent against the limits of the machine, the NumPy formula and every peer installed.
+"""Times smoothxent against the machine's limits, NumPy, plain Cython and every peer installed.
 
 python -m bench            each contender in its own process, merged into tables, pictures, one JSON
 python -m bench --readme   the README's tables, from the saved JSON

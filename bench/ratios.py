@@ -92,7 +92,7 @@ def _panel(ax: Axes, run: Run, group: str, lines: dict[Case, float]) -> None:
             )
     ax.barh(0, 0, color=GREEN, alpha=0.85, label="lead over the fastest peer")
     ax.scatter([], [], s=42, marker="D", color=COLOURS["PyTorch"], label="PyTorch")
-    ax.scatter([], [], s=20, color=OTHERS, label="every other library")
+    ax.scatter([], [], s=20, color=OTHERS, label="every other contender")
     ax.set_xscale("log")
     ax.xaxis.set_major_formatter(lambda value, _: f"{value:g}x")
     ax.axvline(1, color=GREY, lw=1.2, zorder=5)

@@ -13,7 +13,8 @@ Median time of one call, mean over rows; float32, label smoothing 0.1 and logits
 unless said otherwise. In brackets how many times as long as smoothxent; {BEHIND} marks what is \
 faster than smoothxent. Each library ran in a process of its own, on the same number of threads \
 (NumPy and SciPy have none), checked against float64 first; where it offers several ways, the \
-fastest on that shape counts. scikit-learn has no smoothing: NumPy adds its term.
+fastest on that shape counts. scikit-learn has no smoothing: NumPy adds its term. Plain Cython is \
+ext/reference.pyx, the kernel as a newcomer would write it; it has no gradient.
 
 The limits were measured in the same run, on the same arrays and threads: *read* is a bare sum \
 of the logits, *exp* is maximum, exp and sum of as many logits that lie in the first-level cache. \

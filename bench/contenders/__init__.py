@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .arrays import Numba, NumPy, ScikitLearn, SciPy
+from .arrays import Numba, NumPy, PlainCython, ScikitLearn, SciPy
 from .contender import Contender, default_threads
 from .graphs import Jax, OnnxRuntime, TensorFlow
 from .ours import Limits, Smoothxent, SmoothxentReusing
@@ -11,7 +11,7 @@ from .pytorch import Compiled, PyTorch
 OURS = Smoothxent.name
 CONTENDERS: tuple[type[Contender], ...] = (
     Smoothxent, SmoothxentReusing, Limits,
-    PyTorch, Compiled, Jax, TensorFlow, OnnxRuntime, Numba, ScikitLearn, NumPy, SciPy,
+    PyTorch, Compiled, Jax, TensorFlow, OnnxRuntime, Numba, ScikitLearn, PlainCython, NumPy, SciPy,
 )  # fmt: skip
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""Libraries that take NumPy arrays: NumPy itself, SciPy, scikit-learn, numba."""
+"""What takes NumPy arrays: NumPy itself, SciPy, scikit-learn, numba, plain Cython."""
 
 from __future__ import annotations
 
@@ -99,6 +99,27 @@ def _smoothing(eps: float, x: Floats, labels: Labels) -> float:
     if not eps:
         return 0.0
     return float(eps * (x[np.arange(len(x)), labels] - x.mean(axis=1)).mean())
+
+
+class PlainCython(Contender):
+    """ext/reference.pyx, the kernel as a newcomer would write it: prange, two reads of a row."""
+
+    name = "plain Cython"
+    module = product = "smoothxent"
+    groups = (LOSS,)
+
+    def pin(self, threads: int) -> int:
+        return threads
+
+    def loss(self, eps: float, x: Any, y: Any) -> list[Call]:
+        losses_of, threads = import_module("smoothxent._reference").cross_entropy, self.threads
+
+        def call(x: Floats, y: Labels) -> float:
+            losses = np.empty(len(y))
+            losses_of(x, y, eps, losses, threads)
+            return float(losses.mean())
+
+        return [call]
 
 
 class Numba(Contender):
