@@ -1,6 +1,7 @@
 """Mutants: small mistakes made on purpose, each of which some test must notice."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -13,6 +14,15 @@ class Mutant:
     why: str  # what goes wrong with it
     dtype: str = "float32"  # of kernel files: the build that is tested with it
     is_equivalent: bool = False  # no result that anybody is promised differs; `why` says why
+
+    def is_stale(self, tree: Path) -> bool:
+        """Return whether the file has changed, so that `old` does not occur in it exactly once."""
+        path = tree / self.path
+        return not path.is_file() or path.read_text().count(self.old) != 1
+
+    @property
+    def stale_text(self) -> str:
+        return f"stale mutant of {self.path}: {self.old!r} must occur once; give it the new text"
 
 
 def mutants_of(path, *mistakes, dtype="float32", is_equivalent=False):

@@ -31,9 +31,10 @@ OF_EVALUATION += ["evaluation_record", "exact", "evaluation_table"]
 OF_CHECKS = ["errors", "out_errors", "labels", "reductions", "thread_policy", "smoothing"]
 OF_CHECKS += ["layouts", "exact_sum", "loss_indices", "gradient", "half", "softmax"]
 OF_CHECKS += ["special_values", "calls", "transforms", "runtime", "teams"]
-OF_KERNEL = ["hard_cases", "special_values", "loss_probabilities", "loss_indices", "gradient"]
-OF_KERNEL += ["softmax", "exact_sum", "reductions", "labels", "layouts", "errors", "out_errors"]
-OF_KERNEL += ["sameness", "metamorphic", "evaluate_limits", "calls", "accuracy", "teams"]
+OF_KERNEL = ["reference", "hard_cases", "special_values", "loss_probabilities", "loss_indices"]
+OF_KERNEL += ["gradient", "softmax", "exact_sum", "reductions", "labels", "layouts", "errors"]
+OF_KERNEL += ["out_errors", "sameness", "metamorphic", "evaluate_limits", "calls", "accuracy"]
+OF_KERNEL += ["teams"]
 OF_HALVES = ["half", "calls"]
 OF_BRIDGES = ["interop", "sklearn", "jax", "jax_errors"]
 OF_FILES = ["evaluate_file", "file_faults", "read_ahead", "file_formats", "archive_faults"]
@@ -56,6 +57,8 @@ def main():
     parser.add_argument("words", nargs="*", help="parts of the names of the files to mutate")
     words = parser.parse_args().words
     chosen = [each for each in MUTANTS if not words or any(word in each.path for word in words)]
+    if stale := [mutant.stale_text for mutant in chosen if mutant.is_stale(ROOT)]:
+        sys.exit("\n".join(stale))
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         tree = copied_tree(Path(folder))
         verdicts = [report(mutant, verdict_on(mutant, tree)) for mutant in chosen]
