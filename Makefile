@@ -9,7 +9,7 @@ ARGS   ?=
 BIN    := $(VENV)/bin
 DONE   := $(VENV)/.done
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-KERNEL := $(wildcard ext/*.py ext/*.pyx ext/*.pxi ext/*.pxd ext/*.h)
+KERNEL := $(wildcard $(foreach kind,py pyx pxi pxd h,ext/*.$(kind) ext/*/*.$(kind)))
 
 # Warnings are errors here, not for those who only install: their compiler may know others.
 export SMOOTHXENT_WERROR ?= 1

@@ -157,8 +157,8 @@ class BuildKernels(build_ext):
 
 
 def kernels() -> list[Extension]:
-    headers = [
-        str(path) for ending in ("h", "pxi") for path in sorted(Path("ext").glob(f"*.{ending}"))
+    parts = [
+        str(path) for ending in ("h", "pxi") for path in sorted(Path("ext").rglob(f"*.{ending}"))
     ]
     macros = [("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")]
     plain = [
@@ -169,7 +169,7 @@ def kernels() -> list[Extension]:
         Extension(
             f"smoothxent._kernel_{isa}_{dtype}",
             [f"ext/kernel_{isa}_{dtype}.pyx"],
-            depends=headers,
+            depends=parts,
             include_dirs=["ext", numpy.get_include()],
             define_macros=[*macros, *own],
             extra_compile_args=flags,

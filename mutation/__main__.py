@@ -1,7 +1,7 @@
 """Make each mutant in a copy of the tree, run the tests that should notice, and count.
 
     make mutants                            all of them, some hours on one core
-    make mutants ARGS="loss.pxi _rows"      those of the files whose names hold these words
+    make mutants ARGS="losses.pxi _rows"      those of the files whose names hold these words
 
 A mutant of the kernel is built for the best instruction set of this machine and one dtype. Builds
 of other instruction sets, which have no mistake, are compared with nothing.

@@ -4,7 +4,7 @@ from mutation import mutants_of
 
 MUTANTS = [
     *mutants_of(
-        "ext/shares.h",
+        "ext/results/losses.h",
         (
             "smaller = where_less_f64(z, zero, one, sum)",
             "smaller = where_less_f64(z, one, one, sum)",
@@ -45,7 +45,7 @@ MUTANTS = [
         ),
     ),
     *mutants_of(
-        "ext/shares.h",
+        "ext/results/losses.h",
         (
             "if (g->loss[i] != weight * (part * nll)) continue;",
             "",
@@ -74,7 +74,7 @@ MUTANTS = [
         dtype="float64",
     ),
     *mutants_of(
-        "ext/totals.h",
+        "ext/results/exact_sum.h",
         ("SPLAT(0x1p-61), zero", "SPLAT(0x1p-161), zero", "tiny losses"),
         ("SPLAT(0x1p+11), where", "SPLAT(0x1p+111), where", "huge losses"),
         ("MOST_CUT = 4096", "MOST_CUT = 1 << 30", "pieces of very many rows"),
@@ -83,11 +83,11 @@ MUTANTS = [
         dtype="float64",
     ),
     *mutants_of(
-        "ext/exact_sum.pxi",
+        "ext/results/exact_sum.pxi",
         ("total.small[i] / SMALL", "total.small[i]", "small losses are large"),
     ),
     *mutants_of(
-        "ext/shares.h",
+        "ext/results/gradients.h",
         ("SUB(lifted, SUB(k, scale))", "SUB(lifted, ADD(k, scale))", "the reference's power"),
         (
             "SPLAT(EXPONENT_BIAS - LIFT - HEADROOM)",
@@ -109,7 +109,7 @@ MUTANTS = [
         ),
     ),
     *mutants_of(
-        "ext/loss.pxi",
+        "ext/results/losses.pxi",
         ("            g.weight[i] *= s\n", "", "the mean forgets sample_weight"),
         ("g.loss[i] = share(s, g.loss[i])", "g.loss[i] = s * g.loss[i]", "0 times inf"),
         ("g.loss[i] = g.loss[i] if g.kept[i] else 0.0", "pass", "ignored rows have a loss"),
@@ -121,7 +121,7 @@ MUTANTS = [
         ("g.target_sum[i] - g.label_target[i]", "g.target_sum[i]", "the top's gradient"),
     ),
     *mutants_of(
-        "ext/loss.pxi",
+        "ext/results/losses.pxi",
         (
             "(z if g.rest_part[i] != 0.0 else 0.0)",
             "z",
@@ -135,11 +135,20 @@ MUTANTS = [
         is_equivalent=True,
     ),
     *mutants_of(
-        "ext/group.h",
+        "ext/statistics/reference.h",
         ("enum { CEILING = 10 }", "enum { CEILING = 60 }", "the error of ln(2) far above"),
-        ("MOST_WHOLES = 0x1p+18", "MOST_WHOLES = 0x1p+30", "gaps that the lanes clamped"),
         ("LARGE_LOGIT = 0x1p+17", "LARGE_LOGIT = 0x1p+25", "logits too large for the lanes"),
+    ),
+    *mutants_of(
+        "ext/statistics/sums.h",
+        ("MOST_WHOLES = 0x1p+18", "MOST_WHOLES = 0x1p+30", "gaps that the lanes clamped"),
+    ),
+    *mutants_of(
+        "ext/call/labels.h",
         ("set1_i64((int64_t)num_classes)", "set1_i64((int64_t)num_classes + 1)", "label C"),
+    ),
+    *mutants_of(
+        "ext/statistics/row_group.h",
         (
             "set1_i64(IGNORED), set1_i64(0), set1_i64(bits_of_one)",
             "set1_i64(IGNORED), set1_i64(bits_of_one), set1_i64(bits_of_one)",
@@ -147,7 +156,7 @@ MUTANTS = [
         ),
     ),
     *mutants_of(
-        "ext/group.h",
+        "ext/statistics/reference.h",
         (
             (
                 "error = ADD(error, FUSED(scale, SPLAT(STEP_LOW), FUSED(scale, SPLAT(STEP), "
@@ -160,7 +169,7 @@ MUTANTS = [
         dtype="float64",
     ),
     *mutants_of(
-        "ext/row_statistics.pxi",
+        "ext/statistics/long_rows.pxi",
         ("if k <= left_out < k + LANES:", "if k < left_out < k + LANES:", "a label in lane 0"),
         ("weight * (centre - row.centre)", "weight * (row.centre - centre)", "a centre that moves"),
         ("        weight -= job.smoothing[row.label]\n", "        pass\n", "the label's own share"),
@@ -182,6 +191,9 @@ MUTANTS = [
             "job.smoothing != NULL and begin < label < end",
             "the first label of a later segment with weights",
         ),
+    ),
+    *mutants_of(
+        "ext/statistics/merge.pxi",
         (
             "-pair_value(row.gap_weight) * distance",
             "pair_value(row.gap_weight) * distance",
@@ -202,7 +214,7 @@ MUTANTS = [
         ),
     ),
     *mutants_of(
-        "ext/row_statistics.pxi",
+        "ext/statistics/long_rows.pxi",
         (
             "            sums.joined.sum = NAN\n",
             "            pass\n",
@@ -211,7 +223,7 @@ MUTANTS = [
         is_equivalent=True,
     ),
     *mutants_of(
-        "ext/second_sweep.pxi",
+        "ext/results/gradients.pxi",
         ("    if group.nll[i] != group.nll[i]:\n        total = NAN\n", "", "+inf beside 1e6"),
         (
             "if with_own and begin <= label < end",
@@ -225,7 +237,7 @@ MUTANTS = [
         ),
     ),
     *mutants_of(
-        "ext/few_classes.pxi",
+        "ext/results/few_classes_gradients.pxi",
         (
             "group.label[i] if group.nll[i] == group.nll[i] else -1.0",
             "group.label[i]",
@@ -233,20 +245,20 @@ MUTANTS = [
         ),
     ),
     *mutants_of(
-        "ext/exact_sum.pxi",
+        "ext/results/exact_sum.pxi",
         ("sign = -1 if bits >> 63 else 1", "sign = 1", "pieces below 0"),
         ("        position -= 1\n", "", "normal numbers are doubled"),
         ("        sums.special += other.special\n", "", "an infinite loss in another thread"),
         dtype="float64",
     ),
     *mutants_of(
-        "ext/group.pxi",
+        "ext/statistics/row_group.pxi",
         ("pair_value(row.sum_exp)", "row.sum_exp.sum", "roundings of segments"),
         ("pair_value(row.gap_sum)", "row.gap_sum.sum", "roundings of segments"),
         dtype="float64",
     ),
     *mutants_of(
-        "ext/compensated.pxi",
+        "ext/lanes/compensated.pxi",
         (
             "return total.sum + (total.error if isfinite(total.error) else 0.0)",
             "return total.sum",
@@ -255,7 +267,7 @@ MUTANTS = [
         dtype="float64",
     ),
     *mutants_of(
-        "ext/sweeps.h",
+        "ext/lanes/exp.h",
         ("0x1p+0f, 0x1.fffffcp-2f", "0x1p+0f, 0x1.fff8p-2f", "a coefficient of exp"),
         (
             "r[j] = maximum(splat((real)LOWEST), x[j])",
@@ -263,14 +275,6 @@ MUTANTS = [
             "nan is the lowest logit",
         ),
         ("LEAST_POWER = 27.0", "LEAST_POWER = 100.0", "terms below 2**-27"),
-        ("else if (have > 0) v", "else if (have > 1) v", "the last class of a row"),
-        (
-            "minimum(most, fused(p, factor, constant))",
-            "minimum(fused(p, factor, constant), most)",
-            "nan in a gradient",
-        ),
-        ("n == special && n != whole ? without : at", "at", "a label in a whole block"),
-        ("n == special && n != whole ?", "n == special ?", "a label in the last block"),
         (
             "STEP = (double)(real)0x1.62e42fefa39efp-1, LEAST",
             "STEP = 0x1.62e42fefa39efp-1, LEAST",
@@ -278,7 +282,24 @@ MUTANTS = [
         ),
     ),
     *mutants_of(
-        "ext/functions.h",
+        "ext/lanes/vectors.h",
+        ("else if (have > 0) v", "else if (have > 1) v", "the last class of a row"),
+    ),
+    *mutants_of(
+        "ext/results/gradients.h",
+        (
+            "minimum(most, fused(p, factor, constant))",
+            "minimum(fused(p, factor, constant), most)",
+            "nan in a gradient",
+        ),
+    ),
+    *mutants_of(
+        "ext/statistics/sums.h",
+        ("n == special && n != whole ? without : at", "at", "a label in a whole block"),
+        ("n == special && n != whole ?", "n == special ?", "a label in the last block"),
+    ),
+    *mutants_of(
+        "ext/lanes/exp_log.h",
         ("-1023.0 * 0.6931", "-80.0", "losses below 1e-35"),
         (
             "where_equal_f64(k, SPLAT(0.0), w_low, SPLAT(0.0))",
@@ -287,29 +308,32 @@ MUTANTS = [
         ),
     ),
     *mutants_of(
-        "ext/functions.h",
+        "ext/lanes/exp_log.h",
         ("LOW_PARTS ? -800.0", "LOW_PARTS ? -700.0", "losses below 1e-304"),
         ("FUSED(k, SPLAT(LN2_LOW), DIV(w_low, w))", "DIV(w_low, w)", "the last digit of log"),
         ("r = ADD(NEGATIVE_FUSED(n, SPLAT(LN2_LOW), r), x_low);", "", "the last digit of exp"),
         dtype="float64",
     ),
     *mutants_of(
-        "ext/arrays.pxi",
+        "ext/call/labels.pxi",
         (
             "return <uint64_t> <int64_t> i32 if labels.is_signed else <uint64_t> <uint32_t> i32",
             "return <uint64_t> <uint32_t> i32",
             "int32 labels below 0 that are ignored",
         ),
-        (" and first % rows.inner + LANES <= rows.inner", "", "groups across the outer axis"),
         ("    for i in range(count, LANES):\n        out[i] = IGNORED\n", "", "rows twice"),
     ),
     *mutants_of(
-        "ext/job.pxi",
+        "ext/call/arrays.pxi",
+        (" and first % rows.inner + LANES <= rows.inner", "", "groups across the outer axis"),
+    ),
+    *mutants_of(
+        "ext/call/targets.pxi",
         ("(targets[k] >= 0.0) & (targets[k] < INFINITY)", "(targets[k] >= 0.0)", "q of inf"),
         ("targets[k] * share + uniform", "targets[k] + uniform", "the table's rows sum to more"),
     ),
     *mutants_of(
-        "ext/team.pxi",
+        "ext/run/team.pxi",
         ("late * (PRICE << doublings)", "0 * (PRICE << doublings)", "late teams are called again"),
         ("least * pieces if region.least < INFINITY else 0.0", "least * pieces", "very late ones"),
         ("debt > seconds ? debt - seconds : 0", "debt", "a debt for ever"),
@@ -319,8 +343,11 @@ MUTANTS = [
         dtype="float32",
     ),
     *mutants_of(
-        "ext/work.pxi",
+        "ext/statistics/row_group.pxi",
         ("(1.0 - job.label_smoothing) * group.weight[i] == 0.0", "False", "labels of no share"),
+    ),
+    *mutants_of(
+        "ext/results/row_results.pxi",
         (
             (
                 "if not group.kept[i] or (job.sample_weight != NULL and job.sample_weight[first "
@@ -329,19 +356,22 @@ MUTANTS = [
             "if not group.kept[i]:",
             "rows of weight 0 are kept",
         ),
+    ),
+    *mutants_of(
+        "ext/results/losses.pxi",
         ("        if x != x:\n            return x\n", "", "nan in log_sum_exp is inf"),
     ),
     *mutants_of(
-        "ext/entry.pxi",
+        "ext/run/calls.pxi",
         (
-            "bad_row = min(job.totals.bad_row, job.totals[t].bad_row)",
-            "bad_row = max(job.totals.bad_row, job.totals[t].bad_row)",
+            "bad_row = min(totals.bad_row, totals_at(job, t).bad_row)",
+            "bad_row = max(totals.bad_row, totals_at(job, t).bad_row)",
             "bad labels in one thread alone",
         ),
-        ("totals.kept += job.totals[t].kept", "totals.kept = job.totals[t].kept", "kept rows"),
+        ("totals.kept += totals_at(job, t).kept", "totals.kept = totals_at(job, t).kept", "kept rows"),
     ),
     *mutants_of(
-        "ext/tally.pxi",
+        "ext/run/tally.pxi",
         ("                num_kept[0] -= weight == 0.0\n", "", "gradients of weight 0"),
         (
             (
@@ -361,7 +391,7 @@ MUTANTS = [
         ),
     ),
     *mutants_of(
-        "ext/halves.h",
+        "ext/lanes/halves.h",
         ("bits + 0x7fff + (bits >> 16 & 1)", "bits + 0x8000", "ties of bfloat16 to even"),
         dtype="bfloat16",
     ),

@@ -4,7 +4,7 @@ from mutation import mutants_of
 
 MUTANTS = [
     *mutants_of(
-        "ext/measures.h",
+        "ext/statistics/rank.h",
         (
             "equals_beat ? where_less(v, limit, zero, one)",
             "equals_beat ? where_less(limit, v, one, zero)",
@@ -47,6 +47,9 @@ MUTANTS = [
             "where_less(x, logits, add(beats, one), beats)",
             "ranks from below",
         ),
+    ),
+    *mutants_of(
+        "ext/results/metrics.h",
         (
             "where_equal_f64(nll, nll, ROWS(rank), SPLAT(worst))",
             "ROWS(rank)",
@@ -119,7 +122,7 @@ MUTANTS = [
         ("g->square[i] + g->own[i] * g->own[i];", "g->square[i];", "the top's own square"),
     ),
     *mutants_of(
-        "ext/measures.h",
+        "ext/results/metrics.h",
         (
             "highest = ADD(highest, SUB(low, where_less_f64(zero, z, z_low, zero)));",
             "(void)z_low;",
@@ -129,13 +132,16 @@ MUTANTS = [
         dtype="float64",
     ),
     *mutants_of(
-        "ext/measures.pxi",
+        "ext/statistics/rank.pxi",
         (
             "not group.label_logit[i] > group.highest[i]",
             "not group.label_logit[i] >= group.highest[i]",
             "an equal of a lower class does not beat the label",
         ),
         ("labels[i] = <real> group.ranked[i]", "labels[i] = <real> group.label[i]", "ties of top"),
+    ),
+    *mutants_of(
+        "ext/results/metrics.pxi",
         (
             "weights[i] if group.rank[i] < k else",
             "weights[i] if group.rank[i] <= k else",
@@ -186,17 +192,20 @@ MUTANTS = [
         ("<real> group.ranked_nll[i]", "<real> group.nll[i]", "the top's nll is the label's"),
     ),
     *mutants_of(
-        "ext/totals.pxi",
+        "ext/results/totals.pxi",
         ("(hits_of(metrics) + num_ranks)", "hits_of(metrics)", "bins lie over hits"),
     ),
     *mutants_of(
-        "ext/totals.h",
+        "ext/results/exact_sum.h",
         (
             "where_equal_f64(weight, SPLAT(0.0), OP_F64(min)(SPLAT(DBL_MAX), value), value)",
             "value",
             "0 times inf",
         ),
         ("return where_nonzero_f64(ROWS(kept), value)", "return value", "nan in ignored rows"),
+    ),
+    *mutants_of(
+        "ext/results/totals.h",
         (
             "where_less_f64(ROWS(rank), SPLAT(most), ROWS(kept)",
             "where_less_f64(ROWS(rank), SPLAT(most), SPLAT(1.0)",
@@ -228,7 +237,7 @@ MUTANTS = [
         ("LOWEST_HALF_OCTAVE = -65", "LOWEST_HALF_OCTAVE = -64", "the histogram is moved"),
     ),
     *mutants_of(
-        "ext/row_statistics.pxi",
+        "ext/statistics/long_rows.pxi",
         (
             "sums.highest = max(sums.highest, highest)",
             "sums.highest = highest",
@@ -249,6 +258,14 @@ MUTANTS = [
             "",
             "moments of large logits and of old tops",
         ),
+        (
+            "x, count, ranked - start, ranked_logit",
+            "x, count, ranked, ranked_logit",
+            "equals in later tiles",
+        ),
+    ),
+    *mutants_of(
+        "ext/statistics/merge.pxi",
         ("    row.moment += other.moment\n", "", "moments of later segments"),
         ("    row.square += other.square\n", "", "squares of later segments"),
         ("    row.rank += other.rank\n", "", "rank in later segments"),
@@ -258,29 +275,32 @@ MUTANTS = [
             "confidence by the last segment alone",
         ),
         (
-            "x, count, ranked - start, ranked_logit",
-            "x, count, ranked, ranked_logit",
-            "equals in later tiles",
-        ),
-        (
             "        add_moments(&row.moment, &row.square, term, z + low)\n",
             "",
             "moments of the top of an earlier segment",
         ),
     ),
     *mutants_of(
-        "ext/row_statistics.pxi",
+        "ext/statistics/long_rows.pxi",
         ("distance * sum_exp if factor != 0.0 else 0.0", "distance * sum_exp", "huge distances"),
+        dtype="float64",
+    ),
+    *mutants_of(
+        "ext/statistics/reference.pxi",
         ("return distance + low", "return distance", "digits of distances far from 0"),
         dtype="float64",
     ),
     *mutants_of(
-        "ext/row_statistics.pxi",
+        "ext/statistics/long_rows.pxi",
         (
             "sums.highest = max(sums.highest, row.label_logit)",
             "pass",
             "an old top: the new one is the largest of all",
         ),
+        is_equivalent=True,
+    ),
+    *mutants_of(
+        "ext/statistics/merge.pxi",
         (
             "        row.highest = max(row.highest, other.label_logit)\n",
             "",
@@ -289,7 +309,7 @@ MUTANTS = [
         is_equivalent=True,
     ),
     *mutants_of(
-        "ext/columns.h",
+        "ext/statistics/few_classes.h",
         (
             "where_less(heads->label_logits, x, number, heads->labels)",
             "where_less(x, heads->label_logits, heads->labels, number)",
@@ -302,7 +322,7 @@ MUTANTS = [
         ),
     ),
     *mutants_of(
-        "ext/rows.h",
+        "ext/statistics/short_rows.h",
         (
             "wide_sum(sums.squares), top);",
             "wide_sum(sums.squares), highest);",
@@ -310,7 +330,7 @@ MUTANTS = [
         ),
     ),
     *mutants_of(
-        "ext/sweeps.h",
+        "ext/statistics/sums.h",
         (
             "fused(scale, splat((real)STEP), clamped)",
             "clamped",
@@ -320,7 +340,7 @@ MUTANTS = [
         ("fused(term, term, squares) :", "fused(term, splat(1), squares) :", "squares"),
     ),
     *mutants_of(
-        "ext/entry.pxi",
+        "ext/results/totals.pxi",
         (
             "job.enough = max(job.enough, <Py_ssize_t> job.ranks[i])",
             "job.enough = 1",
@@ -336,25 +356,37 @@ MUTANTS = [
             "job.loss_is_nll = job.class_weight == NULL",
             "smoothing is left out",
         ),
+    ),
+    *mutants_of(
+        "ext/run/reports.pxi",
         (
             (
                 "        for t in range(num_threads):\n"
-                "            job.totals[t].loss = metrics_at(job, t).nll\n"
+                "            totals_at(job, t).loss = metrics_at(job, t).nll\n"
             ),
-            "        job.totals.loss = metrics_at(job, 0).nll\n",
+            "        totals_at(job, 0).loss = metrics_at(job, 0).nll\n",
             "losses of other threads",
         ),
+    ),
+    *mutants_of(
+        "ext/run/calls.pxi",
+        (
+            "            bad_row = min(bad_row, totals_at(&job, t).bad_row)",
+            "            bad_row = totals_at(&job, t).bad_row",
+            "bad labels in another thread than the last",
+        ),
+    ),
+    *mutants_of(
+        "ext/run/reports.pxi",
         ("metrics.unbinned += metrics_at(job, t).unbinned", "pass", "nan in another thread"),
         ("metrics.histogram[i] += metrics_at", "metrics.histogram[i] = metrics_at", "threads"),
         ("total.limbs[i] += bins[b]", "total.limbs[i] = bins[b]", "the last bin's confidence"),
         ("total.special = metrics.unbinned", "total.special = 0.0", "confidence without nan"),
         ("total += (<const double *>", "total = (<const double *>", "hits of the last lane"),
         ("misses += of_thread", "misses = of_thread", "bins of the last thread"),
+    ),
+    *mutants_of(
+        "ext/run/calls.pxi",
         ("job.enough = job.num_classes", "job.enough = 1", "ranks above the first of a row"),
-        (
-            "            bad_row = min(bad_row, job.totals[t].bad_row)",
-            "            bad_row = job.totals[t].bad_row",
-            "bad labels in another thread than the last",
-        ),
     ),
 ]

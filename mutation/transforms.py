@@ -4,7 +4,7 @@ from mutation import mutants_of
 
 MUTANTS = [
     *mutants_of(
-        "ext/transforms.h",
+        "ext/call/transforms.h",
         ("maximum(twice, sub(splat(0), twice))", "twice", "tanh of negative numbers"),
         ("add(less_one, splat(2))", "add(less_one, splat(1))", "1 - exp(-2 x)"),
         ("where_less(x, splat(0), sub(splat(0), t), t)", "t", "tanh has no sign"),
@@ -18,11 +18,11 @@ MUTANTS = [
         ("if (k < count) store_logits_part", "if (0) store_logits_part", "the last logits"),
     ),
     *mutants_of(
-        "ext/columns.h",
+        "ext/statistics/few_classes.h",
         ("transformed(quad[k], of)", "quad[k]", "few classes are left as they are"),
     ),
     *mutants_of(
-        "ext/few_classes.pxi",
+        "ext/results/few_classes_gradients.pxi",
         (
             "        of_label = mul(of_label, slopes(",
             "        mul(of_label, slopes(",
@@ -35,7 +35,7 @@ MUTANTS = [
         ),
     ),
     *mutants_of(
-        "ext/second_sweep.pxi",
+        "ext/results/gradients.pxi",
         (
             "            times_slopes(values",
             "            slope_at(values[0], job.transform)  #",
@@ -44,7 +44,7 @@ MUTANTS = [
         ("own *= slope_at(", "slope_at(", "the label's slope"),
     ),
     *mutants_of(
-        "ext/loss.pxi",
+        "ext/results/losses.pxi",
         ("    if job.z_loss != 0.0:\n", "    if False:\n", "no z_loss"),
         ("+ (g.offset[i] - g.scale[i] * STEP", "+ (g.offset[i] + g.scale[i] * STEP", "lse"),
         ("+= slope * log_sum_exp", "+= slope", "lse for lse**2"),
@@ -57,11 +57,11 @@ MUTANTS = [
         ),
     ),
     *mutants_of(
-        "ext/shares.h",
+        "ext/results/gradients.h",
         ("split_f64(OP_F64(max)(of, SUB(zero, of)), &e)", "split_f64(of, &e)", "g below 0"),
     ),
     *mutants_of(
-        "ext/job.pxi",
+        "ext/call/logits.pxi",
         (
             "return transform_logit(x, job.transform) if job.transforms else x",
             "return x",
@@ -69,7 +69,7 @@ MUTANTS = [
         ),
     ),
     *mutants_of(
-        "ext/blocks.pxi",
+        "ext/run/blocks.pxi",
         ("first_class * rows.class_stride", "0 * rows.class_stride", "later blocks are misplaced"),
         ("first_row * rows.outer_stride", "0 * rows.outer_stride", "later rows are misplaced"),
         ("first = first_class // SEGMENT", "first = 0", "later segments are the first"),

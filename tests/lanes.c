@@ -4,7 +4,7 @@
  * each operation, with a digest of its results: the same on any instruction set. A difference is printed too and ends
  * with status 1. Here all NaN are one value, but for those of float16 and bfloat16. See test_lanes.py.
  *
- *     lanes.c             arithmetic of lanes and wide, functions.h
+ *     lanes.c             arithmetic of lanes and wide, exp_log.h
  *     lanes_memory.h      loads and stores: parts of vectors and blocks, columns, float16 and bfloat16
  *     lanes_sums.h        exp, and sums over a row
  *     lanes_transforms.h  a soft cap and a temperature
@@ -14,8 +14,14 @@
  *
  * One draw of random_bits() a statement, or a comma between them: the order inside an expression is the compiler's.
  */
-#include "measures.h"
-#include "totals.h"
+#include "results/gradients.h"
+#include "results/losses.h"
+#include "results/metrics.h"
+#include "results/totals.h"
+#include "run/limits.h"
+#include "statistics/few_classes.h"
+#include "statistics/rank.h"
+#include "statistics/short_rows.h"
 
 #include <float.h>
 #include <stdio.h>

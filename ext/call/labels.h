@@ -1,0 +1,24 @@
+/* labels.h: labels in memory to class indices. */
+#ifndef SMOOTHXENT_LABELS_H
+#define SMOOTHXENT_LABELS_H
+
+#include "lanes/lanes.h"
+
+/* LANES labels of 8 bytes, or of 4 with a sign, to class indices, IGNORED or OUT_OF_RANGE; returns whether all are in
+ * range. Each is read once: nothing that another thread writes meanwhile comes between the comparison and the use. */
+enum { IGNORED = -1, OUT_OF_RANGE = -2 };
+LANES_INLINE int class_indices(int64_t *indices, const char *labels, int itemsize, uint64_t num_classes, int has_ignore_index, uint64_t ignore_index) {
+    const reg_i64 limit = set1_i64((int64_t)num_classes), ignored = set1_i64((int64_t)ignore_index), out_of_range = set1_i64(OUT_OF_RANGE);
+    int bad = 0;
+    for (int i = 0; i < LANES; i += WIDTH_F64) {
+        reg_i64 raw = itemsize == 8 ? load_i64(labels + i * 8) : widen_i64(labels + i * 4);
+        READ_ONCE(raw);
+        reg_i64 index = below_i64(raw, limit, out_of_range);
+        if (has_ignore_index) index = where_equal_i64(raw, ignored, set1_i64(IGNORED), index);
+        store_i64(indices + i, index);
+        bad |= any_equal_i64(index, out_of_range);
+    }
+    return !bad;
+}
+
+#endif

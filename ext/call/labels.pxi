@@ -1,0 +1,70 @@
+# Labels become class indices.
+
+cdef extern from "call/labels.h" nogil:
+    enum:
+        IGNORED
+        OUT_OF_RANGE
+    bint class_indices(int64_t *, const char *, int, uint64_t, bint, uint64_t)
+
+
+ctypedef struct Labels:
+    Rows rows
+    int itemsize
+    bint is_signed
+    uint64_t num_classes
+    bint has_ignore_index
+    uint64_t ignore_index  # two's complement of the label's own value
+
+cdef Labels labels_of(cnp.ndarray array, Py_ssize_t num_classes, object ignore_index):
+    cdef Labels labels
+    labels.rows = rows_of(array, has_classes=False)
+    labels.itemsize = cnp.PyArray_ITEMSIZE(array)
+    labels.is_signed = cnp.PyArray_ISSIGNED(array)
+    labels.num_classes = num_classes
+    labels.has_ignore_index = ignore_index is not None
+    labels.ignore_index = 0 if ignore_index is None else ignore_index & 0xFFFFFFFFFFFFFFFF
+    return labels
+
+
+cdef inline uint64_t raw_label(const Labels *labels, Py_ssize_t row) noexcept nogil:
+    # the label's value, sign-extended to 64 bits: a negative one is larger than any number of classes
+    cdef const char *at = row_start(&labels.rows, row)
+    cdef int64_t i64
+    cdef int32_t i32
+    cdef int16_t i16
+    if labels.itemsize == 8:
+        memcpy(&i64, at, 8)
+        return <uint64_t> i64
+    if labels.itemsize == 4:
+        memcpy(&i32, at, 4)
+        return <uint64_t> <int64_t> i32 if labels.is_signed else <uint64_t> <uint32_t> i32
+    if labels.itemsize == 2:
+        memcpy(&i16, at, 2)
+        return <uint64_t> <int64_t> i16 if labels.is_signed else <uint64_t> <uint16_t> i16
+    return <uint64_t> <int64_t> (<int8_t *> at)[0] if labels.is_signed else (<uint8_t *> at)[0]
+
+
+cdef Py_ssize_t labels_of_group(
+    const Labels *labels, Py_ssize_t first, Py_ssize_t count, int64_t *out
+) noexcept nogil:
+    # class indices, IGNORED (lanes without a row too) or OUT_OF_RANGE, from one read of each; returns the first row
+    # whose label is out of range, else -1
+    cdef Py_ssize_t i
+    cdef int itemsize = labels.itemsize
+    cdef uint64_t raw[LANES]
+    cdef const char *at = row_start(&labels.rows, first)
+    if not (
+        count == LANES and side_by_side(&labels.rows, first, itemsize)
+        and (itemsize == 8 or (itemsize == 4 and labels.is_signed))
+    ):
+        for i in range(LANES):
+            raw[i] = raw_label(labels, first + min(i, count - 1))
+        at = <const char *> raw
+        itemsize = 8
+    if not class_indices(out, at, itemsize, labels.num_classes, labels.has_ignore_index, labels.ignore_index):
+        for i in range(count):
+            if out[i] == OUT_OF_RANGE:
+                return first + i
+    for i in range(count, LANES):
+        out[i] = IGNORED
+    return -1

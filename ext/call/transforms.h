@@ -1,0 +1,71 @@
+/* transforms.h: what logits become before anything else is asked of them: a soft cap c, then a temperature T.
+ *
+ *     x  ->  c tanh(x / c) / T        its slope is (1 - tanh(x / c)**2) / T
+ *
+ * in `real`; without a cap, the quotient rounded once. A row's tile is transformed where it lies in L1, and a group of rows
+ * of few classes on its way into columns, so that the sweeps know nothing of it.
+ */
+#ifndef SMOOTHXENT_TRANSFORMS_H
+#define SMOOTHXENT_TRANSFORMS_H
+
+#include "lanes/exp.h"
+
+typedef struct { real softcap, temperature; } Transform; /* 0, 1: none */
+
+/* With e = exp(2 |x|) - 1, tanh(|x|) = e / (e + 2), in which no digits are lost where |x| is small: power is 1 there.
+ * Beyond FLAT it is 1 in `real`. NaN passes. */
+#ifdef SMOOTHXENT_FLOAT64
+static const double FLAT = 40.0; /* for 2 |x| */
+#else
+static const double FLAT = 20.0;
+#endif
+LANES_INLINE lanes tanh_of(lanes x) {
+    exp_parts e;
+    lanes twice = add(x, x), size = minimum(splat((real)FLAT), maximum(twice, sub(splat(0), twice)));
+    exp_lanes(&size, 1, splat((real)(MAGIC + EXPONENT_BIAS)), &e);
+    lanes less_one = fused(e.rest, e.ratio, sub(e.power, splat(1)));
+    lanes t = divide(less_one, add(less_one, splat(2)));
+    return where_less(x, splat(0), sub(splat(0), t), t);
+}
+
+LANES_INLINE lanes transformed(lanes x, Transform of) {
+    if (of.softcap != 0) x = mul(splat(of.softcap), tanh_of(mul(x, splat(1 / of.softcap))));
+    return of.temperature == 1 ? x : divide(x, splat(of.temperature));
+}
+
+/* Of one logit. */
+LANES_FUNCTION real transform_logit(real x, Transform of) {
+    real values[LANES];
+    store(values, transformed(splat(x), of));
+    return values[0];
+}
+
+/* Of `count` logits; `to` may be `x`. */
+LANES_FUNCTION void transform_logits(stored *to, const stored *x, ptrdiff_t count, Transform of) {
+    ptrdiff_t k = 0;
+    for (; k + LANES <= count; k += LANES) store_logits(to + k, transformed(load_logits(x + k), of));
+    if (k < count) store_logits_part(to + k, transformed(load_logits_part(x + k, (int)(count - k)), of), (int)(count - k));
+}
+
+/* Of transformed logits x. */
+LANES_INLINE lanes slopes(lanes x, Transform of) {
+    lanes one = splat(1), slope = one;
+    if (of.softcap != 0) {
+        lanes t = mul(mul(x, splat(of.temperature)), splat(1 / of.softcap));
+        slope = mul(sub(one, t), add(one, t));
+    }
+    return mul(slope, splat(1 / of.temperature));
+}
+LANES_FUNCTION real slope_at(real x, Transform of) {
+    real values[LANES];
+    store(values, slopes(splat(x), of));
+    return values[0];
+}
+/* `values`, which have room for whole vectors or lie in `to` itself, times the slopes. */
+LANES_FUNCTION void times_slopes(real *values, const stored *x, ptrdiff_t count, Transform of) {
+    ptrdiff_t k = 0;
+    for (; k + LANES <= count; k += LANES) store(values + k, mul(load(values + k), slopes(load_logits(x + k), of)));
+    for (; k < count; k++) values[k] *= slope_at(real_of(x[k]), of);
+}
+
+#endif

@@ -1,0 +1,26 @@
+# What a thread works in, and on how many classes at a time.
+
+cdef extern from "call/workspace.h" nogil:
+    enum:
+        TILE
+        FEW
+    ctypedef struct Scratch:
+        stored *logits
+        real *columns
+        double *targets
+        double *target_columns
+        stored *spare
+        char **starts
+        bint improper
+
+cdef enum:
+    SEGMENT = 16 * TILE  # classes: the unit of parallel work inside a row
+    BLOCK = VECTORS * LANES  # classes whose vectors are in flight together
+
+
+cdef inline Py_ssize_t tiles_of(Py_ssize_t num_classes) noexcept nogil:
+    return (num_classes + TILE - 1) // TILE
+
+
+cdef inline Py_ssize_t segments_of(Py_ssize_t num_classes) noexcept nogil:
+    return (num_classes + SEGMENT - 1) // SEGMENT

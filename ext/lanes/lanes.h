@@ -1,0 +1,267 @@
+/* lanes.h: 16 float32 or 8 float64 virtual lanes, and their arithmetic.
+ *
+ * Above it nothing knows the types of registers, nor which instruction set there is. A kernel is compiled once per instruction set
+ * and dtype; the compiler's flags choose the registers, SMOOTHXENT_<DTYPE> the types:
+ *
+ *     stored  float, double or uint16_t (float16, bfloat16)    one logit in memory
+ *     real    float             or  double                     one logit in a register
+ *     lanes   16 float          or  8 double                   a vector of logits
+ *     wide    16 double         or  8 double                   the same lanes in float64: what leaves a tile is float64
+ *
+ * Same bits from every instruction set: each operation acts on each lane alone and rounds once, as
+ * IEEE 754 says; every fused multiply-add is written out (the build says -ffp-contract=off); sums over
+ * lanes take one fixed tree. The portable build is the readable twin: registers of one element.
+ *
+ * The inner functions know nothing of NaN: each line says what NaN does where it matters.
+ */
+#ifndef SMOOTHXENT_LANES_H
+#define SMOOTHXENT_LANES_H
+
+#include "lanes/registers.h"
+#include "lanes/quads.h"
+
+/* ---- what `stored` and `real` are --------------------------------------------------------------- */
+
+#ifdef SMOOTHXENT_FLOAT64
+typedef double stored, real;
+typedef reg_f64 reg_real;
+enum { LANES = 8, WIDTH = WIDTH_F64, QUAD = QUAD_F64, IN_FLIGHT = IN_FLIGHT_F64 };
+#define OP(name) OP_F64(name)
+#define OF_REAL(name) name##_f64
+#else
+typedef float real;
+typedef reg_f32 reg_real;
+enum { LANES = 16, WIDTH = WIDTH_F32, QUAD = QUAD_F32, IN_FLIGHT = IN_FLIGHT_F32 };
+#define OP(name) OP_F32(name)
+#define OF_REAL(name) name##_f32
+#ifdef STORED_IS_HALF
+typedef uint16_t stored;
+#else
+typedef float stored;
+#endif
+#endif
+
+enum { REGISTERS = LANES / WIDTH, WIDE_REGISTERS = LANES / WIDTH_F64 };
+_Static_assert(LANES % WIDTH == 0 && LANES % WIDTH_F64 == 0, "lanes fill whole registers");
+_Static_assert((LANES & (LANES - 1)) == 0, "lanes are halved down to one: largest, wide_sum");
+_Static_assert(WIDTH == WIDTH_F64 * (int)(sizeof(double) / sizeof(real)) || WIDTH == 1, "widen, narrow: a register of `real` is one of float64, or two");
+typedef struct { reg_real r[REGISTERS]; } lanes;
+typedef struct { reg_f64 r[WIDE_REGISTERS]; } wide;
+
+#define EACH_REGISTER for (int i = 0; i < REGISTERS; i++)
+#define EACH_WIDE_REGISTER for (int i = 0; i < WIDE_REGISTERS; i++)
+
+/* ---- lanes ------------------------------------------------------------------------------------ */
+
+LANES_INLINE lanes load(const real *x) { lanes v; EACH_REGISTER v.r[i] = OP(loadu)(x + i * WIDTH); return v; }
+LANES_INLINE void store(real *x, lanes a) { EACH_REGISTER OP(storeu)(x + i * WIDTH, a.r[i]); }
+LANES_INLINE lanes splat(real x) { lanes v; EACH_REGISTER v.r[i] = OP(set1)(x); return v; }
+LANES_INLINE lanes add(lanes a, lanes b) { EACH_REGISTER a.r[i] = OP(add)(a.r[i], b.r[i]); return a; }
+LANES_INLINE lanes sub(lanes a, lanes b) { EACH_REGISTER a.r[i] = OP(sub)(a.r[i], b.r[i]); return a; }
+LANES_INLINE lanes mul(lanes a, lanes b) { EACH_REGISTER a.r[i] = OP(mul)(a.r[i], b.r[i]); return a; }
+LANES_INLINE lanes divide(lanes a, lanes b) { EACH_REGISTER a.r[i] = OP(div)(a.r[i], b.r[i]); return a; }
+LANES_INLINE lanes maximum(lanes a, lanes b) { EACH_REGISTER a.r[i] = OP(max)(a.r[i], b.r[i]); return a; }
+LANES_INLINE lanes minimum(lanes a, lanes b) { EACH_REGISTER a.r[i] = OP(min)(a.r[i], b.r[i]); return a; }
+/* a * b + c and c - a * b, rounded once */
+LANES_INLINE lanes fused(lanes a, lanes b, lanes c) { EACH_REGISTER c.r[i] = OP(fmadd)(a.r[i], b.r[i], c.r[i]); return c; }
+LANES_INLINE lanes negative_fused(lanes a, lanes b, lanes c) { EACH_REGISTER c.r[i] = OP(fnmadd)(a.r[i], b.r[i], c.r[i]); return c; }
+LANES_INLINE lanes exponent(lanes u) { EACH_REGISTER u.r[i] = OF_REAL(exponent)(u.r[i]); return u; }
+/* a == b ? x : y and a < b ? x : y */
+LANES_INLINE lanes where_equal(lanes a, lanes b, lanes x, lanes y) { EACH_REGISTER y.r[i] = OF_REAL(where_equal)(a.r[i], b.r[i], x.r[i], y.r[i]); return y; }
+LANES_INLINE lanes where_less(lanes a, lanes b, lanes x, lanes y) { EACH_REGISTER y.r[i] = OF_REAL(where_less)(a.r[i], b.r[i], x.r[i], y.r[i]); return y; }
+LANES_INLINE lanes lane_numbers(void) {
+    static const real numbers[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    _Static_assert(LANES <= sizeof numbers / sizeof numbers[0], "each lane has its number");
+    return load(numbers);
+}
+
+/* The largest lane; none is NaN. */
+LANES_INLINE real largest(lanes a) {
+    for (int half = REGISTERS / 2; half > 0; half /= 2)
+        for (int i = 0; i < half; i++) a.r[i] = OP(max)(a.r[i], a.r[i + half]);
+    return OF_REAL(largest)(a.r[0]);
+}
+
+/* ---- logits in memory --------------------------------------------------------------------------- */
+
+LANES_INLINE stored stored_at(const stored *x) { stored a; memcpy(&a, x, sizeof a); return a; } /* of any alignment */
+LANES_INLINE void put_stored(stored *x, stored a) { memcpy(x, &a, sizeof a); }
+
+#ifdef STORED_IS_HALF
+LANES_INLINE real real_of(stored x) { return widen_half_type(x); }
+LANES_INLINE stored stored_of(real x) { return narrow_half_type(x); }
+LANES_INLINE lanes load_logits(const stored *x) { lanes v; EACH_REGISTER v.r[i] = load_half_type(x + i * WIDTH); return v; }
+LANES_INLINE void store_logits(stored *x, lanes a) { EACH_REGISTER store_half_type(x + i * WIDTH, a.r[i]); }
+LANES_INLINE lanes load_logits_part(const stored *x, int count) {
+    stored part[LANES] = {0};
+    memcpy(part, x, count * sizeof *x);
+    return load_logits(part);
+}
+LANES_INLINE void store_logits_part(stored *x, lanes a, int count) {
+    stored part[LANES];
+    store_logits(part, a);
+    memcpy(x, part, count * sizeof *x);
+}
+#else
+LANES_INLINE real real_of(stored x) { return x; }
+LANES_INLINE stored stored_of(real x) { return x; }
+LANES_INLINE lanes load_logits(const stored *x) { return load(x); }
+LANES_INLINE void store_logits(stored *x, lanes a) { store(x, a); }
+/* the first `count` lanes, 0 in the others; nothing beyond is read or written */
+LANES_INLINE int registers_part(int count, int i) { return count < i * WIDTH ? 0 : count > (i + 1) * WIDTH ? WIDTH : count - i * WIDTH; }
+LANES_INLINE lanes load_logits_part(const stored *x, int count) {
+    lanes v;
+    EACH_REGISTER {
+        int part = registers_part(count, i);
+        v.r[i] = part ? OF_REAL(load_part)(x + i * WIDTH, part) : OP(set1)(0);
+    }
+    return v;
+}
+LANES_INLINE void store_logits_part(stored *x, lanes a, int count) {
+    EACH_REGISTER {
+        int part = registers_part(count, i);
+        if (part) OF_REAL(store_part)(x + i * WIDTH, a.r[i], part);
+    }
+}
+#endif
+
+/* Past the caches where the whole vector is aligned to a register. */
+LANES_INLINE void stream(real *x, lanes a) { EACH_REGISTER OP(stream)(x + i * WIDTH, a.r[i]); }
+enum { STREAM_ALIGNMENT = WIDTH * sizeof(real) };
+_Static_assert((STREAM_ALIGNMENT & (STREAM_ALIGNMENT - 1)) == 0, "gradients.pxi masks with it");
+
+LANES_INLINE void prefetch(const stored *x) { __builtin_prefetch(x); } /* any address will do */
+LANES_INLINE void prefetch_to_write(const void *x) { __builtin_prefetch(x, 1); }
+
+/* Few classes: `count` <= QUAD classes, from `first` on, of LANES rows become columns, one row a lane, and back. */
+#ifdef REGISTERS_ARE_PLAIN
+LANES_INLINE void load_columns(const stored *const *rows, ptrdiff_t first, int count, lanes *columns) {
+    for (int k = 0; k < QUAD; k++)
+        EACH_REGISTER columns[k].r[i] = k < count ? real_of(stored_at(rows[i] + first + k)) : 0;
+}
+LANES_INLINE void store_columns(stored *const *rows, ptrdiff_t first, int count, const lanes *columns) {
+    for (int k = 0; k < count; k++)
+        EACH_REGISTER put_stored(rows[i] + first + k, stored_of(columns[k].r[i]));
+}
+#else
+#ifdef SMOOTHXENT_FLOAT64
+typedef quad_f64 quad;
+#else
+typedef quad_f32 quad;
+#endif
+enum { QUADS = WIDTH / QUAD };
+_Static_assert(WIDTH % QUAD == 0, "quads fill a register");
+#ifdef STORED_IS_HALF
+/* Fewer are put together in a register: a load from what two stores wrote would wait for both. */
+LANES_INLINE quad load_quad(const stored *x, int count) {
+    stored part[QUAD];
+    uint64_t bits = 0;
+    uint32_t pair;
+    if (count == QUAD) return load_half_quad(x);
+    if (count & 1) bits = (uint64_t)stored_at(x + count - 1) << (count == 3 ? 32 : 0);
+    if (count & 2) {
+        memcpy(&pair, x, sizeof pair);
+        bits |= pair;
+    }
+    memcpy(part, &bits, sizeof part);
+    return load_half_quad(part);
+}
+LANES_INLINE void store_quad(stored *x, quad a, int count) {
+    stored part[QUAD];
+    store_half_quad(part, a);
+    memcpy(x, part, count * sizeof *x);
+}
+#else
+LANES_INLINE quad load_quad(const stored *x, int count) { return count == QUAD ? OF_REAL(load_quad)(x) : OF_REAL(load_quad_part)(x, count); }
+LANES_INLINE void store_quad(stored *x, quad a, int count) {
+    if (count == QUAD) OF_REAL(store_quad)(x, a);
+    else OF_REAL(store_quad_part)(x, a, count);
+}
+#endif
+LANES_INLINE void load_columns(const stored *const *rows, ptrdiff_t first, int count, lanes *columns) {
+    EACH_REGISTER {
+        reg_real a[QUAD];
+        for (int j = 0; j < QUAD; j++) { /* rows j, j + QUAD, ... */
+            quad b[QUADS];
+            for (int n = 0; n < QUADS; n++) b[n] = load_quad(rows[i * WIDTH + n * QUAD + j] + first, count);
+            a[j] = OF_REAL(join_quads)(b);
+        }
+        OF_REAL(transpose)(a);
+        for (int k = 0; k < QUAD; k++) columns[k].r[i] = a[k];
+    }
+}
+LANES_INLINE void store_columns(stored *const *rows, ptrdiff_t first, int count, const lanes *columns) {
+    EACH_REGISTER {
+        reg_real a[QUAD];
+        for (int k = 0; k < QUAD; k++) a[k] = columns[k].r[i];
+        OF_REAL(transpose)(a);
+        for (int j = 0; j < QUAD; j++) {
+            quad b[QUADS];
+            OF_REAL(split_quads)(a[j], b);
+            for (int n = 0; n < QUADS; n++) store_quad(rows[i * WIDTH + n * QUAD + j] + first, b[n], count);
+        }
+    }
+}
+#endif
+
+/* ---- wide ------------------------------------------------------------------------------------- */
+
+LANES_INLINE wide wide_load(const double *x) { wide v; EACH_WIDE_REGISTER v.r[i] = OP_F64(loadu)(x + i * WIDTH_F64); return v; }
+LANES_INLINE void wide_store(double *x, wide a) { EACH_WIDE_REGISTER OP_F64(storeu)(x + i * WIDTH_F64, a.r[i]); }
+LANES_INLINE wide wide_splat(double x) { wide v; EACH_WIDE_REGISTER v.r[i] = OP_F64(set1)(x); return v; }
+LANES_INLINE wide wide_add(wide a, wide b) { EACH_WIDE_REGISTER a.r[i] = OP_F64(add)(a.r[i], b.r[i]); return a; }
+LANES_INLINE wide wide_sub(wide a, wide b) { EACH_WIDE_REGISTER a.r[i] = OP_F64(sub)(a.r[i], b.r[i]); return a; }
+LANES_INLINE wide wide_fused(wide a, wide b, wide c) { EACH_WIDE_REGISTER c.r[i] = OP_F64(fmadd)(a.r[i], b.r[i], c.r[i]); return c; }
+LANES_INLINE wide where_nonzero(wide c, wide x) { EACH_WIDE_REGISTER x.r[i] = where_nonzero_f64(c.r[i], x.r[i]); return x; }
+
+#ifdef SMOOTHXENT_FLOAT64
+LANES_INLINE wide widen(lanes a) { wide v; EACH_WIDE_REGISTER v.r[i] = a.r[i]; return v; }
+#else
+LANES_INLINE wide widen(lanes a) {
+    wide v;
+    EACH_WIDE_REGISTER v.r[i] = WIDTH > 1 ? widen_half_f32(a.r[i / 2 % REGISTERS], i & 1) : widen_half_f32(a.r[i % REGISTERS], 0);
+    return v;
+}
+#endif
+
+/* float64, and integers below 2**24, to lanes */
+#ifdef SMOOTHXENT_FLOAT64
+LANES_INLINE lanes narrow(const double *x) { return load(x); }
+LANES_INLINE lanes of_integers(const int64_t *x) { lanes v; EACH_REGISTER v.r[i] = of_i64(load_i64(x + i * WIDTH)); return v; }
+#else
+LANES_INLINE lanes of_integers(const int64_t *x) { lanes v; EACH_REGISTER v.r[i] = of_i64s(x + i * WIDTH); return v; }
+LANES_INLINE lanes narrow(const double *x) {
+    lanes v;
+    EACH_REGISTER v.r[i] = narrow_f64(OP_F64(loadu)(x + i * WIDTH), OP_F64(loadu)(x + i * WIDTH + (WIDTH > 1 ? WIDTH_F64 : 0)));
+    return v;
+}
+#endif
+
+/* Sums of many terms are added as `real` for the VECTORS of a block, then as float64. A float32 term has 24 bits, so
+ * float64 holds 2**29 of them to its own precision; float64 terms need a second level: Knuth's two-sum, lane by lane. */
+typedef struct { wide sum, error; } compensated;
+
+LANES_INLINE void two_sum(wide *total, wide *error, wide term) {
+    EACH_WIDE_REGISTER {
+        reg_f64 sum = OP_F64(add)(total->r[i], term.r[i]), back = OP_F64(sub)(sum, total->r[i]);
+        reg_f64 lost = OP_F64(sub)(total->r[i], OP_F64(sub)(sum, back));
+        error->r[i] = OP_F64(add)(error->r[i], OP_F64(add)(lost, OP_F64(sub)(term.r[i], back)));
+        total->r[i] = sum;
+    }
+}
+LANES_INLINE compensated compensated_add(compensated total, wide term) { two_sum(&total.sum, &total.error, term); return total; }
+
+#ifdef SMOOTHXENT_FLOAT64
+LANES_INLINE void accumulate(wide *total, wide *error, wide term) { two_sum(total, error, term); }
+#else
+LANES_INLINE void accumulate(wide *total, wide *error, wide term) { (void)error; *total = wide_add(*total, term); }
+#endif
+
+/* Sum over lanes: halves are added to halves, the same tree whatever the width of a register. */
+LANES_INLINE double wide_sum(wide a) {
+    for (int half = WIDE_REGISTERS / 2; half > 0; half /= 2)
+        for (int i = 0; i < half; i++) a.r[i] = OP_F64(add)(a.r[i], a.r[i + half]);
+    return sum_f64(a.r[0]);
+}
+
+#endif

@@ -1,0 +1,76 @@
+# Lanes and their arithmetic, as Cython sees them.
+
+cdef extern from "lanes/lanes.h" nogil:
+    ctypedef float stored  # float, double or uint16_t: lanes.h decides
+    ctypedef float real  # float or double
+    ctypedef struct lanes:
+        pass
+    ctypedef struct wide:
+        pass
+    ctypedef struct compensated:
+        wide sum, error
+    enum:
+        LANES
+        QUAD
+        STREAM_ALIGNMENT
+    real real_of(stored)
+    stored stored_of(real)
+    lanes load(const real *)
+    lanes narrow(const double *)
+    void store(real *, lanes)
+    lanes load_logits(const stored *)
+    lanes load_logits_part(const stored *, int)
+    void store_logits(stored *, lanes)
+    void store_logits_part(stored *, lanes, int)
+    void store_columns(stored **, Py_ssize_t, int, const lanes *)
+    void stream(real *, lanes)
+    void finish_streams()
+    void prefetch(const stored *)
+    void prefetch_to_write(const void *)
+    lanes lane_numbers()
+    lanes splat(real)
+    lanes add(lanes, lanes)
+    lanes sub(lanes, lanes)
+    lanes mul(lanes, lanes)
+    lanes maximum(lanes, lanes)
+    lanes where_equal(lanes, lanes, lanes, lanes)
+    real largest(lanes)
+    wide widen(lanes)
+    wide wide_load(const double *)
+    void wide_store(double *, wide)
+    wide wide_splat(double)
+    wide wide_sub(wide, wide)
+    wide wide_fused(wide, wide, wide)
+    wide where_nonzero(wide, wide)
+    double wide_sum(wide)
+    compensated compensated_add(compensated, wide)
+
+cdef extern from "lanes/exp_log.h" nogil:
+    enum:
+        LOW_PARTS
+    double times_exp(double, double, double)
+
+cdef extern from "lanes/exp.h" nogil:
+    const double STEP, STEP_LOW, LOWEST_WHOLE
+
+cdef extern from "lanes/vectors.h" nogil:
+    ctypedef struct block:
+        lanes v[4]
+    enum:
+        LINE
+        AHEAD
+        VECTORS
+    block load_block(const stored *)
+    block load_block_part(const stored *, Py_ssize_t, Py_ssize_t)
+    block load_columns_block(const real *)
+    void store_block(real *, block)
+    lanes highest_of(block, lanes)
+    real block_highest(const stored *, Py_ssize_t, Py_ssize_t)
+
+
+cdef inline Py_ssize_t vectors_of(Py_ssize_t num_classes) noexcept nogil:
+    return (num_classes + LANES - 1) // LANES
+
+
+cdef inline Py_ssize_t padded_size(Py_ssize_t num_classes) noexcept nogil:
+    return vectors_of(num_classes) * LANES

@@ -1,0 +1,29 @@
+/* quads.h: 16 bytes of one row, QUAD elements, in which few classes are transposed; included by lanes.h alone.
+ * Files of the instruction sets have the first four.
+ *
+ *     load_quad, store_quad     to and from memory; with _part, the first `count` elements, as those of registers.h
+ *     join_quads, split_quads   a register is filled with quads, and back
+ *     transpose                 rows and columns of QUAD registers change places inside each quad
+ */
+#ifndef SMOOTHXENT_QUADS_H
+#define SMOOTHXENT_QUADS_H
+
+enum { QUAD_F32 = 4, QUAD_F64 = 2 };
+
+#ifndef REGISTERS_ARE_PLAIN
+LANES_INLINE void transpose_f32(reg_f32 *a) {
+    reg_f64 t0 = CAST_PD(OP_F32(unpacklo)(a[0], a[1])), t1 = CAST_PD(OP_F32(unpackhi)(a[0], a[1]));
+    reg_f64 t2 = CAST_PD(OP_F32(unpacklo)(a[2], a[3])), t3 = CAST_PD(OP_F32(unpackhi)(a[2], a[3]));
+    a[0] = CAST_PS(OP_F64(unpacklo)(t0, t2));
+    a[1] = CAST_PS(OP_F64(unpackhi)(t0, t2));
+    a[2] = CAST_PS(OP_F64(unpacklo)(t1, t3));
+    a[3] = CAST_PS(OP_F64(unpackhi)(t1, t3));
+}
+LANES_INLINE void transpose_f64(reg_f64 *a) {
+    reg_f64 low = OP_F64(unpacklo)(a[0], a[1]);
+    a[1] = OP_F64(unpackhi)(a[0], a[1]);
+    a[0] = low;
+}
+#endif
+
+#endif

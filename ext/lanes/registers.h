@@ -1,0 +1,78 @@
+/* registers.h: what one register can do, whatever the instruction set; included by lanes.h and exp_log.h.
+ *
+ * One file for each instruction set, chosen by the compiler's flags: avx512.h, avx2.h (x86.h has what these share), neon.h,
+ * portable.h. Each defines all of this, and what quads.h and halves.h ask of it. Names end in the type of an element, f32 or
+ * f64.
+ *
+ *     max(a, b), min(a, b)      a > b ? a : b and a < b ? a : b: b when either is NaN
+ *     fmadd, fnmadd             a * b + c and c - a * b, rounded once
+ *     exponent(u)               the low bits of u moved into the exponent field
+ *     split(x, &k)              m of x = 2**k m, sqrt(1/2) <= m < sqrt(2), for normal x > 0
+ *     where_nonzero(c, x)       c != 0 ? x : 0, which keeps 0 * inf out of a sum
+ *     where_equal, where_less   (a, b, x, y): a == b ? x : y and a < b ? x : y
+ *     all_equal(a, b)           whether all elements are equal; NaN equals nothing
+ *     widen_half(x, half)       the lower or upper half of x in float64
+ *     load_part, store_part     of the first `count` elements, touching no other; a loaded register is 0 beyond
+ *     stream                    a store past the caches; the address is aligned to the register
+ *     largest                   of all elements, none of them NaN
+ *     sum                       of all elements: halves are added to halves, the same tree for any width
+ *     narrow(low, high)         float64 rounded to float32
+ *     first                     the first element
+ *     finish_streams            what is streamed comes before what follows
+ *     READ_ONCE(a)              a as it is now: what is derived from it takes no second look at the memory it came from
+ *
+ * Registers of 64-bit integers, as wide as those of float64, take labels:
+ *
+ *     load_i64, widen_i64(x)    from integers of 64 or 32 bits in memory, of any alignment
+ *     store_i64                 to memory, which may be that of float64
+ *     below_i64(a, b, y)        a < b ? a : y, both without sign
+ *     where_equal_i64           as above
+ *     any_equal_i64(a, b)       whether any elements are equal
+ *     of_i64(a), of_i64s(x)     to float64; from memory to float32; |a| < 2**31
+ */
+#ifndef SMOOTHXENT_REGISTERS_H
+#define SMOOTHXENT_REGISTERS_H
+
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#if !defined(__GNUC__) && !defined(__clang__)
+#error "smoothxent needs GCC or Clang"
+#endif
+#define LANES_INLINE static inline __attribute__((always_inline, unused))
+#define LANES_FUNCTION static __attribute__((unused))
+
+/* For arrays: a register that crosses the end of a cache line costs two accesses. */
+#define LINE_ALIGNED __attribute__((aligned(64)))
+
+#define ROOT_HALF_BITS 0x3fe6a09e667f3bcd /* of sqrt(1/2) */
+#define EXPONENT_MASK (-0x10000000000000)
+
+/* SMOOTHXENT_PORTABLE: the readable twin, whatever the compiler was told about the machine. */
+#if defined(__AVX2__) && defined(__FMA__) && !defined(SMOOTHXENT_PORTABLE)
+#if defined(__AVX512F__) && defined(__AVX512DQ__)
+#include "lanes/avx512.h"
+#else
+#include "lanes/avx2.h"
+#endif
+#elif defined(__ARM_NEON) && defined(__aarch64__) && !defined(SMOOTHXENT_PORTABLE)
+#include "lanes/neon.h"
+#else
+#include "lanes/portable.h"
+#endif
+
+/* Loops over what is in flight: registers stay registers only where no index is left. */
+#if defined(REGISTERS_ARE_PLAIN)
+#define UNROLLED
+#elif defined(__clang__)
+#define UNROLLED _Pragma("clang loop unroll(full)")
+#if __clang_major__ < 19 /* 14 looks at inner loops before an outer one's unrolling makes their number a constant */
+#pragma clang diagnostic ignored "-Wpass-failed"
+#endif
+#else
+#define UNROLLED _Pragma("GCC unroll 16")
+#endif
+
+#endif

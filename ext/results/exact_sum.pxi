@@ -1,0 +1,142 @@
+# Exact sums of float64: a fixed-point number wide enough for every float64, in limbs of 32 bits with room to spare
+# (Kulisch's long accumulator; Neal 2015, arXiv:1505.05571, calls it a small superaccumulator). Addition of the exact
+# value is associative, so the sum has the same bits for any order of the rows and any number of threads.
+
+# Most terms are not that wide: in lanes they are cut in pieces that add without rounding (see exact_sum.h), and only when
+# these are full, or with values beyond, is the accumulator touched.
+
+cdef extern from "results/exact_sum.h" nogil:
+    ctypedef struct ExactSum:
+        double *pieces
+        double *small
+        Py_ssize_t cut
+        int64_t *limbs
+        uint32_t terms
+        double special
+    enum:
+        PLACES
+        LIMBS
+        CUTS
+        MOST_CUT
+    const double SMALL
+    bint add_in_pieces(ExactSum *, const Group *, const double *, const double *, double *)
+    int cut_in_pieces(double *, const Group *, const double *, const double *, double *)
+
+
+cdef void carry(ExactSum *total) noexcept nogil:
+    cdef Py_ssize_t i
+    cdef int64_t over
+    for i in range(LIMBS - 1):
+        over = total.limbs[i] >> 32
+        total.limbs[i] -= over << 32
+        total.limbs[i + 1] += over
+    total.terms = 0
+
+
+cdef inline void add_exactly(ExactSum *total, double value) noexcept nogil:
+    cdef uint64_t bits, mantissa, low, high
+    cdef int64_t sign
+    cdef int position
+    if not isfinite(value):
+        total.special += value
+        return
+    memcpy(&bits, &value, 8)
+    sign = -1 if bits >> 63 else 1
+    position = (bits >> 52) & 0x7FF
+    mantissa = bits << 12 >> 12
+    if position:  # normal: the hidden bit, in units of 2**(position - 1) * 2**-1074
+        mantissa |= <uint64_t> 1 << 52
+        position -= 1
+    low = <uint64_t> <uint32_t> mantissa << (position & 31)
+    high = (mantissa >> 32) << (position & 31)
+    position >>= 5
+    total.limbs[position] += sign * <int64_t> <uint32_t> low
+    total.limbs[position + 1] += sign * <int64_t> ((low >> 32) + <uint32_t> high)
+    total.limbs[position + 2] += sign * <int64_t> (high >> 32)
+    total.terms += 1
+    if total.terms == 1 << 30:
+        carry(total)
+
+
+cdef void add_pieces(ExactSum *total) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(CUTS * LANES):
+        if total.pieces[i] != 0.0:
+            add_exactly(total, total.pieces[i])
+            total.pieces[i] = 0.0
+        if total.small[i] != 0.0:
+            add_exactly(total, total.small[i] / SMALL)
+            total.small[i] = 0.0
+    total.cut = 0
+
+
+cdef inline void add_group_exactly(
+    ExactSum *total, const Group *group, const double *weights, const double *values
+) noexcept nogil:
+    # of the rows that are kept; weights: NULL for ones
+    cdef double left[LANES]
+    cdef Py_ssize_t i
+    if not add_in_pieces(total, group, weights, values, left):
+        for i in range(LANES):
+            if left[i] != 0.0:
+                add_exactly(total, left[i])
+    total.cut += 1
+    if total.cut == MOST_CUT:
+        add_pieces(total)
+
+
+cdef void settle(ExactSum *sums, Py_ssize_t step, int count) noexcept nogil:
+    # `count` exact sums, `step` bytes apart, into the first of them, whose limbs become digits, the last one signed
+    cdef Py_ssize_t i
+    cdef int t
+    cdef ExactSum *other
+    add_pieces(sums)
+    for t in range(1, count):
+        other = <ExactSum *> (<char *> sums + t * step)
+        add_pieces(other)
+        carry(other)
+        carry(sums)
+        for i in range(LIMBS):
+            sums.limbs[i] += other.limbs[i]
+        sums.special += other.special
+    carry(sums)
+
+
+# Python gets settled sums as integers that count units of 2**-places, as few places as leave nothing out.
+
+cdef Py_ssize_t places_of(const ExactSum *total) noexcept nogil:
+    # the fewest, but not below 0
+    cdef Py_ssize_t bit = 0
+    while bit < PLACES and total.limbs[bit >> 5] == 0:
+        bit += 32
+    while bit < PLACES and not (total.limbs[bit >> 5] >> (bit & 31)) & 1:
+        bit += 1
+    return max(<Py_ssize_t> 0, PLACES - bit)
+
+
+cdef inline uint64_t pair(const ExactSum *total, Py_ssize_t i) noexcept nogil:
+    return (<uint64_t> total.limbs[2 * i + 1] << 32) + <uint64_t> total.limbs[2 * i]
+
+
+cdef object as_int(const ExactSum *total, Py_ssize_t places):
+    cdef Py_ssize_t i = LIMBS // 2, first = (PLACES - places) >> 6
+    digits = -1 if total.limbs[LIMBS - 1] < 0 else 0  # a Python int
+    while digits == 0 and i > first and pair(total, i - 1) == 0:
+        i -= 1
+    while i > first:
+        i -= 1
+        digits = digits << 64 | pair(total, i)
+    return digits >> ((PLACES - places) & 63)
+
+
+cdef tuple exact(ExactSum *sums, Py_ssize_t step, int count):
+    # `count` exact sums, `step` bytes apart, as units, places and the sum of what is not finite
+    cdef Py_ssize_t places
+    settle(sums, step, count)
+    places = places_of(sums)
+    return as_int(sums, places), places, sums.special
+
+
+cdef object whole(Py_ssize_t value, Py_ssize_t places):
+    digits = value  # a Python int
+    return digits << places

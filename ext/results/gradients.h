@@ -1,0 +1,89 @@
+/* gradients.h: the second sweep: what it needs of a row once, and its inner loops. A register of rows at a time; the formulas
+ * are in gradients.pxi.
+ */
+#ifndef SMOOTHXENT_GRADIENTS_H
+#define SMOOTHXENT_GRADIENTS_H
+
+#include "lanes/vectors.h"
+#include "statistics/reference.h"
+#include "statistics/row_group.h"
+
+_Static_assert(VECTORS * LANES * sizeof(stored) % LINE == 0, "so does sweep_few_classes");
+
+
+typedef struct { /* min(g p_k + constant, most) - target_scale t_k, and `own` for the label; one row a lane */
+    LINE_ALIGNED double constant[LANES];
+    double target_scale[LANES], own[LANES], g[LANES], bias[LANES], factor[LANES], most;
+} SecondSweep;
+
+static const double LIFT = 96, NOTHING_LEFT = 3000; /* nats below the label: exp is 0 in float64 too */
+static const double HEADROOM = 16; /* bits of the bracket above those of g and LIFT: exp(CEILING) takes 15 */
+
+/* bias and factor for g. As much of its exponent goes into the bracket as it has room for: the
+ * least value of that, what exp makes of -inf, must be 0 times the factor. */
+LANES_INLINE void scale_exps(const Group *g, SecondSweep *sweep, int i, reg_f64 of, reg_f64 inverse) {
+    const reg_f64 zero = SPLAT(0.0), nan = SPLAT((double)NAN);
+    reg_f64 low, scale = ROWS(scale), z = distances_to_reference(ROWS(label_logit), ROWS(offset), scale, &low);
+    low = where_less_f64(z, zero, zero, low);
+    z = OP_F64(min)(OP_F64(max)(z, zero), SPLAT(NOTHING_LEFT)); /* NaN: 0 */
+    reg_f64 k = SUB(FUSED(z, SPLAT(LOG2_E), SPLAT(ROUND)), SPLAT(ROUND)), rho = NEGATIVE_FUSED(k, SPLAT(STEP), z);
+    if (LOW_PARTS) rho = ADD(rho, NEGATIVE_FUSED(k, SPLAT(STEP_LOW), low));
+    reg_f64 e;
+    split_f64(OP_F64(max)(of, SUB(zero, of)), &e);
+    e = OP_F64(min)(e, SPLAT(EXPONENT_BIAS - LIFT - HEADROOM));
+    reg_f64 lifted = ADD(e, SPLAT(LIFT));
+    reg_f64 rest = MUL(of, powers_of_two(SUB(zero, lifted))), nll = ROWS(nll);
+    OP_F64(storeu)(sweep->bias + i, ADD(SUB(lifted, SUB(k, scale)), SPLAT(MAGIC + EXPONENT_BIAS)));
+    OP_F64(storeu)(sweep->factor + i, MUL(times_exps(rest, SUB(zero, rho), zero), where_equal_f64(nll, nll, inverse, nan)));
+}
+
+/* For k = y, label_part (p_y - 1) + rest_part p_y, with p_y - 1 = -others / (own + others), never a subtraction. */
+LANES_FUNCTION void gradient_factors(const Group *g, SecondSweep *sweep, double divisor, double target_scale, double uniform) {
+    EACH_ROW_REGISTER {
+        reg_f64 s = DIV(OP_F64(loadu)(sweep->target_scale + i), SPLAT(divisor)), own = ROWS(own), others = ROWS(others);
+        reg_f64 inverse = DIV(SPLAT(1.0), ADD(own, others)), label_part = ROWS(label_part), rest_part = ROWS(rest_part);
+        reg_f64 of_label = SUB(MUL(rest_part, MUL(own, inverse)), MUL(label_part, MUL(others, inverse)));
+        OP_F64(storeu)(sweep->own + i, MUL(s, of_label));
+        OP_F64(storeu)(sweep->constant + i, MUL(s, SPLAT(-uniform)));
+        OP_F64(storeu)(sweep->target_scale + i, MUL(s, SPLAT(target_scale)));
+        reg_f64 of = MUL(s, ADD(label_part, rest_part));
+        OP_F64(storeu)(sweep->g + i, of);
+        scale_exps(g, sweep, i, of, inverse);
+    }
+}
+
+LANES_FUNCTION void softmax_factors(const Group *g, SecondSweep *sweep) {
+    sweep->most = 1.0;
+    EACH_ROW_REGISTER {
+        OP_F64(storeu)(sweep->constant + i, SPLAT(0.0));
+        OP_F64(storeu)(sweep->g + i, SPLAT(1.0));
+        scale_exps(g, sweep, i, SPLAT(1.0), DIV(SPLAT(1.0), ADD(ROWS(own), ROWS(others))));
+    }
+}
+/* Of a gradient or softmax: min(exp * factor + constant, most). */
+LANES_INLINE block scaled_exps(block b, lanes bias, lanes factor, lanes constant, lanes most) {
+    exp_parts e[IN_FLIGHT];
+    UNROLLED for (int first = 0; first < VECTORS; first += IN_FLIGHT) {
+        const int count = IN_FLIGHT;
+        exp_lanes(b.v + first, count, bias, e);
+        EACH_IN_FLIGHT { /* lets NaN pass */
+            lanes p = fused(e[j].rest, e[j].ratio, e[j].power);
+            b.v[first + j] = minimum(most, fused(p, factor, constant));
+        }
+    }
+    return b;
+}
+
+/* Columns `first` and on: a lane's own value for its label, 0 in lanes that are not kept. */
+LANES_INLINE block with_labels(block b, ptrdiff_t first, lanes labels, lanes own, lanes kept) {
+    EACH_VECTOR {
+        b.v[j] = where_equal(labels, splat((real)(first + j)), own, b.v[j]);
+        b.v[j] = where_equal(kept, splat(0), splat(0), b.v[j]);
+    }
+    return b;
+}
+LANES_INLINE void store_columns_block(stored *const *rows, ptrdiff_t first, block b) {
+    UNROLLED for (int k = 0; k < VECTORS; k += QUAD) store_columns(rows, first + k, QUAD, b.v + k);
+}
+
+#endif

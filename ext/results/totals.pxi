@@ -1,0 +1,85 @@
+# Totals over rows, one set for each thread. They are exact, so theirs add up to the same numbers whatever their number.
+
+cdef extern from "results/totals.h" nogil:
+    ctypedef struct Bin:
+        ExactSum confidence, weight, hit_weight
+        Py_ssize_t *num_rows
+    enum:
+        HISTOGRAM
+    void count_rows(double *, const Group *, double)
+    void bins_of_rows(double *, const Group *, double)
+    int add_to_bins(Bin *, const Group *, const double *, const double *, int)
+    void split_squares(const Group *, double *, double *)
+    void add_to_histogram(Py_ssize_t *, const Group *, const double *)
+
+ctypedef struct Totals:
+    ExactSum loss, weight
+    Py_ssize_t kept  # rows that are not ignored and whose sample_weight is not 0
+    Py_ssize_t bad_row  # the lowest row with a label out of range, num_rows if none
+
+ctypedef struct Hits:
+    ExactSum weight  # of the rows whose rank is below k; counted where rows have no weights
+    double num_rows[LANES]
+
+ctypedef struct Metrics:
+    # of an evaluation; its Hits and Bins follow it in memory
+    ExactSum nll, nll_square, entropy, brier, weight, weight_square
+    double num_rows[LANES]  # those that are not ignored
+    Py_ssize_t histogram[HISTOGRAM + 1]
+    double unbinned  # nan once a row is in no bin
+
+
+cdef inline void *aligned(void *memory) noexcept nogil:
+    # to a line, as exact sums want to be
+    return <void *> ((<size_t> memory + LINE - 1) // LINE * LINE)
+
+
+cdef inline Py_ssize_t size_of_metrics(Py_ssize_t num_ranks, Py_ssize_t num_bins) noexcept nogil:
+    return sizeof(Metrics) + num_ranks * sizeof(Hits) + num_bins * sizeof(Bin)
+
+
+cdef inline Hits *hits_of(Metrics *metrics) noexcept nogil:
+    return <Hits *> (metrics + 1)
+
+
+cdef inline Bin *bins_of(Metrics *metrics, Py_ssize_t num_ranks) noexcept nogil:
+    return <Bin *> (hits_of(metrics) + num_ranks)
+
+
+cdef inline Totals *totals_at(const Job *job, int thread) noexcept nogil:
+    return <Totals *> job.totals + thread
+
+
+cdef inline Metrics *metrics_at(const Job *job, int thread) noexcept nogil:
+    return <Metrics *> (job.metrics + thread * job.metrics_size)
+
+
+cdef Totals *new_totals(Totals *alone, int num_threads, void **memory) except NULL:
+    # one for each thread, all zero; `alone` for one, else in `memory`, which the caller frees
+    if num_threads == 1:
+        memset(alone, 0, sizeof(Totals))
+        return alone
+    memory[0] = calloc(num_threads * sizeof(Totals) + LINE, 1)
+    if memory[0] == NULL:
+        raise MemoryError
+    return <Totals *> aligned(memory[0])
+
+
+cdef int add_metrics_of_threads(
+    Job *job, double label_smoothing, cnp.ndarray ranks, Py_ssize_t num_bins, int num_threads
+) except -1:
+    # the caller frees job.metrics_memory
+    cdef Py_ssize_t i
+    job.measures = True
+    job.ranks = <const int64_t *> cnp.PyArray_DATA(ranks)
+    job.num_ranks = cnp.PyArray_DIM(ranks, 0)
+    job.num_bins = num_bins
+    for i in range(job.num_ranks):
+        job.enough = max(job.enough, <Py_ssize_t> job.ranks[i])
+    job.loss_is_nll = label_smoothing == 0.0 and job.class_weight == NULL and job.z_loss == 0.0
+    job.metrics_size = size_of_metrics(job.num_ranks, num_bins)
+    job.metrics_memory = calloc(num_threads * job.metrics_size + LINE, 1)
+    if job.metrics_memory == NULL:
+        raise MemoryError
+    job.metrics = <char *> aligned(job.metrics_memory)
+    return 0

@@ -1,0 +1,128 @@
+# Logits that come block by block in a buffer which the next block overwrites: those of a classifier's head.
+#
+# A block holds whole segments of the classes of some rows; only the last class may end one early. Rows are taken
+# `most_rows` at a time: read() each of their blocks, in any order, then finish() them, then write() the gradient over
+# each block, computed again. Statistics of segments are joined as those of a long row are: see segments.pxi. The logits of
+# the labels are given beforehand, since a label's rank takes it to every block. Threads are the caller's, who may have
+# other parts of a block read or written at once: whole groups of rows.
+
+BLOCK_CLASSES = SEGMENT
+BLOCK_ROWS = LANES
+
+
+cdef class Blocks:
+    cdef Job job
+    cdef void *memory
+    cdef Segments *parts  # one for each group of rows
+    cdef tuple arrays  # whose memory `job` points to
+
+    def __cinit__(
+        self, Py_ssize_t num_classes, Py_ssize_t most_rows, cnp.ndarray labels not None,
+        cnp.ndarray label_logits not None, double label_smoothing, cnp.ndarray prior, cnp.ndarray class_weight,
+        cnp.ndarray sample_weight, ignore_index, cnp.ndarray out, grad_divisor, cnp.ndarray ranks,
+        Py_ssize_t num_bins, tuple transforms,
+    ):
+        cdef Job *job = &self.job
+        cdef RowStatistics *pieces
+        cdef Py_ssize_t g, groups = vectors_of(most_rows), of_group = LANES * segments_of(num_classes)
+        self.arrays = labels, label_logits, prior, class_weight, sample_weight, out, ranks
+        job.num_classes = num_classes
+        job.num_rows = cnp.PyArray_DIM(labels, 0)
+        job.label_logits = reals(label_logits)
+        job.out = reals(out)
+        job.has_grad = grad_divisor is not None
+        job.grad_is_real = True
+        job.grad_divisor = grad_divisor if job.has_grad else 1.0
+        add_transforms(job, transforms)
+        add_labels(job, labels, False, class_weight, sample_weight, ignore_index)
+        add_smoothing(job, label_smoothing, prior)
+        if ranks is not None:
+            add_metrics_of_threads(job, label_smoothing, ranks, num_bins, 1)
+        settle_job(job)
+        self.memory = calloc(
+            sizeof(Totals) + groups * (sizeof(Segments) + of_group * sizeof(RowStatistics)) + LINE, 1)
+        if self.memory == NULL:
+            raise MemoryError
+        job.totals = aligned(self.memory)
+        totals_at(job, 0).bad_row = job.num_rows
+        self.parts = <Segments *> (totals_at(job, 0) + 1)
+        pieces = <RowStatistics *> (self.parts + groups)
+        for g in range(groups):
+            self.parts[g].pieces = pieces + g * of_group
+
+    def __dealloc__(self):
+        free(<void *> self.job.smoothing)
+        free(self.job.metrics_memory)
+        free(self.memory)
+
+    def begin(self, Py_ssize_t first_row, Py_ssize_t num_rows):
+        # these rows come next; False if a label is out of range
+        cdef Segments *part
+        cdef Py_ssize_t g
+        for g in range(vectors_of(num_rows)):
+            part = self.parts + g
+            part.first = first_row + g * LANES
+            part.count = min(<Py_ssize_t> LANES, num_rows - g * LANES)
+            if read_labels(&self.job, LOSS, part.first, part.count, &part.group) < self.job.num_rows:
+                return False
+        return True
+
+    def read(self, cnp.ndarray part not None, Py_ssize_t first_row, Py_ssize_t first_class):
+        self.each_segment(part, first_row, first_class, False)
+
+    def write(self, cnp.ndarray part not None, Py_ssize_t first_row, Py_ssize_t first_class):
+        self.each_segment(part, first_row, first_class, True)
+
+    cdef int each_segment(
+        self, cnp.ndarray part, Py_ssize_t first_row, Py_ssize_t first_class, bint writes
+    ) except -1:
+        cdef Job job = self.job  # a copy: other threads are at other parts
+        cdef Segments *parts = self.parts + first_row // LANES
+        cdef Py_ssize_t g, i, segment, num_rows = cnp.PyArray_DIM(part, 0)
+        cdef Py_ssize_t first = first_class // SEGMENT, last = first + segments_of(cnp.PyArray_DIM(part, 1))
+        job.logits = job.grad = placed(part, parts.first, first_class)
+        with nogil:
+            if in_groups(&job) and not writes:
+                for g in range(vectors_of(num_rows)):
+                    read_rows(&job, parts + g)
+                return 0
+            for i in range(num_rows):
+                for segment in range(first, last):
+                    if writes:
+                        write_piece(&job, LOSS, parts + i // LANES, i % LANES, segment)
+                    else:
+                        read_segment(&job, parts + i // LANES, i % LANES, segment)
+        return 0
+
+    def finish(self, Py_ssize_t num_rows):
+        cdef Segments *part
+        cdef Py_ssize_t g
+        with nogil:
+            for g in range(vectors_of(num_rows)):
+                part = self.parts + g
+                if not in_groups(&self.job):
+                    join_pieces(&self.job, part.count, &part.group, part.pieces)
+                finish_group(&self.job, LOSS, part.first, part.count, &part.group, &part.sweep, 0)
+
+    def loss(self):
+        return loss_of(&self.job, 1)
+
+    def evaluation(self):
+        return evaluation_of(&self.job, 1)
+
+
+cdef Rows placed(cnp.ndarray part, Py_ssize_t first_row, Py_ssize_t first_class):
+    # as if it lay among all the logits
+    cdef Rows rows = rows_of(part, has_classes=True)
+    rows.data -= first_row * rows.outer_stride + first_class * rows.class_stride
+    return rows
+
+
+cdef inline bint in_groups(const Job *job) noexcept nogil:
+    # whether rows are read whole, a group of them at once
+    return job.num_classes <= TILE
+
+
+cdef void read_rows(const Job *job, Segments *part) noexcept nogil:
+    cdef Scratch scratch
+    statistics_of_group(job, LOSS, part.first, part.count, &part.group, &scratch)

@@ -1,0 +1,112 @@
+# Row statistics: the only thing that is read from the logits for a loss.
+#
+# With S the sum over the classes other than `label`:
+#     sum_exp = S of exp(x_k - reference)               reference = offset - scale * STEP
+#     gap_sum = S of c_k (centre - x_k)                 gap_weight = S of c_k
+# and for an evaluation, with e_k = exp(x_k - reference),
+#     moment = S of e_k (x_k - reference)               square = S of e_k**2
+#     highest = the largest of these x_k                rank = how many of all x_k beat the row's own label
+# c_k = 1 and centre = reference where smoothing is uniform; else c_k are the row's targets and centre is a logit.
+# `scale` is an integer: the lanes' exp adds it to the exponent. STEP, what that is worth, is ln(2) as the lanes have
+# it. `offset` is 0 except where the logits are so large (2**17) that the lanes' exp could not reduce them.
+#
+# Rows are taken in groups of LANES, so that what a row needs once is done for a whole group in lanes.
+
+cdef extern from "statistics/row_group.h" nogil:
+    ctypedef struct Group:
+        double *sum_exp
+        double *scale
+        double *offset
+        double *centre
+        double *gap_sum
+        double *label_logit
+        double *moment
+        double *square
+        double *highest
+        int64_t *ranked
+        double *rank
+        double *target_sum
+        double *label_target
+        double *kept
+        double *weight
+        double *nll
+        double *log_sum_exp
+        double *own
+        double *others
+        double *label_part
+        double *rest_part
+        double *loss
+        double *entropy
+        double *confidence
+        double *brier
+        double *ranked_nll
+        int64_t *label
+        int64_t *by_top
+        bint *improper
+    void keep_rows(Group *)
+
+ctypedef struct RowStatistics:
+    Pair sum_exp, gap_sum, gap_weight, target_sum
+    double scale, offset  # scale is not finite where no class counts: sum_exp is 0 then, or nan
+    double centre, label_target
+    double label_logit
+    double moment, square, highest  # of an evaluation, as `rank`
+    Py_ssize_t label, rank
+    bint by_top  # `label` is the top class, whatever the row's label: with probabilities, and where it has no share
+    bint improper  # a probability is negative or not finite
+
+
+cdef inline void put_row(Group *group, Py_ssize_t i, const RowStatistics *row) noexcept nogil:
+    group.sum_exp[i] = pair_value(row.sum_exp)
+    group.scale[i] = row.scale
+    group.offset[i] = row.offset
+    group.centre[i] = row.centre
+    group.gap_sum[i] = pair_value(row.gap_sum)
+    group.target_sum[i] = pair_value(row.target_sum)
+    group.label_target[i] = row.label_target
+    group.label_logit[i] = row.label_logit
+    group.moment[i] = row.moment
+    group.square[i] = row.square
+    group.highest[i] = row.highest
+    group.rank[i] = row.rank
+    group.label[i] = row.label
+    group.by_top[i] = row.by_top
+    group.improper[i] = row.improper
+
+
+cdef inline RowStatistics no_row() noexcept nogil:
+    # what an ignored or missing row counts as: certain of its label
+    cdef RowStatistics row
+    memset(&row, 0, sizeof(row))
+    row.label = IGNORED
+    return row
+
+
+cdef Py_ssize_t read_labels(
+    const Job *job, int task, Py_ssize_t first, Py_ssize_t count, Group *group
+) noexcept nogil:
+    # the first row of the group with a label out of range, else num_rows
+    cdef Py_ssize_t i, bad_row, by_top = is_by_top(job, task)
+    if task != LOSS or job.has_probabilities:
+        for i in range(LANES):
+            group.by_top[i] = by_top
+            group.label[i] = -1
+            group.kept[i] = i < count
+            group.weight[i] = 1.0
+            group.ranked[i] = -1
+        bad_row = labels_of_group(&job.labels, first, count, group.ranked) if job.has_labels else -1
+        return bad_row if bad_row >= 0 else job.num_rows
+    bad_row = labels_of_group(&job.labels, first, count, group.label)
+    if bad_row >= 0:
+        return bad_row
+    if job.measures:
+        memcpy(group.ranked, group.label, LANES * sizeof(int64_t))
+    keep_rows(group)
+    if job.class_weight != NULL:
+        for i in range(count):
+            if group.label[i] >= 0:
+                group.weight[i] = job.class_weight[group.label[i]]
+    if job.smoothing != NULL:
+        for i in range(count):
+            group.by_top[i] = group.label[i] >= 0 and (1.0 - job.label_smoothing) * group.weight[i] == 0.0
+    return job.num_rows
