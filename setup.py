@@ -57,6 +57,7 @@ DIRECTIVES = {
     "initializedcheck": False,
     "freethreading_compatible": True,
 }
+KERNEL = "ext/kernel.pxi"  # of all kernels: a module of one line each includes it
 MOST_JOBS = 4
 MEMORY_OF_A_JOB = 600 << 20  # bytes
 MEMORY_OF_A_SANITIZED_JOB = 1600 << 20
@@ -89,6 +90,21 @@ def jobs() -> int:
     return int(max(1, min(MOST_JOBS, os.cpu_count() or 1, available_memory() // each)))
 
 
+def module_of(kernel: Extension) -> str:
+    """The file of one line that Cython translates for a kernel, written where it is missing.
+
+    It comes into being whole: another build may want it at the same time.
+    """
+    path = Path("build", "kernels", f"{kernel.name.rpartition('.')[2]}.pyx")
+    line = f'include "{Path(KERNEL).name}"\n'
+    if not path.exists() or path.read_text() != line:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as file:
+            file.write(line)
+        Path(file.name).replace(path)
+    return str(path)
+
+
 class BuildKernels(build_ext):
     """Translates Cython to C, adds flags once the compiler is known, compiles in parallel.
 
@@ -98,9 +114,13 @@ class BuildKernels(build_ext):
     def build_extensions(self) -> None:
         from Cython.Build import cythonize
 
+        for extension in self.extensions:
+            if extension.sources == [KERNEL]:
+                extension.sources = [module_of(extension)]
         translated = cythonize(
             self.extensions,
             build_dir=f"build/cython-{sys.implementation.cache_tag}-numpy-{numpy.__version__}",
+            include_path=["ext"],
             compiler_directives=DIRECTIVES,
             force=bool(self.force),
             show_all_warnings=True,
@@ -168,7 +188,7 @@ def kernels() -> list[Extension]:
     return plain + [
         Extension(
             f"smoothxent._kernel_{isa}_{dtype}",
-            [f"ext/kernel_{isa}_{dtype}.pyx"],
+            [KERNEL],
             depends=parts,
             include_dirs=["ext", numpy.get_include()],
             define_macros=[*macros, *own],

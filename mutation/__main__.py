@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 import smoothxent
-from mutation import bridges, checks, files, kernel, measures, totals, transforms
+from mutation import bridges, checks, files, kernel, measures, results, totals, transforms
 
 ROOT = Path(__file__).parent.parent
 ISA = smoothxent.available_isas()[-1]
@@ -44,6 +44,7 @@ TESTS = {
     totals: [*OF_EVALUATION, "errors"],
     measures: [*OF_EVALUATION, "calls"],
     kernel: OF_KERNEL,
+    results: OF_KERNEL,
     files: OF_FILES,
     transforms: ["transforms", "linear", "linear_errors", "workers"],
 }

@@ -1,6 +1,7 @@
 """setup.py: what is translated and when, how many compilers run, when a warning is an error."""
 
 import importlib.util
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -38,8 +39,28 @@ def test_metadata_needs_no_translation(tmp_path):
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     sources = (tmp_path / "smoothxent.egg-info" / "SOURCES.txt").read_text().splitlines()
-    assert "ext/kernel_portable_float32.pyx" in sources
+    assert {"ext/kernel.pxi", "ext/lanes/lanes.h", "ext/run/calls.pxi"} <= set(sources)
+    assert [name for name in sources if "kernel_portable" in name] == []
     assert [name for name in sources if name.startswith("build")] == []
+
+
+def test_kernel_depends_on_every_file_of_every_room(build):
+    kernel = next(one for one in build.kernels() if "_kernel_" in one.name)
+    parts = {path for path in (ROOT / "ext").rglob("*") if path.suffix in {".h", ".pxi"}}
+    assert {ROOT / name for name in kernel.depends} == parts
+
+
+def test_module_of_a_kernel_is_one_line_and_written_once(build, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    kernel = build.Extension("smoothxent._kernel_portable_float32", [build.KERNEL])
+    path = Path(build.module_of(kernel))
+    assert path.read_text() == 'include "kernel.pxi"\n'
+    os.utime(path, (1, 1))
+    assert build.module_of(kernel) == str(path)
+    assert path.stat().st_mtime == 1  # one that is newer than its translation is translated again
+    path.write_text('include "kernel')  # an interrupted build of old
+    assert Path(build.module_of(kernel)).read_text() == 'include "kernel.pxi"\n'
+    assert [each.name for each in path.parent.iterdir()] == [path.name]
 
 
 @pytest.mark.parametrize(

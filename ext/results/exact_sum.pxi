@@ -1,9 +1,9 @@
 # Exact sums of float64: a fixed-point number wide enough for every float64, in limbs of 32 bits with room to spare
 # (Kulisch's long accumulator; Neal 2015, arXiv:1505.05571, calls it a small superaccumulator). Addition of the exact
 # value is associative, so the sum has the same bits for any order of the rows and any number of threads.
-
-# Most terms are not that wide: in lanes they are cut in pieces that add without rounding (see exact_sum.h), and only when
-# these are full, or with values beyond, is the accumulator touched.
+#
+# Most terms are not that wide: in lanes they are cut in pieces that add without rounding (see exact_sum.h), and only
+# when these are full, or with values beyond, is the accumulator touched.
 
 cdef extern from "results/exact_sum.h" nogil:
     ctypedef struct ExactSum:

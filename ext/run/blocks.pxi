@@ -2,9 +2,9 @@
 #
 # A block holds whole segments of the classes of some rows; only the last class may end one early. Rows are taken
 # `most_rows` at a time: read() each of their blocks, in any order, then finish() them, then write() the gradient over
-# each block, computed again. Statistics of segments are joined as those of a long row are: see segments.pxi. The logits of
-# the labels are given beforehand, since a label's rank takes it to every block. Threads are the caller's, who may have
-# other parts of a block read or written at once: whole groups of rows.
+# each block, computed again. Statistics of segments are joined as those of a long row are: see segments.pxi. The logits
+# of the labels are given beforehand, since a label's rank takes it to every block. Threads are the caller's, who may
+# have other parts of a block read or written at once: whole groups of rows.
 
 BLOCK_CLASSES = SEGMENT
 BLOCK_ROWS = LANES

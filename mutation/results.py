@@ -1,0 +1,226 @@
+"""Mutants of the kernel from row statistics on: losses, gradients, exact sums, threads."""
+
+from mutation import mutants_of
+
+MUTANTS = [
+    *mutants_of(
+        "ext/results/losses.h",
+        (
+            "smaller = where_less_f64(z, zero, one, sum)",
+            "smaller = where_less_f64(z, one, one, sum)",
+            "rows whose label lies just above the reference",
+        ),
+        ("log_sum_exp = ADD(log_total, above)", "log_sum_exp = log_total", "lse of such rows"),
+        (
+            "nll = where_equal_f64(sum, zero, SUB(x, x), nll);",
+            "",
+            "the label alone: its own rounding is its loss",
+        ),
+        ("nll = where_equal_f64(x, SPLAT((double)INFINITY), SUB(x, x), nll);", "", "+inf label"),
+        (
+            "SET_ROWS(loss, where_nonzero_f64(ROWS(kept), loss))",
+            "SET_ROWS(loss, loss)",
+            "ignored rows have a loss",
+        ),
+        (
+            "SET_ROWS(weight, where_nonzero_f64(ROWS(kept), ROWS(weight)))",
+            "SET_ROWS(weight, ROWS(weight))",
+            "ignored rows weigh",
+        ),
+        (
+            "ROWS(weight), SPLAT(uniform))",
+            "ROWS(weight), SPLAT(-uniform))",
+            "the label's own smoothing",
+        ),
+        ("if (others != 0.0) loss", "if (1) loss", "0 times inf where nothing is smoothed"),
+        (
+            "MUL(SPLAT(uniform), ROWS(gap_sum))",
+            "MUL(SPLAT(-uniform), ROWS(gap_sum))",
+            "the mean logit's sign",
+        ),
+        (
+            "where_equal_f64(label_part, SPLAT(0.0), OP_F64(min)(SPLAT(DBL_MAX), of.nll), of.nll)",
+            "of.nll",
+            "0 times inf",
+        ),
+    ),
+    *mutants_of(
+        "ext/results/losses.h",
+        (
+            "if (g->loss[i] != weight * (part * nll)) continue;",
+            "",
+            "weighted losses of certain rows with other terms than the label's",
+        ),
+        (
+            "scale = g->scale[i] - first_f64(k) - first_f64(k_of_part)",
+            "scale = g->scale[i] - first_f64(k)",
+            "class weights of certain rows",
+        ),
+        (
+            "ADD(z, ADD(log_total, low))",
+            "SUB(z, ADD(log_total, low))",
+            "lse of rows whose label lies above the reference",
+        ),
+        (
+            "towards = where_less_f64(z, zero, low, SUB(zero, low))",
+            "towards = low",
+            "digits of confident rows",
+        ),
+        (
+            "nll = SUB(nll, where_less_f64(z, zero, low, zero));",
+            "",
+            "digits of rows whose label lies below the reference",
+        ),
+        dtype="float64",
+    ),
+    *mutants_of(
+        "ext/results/exact_sum.h",
+        ("SPLAT(0x1p-61), zero", "SPLAT(0x1p-161), zero", "tiny losses"),
+        ("SPLAT(0x1p+11), where", "SPLAT(0x1p+111), where", "huge losses"),
+        ("MOST_CUT = 4096", "MOST_CUT = 1 << 30", "pieces of very many rows"),
+        ("pieces[2] = SUB(rest, middle)", "pieces[2] = SPLAT(0.0)", "the last bits of a loss"),
+        ("MUL(rest, SPLAT(SMALL))", "rest", "small losses"),
+        dtype="float64",
+    ),
+    *mutants_of(
+        "ext/results/exact_sum.pxi",
+        ("total.small[i] / SMALL", "total.small[i]", "small losses are large"),
+    ),
+    *mutants_of(
+        "ext/results/gradients.h",
+        ("SUB(lifted, SUB(k, scale))", "SUB(lifted, ADD(k, scale))", "the reference's power"),
+        (
+            "SPLAT(EXPONENT_BIAS - LIFT - HEADROOM)",
+            "SPLAT(0.0)",
+            "masked classes of heavy rows",
+        ),
+        (
+            "e = OP_F64(min)(e, SPLAT(EXPONENT_BIAS - LIFT - HEADROOM));",
+            "",
+            "the power of heavy rows overflows",
+        ),
+        ("where_equal_f64(nll, nll, inverse, nan)", "inverse", "rows without a softmax"),
+        ("MUL(s, SPLAT(-uniform))", "MUL(s, SPLAT(uniform))", "the smoothing's sign"),
+        ("sweep->most = 1.0;", "sweep->most = INFINITY;", "probabilities above 1"),
+        (
+            "MUL(label_part, MUL(others, inverse))",
+            "MUL(label_part, SUB(SPLAT(1.0), MUL(own, inverse)))",
+            "1 - p by subtraction",
+        ),
+        (
+            "minimum(most, fused(p, factor, constant))",
+            "minimum(fused(p, factor, constant), most)",
+            "nan in a gradient",
+        ),
+    ),
+    *mutants_of(
+        "ext/results/losses.pxi",
+        ("            g.weight[i] *= s\n", "", "the mean forgets sample_weight"),
+        ("g.loss[i] = share(s, g.loss[i])", "g.loss[i] = s * g.loss[i]", "0 times inf"),
+        ("g.loss[i] = g.loss[i] if g.kept[i] else 0.0", "pass", "ignored rows have a loss"),
+        ("g.weight[i] = g.weight[i] if g.kept[i] else 0.0", "pass", "ignored rows weigh"),
+        ("(coefficient != 0.0) | (term != term)", "(coefficient != 0.0)", "0 times nan is 0"),
+        ("uniform * (job.num_classes - 1)", "uniform * job.num_classes", "the label counts twice"),
+        (" - smoothing) + job.smoothing_error)", " - smoothing))", "a share of nearly nothing"),
+        ("job.smoothing[max(g.label[i], <Py_ssize_t> 0)]", "job.smoothing[0]", "class 0's share"),
+        ("g.target_sum[i] - g.label_target[i]", "g.target_sum[i]", "the top's gradient"),
+        ("        if x != x:\n            return x\n", "", "nan in log_sum_exp is inf"),
+    ),
+    *mutants_of(
+        "ext/results/losses.pxi",
+        (
+            "(z if g.rest_part[i] != 0.0 else 0.0)",
+            "z",
+            "0 times inf with weights: never, a row's sums are finite where its loss is",
+        ),
+        (
+            "g.gap_sum[i] + share(g.target_sum[i], g.nll[i])",
+            "g.gap_sum[i] + g.target_sum[i] * g.nll[i]",
+            "0 times inf with probabilities: never, the top's nll is at most log C",
+        ),
+        is_equivalent=True,
+    ),
+    *mutants_of(
+        "ext/results/gradients.pxi",
+        ("    if group.nll[i] != group.nll[i]:\n        total = NAN\n", "", "+inf beside 1e6"),
+        (
+            "if with_own and begin <= label < end",
+            "if with_own and begin < label < end",
+            "the label's own gradient in class 0",
+        ),
+        (
+            "label < end and group.nll[i] == group.nll[i]:",
+            "label < end:",
+            "the label's own gradient in rows without a softmax",
+        ),
+    ),
+    *mutants_of(
+        "ext/results/few_classes_gradients.pxi",
+        (
+            "group.label[i] if group.nll[i] == group.nll[i] else -1.0",
+            "group.label[i]",
+            "the label's own gradient in rows without a softmax",
+        ),
+    ),
+    *mutants_of(
+        "ext/results/exact_sum.pxi",
+        ("sign = -1 if bits >> 63 else 1", "sign = 1", "pieces below 0"),
+        ("        position -= 1\n", "", "normal numbers are doubled"),
+        ("        sums.special += other.special\n", "", "an infinite loss in another thread"),
+        dtype="float64",
+    ),
+    *mutants_of(
+        "ext/results/row_results.pxi",
+        (
+            (
+                "if not group.kept[i] or (job.sample_weight != NULL and job.sample_weight[first "
+                "+ i] == 0.0):"
+            ),
+            "if not group.kept[i]:",
+            "rows of weight 0 are kept",
+        ),
+    ),
+    *mutants_of(
+        "ext/run/team.pxi",
+        ("late * (PRICE << doublings)", "0 * (PRICE << doublings)", "late teams are called again"),
+        ("least * pieces if region.least < INFINITY else 0.0", "least * pieces", "very late ones"),
+        ("debt > seconds ? debt - seconds : 0", "debt", "a debt for ever"),
+        ("debt < MOST_DEBT ? debt : MOST_DEBT", "debt", "a debt for many seconds"),
+        ("static _Thread_local double debt", "static double debt", "debts of other threads"),
+        ("sched_setaffinity(0, sizeof allowed, &allowed);", ";", "threads keep off a CPU for ever"),
+        dtype="float32",
+    ),
+    *mutants_of(
+        "ext/run/calls.pxi",
+        (
+            "bad_row = min(totals.bad_row, totals_at(job, t).bad_row)",
+            "bad_row = max(totals.bad_row, totals_at(job, t).bad_row)",
+            "bad labels in one thread alone",
+        ),
+        (
+            "totals.kept += totals_at(job, t).kept",
+            "totals.kept = totals_at(job, t).kept",
+            "kept rows",
+        ),
+    ),
+    *mutants_of(
+        "ext/run/tally.pxi",
+        ("                num_kept[0] -= weight == 0.0\n", "", "gradients of weight 0"),
+        (
+            (
+                "if job.class_weight != NULL and not job.has_probabilities:\n                  "
+                "  weight"
+            ),
+            "if job.class_weight != NULL:\n                    weight",
+            "weights of q",
+        ),
+        (
+            (
+                "if not 0.0 <= probability_at(job, at + k * job.probabilities.class_stride) < "
+                "INFINITY:"
+            ),
+            "if not 0.0 <= probability_at(job, at + k * job.probabilities.class_stride):",
+            "q of inf",
+        ),
+    ),
+]
