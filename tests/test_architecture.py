@@ -178,43 +178,9 @@ def test_public_names_are_these_alone():
     }
 
 
-EXT = ROOT / "ext"
-OUR_HEADERS = {path.relative_to(EXT).as_posix() for path in EXT.rglob("*.h")}
-STANDARD_HEADERS = {
-    "math.h",
-    "stdint.h",
-    "stddef.h",
-    "string.h",
-    "float.h",
-    "limits.h",
-    "immintrin.h",
-    "arm_neon.h",
-}
-
-
-@pytest.mark.parametrize("name", sorted(OUR_HEADERS))
-def test_lanes_know_nothing_of_python(name):
-    text = (EXT / name).read_text()
-    included = re.findall(r'#\s*include\s*[<"]([^>"]+)[>"]', text)
-    assert included or name in {f"lanes/{stem}.h" for stem in ("fma", "halves", "quads")}
-    assert set(included) <= STANDARD_HEADERS | OUR_HEADERS
-    assert not re.search(r"\bPy[A-Z_]\w*", text)
-
-
-def test_files_of_instruction_sets_alone_know_registers():
-    for path in files("ext"):
-        if path.name not in {"x86.h", "avx512.h", "avx2.h", "neon.h"}:
-            assert not re.search(r"_mm\d*_|immintrin|arm_neon|__m(128|256|512)", path.read_text())
-
-
 @pytest.mark.parametrize("path", EVERY_FILE, ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_file_is_longer_than_its_limit(path):
     assert len(path.read_text().splitlines()) <= LIMIT
-
-
-@pytest.mark.parametrize("path", [*files("ext")], ids=lambda path: path.name)
-def test_no_flag_or_pragma_lets_the_compiler_forget_nan(path):
-    assert not re.search(r"ffast-math|Ofast|funsafe-math|ffinite-math", path.read_text())
 
 
 def test_build_never_asks_for_fast_math():

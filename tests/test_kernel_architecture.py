@@ -1,0 +1,147 @@
+"""The rooms of ext/: which may use which, and what no file of the kernel may hold."""
+
+import os
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+
+EXT = Path(__file__).parent.parent / "ext"
+LIMIT_OF_THE_KERNEL = 350
+FILES = sorted(path for path in EXT.rglob("*") if path.suffix in {".h", ".pxi", ".pyx", ".py"})
+OUR_HEADERS = {path.relative_to(EXT).as_posix() for path in EXT.rglob("*.h")}
+OF_REGISTERS = {  # which registers.h, or lanes.h, includes where there is all that these need
+    f"lanes/{stem}.h"
+    for stem in ("avx2", "avx512", "fma", "halves", "neon", "portable", "quads", "x86")
+}
+STANDARD_HEADERS = {
+    "math.h",
+    "stdint.h",
+    "stddef.h",
+    "string.h",
+    "float.h",
+    "limits.h",
+    "immintrin.h",
+    "arm_neon.h",
+}
+
+
+@pytest.mark.parametrize("name", sorted(OUR_HEADERS))
+def test_lanes_know_nothing_of_python(name):
+    text = (EXT / name).read_text()
+    included = re.findall(r'#\s*include\s*[<"]([^>"]+)[>"]', text)
+    assert included or name in OF_REGISTERS
+    assert set(included) <= STANDARD_HEADERS | OUR_HEADERS
+    assert not re.search(r"\bPy[A-Z_]\w*", text)
+
+
+# Each room of ext/ may use those to the left of it.
+ROOMS = ["lanes", "call", "statistics", "results", "run"]
+PARTS = sorted(EXT.glob("*/*.pxi"))
+CDEF_FUNCTION = re.compile(r"^(?:cdef|def) (?:[\w*]+ )*\*?(\w+)\(", re.MULTILINE)
+DECLARED_FUNCTION = re.compile(r"^    (?:[\w*]+ )*\*?(\w+)\((?!\*)", re.MULTILINE)
+TYPE = re.compile(r"^(?:    )?(?:ctypedef (?:struct )?|cdef class )[^(\n]*?(\w+):?$", re.MULTILINE)
+POINTER_TYPE = re.compile(r"^ctypedef .*\(\*(\w+)\)", re.MULTILINE)
+CONSTANTS = re.compile(
+    r"^ *(?:(?:cdef|const) \w+ )?([A-Z][A-Z_]+(?:, [A-Z_]+)*)(?: =.*)?$", re.MULTILINE
+)
+
+
+def rank_of(path):
+    """Return how far to the right the room of a file is: of one at the top of ext/, beyond them."""
+    room = path.relative_to(EXT).parts[0]
+    return ROOMS.index(room) if room in ROOMS else len(ROOMS)
+
+
+def code_of(path):
+    """Return the text of a .pxi file without comments and the C in it."""
+    return re.sub(r"\s*#.*", "", re.sub(r'""".*?"""', "", path.read_text(), flags=re.DOTALL))
+
+
+def definitions_of(path):
+    """Return the functions, and the types and constants, that a .pxi file defines or declares."""
+    code = code_of(path)
+    blocks = re.findall(r"^cdef extern [^\n]*\n((?:    .*\n|\n)*)", code, re.MULTILINE)
+    functions = set(CDEF_FUNCTION.findall(code))
+    functions |= {name for block in blocks for name in DECLARED_FUNCTION.findall(block)}
+    names = {*TYPE.findall(code), *POINTER_TYPE.findall(code)}
+    return functions, names.union(*(line.split(", ") for line in CONSTANTS.findall(code)))
+
+
+def names_used_in(path, functions, names):
+    """Yield the functions that a .pxi file calls, and the other names that it holds."""
+    code = code_of(path)
+    yield from functions & set(re.findall(r"(?<![\w.])(\w+)\(", code))
+    yield from names & set(re.findall(r"(?<![\w.])(\w+)", code))
+
+
+def test_every_file_of_the_kernel_is_in_a_room():
+    rooms = {path.name for path in EXT.iterdir() if path.is_dir() and path.name != "__pycache__"}
+    assert rooms == set(ROOMS)
+    at_the_top = {path.name for path in EXT.iterdir() if path.suffix in {".h", ".pxi"}}
+    assert at_the_top == {"kernel.pxi"}
+
+
+@pytest.mark.parametrize("name", sorted(OUR_HEADERS))
+def test_header_includes_none_of_a_room_to_its_right(name):
+    included = re.findall(r'#\s*include\s*"([^"]+)"', (EXT / name).read_text())
+    assert [each for each in included if rank_of(EXT / each) > rank_of(EXT / name)] == []
+
+
+@pytest.mark.parametrize("name", sorted(OUR_HEADERS - OF_REGISTERS))
+def test_header_includes_all_that_it_uses(name):
+    compiler = shlex.split(os.environ.get("CC", "cc"))
+    flags = ["-std=gnu11", "-fsyntax-only", "-DSMOOTHXENT_PORTABLE", "-DSMOOTHXENT_FLOAT16"]
+    command = [*compiler, *flags, f"-I{EXT}", "-x", "c", "-"]
+    subprocess.run(command, input=f'#include "{name}"\n', text=True, check=True)
+
+
+@pytest.mark.parametrize("path", PARTS, ids=lambda path: path.relative_to(EXT).as_posix())
+def test_part_of_the_kernel_uses_nothing_of_a_room_to_its_right(path):
+    found = [
+        (other.relative_to(EXT).as_posix(), name)
+        for other in PARTS
+        if rank_of(other) > rank_of(path)
+        for name in names_used_in(path, *definitions_of(other))
+    ]
+    assert found == []
+
+
+def test_definitions_of_a_part_are_found():
+    functions, names = definitions_of(EXT / "results" / "exact_sum.pxi")
+    assert {"add_in_pieces", "carry", "add_exactly", "exact", "places_of"} <= functions
+    assert {"ExactSum", "LIMBS", "SMALL"} <= names
+    functions, names = definitions_of(EXT / "run" / "team.pxi")
+    assert {"inside_region", "settle_region", "each_piece", "is_in_debt"} <= functions
+    assert {"Piece", "Region", "PARALLEL_ELEMENTS"} <= names
+
+
+@pytest.mark.parametrize("path", PARTS, ids=lambda path: path.relative_to(EXT).as_posix())
+def test_part_of_the_kernel_declares_headers_of_its_own_room(path):
+    declared = re.findall(r'^cdef extern from "([^"]+)"', path.read_text(), re.MULTILINE)
+    assert {EXT / each for each in declared} <= set(path.parent.glob("*.h"))
+
+
+def test_kernel_puts_all_parts_together_room_by_room():
+    included = re.findall(r'^include "(.+)"$', (EXT / "kernel.pxi").read_text(), re.MULTILINE)
+    assert sorted(EXT / each for each in included) == PARTS
+    ranks = [rank_of(EXT / each) for each in included]
+    assert ranks == sorted(ranks)
+
+
+def test_files_of_instruction_sets_alone_know_registers():
+    for path in FILES:
+        if path.name not in {"x86.h", "avx512.h", "avx2.h", "neon.h"}:
+            assert not re.search(r"_mm\d*_|immintrin|arm_neon|__m(128|256|512)", path.read_text())
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_no_file_of_the_kernel_is_longer_than_its_limit(path):
+    assert len(path.read_text().splitlines()) <= LIMIT_OF_THE_KERNEL
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_no_flag_or_pragma_lets_the_compiler_forget_nan(path):
+    assert not re.search(r"ffast-math|Ofast|funsafe-math|ffinite-math", path.read_text())
