@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 import smoothxent
-from mutation import bridges, checks, files, kernel, measures, results, totals, transforms
+from mutation import bridges, checks, files, kernel, metrics, results, totals, transforms
 
 ROOT = Path(__file__).parent.parent
 ISA = smoothxent.available_isas()[-1]
@@ -42,7 +42,7 @@ TESTS = {
     bridges: OF_BRIDGES,
     checks: OF_CHECKS,
     totals: [*OF_EVALUATION, "errors"],
-    measures: [*OF_EVALUATION, "calls"],
+    metrics: [*OF_EVALUATION, "calls"],
     kernel: OF_KERNEL,
     results: OF_KERNEL,
     files: OF_FILES,

@@ -110,7 +110,7 @@ MUTANTS = [
         "ext/statistics/long_rows.pxi",
         ("if k <= left_out < k + LANES:", "if k < left_out < k + LANES:", "a label in lane 0"),
         ("weight * (centre - row.centre)", "weight * (row.centre - centre)", "a centre that moves"),
-        ("        weight -= job.smoothing[row.label]\n", "        pass\n", "the label's own share"),
+        ("        weight -= call.smoothing[row.label]\n", "        pass\n", "the label's share"),
         (
             "sums.counted * (new.scale - old.scale)",
             "sums.counted * (old.scale - new.scale)",
@@ -125,8 +125,8 @@ MUTANTS = [
             "a label at the start of a tile",
         ),
         (
-            "job.smoothing != NULL and begin <= label < end",
-            "job.smoothing != NULL and begin < label < end",
+            "call.smoothing != NULL and begin <= label < end",
+            "call.smoothing != NULL and begin < label < end",
             "the first label of a later segment with weights",
         ),
     ),
@@ -168,6 +168,6 @@ MUTANTS = [
     ),
     *mutants_of(
         "ext/statistics/row_group.pxi",
-        ("(1.0 - job.label_smoothing) * group.weight[i] == 0.0", "False", "labels of no share"),
+        ("(1.0 - call.label_smoothing) * group.weight[i] == 0.0", "False", "labels of no share"),
     ),
 ]

@@ -120,9 +120,9 @@ MUTANTS = [
         ("g.loss[i] = g.loss[i] if g.kept[i] else 0.0", "pass", "ignored rows have a loss"),
         ("g.weight[i] = g.weight[i] if g.kept[i] else 0.0", "pass", "ignored rows weigh"),
         ("(coefficient != 0.0) | (term != term)", "(coefficient != 0.0)", "0 times nan is 0"),
-        ("uniform * (job.num_classes - 1)", "uniform * job.num_classes", "the label counts twice"),
-        (" - smoothing) + job.smoothing_error)", " - smoothing))", "a share of nearly nothing"),
-        ("job.smoothing[max(g.label[i], <Py_ssize_t> 0)]", "job.smoothing[0]", "class 0's share"),
+        ("uniform * (call.num_classes - 1)", "uniform * call.num_classes", "the label twice"),
+        (" - smoothing) + call.smoothing_error)", " - smoothing))", "a share of nearly nothing"),
+        ("call.smoothing[max(g.label[i], <Py_ssize_t> 0)]", "call.smoothing[0]", "class 0's share"),
         ("g.target_sum[i] - g.label_target[i]", "g.target_sum[i]", "the top's gradient"),
         ("        if x != x:\n            return x\n", "", "nan in log_sum_exp is inf"),
     ),
@@ -173,7 +173,7 @@ MUTANTS = [
         "ext/results/row_results.pxi",
         (
             (
-                "if not group.kept[i] or (job.sample_weight != NULL and job.sample_weight[first "
+                "if not group.kept[i] or (call.sample_weight != NULL and call.sample_weight[first "
                 "+ i] == 0.0):"
             ),
             "if not group.kept[i]:",
@@ -193,13 +193,13 @@ MUTANTS = [
     *mutants_of(
         "ext/run/calls.pxi",
         (
-            "bad_row = min(totals.bad_row, totals_at(job, t).bad_row)",
-            "bad_row = max(totals.bad_row, totals_at(job, t).bad_row)",
+            "bad_row = min(totals.bad_row, totals_at(call, t).bad_row)",
+            "bad_row = max(totals.bad_row, totals_at(call, t).bad_row)",
             "bad labels in one thread alone",
         ),
         (
-            "totals.kept += totals_at(job, t).kept",
-            "totals.kept = totals_at(job, t).kept",
+            "totals.kept += totals_at(call, t).kept",
+            "totals.kept = totals_at(call, t).kept",
             "kept rows",
         ),
     ),
@@ -208,18 +208,18 @@ MUTANTS = [
         ("                num_kept[0] -= weight == 0.0\n", "", "gradients of weight 0"),
         (
             (
-                "if job.class_weight != NULL and not job.has_probabilities:\n                  "
+                "if call.class_weight != NULL and not call.has_probabilities:\n                  "
                 "  weight"
             ),
-            "if job.class_weight != NULL:\n                    weight",
+            "if call.class_weight != NULL:\n                    weight",
             "weights of q",
         ),
         (
             (
-                "if not 0.0 <= probability_at(job, at + k * job.probabilities.class_stride) < "
+                "if not 0.0 <= probability_at(call, at + k * call.probabilities.class_stride) < "
                 "INFINITY:"
             ),
-            "if not 0.0 <= probability_at(job, at + k * job.probabilities.class_stride):",
+            "if not 0.0 <= probability_at(call, at + k * call.probabilities.class_stride):",
             "q of inf",
         ),
     ),

@@ -29,7 +29,7 @@ MUTANTS = [
             "the label's",
         ),
         (
-            "values.v[k] = mul(values.v[k], slopes(x, job.transform))",
+            "values.v[k] = mul(values.v[k], slopes(x, call.transform))",
             "values.v[k] = mul(values.v[k], values.v[k])",
             "squares for slopes",
         ),
@@ -38,18 +38,18 @@ MUTANTS = [
         "ext/results/gradients.pxi",
         (
             "            times_slopes(values",
-            "            slope_at(values[0], job.transform)  #",
+            "            slope_at(values[0], call.transform)  #",
             "none",
         ),
         ("own *= slope_at(", "slope_at(", "the label's slope"),
     ),
     *mutants_of(
         "ext/results/losses.pxi",
-        ("    if job.z_loss != 0.0:\n", "    if False:\n", "no z_loss"),
+        ("    if call.z_loss != 0.0:\n", "    if False:\n", "no z_loss"),
         ("+ (g.offset[i] - g.scale[i] * STEP", "+ (g.offset[i] + g.scale[i] * STEP", "lse"),
         ("+= slope * log_sum_exp", "+= slope", "lse for lse**2"),
         ("+= 2.0 * slope", "+= slope", "half a gradient"),
-        ("(g.label_part[i] + g.rest_part[i]) * job", "job", "class weights have no part in it"),
+        ("(g.label_part[i] + g.rest_part[i]) * call", "call", "class weights have no part in it"),
         (
             "        if g.kept[i]:\n            log_sum_exp",
             "        if True:\n            log_sum_exp",
@@ -63,7 +63,7 @@ MUTANTS = [
     *mutants_of(
         "ext/call/logits.pxi",
         (
-            "return transform_logit(x, job.transform) if job.transforms else x",
+            "return transform_logit(x, call.transform) if call.transforms else x",
             "return x",
             "a label's logit is left as it is",
         ),
@@ -74,12 +74,12 @@ MUTANTS = [
         ("first_row * rows.outer_stride", "0 * rows.outer_stride", "later rows are misplaced"),
         ("first = first_class // SEGMENT", "first = 0", "later segments are the first"),
         ("self.parts + first_row // LANES", "self.parts", "later parts are the first"),
-        ("if not in_groups(&self.job):\n", "if True:\n", "groups of few classes are joined"),
-        ("return job.num_classes <= TILE", "return job.num_classes < 0", "never in groups"),
+        ("if not in_groups(&self.call):\n", "if True:\n", "groups of few classes are joined"),
+        ("return call.num_classes <= TILE", "return call.num_classes < 0", "never in groups"),
         ("min(<Py_ssize_t> LANES, num_rows - g * LANES)", "LANES", "groups that are not full"),
         (
-            "add_smoothing(job, label_smoothing, prior)",
-            "add_smoothing(job, 0.0 * label_smoothing, prior)",
+            "add_smoothing(call, label_smoothing, prior)",
+            "add_smoothing(call, 0.0 * label_smoothing, prior)",
             "no smoothing",
         ),
     ),

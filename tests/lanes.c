@@ -10,7 +10,7 @@
  *     lanes_transforms.h  a soft cap and a temperature
  *     lanes_group.h       labels, statistics of groups of rows, shares and losses
  *     lanes_totals.h      pieces of exact sums, counts, bins, histogram
- *     lanes_measures.h    ranks, moments, entropy, confidence and Brier score
+ *     lanes_metrics.h    ranks, moments, entropy, confidence and Brier score
  *
  * One draw of random_bits() a statement, or a comma between them: the order inside an expression is the compiler's.
  */
@@ -203,7 +203,7 @@ static void test_functions(void) {
 #include "lanes_sums.h"
 #include "lanes_transforms.h"
 #include "lanes_group.h"
-#include "lanes_measures.h"
+#include "lanes_metrics.h"
 
 int main(void) {
     real a[LANES], b[LANES], c[LANES], d[LANES];

@@ -10,7 +10,7 @@ static void test_labels(void) {
     int num_classes = 1 + random_below(200), has_ignore_index = random_below(2), all = 1;
     int64_t wide_labels[LANES], ignore_index = random_label(num_classes), expected[LANES];
     int32_t narrow_labels[LANES];
-    Group g;
+    RowGroup g;
     for (int itemsize = 8; itemsize >= 4; itemsize -= 4, all = 1) {
         EACH_LANE {
             int64_t label = random_label(num_classes);
@@ -33,7 +33,7 @@ static void test_labels(void) {
 
 /* Statistics of LANES rows, each given by a pointer, against sums in long double. Off by what lanes_sums.h allows, and
  * gaps by two roundings of their sum, which is a float64. Rows without a label are ignored where there are gaps. */
-static void check_statistics(const char *name, const Group *g, const double *fit, const char *const *rows, ptrdiff_t stride, int num_classes, int with_gaps) {
+static void check_statistics(const char *name, const RowGroup *g, const double *fit, const char *const *rows, ptrdiff_t stride, int num_classes, int with_gaps) {
     EACH_LANE {
         long double exps = 0, gaps = 0, scale = g->scale[i];
         for (int k = 0; k < num_classes; k++) {
@@ -53,7 +53,7 @@ static void check_statistics(const char *name, const Group *g, const double *fit
     }
 }
 
-static void draw_rows(stored *x, int num_classes, Group *g) {
+static void draw_rows(stored *x, int num_classes, RowGroup *g) {
     double reference = ordinary(-100, 100);
     for (int k = 0; k < LANES * num_classes; k++) x[k] = stored_of((real)(reference + ordinary(-20, 5)));
     EACH_LANE g->label[i] = random_below(num_classes + 1) - 1;
@@ -66,7 +66,7 @@ static void test_columns_statistics(void) {
     double fit[LANES], of_kept[LANES];
     real columns[LANES * FEW], least = -(real)INFINITY;
     column_heads heads;
-    Group g;
+    RowGroup g;
     draw_rows(x, num_classes, &g);
     EACH_LANE rows[i] = (const char *)(x + i * num_classes);
     note("columns_statistics", 0, columns_statistics(&g, &heads, fit, rows, sizeof(stored), 0, num_classes, rows[0], columns, with_gaps, LABEL_KEPT), 1);
@@ -100,7 +100,7 @@ static void test_unfit_columns(void) {
     double fit[LANES];
     real columns[LANES * 4];
     column_heads heads;
-    Group g;
+    RowGroup g;
     draw_rows(x, 3, &g);
     EACH_LANE rows[i] = (const char *)(x + i * 3), g.label[i] = 1;
     for (int i = 0; i < 5; i++) x[3 * i + 1] = stored_of((real)odd[i]); /* labels: nan and infinity are not for lanes */
@@ -117,7 +117,7 @@ static void test_short_rows(void) {
     int num_classes = 2 * VECTORS * LANES + random_below(MOST - 2 * VECTORS * LANES), with_gaps = random_below(2);
     const char *rows[LANES];
     double fit[LANES];
-    Group g;
+    RowGroup g;
     draw_rows(x, num_classes, &g);
     EACH_LANE rows[i] = (const char *)(x + i * num_classes);
     x[5 * num_classes + num_classes / 2] = stored_of((real)(real_of(x[5 * num_classes]) + 40)); /* beyond the ceiling of its ends */
@@ -127,7 +127,7 @@ static void test_short_rows(void) {
 
 /* Losses of rows whose statistics are drawn: each sum and product rounds once. */
 static void test_shares(void) {
-    Group g;
+    RowGroup g;
     double eps = random_below(3) * 0.5, uniform = eps / 10, others = uniform * 9;
     EACH_LANE {
         g.scale[i] = floor(ordinary(-100, 100)), g.offset[i] = 0;

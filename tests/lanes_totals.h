@@ -1,4 +1,4 @@
-/* What the rows of a group add to totals, against plain C; included by lanes_measures.h. */
+/* What the rows of a group add to totals, against plain C; included by lanes_metrics.h. */
 
 static void test_all_equal(void) {
     double a[LANES], b[LANES];
@@ -12,9 +12,9 @@ static void test_all_equal(void) {
     note("all_equal_f64", 0, actual, expected);
 }
 
-static void draw_kept(Group *g) { EACH_LANE g->kept[i] = random_below(8) != 0; }
+static void draw_kept(RowGroup *g) { EACH_LANE g->kept[i] = random_below(8) != 0; }
 
-static double plain_term(const Group *g, int i, const double *weights, const double *values) {
+static double plain_term(const RowGroup *g, int i, const double *weights, const double *values) {
     double weight = weights ? weights[i] : 1;
     return !g->kept[i] ? 0 : weight == 0 && !isnan(values[i]) ? 0 : weight * values[i];
 }
@@ -24,7 +24,7 @@ static void test_pieces(void) {
     const double beyond[] = {2048, -1, 0x1p-134, INFINITY, NAN, 0x1p-1074};
     double values[LANES], weights[LANES], left[LANES], *w = random_below(2) ? weights : NULL;
     ExactSum total;
-    Group g;
+    RowGroup g;
     memset(&total, 0, sizeof total);
     draw_kept(&g);
     EACH_LANE {
@@ -56,7 +56,7 @@ static void test_pieces(void) {
 static void test_cut_in_pieces(void) {
     double values[LANES], weights[LANES], terms[LANES], pieces[CUTS * LANES], *w = random_below(2) ? weights : NULL;
     int expected = CUTS - 1, least = random_below(2) ? 18 : 60;
-    Group g;
+    RowGroup g;
     draw_kept(&g);
     EACH_LANE {
         int exponent = -random_below(least);
@@ -79,7 +79,7 @@ static void test_cut_in_pieces(void) {
 /* The two parts of a square are not negative and, added without rounding, all of its digits. */
 static void test_squares(void) {
     double squares[LANES], rests[LANES];
-    Group g;
+    RowGroup g;
     EACH_LANE {
         double mantissa = ordinary(1, 2), special = operand();
         int exponent = 500 - random_below(980);
@@ -104,7 +104,7 @@ static void test_counts(void) {
     double counts[LANES], before[LANES], numbers[LANES], squares[LANES], pieces[CUTS * LANES];
     ptrdiff_t histogram[HISTOGRAM + 1] = {0}, plain[HISTOGRAM + 1] = {0};
     int most = 1 + random_below(6), num_bins = 1 + random_below(MOST_BINS), full = 0;
-    Group g;
+    RowGroup g;
     draw_kept(&g);
     EACH_LANE {
         double size = ordinary(-70, 25), value = operand();

@@ -7,8 +7,8 @@ cdef enum:
     LOG_SUM_EXP
     ROW_STATISTICS
 
-ctypedef struct RowMeasures:
-    # where the measures of rows go; the last three are NULL without labels
+ctypedef struct RowMetrics:
+    # where the metrics of rows go; the last three are NULL without labels
     real *log_sum_exp
     real *max_logit
     real *entropy
@@ -18,7 +18,7 @@ ctypedef struct RowMeasures:
     real *nll
     int64_t *rank
 
-ctypedef struct Job:
+ctypedef struct Call:
     Rows logits, probabilities, grad
     Labels labels
     Py_ssize_t num_rows, num_classes
@@ -36,7 +36,7 @@ ctypedef struct Job:
     real *out
     double grad_divisor
     void *totals  # one per thread: see totals_at
-    bint measures  # an evaluation: more is asked of a row than its loss
+    bint has_metrics  # per-row metrics other than the loss
     int sums_with  # GAPS and MOMENTS: what is summed along with exp
     Py_ssize_t enough  # ranks from here on need not be known
     void *metrics_memory  # whose first whole lines are
@@ -44,59 +44,59 @@ ctypedef struct Job:
     Py_ssize_t metrics_size, num_ranks, num_bins
     bint loss_is_nll  # so that one sum will do
     const int64_t *ranks  # the k of top-k accuracies
-    RowMeasures row_measures
-    bint has_labels  # class indices beside the measures of rows
+    RowMetrics row_metrics
+    bint has_labels  # class indices, for the last three of row_metrics
     bint transforms  # logits: a soft cap or a temperature
     Transform transform
     double z_loss
     const real *label_logits  # of all rows, where `logits` is but a block of them; else NULL
 
-cdef inline bint is_by_top(const Job *job, int task) noexcept nogil:
+cdef inline bint is_by_top(const Call *call, int task) noexcept nogil:
     # whether all rows take their top class for the label: its own term must not hide the others'
-    return task == LOG_SOFTMAX or task == LOG_SUM_EXP or task == ROW_STATISTICS or job.has_probabilities
+    return task == LOG_SOFTMAX or task == LOG_SUM_EXP or task == ROW_STATISTICS or call.has_probabilities
 
 
-cdef Job job_of(cnp.ndarray logits):
-    cdef Job job
-    memset(&job, 0, sizeof(job))
-    job.logits = rows_of(logits, has_classes=True)
-    job.num_classes = cnp.PyArray_DIM(logits, 1)
-    job.num_rows = cnp.PyArray_DIM(logits, 0) * job.logits.inner
-    job.grad_divisor = 1.0
-    return job
+cdef Call call_of(cnp.ndarray logits):
+    cdef Call call
+    memset(&call, 0, sizeof(call))
+    call.logits = rows_of(logits, has_classes=True)
+    call.num_classes = cnp.PyArray_DIM(logits, 1)
+    call.num_rows = cnp.PyArray_DIM(logits, 0) * call.logits.inner
+    call.grad_divisor = 1.0
+    return call
 
 
 cdef void add_labels(
-    Job *job, cnp.ndarray labels, bint has_classes, cnp.ndarray class_weight, cnp.ndarray sample_weight,
+    Call *call, cnp.ndarray labels, bint has_classes, cnp.ndarray class_weight, cnp.ndarray sample_weight,
     object ignore_index,
 ):
-    job.has_probabilities = has_classes
+    call.has_probabilities = has_classes
     if has_classes:
-        job.probabilities = rows_of(labels, has_classes)
-        job.probabilities_are_float32 = cnp.PyArray_ITEMSIZE(labels) == 4
+        call.probabilities = rows_of(labels, has_classes)
+        call.probabilities_are_float32 = cnp.PyArray_ITEMSIZE(labels) == 4
     else:
-        job.labels = labels_of(labels, job.num_classes, ignore_index)
-    job.class_weight = doubles(class_weight)
-    job.sample_weight = doubles(sample_weight)
+        call.labels = labels_of(labels, call.num_classes, ignore_index)
+    call.class_weight = doubles(class_weight)
+    call.sample_weight = doubles(sample_weight)
 
 
-cdef int add_transforms(Job *job, tuple transforms) except -1:
+cdef int add_transforms(Call *call, tuple transforms) except -1:
     # (softcap or 0, temperature, z_loss); Python's numbers do not become `real`, which Cython takes for float
     cdef double softcap, temperature
     if transforms is not None:
-        softcap, temperature, job.z_loss = transforms
-        job.transform.softcap = <real> softcap
-        job.transform.temperature = <real> temperature
-        job.transforms = job.transform.softcap != 0 or job.transform.temperature != 1
+        softcap, temperature, call.z_loss = transforms
+        call.transform.softcap = <real> softcap
+        call.transform.temperature = <real> temperature
+        call.transforms = call.transform.softcap != 0 or call.transform.temperature != 1
     return 0
 
 
-cdef void add_grad(Job *job, cnp.ndarray grad):
+cdef void add_grad(Call *call, cnp.ndarray grad):
     # where the second sweep writes: the logits' dtype or that of `real`
-    job.has_grad = True
-    job.grad = rows_of(grad, has_classes=True)
-    job.grad_is_real = cnp.PyArray_ITEMSIZE(grad) == sizeof(real)
+    call.has_grad = True
+    call.grad = rows_of(grad, has_classes=True)
+    call.grad_is_real = cnp.PyArray_ITEMSIZE(grad) == sizeof(real)
 
 
-cdef inline bint has_weights(const Job *job) noexcept nogil:
-    return job.class_weight != NULL or job.sample_weight != NULL
+cdef inline bint has_weights(const Call *call) noexcept nogil:
+    return call.class_weight != NULL or call.sample_weight != NULL

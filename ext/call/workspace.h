@@ -8,7 +8,7 @@ enum {
     TILE = 1024, /* classes: 4 kB of float32, 8 kB of float64 */
     FEW = 128    /* classes up to which a row takes one lane */
 };
-_Static_assert(FEW * LANES >= TILE, "Scratch.logits and columns hold a tile, or a group of rows of few classes");
+_Static_assert(FEW * LANES >= TILE, "Workspace.logits and columns hold a tile, or a group of rows of few classes");
 _Static_assert(TILE % (VECTORS * LANES) == 0, "a tile is whole blocks; the targets of all but the last, whole lanes");
 _Static_assert(FEW % VECTORS == 0, "columns of few classes are filled up to whole blocks");
 _Static_assert(TILE <= 1 << 24, "class numbers within a tile, and counts of them, are exact in float32");
@@ -21,6 +21,6 @@ typedef struct { /* what a thread works in */
     stored spare[FEW];   /* where lanes without a row write */
     char *starts[LANES]; /* of the rows of a group */
     int improper;        /* a probability was negative or not finite */
-} Scratch;
+} Workspace;
 
 #endif

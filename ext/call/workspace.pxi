@@ -4,7 +4,7 @@ cdef extern from "call/workspace.h" nogil:
     enum:
         TILE
         FEW
-    ctypedef struct Scratch:
+    ctypedef struct Workspace:
         stored *logits
         real *columns
         double *targets

@@ -30,7 +30,7 @@ typedef struct {
 
 /* A row's term: its value times its weight, 1 unless `weights` says. Rows that are not kept and those without weight have
  * none, but for nan. */
-LANES_INLINE reg_f64 terms_of_rows(const Group *g, int i, const double *weights, const double *values) {
+LANES_INLINE reg_f64 terms_of_rows(const RowGroup *g, int i, const double *weights, const double *values) {
     reg_f64 value = OP_F64(loadu)(values + i);
     if (weights) {
         reg_f64 weight = OP_F64(loadu)(weights + i);
@@ -56,7 +56,7 @@ LANES_INLINE reg_f64 add_cut(double *pieces, reg_f64 term) {
     return fits;
 }
 /* Adds the terms that fit, or do so times SMALL; returns whether all do. Else `left` holds the others, and 0. */
-LANES_INLINE int add_in_pieces(ExactSum *total, const Group *g, const double *weights, const double *values, double *left) {
+LANES_INLINE int add_in_pieces(ExactSum *total, const RowGroup *g, const double *weights, const double *values, double *left) {
     int all = 1;
     EACH_ROW_REGISTER {
         reg_f64 term = terms_of_rows(g, i, weights, values), fits = add_cut(total->pieces + i, term);
@@ -73,7 +73,7 @@ LANES_INLINE int add_in_pieces(ExactSum *total, const Group *g, const double *we
     return all;
 }
 /* Cuts the terms; returns how many pieces they take, 0 if some don't fit. */
-LANES_INLINE int cut_in_pieces(double *pieces, const Group *g, const double *weights, const double *values, double *terms) {
+LANES_INLINE int cut_in_pieces(double *pieces, const RowGroup *g, const double *weights, const double *values, double *terms) {
     int all = 1, last = 0;
     EACH_ROW_REGISTER {
         reg_f64 of[CUTS], term = terms_of_rows(g, i, weights, values);

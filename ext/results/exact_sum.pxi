@@ -19,8 +19,8 @@ cdef extern from "results/exact_sum.h" nogil:
         CUTS
         MOST_CUT
     const double SMALL
-    bint add_in_pieces(ExactSum *, const Group *, const double *, const double *, double *)
-    int cut_in_pieces(double *, const Group *, const double *, const double *, double *)
+    bint add_in_pieces(ExactSum *, const RowGroup *, const double *, const double *, double *)
+    int cut_in_pieces(double *, const RowGroup *, const double *, const double *, double *)
 
 
 cdef void carry(ExactSum *total) noexcept nogil:
@@ -71,7 +71,7 @@ cdef void add_pieces(ExactSum *total) noexcept nogil:
 
 
 cdef inline void add_group_exactly(
-    ExactSum *total, const Group *group, const double *weights, const double *values
+    ExactSum *total, const RowGroup *group, const double *weights, const double *values
 ) noexcept nogil:
     # of the rows that are kept; weights: NULL for ones
     cdef double left[LANES]

@@ -21,7 +21,7 @@ static const double HEADROOM = 16; /* bits of the bracket above those of g and L
 
 /* bias and factor for g. As much of its exponent goes into the bracket as it has room for: the
  * least value of that, what exp makes of -inf, must be 0 times the factor. */
-LANES_INLINE void scale_exps(const Group *g, SecondSweep *sweep, int i, reg_f64 of, reg_f64 inverse) {
+LANES_INLINE void scale_exps(const RowGroup *g, SecondSweep *sweep, int i, reg_f64 of, reg_f64 inverse) {
     const reg_f64 zero = SPLAT(0.0), nan = SPLAT((double)NAN);
     reg_f64 low, scale = ROWS(scale), z = distances_to_reference(ROWS(label_logit), ROWS(offset), scale, &low);
     low = where_less_f64(z, zero, zero, low);
@@ -38,7 +38,7 @@ LANES_INLINE void scale_exps(const Group *g, SecondSweep *sweep, int i, reg_f64 
 }
 
 /* For k = y, label_part (p_y - 1) + rest_part p_y, with p_y - 1 = -others / (own + others), never a subtraction. */
-LANES_FUNCTION void gradient_factors(const Group *g, SecondSweep *sweep, double divisor, double target_scale, double uniform) {
+LANES_FUNCTION void gradient_factors(const RowGroup *g, SecondSweep *sweep, double divisor, double target_scale, double uniform) {
     EACH_ROW_REGISTER {
         reg_f64 s = DIV(OP_F64(loadu)(sweep->target_scale + i), SPLAT(divisor)), own = ROWS(own), others = ROWS(others);
         reg_f64 inverse = DIV(SPLAT(1.0), ADD(own, others)), label_part = ROWS(label_part), rest_part = ROWS(rest_part);
@@ -52,7 +52,7 @@ LANES_FUNCTION void gradient_factors(const Group *g, SecondSweep *sweep, double 
     }
 }
 
-LANES_FUNCTION void softmax_factors(const Group *g, SecondSweep *sweep) {
+LANES_FUNCTION void softmax_factors(const RowGroup *g, SecondSweep *sweep) {
     sweep->most = 1.0;
     EACH_ROW_REGISTER {
         OP_F64(storeu)(sweep->constant + i, SPLAT(0.0));

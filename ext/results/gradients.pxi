@@ -15,25 +15,25 @@ cdef extern from "results/gradients.h" nogil:
         double *bias
         double *factor
         double most
-    void gradient_factors(const Group *, SecondSweep *, double, double, double)
-    void softmax_factors(const Group *, SecondSweep *)
+    void gradient_factors(const RowGroup *, SecondSweep *, double, double, double)
+    void softmax_factors(const RowGroup *, SecondSweep *)
     block scaled_exps(block, lanes, lanes, lanes, lanes)
     block with_labels(block, Py_ssize_t, lanes, lanes, lanes)
     void store_columns_block(stored **, Py_ssize_t, block)
 
 
-cdef void gradient_sweep(const Job *job, const Group *group, Py_ssize_t first, SecondSweep *sweep) noexcept nogil:
+cdef void gradient_sweep(const Call *call, const RowGroup *group, Py_ssize_t first, SecondSweep *sweep) noexcept nogil:
     # s { A p_k - [k = y] (1 - label_smoothing) w_y - label_smoothing b_k }; with probabilities s { T p_k - t_k }
-    cdef double target_scale = 1.0 if job.has_probabilities else job.label_smoothing
-    cdef double uniform = job.label_smoothing / job.num_classes if job.uniform_smoothing else 0.0
+    cdef double target_scale = 1.0 if call.has_probabilities else call.label_smoothing
+    cdef double uniform = call.label_smoothing / call.num_classes if call.uniform_smoothing else 0.0
     cdef Py_ssize_t i
     for i in range(LANES):
         sweep.target_scale[i] = 1.0
-    if job.sample_weight != NULL:
-        for i in range(min(<Py_ssize_t> LANES, job.num_rows - first)):
-            sweep.target_scale[i] = job.sample_weight[first + i]
+    if call.sample_weight != NULL:
+        for i in range(min(<Py_ssize_t> LANES, call.num_rows - first)):
+            sweep.target_scale[i] = call.sample_weight[first + i]
     sweep.most = INFINITY
-    gradient_factors(group, sweep, job.grad_divisor, target_scale, uniform)
+    gradient_factors(group, sweep, call.grad_divisor, target_scale, uniform)
 
 
 cdef void sweep_row_tile(
@@ -53,7 +53,7 @@ cdef void sweep_row_tile(
 
 
 cdef void large_tile(
-    const SecondSweep *sweep, const Group *group, Py_ssize_t i, const stored *x, Py_ssize_t count, real *out
+    const SecondSweep *sweep, const RowGroup *group, Py_ssize_t i, const stored *x, Py_ssize_t count, real *out
 ) noexcept nogil:
     # logits too large for exp_lanes
     cdef Py_ssize_t k
@@ -70,21 +70,21 @@ cdef void large_tile(
         out[k] = <real> min(z, sweep.most)
 
 
-cdef void put_real(const Job *job, char *at, real value) noexcept nogil:
+cdef void put_real(const Call *call, char *at, real value) noexcept nogil:
     # into `grad`, which has the logits' dtype or that of `real`
-    if job.grad_is_real:
+    if call.grad_is_real:
         memcpy(at, &value, sizeof(real))
     else:
         put_stored(at, stored_of(value))
 
 
-cdef void write_tile(const Job *job, char *at, real *values, Py_ssize_t count) noexcept nogil:
+cdef void write_tile(const Call *call, char *at, real *values, Py_ssize_t count) noexcept nogil:
     # values has room for whole blocks
-    cdef Py_ssize_t n, k = 0, stride = job.grad.class_stride, aligned
+    cdef Py_ssize_t n, k = 0, stride = call.grad.class_stride, aligned
     if at == <char *> values:
         return
-    if job.grad_is_real and stride == sizeof(real):
-        if not job.streams:
+    if call.grad_is_real and stride == sizeof(real):
+        if not call.streams:
             memcpy(at, values, count * sizeof(real))
             return
         aligned = (-<Py_ssize_t> at & (STREAM_ALIGNMENT - 1)) // sizeof(real)
@@ -94,25 +94,25 @@ cdef void write_tile(const Job *job, char *at, real *values, Py_ssize_t count) n
             stream(<real *> at + aligned + n * LANES, load(values + aligned + n * LANES))
         k = aligned + (count - aligned) // LANES * LANES
         memcpy(<real *> at + k, values + k, (count - k) * sizeof(real))
-    elif not job.grad_is_real and stride == sizeof(stored):
+    elif not call.grad_is_real and stride == sizeof(stored):
         for n in range(count // LANES):
             store_logits(<stored *> at + n * LANES, load(values + n * LANES))
         k = count // LANES * LANES
         store_logits_part(<stored *> at + k, load(values + k), <int> (count - k))
     else:
         for k in range(count):
-            put_real(job, at + k * stride, values[k])
+            put_real(call, at + k * stride, values[k])
 
 
 cdef void sweep_segment(
-    const Job *job, const SecondSweep *sweep, const Group *group, Py_ssize_t i, Py_ssize_t row, Py_ssize_t segment,
-    bint with_own, Scratch *scratch,
+    const Call *call, const SecondSweep *sweep, const RowGroup *group, Py_ssize_t i, Py_ssize_t row, Py_ssize_t segment,
+    bint with_own, Workspace *workspace,
 ) noexcept nogil:
-    cdef Py_ssize_t tile, start, count, k, stride = job.grad.class_stride, begin = segment * SEGMENT
-    cdef Py_ssize_t end = min(begin + <Py_ssize_t> SEGMENT, job.num_classes), label = group.label[i]
-    cdef const char *at = row_start(&job.logits, row)
-    cdef char *out = row_start(&job.grad, row)
-    cdef bint direct = job.grad_is_real and stride == sizeof(real) and not job.streams and not job.has_targets
+    cdef Py_ssize_t tile, start, count, k, stride = call.grad.class_stride, begin = segment * SEGMENT
+    cdef Py_ssize_t end = min(begin + <Py_ssize_t> SEGMENT, call.num_classes), label = group.label[i]
+    cdef const char *at = row_start(&call.logits, row)
+    cdef char *out = row_start(&call.grad, row)
+    cdef bint direct = call.grad_is_real and stride == sizeof(real) and not call.streams and not call.has_targets
     cdef const stored *x
     cdef real *values
     cdef real own
@@ -120,77 +120,77 @@ cdef void sweep_segment(
     for tile in range(tiles_of(end - begin)):
         start = begin + tile * TILE
         count = min(<Py_ssize_t> TILE, end - start)
-        x = contiguous(job, at + start * job.logits.class_stride, count, scratch.logits)
-        values = <real *> (out + start * stride) if direct else scratch.columns
+        x = contiguous(call, at + start * call.logits.class_stride, count, workspace.logits)
+        values = <real *> (out + start * stride) if direct else workspace.columns
         if group.offset[i] == 0.0:
             sweep_row_tile(sweep, i, x, count, values)
         else:
-            large_tile(sweep, group, i, x, count, scratch.columns)
-            values = scratch.columns
-        if job.has_targets:
-            targets = tile_targets(job, row, start, count, scratch)
+            large_tile(sweep, group, i, x, count, workspace.columns)
+            values = workspace.columns
+        if call.has_targets:
+            targets = tile_targets(call, row, start, count, workspace)
             for k in range(count):
                 values[k] = <real> (values[k] - sweep.target_scale[i] * targets[k])
-        if job.transforms:
-            times_slopes(values, x, count, job.transform)
-        write_tile(job, out + start * stride, values, count)
+        if call.transforms:
+            times_slopes(values, x, count, call.transform)
+        write_tile(call, out + start * stride, values, count)
     if with_own and begin <= label < end and group.nll[i] == group.nll[i]:
         own = <real> sweep.own[i]
-        if job.transforms:
-            own *= slope_at(<real> group.label_logit[i], job.transform)
-        put_real(job, out + label * stride, own)
+        if call.transforms:
+            own *= slope_at(<real> group.label_logit[i], call.transform)
+        put_real(call, out + label * stride, own)
 
 
 cdef void log_softmax_segment(
-    const Job *job, const Group *group, Py_ssize_t i, Py_ssize_t row, Py_ssize_t segment, Scratch *scratch
+    const Call *call, const RowGroup *group, Py_ssize_t i, Py_ssize_t row, Py_ssize_t segment, Workspace *workspace
 ) noexcept nogil:
     # log p_k = (x_k - x_top) + log p_top: both terms are negative, so no digit is lost
-    cdef Py_ssize_t tile, start, count, k, stride = job.grad.class_stride, begin = segment * SEGMENT
-    cdef Py_ssize_t end = min(begin + <Py_ssize_t> SEGMENT, job.num_classes)
-    cdef const char *at = row_start(&job.logits, row)
-    cdef char *out = row_start(&job.grad, row)
+    cdef Py_ssize_t tile, start, count, k, stride = call.grad.class_stride, begin = segment * SEGMENT
+    cdef Py_ssize_t end = min(begin + <Py_ssize_t> SEGMENT, call.num_classes)
+    cdef const char *at = row_start(&call.logits, row)
+    cdef char *out = row_start(&call.grad, row)
     cdef const stored *x
     cdef double top = group.label_logit[i], nll = group.nll[i]
     for tile in range(tiles_of(end - begin)):
         start = begin + tile * TILE
         count = min(<Py_ssize_t> TILE, end - start)
-        x = contiguous(job, at + start * job.logits.class_stride, count, scratch.logits)
+        x = contiguous(call, at + start * call.logits.class_stride, count, workspace.logits)
         for k in range(count):
-            scratch.columns[k] = <real> ((real_at(<const char *> (x + k)) - top) - nll)
-        write_tile(job, out + start * stride, scratch.columns, count)
+            workspace.columns[k] = <real> ((real_at(<const char *> (x + k)) - top) - nll)
+        write_tile(call, out + start * stride, workspace.columns, count)
 
 
 cdef void write_segment(
-    const Job *job, int task, Py_ssize_t first, Py_ssize_t i, Py_ssize_t segment, const Group *group,
-    const SecondSweep *sweep, Scratch *scratch,
+    const Call *call, int task, Py_ssize_t first, Py_ssize_t i, Py_ssize_t segment, const RowGroup *group,
+    const SecondSweep *sweep, Workspace *workspace,
 ) noexcept nogil:
     cdef Py_ssize_t k
     cdef char *out
     if not group.kept[i]:
-        out = row_start(&job.grad, first + i)
-        for k in range(segment * SEGMENT, min(segment * SEGMENT + <Py_ssize_t> SEGMENT, job.num_classes)):
-            put_real(job, out + k * job.grad.class_stride, 0)
+        out = row_start(&call.grad, first + i)
+        for k in range(segment * SEGMENT, min(segment * SEGMENT + <Py_ssize_t> SEGMENT, call.num_classes)):
+            put_real(call, out + k * call.grad.class_stride, 0)
     elif task == LOG_SOFTMAX:
-        log_softmax_segment(job, group, i, first + i, segment, scratch)
+        log_softmax_segment(call, group, i, first + i, segment, workspace)
     else:
-        sweep_segment(job, sweep, group, i, first + i, segment, task == LOSS, scratch)
+        sweep_segment(call, sweep, group, i, first + i, segment, task == LOSS, workspace)
 
 
 cdef void write_group(
-    const Job *job, int task, Py_ssize_t first, Py_ssize_t count, const Group *group, const SecondSweep *sweep,
-    Scratch *scratch,
+    const Call *call, int task, Py_ssize_t first, Py_ssize_t count, const RowGroup *group, const SecondSweep *sweep,
+    Workspace *workspace,
 ) noexcept nogil:
     cdef Py_ssize_t i, segment
-    cdef int fit = job.num_classes <= FEW
+    cdef int fit = call.num_classes <= FEW
     for i in range(count):
         fit &= group.offset[i] == 0.0
     if fit:
-        sweep_few_classes(job, task, first, count, group, sweep, scratch)
+        sweep_few_classes(call, task, first, count, group, sweep, workspace)
     else:
         for i in range(count):
-            for segment in range(segments_of(job.num_classes)):
-                write_segment(job, task, first, i, segment, group, sweep, scratch)
+            for segment in range(segments_of(call.num_classes)):
+                write_segment(call, task, first, i, segment, group, sweep, workspace)
 
 
-cdef inline Py_ssize_t grad_itemsize(const Job *job) noexcept nogil:
-    return sizeof(real) if job.grad_is_real else sizeof(stored)
+cdef inline Py_ssize_t grad_itemsize(const Call *call) noexcept nogil:
+    return sizeof(real) if call.grad_is_real else sizeof(stored)

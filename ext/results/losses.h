@@ -11,7 +11,7 @@
 
 /* own, others, nll and log_sum_exp. */
 typedef struct { reg_f64 nll, log_sum_exp; } shares;
-LANES_INLINE shares shares_of_rows(Group *g, int i) {
+LANES_INLINE shares shares_of_rows(RowGroup *g, int i) {
     const reg_f64 zero = SPLAT(0.0), one = SPLAT(1.0);
     reg_f64 low, x = ROWS(label_logit), sum = ROWS(sum_exp);
     reg_f64 z = distances_to_reference(x, ROWS(offset), ROWS(scale), &low);
@@ -33,11 +33,11 @@ LANES_INLINE shares shares_of_rows(Group *g, int i) {
     SET_ROWS(log_sum_exp, log_sum_exp);
     return (shares){nll, log_sum_exp};
 }
-LANES_FUNCTION void group_shares(Group *g) { EACH_ROW_REGISTER shares_of_rows(g, i); }
+LANES_FUNCTION void group_shares(RowGroup *g) { EACH_ROW_REGISTER shares_of_rows(g, i); }
 
 /* Shares and losses for class indices, smoothing uniform or none: `uniform` is its share of one class, `others` of all
  * but the label; gaps are to the reference. A term with coefficient 0 is left out, but for nan. */
-LANES_FUNCTION void group_shares_and_losses(Group *g, double label_smoothing, double uniform, double others) {
+LANES_FUNCTION void group_shares_and_losses(RowGroup *g, double label_smoothing, double uniform, double others) {
     EACH_ROW_REGISTER {
         shares of = shares_of_rows(g, i);
         reg_f64 label_part = FUSED(SPLAT(1.0 - label_smoothing), ROWS(weight), SPLAT(uniform));
@@ -54,7 +54,7 @@ LANES_FUNCTION void group_shares_and_losses(Group *g, double label_smoothing, do
 /* Weighted losses of rows whose nll alone is below DBL_MIN, where it has few digits or none: S exp(-z) times the weights, in
  * one step. There log(1 + x) is x. A weight is m 2**k; k goes into the reference, STEP being ln(2) in float64. Rows with
  * other terms than the label's have larger losses, which stay. `weights`: NULL for ones. */
-LANES_FUNCTION void certain_losses(Group *g, const double *weights, ptrdiff_t count) {
+LANES_FUNCTION void certain_losses(RowGroup *g, const double *weights, ptrdiff_t count) {
     for (ptrdiff_t i = 0; i < count; i++) {
         const double weight = weights ? weights[i] : 1, part = g->label_part[i], nll = g->nll[i];
         if (!(nll < DBL_MIN && g->sum_exp[i] > 0 && g->kept[i] && weight >= DBL_MIN && part >= DBL_MIN)) continue;

@@ -12,35 +12,35 @@
 #     loss = (sum of t_k) * nll + gap_sum
 
 cdef extern from "results/losses.h" nogil:
-    void group_shares(Group *)
-    void group_shares_and_losses(Group *, double, double, double)
-    void certain_losses(Group *, const double *, Py_ssize_t)
+    void group_shares(RowGroup *)
+    void group_shares_and_losses(RowGroup *, double, double, double)
+    void certain_losses(RowGroup *, const double *, Py_ssize_t)
 
 
-cdef void group_losses(const Job *job, Group *g, Py_ssize_t first, Py_ssize_t count) noexcept nogil:
+cdef void group_losses(const Call *call, RowGroup *g, Py_ssize_t first, Py_ssize_t count) noexcept nogil:
     cdef Py_ssize_t i
-    cdef double s, uniform = job.label_smoothing / job.num_classes
-    if not job.has_targets:
-        group_shares_and_losses(g, job.label_smoothing, uniform, uniform * (job.num_classes - 1))
+    cdef double s, uniform = call.label_smoothing / call.num_classes
+    if not call.has_targets:
+        group_shares_and_losses(g, call.label_smoothing, uniform, uniform * (call.num_classes - 1))
     else:
         group_shares(g)
-        weighted_losses(job, g)
+        weighted_losses(call, g)
         by_top_losses(g)
         for i in range(LANES):
             g.loss[i] = g.loss[i] if g.kept[i] else 0.0
             g.weight[i] = g.weight[i] if g.kept[i] else 0.0
-    if job.z_loss != 0.0:
-        add_z_losses(job, g)
-    if job.sample_weight != NULL:
+    if call.z_loss != 0.0:
+        add_z_losses(call, g)
+    if call.sample_weight != NULL:
         for i in range(count):
-            s = job.sample_weight[first + i]
+            s = call.sample_weight[first + i]
             g.weight[i] *= s
             g.loss[i] = share(s, g.loss[i])
-    if LOW_PARTS and (job.class_weight != NULL or job.sample_weight != NULL):  # float64, where it may be subnormal
-        certain_losses(g, job.sample_weight + first if job.sample_weight != NULL else NULL, count)
+    if LOW_PARTS and (call.class_weight != NULL or call.sample_weight != NULL):  # float64, where it may be subnormal
+        certain_losses(g, call.sample_weight + first if call.sample_weight != NULL else NULL, count)
 
 
-cdef void add_z_losses(const Job *job, Group *g) noexcept nogil:
+cdef void add_z_losses(const Call *call, RowGroup *g) noexcept nogil:
     # z_loss * lse**2 for each -log p_k, so T z_loss lse**2 with targets of sum T. Its gradient is 2 T z_loss lse p_k,
     # like that of targets of this sum.
     cdef Py_ssize_t i
@@ -48,7 +48,7 @@ cdef void add_z_losses(const Job *job, Group *g) noexcept nogil:
     for i in range(LANES):
         if g.kept[i]:
             log_sum_exp = g.log_sum_exp[i] + (g.offset[i] - g.scale[i] * STEP - g.scale[i] * STEP_LOW)
-            slope = (g.label_part[i] + g.rest_part[i]) * job.z_loss * log_sum_exp
+            slope = (g.label_part[i] + g.rest_part[i]) * call.z_loss * log_sum_exp
             g.loss[i] += slope * log_sum_exp
             g.rest_part[i] += 2.0 * slope
 
@@ -58,21 +58,21 @@ cdef inline double share(double coefficient, double term) noexcept nogil:
     return coefficient * term if (coefficient != 0.0) | (term != term) else 0.0
 
 
-cdef void weighted_losses(const Job *job, Group *g) noexcept nogil:
+cdef void weighted_losses(const Call *call, RowGroup *g) noexcept nogil:
     # class indices with a prior or class weights
     cdef Py_ssize_t i
-    cdef double z, low, smoothing = 0.0, eps = job.label_smoothing
+    cdef double z, low, smoothing = 0.0, eps = call.label_smoothing
     for i in range(LANES):
-        if job.smoothing != NULL:
-            smoothing = job.smoothing[max(g.label[i], <Py_ssize_t> 0)]
+        if call.smoothing != NULL:
+            smoothing = call.smoothing[max(g.label[i], <Py_ssize_t> 0)]
         g.label_part[i] = (1.0 - eps) * g.weight[i] + eps * smoothing
-        g.rest_part[i] = eps * ((job.smoothing_total - smoothing) + job.smoothing_error)
+        g.rest_part[i] = eps * ((call.smoothing_total - smoothing) + call.smoothing_error)
         z = distance_to_reference(g.centre[i], g.offset[i], g.scale[i], &low)
         z = g.rest_part[i] * ((g.log_sum_exp[i] - z) - low) + eps * g.gap_sum[i]
         g.loss[i] = share(g.label_part[i], g.nll[i]) + (z if g.rest_part[i] != 0.0 else 0.0)
 
 
-cdef void by_top_losses(Group *g) noexcept nogil:
+cdef void by_top_losses(RowGroup *g) noexcept nogil:
     # gaps are to the top class
     cdef Py_ssize_t i
     for i in range(LANES):
@@ -82,12 +82,12 @@ cdef void by_top_losses(Group *g) noexcept nogil:
             g.loss[i] = g.gap_sum[i] + share(g.target_sum[i], g.nll[i])
 
 
-cdef real limit(const Job *job, const char *at) noexcept nogil:
+cdef real limit(const Call *call, const char *at) noexcept nogil:
     # log-sum-exp of a row that holds nan or +inf, or -inf alone
     cdef Py_ssize_t k
     cdef real x, highest = -INFINITY
-    for k in range(job.num_classes):
-        x = real_at(at + k * job.logits.class_stride)
+    for k in range(call.num_classes):
+        x = real_at(at + k * call.logits.class_stride)
         if x != x:
             return x
         highest = max(highest, x)

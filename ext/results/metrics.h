@@ -17,7 +17,7 @@
  *     brier      := (r**2 Q + others**2) / T**2             sum of (p_k - [k = y])**2; 1 - p_y = others / T
  * No difference of near numbers is taken: in a certain row all terms are as small as the result.
  */
-LANES_INLINE void measures_of_rows(Group *g, int i, double worst) {
+LANES_INLINE void metrics_of_rows(RowGroup *g, int i, double worst) {
     const reg_f64 zero = SPLAT(0.0), one = SPLAT(1.0);
     reg_f64 low, offset = ROWS(offset), scale = ROWS(scale), own = ROWS(own), others = ROWS(others), sum = ROWS(sum_exp);
     reg_f64 z = distances_to_reference(ROWS(label_logit), offset, scale, &low), z_low = low, above = OP_F64(max)(zero, z);
@@ -42,11 +42,11 @@ LANES_INLINE void measures_of_rows(Group *g, int i, double worst) {
     SET_ROWS(rank, where_equal_f64(nll, nll, ROWS(rank), SPLAT(worst)));
 }
 /* A row without a softmax has the `worst` rank. */
-LANES_FUNCTION void group_measures(Group *g, double worst) { EACH_ROW_REGISTER measures_of_rows(g, i, worst); }
+LANES_FUNCTION void group_metrics(RowGroup *g, double worst) { EACH_ROW_REGISTER metrics_of_rows(g, i, worst); }
 
 /* Where the statistics' label is the top class and the row's another one, of lower or equal logit: -log p and
  * sum of p**2 - 2 p + 1, p that of the row's label. */
-LANES_FUNCTION void measures_of_ranked(Group *g, const double *ranked_logits) {
+LANES_FUNCTION void metrics_of_ranked(RowGroup *g, const double *ranked_logits) {
     for (int i = 0; i < LANES; i++) {
         if (g->ranked[i] < 0 || g->ranked[i] == g->label[i]) continue;
         const double inverse = 1 / (g->own[i] + g->others[i]), ratio = g->sum_exp[i] > 0 ? g->others[i] / g->sum_exp[i] : 0;

@@ -1,28 +1,28 @@
-# Measures: what an evaluation asks of a row beside its loss, into totals or into arrays. The formulas: metrics.h.
+# Metrics of a row other than its loss, into totals or into arrays. The formulas: metrics.h.
 
 cdef extern from "results/metrics.h" nogil:
-    void group_measures(Group *, double)
-    void measures_of_ranked(Group *, const double *)
+    void group_metrics(RowGroup *, double)
+    void metrics_of_ranked(RowGroup *, const double *)
 
 
-cdef void measure_group(const Job *job, Py_ssize_t first, Group *group) noexcept nogil:
+cdef void measure_group(const Call *call, Py_ssize_t first, RowGroup *group) noexcept nogil:
     cdef double ranked_logits[LANES]
     cdef int64_t differ = 0
     cdef Py_ssize_t i
-    group_measures(group, <double> job.num_classes)
+    group_metrics(group, <double> call.num_classes)
     for i in range(LANES):
         differ |= group.ranked[i] ^ group.label[i]
     if differ:
         for i in range(LANES):
             ranked_logits[i] = 0.0
             if group.ranked[i] >= 0 and group.ranked[i] != group.label[i]:
-                ranked_logits[i] = label_logit_at(job, first + i, group.ranked[i])
-        measures_of_ranked(group, ranked_logits)
+                ranked_logits[i] = label_logit_at(call, first + i, group.ranked[i])
+        metrics_of_ranked(group, ranked_logits)
 
 
 # Totals.
 
-cdef void add_hits(Hits *hits, const Group *group, double k, const double *weights) noexcept nogil:
+cdef void add_hits(Hits *hits, const RowGroup *group, double k, const double *weights) noexcept nogil:
     cdef double terms[LANES]
     cdef Py_ssize_t i
     count_rows(hits.num_rows, group, k)
@@ -32,16 +32,16 @@ cdef void add_hits(Hits *hits, const Group *group, double k, const double *weigh
         add_group_exactly(&hits.weight, group, NULL, terms)
 
 
-cdef void add_bins(const Job *job, Metrics *metrics, const Group *group, const double *weights) noexcept nogil:
+cdef void add_bins(const Call *call, Metrics *metrics, const RowGroup *group, const double *weights) noexcept nogil:
     cdef double numbers[LANES]
     cdef double terms[LANES]
     cdef double pieces[CUTS * LANES]
-    cdef Bin *bins = bins_of(metrics, job.num_ranks)
+    cdef Bin *bins = bins_of(metrics, call.num_ranks)
     cdef Bin *held
     cdef Py_ssize_t i
     cdef int cuts = cut_in_pieces(pieces, group, weights, group.confidence, terms)
     cdef int full
-    bins_of_rows(numbers, group, <double> job.num_bins)
+    bins_of_rows(numbers, group, <double> call.num_bins)
     full = add_to_bins(bins, group, numbers, pieces, cuts)
     if full == 0 and cuts > 0 and weights == NULL:
         return
@@ -61,21 +61,21 @@ cdef void add_bins(const Job *job, Metrics *metrics, const Group *group, const d
 
 
 cdef void add_metrics(
-    const Job *job, Py_ssize_t first, Py_ssize_t count, Group *group, Metrics *metrics
+    const Call *call, Py_ssize_t first, Py_ssize_t count, RowGroup *group, Metrics *metrics
 ) noexcept nogil:
     cdef double of_rows[LANES]
     cdef double squares[LANES]
     cdef double rests[LANES]
-    cdef double *weights = of_rows if job.sample_weight != NULL else NULL
+    cdef double *weights = of_rows if call.sample_weight != NULL else NULL
     cdef Py_ssize_t i
-    measure_group(job, first, group)
+    measure_group(call, first, group)
     for i in range(LANES):
         squares[i] = group.ranked_nll[i] * group.ranked_nll[i]
     add_to_histogram(metrics.histogram, group, squares)
     split_squares(group, squares, rests)
     if weights != NULL:
         for i in range(LANES):
-            weights[i] = job.sample_weight[first + i] if i < count else 0.0
+            weights[i] = call.sample_weight[first + i] if i < count else 0.0
         add_group_exactly(&metrics.weight, group, NULL, weights)
         add_group_exactly(&metrics.weight_square, group, weights, weights)
     add_group_exactly(&metrics.nll, group, weights, group.ranked_nll)
@@ -84,36 +84,36 @@ cdef void add_metrics(
     add_group_exactly(&metrics.entropy, group, weights, group.entropy)
     add_group_exactly(&metrics.brier, group, weights, group.brier)
     count_rows(metrics.num_rows, group, INFINITY)
-    for i in range(job.num_ranks):
-        add_hits(hits_of(metrics) + i, group, <double> job.ranks[i], weights)
-    add_bins(job, metrics, group, weights)
+    for i in range(call.num_ranks):
+        add_hits(hits_of(metrics) + i, group, <double> call.ranks[i], weights)
+    add_bins(call, metrics, group, weights)
 
 
 # Arrays.
 
-cdef void write_measures(const Job *job, Py_ssize_t first, Py_ssize_t count, Group *group) noexcept nogil:
+cdef void write_metrics(const Call *call, Py_ssize_t first, Py_ssize_t count, RowGroup *group) noexcept nogil:
     # of rows whose statistics are by top
-    cdef RowMeasures out = job.row_measures
+    cdef RowMetrics out = call.row_metrics
     cdef Py_ssize_t i, n
     cdef bint is_regular
     cdef real highest
-    measure_group(job, first, group)
+    measure_group(call, first, group)
     for i in range(count):
         n = first + i
         is_regular = group.nll[i] == group.nll[i]
-        highest = <real> group.label_logit[i] if is_regular else limit(job, row_start(&job.logits, n))
+        highest = <real> group.label_logit[i] if is_regular else limit(call, row_start(&call.logits, n))
         out.max_logit[n] = highest
         out.log_sum_exp[n] = <real> (group.label_logit[i] + group.nll[i]) if is_regular else highest
         out.argmax[n] = group.label[i] if highest == highest else -1
         out.entropy[n] = <real> group.entropy[i]
         out.confidence[n] = <real> group.confidence[i]
-        if not job.has_labels:
+        if not call.has_labels:
             continue
         if group.ranked[i] < 0:
             out.label_logit[n] = NAN
             out.nll[n] = 0
             out.rank[n] = -1
         else:
-            out.label_logit[n] = label_logit_at(job, n, group.ranked[i])
+            out.label_logit[n] = label_logit_at(call, n, group.ranked[i])
             out.nll[n] = <real> group.ranked_nll[i]
             out.rank[n] = <int64_t> group.rank[i]

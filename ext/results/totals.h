@@ -9,7 +9,7 @@
 /* nll**2 of each row in two parts that are exact together: `squares`, which come rounded to nearest, are rounded down, and
  * `rests` become what that leaves. So neither is negative, which `cut` would not take. A square that overflows leaves 0.
  * Below 2**-969 a rest is rounded too. */
-LANES_INLINE void split_squares(const Group *g, double *squares, double *rests) {
+LANES_INLINE void split_squares(const RowGroup *g, double *squares, double *rests) {
     const reg_f64 zero = SPLAT(0.0);
     EACH_ROW_REGISTER {
         reg_f64 nll = ROWS(ranked_nll), square = OP_F64(loadu)(squares + i), rest = FUSED(nll, nll, SUB(zero, square));
@@ -23,7 +23,7 @@ LANES_INLINE void split_squares(const Group *g, double *squares, double *rests) 
 /* ---- counts ------------------------------------------------------------------------------------------ */
 
 /* Of kept rows by lane: those whose rank is below `most`. */
-LANES_INLINE void count_rows(double *counts, const Group *g, double most) {
+LANES_INLINE void count_rows(double *counts, const RowGroup *g, double most) {
     EACH_ROW_REGISTER OP_F64(storeu)(counts + i, ADD(OP_F64(loadu)(counts + i), where_less_f64(ROWS(rank), SPLAT(most), ROWS(kept), SPLAT(0.0))));
 }
 
@@ -36,7 +36,7 @@ typedef struct {
 } Bin;
 
 /* Numbers whose whole part is the bin of a row; -1 for rows that are not kept, nan for a confidence of nan. */
-LANES_INLINE void bins_of_rows(double *bins, const Group *g, double num_bins) {
+LANES_INLINE void bins_of_rows(double *bins, const RowGroup *g, double num_bins) {
     EACH_ROW_REGISTER {
         reg_f64 bin = OP_F64(min)(SPLAT(num_bins - 0.5), MUL(ROWS(confidence), SPLAT(num_bins)));
         OP_F64(storeu)(bins + i, where_equal_f64(ROWS(kept), SPLAT(0.0), SPLAT(-1.0), bin));
@@ -44,7 +44,7 @@ LANES_INLINE void bins_of_rows(double *bins, const Group *g, double num_bins) {
 }
 /* Rows, and `cuts` pieces of each, into their bins: lane i of the bin's own pieces, so that no addition waits for that of
  * the row before. Returns the rows whose bin has full pieces, bit by bit. */
-LANES_INLINE int add_to_bins(Bin *bins, const Group *g, const double *numbers, const double *pieces, int cuts) {
+LANES_INLINE int add_to_bins(Bin *bins, const RowGroup *g, const double *numbers, const double *pieces, int cuts) {
     int full = 0;
     for (ptrdiff_t i = 0; i < LANES; i++) {
         if (!(numbers[i] >= 0)) continue;
@@ -60,7 +60,7 @@ LANES_INLINE int add_to_bins(Bin *bins, const Group *g, const double *numbers, c
  * Counts of rows by nll: half octaves from 2**-32 to 2**10, and what lies below and above. The exponent of nll**2 counts
  * them. One more takes the rows that are not kept or have no nll. */
 enum { HISTOGRAM = 86, LOWEST_HALF_OCTAVE = -65 };
-LANES_INLINE void add_to_histogram(ptrdiff_t *counts, const Group *g, const double *squares) {
+LANES_INLINE void add_to_histogram(ptrdiff_t *counts, const RowGroup *g, const double *squares) {
     const reg_f64 zero = SPLAT(0.0), none = powers_of_two(SPLAT(HISTOGRAM + LOWEST_HALF_OCTAVE));
     const reg_f64 lowest = powers_of_two(SPLAT(LOWEST_HALF_OCTAVE)), highest = powers_of_two(SPLAT(HISTOGRAM - 1 + LOWEST_HALF_OCTAVE));
     double exponents[LANES];

@@ -6,11 +6,11 @@ cdef extern from "results/totals.h" nogil:
         Py_ssize_t *num_rows
     enum:
         HISTOGRAM
-    void count_rows(double *, const Group *, double)
-    void bins_of_rows(double *, const Group *, double)
-    int add_to_bins(Bin *, const Group *, const double *, const double *, int)
-    void split_squares(const Group *, double *, double *)
-    void add_to_histogram(Py_ssize_t *, const Group *, const double *)
+    void count_rows(double *, const RowGroup *, double)
+    void bins_of_rows(double *, const RowGroup *, double)
+    int add_to_bins(Bin *, const RowGroup *, const double *, const double *, int)
+    void split_squares(const RowGroup *, double *, double *)
+    void add_to_histogram(Py_ssize_t *, const RowGroup *, const double *)
 
 ctypedef struct Totals:
     ExactSum loss, weight
@@ -46,12 +46,12 @@ cdef inline Bin *bins_of(Metrics *metrics, Py_ssize_t num_ranks) noexcept nogil:
     return <Bin *> (hits_of(metrics) + num_ranks)
 
 
-cdef inline Totals *totals_at(const Job *job, int thread) noexcept nogil:
-    return <Totals *> job.totals + thread
+cdef inline Totals *totals_at(const Call *call, int thread) noexcept nogil:
+    return <Totals *> call.totals + thread
 
 
-cdef inline Metrics *metrics_at(const Job *job, int thread) noexcept nogil:
-    return <Metrics *> (job.metrics + thread * job.metrics_size)
+cdef inline Metrics *metrics_at(const Call *call, int thread) noexcept nogil:
+    return <Metrics *> (call.metrics + thread * call.metrics_size)
 
 
 cdef Totals *new_totals(Totals *alone, int num_threads, void **memory) except NULL:
@@ -66,20 +66,20 @@ cdef Totals *new_totals(Totals *alone, int num_threads, void **memory) except NU
 
 
 cdef int add_metrics_of_threads(
-    Job *job, double label_smoothing, cnp.ndarray ranks, Py_ssize_t num_bins, int num_threads
+    Call *call, double label_smoothing, cnp.ndarray ranks, Py_ssize_t num_bins, int num_threads
 ) except -1:
-    # the caller frees job.metrics_memory
+    # the caller frees call.metrics_memory
     cdef Py_ssize_t i
-    job.measures = True
-    job.ranks = <const int64_t *> cnp.PyArray_DATA(ranks)
-    job.num_ranks = cnp.PyArray_DIM(ranks, 0)
-    job.num_bins = num_bins
-    for i in range(job.num_ranks):
-        job.enough = max(job.enough, <Py_ssize_t> job.ranks[i])
-    job.loss_is_nll = label_smoothing == 0.0 and job.class_weight == NULL and job.z_loss == 0.0
-    job.metrics_size = size_of_metrics(job.num_ranks, num_bins)
-    job.metrics_memory = calloc(num_threads * job.metrics_size + LINE, 1)
-    if job.metrics_memory == NULL:
+    call.has_metrics = True
+    call.ranks = <const int64_t *> cnp.PyArray_DATA(ranks)
+    call.num_ranks = cnp.PyArray_DIM(ranks, 0)
+    call.num_bins = num_bins
+    for i in range(call.num_ranks):
+        call.enough = max(call.enough, <Py_ssize_t> call.ranks[i])
+    call.loss_is_nll = label_smoothing == 0.0 and call.class_weight == NULL and call.z_loss == 0.0
+    call.metrics_size = size_of_metrics(call.num_ranks, num_bins)
+    call.metrics_memory = calloc(num_threads * call.metrics_size + LINE, 1)
+    if call.metrics_memory == NULL:
         raise MemoryError
-    job.metrics = <char *> aligned(job.metrics_memory)
+    call.metrics = <char *> aligned(call.metrics_memory)
     return 0

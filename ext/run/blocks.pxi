@@ -11,10 +11,10 @@ BLOCK_ROWS = LANES
 
 
 cdef class Blocks:
-    cdef Job job
+    cdef Call call
     cdef void *memory
     cdef Segments *parts  # one for each group of rows
-    cdef tuple arrays  # whose memory `job` points to
+    cdef tuple arrays  # whose memory `call` points to
 
     def __cinit__(
         self, Py_ssize_t num_classes, Py_ssize_t most_rows, cnp.ndarray labels not None,
@@ -22,37 +22,37 @@ cdef class Blocks:
         cnp.ndarray sample_weight, ignore_index, cnp.ndarray out, grad_divisor, cnp.ndarray ranks,
         Py_ssize_t num_bins, tuple transforms,
     ):
-        cdef Job *job = &self.job
+        cdef Call *call = &self.call
         cdef RowStatistics *pieces
         cdef Py_ssize_t g, groups = vectors_of(most_rows), of_group = LANES * segments_of(num_classes)
         self.arrays = labels, label_logits, prior, class_weight, sample_weight, out, ranks
-        job.num_classes = num_classes
-        job.num_rows = cnp.PyArray_DIM(labels, 0)
-        job.label_logits = reals(label_logits)
-        job.out = reals(out)
-        job.has_grad = grad_divisor is not None
-        job.grad_is_real = True
-        job.grad_divisor = grad_divisor if job.has_grad else 1.0
-        add_transforms(job, transforms)
-        add_labels(job, labels, False, class_weight, sample_weight, ignore_index)
-        add_smoothing(job, label_smoothing, prior)
+        call.num_classes = num_classes
+        call.num_rows = cnp.PyArray_DIM(labels, 0)
+        call.label_logits = reals(label_logits)
+        call.out = reals(out)
+        call.has_grad = grad_divisor is not None
+        call.grad_is_real = True
+        call.grad_divisor = grad_divisor if call.has_grad else 1.0
+        add_transforms(call, transforms)
+        add_labels(call, labels, False, class_weight, sample_weight, ignore_index)
+        add_smoothing(call, label_smoothing, prior)
         if ranks is not None:
-            add_metrics_of_threads(job, label_smoothing, ranks, num_bins, 1)
-        settle_job(job)
+            add_metrics_of_threads(call, label_smoothing, ranks, num_bins, 1)
+        settle_call(call)
         self.memory = calloc(
             sizeof(Totals) + groups * (sizeof(Segments) + of_group * sizeof(RowStatistics)) + LINE, 1)
         if self.memory == NULL:
             raise MemoryError
-        job.totals = aligned(self.memory)
-        totals_at(job, 0).bad_row = job.num_rows
-        self.parts = <Segments *> (totals_at(job, 0) + 1)
+        call.totals = aligned(self.memory)
+        totals_at(call, 0).bad_row = call.num_rows
+        self.parts = <Segments *> (totals_at(call, 0) + 1)
         pieces = <RowStatistics *> (self.parts + groups)
         for g in range(groups):
             self.parts[g].pieces = pieces + g * of_group
 
     def __dealloc__(self):
-        free(<void *> self.job.smoothing)
-        free(self.job.metrics_memory)
+        free(<void *> self.call.smoothing)
+        free(self.call.metrics_memory)
         free(self.memory)
 
     def begin(self, Py_ssize_t first_row, Py_ssize_t num_rows):
@@ -63,7 +63,7 @@ cdef class Blocks:
             part = self.parts + g
             part.first = first_row + g * LANES
             part.count = min(<Py_ssize_t> LANES, num_rows - g * LANES)
-            if read_labels(&self.job, LOSS, part.first, part.count, &part.group) < self.job.num_rows:
+            if read_labels(&self.call, LOSS, part.first, part.count, &part.group) < self.call.num_rows:
                 return False
         return True
 
@@ -76,22 +76,22 @@ cdef class Blocks:
     cdef int each_segment(
         self, cnp.ndarray part, Py_ssize_t first_row, Py_ssize_t first_class, bint writes
     ) except -1:
-        cdef Job job = self.job  # a copy: other threads are at other parts
+        cdef Call call = self.call  # a copy: other threads are at other parts
         cdef Segments *parts = self.parts + first_row // LANES
         cdef Py_ssize_t g, i, segment, num_rows = cnp.PyArray_DIM(part, 0)
         cdef Py_ssize_t first = first_class // SEGMENT, last = first + segments_of(cnp.PyArray_DIM(part, 1))
-        job.logits = job.grad = placed(part, parts.first, first_class)
+        call.logits = call.grad = placed(part, parts.first, first_class)
         with nogil:
-            if in_groups(&job) and not writes:
+            if in_groups(&call) and not writes:
                 for g in range(vectors_of(num_rows)):
-                    read_rows(&job, parts + g)
+                    read_rows(&call, parts + g)
                 return 0
             for i in range(num_rows):
                 for segment in range(first, last):
                     if writes:
-                        write_piece(&job, LOSS, parts + i // LANES, i % LANES, segment)
+                        write_piece(&call, LOSS, parts + i // LANES, i % LANES, segment)
                     else:
-                        read_segment(&job, parts + i // LANES, i % LANES, segment)
+                        read_segment(&call, parts + i // LANES, i % LANES, segment)
         return 0
 
     def finish(self, Py_ssize_t num_rows):
@@ -100,15 +100,15 @@ cdef class Blocks:
         with nogil:
             for g in range(vectors_of(num_rows)):
                 part = self.parts + g
-                if not in_groups(&self.job):
-                    join_pieces(&self.job, part.count, &part.group, part.pieces)
-                finish_group(&self.job, LOSS, part.first, part.count, &part.group, &part.sweep, 0)
+                if not in_groups(&self.call):
+                    join_pieces(&self.call, part.count, &part.group, part.pieces)
+                finish_group(&self.call, LOSS, part.first, part.count, &part.group, &part.sweep, 0)
 
     def loss(self):
-        return loss_of(&self.job, 1)
+        return loss_of(&self.call, 1)
 
     def evaluation(self):
-        return evaluation_of(&self.job, 1)
+        return evaluation_of(&self.call, 1)
 
 
 cdef Rows placed(cnp.ndarray part, Py_ssize_t first_row, Py_ssize_t first_class):
@@ -118,11 +118,11 @@ cdef Rows placed(cnp.ndarray part, Py_ssize_t first_row, Py_ssize_t first_class)
     return rows
 
 
-cdef inline bint in_groups(const Job *job) noexcept nogil:
+cdef inline bint in_groups(const Call *call) noexcept nogil:
     # whether rows are read whole, a group of them at once
-    return job.num_classes <= TILE
+    return call.num_classes <= TILE
 
 
-cdef void read_rows(const Job *job, Segments *part) noexcept nogil:
-    cdef Scratch scratch
-    statistics_of_group(job, LOSS, part.first, part.count, &part.group, &scratch)
+cdef void read_rows(const Call *call, Segments *part) noexcept nogil:
+    cdef Workspace workspace
+    statistics_of_group(call, LOSS, part.first, part.count, &part.group, &workspace)

@@ -22,41 +22,41 @@ cdef extern from * nogil:
 cdef Py_ssize_t LAST_LEVEL_CACHE = last_level_cache()
 
 
-cdef void settle_job(Job *job) noexcept nogil:
+cdef void settle_call(Call *call) noexcept nogil:
     # what follows from the rest of it
-    job.has_targets = job.has_probabilities or job.smoothing != NULL
-    job.sums_with = sums_with(job)
+    call.has_targets = call.has_probabilities or call.smoothing != NULL
+    call.sums_with = sums_with(call)
 
 
-cdef int run(Job *job, int task, int num_threads) except -1:
-    settle_job(job)
-    job.streams = (
-        job.has_grad and job.grad_is_real and job.grad.data != job.logits.data and is_aligned(&job.grad)
-        and job.grad.class_stride == sizeof(real) and job.num_classes > FEW
-        and job.num_rows * job.num_classes * <Py_ssize_t> sizeof(real) > LAST_LEVEL_CACHE)
-    if job.num_rows == 0:
+cdef int run(Call *call, int task, int num_threads) except -1:
+    settle_call(call)
+    call.streams = (
+        call.has_grad and call.grad_is_real and call.grad.data != call.logits.data and is_aligned(&call.grad)
+        and call.grad.class_stride == sizeof(real) and call.num_classes > FEW
+        and call.num_rows * call.num_classes * <Py_ssize_t> sizeof(real) > LAST_LEVEL_CACHE)
+    if call.num_rows == 0:
         return 0
-    if num_threads > 1 and job.num_classes > SEGMENT and job.num_rows < ROWS_EACH * num_threads:
-        return run_segments(job, task, num_threads)
-    if job.num_classes > PORTION_ELEMENTS:  # within a row too signals are looked at
-        return run_segments(job, task, num_threads)
-    return run_rows(job, task, num_threads)
+    if num_threads > 1 and call.num_classes > SEGMENT and call.num_rows < ROWS_EACH * num_threads:
+        return run_segments(call, task, num_threads)
+    if call.num_classes > PORTION_ELEMENTS:  # within a row too signals are looked at
+        return run_segments(call, task, num_threads)
+    return run_rows(call, task, num_threads)
 
 
-cdef int run_loss(Job *job, double label_smoothing, cnp.ndarray prior, int num_threads) except -1:
-    # `job.totals` of the first thread become those of all, but for `loss` and `weight`, which are yet to settle
-    cdef Totals *totals = totals_at(job, 0)
+cdef int run_loss(Call *call, double label_smoothing, cnp.ndarray prior, int num_threads) except -1:
+    # `call.totals` of the first thread become those of all, but for `loss` and `weight`, which are yet to settle
+    cdef Totals *totals = totals_at(call, 0)
     cdef int t
     for t in range(num_threads):
-        totals_at(job, t).bad_row = job.num_rows
+        totals_at(call, t).bad_row = call.num_rows
     try:
-        add_smoothing(job, label_smoothing, prior)
-        run(job, LOSS, num_threads)
+        add_smoothing(call, label_smoothing, prior)
+        run(call, LOSS, num_threads)
     finally:
-        free(<void *> job.smoothing)
+        free(<void *> call.smoothing)
     for t in range(1, num_threads):
-        totals.bad_row = min(totals.bad_row, totals_at(job, t).bad_row)
-        totals.kept += totals_at(job, t).kept
+        totals.bad_row = min(totals.bad_row, totals_at(call, t).bad_row)
+        totals.kept += totals_at(call, t).kept
     return 0
 
 
@@ -65,21 +65,21 @@ def cross_entropy(
     cnp.ndarray class_weight, cnp.ndarray sample_weight, ignore_index, cnp.ndarray out, cnp.ndarray grad,
     double grad_divisor, tuple transforms, int num_threads,
 ):
-    cdef Job job = job_of(logits)
+    cdef Call call = call_of(logits)
     cdef Totals alone
     cdef void *memory = NULL
-    num_threads = team(&job, num_threads)
-    add_transforms(&job, transforms)
+    num_threads = team(&call, num_threads)
+    add_transforms(&call, transforms)
     add_labels(
-        &job, labels, cnp.PyArray_NDIM(labels) == cnp.PyArray_NDIM(logits), class_weight, sample_weight, ignore_index)
-    job.out = reals(out)
-    job.grad_divisor = grad_divisor
+        &call, labels, cnp.PyArray_NDIM(labels) == cnp.PyArray_NDIM(logits), class_weight, sample_weight, ignore_index)
+    call.out = reals(out)
+    call.grad_divisor = grad_divisor
     if grad is not None:
-        add_grad(&job, grad)
+        add_grad(&call, grad)
     try:
-        job.totals = new_totals(&alone, num_threads, &memory)
-        run_loss(&job, label_smoothing, prior, num_threads)
-        return loss_of(&job, num_threads)
+        call.totals = new_totals(&alone, num_threads, &memory)
+        run_loss(&call, label_smoothing, prior, num_threads)
+        return loss_of(&call, num_threads)
     finally:
         free(memory)
 
@@ -89,19 +89,19 @@ def evaluate(
     cnp.ndarray class_weight, cnp.ndarray sample_weight, ignore_index, cnp.ndarray ranks not None,
     Py_ssize_t num_bins, tuple transforms, int num_threads,
 ):
-    cdef Job job = job_of(logits)
+    cdef Call call = call_of(logits)
     cdef Totals alone
     cdef void *memory = NULL
-    num_threads = team(&job, num_threads)
-    add_transforms(&job, transforms)
-    add_labels(&job, labels, False, class_weight, sample_weight, ignore_index)
+    num_threads = team(&call, num_threads)
+    add_transforms(&call, transforms)
+    add_labels(&call, labels, False, class_weight, sample_weight, ignore_index)
     try:
-        job.totals = new_totals(&alone, num_threads, &memory)
-        add_metrics_of_threads(&job, label_smoothing, ranks, num_bins, num_threads)
-        run_loss(&job, label_smoothing, prior, num_threads)
-        return evaluation_of(&job, num_threads)
+        call.totals = new_totals(&alone, num_threads, &memory)
+        add_metrics_of_threads(&call, label_smoothing, ranks, num_bins, num_threads)
+        run_loss(&call, label_smoothing, prior, num_threads)
+        return evaluation_of(&call, num_threads)
     finally:
-        free(job.metrics_memory)
+        free(call.metrics_memory)
         free(memory)
 
 
@@ -110,41 +110,41 @@ def row_statistics(
     cnp.ndarray max_logit not None, cnp.ndarray argmax not None, cnp.ndarray entropy not None,
     cnp.ndarray confidence not None, cnp.ndarray label_logit, cnp.ndarray nll, cnp.ndarray rank, int num_threads,
 ):
-    cdef Job job = job_of(logits)
+    cdef Call call = call_of(logits)
     cdef Totals alone
     cdef void *memory = NULL
-    cdef Py_ssize_t bad_row = job.num_rows
+    cdef Py_ssize_t bad_row = call.num_rows
     cdef int t
-    num_threads = team(&job, num_threads)
-    job.measures = True
-    job.enough = job.num_classes
-    job.has_labels = labels is not None
-    if job.has_labels:
-        job.labels = labels_of(labels, job.num_classes, ignore_index)
-        job.row_measures.rank = <int64_t *> cnp.PyArray_DATA(rank)
-    job.row_measures.log_sum_exp = reals(log_sum_exp)
-    job.row_measures.max_logit = reals(max_logit)
-    job.row_measures.argmax = <int64_t *> cnp.PyArray_DATA(argmax)
-    job.row_measures.entropy = reals(entropy)
-    job.row_measures.confidence = reals(confidence)
-    job.row_measures.label_logit = reals(label_logit)
-    job.row_measures.nll = reals(nll)
+    num_threads = team(&call, num_threads)
+    call.has_metrics = True
+    call.enough = call.num_classes
+    call.has_labels = labels is not None
+    if call.has_labels:
+        call.labels = labels_of(labels, call.num_classes, ignore_index)
+        call.row_metrics.rank = <int64_t *> cnp.PyArray_DATA(rank)
+    call.row_metrics.log_sum_exp = reals(log_sum_exp)
+    call.row_metrics.max_logit = reals(max_logit)
+    call.row_metrics.argmax = <int64_t *> cnp.PyArray_DATA(argmax)
+    call.row_metrics.entropy = reals(entropy)
+    call.row_metrics.confidence = reals(confidence)
+    call.row_metrics.label_logit = reals(label_logit)
+    call.row_metrics.nll = reals(nll)
     try:
-        job.totals = new_totals(&alone, num_threads, &memory)
+        call.totals = new_totals(&alone, num_threads, &memory)
         for t in range(num_threads):
-            totals_at(&job, t).bad_row = job.num_rows
-        run(&job, ROW_STATISTICS, num_threads)
+            totals_at(&call, t).bad_row = call.num_rows
+        run(&call, ROW_STATISTICS, num_threads)
         for t in range(num_threads):
-            bad_row = min(bad_row, totals_at(&job, t).bad_row)
-        return -1 if bad_row == job.num_rows else bad_row
+            bad_row = min(bad_row, totals_at(&call, t).bad_row)
+        return -1 if bad_row == call.num_rows else bad_row
     finally:
         free(memory)
 
 
 cdef int normalise(cnp.ndarray logits, cnp.ndarray out, int task, int num_threads) except -1:
-    cdef Job job = job_of(logits)
-    add_grad(&job, out)
-    return run(&job, task, team(&job, num_threads))
+    cdef Call call = call_of(logits)
+    add_grad(&call, out)
+    return run(&call, task, team(&call, num_threads))
 
 
 def softmax(cnp.ndarray logits not None, cnp.ndarray out not None, int num_threads):
@@ -156,9 +156,9 @@ def log_softmax(cnp.ndarray logits not None, cnp.ndarray out not None, int num_t
 
 
 def log_sum_exp(cnp.ndarray logits not None, cnp.ndarray out not None, int num_threads):
-    cdef Job job = job_of(logits)
-    job.out = reals(out)
-    run(&job, LOG_SUM_EXP, team(&job, num_threads))
+    cdef Call call = call_of(logits)
+    call.out = reals(out)
+    run(&call, LOG_SUM_EXP, team(&call, num_threads))
 
 
 def max_threads():

@@ -1,109 +1,109 @@
 # What Python gets of the totals of all threads.
 
-cdef tuple count_of(const Job *job, Py_ssize_t num_kept, const ExactSum *weight, Py_ssize_t places):
+cdef tuple count_of(const Call *call, Py_ssize_t num_kept, const ExactSum *weight, Py_ssize_t places):
     # what the rows weigh, as Python gets it
     return (
-        job.num_rows, num_kept, as_int(weight, places) if has_weights(job) else whole(num_kept, places), places
+        call.num_rows, num_kept, as_int(weight, places) if has_weights(call) else whole(num_kept, places), places
     )
 
 
-cdef tuple loss_of(Job *job, int num_threads):
+cdef tuple loss_of(Call *call, int num_threads):
     # what Python gets of a loss
-    cdef Totals *totals = totals_at(job, 0)
+    cdef Totals *totals = totals_at(call, 0)
     cdef Py_ssize_t places
     settle(&totals.loss, sizeof(Totals), num_threads)
     places = places_of(&totals.loss)
-    if has_weights(job):
+    if has_weights(call):
         settle(&totals.weight, sizeof(Totals), num_threads)
         places = max(places, places_of(&totals.weight))
     return (
-        -1 if totals.bad_row == job.num_rows else totals.bad_row,
-        count_of(job, totals.kept, &totals.weight, places),
+        -1 if totals.bad_row == call.num_rows else totals.bad_row,
+        count_of(call, totals.kept, &totals.weight, places),
         as_int(&totals.loss, places),
         totals.loss.special,
     )
 
 
-cdef tuple evaluation_of(Job *job, int num_threads):
+cdef tuple evaluation_of(Call *call, int num_threads):
     # what Python gets of an evaluation
     cdef int t
-    if job.loss_is_nll:
+    if call.loss_is_nll:
         for t in range(num_threads):
-            totals_at(job, t).loss = metrics_at(job, t).nll
-    return *loss_of(job, num_threads), *metrics_of(job, num_threads)
+            totals_at(call, t).loss = metrics_at(call, t).nll
+    return *loss_of(call, num_threads), *metrics_of(call, num_threads)
 
 
-cdef tuple weight_of(const Job *job, Py_ssize_t num_rows, ExactSum *weight, int num_threads):
+cdef tuple weight_of(const Call *call, Py_ssize_t num_rows, ExactSum *weight, int num_threads):
     # of some rows
-    return (num_rows, 0, 0.0) if job.sample_weight == NULL else exact(weight, job.metrics_size, num_threads)
+    return (num_rows, 0, 0.0) if call.sample_weight == NULL else exact(weight, call.metrics_size, num_threads)
 
 
-cdef Py_ssize_t rows_of_threads(const Job *job, const double *num_rows, int num_threads):
+cdef Py_ssize_t rows_of_threads(const Call *call, const double *num_rows, int num_threads):
     # counts of each lane
     cdef double total = 0.0
     cdef Py_ssize_t i
     cdef int t
     for t in range(num_threads):
         for i in range(LANES):
-            total += (<const double *> (<const char *> num_rows + t * job.metrics_size))[i]
+            total += (<const double *> (<const char *> num_rows + t * call.metrics_size))[i]
     return <Py_ssize_t> total
 
 
-cdef tuple hits_of_threads(const Job *job, Hits *hits, int num_threads):
-    cdef Py_ssize_t num_rows = rows_of_threads(job, hits.num_rows, num_threads)
-    return weight_of(job, num_rows, &hits.weight, num_threads)
+cdef tuple hits_of_threads(const Call *call, Hits *hits, int num_threads):
+    cdef Py_ssize_t num_rows = rows_of_threads(call, hits.num_rows, num_threads)
+    return weight_of(call, num_rows, &hits.weight, num_threads)
 
 
-cdef tuple bin_of_threads(const Job *job, Bin *held, int num_threads):
+cdef tuple bin_of_threads(const Call *call, Bin *held, int num_threads):
     cdef Py_ssize_t misses = 0, hits = 0
     cdef Bin *of_thread
     cdef int t
     for t in range(num_threads):
-        of_thread = <Bin *> (<char *> held + t * job.metrics_size)
+        of_thread = <Bin *> (<char *> held + t * call.metrics_size)
         misses += of_thread.num_rows[0]
         hits += of_thread.num_rows[1]
     return (
         misses + hits,
-        weight_of(job, misses + hits, &held.weight, num_threads),
-        exact(&held.confidence, job.metrics_size, num_threads),
-        weight_of(job, hits, &held.hit_weight, num_threads),
+        weight_of(call, misses + hits, &held.weight, num_threads),
+        exact(&held.confidence, call.metrics_size, num_threads),
+        weight_of(call, hits, &held.hit_weight, num_threads),
     )
 
 
-cdef tuple confidence_of(const Job *job):
+cdef tuple confidence_of(const Call *call):
     # of settled bins and what is in none
-    cdef Metrics *metrics = metrics_at(job, 0)
-    cdef Bin *bins = bins_of(metrics, job.num_ranks)
+    cdef Metrics *metrics = metrics_at(call, 0)
+    cdef Bin *bins = bins_of(metrics, call.num_ranks)
     cdef ExactSum total
     cdef Py_ssize_t b, i
     memset(&total, 0, sizeof(total))
-    for b in range(job.num_bins):
+    for b in range(call.num_bins):
         for i in range(LIMBS):
             total.limbs[i] += bins[b].confidence.limbs[i]
     total.special = metrics.unbinned
     return exact(&total, 0, 1)
 
 
-cdef tuple metrics_of(const Job *job, int num_threads):
+cdef tuple metrics_of(const Call *call, int num_threads):
     # what Python gets of an evaluation beside the loss
-    cdef Metrics *metrics = metrics_at(job, 0)
-    cdef Py_ssize_t i, num_rows, step = job.metrics_size
+    cdef Metrics *metrics = metrics_at(call, 0)
+    cdef Py_ssize_t i, num_rows, step = call.metrics_size
     cdef int t
-    num_rows = rows_of_threads(job, metrics.num_rows, num_threads)
+    num_rows = rows_of_threads(call, metrics.num_rows, num_threads)
     for t in range(1, num_threads):
-        metrics.unbinned += metrics_at(job, t).unbinned
+        metrics.unbinned += metrics_at(call, t).unbinned
         for i in range(HISTOGRAM):
-            metrics.histogram[i] += metrics_at(job, t).histogram[i]
+            metrics.histogram[i] += metrics_at(call, t).histogram[i]
     bins = tuple([
-        bin_of_threads(job, bins_of(metrics, job.num_ranks) + i, num_threads) for i in range(job.num_bins)])
+        bin_of_threads(call, bins_of(metrics, call.num_ranks) + i, num_threads) for i in range(call.num_bins)])
     sums = {
         "nll": exact(&metrics.nll, step, num_threads),
         "nll_square": exact(&metrics.nll_square, step, num_threads),
         "entropy": exact(&metrics.entropy, step, num_threads),
-        "confidence": confidence_of(job),
+        "confidence": confidence_of(call),
         "brier": exact(&metrics.brier, step, num_threads),
     }
-    if job.sample_weight != NULL:
+    if call.sample_weight != NULL:
         sums["weight"] = exact(&metrics.weight, step, num_threads)
         sums["weight_square"] = exact(&metrics.weight_square, step, num_threads)
     else:
@@ -111,7 +111,7 @@ cdef tuple metrics_of(const Job *job, int num_threads):
     return (
         num_rows,
         sums,
-        tuple([hits_of_threads(job, hits_of(metrics) + i, num_threads) for i in range(job.num_ranks)]),
+        tuple([hits_of_threads(call, hits_of(metrics) + i, num_threads) for i in range(call.num_ranks)]),
         bins,
         tuple([metrics.histogram[i] for i in range(HISTOGRAM)]),
     )

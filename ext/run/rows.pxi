@@ -7,45 +7,45 @@ cdef enum:
 
 
 ctypedef struct Chunks:
-    const Job *job
+    const Call *call
     int task
     Py_ssize_t rows  # of a chunk
 
 
 cdef void chunk_of_rows(const void *work, Py_ssize_t chunk, int thread) noexcept nogil:
     cdef const Chunks *chunks = <const Chunks *> work
-    cdef const Job *job = chunks.job
-    cdef Scratch scratch
-    cdef Group group
+    cdef const Call *call = chunks.call
+    cdef Workspace workspace
+    cdef RowGroup group
     cdef SecondSweep sweep
-    cdef Py_ssize_t bad_row, count, n, g, begin = chunk * chunks.rows, stop = min(begin + chunks.rows, job.num_rows)
+    cdef Py_ssize_t bad_row, count, n, g, begin = chunk * chunks.rows, stop = min(begin + chunks.rows, call.num_rows)
     cdef int task = chunks.task
-    cdef Totals *totals = totals_at(job, thread)
+    cdef Totals *totals = totals_at(call, thread)
     memset(&sweep, 0, sizeof(sweep))
     for g in range(vectors_of(stop - begin)):
         n = begin + g * LANES
         count = min(<Py_ssize_t> LANES, stop - n)
-        bad_row = read_labels(job, task, n, count, &group)
-        if bad_row < job.num_rows:
+        bad_row = read_labels(call, task, n, count, &group)
+        if bad_row < call.num_rows:
             totals.bad_row = min(totals.bad_row, bad_row)
             continue
-        statistics_of_group(job, task, n, count, &group, &scratch)
-        if finish_group(job, task, n, count, &group, &sweep, thread) and job.has_grad:
-            write_group(job, task, n, count, &group, &sweep, &scratch)
-    if job.streams:
+        statistics_of_group(call, task, n, count, &group, &workspace)
+        if finish_group(call, task, n, count, &group, &sweep, thread) and call.has_grad:
+            write_group(call, task, n, count, &group, &sweep, &workspace)
+    if call.streams:
         finish_streams()
 
 
-cdef int run_rows(const Job *job, int task, int num_threads) except -1:
+cdef int run_rows(const Call *call, int task, int num_threads) except -1:
     # rows in chunks
     cdef Chunks chunks
-    cdef Py_ssize_t rows = min(<Py_ssize_t> CHUNK, CHUNK_ELEMENTS // job.num_classes)
+    cdef Py_ssize_t rows = min(<Py_ssize_t> CHUNK, CHUNK_ELEMENTS // call.num_classes)
     if num_threads > 1:
-        rows = min(rows, job.num_rows // (CHUNKS_EACH * num_threads))
-    if job.num_classes <= FEW:  # whole groups
+        rows = min(rows, call.num_rows // (CHUNKS_EACH * num_threads))
+    if call.num_classes <= FEW:  # whole groups
         rows = max(rows // LANES, <Py_ssize_t> 1) * LANES
     rows = max(rows, <Py_ssize_t> 1)
-    chunks.job, chunks.task, chunks.rows = job, task, rows
+    chunks.call, chunks.task, chunks.rows = call, task, rows
     return each_piece(
-        chunk_of_rows, &chunks, (job.num_rows + rows - 1) // rows,
-        portion_of((job.num_classes + ROW_ELEMENTS) * rows, num_threads), num_threads)
+        chunk_of_rows, &chunks, (call.num_rows + rows - 1) // rows,
+        portion_of((call.num_classes + ROW_ELEMENTS) * rows, num_threads), num_threads)

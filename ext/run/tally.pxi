@@ -1,29 +1,29 @@
 # A look at all labels before anything is written: the first that is bad, and what the rows weigh.
 
-cdef bint is_proper(const Job *job, Py_ssize_t row) noexcept nogil:
+cdef bint is_proper(const Call *call, Py_ssize_t row) noexcept nogil:
     # whether its probabilities are finite and not negative
-    cdef const char *at = row_start(&job.probabilities, row)
+    cdef const char *at = row_start(&call.probabilities, row)
     cdef Py_ssize_t k
-    for k in range(job.num_classes):
-        if not 0.0 <= probability_at(job, at + k * job.probabilities.class_stride) < INFINITY:
+    for k in range(call.num_classes):
+        if not 0.0 <= probability_at(call, at + k * call.probabilities.class_stride) < INFINITY:
             return False
     return True
 
 
-cdef Py_ssize_t read_group(const Job *job, Py_ssize_t first, Py_ssize_t count, int64_t *labels) noexcept nogil:
+cdef Py_ssize_t read_group(const Call *call, Py_ssize_t first, Py_ssize_t count, int64_t *labels) noexcept nogil:
     # labels of a group of rows, 0 where they are probabilities; the first row that is bad, else -1
     cdef Py_ssize_t i
-    if not job.has_probabilities:
-        return labels_of_group(&job.labels, first, count, labels)
+    if not call.has_probabilities:
+        return labels_of_group(&call.labels, first, count, labels)
     for i in range(LANES):
         labels[i] = 0 if i < count else IGNORED
-        if i < count and not is_proper(job, first + i):
+        if i < count and not is_proper(call, first + i):
             return first + i
     return -1
 
 
 cdef Py_ssize_t tally_groups(
-    const Job *job, Py_ssize_t first, Py_ssize_t last, Py_ssize_t *num_kept, ExactSum *total
+    const Call *call, Py_ssize_t first, Py_ssize_t last, Py_ssize_t *num_kept, ExactSum *total
 ) noexcept nogil:
     # counts the rows of some groups and adds what they weigh; the first row that is bad, else -1
     cdef int64_t labels[LANES]
@@ -31,19 +31,19 @@ cdef Py_ssize_t tally_groups(
     cdef double weight
     for g in range(first, last):
         n = g * LANES
-        bad_row = read_group(job, n, min(<Py_ssize_t> LANES, job.num_rows - n), labels)
+        bad_row = read_group(call, n, min(<Py_ssize_t> LANES, call.num_rows - n), labels)
         if bad_row >= 0:
             return bad_row
         for i in range(LANES):
             num_kept[0] += labels[i] != IGNORED
-        if not has_weights(job):
+        if not has_weights(call):
             continue
         for i in range(LANES):
             if labels[i] != IGNORED:
-                weight = job.sample_weight[n + i] if job.sample_weight != NULL else 1.0
+                weight = call.sample_weight[n + i] if call.sample_weight != NULL else 1.0
                 num_kept[0] -= weight == 0.0
-                if job.class_weight != NULL and not job.has_probabilities:
-                    weight *= job.class_weight[labels[i]]
+                if call.class_weight != NULL and not call.has_probabilities:
+                    weight *= call.class_weight[labels[i]]
                 add_exactly(total, weight)
     return -1
 
@@ -52,23 +52,23 @@ def tally(
     cnp.ndarray logits not None, cnp.ndarray labels not None, cnp.ndarray class_weight, cnp.ndarray sample_weight,
     ignore_index,
 ):
-    cdef Job job = job_of(logits)
+    cdef Call call = call_of(logits)
     cdef bint has_classes = cnp.PyArray_NDIM(labels) == cnp.PyArray_NDIM(logits)
-    cdef Py_ssize_t groups = vectors_of(job.num_rows), first = 0, last, portion, bad_row = -1, num_kept = 0
+    cdef Py_ssize_t groups = vectors_of(call.num_rows), first = 0, last, portion, bad_row = -1, num_kept = 0
     cdef double due
     cdef ExactSum total
     memset(&total, 0, sizeof(total))
-    add_labels(&job, labels, has_classes, class_weight, sample_weight, ignore_index)
-    portion = portion_of(((job.num_classes if has_classes else 0) + ROW_ELEMENTS) * LANES, 1)
+    add_labels(&call, labels, has_classes, class_weight, sample_weight, ignore_index)
+    portion = portion_of(((call.num_classes if has_classes else 0) + ROW_ELEMENTS) * LANES, 1)
     while first < groups and bad_row < 0:
         due = 0.0
         with nogil:
             while first < groups:
                 last = min(groups, first + portion)
-                bad_row = tally_groups(&job, first, last, &num_kept, &total)
+                bad_row = tally_groups(&call, first, last, &num_kept, &total)
                 first = last
                 if bad_row >= 0 or (first < groups and is_due(&due)):
                     break
         PyErr_CheckSignals()
     settle(&total, sizeof(total), 1)
-    return bad_row, count_of(&job, num_kept, &total, places_of(&total))
+    return bad_row, count_of(&call, num_kept, &total, places_of(&total))

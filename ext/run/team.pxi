@@ -166,9 +166,9 @@ cdef int each_piece(Piece piece, const void *work, Py_ssize_t pieces, Py_ssize_t
     return 0
 
 
-cdef int team(const Job *job, int num_threads) noexcept:
+cdef int team(const Call *call, int num_threads) noexcept:
     # 1, without a parallel region, for little work, inside another library's region and where there is no OpenMP
-    if not SMOOTHXENT_OPENMP or inside_region() or job.num_rows * job.num_classes < PARALLEL_ELEMENTS:
+    if not SMOOTHXENT_OPENMP or inside_region() or call.num_rows * call.num_classes < PARALLEL_ELEMENTS:
         return 1
     return num_threads
 

@@ -109,7 +109,7 @@ LANES_INLINE void sum_columns(block_sums *sums, const real *columns, ptrdiff_t n
 
 /* Statistics of a group, of which the first `fit` numbers say whether they hold for a row; returns whether all do. They
  * don't where a row has no reference or a huge one, an infinite label, or gaps beyond what exp_lanes takes. */
-LANES_INLINE int columns_statistics_inline(Group *g, column_heads *heads, double *fit, const char *const *rows, ptrdiff_t stride, int side_by_side, ptrdiff_t num_classes, const char *ahead, real *columns, const int with, const int label) {
+LANES_INLINE int columns_statistics_inline(RowGroup *g, column_heads *heads, double *fit, const char *const *rows, ptrdiff_t stride, int side_by_side, ptrdiff_t num_classes, const char *ahead, real *columns, const int with, const int label) {
     const reg_f64 zero = SPLAT(0.0), one = SPLAT(1.0);
     const double others = (double)(num_classes - 1);
     reg_f64 all = one;
@@ -152,7 +152,7 @@ LANES_INLINE int columns_statistics_inline(Group *g, column_heads *heads, double
     }
     return all_equal_f64(all, one);
 }
-LANES_FUNCTION int columns_statistics(Group *g, column_heads *heads, double *fit, const char *const *rows, ptrdiff_t stride, int side_by_side, ptrdiff_t num_classes, const char *ahead, real *columns, int with, int label) {
+LANES_FUNCTION int columns_statistics(RowGroup *g, column_heads *heads, double *fit, const char *const *rows, ptrdiff_t stride, int side_by_side, ptrdiff_t num_classes, const char *ahead, real *columns, int with, int label) {
 #define OF(with, label) return columns_statistics_inline(g, heads, fit, rows, stride, side_by_side, num_classes, ahead, columns, with, label)
 #ifdef REGISTERS_ARE_PLAIN
     OF(with, label);

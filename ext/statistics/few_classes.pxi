@@ -11,75 +11,76 @@ cdef extern from "statistics/few_classes.h" nogil:
         LABEL_TOP
     void transform_columns(stored *, const char **, Py_ssize_t, bint, Py_ssize_t, Transform)
     bint columns_statistics(
-        Group *, column_heads *, double *, const char **, Py_ssize_t, bint, Py_ssize_t, const char *, real *, int, int)
+        RowGroup *, column_heads *, double *, const char **, Py_ssize_t, bint, Py_ssize_t, const char *, real *, int,
+        int)
 
 
 cdef void targets_of_group(
-    const Job *job, Py_ssize_t first, Py_ssize_t count, Group *group, Scratch *scratch
+    const Call *call, Py_ssize_t first, Py_ssize_t count, RowGroup *group, Workspace *workspace
 ) noexcept nogil:
     # the rows' targets, class k of row i at target_columns[k * LANES + i]
     cdef Py_ssize_t i, k
     cdef const double *targets
     for i in range(LANES):
-        scratch.improper = False
-        targets = tile_targets(job, first + min(i, count - 1), 0, job.num_classes, scratch)
-        group.improper[i] = scratch.improper
-        for k in range(job.num_classes):
-            scratch.target_columns[k * LANES + i] = targets[k]
+        workspace.improper = False
+        targets = tile_targets(call, first + min(i, count - 1), 0, call.num_classes, workspace)
+        group.improper[i] = workspace.improper
+        for k in range(call.num_classes):
+            workspace.target_columns[k * LANES + i] = targets[k]
 
 
 cdef void weighted_gaps(
-    const Job *job, Group *group, lanes labels, lanes centre, Scratch *scratch
+    const Call *call, RowGroup *group, lanes labels, lanes centre, Workspace *workspace
 ) noexcept nogil:
     # classes without weight are left out; probabilities have the label's own gap among them, which is 0
     cdef compensated gaps = compensated_zero(), total = gaps
     cdef wide target, zero = wide_splat(0.0)
     cdef lanes x, number
     cdef Py_ssize_t i, k
-    for k in range(job.num_classes):
-        target = wide_load(scratch.target_columns + k * LANES) if job.has_probabilities \
-            else wide_splat(job.smoothing[k])
-        x = where_equal(labels, splat(<real> k), centre, load(scratch.columns + k * LANES))
+    for k in range(call.num_classes):
+        target = wide_load(workspace.target_columns + k * LANES) if call.has_probabilities \
+            else wide_splat(call.smoothing[k])
+        x = where_equal(labels, splat(<real> k), centre, load(workspace.columns + k * LANES))
         total = compensated_add(total, target)
         gaps = compensated_add(
             gaps, where_nonzero(target, wide_fused(target, wide_sub(widen(centre), widen(x)), zero)))
     compensated_store(group.gap_sum, gaps)
-    if job.has_probabilities:
+    if call.has_probabilities:
         compensated_store(group.target_sum, total)
         for i in range(LANES):
-            group.label_target[i] = scratch.target_columns[group.label[i] * LANES + i]
+            group.label_target[i] = workspace.target_columns[group.label[i] * LANES + i]
 
 
 cdef void few_classes_statistics(
-    const Job *job, Py_ssize_t first, Py_ssize_t count, bint by_top, Group *group, Scratch *scratch
+    const Call *call, Py_ssize_t first, Py_ssize_t count, bint by_top, RowGroup *group, Workspace *workspace
 ) noexcept nogil:
     # by_top: of all rows of the group
     cdef double fit[LANES]
     cdef column_heads heads
-    cdef Py_ssize_t i, stride = job.logits.class_stride
-    cdef bint side = count == LANES and side_by_side(&job.logits, first, sizeof(stored)), all_fit
-    cdef const char *ahead = row_start(&job.logits, first) + LANES * job.num_classes * sizeof(stored) + AHEAD
-    cdef int label = LABEL_TOP if by_top else LABEL_KEPT if job.has_grad else LABEL_TAKEN_OUT
-    rows_of_group(&job.logits, first, count, scratch.starts)
-    if job.transforms:  # into columns, which are read as rows side by side
+    cdef Py_ssize_t i, stride = call.logits.class_stride
+    cdef bint side = count == LANES and side_by_side(&call.logits, first, sizeof(stored)), all_fit
+    cdef const char *ahead = row_start(&call.logits, first) + LANES * call.num_classes * sizeof(stored) + AHEAD
+    cdef int label = LABEL_TOP if by_top else LABEL_KEPT if call.has_grad else LABEL_TAKEN_OUT
+    rows_of_group(&call.logits, first, count, workspace.starts)
+    if call.transforms:  # into columns, which are read as rows side by side
         transform_columns(
-            scratch.logits, <const char **> scratch.starts, stride, side, job.num_classes, job.transform)
+            workspace.logits, <const char **> workspace.starts, stride, side, call.num_classes, call.transform)
         for i in range(LANES):
-            scratch.starts[i] = <char *> (scratch.logits + i)
+            workspace.starts[i] = <char *> (workspace.logits + i)
         stride = LANES * sizeof(stored)
         side = True
     all_fit = columns_statistics(
-        group, &heads, fit, <const char **> scratch.starts, stride, side, job.num_classes, ahead,
-        scratch.columns, job.sums_with, label)
-    if job.measures:
-        rank_group(job, group, &heads, by_top, scratch)
-    if job.has_probabilities:
-        targets_of_group(job, first, count, group, scratch)
+        group, &heads, fit, <const char **> workspace.starts, stride, side, call.num_classes, ahead,
+        workspace.columns, call.sums_with, label)
+    if call.has_metrics:
+        rank_group(call, group, &heads, by_top, workspace)
+    if call.has_probabilities:
+        targets_of_group(call, first, count, group, workspace)
         wide_store(group.centre, widen(heads.label_logits))
-        weighted_gaps(job, group, heads.labels, heads.label_logits, scratch)
-    elif job.smoothing != NULL:
+        weighted_gaps(call, group, heads.labels, heads.label_logits, workspace)
+    elif call.smoothing != NULL:
         wide_store(group.centre, widen(heads.top))
-        weighted_gaps(job, group, heads.labels, heads.top, scratch)
+        weighted_gaps(call, group, heads.labels, heads.top, workspace)
         for i in range(count):
             if group.by_top[i] != by_top:
                 fit[i] = 0.0
@@ -87,4 +88,4 @@ cdef void few_classes_statistics(
     if not all_fit:
         for i in range(count):
             if not fit[i]:
-                one_row_statistics(job, first, i, group, scratch)
+                one_row_statistics(call, first, i, group, workspace)

@@ -54,12 +54,14 @@ cdef Py_ssize_t first_of(const stored *x, Py_ssize_t count, real value) noexcept
     return <Py_ssize_t> at if at < count else -1
 
 
-cdef void move_centre(const Job *job, RowStatistics *row, RowSums *sums, double centre, Py_ssize_t seen) noexcept nogil:
+cdef void move_centre(
+    const Call *call, RowStatistics *row, RowSums *sums, double centre, Py_ssize_t seen
+) noexcept nogil:
     # gaps of the segment's classes before `seen` were taken to the old centre, but for the label's own
     cdef Py_ssize_t begin = seen // SEGMENT * SEGMENT
     cdef double weight = pair_value(sums.targets)
-    if not row.by_top and begin <= row.label < seen and job.smoothing != NULL:
-        weight -= job.smoothing[row.label]
+    if not row.by_top and begin <= row.label < seen and call.smoothing != NULL:
+        weight -= call.smoothing[row.label]
     if sums.centred:
         sums.moved += weight * (centre - row.centre)
     sums.centred = True
@@ -137,27 +139,27 @@ cdef void join_gaps(RowSums *sums, const stored *x, Py_ssize_t count, Py_ssize_t
 
 
 cdef void raise_top(
-    const Job *job, RowStatistics *row, RowSums *sums, double top, Py_ssize_t label, Py_ssize_t seen
+    const Call *call, RowStatistics *row, RowSums *sums, double top, Py_ssize_t label, Py_ssize_t seen
 ) noexcept nogil:
     # a larger logit than the top class so far: gaps are to the new one, the old one joins the sum
     if row.label >= 0 and row.label_logit != -INFINITY:
         join(sums, row.label_logit)
         sums.highest = max(sums.highest, row.label_logit)
     if isfinite(top):
-        move_centre(job, row, sums, top, seen)
+        move_centre(call, row, sums, top, seen)
     row.label_logit = top
     row.label = label
 
 
 cdef double add_tile(
-    const Job *job, RowStatistics *row, RowSums *sums, const stored *x, Py_ssize_t start, Py_ssize_t count,
+    const Call *call, RowStatistics *row, RowSums *sums, const stored *x, Py_ssize_t start, Py_ssize_t count,
     Py_ssize_t left_out,
 ) noexcept nogil:
     # sum of exp and, where smoothing is uniform, of gaps; returns the largest logit but the one left out
     cdef block_sums of
     cdef Py_ssize_t k, counted = count - (left_out >= 0), filled
     cdef double highest, most, wholes
-    sum_row(&of, x, count, left_out, bias_of(sums.reference.scale), job.sums_with)
+    sum_row(&of, x, count, left_out, bias_of(sums.reference.scale), call.sums_with)
     highest = most = largest(of.highest)
     sums.highest = max(sums.highest, highest)
     if highest > sums.reference.ceiling:
@@ -165,19 +167,19 @@ cdef double add_tile(
             sums.joined.sum = NAN
             highest = 0.0
         move_reference(sums, highest)
-        if not (row.by_top or job.uniform_smoothing):
-            move_centre(job, row, sums, highest, start)
-        sum_row(&of, x, count, left_out, bias_of(sums.reference.scale), job.sums_with)
+        if not (row.by_top or call.uniform_smoothing):
+            move_centre(call, row, sums, highest, start)
+        sum_row(&of, x, count, left_out, bias_of(sums.reference.scale), call.sums_with)
     if sums.reference.offset == 0.0:
         add_sum(&sums.exps, &of.exps)
-        if job.sums_with & MOMENTS:
+        if call.sums_with & MOMENTS:
             sums.moments += wide_sum(of.moments)
             sums.squares += wide_sum(of.squares)
     else:
         for k in range(count):
             if k != left_out:
                 join(sums, real_at(<const char *> (x + k)))
-    if job.uniform_smoothing:
+    if call.uniform_smoothing:
         filled = padded_size(count) - counted
         wholes = wide_sum(of.wholes) - filled * LOWEST_WHOLE + counted * sums.reference.scale
         if wholes > -MOST_WHOLES and sums.reference.offset == 0.0:
@@ -191,51 +193,51 @@ cdef double add_tile(
 
 
 cdef RowStatistics segment_statistics(
-    const Job *job, const char *row, Py_ssize_t row_index, Py_ssize_t segment, Py_ssize_t label, bint by_top,
-    Py_ssize_t ranked, Scratch *scratch,
+    const Call *call, const char *row, Py_ssize_t row_index, Py_ssize_t segment, Py_ssize_t label, bint by_top,
+    Py_ssize_t ranked, Workspace *workspace,
 ) noexcept nogil:
     # label: the class left out of sum_exp, or -1; by_top: it is the segment's top class, found on the way; ranked: the
     # class whose rank is asked for, or -1
     cdef RowStatistics statistics
     cdef RowSums sums
     cdef Py_ssize_t tile, start, count, left_out, where, begin = segment * SEGMENT
-    cdef Py_ssize_t end = min(begin + <Py_ssize_t> SEGMENT, job.num_classes)
+    cdef Py_ssize_t end = min(begin + <Py_ssize_t> SEGMENT, call.num_classes)
     cdef const stored *x
     cdef const double *targets
     cdef real ranked_logit
-    cdef double highest, scale = job.label_smoothing if by_top and not job.has_probabilities else 1.0
+    cdef double highest, scale = call.label_smoothing if by_top and not call.has_probabilities else 1.0
     memset(&statistics, 0, sizeof(statistics))
     memset(&sums, 0, sizeof(sums))
     statistics.by_top = by_top
-    scratch.improper = False
+    workspace.improper = False
     statistics.label = -1 if by_top else label
-    statistics.label_logit = label_logit_at(job, row_index, label) if statistics.label >= 0 else -INFINITY
+    statistics.label_logit = label_logit_at(call, row_index, label) if statistics.label >= 0 else -INFINITY
     sums.reference = reference_at(-INFINITY)
     sums.highest = -INFINITY
-    ranked_logit = label_logit_at(job, row_index, ranked) if ranked >= 0 else 0
+    ranked_logit = label_logit_at(call, row_index, ranked) if ranked >= 0 else 0
     for tile in range(tiles_of(end - begin)):
         start = begin + tile * TILE
         count = min(<Py_ssize_t> TILE, end - start)
-        x = contiguous(job, row + start * job.logits.class_stride, count, scratch.logits)
-        targets = tile_targets(job, row_index, start, count, scratch)
+        x = contiguous(call, row + start * call.logits.class_stride, count, workspace.logits)
+        targets = tile_targets(call, row_index, start, count, workspace)
         if by_top:
             highest = largest_of(x, count)
             if statistics.label < 0 or highest > statistics.label_logit:
                 where = first_of(x, count, <real> highest)
                 if where >= 0:
-                    raise_top(job, &statistics, &sums, highest, start + where, start)
+                    raise_top(call, &statistics, &sums, highest, start + where, start)
         left_out = statistics.label - start if start <= statistics.label < start + count else -1
         if start == begin:
             highest = block_highest(x, count, left_out)
             sums.reference = reference_at(highest if highest < INFINITY else -INFINITY)
             if not by_top and isfinite(highest):
-                move_centre(job, &statistics, &sums, highest, begin)
-        highest = add_tile(job, &statistics, &sums, x, start, count, left_out)
+                move_centre(call, &statistics, &sums, highest, begin)
+        highest = add_tile(call, &statistics, &sums, x, start, count, left_out)
         if targets != NULL:
             add_targets(&sums, x, count, left_out, targets, statistics.centre)
         if ranked >= 0 and (highest >= ranked_logit or (left_out >= 0 and start + left_out != ranked)):
-            sums.rank = rank_of(x, count, ranked - start, ranked_logit, sums.rank, job.enough)
-    statistics.improper = scratch.improper
+            sums.rank = rank_of(x, count, ranked - start, ranked_logit, sums.rank, call.enough)
+    statistics.improper = workspace.improper
     statistics.sum_exp = sums.exps
     add_pair(&statistics.sum_exp, sums.joined)
     statistics.scale = sums.reference.scale
@@ -249,7 +251,7 @@ cdef RowStatistics segment_statistics(
         statistics.moment *= 0.0
         statistics.square *= 0.0
         statistics.scale = INFINITY
-    if job.uniform_smoothing:
+    if call.uniform_smoothing:
         settle_gaps(&sums)
         statistics.gap_weight.sum = sums.joined_count
         statistics.gap_sum.sum = sums.joined_gaps
@@ -261,21 +263,21 @@ cdef RowStatistics segment_statistics(
     scale_pair(&statistics.gap_sum, scale)
     if by_top:
         statistics.target_sum = statistics.gap_weight
-        if statistics.label >= 0 and job.has_targets:
-            statistics.label_target = scale * tile_targets(job, row_index, statistics.label, 1, scratch)[0]
-    elif job.smoothing != NULL and begin <= label < end:
-        add_value(&statistics.gap_weight, -job.smoothing[label], 0.0)
+        if statistics.label >= 0 and call.has_targets:
+            statistics.label_target = scale * tile_targets(call, row_index, statistics.label, 1, workspace)[0]
+    elif call.smoothing != NULL and begin <= label < end:
+        add_value(&statistics.gap_weight, -call.smoothing[label], 0.0)
     return statistics
 
 
 cdef RowStatistics statistics_of_row(
-    const Job *job, const char *row, Py_ssize_t row_index, Py_ssize_t label, bint by_top, Py_ssize_t ranked,
-    Scratch *scratch,
+    const Call *call, const char *row, Py_ssize_t row_index, Py_ssize_t label, bint by_top, Py_ssize_t ranked,
+    Workspace *workspace,
 ) noexcept nogil:
-    cdef RowStatistics statistics = segment_statistics(job, row, row_index, 0, label, by_top, ranked, scratch)
+    cdef RowStatistics statistics = segment_statistics(call, row, row_index, 0, label, by_top, ranked, workspace)
     cdef Py_ssize_t segment
-    for segment in range(1, segments_of(job.num_classes)):
+    for segment in range(1, segments_of(call.num_classes)):
         join_statistics(
-            job, &statistics, segment_statistics(job, row, row_index, segment, label, by_top, ranked, scratch))
-    finish_statistics(job, &statistics)
+            call, &statistics, segment_statistics(call, row, row_index, segment, label, by_top, ranked, workspace))
+    finish_statistics(call, &statistics)
     return statistics

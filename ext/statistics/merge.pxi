@@ -1,6 +1,6 @@
 # Statistics of the parts of a row become those of the row: the first monoid.
 
-cdef void rebase(const Job *job, RowStatistics *row, double offset, double scale) noexcept nogil:
+cdef void rebase(const Call *call, RowStatistics *row, double offset, double scale) noexcept nogil:
     # to another reference
     cdef double factor, distance
     if row.scale == INFINITY:
@@ -10,13 +10,13 @@ cdef void rebase(const Job *job, RowStatistics *row, double offset, double scale
         factor = rebase_factor(row.offset, row.scale, offset, scale)
         rebase_moments(&row.moment, &row.square, pair_value(row.sum_exp), distance, factor)
         scale_pair(&row.sum_exp, factor)
-        if job.uniform_smoothing and row.gap_weight.sum:
+        if call.uniform_smoothing and row.gap_weight.sum:
             add_value(&row.gap_sum, -pair_value(row.gap_weight) * distance, 0.0)
     row.offset = offset
     row.scale = scale
 
 
-cdef void join_statistics(const Job *job, RowStatistics *row, RowStatistics other) noexcept nogil:
+cdef void join_statistics(const Call *call, RowStatistics *row, RowStatistics other) noexcept nogil:
     # of later classes of the same row
     cdef RowStatistics swap
     cdef Reference reference
@@ -28,15 +28,15 @@ cdef void join_statistics(const Job *job, RowStatistics *row, RowStatistics othe
     if other.scale != INFINITY and (
         row.scale == INFINITY or between(other.offset, other.scale, row.offset, row.scale) > 0.0
     ):
-        rebase(job, row, other.offset, other.scale)
+        rebase(call, row, other.offset, other.scale)
     else:
-        rebase(job, &other, row.offset, row.scale)
+        rebase(call, &other, row.offset, row.scale)
     add_pair(&row.sum_exp, other.sum_exp)
     row.moment += other.moment
     row.square += other.square
     row.highest = max(row.highest, other.highest)
     row.rank += other.rank
-    if not job.uniform_smoothing and other.gap_weight.sum:
+    if not call.uniform_smoothing and other.gap_weight.sum:
         add_value(&other.gap_sum, pair_value(other.gap_weight) * (row.centre - other.centre), 0.0)
     add_pair(&row.gap_sum, other.gap_sum)
     add_pair(&row.gap_weight, other.gap_weight)
@@ -46,7 +46,7 @@ cdef void join_statistics(const Job *job, RowStatistics *row, RowStatistics othe
         z = distance_to_reference(other.label_logit, row.offset, row.scale, &low)
         if row.scale == INFINITY or z > CEILING:
             reference = reference_at(other.label_logit)
-            rebase(job, row, reference.offset, reference.scale)
+            rebase(call, row, reference.offset, reference.scale)
             z = distance_to_reference(other.label_logit, row.offset, row.scale, &low)
         term = times_exp(1.0, z, low)
         add_value(&row.sum_exp, term, 0.0)
@@ -54,8 +54,8 @@ cdef void join_statistics(const Job *job, RowStatistics *row, RowStatistics othe
         row.highest = max(row.highest, other.label_logit)
 
 
-cdef inline void finish_statistics(const Job *job, RowStatistics *row) noexcept nogil:
+cdef inline void finish_statistics(const Call *call, RowStatistics *row) noexcept nogil:
     cdef Reference reference
     if row.scale == INFINITY:  # no other class counts: the label's logit will do
         reference = reference_at(row.label_logit)
-        rebase(job, row, reference.offset, reference.scale)
+        rebase(call, row, reference.offset, reference.scale)

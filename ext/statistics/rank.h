@@ -31,7 +31,7 @@ LANES_FUNCTION ptrdiff_t rank_of(const stored *x, ptrdiff_t count, ptrdiff_t lab
 }
 
 /* The same for few classes, one row a lane. Which of equals comes first is looked at where there are any. */
-LANES_FUNCTION void rank_columns(Group *g, const real *columns, ptrdiff_t num_classes, lanes labels, lanes logits) {
+LANES_FUNCTION void rank_columns(RowGroup *g, const real *columns, ptrdiff_t num_classes, lanes labels, lanes logits) {
     lanes number = splat(0), one = splat(1), beats = number, equals = number;
     for (ptrdiff_t k = 0; k < num_classes; k++) {
         lanes x = load(columns + k * LANES);

@@ -2,30 +2,30 @@
 
 cdef extern from "statistics/rank.h" nogil:
     Py_ssize_t rank_of(const stored *, Py_ssize_t, Py_ssize_t, real, Py_ssize_t, Py_ssize_t)
-    void rank_columns(Group *, const real *, Py_ssize_t, lanes, lanes)
+    void rank_columns(RowGroup *, const real *, Py_ssize_t, lanes, lanes)
 
 
-cdef void rank_row(const Job *job, Group *group, Py_ssize_t i, const stored *x) noexcept nogil:
+cdef void rank_row(const Call *call, RowGroup *group, Py_ssize_t i, const stored *x) noexcept nogil:
     # of a row in one piece whose other statistics are known
     cdef Py_ssize_t label = group.ranked[i]
     group.rank[i] = 0.0
     if label >= 0 and not group.label_logit[i] > group.highest[i]:
-        group.rank[i] = rank_of(x, job.num_classes, label, <real> group.label_logit[i], 0, job.enough)
+        group.rank[i] = rank_of(x, call.num_classes, label, <real> group.label_logit[i], 0, call.enough)
 
 
 cdef void rank_group(
-    const Job *job, Group *group, const column_heads *heads, bint by_top, Scratch *scratch
+    const Call *call, RowGroup *group, const column_heads *heads, bint by_top, Workspace *workspace
 ) noexcept nogil:
     # of rows in columns
     cdef real labels[LANES]
     cdef real logits[LANES]
     cdef Py_ssize_t i
     if not by_top:
-        rank_columns(group, scratch.columns, job.num_classes, heads.labels, heads.label_logits)
+        rank_columns(group, workspace.columns, call.num_classes, heads.labels, heads.label_logits)
         return
     for i in range(LANES):
         labels[i] = <real> group.ranked[i]
         logits[i] = 0
         if group.ranked[i] >= 0:
-            logits[i] = scratch.columns[group.ranked[i] * LANES + i]
-    rank_columns(group, scratch.columns, job.num_classes, load(labels), load(logits))
+            logits[i] = workspace.columns[group.ranked[i] * LANES + i]
+    rank_columns(group, workspace.columns, call.num_classes, load(labels), load(logits))

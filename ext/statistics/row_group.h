@@ -27,9 +27,9 @@ typedef struct {
     double rest_part[LANES];   /* the other classes' share */
     double loss[LANES];
     double entropy[LANES], confidence[LANES], brier[LANES], ranked_nll[LANES]; /* see metrics.h */
-} Group;
+} RowGroup;
 
-LANES_INLINE void set_moments(Group *g, ptrdiff_t i, double moment, double square, double highest) {
+LANES_INLINE void set_moments(RowGroup *g, ptrdiff_t i, double moment, double square, double highest) {
     g->moment[i] = moment;
     g->square[i] = square;
     g->highest[i] = highest;
@@ -40,7 +40,7 @@ LANES_INLINE void set_moments(Group *g, ptrdiff_t i, double moment, double squar
 #define SET_ROWS(array, value) OP_F64(storeu)(g->array + i, value)
 
 /* What a group's labels say, and what holds of rows without weights. */
-LANES_INLINE void keep_rows(Group *g) {
+LANES_INLINE void keep_rows(RowGroup *g) {
     const double one = 1.0;
     int64_t bits_of_one;
     memcpy(&bits_of_one, &one, sizeof one);

@@ -13,7 +13,7 @@
 # Rows are taken in groups of LANES, so that what a row needs once is done for a whole group in lanes.
 
 cdef extern from "statistics/row_group.h" nogil:
-    ctypedef struct Group:
+    ctypedef struct RowGroup:
         double *sum_exp
         double *scale
         double *offset
@@ -43,7 +43,7 @@ cdef extern from "statistics/row_group.h" nogil:
         int64_t *label
         int64_t *by_top
         bint *improper
-    void keep_rows(Group *)
+    void keep_rows(RowGroup *)
 
 ctypedef struct RowStatistics:
     Pair sum_exp, gap_sum, gap_weight, target_sum
@@ -56,7 +56,7 @@ ctypedef struct RowStatistics:
     bint improper  # a probability is negative or not finite
 
 
-cdef inline void put_row(Group *group, Py_ssize_t i, const RowStatistics *row) noexcept nogil:
+cdef inline void put_row(RowGroup *group, Py_ssize_t i, const RowStatistics *row) noexcept nogil:
     group.sum_exp[i] = pair_value(row.sum_exp)
     group.scale[i] = row.scale
     group.offset[i] = row.offset
@@ -83,30 +83,30 @@ cdef inline RowStatistics no_row() noexcept nogil:
 
 
 cdef Py_ssize_t read_labels(
-    const Job *job, int task, Py_ssize_t first, Py_ssize_t count, Group *group
+    const Call *call, int task, Py_ssize_t first, Py_ssize_t count, RowGroup *group
 ) noexcept nogil:
     # the first row of the group with a label out of range, else num_rows
-    cdef Py_ssize_t i, bad_row, by_top = is_by_top(job, task)
-    if task != LOSS or job.has_probabilities:
+    cdef Py_ssize_t i, bad_row, by_top = is_by_top(call, task)
+    if task != LOSS or call.has_probabilities:
         for i in range(LANES):
             group.by_top[i] = by_top
             group.label[i] = -1
             group.kept[i] = i < count
             group.weight[i] = 1.0
             group.ranked[i] = -1
-        bad_row = labels_of_group(&job.labels, first, count, group.ranked) if job.has_labels else -1
-        return bad_row if bad_row >= 0 else job.num_rows
-    bad_row = labels_of_group(&job.labels, first, count, group.label)
+        bad_row = labels_of_group(&call.labels, first, count, group.ranked) if call.has_labels else -1
+        return bad_row if bad_row >= 0 else call.num_rows
+    bad_row = labels_of_group(&call.labels, first, count, group.label)
     if bad_row >= 0:
         return bad_row
-    if job.measures:
+    if call.has_metrics:
         memcpy(group.ranked, group.label, LANES * sizeof(int64_t))
     keep_rows(group)
-    if job.class_weight != NULL:
+    if call.class_weight != NULL:
         for i in range(count):
             if group.label[i] >= 0:
-                group.weight[i] = job.class_weight[group.label[i]]
-    if job.smoothing != NULL:
+                group.weight[i] = call.class_weight[group.label[i]]
+    if call.smoothing != NULL:
         for i in range(count):
-            group.by_top[i] = group.label[i] >= 0 and (1.0 - job.label_smoothing) * group.weight[i] == 0.0
-    return job.num_rows
+            group.by_top[i] = group.label[i] >= 0 and (1.0 - call.label_smoothing) * group.weight[i] == 0.0
+    return call.num_rows

@@ -18,7 +18,7 @@ LANES_INLINE real highest_at_ends(const stored *x, ptrdiff_t count, ptrdiff_t le
 }
 
 /* Statistics of rows `first` to `end` of a group; as columns_statistics. */
-LANES_INLINE int short_rows_statistics_inline(Group *g, double *fit, const char *const *rows, ptrdiff_t first, ptrdiff_t end, ptrdiff_t num_classes, const int with) {
+LANES_INLINE int short_rows_statistics_inline(RowGroup *g, double *fit, const char *const *rows, ptrdiff_t first, ptrdiff_t end, ptrdiff_t num_classes, const int with) {
     const ptrdiff_t padded = (num_classes + LANES - 1) / LANES * LANES, last_block = num_classes - VECTORS * LANES;
     const ptrdiff_t step = end - first > 1 ? rows[first + 1] - rows[first] : 0;
     int all_fit = 1;
@@ -56,7 +56,7 @@ LANES_INLINE int short_rows_statistics_inline(Group *g, double *fit, const char 
     }
     return all_fit;
 }
-LANES_FUNCTION int short_rows_statistics(Group *g, double *fit, const char *const *rows, ptrdiff_t first, ptrdiff_t end, ptrdiff_t num_classes, int with) {
+LANES_FUNCTION int short_rows_statistics(RowGroup *g, double *fit, const char *const *rows, ptrdiff_t first, ptrdiff_t end, ptrdiff_t num_classes, int with) {
     FOR_EACH(with, return short_rows_statistics_inline(g, fit, rows, first, end, num_classes, WITH))
 }
 

@@ -13,6 +13,6 @@ cdef extern from "statistics/sums.h" nogil:
     void sum_row(block_sums *, const stored *, Py_ssize_t, Py_ssize_t, lanes, int)
 
 
-cdef inline int sums_with(const Job *job) noexcept nogil:
+cdef inline int sums_with(const Call *call) noexcept nogil:
     # what is summed along with exp
-    return (GAPS if job.uniform_smoothing else 0) | (MOMENTS if job.measures else 0)
+    return (GAPS if call.uniform_smoothing else 0) | (MOMENTS if call.has_metrics else 0)

@@ -22,7 +22,7 @@ static void test_rank(void) {
 static void test_rank_columns(void) {
     int num_classes = 1 + random_below(FEW);
     real columns[FEW * LANES], labels[LANES], logits[LANES];
-    Group g;
+    RowGroup g;
     for (int k = 0; k < num_classes * LANES; k++) columns[k] = random_below(2) ? (real)(random_below(5) - 2) : operand();
     EACH_LANE {
         int label = random_below(num_classes);
@@ -41,7 +41,7 @@ static void test_rank_columns(void) {
 /* Sums of e (x - m) and e**2, e = exp(x - m), over the classes but the label. A term is wrong by twice the error of exp,
  * its distance by a rounding and by that of its remainder; a lane adds those of a block, and as many blocks as come between
  * two flushes, each of which rounds, and EPSILON is two roundings. */
-static void check_moments(const char *name, const Group *g, const char *const *rows, ptrdiff_t stride, int num_classes) {
+static void check_moments(const char *name, const RowGroup *g, const char *const *rows, ptrdiff_t stride, int num_classes) {
     const long double adds = VECTORS + BLOCKS_PER_FLUSH;
     EACH_LANE {
         long double moment = 0, square = 0, sizes = 0, scale = g->scale[i];
@@ -69,7 +69,7 @@ static void test_moments(void) {
     double fit[LANES], exps[LANES], moments[LANES];
     real columns[LANES * FEW];
     column_heads heads;
-    Group g;
+    RowGroup g;
     draw_rows(x, few, &g);
     EACH_LANE rows[i] = (const char *)(x + i * few);
     columns_statistics(&g, &heads, fit, rows, sizeof(stored), 0, few, rows[0], columns, 0, LABEL_TAKEN_OUT);
@@ -100,7 +100,7 @@ enum { SOME = 6 };
 
 /* Statistics of a few classes whose reference lies anywhere below the ceiling; class 0 is the label. In float64 and by
  * times_exp, which have the same bits on every machine, as long double and expl have not. */
-static void put_statistics(Group *g, int i, const double *x, int num_classes) {
+static void put_statistics(RowGroup *g, int i, const double *x, int num_classes) {
     double highest = -INFINITY;
     double sum = 0, moment = 0, square = 0;
     for (int k = 1; k < num_classes; k++) highest = fmax(highest, x[k]);
@@ -115,10 +115,10 @@ static void put_statistics(Group *g, int i, const double *x, int num_classes) {
 
 /* Every sum is of terms that are no larger than 1 + log T + |z|, in half a dozen roundings; times_exp and logs of float32
  * are good to 2**-34. Where the label is the top class entropy and Brier score keep the digits that 1 - p has. */
-static void test_measures(void) {
+static void test_metrics(void) {
     double x[LANES][SOME], ranked_logits[LANES];
     int num_classes[LANES];
-    Group g;
+    RowGroup g;
     EACH_LANE {
         num_classes[i] = 1 + random_below(SOME);
         double middle = ordinary(-100, 100), spread = random_below(2) ? 1 : 40;
@@ -132,8 +132,8 @@ static void test_measures(void) {
             if (x[i][k] > x[i][0] && g.ranked[i] > 0) g.ranked[i] = 0; /* another than the top is ranked by it alone */
     }
     group_shares(&g);
-    group_measures(&g, SOME);
-    measures_of_ranked(&g, ranked_logits);
+    group_metrics(&g, SOME);
+    metrics_of_ranked(&g, ranked_logits);
     EACH_LANE {
         long double rest = 0, others = 0, entropy = 0, most = 0, brier = 0, off = LOW_PARTS ? 0x1p-49L : 0x1p-30L;
         int label = g.ranked[i] > 0 ? (int)g.ranked[i] : 0;
@@ -145,9 +145,9 @@ static void test_measures(void) {
             others += k == label ? 0 : p, brier += k == label ? 0 : p * p;
         }
         brier += others * others;
-        digest("group_measures", g.entropy[i]);
-        digest("group_measures", g.confidence[i]);
-        digest("group_measures", g.brier[i]);
+        digest("group_metrics", g.entropy[i]);
+        digest("group_metrics", g.confidence[i]);
+        digest("group_metrics", g.brier[i]);
         check_near("entropy", i, g.entropy[i], entropy, off * (1 + CEILING + 64));
         check_near("confidence", i, g.confidence[i], most, off);
         check_near("brier", i, g.brier[i], brier, off * 4);
@@ -160,9 +160,9 @@ static void test_measures(void) {
 }
 
 /* Labels of no probability, rows without a softmax, the label alone. */
-static void test_special_measures(void) {
+static void test_special_metrics(void) {
     double x[] = {0, 1, 2};
-    Group g;
+    RowGroup g;
     EACH_LANE {
         put_statistics(&g, i, x, i == 4 ? 1 : 3);
         g.kept[i] = g.weight[i] = 1, g.gap_sum[i] = 0, g.ranked[i] = -1;
@@ -170,22 +170,22 @@ static void test_special_measures(void) {
     g.label_logit[0] = -INFINITY, g.label_logit[1] = INFINITY, g.label_logit[2] = NAN, g.sum_exp[3] = NAN;
     group_shares(&g);
     EACH_LANE g.rank[i] = 1;
-    group_measures(&g, 3);
-    EACH_LANE note("special measures, rank", i, g.rank[i], i > 0 && i < 4 ? 3 : 1);
-    note("special measures", 0, g.nll[0], INFINITY);
-    check_near("special measures", 0, g.confidence[0], 1 / (1 + expl(-1)), 0x1p-30L);
-    for (int i = 1; i < 4; i++) note("special measures", i, g.entropy[i] + g.confidence[i] + g.brier[i], NAN);
-    for (int i = 1; i < 4; i++) note("special measures", i, isnan(g.entropy[i]) && isnan(g.confidence[i]) && isnan(g.brier[i]), 1);
-    note("special measures", 4, g.entropy[4], 0);
-    note("special measures", 4, g.confidence[4], 1);
-    note("special measures", 4, g.brier[4], 0);
+    group_metrics(&g, 3);
+    EACH_LANE note("special metrics, rank", i, g.rank[i], i > 0 && i < 4 ? 3 : 1);
+    note("special metrics", 0, g.nll[0], INFINITY);
+    check_near("special metrics", 0, g.confidence[0], 1 / (1 + expl(-1)), 0x1p-30L);
+    for (int i = 1; i < 4; i++) note("special metrics", i, g.entropy[i] + g.confidence[i] + g.brier[i], NAN);
+    for (int i = 1; i < 4; i++) note("special metrics", i, isnan(g.entropy[i]) && isnan(g.confidence[i]) && isnan(g.brier[i]), 1);
+    note("special metrics", 4, g.entropy[4], 0);
+    note("special metrics", 4, g.confidence[4], 1);
+    note("special metrics", 4, g.brier[4], 0);
 }
 
 static void test_evaluations(void) {
     test_rank();
     test_rank_columns();
     test_moments();
-    test_measures();
-    test_special_measures();
+    test_metrics();
+    test_special_metrics();
     test_totals();
 }

@@ -165,7 +165,7 @@ MUTANTS = [
             "",
             "squares that are rounded",
         ),
-        ("job.sample_weight[first + i] if", "job.sample_weight[i] if", "weights of the first rows"),
+        ("call.sample_weight[first + i] if", "call.sample_weight[i] if", "the first rows' weights"),
         ("nll, group, weights, group.ranked_nll", "nll, group, weights, group.loss", "loss"),
         (
             "&metrics.weight_square, group, weights, weights",
@@ -178,8 +178,8 @@ MUTANTS = [
             "nan has a top class",
         ),
         (
-            "<real> group.label_logit[i] if is_regular else limit(job, row_start(&job.logits, n))",
-            "<real> group.label_logit[i]",
+            " if is_regular else limit(call, row_start(&call.logits, n))",
+            "",
             "the largest of nan",
         ),
         (
@@ -342,18 +342,18 @@ MUTANTS = [
     *mutants_of(
         "ext/results/totals.pxi",
         (
-            "job.enough = max(job.enough, <Py_ssize_t> job.ranks[i])",
-            "job.enough = 1",
+            "call.enough = max(call.enough, <Py_ssize_t> call.ranks[i])",
+            "call.enough = 1",
             "ranks above the first",
         ),
         (
-            "job.loss_is_nll = label_smoothing == 0.0 and job.class_weight == NULL",
-            "job.loss_is_nll = label_smoothing == 0.0",
+            "call.loss_is_nll = label_smoothing == 0.0 and call.class_weight == NULL",
+            "call.loss_is_nll = label_smoothing == 0.0",
             "class weights are left out",
         ),
         (
-            "job.loss_is_nll = label_smoothing == 0.0 and job.class_weight == NULL",
-            "job.loss_is_nll = job.class_weight == NULL",
+            "call.loss_is_nll = label_smoothing == 0.0 and call.class_weight == NULL",
+            "call.loss_is_nll = call.class_weight == NULL",
             "smoothing is left out",
         ),
     ),
@@ -362,23 +362,23 @@ MUTANTS = [
         (
             (
                 "        for t in range(num_threads):\n"
-                "            totals_at(job, t).loss = metrics_at(job, t).nll\n"
+                "            totals_at(call, t).loss = metrics_at(call, t).nll\n"
             ),
-            "        totals_at(job, 0).loss = metrics_at(job, 0).nll\n",
+            "        totals_at(call, 0).loss = metrics_at(call, 0).nll\n",
             "losses of other threads",
         ),
     ),
     *mutants_of(
         "ext/run/calls.pxi",
         (
-            "            bad_row = min(bad_row, totals_at(&job, t).bad_row)",
-            "            bad_row = totals_at(&job, t).bad_row",
+            "            bad_row = min(bad_row, totals_at(&call, t).bad_row)",
+            "            bad_row = totals_at(&call, t).bad_row",
             "bad labels in another thread than the last",
         ),
     ),
     *mutants_of(
         "ext/run/reports.pxi",
-        ("metrics.unbinned += metrics_at(job, t).unbinned", "pass", "nan in another thread"),
+        ("metrics.unbinned += metrics_at(call, t).unbinned", "pass", "nan in another thread"),
         ("metrics.histogram[i] += metrics_at", "metrics.histogram[i] = metrics_at", "threads"),
         ("total.limbs[i] += bins[b]", "total.limbs[i] = bins[b]", "the last bin's confidence"),
         ("total.special = metrics.unbinned", "total.special = 0.0", "confidence without nan"),
@@ -387,6 +387,6 @@ MUTANTS = [
     ),
     *mutants_of(
         "ext/run/calls.pxi",
-        ("job.enough = job.num_classes", "job.enough = 1", "ranks above the first of a row"),
+        ("call.enough = call.num_classes", "call.enough = 1", "ranks above the first of a row"),
     ),
 ]
