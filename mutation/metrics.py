@@ -104,8 +104,8 @@ MUTANTS = [
         ("ADD(OP_F64(min)(one, most), nan)", "ADD(most, nan)", "confidences above 1"),
         ("MUL(square, MUL(inverse, inverse))", "MUL(square, inverse)", "squares of p"),
         (
-            "if (g->ranked[i] < 0 || g->ranked[i] == g->label[i]) continue;",
-            "if (g->ranked[i] < 0) continue;",
+            "if (g->label[i] < 0 || g->label[i] == g->anchor[i]) continue;",
+            "if (g->label[i] < 0) continue;",
             "a top that is the label",
         ),
         (
@@ -114,8 +114,8 @@ MUTANTS = [
             "a top alone beside a label without a share",
         ),
         (
-            "(g->label_logit[i] - ranked_logits[i])",
-            "(ranked_logits[i] - g->label_logit[i])",
+            "(g->anchor_logit[i] - label_logits[i])",
+            "(label_logits[i] - g->anchor_logit[i])",
             "labels without a share",
         ),
         ("+ (1 - 2 * times_exp", "+ (1 + 2 * times_exp", "Brier of labels without a share"),
@@ -134,11 +134,11 @@ MUTANTS = [
     *mutants_of(
         "ext/statistics/rank.pxi",
         (
-            "not group.label_logit[i] > group.highest[i]",
-            "not group.label_logit[i] >= group.highest[i]",
+            "not group.anchor_logit[i] > group.highest[i]",
+            "not group.anchor_logit[i] >= group.highest[i]",
             "an equal of a lower class does not beat the label",
         ),
-        ("labels[i] = <real> group.ranked[i]", "labels[i] = <real> group.label[i]", "ties of top"),
+        ("labels[i] = <real> group.label[i]", "labels[i] = <real> group.anchor[i]", "ties of top"),
     ),
     *mutants_of(
         "ext/results/metrics.pxi",
@@ -156,7 +156,7 @@ MUTANTS = [
         ),
         ("            add_pieces(&held.confidence)\n", "            pass\n", "full bins"),
         (
-            "squares[i] = group.ranked_nll[i] * group.ranked_nll[i]",
+            "squares[i] = group.label_nll[i] * group.label_nll[i]",
             "squares[i] = group.nll[i] * group.nll[i]",
             "squares of labels without a share",
         ),
@@ -166,15 +166,15 @@ MUTANTS = [
             "squares that are rounded",
         ),
         ("call.sample_weight[first + i] if", "call.sample_weight[i] if", "the first rows' weights"),
-        ("nll, group, weights, group.ranked_nll", "nll, group, weights, group.loss", "loss"),
+        ("nll, group, weights, group.label_nll", "nll, group, weights, group.loss", "loss"),
         (
             "&metrics.weight_square, group, weights, weights",
             "&metrics.weight_square, group, weights, group.kept",
             "weights, not their squares",
         ),
         (
-            "out.argmax[n] = group.label[i] if highest == highest else -1",
-            "out.argmax[n] = group.label[i]",
+            "out.argmax[n] = group.anchor[i] if highest == highest else -1",
+            "out.argmax[n] = group.anchor[i]",
             "nan has a top class",
         ),
         (
@@ -183,13 +183,13 @@ MUTANTS = [
             "the largest of nan",
         ),
         (
-            "<real> (group.label_logit[i] + group.nll[i]) if",
-            "<real> group.label_logit[i] + <real> group.nll[i] if",
+            "<real> (group.anchor_logit[i] + group.nll[i]) if",
+            "<real> group.anchor_logit[i] + <real> group.nll[i] if",
             "log_sum_exp is rounded twice",
         ),
         ("out.label_logit[n] = NAN", "out.label_logit[n] = 0", "label_logit without a label"),
         ("out.rank[n] = -1", "out.rank[n] = 0", "rank without a label"),
-        ("<real> group.ranked_nll[i]", "<real> group.nll[i]", "the top's nll is the label's"),
+        ("<real> group.label_nll[i]", "<real> group.nll[i]", "the top's nll is the label's"),
     ),
     *mutants_of(
         "ext/results/totals.pxi",
@@ -243,9 +243,9 @@ MUTANTS = [
             "sums.highest = highest",
             "confidence by the last tile alone",
         ),
-        ("highest >= ranked_logit", "highest > ranked_logit", "equals in another tile"),
+        ("highest >= label_logit", "highest > label_logit", "equals in another tile"),
         (
-            " or (left_out >= 0 and start + left_out != ranked)",
+            " or (left_out >= 0 and start + left_out != label)",
             "",
             "the top beats a label in its tile",
         ),
@@ -259,8 +259,8 @@ MUTANTS = [
             "moments of large logits and of old tops",
         ),
         (
-            "x, count, ranked - start, ranked_logit",
-            "x, count, ranked, ranked_logit",
+            "x, count, label - start, label_logit",
+            "x, count, label, label_logit",
             "equals in later tiles",
         ),
     ),
@@ -293,7 +293,7 @@ MUTANTS = [
     *mutants_of(
         "ext/statistics/long_rows.pxi",
         (
-            "sums.highest = max(sums.highest, row.label_logit)",
+            "sums.highest = max(sums.highest, row.anchor_logit)",
             "pass",
             "an old top: the new one is the largest of all",
         ),
@@ -302,7 +302,7 @@ MUTANTS = [
     *mutants_of(
         "ext/statistics/merge.pxi",
         (
-            "        row.highest = max(row.highest, other.label_logit)\n",
+            "        row.highest = max(row.highest, other.anchor_logit)\n",
             "",
             "the top of another segment: the row's own is the largest of all",
         ),
@@ -311,12 +311,12 @@ MUTANTS = [
     *mutants_of(
         "ext/statistics/few_classes.h",
         (
-            "where_less(heads->label_logits, x, number, heads->labels)",
-            "where_less(x, heads->label_logits, heads->labels, number)",
+            "where_less(heads->anchor_logits, x, number, heads->anchors)",
+            "where_less(x, heads->anchor_logits, heads->anchors, number)",
             "the last of equals is the top",
         ),
         (
-            "maximum(minimum(x, heads->label_logits), heads->top)",
+            "maximum(minimum(x, heads->anchor_logits), heads->top)",
             "maximum(x, heads->top)",
             "the top is among the others",
         ),

@@ -39,7 +39,7 @@ MUTANTS = [
             "the mean logit's sign",
         ),
         (
-            "where_equal_f64(label_part, SPLAT(0.0), OP_F64(min)(SPLAT(DBL_MAX), of.nll), of.nll)",
+            "OP_F64(min)(SPLAT(DBL_MAX), of.nll)",
             "of.nll",
             "0 times inf",
         ),
@@ -103,8 +103,8 @@ MUTANTS = [
         ("MUL(s, SPLAT(-uniform))", "MUL(s, SPLAT(uniform))", "the smoothing's sign"),
         ("sweep->most = 1.0;", "sweep->most = INFINITY;", "probabilities above 1"),
         (
-            "MUL(label_part, MUL(others, inverse))",
-            "MUL(label_part, SUB(SPLAT(1.0), MUL(own, inverse)))",
+            "MUL(anchor_share, MUL(others, inverse))",
+            "MUL(anchor_share, SUB(SPLAT(1.0), MUL(own, inverse)))",
             "1 - p by subtraction",
         ),
         (
@@ -122,14 +122,14 @@ MUTANTS = [
         ("(coefficient != 0.0) | (term != term)", "(coefficient != 0.0)", "0 times nan is 0"),
         ("uniform * (call.num_classes - 1)", "uniform * call.num_classes", "the label twice"),
         (" - smoothing) + call.smoothing_error)", " - smoothing))", "a share of nearly nothing"),
-        ("call.smoothing[max(g.label[i], <Py_ssize_t> 0)]", "call.smoothing[0]", "class 0's share"),
-        ("g.target_sum[i] - g.label_target[i]", "g.target_sum[i]", "the top's gradient"),
+        ("call.smoothing[max(g.anchor[i], <Py_ssize_t> 0)]", "call.smoothing[0]", "class 0"),
+        ("g.target_sum[i] - g.anchor_target[i]", "g.target_sum[i]", "the top's gradient"),
         ("        if x != x:\n            return x\n", "", "nan in log_sum_exp is inf"),
     ),
     *mutants_of(
         "ext/results/losses.pxi",
         (
-            "(z if g.rest_part[i] != 0.0 else 0.0)",
+            "(z if g.rest_share[i] != 0.0 else 0.0)",
             "z",
             "0 times inf with weights: never, a row's sums are finite where its loss is",
         ),
@@ -144,21 +144,21 @@ MUTANTS = [
         "ext/results/gradients.pxi",
         ("    if group.nll[i] != group.nll[i]:\n        total = NAN\n", "", "+inf beside 1e6"),
         (
-            "if with_own and begin <= label < end",
-            "if with_own and begin < label < end",
+            "if with_own and begin <= anchor < end",
+            "if with_own and begin < anchor < end",
             "the label's own gradient in class 0",
         ),
         (
-            "label < end and group.nll[i] == group.nll[i]:",
-            "label < end:",
+            "anchor < end and group.nll[i] == group.nll[i]:",
+            "anchor < end:",
             "the label's own gradient in rows without a softmax",
         ),
     ),
     *mutants_of(
         "ext/results/few_classes_gradients.pxi",
         (
-            "group.label[i] if group.nll[i] == group.nll[i] else -1.0",
-            "group.label[i]",
+            "group.anchor[i] if group.nll[i] == group.nll[i] else -1.0",
+            "group.anchor[i]",
             "the label's own gradient in rows without a softmax",
         ),
     ),

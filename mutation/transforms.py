@@ -24,8 +24,8 @@ MUTANTS = [
     *mutants_of(
         "ext/results/few_classes_gradients.pxi",
         (
-            "        of_label = mul(of_label, slopes(",
-            "        mul(of_label, slopes(",
+            "        of_anchor = mul(of_anchor, slopes(",
+            "        mul(of_anchor, slopes(",
             "the label's",
         ),
         (
@@ -49,7 +49,7 @@ MUTANTS = [
         ("+ (g.offset[i] - g.scale[i] * STEP", "+ (g.offset[i] + g.scale[i] * STEP", "lse"),
         ("+= slope * log_sum_exp", "+= slope", "lse for lse**2"),
         ("+= 2.0 * slope", "+= slope", "half a gradient"),
-        ("(g.label_part[i] + g.rest_part[i]) * call", "call", "class weights have no part in it"),
+        ("(g.anchor_share[i] + g.rest_share[i]) * call", "call", "no class weights"),
         (
             "        if g.kept[i]:\n            log_sum_exp",
             "        if True:\n            log_sum_exp",

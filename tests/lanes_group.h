@@ -21,13 +21,13 @@ static void test_labels(void) {
             all &= expected[i] != OUT_OF_RANGE;
         }
         const char *labels = itemsize == 8 ? (const char *)wide_labels : (const char *)narrow_labels;
-        note("class_indices", LANES, class_indices(g.label, labels, itemsize, (uint64_t)num_classes, has_ignore_index, (uint64_t)ignore_index), all);
-        EACH_LANE note("class_indices", i, (double)g.label[i], (double)expected[i]);
+        note("class_indices", LANES, class_indices(g.anchor, labels, itemsize, (uint64_t)num_classes, has_ignore_index, (uint64_t)ignore_index), all);
+        EACH_LANE note("class_indices", i, (double)g.anchor[i], (double)expected[i]);
         keep_rows(&g);
         EACH_LANE note("keep_rows, kept", i, g.kept[i], expected[i] != IGNORED);
         EACH_LANE note("keep_rows, rest", i, g.weight[i] + g.by_top[i], 1);
-        EACH_LANE if (expected[i] < 0) g.label[i] = expected[i] = -1;
-        LANES_ARE("of_integers", of_integers(g.label), (real)expected[i]);
+        EACH_LANE if (expected[i] < 0) g.anchor[i] = expected[i] = -1;
+        LANES_ARE("of_integers", of_integers(g.anchor), (real)expected[i]);
     }
 }
 
@@ -38,8 +38,8 @@ static void check_statistics(const char *name, const RowGroup *g, const double *
         long double exps = 0, gaps = 0, scale = g->scale[i];
         for (int k = 0; k < num_classes; k++) {
             long double x = real_of(stored_at((const stored *)(rows[i] + k * stride)));
-            if (k == g->label[i]) {
-                note(name, i, g->label_logit[i], (double)x);
+            if (k == g->anchor[i]) {
+                note(name, i, g->anchor_logit[i], (double)x);
                 continue;
             }
             exps += expl(x + scale * STEP + scale * STEP_LOW);
@@ -49,14 +49,14 @@ static void check_statistics(const char *name, const RowGroup *g, const double *
         note(name, i, g->offset[i], 0);
         digest(name, g->sum_exp[i]);
         check_near(name, i, g->sum_exp[i], exps, 4 * EPSILON * exps);
-        if (with_gaps && g->label[i] >= 0) check_near(name, i, g->gap_sum[i], gaps, 3 * EPSILON * num_classes + DBL_EPSILON * fabsl(gaps));
+        if (with_gaps && g->anchor[i] >= 0) check_near(name, i, g->gap_sum[i], gaps, 3 * EPSILON * num_classes + DBL_EPSILON * fabsl(gaps));
     }
 }
 
 static void draw_rows(stored *x, int num_classes, RowGroup *g) {
     double reference = ordinary(-100, 100);
     for (int k = 0; k < LANES * num_classes; k++) x[k] = stored_of((real)(reference + ordinary(-20, 5)));
-    EACH_LANE g->label[i] = random_below(num_classes + 1) - 1;
+    EACH_LANE g->anchor[i] = random_below(num_classes + 1) - 1;
 }
 
 static void test_columns_statistics(void) {
@@ -69,28 +69,28 @@ static void test_columns_statistics(void) {
     RowGroup g;
     draw_rows(x, num_classes, &g);
     EACH_LANE rows[i] = (const char *)(x + i * num_classes);
-    note("columns_statistics", 0, columns_statistics(&g, &heads, fit, rows, sizeof(stored), 0, num_classes, rows[0], columns, with_gaps, LABEL_KEPT), 1);
+    note("columns_statistics", 0, columns_statistics(&g, &heads, fit, rows, sizeof(stored), 0, num_classes, rows[0], columns, with_gaps, ANCHOR_KEPT), 1);
     check_statistics("columns_statistics", &g, fit, rows, sizeof(stored), num_classes, with_gaps);
     for (int k = 0; k < num_classes; k++)
         EACH_LANE note("columns_statistics, columns", i, columns[k * LANES + i], real_of(x[i * num_classes + k]));
     memcpy(of_kept, g.sum_exp, sizeof of_kept);
 
-    columns_statistics(&g, &heads, fit, rows, sizeof(stored), 0, num_classes, rows[0], columns, with_gaps, LABEL_TAKEN_OUT);
+    columns_statistics(&g, &heads, fit, rows, sizeof(stored), 0, num_classes, rows[0], columns, with_gaps, ANCHOR_TAKEN_OUT);
     EACH_LANE note("columns_statistics, taken out", i, g.sum_exp[i], of_kept[i]);
-    EACH_LANE if (g.label[i] >= 0) note("columns_statistics, taken out", i, columns[g.label[i] * LANES + i], least);
+    EACH_LANE if (g.anchor[i] >= 0) note("columns_statistics, taken out", i, columns[g.anchor[i] * LANES + i], least);
 
     /* the same rows side by side, class after class */
     for (int k = 0; k < num_classes; k++) EACH_LANE y[k * LANES + i] = x[i * num_classes + k];
     for (int side_by_side = 0; side_by_side < 2; side_by_side++) {
         EACH_LANE rows[i] = (const char *)(y + i);
-        columns_statistics(&g, &heads, fit, rows, LANES * sizeof(stored), side_by_side, num_classes, rows[0], columns, with_gaps, LABEL_KEPT);
+        columns_statistics(&g, &heads, fit, rows, LANES * sizeof(stored), side_by_side, num_classes, rows[0], columns, with_gaps, ANCHOR_KEPT);
         EACH_LANE note("columns_statistics, strided", i, g.sum_exp[i], of_kept[i]);
     }
 
-    columns_statistics(&g, &heads, fit, rows, LANES * sizeof(stored), 1, num_classes, rows[0], columns, 0, LABEL_TOP);
+    columns_statistics(&g, &heads, fit, rows, LANES * sizeof(stored), 1, num_classes, rows[0], columns, 0, ANCHOR_TOP);
     check_statistics("columns_statistics, top", &g, fit, rows, LANES * sizeof(stored), num_classes, 0);
     for (int k = 0; k < num_classes; k++)
-        EACH_LANE note("columns_statistics, top", i, real_of(y[k * LANES + i]) <= g.label_logit[i], 1);
+        EACH_LANE note("columns_statistics, top", i, real_of(y[k * LANES + i]) <= g.anchor_logit[i], 1);
 }
 
 static void test_unfit_columns(void) {
@@ -102,12 +102,12 @@ static void test_unfit_columns(void) {
     column_heads heads;
     RowGroup g;
     draw_rows(x, 3, &g);
-    EACH_LANE rows[i] = (const char *)(x + i * 3), g.label[i] = 1;
+    EACH_LANE rows[i] = (const char *)(x + i * 3), g.anchor[i] = 1;
     for (int i = 0; i < 5; i++) x[3 * i + 1] = stored_of((real)odd[i]); /* labels: nan and infinity are not for lanes */
-    note("unfit columns", LANES, columns_statistics(&g, &heads, fit, rows, sizeof(stored), 0, 3, rows[0], columns, 1, LABEL_KEPT), 0);
-    EACH_LANE note("unfit columns", i, fit[i], i > 2 && isfinite(g.label_logit[i]));
+    note("unfit columns", LANES, columns_statistics(&g, &heads, fit, rows, sizeof(stored), 0, 3, rows[0], columns, 1, ANCHOR_KEPT), 0);
+    EACH_LANE note("unfit columns", i, fit[i], i > 2 && isfinite(g.anchor_logit[i]));
     for (int i = 0; i < 5; i++) x[3 * i + 1] = stored_of(1), x[3 * i] = x[3 * i + 2] = stored_of((real)odd[i]);
-    columns_statistics(&g, &heads, fit, rows, sizeof(stored), 0, 3, rows[0], columns, 1, LABEL_KEPT);
+    columns_statistics(&g, &heads, fit, rows, sizeof(stored), 0, 3, rows[0], columns, 1, ANCHOR_KEPT);
     EACH_LANE note("unfit columns", i, fit[i], i > 4);
 }
 
@@ -131,7 +131,7 @@ static void test_shares(void) {
     double eps = random_below(3) * 0.5, uniform = eps / 10, others = uniform * 9;
     EACH_LANE {
         g.scale[i] = floor(ordinary(-100, 100)), g.offset[i] = 0;
-        g.label_logit[i] = -g.scale[i] * STEP + ordinary(-60, 60);
+        g.anchor_logit[i] = -g.scale[i] * STEP + ordinary(-60, 60);
         g.sum_exp[i] = ordinary(1, 100), g.gap_sum[i] = ordinary(0, 100);
         g.kept[i] = random_below(8) != 0, g.weight[i] = random_below(4) ? 1 : 0.25;
     }
@@ -139,7 +139,7 @@ static void test_shares(void) {
     memcpy(weight, g.weight, sizeof weight);
     group_shares_and_losses(&g, eps, uniform, others);
     EACH_LANE {
-        long double z = g.label_logit[i] + g.scale[i] * (long double)STEP + g.scale[i] * (long double)STEP_LOW, sum = g.sum_exp[i];
+        long double z = g.anchor_logit[i] + g.scale[i] * (long double)STEP + g.scale[i] * (long double)STEP_LOW, sum = g.sum_exp[i];
         long double nll = log1pl(sum * expl(-z)), total = nll + z; /* log-sum-exp, relative to the reference */
         long double loss = ((1 - eps) * weight[i] + uniform) * nll + others * total + uniform * g.gap_sum[i];
         long double off = (LOW_PARTS ? 0x1p-51L : 0x1p-33L);

@@ -48,7 +48,7 @@ static void check_moments(const char *name, const RowGroup *g, const char *const
         double highest = -INFINITY;
         for (int k = 0; k < num_classes; k++) {
             long double x = real_of(stored_at((const stored *)(rows[i] + k * stride)));
-            if (k == g->label[i]) continue;
+            if (k == g->anchor[i]) continue;
             long double z = x + scale * STEP + scale * STEP_LOW, e = expl(z);
             moment += e * z, square += e * e, sizes += e * (fabsl(z) + 1);
             highest = fmax(highest, (double)x);
@@ -72,15 +72,15 @@ static void test_moments(void) {
     RowGroup g;
     draw_rows(x, few, &g);
     EACH_LANE rows[i] = (const char *)(x + i * few);
-    columns_statistics(&g, &heads, fit, rows, sizeof(stored), 0, few, rows[0], columns, 0, LABEL_TAKEN_OUT);
+    columns_statistics(&g, &heads, fit, rows, sizeof(stored), 0, few, rows[0], columns, 0, ANCHOR_TAKEN_OUT);
     memcpy(exps, g.sum_exp, sizeof exps);
-    columns_statistics(&g, &heads, fit, rows, sizeof(stored), 0, few, rows[0], columns, MOMENTS, LABEL_TAKEN_OUT);
+    columns_statistics(&g, &heads, fit, rows, sizeof(stored), 0, few, rows[0], columns, MOMENTS, ANCHOR_TAKEN_OUT);
     check_moments("columns_statistics, moments", &g, rows, sizeof(stored), few);
     memcpy(moments, g.moment, sizeof moments);
-    columns_statistics(&g, &heads, fit, rows, sizeof(stored), 0, few, rows[0], columns, MOMENTS | GAPS, LABEL_TAKEN_OUT);
+    columns_statistics(&g, &heads, fit, rows, sizeof(stored), 0, few, rows[0], columns, MOMENTS | GAPS, ANCHOR_TAKEN_OUT);
     EACH_LANE note("columns_statistics, moments and gaps", i, g.moment[i], moments[i]);
     EACH_LANE note("columns_statistics, moments and gaps", i, g.sum_exp[i], exps[i]);
-    columns_statistics(&g, &heads, fit, rows, sizeof(stored), 0, few, rows[0], columns, MOMENTS, LABEL_TOP);
+    columns_statistics(&g, &heads, fit, rows, sizeof(stored), 0, few, rows[0], columns, MOMENTS, ANCHOR_TOP);
     check_moments("columns_statistics, moments but the top's", &g, rows, sizeof(stored), few);
 
     draw_rows(x, many, &g);
@@ -109,14 +109,14 @@ static void put_statistics(RowGroup *g, int i, const double *x, int num_classes)
         double low, z = distance_to_reference(x[k], 0, g->scale[i], &low), e = times_exp(1, z, low);
         sum += e, moment += e * (z + low), square += e * e;
     }
-    g->offset[i] = 0, g->label[i] = 0, g->label_logit[i] = x[0], g->highest[i] = highest;
+    g->offset[i] = 0, g->anchor[i] = 0, g->anchor_logit[i] = x[0], g->highest[i] = highest;
     g->sum_exp[i] = sum, g->moment[i] = moment, g->square[i] = square;
 }
 
 /* Every sum is of terms that are no larger than 1 + log T + |z|, in half a dozen roundings; times_exp and logs of float32
  * are good to 2**-34. Where the label is the top class entropy and Brier score keep the digits that 1 - p has. */
 static void test_metrics(void) {
-    double x[LANES][SOME], ranked_logits[LANES];
+    double x[LANES][SOME], label_logits[LANES];
     int num_classes[LANES];
     RowGroup g;
     EACH_LANE {
@@ -126,17 +126,17 @@ static void test_metrics(void) {
         if (random_below(3) == 0) x[i][0] = (real)(middle + ordinary(spread, 60)); /* certain of it */
         put_statistics(&g, i, x[i], num_classes[i]);
         g.kept[i] = g.weight[i] = 1, g.gap_sum[i] = 0;
-        g.ranked[i] = random_below(num_classes[i] + 1) - 1;
-        ranked_logits[i] = g.ranked[i] < 0 ? 0 : x[i][g.ranked[i]];
+        g.label[i] = random_below(num_classes[i] + 1) - 1;
+        label_logits[i] = g.label[i] < 0 ? 0 : x[i][g.label[i]];
         for (int k = 1; k < num_classes[i]; k++)
-            if (x[i][k] > x[i][0] && g.ranked[i] > 0) g.ranked[i] = 0; /* another than the top is ranked by it alone */
+            if (x[i][k] > x[i][0] && g.label[i] > 0) g.label[i] = 0; /* another than the top is ranked by it alone */
     }
     group_shares(&g);
     group_metrics(&g, SOME);
-    metrics_of_ranked(&g, ranked_logits);
+    metrics_of_labels(&g, label_logits);
     EACH_LANE {
         long double rest = 0, others = 0, entropy = 0, most = 0, brier = 0, off = LOW_PARTS ? 0x1p-49L : 0x1p-30L;
-        int label = g.ranked[i] > 0 ? (int)g.ranked[i] : 0;
+        int label = g.label[i] > 0 ? (int)g.label[i] : 0;
         for (int k = 1; k < num_classes[i]; k++) rest += expl((long double)x[i][k] - x[i][0]);
         for (int k = 0; k < num_classes[i]; k++) {
             long double z = (long double)x[i][k] - x[i][0], p = expl(z) / (1 + rest);
@@ -151,7 +151,7 @@ static void test_metrics(void) {
         check_near("entropy", i, g.entropy[i], entropy, off * (1 + CEILING + 64));
         check_near("confidence", i, g.confidence[i], most, off);
         check_near("brier", i, g.brier[i], brier, off * 4);
-        check_near("ranked nll", i, g.ranked_nll[i], log1pl(rest) + (long double)x[i][0] - x[i][label], off * (1 + 64));
+        check_near("ranked nll", i, g.label_nll[i], log1pl(rest) + (long double)x[i][0] - x[i][label], off * (1 + 64));
         if (x[i][0] >= g.highest[i] && label == 0) {
             check_near("entropy of a certain row", i, g.entropy[i], entropy, 64 * off * entropy);
             check_near("brier of a certain row", i, g.brier[i], brier, 64 * off * brier);
@@ -165,9 +165,9 @@ static void test_special_metrics(void) {
     RowGroup g;
     EACH_LANE {
         put_statistics(&g, i, x, i == 4 ? 1 : 3);
-        g.kept[i] = g.weight[i] = 1, g.gap_sum[i] = 0, g.ranked[i] = -1;
+        g.kept[i] = g.weight[i] = 1, g.gap_sum[i] = 0, g.label[i] = -1;
     }
-    g.label_logit[0] = -INFINITY, g.label_logit[1] = INFINITY, g.label_logit[2] = NAN, g.sum_exp[3] = NAN;
+    g.anchor_logit[0] = -INFINITY, g.anchor_logit[1] = INFINITY, g.anchor_logit[2] = NAN, g.sum_exp[3] = NAN;
     group_shares(&g);
     EACH_LANE g.rank[i] = 1;
     group_metrics(&g, 3);

@@ -83,12 +83,12 @@ static void test_squares(void) {
     EACH_LANE {
         double mantissa = ordinary(1, 2), special = operand();
         int exponent = 500 - random_below(980);
-        g.ranked_nll[i] = random_below(3) ? ldexp(mantissa, exponent) : special;
-        squares[i] = g.ranked_nll[i] * g.ranked_nll[i];
+        g.label_nll[i] = random_below(3) ? ldexp(mantissa, exponent) : special;
+        squares[i] = g.label_nll[i] * g.label_nll[i];
     }
     split_squares(&g, squares, rests);
     EACH_LANE {
-        double nll = g.ranked_nll[i], square = nll * nll;
+        double nll = g.label_nll[i], square = nll * nll;
         int is_exact = square == 0 || (square >= 0x1p-960 && square < INFINITY);
         int is_high = isfinite(square) && fma(nll, nll, -square) < 0;
         note("split_squares", i, squares[i], is_high ? nextafter(square, 0) : square);

@@ -52,7 +52,7 @@ ctypedef struct Call:
     const real *label_logits  # of all rows, where `logits` is but a block of them; else NULL
 
 cdef inline bint is_by_top(const Call *call, int task) noexcept nogil:
-    # whether all rows take their top class for the label: its own term must not hide the others'
+    # whether the top class is the anchor of all rows, whatever their labels
     return task == LOG_SOFTMAX or task == LOG_SUM_EXP or task == ROW_STATISTICS or call.has_probabilities
 
 

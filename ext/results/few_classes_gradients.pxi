@@ -47,7 +47,7 @@ cdef lanes log_softmax_column(const real *column, const RowGroup *group) noexcep
     cdef real buffer[LANES]
     cdef Py_ssize_t i
     for i in range(LANES):
-        buffer[i] = <real> ((column[i] - group.label_logit[i]) - group.nll[i])
+        buffer[i] = <real> ((column[i] - group.anchor_logit[i]) - group.nll[i])
     return load(buffer)
 
 
@@ -59,7 +59,7 @@ cdef void sweep_few_classes(
     cdef char **rows = workspace.starts
     cdef double numbers[LANES]
     cdef block values
-    cdef lanes bias, factor, constant, labels, of_label, kept, x
+    cdef lanes bias, factor, constant, anchors, of_anchor, kept, x
     cdef Py_ssize_t i, k, b, begin
     cdef int part
     cdef bint together = count == LANES and side_by_side(&call.grad, first, grad_itemsize(call))
@@ -70,14 +70,14 @@ cdef void sweep_few_classes(
     for i in range(count, LANES):
         rows[i] = <char *> workspace.spare
     for i in range(LANES):
-        numbers[i] = group.label[i] if group.nll[i] == group.nll[i] else -1.0
-    labels = narrow(numbers) if task == LOSS else splat(-1)
-    of_label = narrow(sweep.own)
+        numbers[i] = group.anchor[i] if group.nll[i] == group.nll[i] else -1.0
+    anchors = narrow(numbers) if task == LOSS else splat(-1)
+    of_anchor = narrow(sweep.own)
     bias = narrow(sweep.bias)
     factor = narrow(sweep.factor)
     constant = narrow(sweep.constant)
     if call.transforms:
-        of_label = mul(of_label, slopes(narrow(group.label_logit), call.transform))
+        of_anchor = mul(of_anchor, slopes(narrow(group.anchor_logit), call.transform))
     for i in range(LANES):
         numbers[i] = group.kept[i]
     kept = narrow(numbers)
@@ -99,7 +99,7 @@ cdef void sweep_few_classes(
             for k in range(part):
                 x = load(workspace.columns + (begin + k) * LANES)
                 values.v[k] = mul(values.v[k], slopes(x, call.transform))
-        values = with_labels(values, begin, labels, of_label, kept)
+        values = with_anchors(values, begin, anchors, of_anchor, kept)
         if part == VECTORS and by_rows:
             store_columns_block(<stored **> rows, begin, values)
         else:

@@ -11,19 +11,19 @@
 _Static_assert(VECTORS * LANES * sizeof(stored) % LINE == 0, "so does sweep_few_classes");
 
 
-typedef struct { /* min(g p_k + constant, most) - target_scale t_k, and `own` for the label; one row a lane */
+typedef struct { /* min(g p_k + constant, most) - target_scale t_k, and `own` for the anchor; one row a lane */
     LINE_ALIGNED double constant[LANES];
     double target_scale[LANES], own[LANES], g[LANES], bias[LANES], factor[LANES], most;
 } SecondSweep;
 
-static const double LIFT = 96, NOTHING_LEFT = 3000; /* nats below the label: exp is 0 in float64 too */
+static const double LIFT = 96, NOTHING_LEFT = 3000; /* nats below the anchor: exp is 0 in float64 too */
 static const double HEADROOM = 16; /* bits of the bracket above those of g and LIFT: exp(CEILING) takes 15 */
 
 /* bias and factor for g. As much of its exponent goes into the bracket as it has room for: the
  * least value of that, what exp makes of -inf, must be 0 times the factor. */
 LANES_INLINE void scale_exps(const RowGroup *g, SecondSweep *sweep, int i, reg_f64 of, reg_f64 inverse) {
     const reg_f64 zero = SPLAT(0.0), nan = SPLAT((double)NAN);
-    reg_f64 low, scale = ROWS(scale), z = distances_to_reference(ROWS(label_logit), ROWS(offset), scale, &low);
+    reg_f64 low, scale = ROWS(scale), z = distances_to_reference(ROWS(anchor_logit), ROWS(offset), scale, &low);
     low = where_less_f64(z, zero, zero, low);
     z = OP_F64(min)(OP_F64(max)(z, zero), SPLAT(NOTHING_LEFT)); /* NaN: 0 */
     reg_f64 k = SUB(FUSED(z, SPLAT(LOG2_E), SPLAT(ROUND)), SPLAT(ROUND)), rho = NEGATIVE_FUSED(k, SPLAT(STEP), z);
@@ -37,16 +37,16 @@ LANES_INLINE void scale_exps(const RowGroup *g, SecondSweep *sweep, int i, reg_f
     OP_F64(storeu)(sweep->factor + i, MUL(times_exps(rest, SUB(zero, rho), zero), where_equal_f64(nll, nll, inverse, nan)));
 }
 
-/* For k = y, label_part (p_y - 1) + rest_part p_y, with p_y - 1 = -others / (own + others), never a subtraction. */
+/* For k = y, anchor_share (p_y - 1) + rest_share p_y, with p_y - 1 = -others / (own + others), never a subtraction. */
 LANES_FUNCTION void gradient_factors(const RowGroup *g, SecondSweep *sweep, double divisor, double target_scale, double uniform) {
     EACH_ROW_REGISTER {
         reg_f64 s = DIV(OP_F64(loadu)(sweep->target_scale + i), SPLAT(divisor)), own = ROWS(own), others = ROWS(others);
-        reg_f64 inverse = DIV(SPLAT(1.0), ADD(own, others)), label_part = ROWS(label_part), rest_part = ROWS(rest_part);
-        reg_f64 of_label = SUB(MUL(rest_part, MUL(own, inverse)), MUL(label_part, MUL(others, inverse)));
-        OP_F64(storeu)(sweep->own + i, MUL(s, of_label));
+        reg_f64 inverse = DIV(SPLAT(1.0), ADD(own, others)), anchor_share = ROWS(anchor_share), rest_share = ROWS(rest_share);
+        reg_f64 of_anchor = SUB(MUL(rest_share, MUL(own, inverse)), MUL(anchor_share, MUL(others, inverse)));
+        OP_F64(storeu)(sweep->own + i, MUL(s, of_anchor));
         OP_F64(storeu)(sweep->constant + i, MUL(s, SPLAT(-uniform)));
         OP_F64(storeu)(sweep->target_scale + i, MUL(s, SPLAT(target_scale)));
-        reg_f64 of = MUL(s, ADD(label_part, rest_part));
+        reg_f64 of = MUL(s, ADD(anchor_share, rest_share));
         OP_F64(storeu)(sweep->g + i, of);
         scale_exps(g, sweep, i, of, inverse);
     }
@@ -74,10 +74,10 @@ LANES_INLINE block scaled_exps(block b, lanes bias, lanes factor, lanes constant
     return b;
 }
 
-/* Columns `first` and on: a lane's own value for its label, 0 in lanes that are not kept. */
-LANES_INLINE block with_labels(block b, ptrdiff_t first, lanes labels, lanes own, lanes kept) {
+/* Columns `first` and on: a lane's own value for its anchor, 0 in lanes that are not kept. */
+LANES_INLINE block with_anchors(block b, ptrdiff_t first, lanes anchors, lanes own, lanes kept) {
     EACH_VECTOR {
-        b.v[j] = where_equal(labels, splat((real)(first + j)), own, b.v[j]);
+        b.v[j] = where_equal(anchors, splat((real)(first + j)), own, b.v[j]);
         b.v[j] = where_equal(kept, splat(0), splat(0), b.v[j]);
     }
     return b;

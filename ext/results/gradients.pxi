@@ -18,7 +18,7 @@ cdef extern from "results/gradients.h" nogil:
     void gradient_factors(const RowGroup *, SecondSweep *, double, double, double)
     void softmax_factors(const RowGroup *, SecondSweep *)
     block scaled_exps(block, lanes, lanes, lanes, lanes)
-    block with_labels(block, Py_ssize_t, lanes, lanes, lanes)
+    block with_anchors(block, Py_ssize_t, lanes, lanes, lanes)
     void store_columns_block(stored **, Py_ssize_t, block)
 
 
@@ -57,16 +57,16 @@ cdef void large_tile(
 ) noexcept nogil:
     # logits too large for exp_lanes
     cdef Py_ssize_t k
-    cdef double label_low, above, low, z, total = group.own[i] + group.others[i]
+    cdef double anchor_low, above, low, z, total = group.own[i] + group.others[i]
     if group.nll[i] != group.nll[i]:
         total = NAN
-    above = distance_to_reference(group.label_logit[i], group.offset[i], group.scale[i], &label_low)
+    above = distance_to_reference(group.anchor_logit[i], group.offset[i], group.scale[i], &anchor_low)
     if not above >= 0.0:
         above = 0.0
-        label_low = 0.0
+        anchor_low = 0.0
     for k in range(count):
         z = distance_to_reference(real_at(<const char *> (x + k)), group.offset[i], group.scale[i], &low)
-        z = sweep.g[i] * times_exp(1.0, z - above, low - label_low) / total + sweep.constant[i]
+        z = sweep.g[i] * times_exp(1.0, z - above, low - anchor_low) / total + sweep.constant[i]
         out[k] = <real> min(z, sweep.most)
 
 
@@ -109,7 +109,7 @@ cdef void sweep_segment(
     bint with_own, Workspace *workspace,
 ) noexcept nogil:
     cdef Py_ssize_t tile, start, count, k, stride = call.grad.class_stride, begin = segment * SEGMENT
-    cdef Py_ssize_t end = min(begin + <Py_ssize_t> SEGMENT, call.num_classes), label = group.label[i]
+    cdef Py_ssize_t end = min(begin + <Py_ssize_t> SEGMENT, call.num_classes), anchor = group.anchor[i]
     cdef const char *at = row_start(&call.logits, row)
     cdef char *out = row_start(&call.grad, row)
     cdef bint direct = call.grad_is_real and stride == sizeof(real) and not call.streams and not call.has_targets
@@ -134,11 +134,11 @@ cdef void sweep_segment(
         if call.transforms:
             times_slopes(values, x, count, call.transform)
         write_tile(call, out + start * stride, values, count)
-    if with_own and begin <= label < end and group.nll[i] == group.nll[i]:
+    if with_own and begin <= anchor < end and group.nll[i] == group.nll[i]:
         own = <real> sweep.own[i]
         if call.transforms:
-            own *= slope_at(<real> group.label_logit[i], call.transform)
-        put_real(call, out + label * stride, own)
+            own *= slope_at(<real> group.anchor_logit[i], call.transform)
+        put_real(call, out + anchor * stride, own)
 
 
 cdef void log_softmax_segment(
@@ -150,7 +150,7 @@ cdef void log_softmax_segment(
     cdef const char *at = row_start(&call.logits, row)
     cdef char *out = row_start(&call.grad, row)
     cdef const stored *x
-    cdef double top = group.label_logit[i], nll = group.nll[i]
+    cdef double top = group.anchor_logit[i], nll = group.nll[i]
     for tile in range(tiles_of(end - begin)):
         start = begin + tile * TILE
         count = min(<Py_ssize_t> TILE, end - start)

@@ -1,4 +1,4 @@
-/* losses.h: what the rows of a group need once, from their statistics: the shares of the label and of the others, losses.
+/* losses.h: what the rows of a group need once, from their statistics: the shares of the anchor and of the others, losses.
  * All in float64, a register of rows at a time; the formulas are in losses.pxi.
  */
 #ifndef SMOOTHXENT_LOSSES_H
@@ -13,7 +13,7 @@
 typedef struct { reg_f64 nll, log_sum_exp; } shares;
 LANES_INLINE shares shares_of_rows(RowGroup *g, int i) {
     const reg_f64 zero = SPLAT(0.0), one = SPLAT(1.0);
-    reg_f64 low, x = ROWS(label_logit), sum = ROWS(sum_exp);
+    reg_f64 low, x = ROWS(anchor_logit), sum = ROWS(sum_exp);
     reg_f64 z = distances_to_reference(x, ROWS(offset), ROWS(scale), &low);
     reg_f64 below = OP_F64(min)(zero, z), above = OP_F64(max)(zero, z); /* NaN passes */
     reg_f64 smaller = where_less_f64(z, zero, one, sum), towards = where_less_f64(z, zero, low, SUB(zero, low));
@@ -24,7 +24,7 @@ LANES_INLINE shares shares_of_rows(RowGroup *g, int i) {
         nll = SUB(nll, where_less_f64(z, zero, low, zero));
         log_sum_exp = where_less_f64(z, zero, log_sum_exp, ADD(z, ADD(log_total, low)));
     }
-    /* no other class counts: 0, or nan where the label's logit is not finite */
+    /* no other class counts: 0, or nan where the anchor's logit is not finite */
     nll = where_equal_f64(sum, zero, SUB(x, x), nll);
     nll = where_equal_f64(x, SPLAT((double)INFINITY), SUB(x, x), nll);
     SET_ROWS(own, own);
@@ -36,16 +36,16 @@ LANES_INLINE shares shares_of_rows(RowGroup *g, int i) {
 LANES_FUNCTION void group_shares(RowGroup *g) { EACH_ROW_REGISTER shares_of_rows(g, i); }
 
 /* Shares and losses for class indices, smoothing uniform or none: `uniform` is its share of one class, `others` of all
- * but the label; gaps are to the reference. A term with coefficient 0 is left out, but for nan. */
+ * but the anchor; gaps are to the reference. A term with coefficient 0 is left out, but for nan. */
 LANES_FUNCTION void group_shares_and_losses(RowGroup *g, double label_smoothing, double uniform, double others) {
     EACH_ROW_REGISTER {
         shares of = shares_of_rows(g, i);
-        reg_f64 label_part = FUSED(SPLAT(1.0 - label_smoothing), ROWS(weight), SPLAT(uniform));
-        reg_f64 term = where_equal_f64(label_part, SPLAT(0.0), OP_F64(min)(SPLAT(DBL_MAX), of.nll), of.nll);
-        reg_f64 loss = MUL(label_part, term);
+        reg_f64 anchor_share = FUSED(SPLAT(1.0 - label_smoothing), ROWS(weight), SPLAT(uniform));
+        reg_f64 term = where_equal_f64(anchor_share, SPLAT(0.0), OP_F64(min)(SPLAT(DBL_MAX), of.nll), of.nll);
+        reg_f64 loss = MUL(anchor_share, term);
         if (others != 0.0) loss = ADD(loss, FUSED(SPLAT(others), of.log_sum_exp, MUL(SPLAT(uniform), ROWS(gap_sum))));
-        SET_ROWS(label_part, label_part);
-        SET_ROWS(rest_part, SPLAT(others));
+        SET_ROWS(anchor_share, anchor_share);
+        SET_ROWS(rest_share, SPLAT(others));
         SET_ROWS(loss, where_nonzero_f64(ROWS(kept), loss));
         SET_ROWS(weight, where_nonzero_f64(ROWS(kept), ROWS(weight)));
     }
@@ -53,15 +53,15 @@ LANES_FUNCTION void group_shares_and_losses(RowGroup *g, double label_smoothing,
 
 /* Weighted losses of rows whose nll alone is below DBL_MIN, where it has few digits or none: S exp(-z) times the weights, in
  * one step. There log(1 + x) is x. A weight is m 2**k; k goes into the reference, STEP being ln(2) in float64. Rows with
- * other terms than the label's have larger losses, which stay. `weights`: NULL for ones. */
+ * other terms than the anchor's have larger losses, which stay. `weights`: NULL for ones. */
 LANES_FUNCTION void certain_losses(RowGroup *g, const double *weights, ptrdiff_t count) {
     for (ptrdiff_t i = 0; i < count; i++) {
-        const double weight = weights ? weights[i] : 1, part = g->label_part[i], nll = g->nll[i];
+        const double weight = weights ? weights[i] : 1, part = g->anchor_share[i], nll = g->nll[i];
         if (!(nll < DBL_MIN && g->sum_exp[i] > 0 && g->kept[i] && weight >= DBL_MIN && part >= DBL_MIN)) continue;
         if (g->loss[i] != weight * (part * nll)) continue;
         reg_f64 k, k_of_part, m = split_f64(SPLAT(weight), &k), m_of_part = split_f64(SPLAT(part), &k_of_part);
         double low, scale = g->scale[i] - first_f64(k) - first_f64(k_of_part);
-        double z = distance_to_reference(g->label_logit[i], g->offset[i], scale, &low);
+        double z = distance_to_reference(g->anchor_logit[i], g->offset[i], scale, &low);
         g->loss[i] = times_exp(first_f64(MUL(m, m_of_part)) * g->sum_exp[i], -z, -low);
     }
 }

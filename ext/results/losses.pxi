@@ -4,11 +4,11 @@
 #     z >= 0    own = 1         others = S exp(-z)
 #     z <  0    own = exp(z)    others = S
 #     nll = log(own + others) - min(z, 0);    lse - m = log(own + others) + max(z, 0);    p_y = own / (own + others)
-#     loss = label_part * nll + rest_part * (lse - centre) + label_smoothing * gap_sum
-# with label_part = (1 - label_smoothing) w_y + label_smoothing b_y, rest_part = label_smoothing * (sum of the other
+#     loss = anchor_share * nll + rest_share * (lse - centre) + label_smoothing * gap_sum
+# with anchor_share = (1 - label_smoothing) w_y + label_smoothing b_y, rest_share = label_smoothing * (sum of the other
 # b_k), gap_sum = sum of the other b_k (centre - x_k), b_k = w_k u_k; where smoothing is uniform, centre = m and gap_sum
-# lacks the factor 1 / num_classes. Sums without the label are why a confident row
-# keeps all its digits: nothing large is subtracted. With probabilities t_k the label is the top class, gaps are to it:
+# lacks the factor 1 / num_classes. Sums without the anchor are why a confident row
+# keeps all its digits: nothing large is subtracted. With probabilities t_k the anchor is the top class, gaps are to it:
 #     loss = (sum of t_k) * nll + gap_sum
 
 cdef extern from "results/losses.h" nogil:
@@ -48,9 +48,9 @@ cdef void add_z_losses(const Call *call, RowGroup *g) noexcept nogil:
     for i in range(LANES):
         if g.kept[i]:
             log_sum_exp = g.log_sum_exp[i] + (g.offset[i] - g.scale[i] * STEP - g.scale[i] * STEP_LOW)
-            slope = (g.label_part[i] + g.rest_part[i]) * call.z_loss * log_sum_exp
+            slope = (g.anchor_share[i] + g.rest_share[i]) * call.z_loss * log_sum_exp
             g.loss[i] += slope * log_sum_exp
-            g.rest_part[i] += 2.0 * slope
+            g.rest_share[i] += 2.0 * slope
 
 
 cdef inline double share(double coefficient, double term) noexcept nogil:
@@ -64,12 +64,12 @@ cdef void weighted_losses(const Call *call, RowGroup *g) noexcept nogil:
     cdef double z, low, smoothing = 0.0, eps = call.label_smoothing
     for i in range(LANES):
         if call.smoothing != NULL:
-            smoothing = call.smoothing[max(g.label[i], <Py_ssize_t> 0)]
-        g.label_part[i] = (1.0 - eps) * g.weight[i] + eps * smoothing
-        g.rest_part[i] = eps * ((call.smoothing_total - smoothing) + call.smoothing_error)
+            smoothing = call.smoothing[max(g.anchor[i], <Py_ssize_t> 0)]
+        g.anchor_share[i] = (1.0 - eps) * g.weight[i] + eps * smoothing
+        g.rest_share[i] = eps * ((call.smoothing_total - smoothing) + call.smoothing_error)
         z = distance_to_reference(g.centre[i], g.offset[i], g.scale[i], &low)
-        z = g.rest_part[i] * ((g.log_sum_exp[i] - z) - low) + eps * g.gap_sum[i]
-        g.loss[i] = share(g.label_part[i], g.nll[i]) + (z if g.rest_part[i] != 0.0 else 0.0)
+        z = g.rest_share[i] * ((g.log_sum_exp[i] - z) - low) + eps * g.gap_sum[i]
+        g.loss[i] = share(g.anchor_share[i], g.nll[i]) + (z if g.rest_share[i] != 0.0 else 0.0)
 
 
 cdef void by_top_losses(RowGroup *g) noexcept nogil:
@@ -77,8 +77,8 @@ cdef void by_top_losses(RowGroup *g) noexcept nogil:
     cdef Py_ssize_t i
     for i in range(LANES):
         if g.by_top[i]:
-            g.label_part[i] = g.label_target[i]
-            g.rest_part[i] = g.target_sum[i] - g.label_target[i]
+            g.anchor_share[i] = g.anchor_target[i]
+            g.rest_share[i] = g.target_sum[i] - g.anchor_target[i]
             g.loss[i] = g.gap_sum[i] + share(g.target_sum[i], g.nll[i])
 
 

@@ -2,22 +2,22 @@
 
 cdef extern from "results/metrics.h" nogil:
     void group_metrics(RowGroup *, double)
-    void metrics_of_ranked(RowGroup *, const double *)
+    void metrics_of_labels(RowGroup *, const double *)
 
 
 cdef void measure_group(const Call *call, Py_ssize_t first, RowGroup *group) noexcept nogil:
-    cdef double ranked_logits[LANES]
+    cdef double label_logits[LANES]
     cdef int64_t differ = 0
     cdef Py_ssize_t i
     group_metrics(group, <double> call.num_classes)
     for i in range(LANES):
-        differ |= group.ranked[i] ^ group.label[i]
+        differ |= group.label[i] ^ group.anchor[i]
     if differ:
         for i in range(LANES):
-            ranked_logits[i] = 0.0
-            if group.ranked[i] >= 0 and group.ranked[i] != group.label[i]:
-                ranked_logits[i] = label_logit_at(call, first + i, group.ranked[i])
-        metrics_of_ranked(group, ranked_logits)
+            label_logits[i] = 0.0
+            if group.label[i] >= 0 and group.label[i] != group.anchor[i]:
+                label_logits[i] = label_logit_at(call, first + i, group.label[i])
+        metrics_of_labels(group, label_logits)
 
 
 # Totals.
@@ -70,7 +70,7 @@ cdef void add_metrics(
     cdef Py_ssize_t i
     measure_group(call, first, group)
     for i in range(LANES):
-        squares[i] = group.ranked_nll[i] * group.ranked_nll[i]
+        squares[i] = group.label_nll[i] * group.label_nll[i]
     add_to_histogram(metrics.histogram, group, squares)
     split_squares(group, squares, rests)
     if weights != NULL:
@@ -78,7 +78,7 @@ cdef void add_metrics(
             weights[i] = call.sample_weight[first + i] if i < count else 0.0
         add_group_exactly(&metrics.weight, group, NULL, weights)
         add_group_exactly(&metrics.weight_square, group, weights, weights)
-    add_group_exactly(&metrics.nll, group, weights, group.ranked_nll)
+    add_group_exactly(&metrics.nll, group, weights, group.label_nll)
     add_group_exactly(&metrics.nll_square, group, weights, squares)
     add_group_exactly(&metrics.nll_square, group, weights, rests)
     add_group_exactly(&metrics.entropy, group, weights, group.entropy)
@@ -101,19 +101,19 @@ cdef void write_metrics(const Call *call, Py_ssize_t first, Py_ssize_t count, Ro
     for i in range(count):
         n = first + i
         is_regular = group.nll[i] == group.nll[i]
-        highest = <real> group.label_logit[i] if is_regular else limit(call, row_start(&call.logits, n))
+        highest = <real> group.anchor_logit[i] if is_regular else limit(call, row_start(&call.logits, n))
         out.max_logit[n] = highest
-        out.log_sum_exp[n] = <real> (group.label_logit[i] + group.nll[i]) if is_regular else highest
-        out.argmax[n] = group.label[i] if highest == highest else -1
+        out.log_sum_exp[n] = <real> (group.anchor_logit[i] + group.nll[i]) if is_regular else highest
+        out.argmax[n] = group.anchor[i] if highest == highest else -1
         out.entropy[n] = <real> group.entropy[i]
         out.confidence[n] = <real> group.confidence[i]
         if not call.has_labels:
             continue
-        if group.ranked[i] < 0:
+        if group.label[i] < 0:
             out.label_logit[n] = NAN
             out.nll[n] = 0
             out.rank[n] = -1
         else:
-            out.label_logit[n] = label_logit_at(call, n, group.ranked[i])
-            out.nll[n] = <real> group.ranked_nll[i]
+            out.label_logit[n] = label_logit_at(call, n, group.label[i])
+            out.nll[n] = <real> group.label_nll[i]
             out.rank[n] = <int64_t> group.rank[i]

@@ -18,7 +18,7 @@ cdef bint finish_group(
             softmax_factors(group, sweep)
         if task == LOG_SUM_EXP:
             for i in range(count):  # of the top class, lse = x - log p
-                total = group.label_logit[i] + group.nll[i]
+                total = group.anchor_logit[i] + group.nll[i]
                 call.out[first + i] = <real> total if total == total \
                     else limit(call, row_start(&call.logits, first + i))
         if task == ROW_STATISTICS:

@@ -12,7 +12,7 @@
 LANES_INLINE void split_squares(const RowGroup *g, double *squares, double *rests) {
     const reg_f64 zero = SPLAT(0.0);
     EACH_ROW_REGISTER {
-        reg_f64 nll = ROWS(ranked_nll), square = OP_F64(loadu)(squares + i), rest = FUSED(nll, nll, SUB(zero, square));
+        reg_f64 nll = ROWS(label_nll), square = OP_F64(loadu)(squares + i), rest = FUSED(nll, nll, SUB(zero, square));
         square = where_less_f64(rest, zero, MUL(square, SPLAT(0x1.fffffffffffffp-1)), square);
         rest = FUSED(nll, nll, SUB(zero, square));
         OP_F64(storeu)(squares + i, square);

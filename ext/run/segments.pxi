@@ -15,11 +15,11 @@ ctypedef struct Segments:
 
 cdef void read_segment(const Call *call, Segments *part, Py_ssize_t i, Py_ssize_t segment) noexcept nogil:
     cdef Workspace workspace
-    cdef Py_ssize_t row = part.first + i, ranked = part.group.ranked[i] if call.has_metrics else -1
+    cdef Py_ssize_t row = part.first + i, label = part.group.label[i] if call.has_metrics else -1
     cdef const char *at = row_start(&call.logits, row)
     if part.group.kept[i]:
         part.pieces[i * segments_of(call.num_classes) + segment] = segment_statistics(
-            call, at, row, segment, part.group.label[i], part.group.by_top[i], ranked, &workspace)
+            call, at, row, segment, part.group.anchor[i], part.group.by_top[i], label, &workspace)
 
 
 cdef void write_piece(

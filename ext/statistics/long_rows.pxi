@@ -57,11 +57,11 @@ cdef Py_ssize_t first_of(const stored *x, Py_ssize_t count, real value) noexcept
 cdef void move_centre(
     const Call *call, RowStatistics *row, RowSums *sums, double centre, Py_ssize_t seen
 ) noexcept nogil:
-    # gaps of the segment's classes before `seen` were taken to the old centre, but for the label's own
+    # gaps of the segment's classes before `seen` were taken to the old centre, but for the anchor's own
     cdef Py_ssize_t begin = seen // SEGMENT * SEGMENT
     cdef double weight = pair_value(sums.targets)
-    if not row.by_top and begin <= row.label < seen and call.smoothing != NULL:
-        weight -= call.smoothing[row.label]
+    if not row.by_top and begin <= row.anchor < seen and call.smoothing != NULL:
+        weight -= call.smoothing[row.anchor]
     if sums.centred:
         sums.moved += weight * (centre - row.centre)
     sums.centred = True
@@ -139,16 +139,16 @@ cdef void join_gaps(RowSums *sums, const stored *x, Py_ssize_t count, Py_ssize_t
 
 
 cdef void raise_top(
-    const Call *call, RowStatistics *row, RowSums *sums, double top, Py_ssize_t label, Py_ssize_t seen
+    const Call *call, RowStatistics *row, RowSums *sums, double top, Py_ssize_t anchor, Py_ssize_t seen
 ) noexcept nogil:
     # a larger logit than the top class so far: gaps are to the new one, the old one joins the sum
-    if row.label >= 0 and row.label_logit != -INFINITY:
-        join(sums, row.label_logit)
-        sums.highest = max(sums.highest, row.label_logit)
+    if row.anchor >= 0 and row.anchor_logit != -INFINITY:
+        join(sums, row.anchor_logit)
+        sums.highest = max(sums.highest, row.anchor_logit)
     if isfinite(top):
         move_centre(call, row, sums, top, seen)
-    row.label_logit = top
-    row.label = label
+    row.anchor_logit = top
+    row.anchor = anchor
 
 
 cdef double add_tile(
@@ -193,10 +193,10 @@ cdef double add_tile(
 
 
 cdef RowStatistics segment_statistics(
-    const Call *call, const char *row, Py_ssize_t row_index, Py_ssize_t segment, Py_ssize_t label, bint by_top,
-    Py_ssize_t ranked, Workspace *workspace,
+    const Call *call, const char *row, Py_ssize_t row_index, Py_ssize_t segment, Py_ssize_t anchor, bint by_top,
+    Py_ssize_t label, Workspace *workspace,
 ) noexcept nogil:
-    # label: the class left out of sum_exp, or -1; by_top: it is the segment's top class, found on the way; ranked: the
+    # anchor: the class left out of sum_exp, or -1; by_top: it is the segment's top class, found on the way; label: the
     # class whose rank is asked for, or -1
     cdef RowStatistics statistics
     cdef RowSums sums
@@ -204,17 +204,17 @@ cdef RowStatistics segment_statistics(
     cdef Py_ssize_t end = min(begin + <Py_ssize_t> SEGMENT, call.num_classes)
     cdef const stored *x
     cdef const double *targets
-    cdef real ranked_logit
+    cdef real label_logit
     cdef double highest, scale = call.label_smoothing if by_top and not call.has_probabilities else 1.0
     memset(&statistics, 0, sizeof(statistics))
     memset(&sums, 0, sizeof(sums))
     statistics.by_top = by_top
     workspace.improper = False
-    statistics.label = -1 if by_top else label
-    statistics.label_logit = label_logit_at(call, row_index, label) if statistics.label >= 0 else -INFINITY
+    statistics.anchor = -1 if by_top else anchor
+    statistics.anchor_logit = label_logit_at(call, row_index, anchor) if statistics.anchor >= 0 else -INFINITY
     sums.reference = reference_at(-INFINITY)
     sums.highest = -INFINITY
-    ranked_logit = label_logit_at(call, row_index, ranked) if ranked >= 0 else 0
+    label_logit = label_logit_at(call, row_index, label) if label >= 0 else 0
     for tile in range(tiles_of(end - begin)):
         start = begin + tile * TILE
         count = min(<Py_ssize_t> TILE, end - start)
@@ -222,11 +222,11 @@ cdef RowStatistics segment_statistics(
         targets = tile_targets(call, row_index, start, count, workspace)
         if by_top:
             highest = largest_of(x, count)
-            if statistics.label < 0 or highest > statistics.label_logit:
+            if statistics.anchor < 0 or highest > statistics.anchor_logit:
                 where = first_of(x, count, <real> highest)
                 if where >= 0:
                     raise_top(call, &statistics, &sums, highest, start + where, start)
-        left_out = statistics.label - start if start <= statistics.label < start + count else -1
+        left_out = statistics.anchor - start if start <= statistics.anchor < start + count else -1
         if start == begin:
             highest = block_highest(x, count, left_out)
             sums.reference = reference_at(highest if highest < INFINITY else -INFINITY)
@@ -235,8 +235,8 @@ cdef RowStatistics segment_statistics(
         highest = add_tile(call, &statistics, &sums, x, start, count, left_out)
         if targets != NULL:
             add_targets(&sums, x, count, left_out, targets, statistics.centre)
-        if ranked >= 0 and (highest >= ranked_logit or (left_out >= 0 and start + left_out != ranked)):
-            sums.rank = rank_of(x, count, ranked - start, ranked_logit, sums.rank, call.enough)
+        if label >= 0 and (highest >= label_logit or (left_out >= 0 and start + left_out != label)):
+            sums.rank = rank_of(x, count, label - start, label_logit, sums.rank, call.enough)
     statistics.improper = workspace.improper
     statistics.sum_exp = sums.exps
     add_pair(&statistics.sum_exp, sums.joined)
@@ -263,21 +263,21 @@ cdef RowStatistics segment_statistics(
     scale_pair(&statistics.gap_sum, scale)
     if by_top:
         statistics.target_sum = statistics.gap_weight
-        if statistics.label >= 0 and call.has_targets:
-            statistics.label_target = scale * tile_targets(call, row_index, statistics.label, 1, workspace)[0]
-    elif call.smoothing != NULL and begin <= label < end:
-        add_value(&statistics.gap_weight, -call.smoothing[label], 0.0)
+        if statistics.anchor >= 0 and call.has_targets:
+            statistics.anchor_target = scale * tile_targets(call, row_index, statistics.anchor, 1, workspace)[0]
+    elif call.smoothing != NULL and begin <= anchor < end:
+        add_value(&statistics.gap_weight, -call.smoothing[anchor], 0.0)
     return statistics
 
 
 cdef RowStatistics statistics_of_row(
-    const Call *call, const char *row, Py_ssize_t row_index, Py_ssize_t label, bint by_top, Py_ssize_t ranked,
+    const Call *call, const char *row, Py_ssize_t row_index, Py_ssize_t anchor, bint by_top, Py_ssize_t label,
     Workspace *workspace,
 ) noexcept nogil:
-    cdef RowStatistics statistics = segment_statistics(call, row, row_index, 0, label, by_top, ranked, workspace)
+    cdef RowStatistics statistics = segment_statistics(call, row, row_index, 0, anchor, by_top, label, workspace)
     cdef Py_ssize_t segment
     for segment in range(1, segments_of(call.num_classes)):
         join_statistics(
-            call, &statistics, segment_statistics(call, row, row_index, segment, label, by_top, ranked, workspace))
+            call, &statistics, segment_statistics(call, row, row_index, segment, anchor, by_top, label, workspace))
     finish_statistics(call, &statistics)
     return statistics

@@ -21,7 +21,7 @@ cdef void join_statistics(const Call *call, RowStatistics *row, RowStatistics ot
     cdef RowStatistics swap
     cdef Reference reference
     cdef double z, low, term
-    if row.by_top and other.label >= 0 and (row.label < 0 or other.label_logit > row.label_logit):
+    if row.by_top and other.anchor >= 0 and (row.anchor < 0 or other.anchor_logit > row.anchor_logit):
         swap = row[0]
         row[0] = other
         other = swap
@@ -42,20 +42,20 @@ cdef void join_statistics(const Call *call, RowStatistics *row, RowStatistics ot
     add_pair(&row.gap_weight, other.gap_weight)
     add_pair(&row.target_sum, other.target_sum)
     row.improper |= other.improper
-    if row.by_top and other.label >= 0 and other.label_logit > -INFINITY:  # it is no longer the top class
-        z = distance_to_reference(other.label_logit, row.offset, row.scale, &low)
+    if row.by_top and other.anchor >= 0 and other.anchor_logit > -INFINITY:  # it is no longer the top class
+        z = distance_to_reference(other.anchor_logit, row.offset, row.scale, &low)
         if row.scale == INFINITY or z > CEILING:
-            reference = reference_at(other.label_logit)
+            reference = reference_at(other.anchor_logit)
             rebase(call, row, reference.offset, reference.scale)
-            z = distance_to_reference(other.label_logit, row.offset, row.scale, &low)
+            z = distance_to_reference(other.anchor_logit, row.offset, row.scale, &low)
         term = times_exp(1.0, z, low)
         add_value(&row.sum_exp, term, 0.0)
         add_moments(&row.moment, &row.square, term, z + low)
-        row.highest = max(row.highest, other.label_logit)
+        row.highest = max(row.highest, other.anchor_logit)
 
 
 cdef inline void finish_statistics(const Call *call, RowStatistics *row) noexcept nogil:
     cdef Reference reference
-    if row.scale == INFINITY:  # no other class counts: the label's logit will do
-        reference = reference_at(row.label_logit)
+    if row.scale == INFINITY:  # no other class counts: the anchor's logit will do
+        reference = reference_at(row.anchor_logit)
         rebase(call, row, reference.offset, reference.scale)

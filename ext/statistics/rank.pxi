@@ -7,10 +7,10 @@ cdef extern from "statistics/rank.h" nogil:
 
 cdef void rank_row(const Call *call, RowGroup *group, Py_ssize_t i, const stored *x) noexcept nogil:
     # of a row in one piece whose other statistics are known
-    cdef Py_ssize_t label = group.ranked[i]
+    cdef Py_ssize_t label = group.label[i]
     group.rank[i] = 0.0
-    if label >= 0 and not group.label_logit[i] > group.highest[i]:
-        group.rank[i] = rank_of(x, call.num_classes, label, <real> group.label_logit[i], 0, call.enough)
+    if label >= 0 and not group.anchor_logit[i] > group.highest[i]:
+        group.rank[i] = rank_of(x, call.num_classes, label, <real> group.anchor_logit[i], 0, call.enough)
 
 
 cdef void rank_group(
@@ -21,11 +21,11 @@ cdef void rank_group(
     cdef real logits[LANES]
     cdef Py_ssize_t i
     if not by_top:
-        rank_columns(group, workspace.columns, call.num_classes, heads.labels, heads.label_logits)
+        rank_columns(group, workspace.columns, call.num_classes, heads.anchors, heads.anchor_logits)
         return
     for i in range(LANES):
-        labels[i] = <real> group.ranked[i]
+        labels[i] = <real> group.label[i]
         logits[i] = 0
-        if group.ranked[i] >= 0:
-            logits[i] = workspace.columns[group.ranked[i] * LANES + i]
+        if group.label[i] >= 0:
+            logits[i] = workspace.columns[group.label[i] * LANES + i]
     rank_columns(group, workspace.columns, call.num_classes, load(labels), load(logits))

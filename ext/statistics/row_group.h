@@ -8,25 +8,25 @@
 typedef struct {
     /* Statistics, as row_group.pxi defines them; row i of the group in lane i. Lanes without a row hold harmless numbers. */
     LINE_ALIGNED double sum_exp[LANES];
-    double scale[LANES], offset[LANES], centre[LANES], gap_sum[LANES], label_logit[LANES];
+    double scale[LANES], offset[LANES], centre[LANES], gap_sum[LANES], anchor_logit[LANES];
     double moment[LANES], square[LANES], highest[LANES]; /* of an evaluation, as the next two */
-    int64_t ranked[LANES];                               /* the row's label, whatever `label` is */
+    int64_t label[LANES];                                /* of the row, or -1; where a loss alone is asked for, unset */
     double rank[LANES];
-    double target_sum[LANES], label_target[LANES]; /* by_top: the targets of all classes, and of the top class */
+    double target_sum[LANES], anchor_target[LANES]; /* by_top: the targets of all classes, and of the top class */
     double kept[LANES];                            /* 1, or 0 where loss and gradient are 0: ignored rows, lanes without a row */
     double weight[LANES];                          /* the label's class_weight, then times sample_weight */
-    int64_t label[LANES];                          /* class index, IGNORED or OUT_OF_RANGE */
+    int64_t anchor[LANES];                         /* the class that is kept out of the sums, or IGNORED: the label, or the top */
     int64_t by_top[LANES];                         /* flags as wide as the numbers, so that loops vectorise */
     int improper[LANES];
     /* Results. */
-    double nll[LANES];         /* -log p of the label */
+    double nll[LANES];         /* -log p of the anchor */
     double log_sum_exp[LANES]; /* relative to the reference */
-    double own[LANES];         /* the label's part of sum_exp and */
-    double others[LANES];      /* the others', both relative to the larger of label logit and reference */
-    double label_part[LANES];  /* coefficient of nll: the label's share of the targets */
-    double rest_part[LANES];   /* the other classes' share */
+    double own[LANES];         /* the anchor's part of sum_exp and */
+    double others[LANES];      /* the others', both relative to the larger of anchor logit and reference */
+    double anchor_share[LANES]; /* coefficient of nll: the anchor's share of the targets */
+    double rest_share[LANES];  /* the other classes' share */
     double loss[LANES];
-    double entropy[LANES], confidence[LANES], brier[LANES], ranked_nll[LANES]; /* see metrics.h */
+    double entropy[LANES], confidence[LANES], brier[LANES], label_nll[LANES]; /* see metrics.h */
 } RowGroup;
 
 LANES_INLINE void set_moments(RowGroup *g, ptrdiff_t i, double moment, double square, double highest) {
@@ -45,7 +45,7 @@ LANES_INLINE void keep_rows(RowGroup *g) {
     int64_t bits_of_one;
     memcpy(&bits_of_one, &one, sizeof one);
     EACH_ROW_REGISTER {
-        store_i64(g->kept + i, where_equal_i64(load_i64(g->label + i), set1_i64(IGNORED), set1_i64(0), set1_i64(bits_of_one)));
+        store_i64(g->kept + i, where_equal_i64(load_i64(g->anchor + i), set1_i64(IGNORED), set1_i64(0), set1_i64(bits_of_one)));
         store_i64(g->by_top + i, set1_i64(0));
         SET_ROWS(weight, SPLAT(1.0));
     }

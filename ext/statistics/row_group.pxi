@@ -1,6 +1,7 @@
 # Row statistics: the only thing that is read from the logits for a loss.
 #
-# With S the sum over the classes other than `label`:
+# The anchor is the class that is kept out of the sums, so that its own term hides no other: the row's label, or its top
+# class where there is no label or the label has no share. With S the sum over the other classes:
 #     sum_exp = S of exp(x_k - reference)               reference = offset - scale * STEP
 #     gap_sum = S of c_k (centre - x_k)                 gap_weight = S of c_k
 # and for an evaluation, with e_k = exp(x_k - reference),
@@ -19,28 +20,28 @@ cdef extern from "statistics/row_group.h" nogil:
         double *offset
         double *centre
         double *gap_sum
-        double *label_logit
+        double *anchor_logit
         double *moment
         double *square
         double *highest
-        int64_t *ranked
+        int64_t *label
         double *rank
         double *target_sum
-        double *label_target
+        double *anchor_target
         double *kept
         double *weight
         double *nll
         double *log_sum_exp
         double *own
         double *others
-        double *label_part
-        double *rest_part
+        double *anchor_share
+        double *rest_share
         double *loss
         double *entropy
         double *confidence
         double *brier
-        double *ranked_nll
-        int64_t *label
+        double *label_nll
+        int64_t *anchor
         int64_t *by_top
         bint *improper
     void keep_rows(RowGroup *)
@@ -48,11 +49,11 @@ cdef extern from "statistics/row_group.h" nogil:
 ctypedef struct RowStatistics:
     Pair sum_exp, gap_sum, gap_weight, target_sum
     double scale, offset  # scale is not finite where no class counts: sum_exp is 0 then, or nan
-    double centre, label_target
-    double label_logit
+    double centre, anchor_target
+    double anchor_logit
     double moment, square, highest  # of an evaluation, as `rank`
-    Py_ssize_t label, rank
-    bint by_top  # `label` is the top class, whatever the row's label: with probabilities, and where it has no share
+    Py_ssize_t anchor, rank
+    bint by_top  # the anchor is the top class, whatever the label: with probabilities, and where it has no share
     bint improper  # a probability is negative or not finite
 
 
@@ -63,13 +64,13 @@ cdef inline void put_row(RowGroup *group, Py_ssize_t i, const RowStatistics *row
     group.centre[i] = row.centre
     group.gap_sum[i] = pair_value(row.gap_sum)
     group.target_sum[i] = pair_value(row.target_sum)
-    group.label_target[i] = row.label_target
-    group.label_logit[i] = row.label_logit
+    group.anchor_target[i] = row.anchor_target
+    group.anchor_logit[i] = row.anchor_logit
     group.moment[i] = row.moment
     group.square[i] = row.square
     group.highest[i] = row.highest
     group.rank[i] = row.rank
-    group.label[i] = row.label
+    group.anchor[i] = row.anchor
     group.by_top[i] = row.by_top
     group.improper[i] = row.improper
 
@@ -78,7 +79,7 @@ cdef inline RowStatistics no_row() noexcept nogil:
     # what an ignored or missing row counts as: certain of its label
     cdef RowStatistics row
     memset(&row, 0, sizeof(row))
-    row.label = IGNORED
+    row.anchor = IGNORED
     return row
 
 
@@ -90,23 +91,23 @@ cdef Py_ssize_t read_labels(
     if task != LOSS or call.has_probabilities:
         for i in range(LANES):
             group.by_top[i] = by_top
-            group.label[i] = -1
+            group.anchor[i] = -1
             group.kept[i] = i < count
             group.weight[i] = 1.0
-            group.ranked[i] = -1
-        bad_row = labels_of_group(&call.labels, first, count, group.ranked) if call.has_labels else -1
+            group.label[i] = -1
+        bad_row = labels_of_group(&call.labels, first, count, group.label) if call.has_labels else -1
         return bad_row if bad_row >= 0 else call.num_rows
-    bad_row = labels_of_group(&call.labels, first, count, group.label)
+    bad_row = labels_of_group(&call.labels, first, count, group.anchor)
     if bad_row >= 0:
         return bad_row
     if call.has_metrics:
-        memcpy(group.ranked, group.label, LANES * sizeof(int64_t))
+        memcpy(group.label, group.anchor, LANES * sizeof(int64_t))
     keep_rows(group)
     if call.class_weight != NULL:
         for i in range(count):
-            if group.label[i] >= 0:
-                group.weight[i] = call.class_weight[group.label[i]]
+            if group.anchor[i] >= 0:
+                group.weight[i] = call.class_weight[group.anchor[i]]
     if call.smoothing != NULL:
         for i in range(count):
-            group.by_top[i] = group.label[i] >= 0 and (1.0 - call.label_smoothing) * group.weight[i] == 0.0
+            group.by_top[i] = group.anchor[i] >= 0 and (1.0 - call.label_smoothing) * group.weight[i] == 0.0
     return call.num_rows

@@ -4,11 +4,11 @@ cdef void one_row_statistics(
     const Call *call, Py_ssize_t first, Py_ssize_t i, RowGroup *group, Workspace *workspace
 ) noexcept nogil:
     cdef RowStatistics row = no_row()
-    cdef Py_ssize_t ranked = group.ranked[i] if call.has_metrics else -1
+    cdef Py_ssize_t label = group.label[i] if call.has_metrics else -1
     cdef const char *at
     if group.kept[i]:
         at = row_start(&call.logits, first + i)
-        row = statistics_of_row(call, at, first + i, group.label[i], group.by_top[i], ranked, workspace)
+        row = statistics_of_row(call, at, first + i, group.anchor[i], group.by_top[i], label, workspace)
     put_row(group, i, &row)
 
 

@@ -22,31 +22,31 @@ LANES_INLINE int short_rows_statistics_inline(RowGroup *g, double *fit, const ch
     const ptrdiff_t padded = (num_classes + LANES - 1) / LANES * LANES, last_block = num_classes - VECTORS * LANES;
     const ptrdiff_t step = end - first > 1 ? rows[first + 1] - rows[first] : 0;
     int all_fit = 1;
-    double highest = highest_at_ends((const stored *)rows[first], num_classes, g->label[first]), next = 0;
+    double highest = highest_at_ends((const stored *)rows[first], num_classes, g->anchor[first]), next = 0;
     for (ptrdiff_t i = first; i < end; i++, highest = next) {
         const stored *x = (const stored *)rows[i];
-        const ptrdiff_t label = (ptrdiff_t)g->label[i];
-        const double label_logit = label < 0 ? -(double)INFINITY : (double)real_of(stored_at(x + label));
+        const ptrdiff_t anchor = (ptrdiff_t)g->anchor[i];
+        const double anchor_logit = anchor < 0 ? -(double)INFINITY : (double)real_of(stored_at(x + anchor));
         double scale = reference_scale(highest);
         block_sums sums;
         const stored *ahead = (const stored *)(rows[i] + 2 * step); /* its ends are wanted before the sums come there */
         prefetch_block(ahead);
         prefetch_block(ahead + last_block);
-        if (i + 1 < end) next = highest_at_ends((const stored *)rows[i + 1], num_classes, g->label[i + 1]); /* early: this row's sums don't wait for it */
-        sum_row_inline(&sums, x, num_classes, label, bias_of(scale), with);
+        if (i + 1 < end) next = highest_at_ends((const stored *)rows[i + 1], num_classes, g->anchor[i + 1]); /* early: this row's sums don't wait for it */
+        sum_row_inline(&sums, x, num_classes, anchor, bias_of(scale), with);
         const double top = largest(sums.highest);
         if (!(top <= highest + CEILING)) {
             scale = reference_scale(top);
-            sum_row(&sums, x, num_classes, label, bias_of(scale), with);
+            sum_row(&sums, x, num_classes, anchor, bias_of(scale), with);
         }
         g->sum_exp[i] = total_of(sums.exps);
         g->scale[i] = scale;
         g->offset[i] = 0.0;
-        g->label_logit[i] = label_logit;
+        g->anchor_logit[i] = anchor_logit;
         if (with & MOMENTS) set_moments(g, i, wide_sum(sums.moments), wide_sum(sums.squares), top);
-        int fits = fabs(top) < LARGE_LOGIT && (label < 0 || fabs(label_logit) < (double)INFINITY);
+        int fits = fabs(top) < LARGE_LOGIT && (anchor < 0 || fabs(anchor_logit) < (double)INFINITY);
         if (with & GAPS) {
-            const double others = (double)(num_classes - (label >= 0)), filled = (double)padded - others;
+            const double others = (double)(num_classes - (anchor >= 0)), filled = (double)padded - others;
             const double whole = wide_sum(sums.wholes) - filled * LOWEST_WHOLE + others * scale;
             g->gap_sum[i] = -(whole * STEP + (wide_sum(sums.remainders) + (filled * LOWEST_WHOLE + whole) * STEP_LOW));
             fits = fits && whole > -MOST_WHOLES;
