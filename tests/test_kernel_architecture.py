@@ -137,6 +137,22 @@ def test_files_of_instruction_sets_alone_know_registers():
             assert not re.search(r"_mm\d*_|immintrin|arm_neon|__m(128|256|512)", path.read_text())
 
 
+def test_sizes_in_the_guide_are_those_of_the_code():
+    guide = (EXT / "README.md").read_text()
+    sizes = re.findall(r"^\| `(\w+)` \| (.+?) \|", guide, re.MULTILINE)
+    code = "\n".join(path.read_text() for path in FILES)
+    assert len(sizes) > 10
+    lines = [re.escape(f"{name} = {value}") for name, value in sizes]
+    assert [line for line in lines if not re.search(rf"\b{line}\b", code)] == []
+
+
+def test_files_in_the_guide_are_there():
+    names = re.findall(r"`((?:tests/)?\w+/\w+\.\w+)`", (EXT / "README.md").read_text())
+    assert len(names) > 10
+    places = [EXT.parent / name if name.startswith("tests/") else EXT / name for name in names]
+    assert [path for path in places if not path.exists()] == []
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_no_file_of_the_kernel_is_longer_than_its_limit(path):
     assert len(path.read_text().splitlines()) <= LIMIT_OF_THE_KERNEL
