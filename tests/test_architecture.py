@@ -20,9 +20,9 @@ FLOORS = [
     | {"_shards", "_stored_array", "_read_ahead", "_workers"},
     {"_checks"},
     {"_label_checks", "_settings", "_threads"},
-    {"_destinations", "_head", "_layouts", "_probabilities", "_widened", "_totals"}
+    {"_destinations", "_head", "_layouts", "_widened", "_totals"}
     | {"_npy", "_run", "_safetensors", "_text"},
-    {"_fused", "_npz"},
+    {"_fused", "_npz", "_probabilities"},
     {"_files", "_labelled_head", "_labelled_rows"},
     {"_file_checks"},
     {"_metrics"},

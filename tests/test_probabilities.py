@@ -6,20 +6,23 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from smoothxent import compare, evaluate, evaluate_file, row_statistics, softmax
+from smoothxent import compare, compare_files, evaluate, evaluate_file, row_statistics, softmax
 
-TEXT = (
-    "logits look like probabilities: no row looked at is negative anywhere and each sums to 1; "
-    "use their logarithm, np.log(p), or the classifier's decision_function"
-)
+
+def text(name="logits"):
+    return (
+        f"{name} must not be probabilities, got rows that are nowhere negative and sum to 1; "
+        "use their logarithm, np.log(p), or the classifier's decision_function"
+    )
 
 
 def found(call, *arguments, **options):
-    """Return what the call warns of, and where."""
+    """Return what the call warns of: the warning is about the call, not about what it calls."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         call(*arguments, **options)
-    return [(each.category, str(each.message)) for each in caught], caught
+    assert {(each.category, each.filename) for each in caught} <= {(UserWarning, __file__)}
+    return [str(each.message) for each in caught]
 
 
 def probabilities(rng, shape, dtype, axis=-1):
@@ -30,14 +33,10 @@ def probabilities(rng, shape, dtype, axis=-1):
 @pytest.mark.parametrize("num_classes", [2, 3, 1000, 40_000])
 def test_probabilities_for_logits_are_a_warning_that_names_the_remedy(any_dtype, rng, num_classes):
     p = probabilities(rng, (30, num_classes), any_dtype)
-    messages, caught = found(evaluate, p, np.zeros(30, int))
-    assert messages == [(UserWarning, TEXT)]
-    assert caught[0].filename == __file__  # the call, not what it calls
-    half = np.dtype(any_dtype).itemsize == 2
-    if half:
-        bits = p.view(np.uint16)
-        messages, _ = found(evaluate, bits, np.zeros(30, int), dtype=np.dtype(any_dtype).name)
-        assert messages == [(UserWarning, TEXT)]
+    assert found(evaluate, p, np.zeros(30, int)) == [text()]
+    if np.dtype(any_dtype).itemsize == 2:
+        bits, name = p.view(np.uint16), np.dtype(any_dtype).name
+        assert found(evaluate, bits, np.zeros(30, int), dtype=name) == [text()]
 
 
 @pytest.mark.thread_unsafe(reason="warnings are caught for the whole process")
@@ -45,41 +44,112 @@ def test_probabilities_for_logits_are_a_warning_that_names_the_remedy(any_dtype,
 def test_probabilities_are_found_on_any_class_axis(rng, shape, axis):
     p = probabilities(rng, shape, np.float64, axis)
     labels = np.zeros(shape[:-1], int)
-    assert found(evaluate, p, labels, axis=axis)[0] == [(UserWarning, TEXT)]
+    assert found(evaluate, p, labels, axis=axis) == [text()]
 
 
 @pytest.mark.thread_unsafe(reason="warnings are caught for the whole process")
-def test_comparison_of_probabilities_is_a_warning(rng):
-    p = probabilities(rng, (30, 4), np.float32)
-    assert found(compare, np.log(p), p, np.zeros(30, int))[0] == [(UserWarning, TEXT)]
+def test_rows_that_do_not_count_hide_no_probabilities(any_dtype, rng):
+    p, labels = probabilities(rng, (30, 4), any_dtype), np.zeros(30, int)
+    labels[[0, 7]] = -1
+    for row in (np.full(4, np.nan), [0.5, np.nan, 0, 0]):
+        p[[0, 7]] = np.asarray(row, any_dtype)
+        assert found(evaluate, p, abs(labels), ignore_index=1) == [text()]
+        assert found(evaluate, p, np.zeros(30, int)) == [text()]
+    for row in (np.zeros(4), np.full(4, -9.0), np.full(4, np.inf)):
+        p[[0, 7]] = np.asarray(row, any_dtype)
+        assert found(evaluate, p, labels, ignore_index=-1) == [text()]
+        assert found(evaluate, p, np.zeros(30, int)) == []
+    assert found(evaluate, p[[0, 7]], labels[[0, 7]], ignore_index=-1) == []
 
 
 @pytest.mark.thread_unsafe(reason="warnings are caught for the whole process")
-def test_file_of_probabilities_is_a_warning(rng, tmp_path):
-    p = probabilities(rng, (30, 4), np.float32)
-    np.save(tmp_path / "labels.npy", np.zeros(30, int))
-    for name, logits, expected in (("p", p, [(UserWarning, TEXT)]), ("log_p", np.log(p), [])):
-        np.save(tmp_path / f"{name}.npy", logits)
-        paths = tmp_path / f"{name}.npy", tmp_path / "labels.npy"
-        assert found(evaluate_file, *paths)[0] == expected
+def test_ignored_rows_are_known_on_any_class_axis(rng):
+    p, labels = probabilities(rng, (2, 4, 5), np.float64, axis=1), np.zeros((2, 4), int)
+    p[0, :, 0], labels[0, 0] = 7, -1
+    assert found(evaluate, p, labels, axis=1, ignore_index=-1) == [text()]
+    assert found(evaluate, p, labels + 1, axis=1, ignore_index=4) == []
+    assert found(evaluate, p[0, :, 0], -1, ignore_index=-1) == []
+    assert found(evaluate, p[1, :, 0], 2, ignore_index=-1) == [text()]
+
+
+@pytest.mark.thread_unsafe(reason="warnings are caught for the whole process")
+@pytest.mark.parametrize("bad_row, is_warned_of", [(0, False), (1, False), (3, False), (4, True)])
+def test_four_rows_are_looked_at_however_long_they_are(rng, bad_row, is_warned_of):
+    p = probabilities(rng, (6, 20_000), np.float32)
+    p[bad_row, -1] -= 1
+    assert found(evaluate, p, np.zeros(6, int)) == [text()] * is_warned_of
+
+
+@pytest.mark.thread_unsafe(reason="warnings are caught for the whole process")
+def test_comparison_names_the_classifier_that_gives_probabilities(rng):
+    p, labels = probabilities(rng, (30, 4), np.float32), np.zeros(30, int)
+    assert found(compare, np.log(p), p, labels) == [text("logits_b")]
+    assert found(compare, p, np.log(p), labels) == [text("logits_a")]
+    assert found(compare, p, p, labels) == [text("logits_a"), text("logits_b")]
+
+
+@pytest.fixture
+def files(rng, tmp_path, monkeypatch):
+    """Files of probabilities, their logarithms and labels in the current folder."""
+    monkeypatch.chdir(tmp_path)
+    p = probabilities(rng, (200, 4), np.float32)
+    for name, array in (("p", p), ("log_p", np.log(p)), ("labels", np.zeros(200, int))):
+        np.save(f"{name}.npy", array)
+    for name, rows in (("part-1", p[:50]), ("part-2", p[50:])):
+        np.save(f"{name}.npy", rows)
+
+
+@pytest.mark.thread_unsafe(reason="warnings are caught for the whole process")
+@pytest.mark.usefixtures("files", "small_chunks")
+def test_file_of_probabilities_is_named_once():
+    assert found(evaluate_file, "p.npy", "labels.npy") == [text("logits file p.npy")]
+    parts = text("logits files part-1.npy to part-2.npy")
+    assert found(evaluate_file, "part-*.npy", "labels.npy") == [parts]
+    assert found(evaluate_file, "log_p.npy", "labels.npy") == []
+
+
+@pytest.mark.thread_unsafe(reason="warnings are caught for the whole process")
+@pytest.mark.usefixtures("files", "small_chunks")
+def test_comparison_of_files_names_each_file_of_probabilities():
+    a, b = text("logits file p.npy"), text("logits files part-1.npy to part-2.npy")
+    assert found(compare_files, "p.npy", "part-*.npy", "labels.npy") == [a, b]
+    assert found(compare_files, "log_p.npy", "p.npy", "labels.npy") == [a]
+    assert found(compare_files, "log_p.npy", "log_p.npy", "labels.npy") == []
+
+
+@pytest.mark.usefixtures("files")
+def test_warning_of_the_command_line_is_one_line_on_stderr(run_child):
+    source = """
+import sys
+from smoothxent.cli import main
+sys.stderr = sys.stdout
+sys.exit(main(sys.argv[1:]))
+"""
+    options = {"flags": (), "silent": True}
+    command = ["compare", "p.npy", "part-*.npy", "labels.npy", "--quiet"]
+    a, b = text("logits file p.npy"), text("logits files part-1.npy to part-2.npy")
+    assert run_child(source, *command, **options) == "".join(
+        f"smoothxent: warning: {each}\n" for each in (a, b)
+    )
 
 
 @pytest.mark.thread_unsafe(reason="warnings are caught for the whole process")
 def test_logits_are_no_warning(any_dtype, rng):
     p = probabilities(rng, (30, 4), any_dtype)
-    negative, larger, special = p.copy(), p.copy(), p.copy()
+    negative, larger, infinite = p.copy(), p.copy(), p.copy()
     negative[7] = -1, 1, 1, 0  # sums to 1
     larger[29, 0] += np.asarray(0.25, any_dtype)
-    special[3, 2] = np.nan
-    one_class = np.ones((30, 1), any_dtype)
-    for logits in (negative, larger, special, one_class, p[:0], rng.normal(0, 1, (30, 4))):
-        assert found(evaluate, logits, np.zeros(len(logits), int))[0] == []
+    infinite[3, 2] = np.inf
+    one_class, nothing = np.ones((30, 1), any_dtype), np.full((30, 4), np.nan, any_dtype)
+    others = (one_class, nothing, p[:0], rng.normal(0, 1, (30, 4)))
+    for logits in (negative, larger, infinite, *others):
+        assert found(evaluate, logits, np.zeros(len(logits), int)) == []
 
 
 @pytest.mark.thread_unsafe(reason="warnings are caught for the whole process")
 def test_statistics_of_probabilities_are_no_warning(rng):
     p = probabilities(rng, (30, 4), ml_dtypes.bfloat16)
-    assert found(row_statistics, p, np.zeros(30, int))[0] == []
+    assert found(row_statistics, p, np.zeros(30, int)) == []
 
 
 @pytest.mark.thread_unsafe(reason="warnings are caught for the whole process")
@@ -87,5 +157,5 @@ def test_warning_is_off_where_it_is_filtered(rng):
     p = probabilities(rng, (30, 4), np.float32)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        warnings.filterwarnings("ignore", "logits look like probabilities")
+        warnings.filterwarnings("ignore", "logits.* must not be probabilities")
         evaluate(p, np.zeros(30, int))

@@ -3,16 +3,16 @@
 from __future__ import annotations  # help() shows types by their names
 
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from smoothxent import _arrays, _checks, _pairs
+from smoothxent import _arrays, _checks, _label_checks, _layouts, _pairs, _probabilities
 from smoothxent._checks import DType
 from smoothxent._comparison import Comparison
-from smoothxent._evaluate import evaluate
+from smoothxent._evaluate import of_rows
 from smoothxent._pairs import Logits
+from smoothxent._settings import Options
 
 
 def compare(
@@ -86,22 +86,25 @@ def compare(
     >>> comparison.agreement, round(comparison.kl, 4)
     (1.0, 0.0549)
     """
-    options: dict[str, Any] = {
-        "label_smoothing": label_smoothing,
-        "ignore_index": ignore_index,
-        "top_k": _checks.top_k(top_k),  # it may be an iterator
-        "num_bins": num_bins,
-        "num_threads": num_threads,
-    }
     a, b = _of_both(logits_a, logits_b, dtype)
     if a.array.shape != b.array.shape:
         raise ValueError(
             f"logits_b must have the shape of logits_a, {a.array.shape}, got {b.array.shape}"
         )
     indices = _checks.plain("labels", labels)
-    of_each = [evaluate(each.array, indices, dtype=each.build, **options) for each in (a, b)]
+    both = [
+        _layouts.of(each.array, indices, -1, each.build, check=_label_checks.indices_alone)
+        for each in (a, b)
+    ]
+    options = Options.of(
+        both[0][2].num_classes, None, 1.0, 0.0, label_smoothing, None, None, top_k, num_bins
+    )
+    evaluations = [of_rows(*rows, options, None, ignore_index, num_threads) for rows in both]
+    for name, rows in zip(("logits_a", "logits_b"), both, strict=True):
+        if _probabilities.are_likely(*rows, ignore_index):
+            _probabilities.warn(name, stacklevel=2)
     pairs = _pairs.of(a, b, indices, ignore_index, num_threads)
-    return Comparison.of(of_each[0], of_each[1], pairs)
+    return Comparison.of(evaluations[0], evaluations[1], pairs)
 
 
 def _of_both(

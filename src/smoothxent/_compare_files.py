@@ -4,20 +4,29 @@ from __future__ import annotations  # help() shows types by their names
 
 from collections.abc import Callable, Iterable
 from contextlib import closing
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
-from smoothxent import _checks, _files, _labelled_rows, _pairs, _shards, _threads
+from smoothxent import (
+    _files,
+    _labelled_rows,
+    _layouts,
+    _pairs,
+    _probabilities,
+    _shards,
+    _threads,
+)
 from smoothxent._checks import DType
 from smoothxent._comparison import Comparison
-from smoothxent._evaluate import evaluate
+from smoothxent._evaluate import of_rows
 from smoothxent._evaluation import Evaluation
 from smoothxent._file_checks import bad_label
 from smoothxent._labelled_rows import Chunk
 from smoothxent._pair_metrics import Pairs
 from smoothxent._pairs import Logits
 from smoothxent._run import Run
+from smoothxent._settings import Options
 from smoothxent._shards import Paths
 
 # rows done, rows in all, and the evaluations of those that are done
@@ -97,26 +106,28 @@ def compare_files(
     """
     a, b = _runs(_shards.of("logits_a", logits_a), _shards.of("logits_b", logits_b), dtype)
     indices = _files.labels(_shards.of("labels", labels), a)
-    options: dict[str, Any] = {
-        "label_smoothing": label_smoothing,
-        "ignore_index": ignore_index,
-        "top_k": _checks.top_k(top_k),  # it may be an iterator
-        "num_bins": num_bins,
-    }
+    options = Options.of(
+        a.row_shape[0], None, 1.0, 0.0, label_smoothing, None, None, top_k, num_bins
+    )
     threads = _threads.resolve(num_threads, a.num_rows * a.row_shape[0])
+    suspects: list[str] = []
 
     def compute(chunk: Chunk) -> tuple[Evaluation, Evaluation, Pairs]:
         rows_a, labels, rows_b = chunk.arrays
+        both = [
+            _layouts.of(rows, labels, -1, run.taken_as) for rows, run in ((rows_a, a), (rows_b, b))
+        ]
         try:
-            of_a = evaluate(rows_a, labels, dtype=a.taken_as, num_threads=1, **options)
+            of_a, of_b = (
+                of_rows(*rows, options, None, ignore_index, num_threads=1) for rows in both
+            )
         except IndexError:
             raise bad_label(chunk, a, indices, ignore_index) from None
-        of_b = evaluate(rows_b, labels, dtype=b.taken_as, num_threads=1, **options)
-        both = (
-            Logits(*_checks.logits(rows_a, a.taken_as)),
-            Logits(*_checks.logits(rows_b, b.taken_as)),
-        )
-        return of_a, of_b, _pairs.of(*both, labels, ignore_index, num_threads=1)
+        for run, rows in zip((a, b), both, strict=True):
+            if not chunk.first_row and _probabilities.are_likely(*rows, ignore_index):
+                suspects.append(str(run))
+        pair = [Logits(rows, layout.build) for rows, _, layout in both]
+        return of_a, of_b, _pairs.of(pair[0], pair[1], labels, ignore_index, num_threads=1)
 
     nothing = (np.empty((0, *run.row_shape), run.dtype) for run in (a, indices, b))
     total_a, total_b, pairs = compute(Chunk(0, tuple(nothing)))  # any other check finds its fault
@@ -126,6 +137,8 @@ def compare_files(
             total_a += of_a
             total_b += of_b
             parts.append(pairs)
+            while suspects:  # warned of here, in the caller's thread
+                _probabilities.warn(suspects.pop(0), stacklevel=2)
             if progress is not None:
                 progress(num_done, a.num_rows, total_a, total_b)
     return Comparison.of(total_a, total_b, Pairs(*map(np.concatenate, zip(*parts, strict=True))))

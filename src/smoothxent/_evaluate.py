@@ -95,9 +95,10 @@ def evaluate(
     Warns
     -----
     UserWarning
-        The logits look like probabilities: no row is negative anywhere and each sums to 1. Up to
-        16,384 of the first logits are looked at. Where such rows are meant,
-        ``warnings.filterwarnings("ignore", "logits look like probabilities")`` is silent.
+        The logits look like probabilities: no row is negative anywhere and each sums to 1. The
+        first 16,384 logits are looked at, or 4 rows where that is more; rows that are ignored or
+        hold nan do not count. Where such rows are meant,
+        ``warnings.filterwarnings("ignore", "logits.* must not be probabilities")`` is silent.
 
     See Also
     --------
@@ -131,15 +132,15 @@ def evaluate(
     ...     logits[[0, 0, 1, 2]], [2, 2, 2, 1], label_smoothing=0.001)
     True
     """
-    rows, targets, layout = _layouts.of(
-        logits, labels, axis, dtype, check=_label_checks.indices_alone
-    )
+    rows = _layouts.of(logits, labels, axis, dtype, check=_label_checks.indices_alone)
     options = Options.of(
-        layout.num_classes, softcap, temperature, z_loss, label_smoothing, prior, class_weight,
+        rows[2].num_classes, softcap, temperature, z_loss, label_smoothing, prior, class_weight,
         top_k, num_bins,
     )  # fmt: skip
-    _probabilities.warn(rows, layout.axis, layout.build, stacklevel=2)
-    return of_rows(rows, targets, layout, options, sample_weight, ignore_index, num_threads)
+    evaluation = of_rows(*rows, options, sample_weight, ignore_index, num_threads)
+    if _probabilities.are_likely(*rows, ignore_index):
+        _probabilities.warn("logits", stacklevel=2)
+    return evaluation
 
 
 def of_rows(

@@ -140,14 +140,15 @@ def evaluate_file(
         rows.row_shape[0], softcap, temperature, z_loss, label_smoothing, prior, class_weight,
         top_k, num_bins,
     )  # fmt: skip
+    suspects: list[str] = []
 
     def compute(chunk: Chunk) -> Evaluation:
         part = None if weights is None else weights[chunk.first_row : chunk.end]
         if len(runs) > 2:
             part = _file_checks.weights(chunk, runs[2])
         located = _layouts.of(chunk.arrays[0], chunk.arrays[1], -1, rows.taken_as)
-        if not chunk.first_row:
-            _probabilities.warn(located[0], located[2].axis, located[2].build, stacklevel=1)
+        if not chunk.first_row and _probabilities.are_likely(*located, ignore_index):
+            suspects.append(str(rows))
         try:
             return of_rows(*located, options, part, ignore_index, num_threads=1)
         except IndexError:
@@ -158,6 +159,8 @@ def evaluate_file(
     with closing(_labelled_rows.results(compute, runs, threads)) as results:
         for num_done, evaluation in results:
             total += evaluation
+            while suspects:  # warned of here, in the caller's thread
+                _probabilities.warn(suspects.pop(), stacklevel=2)
             if progress is not None:
                 progress(num_done, rows.num_rows, total)
     return total

@@ -6,10 +6,12 @@ import numpy as np
 
 from smoothxent import _halves
 from smoothxent._checks import HALVES, AnyArray, FloatArray
+from smoothxent._layouts import Layout
 
 # So few of the first logits are looked at: a second read of all of them would cost as much as the
 # metrics, and rows of logits that are not negative and sum to 1 do not come by the hundred.
 LOOKED_AT = 1 << 14
+LEAST_ROWS = 4  # however long they are
 LONGEST = 1 << 20  # classes of a row that is looked at: nothing here looks at signals
 FEW = 8  # of the first row: looked at first, in a microsecond
 
@@ -18,33 +20,45 @@ FEW = 8  # of the first row: looked at first, in a microsecond
 MISSED = {"float32": 1e-5, "float64": 1e-5, "float16": 2.0**-9, "bfloat16": 2.0**-6}
 
 
-def warn(logits: FloatArray, axis: int, build: str, stacklevel: int) -> None:
-    """Warn the caller at this level where every row looked at is not negative and sums to 1."""
-    num_classes = logits.shape[axis]
+def warn(name: str, stacklevel: int) -> None:
+    """Warn the caller at this level that the logits of this name look like probabilities."""
+    warnings.warn(
+        f"{name} must not be probabilities, got rows that are nowhere negative and sum to 1; "
+        "use their logarithm, np.log(p), or the classifier's decision_function",
+        UserWarning,
+        stacklevel=stacklevel + 1,
+    )
+
+
+def are_likely(
+    logits: FloatArray, labels: AnyArray, layout: Layout, ignore_index: int | None
+) -> bool:
+    """Whether every row looked at is nowhere negative and sums to 1.
+
+    Rows that are ignored, or whose sum is nan, do not count.
+    """
+    num_classes = layout.num_classes
     if not logits.size or not 1 < num_classes <= LONGEST:
-        return
-    begin: list[int | slice] = [0] * logits.ndim
-    begin[axis] = slice(FEW)
-    few = _numbers(logits[tuple(begin)], build).tolist()
-    if not all(0 <= number <= 1 for number in few):
-        return  # as almost always
-    table = np.moveaxis(logits, axis, -1)
-    table = table[(0,) * (table.ndim - 2)] if table.ndim > 1 else table[np.newaxis]
-    if _are_probabilities(table[: max(1, LOOKED_AT // num_classes)], build):
-        warnings.warn(
-            "logits look like probabilities: no row looked at is negative anywhere and each sums "
-            "to 1; use their logarithm, np.log(p), or the classifier's decision_function",
-            UserWarning,
-            stacklevel=stacklevel + 1,
-        )
+        return False
+    table = logits
+    if layout.axis != logits.ndim - 1:
+        table = np.moveaxis(logits, layout.axis, -1)
+    elif logits.ndim == 1:
+        table, labels = logits[np.newaxis], labels[np.newaxis]
+    first = (0,) * (table.ndim - 2) + (slice(max(LEAST_ROWS, LOOKED_AT // num_classes)),)
+    rows = table[first]
+    if ignore_index is not None:
+        rows = rows[labels[first] != ignore_index]
+    few = _numbers(rows[:1, :FEW], layout.build).ravel().tolist()
+    if any(number < 0 or number > 1 for number in few):
+        return False  # as almost always
+    numbers = _numbers(rows, layout.build)
+    with np.errstate(all="ignore"):
+        sums = numbers.sum(axis=-1, dtype=np.float64)
+        sums = sums[~np.isnan(sums)]
+        is_near = np.abs(sums - 1.0) <= MISSED[layout.build]
+        return bool(sums.size and is_near.all() and np.fmin.reduce(numbers, axis=None) >= 0)
 
 
 def _numbers(logits: AnyArray, build: str) -> AnyArray:
     return _halves.widened(logits, build) if build in HALVES else logits
-
-
-def _are_probabilities(rows: AnyArray, build: str) -> bool:
-    numbers = _numbers(rows, build)
-    with np.errstate(all="ignore"):
-        sums = numbers.sum(axis=-1, dtype=np.float64)
-        return bool(np.all(np.abs(sums - 1.0) <= MISSED[build]) and numbers.min() >= 0)

@@ -11,7 +11,9 @@ arguments or a missing extra, 130 Ctrl-C.
 import io
 import os
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from types import ModuleType
 
 import smoothxent
@@ -39,7 +41,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors=encoding.NAME)
     try:
-        COMMANDS[arguments.command].run(arguments)
+        with _warnings_in_lines():
+            COMMANDS[arguments.command].run(arguments)
         print(end="", flush=True)
     except KeyboardInterrupt:
         return _complain("interrupted", 130)
@@ -73,6 +76,17 @@ def _complain(message: str, code: int) -> int:
     if sys.stderr is not None:  # as where it was closed; print would take stdout then
         print(line(f"smoothxent: {message}"), file=sys.stderr)
     return code
+
+
+@contextmanager
+def _warnings_in_lines() -> Iterator[None]:
+    """Print each warning as one line, as an error is, without a line of source."""
+    with warnings.catch_warnings(record=True) as caught:
+        try:
+            yield
+        finally:
+            for each in caught:
+                _complain(f"warning: {each.message}", 0)
 
 
 def _parser() -> Parser:
