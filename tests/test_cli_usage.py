@@ -147,6 +147,21 @@ def test_unknown_instruction_set_is_one_line(arguments):
     assert (done.returncode, done.stdout, done.stderr) == (2, "", error)
 
 
+def test_unknown_instruction_set_is_one_line_of_the_module_too():
+    done = subprocess.run(
+        [sys.executable, "-m", "smoothxent", "info"],
+        env=os.environ | {"SMOOTHXENT_ISA": "mmx"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    names = ", ".join(smoothxent.available_isas())
+    error = f"(ImportError: SMOOTHXENT_ISA must be one of {names}, got mmx)\n"
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert done.stderr.endswith(error)
+
+
 def test_command_is_what_the_project_installs(run_child):
     import tomllib
 

@@ -41,7 +41,9 @@ def _chosen_isa() -> str:
     wish = os.environ.get("SMOOTHXENT_ISA", "")
     available = available_isas()
     if wish and wish not in available:
-        raise ImportError(f"SMOOTHXENT_ISA must be one of {', '.join(available)}, got {wish}")
+        # With the package's name `python -m smoothxent` prints one line in place of a traceback.
+        rule = f"SMOOTHXENT_ISA must be one of {', '.join(available)}"
+        raise ImportError(f"{rule}, got {wish}", name="smoothxent")
     return wish or available[-1]
 
 
