@@ -42,7 +42,7 @@ MUTANTS = [
             "full smoothing is refused",
         ),
         ("LEAST_SCALE <= number <=", "0.0 < number <=", "a softcap of 1e-46 is none in float32"),
-        ("<= number <= MOST_SCALE", "<= number < np.inf", "a softcap of 1e39 is nan in float32"),
+        ("LEAST_SCALE <= number <= MOST_SCALE", "LEAST_SCALE <= number", "softcap of 1e39"),
         ("isinstance(value, bool) or not", "not", "label_smoothing=True is 1"),
         (
             "    if not isinstance(value, bool | np.bool_):\n",

@@ -146,11 +146,7 @@ MUTANTS = [
     ),
     *mutants_of(
         "src/smoothxent/_checks.py",
-        (
-            "    if not 0.0 <= number < np.inf:\n",
-            "    if not 0.0 <= number:\n",
-            "an infinite z_loss",
-        ),
-        ("    if not 0.0 <= number < np.inf:\n", "    if not number < np.inf:\n", "z_loss below 0"),
+        ("if not 0.0 <= number <= MOST_SCALE:", "if not 0.0 <= number:", "z_loss of inf"),
+        ("if not 0.0 <= number <= MOST_SCALE:", "if number > MOST_SCALE:", "z_loss of -1"),
     ),
 ]

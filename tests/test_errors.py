@@ -279,33 +279,6 @@ def test_prior_normalised_in_float32_is_taken(dtype):
     assert abs(loss - math.log(C)) <= 2.0**-22 * math.log(C)  # the sum of 7 roundings to float32
 
 
-@pytest.mark.parametrize("where", ["class_weight", "sample_weight"])
-@pytest.mark.parametrize("label_smoothing", [0.0, 0.1])
-def test_weights_whose_sum_over_the_rows_overflows_have_no_gradient_of_a_mean(
-    rng, where, label_smoothing
-):
-    logits, labels, hidden = rng.normal(0, 1, (4, 3)), [0, 1, 2, 0], np.ones((4, 2))
-    before = logits.copy()
-    options = {"label_smoothing": label_smoothing, where: np.full(4 - (where[0] == "c"), 5e307)}
-    text = (
-        f"{where} must have a finite sum over the rows, got inf; divide it by its largest entry"
-    )
-    call = smoothxent.cross_entropy_and_grad
-    assert complaint(ValueError, call, logits, labels, grad_out=logits, **options) == text
-    np.testing.assert_array_equal(logits, before)
-    linear = smoothxent.linear_cross_entropy_and_grad
-    assert complaint(ValueError, linear, hidden, np.ones((3, 2)), labels, **options) == text
-
-    # The mean itself, and the other reductions, need no such sum.
-    unit = options | {where: np.ones_like(options[where])}
-    mean = smoothxent.cross_entropy(logits, labels, **options)
-    np.testing.assert_allclose(mean, smoothxent.cross_entropy(logits, labels, **unit), 1e-15)
-    for reduction in ("none", "sum", "sum_over_batch_size", "sum_by_nonzero_weights"):
-        _, grad = call(logits, labels, reduction=reduction, **options)
-        _, expected = call(logits, labels, reduction=reduction, **unit)
-        np.testing.assert_allclose(grad / 5e307, expected, 1e-14)
-
-
 @pytest.mark.parametrize("value", ["avg", "Mean", "", None, 0, ["sum"]])
 def test_unknown_reduction_is_refused(dtype, value):
     text = complaint(

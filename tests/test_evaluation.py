@@ -279,7 +279,7 @@ def test_evaluation_never_changes(name):
         ({"label_smoothing": "0"}, TypeError, "label_smoothing must be a real number, got '0'"),
         ({"softcap": 0}, ValueError, "softcap must lie in [1e-37, 1e+37], got 0"),
         ({"temperature": None}, TypeError, "temperature must be a real number, got None"),
-        ({"z_loss": -1}, ValueError, "z_loss must be finite and not negative, got -1"),
+        ({"z_loss": -1}, ValueError, "z_loss must lie in [0, 1e+37], got -1"),
         ({"prior": 1.0}, ValueError, "prior must have shape (1,), got ()"),
         ({"prior": [[1.0]]}, ValueError, "prior must have shape (1,), got (1, 1)"),
         (

@@ -8,6 +8,7 @@ import pytest
 import oracle
 import smoothxent
 from inventory import REDUCED
+from judging import complaint
 
 EMPTY_MEANS = [("mean", math.nan), ("sum_over_batch_size", 0.0), ("sum_by_nonzero_weights", 0.0)]
 NUM_ROWS, NUM_CLASSES = 40, 9
@@ -156,3 +157,63 @@ def test_reduced_loss_counts_the_rows_of_every_axis(dtype, rng):
     loss = smoothxent.cross_entropy(logits, labels, axis=1, reduction="sum_over_batch_size")
     rows = oracle.as_rows(logits, 1)
     assert_reduced(loss, rows, labels.ravel(), dtype, "sum_over_batch_size")
+
+
+@pytest.mark.parametrize("where", ["class_weight", "sample_weight"])
+@pytest.mark.parametrize("label_smoothing", [0.0, 0.1])
+def test_weights_whose_sum_over_the_rows_overflows_have_no_gradient_of_a_mean(
+    rng, where, label_smoothing
+):
+    # Logits so small that no row's own loss, of up to 3.5 nats, overflows.
+    logits, labels, hidden = rng.uniform(-1, 1, (4, 3)), [0, 1, 2, 0], np.ones((4, 2))
+    before = logits.copy()
+    options = {"label_smoothing": label_smoothing, where: np.full(4 - (where[0] == "c"), 5e307)}
+    least = "2.23e-308" if where == "class_weight" else "0"
+    text = (
+        f"{where} must have a sum over the rows in [{least}, 1.8e+308], got inf; "
+        "divide it by its largest entry"
+    )
+    call = smoothxent.cross_entropy_and_grad
+    assert complaint(ValueError, call, logits, labels, grad_out=logits, **options) == text
+    np.testing.assert_array_equal(logits, before)
+    linear = smoothxent.linear_cross_entropy_and_grad
+    assert complaint(ValueError, linear, hidden, np.ones((3, 2)), labels, **options) == text
+
+    # The mean itself, and the other reductions, need no such sum.
+    unit = options | {where: np.ones_like(options[where])}
+    mean = smoothxent.cross_entropy(logits, labels, **options)
+    np.testing.assert_allclose(mean, smoothxent.cross_entropy(logits, labels, **unit), 1e-15)
+    for reduction in ("none", "sum", "sum_over_batch_size", "sum_by_nonzero_weights"):
+        _, grad = call(logits, labels, reduction=reduction, **options)
+        _, expected = call(logits, labels, reduction=reduction, **unit)
+        np.testing.assert_allclose(grad / 5e307, expected, 1e-14)
+
+
+@pytest.mark.parametrize("label_smoothing", [0.0, 0.1])
+def test_class_weights_whose_sum_over_the_rows_is_subnormal_have_no_gradient_of_a_mean(
+    dtype, rng, label_smoothing
+):
+    logits, labels, hidden = rng.normal(0, 1, (4, 3)).astype(dtype), [0, 1, 2, 0], np.ones((4, 2))
+    before = logits.copy()
+    unit = {"label_smoothing": label_smoothing}
+    options = unit | {"class_weight": np.full(3, 2.0**-1025)}
+    text = (
+        f"class_weight must have a sum over the rows in [2.23e-308, 1.8e+308], got {2.0**-1023}; "
+        "divide it by its largest entry"
+    )
+    call = smoothxent.cross_entropy_and_grad
+    assert complaint(ValueError, call, logits, labels, grad_out=logits, **options) == text
+    np.testing.assert_array_equal(logits, before)
+    linear = smoothxent.linear_cross_entropy_and_grad
+    assert complaint(ValueError, linear, hidden, np.ones((3, 2)), labels, **options) == text
+
+    # The least sum that will do, and one of weights of rows that are as small or smaller. The
+    # weights lose up to 2 bits where they are multiplied.
+    tiny = {"class_weight": np.full(3, 2.0**-1024), "sample_weight": np.full(4, 2.0**-1060)}
+    for targets, name in ((labels, "class_weight"), (np.eye(3)[labels], "sample_weight")):
+        _, expected = call(logits, targets, **unit)
+        _, grad = call(logits, targets, **unit, **{name: tiny[name]})
+        np.testing.assert_allclose(grad, expected, 32 * np.finfo(dtype).eps)
+    options = {"class_weight": np.ones(3), "sample_weight": tiny["sample_weight"]}
+    _, grad = call(logits, np.eye(3)[labels], **unit, **options)
+    np.testing.assert_allclose(grad, expected, 32 * np.finfo(dtype).eps)

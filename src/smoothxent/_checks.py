@@ -199,8 +199,8 @@ def real(name: str, value: float) -> float:
 def transforms(softcap: float | None, temperature: float, z_loss: float) -> Transforms | None:
     """The three as the kernel takes them, or None where they change nothing."""
     number = real("z_loss", z_loss)
-    if not 0.0 <= number < np.inf:
-        raise ValueError(f"z_loss must be finite and not negative, got {z_loss}")
+    if not 0.0 <= number <= MOST_SCALE:
+        raise ValueError(f"z_loss must lie in [0, {MOST_SCALE}], got {z_loss}")
     cap = 0.0 if softcap is None else scale("softcap", softcap)
     checked = cap, scale("temperature", temperature), number
     return None if checked == (0.0, 1.0, 0.0) else checked

@@ -79,7 +79,7 @@ def compute(
         bad_row, count = kernel.tally(rows, targets, w, s, ignored)
         if bad_row >= 0:
             raise _label_checks.bad_label(labels, logits.shape, axis, bad_row)
-        grad_divisor = rule.grad_divisor(count, w is not None)
+        grad_divisor = rule.grad_divisor(count, w is not None and targets.ndim < rows.ndim)
     elif grad is not None:
         num_rows = logits.size // num_classes if num_classes else 0
         grad_divisor = rule.grad_divisor((num_rows, num_rows, num_rows, 0), False)

@@ -97,8 +97,9 @@ def cross_entropy(
     temperature : float, default 1.0
         :math:`T`, in [1e-37, 1e37], which divides the logits, after the soft cap.
     z_loss : float, default 0.0
-        :math:`\lambda \geq 0`, which keeps log-sum-exp near 0, as in PaLM. Weights of classes and
-        rows, and the divisor of `reduction`, are the same for it as for the rest of the loss.
+        :math:`\lambda`, in [0, 1e37], which keeps log-sum-exp near 0, as in PaLM. Weights of
+        classes and rows, and the divisor of `reduction`, are the same for it as for the rest of the
+        loss.
     label_smoothing : float, default 0.0
         The share, in [0, 1], of the target that is moved from the label to `prior`.
     prior : array_like of shape (C,), optional
@@ -145,8 +146,8 @@ def cross_entropy(
         class indices; masked arrays; an `out` of another dtype than the losses.
     ValueError
         A shape does not fit; `label_smoothing` lies outside [0, 1]; a weight, prior or probability
-        is negative or not finite; `prior` does not sum to 1; `softcap` or `temperature` lies
-        outside its range; `z_loss` is negative or not finite; `reduction` or `axis` is unknown;
+        is negative or not finite; `prior` does not sum to 1; `softcap`, `temperature` or `z_loss`
+        lies outside its range; `reduction` or `axis` is unknown;
         `num_threads` is below 1; `ignore_index` is given with probabilities; there are rows but no
         classes; `out` has another shape, is read-only, overlaps an input, or comes with another
         reduction. Whatever of these is raised, `out` is unharmed; a KeyboardInterrupt in the middle

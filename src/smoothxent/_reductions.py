@@ -5,6 +5,7 @@ which Python rounds correctly, is the only rounding between the per-row losses a
 """
 
 import math
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -34,17 +35,18 @@ class Reduction:
         """Return what the gradient of each row's own loss is divided by.
 
         The denominator is exact, but the kernel divides by a float: one that is none would make
-        every gradient 0.
+        every gradient 0. Where the labels have class weights, it divides 1 by it first.
         """
         denominator = self.denominator(count)
         if not denominator:
             return math.inf if self.empty == 0 else math.nan
         divisor = _quotient(denominator, 1 << count[PLACES])
-        if divisor == math.inf:
+        least, most = sys.float_info.min if has_class_weight else 0.0, sys.float_info.max
+        if not least <= divisor <= most:
             name = "class_weight" if has_class_weight else "sample_weight"
             raise ValueError(
-                f"{name} must have a finite sum over the rows, got {divisor}; "
-                "divide it by its largest entry"
+                f"{name} must have a sum over the rows in [{least:.3g}, {most:.3g}], "
+                f"got {divisor}; divide it by its largest entry"
             )
         return divisor
 
