@@ -66,6 +66,28 @@ def test_only_a_positive_number_is_the_users_word(said, is_set):
     assert child.stdout.strip() == str(is_set)
 
 
+SET_LATE = """
+import ctypes, os, sys
+ctypes.CDLL(sys.argv[1])
+os.environ["OMP_NUM_THREADS"] = sys.argv[2]
+os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+import smoothxent
+print(smoothxent.info()["num_threads"])
+"""
+
+
+@pytest.mark.skipif(
+    "libgomp" not in _dispatch.RUNTIME.path, reason="LLVM's runtime reads it at its first call"
+)
+def test_number_that_is_set_after_the_runtime_was_loaded_lifts_no_limit(run_child):
+    assert run_child(SET_LATE, _dispatch.RUNTIME.path, 50, OMP_NUM_THREADS="") == "1\n"
+
+
+@pytest.mark.skipif(not _dispatch.RUNTIME.path, reason="the kernels were built without OpenMP")
+def test_number_that_another_packages_runtime_has_read_counts(run_child):
+    assert run_child(SET_LATE, _dispatch.RUNTIME.path, 3, OMP_NUM_THREADS="3") == "3\n"
+
+
 def test_little_work_gets_one_thread():
     assert _threads.resolve(8, 100) == 1
     assert _threads.resolve(None, 100) == 1

@@ -14,9 +14,21 @@ if TYPE_CHECKING:
     from smoothxent._dispatch import Kernel
 
 _LEAST_PARALLEL = _dispatch.kernel("float32").LEAST_PARALLEL
-# OpenMP reads it once, too, and passes over what is no positive number.
-_IS_SET_BY_USER = bool(re.match(r"\s*0*[1-9][0-9]*\s*(,|$)", os.environ.get("OMP_NUM_THREADS", "")))
 _MOST_ASKED_FOR = 16  # on fewer CPUs; a thread that can't be created ends the process, uncatchably
+
+
+def _is_set_by_user() -> bool:
+    """Whether OpenMP's runtime has taken a number of threads from OMP_NUM_THREADS.
+
+    It reads the variable once, when it is loaded, and passes over what is no positive number. One
+    that another package loaded may not have seen what the variable holds now.
+    """
+    number = re.match(r"\s*0*([1-9][0-9]*)\s*(,|$)", os.environ.get("OMP_NUM_THREADS", ""))
+    taken = str(_dispatch.kernel("float32").max_threads())
+    return number is not None and (_dispatch.RUNTIME.is_ours or number[1] == taken)
+
+
+_IS_SET_BY_USER = _is_set_by_user()
 
 
 def resolve(num_threads: int | None, num_logits: int) -> int:
