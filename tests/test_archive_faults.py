@@ -340,6 +340,9 @@ def test_bfloat16_labels_are_refused(tmp_path):
     )
 
 
+SAVE_TEXT = "save them with np.savetxt(..., labels, fmt='%d')"
+
+
 @pytest.mark.parametrize("line", ["1.0", "", "one", "1 2", "1_0", "9" * 30, "\ufeff1"])
 def test_text_that_is_no_integer_is_named_with_its_line(tmp_path, monkeypatch, line):
     monkeypatch.setattr(_text, "MOST_LINES", 1)
@@ -348,18 +351,19 @@ def test_text_that_is_no_integer_is_named_with_its_line(tmp_path, monkeypatch, l
     path.write_bytes(f"0\n2\n{line}\n1\n".encode())
     assert refusal(tmp_path / "logits.npy", path) == (
         f"labels file {path} must be one 64-bit integer a line, "
-        f"got {(line + chr(10)).encode()!r} in line 3"
+        f"got {(line + chr(10)).encode()!r} in line 3; {SAVE_TEXT}"
     )
 
 
-@pytest.mark.parametrize("text", [b"label\n0\n2\n1\n1\n", b"0,2,1,1\n", b"\xef\xbb\xbf0\n"])
+@pytest.mark.parametrize("text", [b"label\n0\n2\n1\n1\n", b"0,2,1,1\n", b"\n0\n"])
 def test_heading_of_text_or_all_numbers_in_a_line_are_no_matter_of_shape(tmp_path, text):
     np.save(tmp_path / "logits.npy", LOGITS)
     path = tmp_path / "labels.txt"
     path.write_bytes(text)
     first = text.splitlines(keepends=True)[0]
     assert refusal(tmp_path / "logits.npy", path) == (
-        f"labels file {path} must be one 64-bit integer a line, got {first!r} in line 1"
+        f"labels file {path} must be one 64-bit integer a line, "
+        f"got {first!r} in line 1; {SAVE_TEXT}"
     )
 
 

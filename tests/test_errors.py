@@ -108,6 +108,8 @@ def test_masked_labels_are_refused(dtype):
 def test_labels_of_another_shape_are_refused(dtype, shape, kind):
     logits, labels = np.zeros((N, C), dtype), np.zeros(shape, kind)
     text = f"labels must have shape (4,) (class indices) or (4, 7) (probabilities), got {shape}"
+    if np.prod(shape) == N:
+        text += "; use labels.reshape((4,))"
     assert complaint(ValueError, smoothxent.cross_entropy, logits, labels) == text
 
 
@@ -115,6 +117,8 @@ def test_labels_of_another_shape_are_refused(dtype, shape, kind):
 def test_probabilities_of_another_shape_are_refused(dtype, shape):
     logits, labels = np.zeros((N, C), dtype), np.ones(shape)
     text = f"labels must have shape (4,) (class indices) or (4, 7) (probabilities), got {shape}"
+    if np.prod(shape) == N:
+        text += "; use labels.reshape((4,))"
     assert complaint(ValueError, smoothxent.cross_entropy, logits, labels) == text
 
 

@@ -226,9 +226,19 @@ def test_logits_without_rows_and_classes_are_refused(files, shape):
 @pytest.mark.parametrize("shape", [(3,), (5,), (0,), (4, 1), (1, 4), (4, 3, 1)])
 def test_labels_of_another_length_or_shape_are_refused(files, shape):
     np.save(files / "labels.npy", np.zeros(shape, int))
+    is_column = np.prod(shape) == 4
+    remedy = "save labels.reshape((4,))" if is_column else "name all shards of both"
     assert refusal(ValueError, files) == (
         f"labels file {files / 'labels.npy'} must have shape (4,), a number for each row of "
-        f"logits file {files / 'logits.npy'}, got {shape}; name all shards of both"
+        f"logits file {files / 'logits.npy'}, got {shape}; {remedy}"
+    )
+
+
+def test_column_of_weights_is_refused_with_the_remedy(files):
+    np.save(files / "weights.npy", np.ones((4, 1)))
+    assert refusal(ValueError, files, sample_weight=files / "weights.npy") == (
+        f"sample_weight file {files / 'weights.npy'} must have shape (4,), a number for each row "
+        f"of logits file {files / 'logits.npy'}, got (4, 1); save sample_weight.reshape((4,))"
     )
 
 

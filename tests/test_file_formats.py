@@ -91,6 +91,14 @@ def test_labels_may_be_text(tmp_path, rng, end):
     assert evaluation == evaluate(logits, labels, ignore_index=-100)
 
 
+def test_text_may_begin_with_a_byte_order_mark(tmp_path, rng):
+    logits, labels = draw(rng)
+    np.save(tmp_path / "logits.npy", logits)
+    (tmp_path / "labels.txt").write_text("\n".join(map(str, labels)), encoding="utf-8-sig")
+    evaluation = evaluate_file(tmp_path / "logits.npy", tmp_path / "labels.txt")
+    assert evaluation == evaluate(logits, labels)
+
+
 @pytest.mark.parametrize("end", ["", "\n", "\r\n", "\n \n  "])
 def test_text_is_read_in_parts(tmp_path, rng, monkeypatch, end):
     monkeypatch.setattr(_text, "MOST_LINES", 5)

@@ -74,7 +74,7 @@ REFUSED = {
     "labels in a column": (
         (HIDDEN, WEIGHT, LABELS[:, None], {}),
         ValueError,
-        "labels must have shape (5,), got (5, 1)",
+        "labels must have shape (5,), got (5, 1); use labels.reshape((5,))",
     ),
     "bias of another shape": (
         (HIDDEN, WEIGHT, LABELS, {"bias": np.zeros(4)}),

@@ -75,9 +75,11 @@ def _beside(logits: Run, shards: Sequence[StoredArray]) -> Run:
             raise ValueError(f"{shard.place} must have shape (N,) or more axes, got ()")
     run = Run.of(shards, shards[0].shape[1:], ())
     if run.shape != logits.shape:
+        argument = shards[0].place.argument
+        remedy = _label_checks.reshape("save", argument, run.shape, logits.shape)
         raise ValueError(
             f"{run} must have shape {logits.shape}, a number for each row of {logits}, "
-            f"got {run.shape}; name all shards of both"
+            f"got {run.shape}{remedy or '; name all shards of both'}"
         )
     return run
 

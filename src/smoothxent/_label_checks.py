@@ -3,6 +3,7 @@
 The kernel finds labels that are out of range while it reads them; the error is worded here.
 """
 
+import math
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ def labels(value: ArrayLike, shape: tuple[int, ...], row_shape: tuple[int, ...])
             class_indices(array)  # a wrong kind is the more helpful complaint
         raise ValueError(
             f"labels must have shape {row_shape} (class indices) or {shape} (probabilities), "
-            f"got {array.shape}"
+            f"got {array.shape}{reshape('use', 'labels', array.shape, row_shape)}"
         )
     return probabilities(array)
 
@@ -67,8 +68,16 @@ def indices_alone(value: ArrayLike, shape: tuple[int, ...], row_shape: tuple[int
         )
     indices = class_indices(array)
     if array.shape != row_shape:
-        raise ValueError(f"labels must have shape {row_shape}, got {array.shape}")
+        remedy = reshape("use", "labels", array.shape, row_shape)
+        raise ValueError(f"labels must have shape {row_shape}, got {array.shape}{remedy}")
     return indices
+
+
+def reshape(do: str, argument: str, shape: tuple[int, ...], row_shape: tuple[int, ...]) -> str:
+    """Return the remedy for as many numbers as rows in another shape, as of a column; else ""."""
+    if math.prod(shape) != math.prod(row_shape):
+        return ""
+    return f"; {do} {argument}.reshape({row_shape})"
 
 
 def not_indices(array: AnyArray) -> None:

@@ -1,5 +1,6 @@
 """Labels as text, one integer a line."""
 
+from codecs import BOM_UTF8
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
@@ -25,6 +26,8 @@ class Numbers:
     def __init__(self, place: Place) -> None:
         self._place = place
         self._lines = place.path.open("rb")
+        if self._lines.read(len(BOM_UTF8)) != BOM_UTF8:
+            self._lines.seek(0)
         self._done = 0
 
     def readinto(self, room: memoryview, /) -> int:
@@ -39,7 +42,8 @@ class Numbers:
             except (OverflowError, ValueError):
                 raise ValueError(
                     f"{self._place} must be one 64-bit integer a line, "
-                    f"got {line[:40]!r} in line {self._done + row + 1}"
+                    f"got {line[:40]!r} in line {self._done + row + 1}; "
+                    "save them with np.savetxt(..., labels, fmt='%d')"
                 ) from None
         self._done += len(lines)
         return len(lines) * INT64.itemsize
