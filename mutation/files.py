@@ -82,7 +82,7 @@ MUTANTS = [
     ),
     *mutants_of(
         "src/smoothxent/_shards.py",
-        ("if not paths:", "if False:", "no paths are taken"),
+        ("if not listed:", "if False:", "no paths are taken"),
         ("if colons and not Path(path).exists()", "if colons", "a name with colons is cut"),
         ("or Path(pattern).exists():", ":", "a file whose name looks like a pattern is not found"),
         (", key=_numbers_by_size)", ")", "part 10 before part 9"),

@@ -11,6 +11,7 @@ import pytest
 from smoothxent import Evaluation, evaluate
 from smoothxent.cli import main
 
+ONE_EACH = "save one number for each class"
 NO_ARRAY = "no array of numbers in .npy format; save it with np.save"
 
 
@@ -223,7 +224,8 @@ def test_dtype_that_is_not_that_of_the_file_is_refused(rows, capsys):
 @pytest.mark.parametrize(
     "option, weights, rule",
     [
-        ("--class-weight", np.ones(8), "class_weight must have shape (7,), got (8,)"),
+        ("--class-weight", np.ones(8), f"class_weight must have shape (7,), got (8,); {ONE_EACH}"),
+        ("--prior", np.ones((7, 1)), f"prior must have shape (7,), got (7, 1); {ONE_EACH}"),
         ("--prior", np.ones(7), "prior must sum to 1, got a sum of 7.0; divide it by its sum"),
     ],
 )

@@ -42,6 +42,24 @@ def test_parts_add_up_to_the_bits_of_the_whole(rows, tmp_path, capsys):
     assert capsys.readouterr() == (f"{expected}\n", "")
 
 
+def test_patterns_take_the_parts_that_they_match(rows, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "b" / "c" / "d").mkdir(parents=True)
+    cuts = {"a-1.json": (0, 9), "a-2.json": (9, 30), "b/c/d/3.json": (30, 60)}
+    cuts["[4].json"] = (60, 100)
+    for name, (first, last) in cuts.items():
+        saved(tmp_path / name, rows[0][first:last], rows[1][first:last])
+    assert main(["merge", "a-*.json", "b/**/*.json", "[4].json"]) == 0
+    assert capsys.readouterr() == (f"{evaluate(*rows, ignore_index=-1)}\n", "")
+
+    assert main(["merge", "a-*.json", "a-2.json"]) == 1
+    complaint = "a-2.json: given twice, which would count its rows twice; give it once"
+    assert capsys.readouterr() == ("", f"smoothxent: {complaint}\n")
+    assert main(["merge", "c-*.json"]) == 1
+    complaint = "c-*.json: No such file or directory; check the path"
+    assert capsys.readouterr() == ("", f"smoothxent: {complaint}\n")
+
+
 def test_whole_may_be_merged_with_more_parts(rows, tmp_path, capsys):
     logits, labels = rows
     first = saved(tmp_path / "first.json", logits[:50], labels[:50])

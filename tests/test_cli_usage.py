@@ -63,6 +63,8 @@ WEIGHTS = "--sample-weight rows.npy --class-weight classes.npy --prior classes.n
         ("compare part-*.npy logits.npy labels.npy", "--json labels.npy"),
         ("merge a.json", "--json a.json"),
         ("merge a.json", "--json missing/../a.json"),
+        ("merge *.json", "--json a.json"),
+        ("evaluate **/part-*.npy labels.npy", "--json part-3.npy"),
     ],
 )
 def test_output_that_is_an_input_is_wrong_usage(files, capsys, tmp_path, command, output):
@@ -110,7 +112,9 @@ PATTERN = "quote a pattern, as in 'part-*.npy', so that the shell leaves it as i
         ("compare 1 2 3 4 5 6 7 8", f"too many arguments: 4 and 4 more; {PATTERN}"),
         ("evaluate a.npy b.npy --class-weights c.npy", "unknown option --class-weights"),
         ("bench quick", "too many arguments: quick"),
-        ("info --jso --yaml", "unknown option --yaml"),
+        ("info --json --yaml", "unknown option --yaml"),
+        ("info --jso", "unknown option --jso"),
+        ("evaluate a.npy b.npy --temp 2", "unknown option --temp"),
         ("merge", "the following arguments are required: PART.json"),
     ],
 )
@@ -118,6 +122,31 @@ def test_wrong_arguments_are_one_line_that_names_the_help(capsys, command, found
     name = " ".join(["smoothxent", *command.split()[:1]])
     expected = f"{name}: error: {found}; see {name} --help"
     assert misuse(capsys, *command.split()) == expected
+
+
+NO_NAME = "must be the name of a file, got ''"
+
+
+@pytest.mark.parametrize(
+    "command, argument",
+    [
+        ("evaluate a.npy b.npy --json=", "--json"),
+        ("evaluate a.npy b.npy --sample-weight=", "--sample-weight"),
+        ("evaluate a.npy b.npy --class-weight=", "--class-weight"),
+        ("evaluate a.npy b.npy --prior=", "--prior"),
+        ("evaluate  b.npy", "LOGITS"),
+        ("evaluate a.npy ", "LABELS"),
+        ("compare  b.npy c.npy", "LOGITS_A"),
+        ("compare a.npy  c.npy", "LOGITS_B"),
+        ("compare a.npy b.npy ", "LABELS"),
+        ("merge a.json ", "PART.json"),
+        ("bench --json=", "--json"),
+    ],
+)
+def test_empty_name_of_a_file_is_one_line_that_names_the_argument(capsys, command, argument):
+    name = f"smoothxent {command.split()[0]}"
+    expected = f"{name}: error: argument {argument}: {NO_NAME}; see {name} --help"
+    assert misuse(capsys, *command.split(" ")) == expected
 
 
 def test_unknown_command_is_one_line_with_those_that_there_are(capsys):

@@ -50,6 +50,42 @@ def test_patterns_are_compared_by_number(arrays):
     assert found == compare(logits, logits[::-1], labels)
 
 
+def test_patterns_may_stand_in_a_list(arrays):
+    logits, labels = arrays
+    shards = ["logits-?.npy", "logits-1[0-9].npy"]
+    assert evaluate_file(shards, ["labels-*.npy"]) == evaluate(logits, labels)
+    other = [shards[1], shards[0]]
+    assert evaluate_file(other, "labels-*.npy") == evaluate(np.roll(logits, 20, axis=0), labels)
+
+
+def test_two_stars_take_files_of_any_depth(arrays):
+    for name in ("logits", "labels"):
+        for number in range(NUM_SHARDS):
+            folder = Path("deep", *"ab"[: number // 10 + 1])
+            folder.mkdir(parents=True, exist_ok=True)
+            Path(f"{name}-{number}.npy").rename(folder / f"{name}-{number}.npy")
+    found = evaluate_file("deep/**/logits-*.npy", "deep/**/labels-*.npy")
+    assert found.count == 120
+    assert found == evaluate(*arrays)
+
+
+@pytest.mark.parametrize(
+    "logits, error, found",
+    [
+        ("", ValueError, "logits must be paths, got ''"),
+        (["logits.npy", ""], ValueError, "logits must be paths, got ''"),
+        (
+            b"logits.npy",
+            TypeError,
+            "logits must be a path or a sequence of paths, got bytes; decode it with os.fsdecode",
+        ),
+        ([b"logits.npy"], TypeError, "logits must be paths, got b'logits.npy'"),
+    ],
+)
+def test_what_is_no_path_is_an_error_that_names_the_argument(logits, error, found):
+    assert complaint(error, evaluate_file, logits, "labels.npy") == found
+
+
 def test_member_stays_behind_each_path_of_a_pattern(arrays):
     logits, labels = arrays
     for number, part in ((10, slice(50, None)), (2, slice(50))):

@@ -56,8 +56,8 @@ def evaluate_file(
         float32, float64, float16 or bfloat16 of shape (N, C) or more axes with the classes last, in
         C order, in a .npy, .npz or .safetensors file; or its shards, whose rows follow one another.
         A pattern such as ``"logits-*.npy"`` takes the shards in the order of the numbers in their
-        names, a sequence in its own. An array in a file of several is named as
-        ``"file.npz::name"``.
+        names, ``**`` for folders of any depth; a sequence of paths or patterns is taken in its own
+        order. An array in a file of several is named as ``"file.npz::name"``.
     labels : path, pattern or sequence of paths
         Class indices in [0, C) of any integer dtype, with the shape of `logits` without the class
         axis, in such a file, or one a line in a .txt file; or its shards, which may be cut

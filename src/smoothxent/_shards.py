@@ -19,24 +19,26 @@ def are_paths(value: object) -> TypeGuard[Paths]:
     return isinstance(first, str | os.PathLike)
 
 
-def of(argument: str, paths: Paths) -> list[str]:
-    """Return the path, the paths that it matches as a pattern, or those of the sequence.
+def of(argument: str, paths: object) -> list[str]:
+    """Return the path or those of the sequence; in place of a pattern, the paths that it matches.
 
     For the public function that is called: a warning is about its caller's line.
     """
-    if isinstance(paths, str | os.PathLike):
-        return _matching(os.fspath(paths))
-    if not isinstance(paths, Sequence):
+    if isinstance(paths, bytes) or not isinstance(paths, str | os.PathLike | Sequence):
+        found = type(paths).__name__
+        remedy = "decode it with os.fsdecode" if found == "bytes" else "evaluate takes arrays"
         raise TypeError(
-            f"{argument} must be a path or a sequence of paths, got {type(paths).__name__}; "
-            "evaluate takes arrays"
+            f"{argument} must be a path or a sequence of paths, got {found}; {remedy}"
         )
-    if not paths:
+    listed = [paths] if isinstance(paths, str | os.PathLike) else paths
+    if not listed:
         raise ValueError(f"{argument} must be at least one path, got none")
-    for path in paths:
+    for path in listed:
         if not isinstance(path, str | os.PathLike):
             raise TypeError(f"{argument} must be paths, got {path!r}")
-    shards = [os.fspath(path) for path in paths]
+        if path == "":
+            raise ValueError(f"{argument} must be paths, got ''")
+    shards = [shard for path in listed for shard in _matching(os.fspath(path))]
     if misplaced := _misplaced(shards):
         first, second = misplaced
         warnings.warn(
@@ -58,7 +60,7 @@ def _matching(path: str) -> list[str]:
     pattern, member = split(path)
     if not has_magic(pattern) or Path(pattern).exists():
         return [path]
-    found = sorted(glob(pattern), key=_numbers_by_size)  # noqa: PTH207  it may be absolute
+    found = sorted(glob(pattern, recursive=True), key=_numbers_by_size)  # noqa: PTH207
     if not found:
         raise FileNotFoundError(errno.ENOENT, "No file matches", path)
     return [f"{each}::{member}" if member else each for each in found]

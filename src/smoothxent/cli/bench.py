@@ -34,7 +34,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="threads of every library that has threads (default: %(default)s)",
     )
     parser.add_argument("--quick", action="store_true", help="two shapes, a few seconds")
-    parser.add_argument("--json", metavar="FILE", help="save the figures; - prints them instead")
+    parser.add_argument(
+        "--json",
+        metavar="FILE",
+        type=options.file,
+        help="save the figures; - prints them instead",
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:

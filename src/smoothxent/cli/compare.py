@@ -6,14 +6,16 @@ LOGITS_A, LOGITS_B and LABELS are files of arrays, or quoted patterns of the sha
 import argparse
 
 from smoothxent import compare_files
-from smoothxent.cli import inputs, progress, refusals, results
+from smoothxent.cli import inputs, options, progress, refusals, results
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the files and options of `smoothxent compare`."""
-    parser.add_argument("a", metavar="LOGITS_A", help=inputs.LOGITS)
-    parser.add_argument("b", metavar="LOGITS_B", help="the other logits, of the same shape")
-    parser.add_argument("labels", metavar="LABELS", help=inputs.LABELS)
+    parser.add_argument("a", metavar="LOGITS_A", type=options.file, help=inputs.LOGITS)
+    parser.add_argument(
+        "b", metavar="LOGITS_B", type=options.file, help="the other logits, of the same shape"
+    )
+    parser.add_argument("labels", metavar="LABELS", type=options.file, help=inputs.LABELS)
     inputs.add_arguments(parser)
     results.add_arguments(parser, "save the result as JSON")
 

@@ -11,10 +11,12 @@ from smoothxent.cli import inputs, options, progress, refusals, results
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the files and options of `smoothxent evaluate`."""
-    parser.add_argument("logits", metavar="LOGITS", help=inputs.LOGITS)
-    parser.add_argument("labels", metavar="LABELS", help=inputs.LABELS)
+    parser.add_argument("logits", metavar="LOGITS", type=options.file, help=inputs.LOGITS)
+    parser.add_argument("labels", metavar="LABELS", type=options.file, help=inputs.LABELS)
     inputs.add_arguments(parser)
-    parser.add_argument("--sample-weight", metavar="FILE", help="a weight for each row: a file")
+    parser.add_argument(
+        "--sample-weight", metavar="FILE", type=options.file, help="a weight for each row: a file"
+    )
     parser.add_argument(
         "--temperature",
         metavar="T",
@@ -28,10 +30,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=options.above_zero,
         help="replaces each logit x by C tanh(x / C), before the temperature",
     )
-    parser.add_argument("--class-weight", metavar="FILE", help="a weight for each class: a .npy")
+    parser.add_argument(
+        "--class-weight", metavar="FILE", type=options.file, help="a weight for each class: a .npy"
+    )
     parser.add_argument(
         "--prior",
         metavar="FILE",
+        type=options.file,
         help="a share for each class, for label smoothing: a .npy (default: all equal)",
     )
     results.add_arguments(parser, "save the result as JSON, for `smoothxent merge`")

@@ -2,6 +2,7 @@
 
 import argparse
 import stat
+from glob import glob
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=options.positive,
         help="threads that compute (default: as many as the process may use)",
     )
+
+
+def files(path: str) -> list[Path]:
+    """Return the file of this path or, where there is none, those that it matches as a pattern."""
+    return [Path(path)] if Path(path).exists() else sorted(map(Path, glob(path, recursive=True)))  # noqa: PTH207
 
 
 def settings(arguments: argparse.Namespace) -> dict[str, Any]:

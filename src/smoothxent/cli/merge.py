@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from smoothxent import Evaluation
-from smoothxent.cli import results
+from smoothxent.cli import inputs, options, results
 from smoothxent.cli.refusals import Refusal, naming
 
 
@@ -15,21 +15,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "parts",
         metavar="PART.json",
         nargs="+",
-        type=Path,
-        help="what `smoothxent evaluate --json` saved",
+        type=options.file,
+        help="what `smoothxent evaluate --json` saved; or quoted patterns of such files",
     )
     results.add_arguments(parser, "save the result as JSON, to be merged again")
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Add up the parts, and print and save the whole as if it were evaluated at once."""
-    results.check(arguments, *map(str, arguments.parts))
+    results.check(arguments, *arguments.parts)
+    parts = [part for each in arguments.parts for part in inputs.files(each) or [Path(each)]]
     seen: set[Path] = set()
-    for part in arguments.parts:
+    for part in parts:
         if part.resolve() in seen:
             raise Refusal(f"{part}: given twice, which would count its rows twice; give it once")
         seen.add(part.resolve())
-    first, *others = arguments.parts
+    first, *others = parts
     whole = saved(first)
     for part in others:
         with naming(part):

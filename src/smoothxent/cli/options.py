@@ -72,6 +72,13 @@ def _at_least(least: int, text: str, most: float = math.inf) -> int:
     return number
 
 
+def file(text: str) -> str:
+    """Return the path, or pattern of paths, that the text is."""
+    if not text:
+        raise argparse.ArgumentTypeError("must be the name of a file, got ''")
+    return text
+
+
 def picture_file(text: str) -> Path:
     """Return the path, whose ending must be that of a picture."""
     if not text.lower().endswith((".png", ".pdf", ".svg")):

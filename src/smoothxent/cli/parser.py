@@ -2,11 +2,18 @@
 
 import argparse
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse's parser; an error names the command for the help in place of the whole usage."""
+    """argparse's parser; an error names the command for the help in place of the whole usage.
+
+    No option may be shortened: what is short for one today may be short for two tomorrow.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.allow_abbrev = False
 
     def error(self, message: str) -> NoReturn:
         """Say in one line what is wrong, and exit."""

@@ -15,6 +15,7 @@ REMEDIES = {
     errno.ENOSPC: "make room or choose another",
 }
 NEGATIVE_LABEL = re.compile(r"must lie in \[0, \d+\), got labels\[.*\] = (-\d+)")
+WEIGHTS_OF_ANOTHER_SHAPE = re.compile(r"(class_weight|prior) must have shape ")
 
 
 class Refusal(Exception):
@@ -53,7 +54,9 @@ def of(error: OSError) -> str:
 
 
 def _remedy(message: str) -> str:
-    """Return which option would do about a label that stands for none, or about bare words."""
+    """Return what would do about a label that stands for none, weights or bare words."""
     if found := NEGATIVE_LABEL.search(message):
         return f"; --ignore-index {found[1]} drops such rows"
+    if WEIGHTS_OF_ANOTHER_SHAPE.match(message):
+        return "; save one number for each class"
     return ": --dtype bfloat16, --dtype float16" if message.endswith("say so with dtype") else ""

@@ -6,12 +6,11 @@ import io
 import json
 import os
 from collections.abc import Callable, Mapping
-from glob import glob
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from smoothxent import Comparison, Evaluation
-from smoothxent.cli import options, refusals
+from smoothxent.cli import inputs, options, refusals
 
 Result: TypeAlias = Evaluation | Comparison
 
@@ -27,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser, to_save: str) -> None:
     parser.add_argument(
         "--json",
         metavar="FILE",
+        type=options.file,
         help=f"{to_save}; - prints it instead",
     )
     parser.add_argument(
@@ -38,12 +38,12 @@ def add_arguments(parser: argparse.ArgumentParser, to_save: str) -> None:
     parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
 
 
-def check(arguments: argparse.Namespace, *inputs: str | None) -> None:
+def check(arguments: argparse.Namespace, *names: str | None) -> None:
     """Raise before the work is done where its result could not be saved or drawn.
 
     An output that is one of the inputs, or the other output, is wrong usage.
     """
-    taken = [file for each in inputs if each is not None for file in _files_of(each)]
+    taken = [file for each in names if each is not None for file in _files_of(each)]
     outputs = {"--json": arguments.json, "--plot": arguments.plot}
     for option, name in outputs.items():
         if name in (None, "-"):
@@ -59,9 +59,9 @@ def check(arguments: argparse.Namespace, *inputs: str | None) -> None:
 
 
 def _files_of(argument: str) -> list[Path]:
-    """Return all files that an argument may mean: a path, one before `::`, those of a pattern."""
+    """Return all files that an argument may mean, which may stand before `::`."""
     path = argument if Path(argument).exists() else argument.rpartition("::")[0] or argument
-    return [Path(path)] if Path(path).exists() else list(map(Path, glob(path)))  # noqa: PTH207
+    return inputs.files(path)
 
 
 def _are_same(file: Path, other: Path) -> bool:
