@@ -58,7 +58,7 @@ def test_prior_and_class_weight_are_in_a_record_as_checksums():
 
 def test_loss_that_roundings_take_below_0_is_read():
     # With all of the prior on the top class, its terms about the label may cancel out to that.
-    record = RECORD | {"sums": RECORD["sums"] | {"loss": "-0x1p-30"}}
+    record = RECORD | {"sums": RECORD["sums"] | {"loss": "-0x1p-30"}, "metrics": {}}
     assert Evaluation.from_dict(record).loss == -(2.0**-30) / 50
 
 
@@ -97,11 +97,24 @@ def test_sums_are_text_that_fromhex_reads():
     assert float.fromhex(RECORD["hits"]["1"]) == np.sum(ROWS.rank == 0)
 
 
-def test_metrics_and_unknown_keys_of_a_record_are_not_read():
+def test_metrics_of_a_record_may_miss_and_differ_by_a_rounding():
+    # As those of older versions do, of another machine's exp, or of a program that has no floats.
+    metrics = RECORD["metrics"]
+    near = {"loss": metrics["loss"] * (1 + 1e-12), "perplexity": None, "top_k": {}}
+    del near["perplexity"]
     record = {name: value for name, value in RECORD.items() if name != "metrics"}
-    assert Evaluation.from_dict(record | {"model": "mine"}) == evaluations.evaluation(ROWS)
+    for others in ({}, {"metrics": {}}, {"metrics": near}):
+        assert Evaluation.from_dict(record | others) == evaluations.evaluation(ROWS)
+    whole = evaluations.evaluation(ROWS.take([0])).to_dict()
+    assert whole["metrics"]["accuracy"] in {0.0, 1.0}
+    assert whole["metrics"]["nll_stderr"] is None
+    integers = {"accuracy": int(whole["metrics"]["accuracy"]), "nll_stderr": None}
+    whole["metrics"] |= integers
+    assert Evaluation.from_dict(whole) == evaluations.evaluation(ROWS.take([0]))
 
 
+AS_SUMS = {name: f"{value!r}, as the sums have it" for name, value in RECORD["metrics"].items()}
+NO_OTHERS = "have no keys but those of to_dict"
 SUM = "be an exact sum such as '0x1abcp-52', 'inf' or 'nan'"
 KEYS = "hits must have positive integers of up to 40 digits as its keys"
 FAULTS = [
@@ -203,6 +216,20 @@ FAULTS = [
     (["histogram"], [0] * 85, "histogram must hold 86 counts, got 85"),
     (["histogram", 85], -1, "histogram[85] must be an integer of 0 or more, got -1"),
     (["histogram", 85], 51, "histogram must hold no more rows than count, got 101"),
+    (["model"], "mine", f"record must {NO_OTHERS}, got 'model'"),
+    ([3], "mine", f"record must {NO_OTHERS}, got 3"),
+    (["sums", "kl"], "0x1p+0", f"sums must {NO_OTHERS}, got 'kl'"),
+    (["bins", 1, "low"], 0.0, f"bins[1] must {NO_OTHERS}, got 'low'"),
+    (["metrics"], None, "metrics must be a dict, got None"),
+    (["metrics", "kl"], 0.5, f"metrics must {NO_OTHERS}, got 'kl'"),
+    (["metrics", "accuracy"], 0.9, f"metrics.accuracy must be {AS_SUMS['accuracy']}, got 0.9"),
+    (["metrics", "accuracy"], None, f"metrics.accuracy must be {AS_SUMS['accuracy']}, got None"),
+    (["metrics", "loss"], True, f"metrics.loss must be {AS_SUMS['loss']}, got True"),
+    (["metrics", "loss"], math.nan, f"metrics.loss must be {AS_SUMS['loss']}, got nan"),
+    (["metrics", "loss"], 10**400, f"metrics.loss must be {AS_SUMS['loss']}, got {10**400}"),
+    (["metrics", "top_k"], [], "metrics.top_k must be a dict, got []"),
+    (["metrics", "top_k", "2"], 0.5, f"metrics.top_k must {NO_OTHERS}, got '2'"),
+    (["metrics", "top_k", "1"], 2, f"metrics.top_k.1 must be {AS_SUMS['accuracy']}, got 2"),
 ]  # fmt: skip
 
 
@@ -252,6 +279,7 @@ JSON = st.recursive(
 )  # fmt: skip
 PLACES = st.sampled_from(
     [(key,) for key in RECORD]
+    + [("metrics", key) for key in RECORD["metrics"]]
     + [(key, inner) for key in ("sums", "hits") for inner in RECORD[key]]
     + [("bins", 1, key) for key in RECORD["bins"][1]]
     + [("histogram", 3), ("hits", "7")]

@@ -217,8 +217,8 @@ class Evaluation(Metrics):
         Parameters
         ----------
         record : dict
-            What `to_dict` returned, on this machine or another. Keys that it does not know are
-            ignored, and so are the "metrics", which follow from the sums.
+            What `to_dict` returned, on this machine or another. The "metrics", which follow from
+            the sums, may miss.
 
         Returns
         -------
@@ -228,8 +228,8 @@ class Evaluation(Metrics):
         Raises
         ------
         ValueError
-            Something is missing, of another kind, out of range or at odds with the rest; the key is
-            named.
+            Something is missing, unknown, of another kind, out of range or at odds with the rest;
+            the key is named.
 
         Examples
         --------

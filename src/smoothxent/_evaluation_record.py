@@ -6,7 +6,7 @@ Whatever is read is checked first: a record may come from another machine, or an
 import math
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar, cast
 
 from smoothxent import _checks
 from smoothxent._exact import ZERO, Exact
@@ -16,7 +16,7 @@ from smoothxent._totals import HISTOGRAM_SIZE, BinTotals, Sums, Totals
 
 FORMAT, VERSION = "smoothxent.Evaluation", 1
 
-# For readers of the file; `totals` reads none of them.
+# For readers of the file; `totals` reads none of them, but checks that they are those of the sums.
 METRICS = (
     "loss",
     "nll",
@@ -30,6 +30,8 @@ METRICS = (
 )
 
 RANK = re.compile("[1-9][0-9]{0,39}")
+# By how much a metric may differ from that of an older version or of another machine's exp.
+NEAR = 1e-6
 CHECKSUM = re.compile("([0-9a-f]{8})?")
 
 Record: TypeAlias = Mapping[Any, object]
@@ -95,7 +97,40 @@ def totals(value: object) -> Totals:
         ),
     )
     _consistent(read)
+    made = record(read)
+    _known("record", given, made)
+    _known("sums", sums, made["sums"])
+    for i, each in enumerate(bins):
+        _known(f"bins[{i}]", _dict(f"bins[{i}]", each), made["bins"][i])
+    _equal_metrics("metrics", given.get("metrics", {}), made["metrics"])
     return read
+
+
+def _known(name: str, given: Record, made: Record) -> None:
+    """Refuse keys that are not among those that `record` makes; some of its metrics may miss."""
+    for key in given:
+        if key not in made:
+            raise ValueError(f"{name} must have no keys but those of to_dict, got {key!r}")
+
+
+def _equal_metrics(name: str, value: object, made: Record) -> None:
+    """Refuse metrics that the totals do not have."""
+    given = _dict(name, value)
+    _known(name, given, made)
+    for key, metric in given.items():
+        expected = made[key]
+        if isinstance(expected, dict):
+            _equal_metrics(f"{name}.{key}", metric, expected)
+        elif not _is_near(metric, expected):
+            rule = f"be {expected!r}, as the sums have it"
+            raise ValueError(f"{name}.{key} must {rule}, got {metric!r}")
+
+
+def _is_near(value: object, expected: object) -> bool:
+    if not isinstance(expected, float) or type(value) not in {int, float}:
+        return value is expected
+    number = _checks.real("", cast(float, value))  # an integer may be beyond a float
+    return math.isclose(number, expected, rel_tol=NEAR, abs_tol=NEAR)
 
 
 def _consistent(read: Totals) -> None:
