@@ -39,6 +39,7 @@ enum { MANTISSA = 23 };
 #ifndef ROUNDS
 #define ROUNDS 5000
 #endif
+#define FEWER (ROUNDS < 5000)
 enum { OPERATIONS = 128 };
 #define EACH_LANE for (int i = 0; i < LANES; i++)
 

@@ -166,9 +166,16 @@ static void test_widening(const stored *half) {
     }
 }
 
+/* Whether these numbers are among the fewer that an emulator gets: the first and last of each power of two, and each
+   seventh vector. */
+static int are_among_fewer(int start) {
+    return start / LANES % 7 == 0 || (start - 1) >> DIGITS != (start + LANES) >> DIGITS;
+}
+
 /* All numbers, what lies halfway between two of them, the float32 next to that, and random bits, many of them NaN. */
 static void test_halves(void) {
     for (int start = 0; start < 1 << 16; start += LANES) {
+        if (FEWER && !are_among_fewer(start)) continue;
         stored half[LANES];
         real exact[LANES], halfway[LANES], below[LANES], above[LANES], any[LANES], nan[LANES];
         EACH_LANE {
