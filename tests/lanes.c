@@ -14,6 +14,7 @@
  *
  * One draw of random_bits() a statement, or a comma between them: the order inside an expression is the compiler's.
  */
+#include "results/few_classes_losses.h"
 #include "results/gradients.h"
 #include "results/losses.h"
 #include "results/metrics.h"

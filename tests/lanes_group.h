@@ -32,8 +32,8 @@ static void test_labels(void) {
 }
 
 /* Statistics of LANES rows, each given by a pointer, against sums in long double. Off by what lanes_sums.h allows, and
- * gaps by two roundings of their sum, which is a float64. Rows without a label are ignored where there are gaps. */
-static void check_statistics(const char *name, const RowGroup *g, const double *fit, const char *const *rows, ptrdiff_t stride, int num_classes, int with_gaps) {
+ * gaps by the rounding of each and of pairs of them. Rows without a label are ignored where there are gaps. */
+static void check_statistics(const char *name, const RowGroup *g, const char *const *rows, ptrdiff_t stride, int num_classes, int with_gaps) {
     EACH_LANE {
         long double exps = 0, gaps = 0, scale = g->scale[i];
         for (int k = 0; k < num_classes; k++) {
@@ -45,11 +45,10 @@ static void check_statistics(const char *name, const RowGroup *g, const double *
             exps += expl(x + scale * STEP + scale * STEP_LOW);
             gaps -= x + scale * STEP + scale * STEP_LOW;
         }
-        note(name, i, fit[i], 1);
         note(name, i, g->offset[i], 0);
         digest(name, g->sum_exp[i]);
         check_near(name, i, g->sum_exp[i], exps, 4 * EPSILON * exps);
-        if (with_gaps && g->anchor[i] >= 0) check_near(name, i, g->gap_sum[i], gaps, 3 * EPSILON * num_classes + DBL_EPSILON * fabsl(gaps));
+        if (with_gaps && g->anchor[i] >= 0) check_near(name, i, g->gap_sum[i], gaps, EPSILON * (3 * num_classes + fabsl(gaps)));
     }
 }
 
@@ -59,56 +58,94 @@ static void draw_rows(stored *x, int num_classes, RowGroup *g) {
     EACH_LANE g->anchor[i] = random_below(num_classes + 1) - 1;
 }
 
+/* Losses and factors of the second sweep for few classes, against long double: 2 ulp of a loss, 4 of a share of the gradient
+ * (of what shares of 1 - label_smoothing have for 1). */
+static void check_plain_losses(RowGroup *g, const stored *x, int num_classes, double eps, const real *exps) {
+    static SecondSweep sweep;
+    real losses[LANES], factor[LANES], own[LANES];
+    double uniform = eps / num_classes, others = uniform * (num_classes - 1);
+    sweep.most = INFINITY;
+    plain_few_losses(g, &sweep, losses, eps, uniform, others, 0.5, 1);
+    store(factor, sweep.few_factor), store(own, sweep.few_own);
+    EACH_LANE {
+        long double sum = 0, loss = 0, y;
+        if (g->anchor[i] < 0) {
+            note("plain_few_losses, ignored", i, losses[i], 0);
+            continue;
+        }
+        const stored *row = x + i * num_classes;
+        y = real_of(row[g->anchor[i]]);
+        for (int k = 0; k < num_classes; k++) if (k != g->anchor[i]) sum += expl(real_of(row[k]) - y);
+        long double nll = log1pl(sum), p = 1 / (1 + sum);
+        for (int k = 0; k < num_classes; k++) loss += (k == g->anchor[i] ? 1 - eps + uniform : uniform) * (nll + y - real_of(row[k]));
+        digest("plain_few_losses", losses[i]);
+        check_near("plain_few_losses", i, losses[i], loss, 2 * EPSILON * loss);
+        check_near("plain_few_losses, own", i, own[i], 0.5L * (others * p - (1 - eps + uniform) * sum * p), 4 * EPSILON);
+        for (int k = 0; k < num_classes; k++) {
+            long double share = 0.5L * expl(real_of(row[k]) - y) * p;
+            if (k == g->anchor[i]) continue;
+            check_near("plain_few_losses, factor", i, (long double)exps[k * LANES + i] * factor[i], share, 16 * EPSILON * share);
+        }
+    }
+}
+
 static void test_columns_statistics(void) {
     int num_classes = 2 + random_below(FEW - 1), with_gaps = random_below(2);
-    stored x[LANES * FEW], y[LANES * FEW];
+    stored x[LANES * FEW + QUAD], y[LANES * FEW];
     const char *rows[LANES];
-    double fit[LANES], of_kept[LANES];
-    real columns[LANES * FEW], least = -(real)INFINITY;
-    column_heads heads;
+    double of_rows[LANES];
+    real columns[LANES * FEW], exps[LANES * FEW], least = -(real)INFINITY;
     RowGroup g;
     draw_rows(x, num_classes, &g);
     EACH_LANE rows[i] = (const char *)(x + i * num_classes);
-    note("columns_statistics", 0, columns_statistics(&g, &heads, fit, rows, sizeof(stored), 0, num_classes, rows[0], columns, with_gaps, ANCHOR_KEPT), 1);
-    check_statistics("columns_statistics", &g, fit, rows, sizeof(stored), num_classes, with_gaps);
+    GroupPlace place = {(const char *)x, NULL, num_classes * sizeof(stored), sizeof(stored), 1, 0};
+    note("columns_statistics", 0, columns_statistics(&g, &place, num_classes, rows[0], columns, NULL, with_gaps, ANCHOR_GIVEN), 1);
+    spread_few_statistics(&g, with_gaps);
+    check_statistics("columns_statistics", &g, rows, sizeof(stored), num_classes, with_gaps);
     for (int k = 0; k < num_classes; k++)
-        EACH_LANE note("columns_statistics, columns", i, columns[k * LANES + i], real_of(x[i * num_classes + k]));
-    memcpy(of_kept, g.sum_exp, sizeof of_kept);
+        EACH_LANE note("columns_statistics, columns", i, columns[k * LANES + i], k == g.anchor[i] ? least : real_of(x[i * num_classes + k]));
+    memcpy(of_rows, g.sum_exp, sizeof of_rows);
 
-    columns_statistics(&g, &heads, fit, rows, sizeof(stored), 0, num_classes, rows[0], columns, with_gaps, ANCHOR_TAKEN_OUT);
-    EACH_LANE note("columns_statistics, taken out", i, g.sum_exp[i], of_kept[i]);
-    EACH_LANE if (g.anchor[i] >= 0) note("columns_statistics, taken out", i, columns[g.anchor[i] * LANES + i], least);
+    columns_statistics(&g, &place, num_classes, rows[0], columns, exps, with_gaps, ANCHOR_GIVEN);
+    spread_few_statistics(&g, with_gaps);
+    EACH_LANE note("columns_statistics, exps kept", i, g.sum_exp[i], of_rows[i]);
+    EACH_LANE if (g.anchor[i] >= 0) note("columns_statistics, exps kept", i, exps[g.anchor[i] * LANES + i], 0);
+    check_plain_losses(&g, x, num_classes, with_gaps * 0.25, exps);
 
-    /* the same rows side by side, class after class */
+    /* the same rows side by side, class after class, and each at its own place */
     for (int k = 0; k < num_classes; k++) EACH_LANE y[k * LANES + i] = x[i * num_classes + k];
+    EACH_LANE rows[i] = (const char *)(y + i);
     for (int side_by_side = 0; side_by_side < 2; side_by_side++) {
-        EACH_LANE rows[i] = (const char *)(y + i);
-        columns_statistics(&g, &heads, fit, rows, LANES * sizeof(stored), side_by_side, num_classes, rows[0], columns, with_gaps, ANCHOR_KEPT);
-        EACH_LANE note("columns_statistics, strided", i, g.sum_exp[i], of_kept[i]);
+        place = (GroupPlace){(const char *)y, rows, 0, LANES * sizeof(stored), 0, side_by_side};
+        columns_statistics(&g, &place, num_classes, rows[0], columns, NULL, with_gaps, ANCHOR_GIVEN);
+        spread_few_statistics(&g, with_gaps);
+        EACH_LANE note("columns_statistics, strided", i, g.sum_exp[i], of_rows[i]);
     }
 
-    columns_statistics(&g, &heads, fit, rows, LANES * sizeof(stored), 1, num_classes, rows[0], columns, 0, ANCHOR_TOP);
-    check_statistics("columns_statistics, top", &g, fit, rows, LANES * sizeof(stored), num_classes, 0);
+    columns_statistics(&g, &place, num_classes, rows[0], columns, NULL, 0, ANCHOR_TOP);
+    spread_few_statistics(&g, 0);
+    check_statistics("columns_statistics, top", &g, rows, LANES * sizeof(stored), num_classes, 0);
     for (int k = 0; k < num_classes; k++)
         EACH_LANE note("columns_statistics, top", i, real_of(y[k * LANES + i]) <= g.anchor_logit[i], 1);
 }
 
-static void test_unfit_columns(void) {
+static void test_columns_that_do_not_hold(void) {
     const double odd[] = {INFINITY, -INFINITY, NAN, 0x1p+20, -1e30};
-    stored x[LANES * 3];
-    const char *rows[LANES];
-    double fit[LANES];
+    stored x[LANES * 3 + QUAD];
     real columns[LANES * 4];
-    column_heads heads;
     RowGroup g;
+    GroupPlace place = {(const char *)x, NULL, 3 * sizeof(stored), sizeof(stored), 1, 0};
     draw_rows(x, 3, &g);
-    EACH_LANE rows[i] = (const char *)(x + i * 3), g.anchor[i] = 1;
+    EACH_LANE g.anchor[i] = 1;
     for (int i = 0; i < 5; i++) x[3 * i + 1] = stored_of((real)odd[i]); /* labels: nan and infinity are not for lanes */
-    note("unfit columns", LANES, columns_statistics(&g, &heads, fit, rows, sizeof(stored), 0, 3, rows[0], columns, 1, ANCHOR_KEPT), 0);
-    EACH_LANE note("unfit columns", i, fit[i], i > 2 && isfinite(g.anchor_logit[i]));
+    note("rows_that_hold", LANES, columns_statistics(&g, &place, 3, place.start, columns, NULL, 1, ANCHOR_GIVEN), 0);
+    rows_that_hold(&g.few, g.holds);
+    spread_few_statistics(&g, 1);
+    EACH_LANE note("rows_that_hold", i, g.holds[i], i > 2 && isfinite(g.anchor_logit[i]));
     for (int i = 0; i < 5; i++) x[3 * i + 1] = stored_of(1), x[3 * i] = x[3 * i + 2] = stored_of((real)odd[i]);
-    columns_statistics(&g, &heads, fit, rows, sizeof(stored), 0, 3, rows[0], columns, 1, ANCHOR_KEPT);
-    EACH_LANE note("unfit columns", i, fit[i], i > 4);
+    columns_statistics(&g, &place, 3, place.start, columns, NULL, 1, ANCHOR_GIVEN);
+    rows_that_hold(&g.few, g.holds);
+    EACH_LANE note("rows_that_hold", i, g.holds[i], i > 4);
 }
 
 static void test_short_rows(void) {
@@ -122,7 +159,8 @@ static void test_short_rows(void) {
     EACH_LANE rows[i] = (const char *)(x + i * num_classes);
     x[5 * num_classes + num_classes / 2] = stored_of((real)(real_of(x[5 * num_classes]) + 40)); /* beyond the ceiling of its ends */
     note("short_rows_statistics", 0, short_rows_statistics(&g, fit, rows, 0, LANES, num_classes, with_gaps), 1);
-    check_statistics("short_rows_statistics", &g, fit, rows, sizeof(stored), num_classes, with_gaps);
+    EACH_LANE note("short_rows_statistics", i, fit[i], 1);
+    check_statistics("short_rows_statistics", &g, rows, sizeof(stored), num_classes, with_gaps);
 }
 
 /* Losses of rows whose statistics are drawn: each sum and product rounds once. */
@@ -137,24 +175,25 @@ static void test_shares(void) {
     }
     double weight[LANES];
     memcpy(weight, g.weight, sizeof weight);
-    group_shares_and_losses(&g, eps, uniform, others);
+    group_shares(&g);
+    uniform_losses(&g, eps, uniform, others);
     EACH_LANE {
         long double z = g.anchor_logit[i] + g.scale[i] * (long double)STEP + g.scale[i] * (long double)STEP_LOW, sum = g.sum_exp[i];
         long double nll = log1pl(sum * expl(-z)), total = nll + z; /* log-sum-exp, relative to the reference */
         long double loss = ((1 - eps) * weight[i] + uniform) * nll + others * total + uniform * g.gap_sum[i];
         long double off = (LOW_PARTS ? 0x1p-51L : 0x1p-33L);
-        digest("group_shares_and_losses", g.loss[i]);
+        digest("uniform_losses", g.loss[i]);
         check_near("nll", i, g.nll[i], nll, off * nll);
         check_near("log_sum_exp", i, g.log_sum_exp[i], total, off * fmaxl(1, fabsl(total)));
         check_near("loss", i, g.loss[i], g.kept[i] ? loss : 0, off * (fabsl(loss) + fabsl(others * total)));
-        note("group_shares_and_losses, weight", i, g.weight[i], g.kept[i] ? weight[i] : 0);
+        note("uniform_losses, weight", i, g.weight[i], g.kept[i] ? weight[i] : 0);
     }
 }
 
 static void test_groups(void) {
     test_labels();
     test_columns_statistics();
-    test_unfit_columns();
+    test_columns_that_do_not_hold();
     test_short_rows();
     test_shares();
 }

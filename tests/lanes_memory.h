@@ -59,26 +59,24 @@ static void test_parts(void) {
 
 static void test_columns(void) {
     for (int count = 1; count <= QUAD; count++) {
-        ptrdiff_t first = random_below(5);
-        stored *x = last_logits(4 * LANES), *end = x + 4 * LANES, *to[LANES];
-        const stored *from[LANES];
-        span actual = random_span(), expected = actual;
+        const ptrdiff_t apart = QUAD + random_below(5);
+        stored *x = last_logits(apart * (LANES - 1) + QUAD); /* the last row ends with the page */
+        span of_logits = random_span(), expected_logits = of_logits;
         lanes columns[QUAD];
-        real values[QUAD][LANES];
-        EACH_LANE { /* the rows that are read overlap, so that many end with the page */
-            from[i] = end - first - count - random_below(4);
-            to[i] = actual.at + AROUND + 2 * LANES * i + random_below(LANES);
-        }
-        load_columns(from, first, count, columns);
-        for (int k = 0; k < QUAD; k++)
-            LANES_ARE("load_columns", columns[k], k < count ? real_of(from[i][first + k]) : 0);
+        real values[QUAD][LANES], got[(QUAD + 4) * LANES], wanted[(QUAD + 4) * LANES];
+        load_columns((const char *)x, apart * sizeof(stored), columns);
+        for (int k = 0; k < QUAD; k++) LANES_ARE("load_columns", columns[k], real_of(x[apart * i + k]));
+        for (int k = 0; k < (QUAD + 4) * LANES; k++) got[k] = wanted[k] = (real)k;
         for (int k = 0; k < QUAD; k++) {
             EACH_LANE values[k][i] = operand();
             columns[k] = load(values[k]);
-            EACH_LANE if (k < count) expected.at[to[i] - actual.at + first + k] = stored_of(values[k][i]);
+            EACH_LANE if (k < count) expected_logits.at[AROUND + i * count + k] = stored_of(values[k][i]);
+            EACH_LANE if (k < count) wanted[i * count + k] = values[k][i];
         }
-        store_columns(to, first, count, columns);
-        note_span("store_columns", &actual, &expected, SPAN);
+        store_logit_columns((char *)(of_logits.at + AROUND), count * sizeof(stored), count, columns);
+        note_span("store_logit_columns", &of_logits, &expected_logits, SPAN);
+        store_columns((char *)got, count * sizeof(real), count, columns);
+        for (int k = 0; k < (QUAD + 4) * LANES; k++) note("store_columns", k, got[k], wanted[k]);
     }
 }
 
@@ -122,7 +120,7 @@ enum { QUIET = 1 << (DIGITS - 1), SIGN = 0x8000, INFINITE = SIGN - (1 << DIGITS)
 
 /* The definition of a number without its sign. INFINITE counts as the power of two where the next number would be:
  * from halfway to it on, numbers are rounded to infinity. */
-static double magnitude(int half) {
+static double magnitude_of_bits(int half) {
     int exponent = half >> DIGITS, fraction = half & ((1 << DIGITS) - 1), bias = (1 << (EXPONENTS - 1)) - 1;
     return exponent ? ldexp((1 << DIGITS) + fraction, exponent - bias - DIGITS) : ldexp(fraction, 1 - bias - DIGITS);
 }
@@ -130,13 +128,13 @@ static double magnitude(int half) {
 /* The nearest number, found by bisection; of two the even one. */
 static int nearest(double x) {
     int low = 0, high = INFINITE;
-    if (x >= magnitude(INFINITE)) return INFINITE;
+    if (x >= magnitude_of_bits(INFINITE)) return INFINITE;
     while (high - low > 1) {
         int middle = (low + high) / 2;
-        if (magnitude(middle) <= x) low = middle;
+        if (magnitude_of_bits(middle) <= x) low = middle;
         else high = middle;
     }
-    double below = x - magnitude(low), above = magnitude(high) - x;
+    double below = x - magnitude_of_bits(low), above = magnitude_of_bits(high) - x;
     return below < above || (below == above && low % 2 == 0) ? low : high;
 }
 
@@ -157,7 +155,7 @@ static void test_widening(const stored *half) {
     store(out, load_logits(half));
     EACH_LANE {
         int rest = half[i] & (SIGN - 1);
-        uint32_t expected = bits_of_float((float)magnitude(rest));
+        uint32_t expected = bits_of_float((float)magnitude_of_bits(rest));
         if (rest >= INFINITE) expected = 0x7f800000u | (uint32_t)(rest - INFINITE) << CUT;
         if (rest > INFINITE && EXPONENTS < 8) expected |= 0x400000; /* the conversion of float16 makes NaN quiet */
         expected |= (uint32_t)(half[i] & SIGN) << 16;
@@ -182,8 +180,8 @@ static void test_halves(void) {
             int rest = (start + i) & (SIGN - 1), sign = start & SIGN ? -1 : 1;
             uint32_t bits = (uint32_t)random_bits();
             half[i] = (stored)(start + i);
-            exact[i] = (float)(sign * magnitude(rest));
-            halfway[i] = (float)(sign * (magnitude(rest) + magnitude(rest + 1)) / 2);
+            exact[i] = (float)(sign * magnitude_of_bits(rest));
+            halfway[i] = (float)(sign * (magnitude_of_bits(rest) + magnitude_of_bits(rest + 1)) / 2);
             below[i] = nextafterf(halfway[i], 0);
             above[i] = nextafterf(halfway[i], sign * INFINITY);
             any[i] = float_of_bits(bits);

@@ -63,24 +63,28 @@ static void check_moments(const char *name, const RowGroup *g, const char *const
 
 static void test_moments(void) {
     enum { MOST = 400 };
-    static stored x[LANES * MOST];
+    static stored x[LANES * MOST + QUAD];
     int few = 2 + random_below(FEW - 1), many = 2 * VECTORS * LANES + random_below(MOST - 2 * VECTORS * LANES);
     const char *rows[LANES];
     double fit[LANES], exps[LANES], moments[LANES];
     real columns[LANES * FEW];
-    column_heads heads;
     RowGroup g;
     draw_rows(x, few, &g);
     EACH_LANE rows[i] = (const char *)(x + i * few);
-    columns_statistics(&g, &heads, fit, rows, sizeof(stored), 0, few, rows[0], columns, 0, ANCHOR_TAKEN_OUT);
+    GroupPlace place = {(const char *)x, NULL, few * sizeof(stored), sizeof(stored), 1, 0};
+    columns_statistics(&g, &place, few, rows[0], columns, NULL, 0, ANCHOR_GIVEN);
+    spread_few_statistics(&g, 0);
     memcpy(exps, g.sum_exp, sizeof exps);
-    columns_statistics(&g, &heads, fit, rows, sizeof(stored), 0, few, rows[0], columns, MOMENTS, ANCHOR_TAKEN_OUT);
+    columns_statistics(&g, &place, few, rows[0], columns, NULL, MOMENTS, ANCHOR_GIVEN);
+    spread_few_statistics(&g, MOMENTS);
     check_moments("columns_statistics, moments", &g, rows, sizeof(stored), few);
     memcpy(moments, g.moment, sizeof moments);
-    columns_statistics(&g, &heads, fit, rows, sizeof(stored), 0, few, rows[0], columns, MOMENTS | GAPS, ANCHOR_TAKEN_OUT);
+    columns_statistics(&g, &place, few, rows[0], columns, NULL, MOMENTS | GAPS, ANCHOR_GIVEN);
+    spread_few_statistics(&g, MOMENTS | GAPS);
     EACH_LANE note("columns_statistics, moments and gaps", i, g.moment[i], moments[i]);
     EACH_LANE note("columns_statistics, moments and gaps", i, g.sum_exp[i], exps[i]);
-    columns_statistics(&g, &heads, fit, rows, sizeof(stored), 0, few, rows[0], columns, MOMENTS, ANCHOR_TOP);
+    columns_statistics(&g, &place, few, rows[0], columns, NULL, MOMENTS, ANCHOR_TOP);
+    spread_few_statistics(&g, MOMENTS);
     check_moments("columns_statistics, moments but the top's", &g, rows, sizeof(stored), few);
 
     draw_rows(x, many, &g);

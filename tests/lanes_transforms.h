@@ -19,11 +19,11 @@ static real plain_slope(real x, Transform of) {
 
 static void test_transformed_columns(Transform of) {
     int num_classes = 1 + random_below(2 * QUAD + 2);
-    stored *x = last_logits(LANES * num_classes);
+    const ptrdiff_t beyond = (QUAD - num_classes % QUAD) % QUAD;
+    stored *x = last_logits(LANES * num_classes + beyond);
     stored to[LANES * (2 * QUAD + 2)];
-    const char *rows[LANES];
-    EACH_LANE rows[i] = (const char *)(x + i * num_classes);
-    transform_columns(to, rows, sizeof(stored), 0, num_classes, of);
+    GroupPlace place = {(const char *)x, NULL, num_classes * sizeof(stored), sizeof(stored), 1, 0};
+    transform_columns(to, &place, num_classes, of);
     for (int k = 0; k < num_classes; k++)
         EACH_LANE note("transform_columns", i, real_of(to[k * LANES + i]), real_of(stored_of(plain_transformed(real_of(x[i * num_classes + k]), of))));
 }

@@ -201,7 +201,7 @@ def test_segments_further_apart_than_exp_reaches_do_not_overflow(dtype, step, la
 
 
 def test_integer_probabilities_count_exactly():
-    loss = smoothxent.cross_entropy(np.zeros((1, 2), np.float32), [[2**24 + 1, 0]], reduction="sum")
+    loss = smoothxent.cross_entropy(np.zeros((1, 2)), [[2**24 + 1, 0]], reduction="sum")
     assert loss == (2**24 + 1) * np.log(2)
 
 

@@ -26,6 +26,8 @@ ctypedef struct Call:
     bint has_targets  # that differ from class to class: probabilities, or smoothing with a prior or class_weight
     bint grad_is_real  # else it has the logits' dtype
     bint streams  # grad is written past the caches
+    bint is_plain  # losses of few classes without weights, targets of their own or z_loss, for no evaluation
+    bint needs_kept  # of the rows, which count
     double label_smoothing
     bint uniform_smoothing  # label_smoothing > 0 with neither prior nor class_weight
     const double *smoothing  # else: w_k u_k, padded with zeros to whole lanes; NULL where label_smoothing == 0

@@ -7,9 +7,10 @@ cdef extern from "call/workspace.h" nogil:
     ctypedef struct Workspace:
         stored *logits
         real *columns
+        real *exps
+        real *rows
         double *targets
         double *target_columns
-        stored *spare
         char **starts
         bint improper
 

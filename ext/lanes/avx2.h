@@ -17,6 +17,16 @@ LANES_INLINE reg_f64 split_f64(reg_f64 x, reg_f64 *k) {
     *k = _mm256_sub_pd(_mm256_or_pd(_mm256_castsi256_pd(biased), _mm256_set1_pd(0x1p+52)), _mm256_set1_pd(0x1p+52 + 1023.0));
     return _mm256_castsi256_pd(_mm256_sub_epi64(bits, _mm256_and_si256(above, _mm256_set1_epi64x(EXPONENT_MASK))));
 }
+LANES_INLINE reg_f32 split_f32(reg_f32 x, reg_f32 *k) {
+    __m256i bits = _mm256_castps_si256(x), above = _mm256_srai_epi32(_mm256_sub_epi32(bits, _mm256_set1_epi32(ROOT_HALF_BITS_F32)), 23);
+    *k = _mm256_cvtepi32_ps(above);
+    return _mm256_castsi256_ps(_mm256_sub_epi32(bits, _mm256_slli_epi32(above, 23)));
+}
+LANES_INLINE reg_f32 step_powers_f32(reg_f32 u) {
+    __m256i n = _mm256_castps_si256(u), table = _mm256_load_si256((const __m256i *)STEP_POWERS);
+    return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_permutevar8x32_epi32(table, n), _mm256_slli_epi32(n, 20)));
+}
+LANES_INLINE reg_f32 step_errors_f32(reg_f32 u) { return _mm256_permutevar8x32_ps(_mm256_load_ps(STEP_ERRORS), _mm256_castps_si256(u)); }
 LANES_INLINE reg_f32 narrow_f64(reg_f64 low, reg_f64 high) { return _mm256_insertf128_ps(_mm256_castps128_ps256(_mm256_cvtpd_ps(low)), _mm256_cvtpd_ps(high), 1); }
 LANES_INLINE double first_f64(reg_f64 x) { return _mm256_cvtsd_f64(x); }
 typedef __m256i reg_i64;
@@ -41,6 +51,8 @@ LANES_INLINE reg_f64 where_less_f64(reg_f64 a, reg_f64 b, reg_f64 x, reg_f64 y) 
 LANES_INLINE int all_equal_f64(reg_f64 a, reg_f64 b) { return _mm256_movemask_pd(_mm256_cmp_pd(a, b, _CMP_EQ_OQ)) == 0xf; }
 LANES_INLINE __m256i first_of_8(int count) { return _mm256_cmpgt_epi32(_mm256_set1_epi32(count), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)); }
 LANES_INLINE __m256i first_of_wide_4(int count) { return _mm256_cmpgt_epi64(_mm256_set1_epi64x(count), _mm256_setr_epi64x(0, 1, 2, 3)); }
+LANES_INLINE int all_less_f32(reg_f32 a, reg_f32 b) { return _mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_LT_OQ)) == 0xff; }
+LANES_INLINE int all_less_f64(reg_f64 a, reg_f64 b) { return _mm256_movemask_pd(_mm256_cmp_pd(a, b, _CMP_LT_OQ)) == 0xf; }
 LANES_INLINE reg_f32 load_part_f32(const float *x, int count) { return _mm256_maskload_ps(x, first_of_8(count)); }
 LANES_INLINE reg_f64 load_part_f64(const double *x, int count) { return _mm256_maskload_pd(x, first_of_wide_4(count)); }
 LANES_INLINE void store_part_f32(float *x, reg_f32 a, int count) { _mm256_maskstore_ps(x, first_of_8(count), a); }

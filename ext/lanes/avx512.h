@@ -16,6 +16,16 @@ LANES_INLINE reg_f64 split_f64(reg_f64 x, reg_f64 *k) {
     *k = _mm512_cvtepi64_pd(_mm512_srai_epi64(above, 52));
     return _mm512_castsi512_pd(_mm512_sub_epi64(bits, _mm512_and_si512(above, _mm512_set1_epi64(EXPONENT_MASK))));
 }
+LANES_INLINE reg_f32 split_f32(reg_f32 x, reg_f32 *k) {
+    __m512i bits = _mm512_castps_si512(x), above = _mm512_srai_epi32(_mm512_sub_epi32(bits, _mm512_set1_epi32(ROOT_HALF_BITS_F32)), 23);
+    *k = _mm512_cvtepi32_ps(above);
+    return _mm512_castsi512_ps(_mm512_sub_epi32(bits, _mm512_slli_epi32(above, 23)));
+}
+LANES_INLINE reg_f32 step_powers_f32(reg_f32 u) {
+    __m512i n = _mm512_castps_si512(u);
+    return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_permutexvar_epi32(n, _mm512_load_si512(STEP_POWERS)), _mm512_slli_epi32(n, 20)));
+}
+LANES_INLINE reg_f32 step_errors_f32(reg_f32 u) { return _mm512_permutexvar_ps(_mm512_castps_si512(u), _mm512_load_ps(STEP_ERRORS)); }
 LANES_INLINE reg_f32 narrow_f64(reg_f64 low, reg_f64 high) { return _mm512_castpd_ps(_mm512_insertf64x4(_mm512_castps_pd(_mm512_castps256_ps512(_mm512_cvtpd_ps(low))), _mm256_castps_pd(_mm512_cvtpd_ps(high)), 1)); }
 LANES_INLINE double first_f64(reg_f64 x) { return _mm512_cvtsd_f64(x); }
 typedef __m512i reg_i64;
@@ -34,6 +44,8 @@ LANES_INLINE reg_f64 where_equal_f64(reg_f64 a, reg_f64 b, reg_f64 x, reg_f64 y)
 LANES_INLINE reg_f32 where_less_f32(reg_f32 a, reg_f32 b, reg_f32 x, reg_f32 y) { return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_LT_OQ), y, x); }
 LANES_INLINE reg_f64 where_less_f64(reg_f64 a, reg_f64 b, reg_f64 x, reg_f64 y) { return _mm512_mask_blend_pd(_mm512_cmp_pd_mask(a, b, _CMP_LT_OQ), y, x); }
 LANES_INLINE int all_equal_f64(reg_f64 a, reg_f64 b) { return _mm512_cmp_pd_mask(a, b, _CMP_EQ_OQ) == 0xff; }
+LANES_INLINE int all_less_f32(reg_f32 a, reg_f32 b) { return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ) == 0xffff; }
+LANES_INLINE int all_less_f64(reg_f64 a, reg_f64 b) { return _mm512_cmp_pd_mask(a, b, _CMP_LT_OQ) == 0xff; }
 LANES_INLINE reg_f32 load_part_f32(const float *x, int count) { return _mm512_maskz_loadu_ps((__mmask16)((1u << count) - 1), x); }
 LANES_INLINE reg_f64 load_part_f64(const double *x, int count) { return _mm512_maskz_loadu_pd((__mmask8)((1u << count) - 1), x); }
 LANES_INLINE void store_part_f32(float *x, reg_f32 a, int count) { _mm512_mask_storeu_ps(x, (__mmask16)((1u << count) - 1), a); }

@@ -69,6 +69,9 @@ LANES_INLINE lanes exponent(lanes u) { EACH_REGISTER u.r[i] = OF_REAL(exponent)(
 /* a == b ? x : y and a < b ? x : y */
 LANES_INLINE lanes where_equal(lanes a, lanes b, lanes x, lanes y) { EACH_REGISTER y.r[i] = OF_REAL(where_equal)(a.r[i], b.r[i], x.r[i], y.r[i]); return y; }
 LANES_INLINE lanes where_less(lanes a, lanes b, lanes x, lanes y) { EACH_REGISTER y.r[i] = OF_REAL(where_less)(a.r[i], b.r[i], x.r[i], y.r[i]); return y; }
+LANES_INLINE int all_less(lanes a, lanes b) { int all = 1; EACH_REGISTER all &= OF_REAL(all_less)(a.r[i], b.r[i]); return all; }
+/* m of x = 2**k m, sqrt(1/2) <= m < sqrt(2), for normal x > 0 */
+LANES_INLINE lanes split(lanes x, lanes *k) { EACH_REGISTER x.r[i] = OF_REAL(split)(x.r[i], &k->r[i]); return x; }
 LANES_INLINE lanes lane_numbers(void) {
     static const real numbers[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
     _Static_assert(LANES <= sizeof numbers / sizeof numbers[0], "each lane has its number");
@@ -133,15 +136,20 @@ _Static_assert((STREAM_ALIGNMENT & (STREAM_ALIGNMENT - 1)) == 0, "gradients.pxi 
 LANES_INLINE void prefetch(const stored *x) { __builtin_prefetch(x); } /* any address will do */
 LANES_INLINE void prefetch_to_write(const void *x) { __builtin_prefetch(x, 1); }
 
-/* Few classes: `count` <= QUAD classes, from `first` on, of LANES rows become columns, one row a lane, and back. */
+/* Few classes: QUAD classes of LANES rows, the first row at `start` and the others `stride` bytes apart, become columns, one
+ * row a lane, and `count` <= QUAD of them rows. All QUAD numbers are read, whatever lies there. */
 #ifdef REGISTERS_ARE_PLAIN
-LANES_INLINE void load_columns(const stored *const *rows, ptrdiff_t first, int count, lanes *columns) {
+LANES_INLINE void load_columns(const char *start, ptrdiff_t stride, lanes *columns) {
     for (int k = 0; k < QUAD; k++)
-        EACH_REGISTER columns[k].r[i] = k < count ? real_of(stored_at(rows[i] + first + k)) : 0;
+        EACH_REGISTER columns[k].r[i] = real_of(stored_at((const stored *)(start + i * stride) + k));
 }
-LANES_INLINE void store_columns(stored *const *rows, ptrdiff_t first, int count, const lanes *columns) {
+LANES_INLINE void store_columns(char *start, ptrdiff_t stride, int count, const lanes *columns) {
     for (int k = 0; k < count; k++)
-        EACH_REGISTER put_stored(rows[i] + first + k, stored_of(columns[k].r[i]));
+        EACH_REGISTER memcpy(start + i * stride + k * sizeof(real), &columns[k].r[i], sizeof(real));
+}
+LANES_INLINE void store_logit_columns(char *start, ptrdiff_t stride, int count, const lanes *columns) {
+    for (int k = 0; k < count; k++)
+        EACH_REGISTER put_stored((stored *)(start + i * stride) + k, stored_of(columns[k].r[i]));
 }
 #else
 #ifdef SMOOTHXENT_FLOAT64
@@ -151,57 +159,46 @@ typedef quad_f32 quad;
 #endif
 enum { QUADS = WIDTH / QUAD };
 _Static_assert(WIDTH % QUAD == 0, "quads fill a register");
-#ifdef STORED_IS_HALF
-/* Fewer are put together in a register: a load from what two stores wrote would wait for both. */
-LANES_INLINE quad load_quad(const stored *x, int count) {
-    stored part[QUAD];
-    uint64_t bits = 0;
-    uint32_t pair;
-    if (count == QUAD) return load_half_quad(x);
-    if (count & 1) bits = (uint64_t)stored_at(x + count - 1) << (count == 3 ? 32 : 0);
-    if (count & 2) {
-        memcpy(&pair, x, sizeof pair);
-        bits |= pair;
-    }
-    memcpy(part, &bits, sizeof part);
-    return load_half_quad(part);
+LANES_INLINE void store_quad(char *x, quad a, int count) {
+    if (count == QUAD) OF_REAL(store_quad)((real *)x, a);
+    else OF_REAL(store_quad_part)((real *)x, a, count);
 }
-LANES_INLINE void store_quad(stored *x, quad a, int count) {
+#ifdef STORED_IS_HALF
+LANES_INLINE quad load_quad(const char *x) { return load_half_quad((const stored *)x); }
+LANES_INLINE void store_logit_quad(char *x, quad a, int count) {
     stored part[QUAD];
     store_half_quad(part, a);
-    memcpy(x, part, count * sizeof *x);
+    memcpy(x, part, count * sizeof *part);
 }
 #else
-LANES_INLINE quad load_quad(const stored *x, int count) { return count == QUAD ? OF_REAL(load_quad)(x) : OF_REAL(load_quad_part)(x, count); }
-LANES_INLINE void store_quad(stored *x, quad a, int count) {
-    if (count == QUAD) OF_REAL(store_quad)(x, a);
-    else OF_REAL(store_quad_part)(x, a, count);
-}
+LANES_INLINE quad load_quad(const char *x) { return OF_REAL(load_quad)((const real *)x); }
+#define store_logit_quad store_quad
 #endif
-LANES_INLINE void load_columns(const stored *const *rows, ptrdiff_t first, int count, lanes *columns) {
+LANES_INLINE void load_columns(const char *start, ptrdiff_t stride, lanes *columns) {
     EACH_REGISTER {
         reg_real a[QUAD];
         for (int j = 0; j < QUAD; j++) { /* rows j, j + QUAD, ... */
             quad b[QUADS];
-            for (int n = 0; n < QUADS; n++) b[n] = load_quad(rows[i * WIDTH + n * QUAD + j] + first, count);
+            for (int n = 0; n < QUADS; n++) b[n] = load_quad(start + (i * WIDTH + n * QUAD + j) * stride);
             a[j] = OF_REAL(join_quads)(b);
         }
         OF_REAL(transpose)(a);
         for (int k = 0; k < QUAD; k++) columns[k].r[i] = a[k];
     }
 }
-LANES_INLINE void store_columns(stored *const *rows, ptrdiff_t first, int count, const lanes *columns) {
-    EACH_REGISTER {
-        reg_real a[QUAD];
-        for (int k = 0; k < QUAD; k++) a[k] = columns[k].r[i];
-        OF_REAL(transpose)(a);
-        for (int j = 0; j < QUAD; j++) {
-            quad b[QUADS];
-            OF_REAL(split_quads)(a[j], b);
-            for (int n = 0; n < QUADS; n++) store_quad(rows[i * WIDTH + n * QUAD + j] + first, b[n], count);
-        }
+#define STORE_COLUMNS(store_quad)                                                                      \
+    EACH_REGISTER {                                                                                    \
+        reg_real a[QUAD];                                                                              \
+        for (int k = 0; k < QUAD; k++) a[k] = columns[k].r[i];                                         \
+        OF_REAL(transpose)(a);                                                                         \
+        for (int j = 0; j < QUAD; j++) {                                                               \
+            quad b[QUADS];                                                                             \
+            OF_REAL(split_quads)(a[j], b);                                                             \
+            for (int n = 0; n < QUADS; n++) store_quad(start + (i * WIDTH + n * QUAD + j) * stride, b[n], count); \
+        }                                                                                              \
     }
-}
+LANES_INLINE void store_columns(char *start, ptrdiff_t stride, int count, const lanes *columns) { STORE_COLUMNS(store_quad) }
+LANES_INLINE void store_logit_columns(char *start, ptrdiff_t stride, int count, const lanes *columns) { STORE_COLUMNS(store_logit_quad) }
 #endif
 
 /* ---- wide ------------------------------------------------------------------------------------- */
@@ -211,6 +208,9 @@ LANES_INLINE void wide_store(double *x, wide a) { EACH_WIDE_REGISTER OP_F64(stor
 LANES_INLINE wide wide_splat(double x) { wide v; EACH_WIDE_REGISTER v.r[i] = OP_F64(set1)(x); return v; }
 LANES_INLINE wide wide_add(wide a, wide b) { EACH_WIDE_REGISTER a.r[i] = OP_F64(add)(a.r[i], b.r[i]); return a; }
 LANES_INLINE wide wide_sub(wide a, wide b) { EACH_WIDE_REGISTER a.r[i] = OP_F64(sub)(a.r[i], b.r[i]); return a; }
+LANES_INLINE wide wide_mul(wide a, wide b) { EACH_WIDE_REGISTER a.r[i] = OP_F64(mul)(a.r[i], b.r[i]); return a; }
+LANES_INLINE wide wide_maximum(wide a, wide b) { EACH_WIDE_REGISTER a.r[i] = OP_F64(max)(a.r[i], b.r[i]); return a; }
+LANES_INLINE wide wide_minimum(wide a, wide b) { EACH_WIDE_REGISTER a.r[i] = OP_F64(min)(a.r[i], b.r[i]); return a; }
 LANES_INLINE wide wide_fused(wide a, wide b, wide c) { EACH_WIDE_REGISTER c.r[i] = OP_F64(fmadd)(a.r[i], b.r[i], c.r[i]); return c; }
 LANES_INLINE wide where_nonzero(wide c, wide x) { EACH_WIDE_REGISTER x.r[i] = where_nonzero_f64(c.r[i], x.r[i]); return x; }
 
@@ -227,9 +227,15 @@ LANES_INLINE wide widen(lanes a) {
 /* float64, and integers below 2**24, to lanes */
 #ifdef SMOOTHXENT_FLOAT64
 LANES_INLINE lanes narrow(const double *x) { return load(x); }
+LANES_INLINE lanes narrow_wide(wide a) { lanes v; EACH_REGISTER v.r[i] = a.r[i]; return v; }
 LANES_INLINE lanes of_integers(const int64_t *x) { lanes v; EACH_REGISTER v.r[i] = of_i64(load_i64(x + i * WIDTH)); return v; }
 #else
 LANES_INLINE lanes of_integers(const int64_t *x) { lanes v; EACH_REGISTER v.r[i] = of_i64s(x + i * WIDTH); return v; }
+LANES_INLINE lanes narrow_wide(wide a) {
+    lanes v;
+    EACH_REGISTER v.r[i] = WIDTH > 1 ? narrow_f64(a.r[2 * i % WIDE_REGISTERS], a.r[(2 * i + 1) % WIDE_REGISTERS]) : narrow_f64(a.r[i % WIDE_REGISTERS], a.r[i % WIDE_REGISTERS]);
+    return v;
+}
 LANES_INLINE lanes narrow(const double *x) {
     lanes v;
     EACH_REGISTER v.r[i] = narrow_f64(OP_F64(loadu)(x + i * WIDTH), OP_F64(loadu)(x + i * WIDTH + (WIDTH > 1 ? WIDTH_F64 : 0)));

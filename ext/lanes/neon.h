@@ -45,6 +45,19 @@ LANES_INLINE reg_f64 split_f64(reg_f64 x, reg_f64 *k) {
     *k = vcvtq_f64_s64(vshrq_n_s64(above, 52));
     return vreinterpretq_f64_s64(vsubq_s64(bits, vandq_s64(above, vdupq_n_s64(EXPONENT_MASK))));
 }
+LANES_INLINE reg_f32 split_f32(reg_f32 x, reg_f32 *k) {
+    int32x4_t bits = vreinterpretq_s32_f32(x), above = vshrq_n_s32(vsubq_s32(bits, vdupq_n_s32(ROOT_HALF_BITS_F32)), 23);
+    *k = vcvtq_f32_s32(above);
+    return vreinterpretq_f32_s32(vsubq_s32(bits, vshlq_n_s32(above, 23)));
+}
+/* four bytes of eight numbers: bytes 4 j to 4 j + 3 of the table, j the low bits of u */
+LANES_INLINE uint32x4_t step_table(const void *numbers, reg_f32 u) {
+    uint8x16x2_t table = vld1q_u8_x2((const uint8_t *)numbers);
+    uint32x4_t j = vandq_u32(vreinterpretq_u32_f32(u), vdupq_n_u32(7)), bytes = vmlaq_n_u32(vdupq_n_u32(0x03020100), j, 0x04040404);
+    return vreinterpretq_u32_u8(vqtbl2q_u8(table, vreinterpretq_u8_u32(bytes)));
+}
+LANES_INLINE reg_f32 step_powers_f32(reg_f32 u) { return vreinterpretq_f32_u32(vaddq_u32(step_table(STEP_POWERS, u), vshlq_n_u32(vreinterpretq_u32_f32(u), 20))); }
+LANES_INLINE reg_f32 step_errors_f32(reg_f32 u) { return vreinterpretq_f32_u32(step_table(STEP_ERRORS, u)); }
 LANES_INLINE reg_f32 narrow_f64(reg_f64 low, reg_f64 high) { return vcombine_f32(vcvt_f32_f64(low), vcvt_f32_f64(high)); }
 LANES_INLINE double first_f64(reg_f64 x) { return vgetq_lane_f64(x, 0); }
 typedef int64x2_t reg_i64;
@@ -63,6 +76,8 @@ LANES_INLINE reg_f64 where_equal_f64(reg_f64 a, reg_f64 b, reg_f64 x, reg_f64 y)
 LANES_INLINE reg_f32 where_less_f32(reg_f32 a, reg_f32 b, reg_f32 x, reg_f32 y) { return vbslq_f32(vcltq_f32(a, b), x, y); }
 LANES_INLINE reg_f64 where_less_f64(reg_f64 a, reg_f64 b, reg_f64 x, reg_f64 y) { return vbslq_f64(vcltq_f64(a, b), x, y); }
 LANES_INLINE int all_equal_f64(reg_f64 a, reg_f64 b) { uint64x2_t equal = vceqq_f64(a, b); return (vgetq_lane_u64(equal, 0) & vgetq_lane_u64(equal, 1)) != 0; }
+LANES_INLINE int all_less_f32(reg_f32 a, reg_f32 b) { return vminvq_u32(vcltq_f32(a, b)) != 0; }
+LANES_INLINE int all_less_f64(reg_f64 a, reg_f64 b) { uint64x2_t less = vcltq_f64(a, b); return (vgetq_lane_u64(less, 0) & vgetq_lane_u64(less, 1)) != 0; }
 LANES_INLINE reg_f32 load_part_f32(const float *x, int count) { float b[4] = {0}; memcpy(b, x, count * sizeof *x); return vld1q_f32(b); }
 LANES_INLINE reg_f64 load_part_f64(const double *x, int count) { double b[2] = {0}; memcpy(b, x, count * sizeof *x); return vld1q_f64(b); }
 LANES_INLINE void store_part_f32(float *x, reg_f32 a, int count) { float b[4]; vst1q_f32(b, a); memcpy(x, b, count * sizeof *x); }
@@ -78,8 +93,6 @@ typedef float32x4_t quad_f32;
 typedef float64x2_t quad_f64;
 #define load_quad_f32 vld1q_f32
 #define load_quad_f64 vld1q_f64
-#define load_quad_part_f32 load_part_f32
-#define load_quad_part_f64 load_part_f64
 #define store_quad_f32 vst1q_f32
 #define store_quad_f64 vst1q_f64
 #define store_quad_part_f32 store_part_f32

@@ -52,6 +52,23 @@ LANES_INLINE reg_f64 split_f64(reg_f64 x, reg_f64 *k) {
     memcpy(&x, &bits, sizeof x);
     return x;
 }
+LANES_INLINE reg_f32 split_f32(reg_f32 x, reg_f32 *k) {
+    int32_t bits, above, powers;
+    memcpy(&bits, &x, sizeof bits);
+    above = bits - ROOT_HALF_BITS_F32;
+    powers = (above - (above & 0x7fffff)) / 0x800000;
+    *k = (float)powers;
+    bits -= powers * 0x800000;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+LANES_INLINE uint32_t bits_of_register(reg_f32 u) { uint32_t bits; memcpy(&bits, &u, sizeof bits); return bits; }
+LANES_INLINE reg_f32 step_powers_f32(reg_f32 u) {
+    uint32_t n = bits_of_register(u), bits = (uint32_t)STEP_POWERS[n & 7] + (n << 20);
+    memcpy(&u, &bits, sizeof u);
+    return u;
+}
+LANES_INLINE reg_f32 step_errors_f32(reg_f32 u) { return STEP_ERRORS[bits_of_register(u) & 7]; }
 LANES_INLINE reg_f32 narrow_f64(reg_f64 low, reg_f64 high) { (void)high; return (float)low; }
 LANES_INLINE double first_f64(reg_f64 x) { return x; }
 typedef int64_t reg_i64;
@@ -70,6 +87,8 @@ LANES_INLINE reg_f64 where_equal_f64(reg_f64 a, reg_f64 b, reg_f64 x, reg_f64 y)
 LANES_INLINE reg_f32 where_less_f32(reg_f32 a, reg_f32 b, reg_f32 x, reg_f32 y) { return a < b ? x : y; }
 LANES_INLINE reg_f64 where_less_f64(reg_f64 a, reg_f64 b, reg_f64 x, reg_f64 y) { return a < b ? x : y; }
 LANES_INLINE int all_equal_f64(reg_f64 a, reg_f64 b) { return a == b; }
+LANES_INLINE int all_less_f32(reg_f32 a, reg_f32 b) { return a < b; }
+LANES_INLINE int all_less_f64(reg_f64 a, reg_f64 b) { return a < b; }
 LANES_INLINE reg_f32 load_part_f32(const float *x, int count) { (void)count; return plain_loadu_f32(x); }
 LANES_INLINE reg_f64 load_part_f64(const double *x, int count) { (void)count; return plain_loadu_f64(x); }
 LANES_INLINE void store_part_f32(float *x, reg_f32 a, int count) { (void)count; plain_storeu_f32(x, a); }

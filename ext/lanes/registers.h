@@ -11,6 +11,9 @@
  *     where_nonzero(c, x)       c != 0 ? x : 0, which keeps 0 * inf out of a sum
  *     where_equal, where_less   (a, b, x, y): a == b ? x : y and a < b ? x : y
  *     all_equal(a, b)           whether all elements are equal; NaN equals nothing
+ *     all_less(a, b)            whether all of a are less than those of b; NaN is not
+ *     step_powers(u)            float32: 2**(n / 8), n + 8 * 127 in the low bits of u; STEP_ERRORS says how far off
+ *     step_errors(u)            float32: that, for the same u
  *     widen_half(x, half)       the lower or upper half of x in float64
  *     load_part, store_part     of the first `count` elements, touching no other; a loaded register is 0 beyond
  *     stream                    a store past the caches; the address is aligned to the register
@@ -48,7 +51,19 @@
 #define LINE_ALIGNED __attribute__((aligned(64)))
 
 #define ROOT_HALF_BITS 0x3fe6a09e667f3bcd /* of sqrt(1/2) */
+#define ROOT_HALF_BITS_F32 0x3f3504f3
 #define EXPONENT_MASK (-0x10000000000000)
+
+/* Powers 2**(j / 8) rounded to float32, each twice, as bits without those that n << 20 brings: j, and 127 in the exponent.
+ * Errors: (2**(j / 8) - power) / power. See coefficients.py. */
+#define STEP_POWER(bits, j) (bits) - (127 << 23) - ((j) << 20)
+#define EIGHT_POWERS                                                                                   \
+    STEP_POWER(0x3f800000, 0), STEP_POWER(0x3f8b95c2, 1), STEP_POWER(0x3f9837f0, 2), STEP_POWER(0x3fa5fed7, 3), \
+    STEP_POWER(0x3fb504f3, 4), STEP_POWER(0x3fc5672a, 5), STEP_POWER(0x3fd744fd, 6), STEP_POWER(0x3feac0c7, 7)
+#define EIGHT_ERRORS                                                                                   \
+    0, -0x1.9c0c22p-27f, 0x1.125002p-25f, -0x1.0a3550p-25f, 0x1.26055cp-26f, 0x1.67a1cap-28f, -0x1.f9c304p-27f, -0x1.a5217cp-28f
+static const int32_t STEP_POWERS[] LINE_ALIGNED = {EIGHT_POWERS, EIGHT_POWERS};
+static const float STEP_ERRORS[] LINE_ALIGNED = {EIGHT_ERRORS, EIGHT_ERRORS};
 
 /* SMOOTHXENT_PORTABLE: the readable twin, whatever the compiler was told about the machine. */
 #if defined(__AVX2__) && defined(__FMA__) && !defined(SMOOTHXENT_PORTABLE)

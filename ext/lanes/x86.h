@@ -31,8 +31,6 @@ LANES_INLINE __m128i first_of_4(int count) { return _mm_cmpgt_epi32(_mm_set1_epi
 LANES_INLINE __m128i first_of_2(int count) { return _mm_cmpgt_epi64(_mm_set1_epi64x(count), _mm_set_epi64x(1, 0)); }
 LANES_INLINE quad_f32 load_quad_f32(const float *x) { return _mm_loadu_ps(x); }
 LANES_INLINE quad_f64 load_quad_f64(const double *x) { return _mm_loadu_pd(x); }
-LANES_INLINE quad_f32 load_quad_part_f32(const float *x, int count) { return _mm_maskload_ps(x, first_of_4(count)); }
-LANES_INLINE quad_f64 load_quad_part_f64(const double *x, int count) { return _mm_maskload_pd(x, first_of_2(count)); }
 LANES_INLINE void store_quad_f32(float *x, quad_f32 a) { _mm_storeu_ps(x, a); }
 LANES_INLINE void store_quad_f64(double *x, quad_f64 a) { _mm_storeu_pd(x, a); }
 LANES_INLINE void store_quad_part_f32(float *x, quad_f32 a, int count) { _mm_maskstore_ps(x, first_of_4(count), a); }

@@ -1,30 +1,10 @@
-# The second sweep of rows of few classes, whose logits are still in columns: one row a lane.
+# The second sweep of rows of few classes, one row a lane: their exps are known.
 
-cdef void write_columns(
-    const Call *call, char **rows, Py_ssize_t num_rows, bint together, Py_ssize_t first, int count,
-    const lanes *columns,
-) noexcept nogil:
-    # `count` <= VECTORS classes from `first` on
-    cdef real buffer[LANES]
-    cdef char *at
-    cdef Py_ssize_t i, k, stride = call.grad.class_stride
-    if stride == sizeof(stored) and grad_itemsize(call) == sizeof(stored):
-        for k in range(count // QUAD):
-            store_columns(<stored **> rows, first + k * QUAD, QUAD, columns + k * QUAD)
-        k = count // QUAD * QUAD
-        if k < count:
-            store_columns(<stored **> rows, first + k, <int> (count - k), columns + k)
-        return
-    for k in range(count):
-        at = rows[0] + (first + k) * stride
-        if together and call.grad_is_real:
-            store(<real *> at, columns[k])
-        elif together:
-            store_logits(<stored *> at, columns[k])
-        else:
-            store(buffer, columns[k])
-            for i in range(num_rows):
-                put_real(call, rows[i] + (first + k) * stride, buffer[i])
+cdef extern from "results/few_classes_losses.h" nogil:
+    void plain_few_losses(RowGroup *, SecondSweep *, real *, double, double, double, double, bint)
+    void spread_few_shares(RowGroup *, SecondSweep *)
+    void few_gradient_factors(SecondSweep *)
+    void few_softmax_factors(const RowGroup *, SecondSweep *)
 
 
 cdef lanes less_targets(
@@ -51,56 +31,64 @@ cdef lanes log_softmax_column(const real *column, const RowGroup *group) noexcep
     return load(buffer)
 
 
+cdef void few_classes_columns(
+    const Call *call, int task, const RowGroup *group, SecondSweep *sweep, Workspace *workspace
+) noexcept nogil:
+    # what the second sweep writes, over the columns of exps, or those of logits for log_softmax
+    cdef real *columns = workspace.columns if task == LOG_SOFTMAX else exps_of(call, workspace)
+    cdef lanes quad[QUAD]
+    cdef double numbers[LANES]
+    cdef lanes anchors = group.few.anchors if task == LOSS else splat(-1), kept, x, zero = splat(0)
+    cdef Py_ssize_t i, k
+    for i in range(LANES):
+        numbers[i] = group.kept[i] if call.needs_kept or task != LOSS else 1.0
+    kept = narrow(numbers)
+    if call.transforms:
+        sweep.few_own = mul(sweep.few_own, slopes(group.few.anchor_logits, call.transform))
+    for k in range(call.num_classes):
+        if task == LOG_SOFTMAX:
+            x = log_softmax_column(columns + k * LANES, group)
+        else:
+            if k % QUAD == 0:
+                few_gradient_quad(sweep, columns + k * LANES, anchors, splat(<real> k), quad)
+            x = quad[k % QUAD]
+            if call.has_targets:
+                x = where_equal(anchors, splat(<real> k), x, less_targets(call, sweep, x, k, workspace))
+            if call.transforms:
+                x = where_equal(anchors, splat(<real> k), x, mul(x, slopes(load_logits(workspace.logits + k * LANES), call.transform)))
+        store(columns + k * LANES, where_equal(kept, zero, zero, x))
+
+
 cdef void sweep_few_classes(
-    const Call *call, int task, Py_ssize_t first, Py_ssize_t count, const RowGroup *group, const SecondSweep *sweep,
+    const Call *call, int task, Py_ssize_t first, Py_ssize_t count, const RowGroup *group, SecondSweep *sweep,
     Workspace *workspace,
 ) noexcept nogil:
-    # the second sweep of a group; its logits are still in columns
-    cdef char **rows = workspace.starts
-    cdef double numbers[LANES]
-    cdef block values
-    cdef lanes bias, factor, constant, anchors, of_anchor, kept, x
-    cdef Py_ssize_t i, k, b, begin
-    cdef int part
-    cdef bint together = count == LANES and side_by_side(&call.grad, first, grad_itemsize(call))
-    cdef bint by_rows = call.grad.class_stride == sizeof(stored) and grad_itemsize(call) == sizeof(stored)
-    cdef Py_ssize_t itemsize = grad_itemsize(call), n
-    cdef const char *ahead = row_start(&call.grad, first) + LANES * call.num_classes * itemsize + AHEAD
-    rows_of_group(&call.grad, first, count, rows)
-    for i in range(count, LANES):
-        rows[i] = <char *> workspace.spare
-    for i in range(LANES):
-        numbers[i] = group.anchor[i] if group.nll[i] == group.nll[i] else -1.0
-    anchors = narrow(numbers) if task == LOSS else splat(-1)
-    of_anchor = narrow(sweep.own)
-    bias = narrow(sweep.bias)
-    factor = narrow(sweep.factor)
-    constant = narrow(sweep.constant)
-    if call.transforms:
-        of_anchor = mul(of_anchor, slopes(narrow(group.anchor_logit), call.transform))
-    for i in range(LANES):
-        numbers[i] = group.kept[i]
-    kept = narrow(numbers)
-    for b in range((call.num_classes + VECTORS - 1) // VECTORS):
-        begin = b * VECTORS
-        part = <int> min(<Py_ssize_t> VECTORS, call.num_classes - begin)
-        for n in range(LANES * VECTORS * itemsize // LINE):
-            prefetch_to_write(ahead + b * LANES * VECTORS * itemsize + n * LINE)
-        if task == LOG_SOFTMAX:
-            for k in range(part):
-                values.v[k] = log_softmax_column(workspace.columns + (begin + k) * LANES, group)
+    # all rows of a group whose statistics hold
+    cdef Py_ssize_t i, k, stride = call.grad.class_stride, itemsize = grad_itemsize(call)
+    cdef bint is_simple = not (
+        call.has_targets or call.transforms or task == LOG_SOFTMAX or call.labels.has_ignore_index)
+    cdef bint whole = count == LANES and group.all_hold, by_rows = stride == itemsize
+    cdef char *out = row_start(&call.grad, first)
+    cdef real *columns = workspace.columns if task == LOG_SOFTMAX else exps_of(call, workspace)
+    cdef lanes anchors = group.few.anchors if task == LOSS else splat(-1)
+    if is_simple and whole and by_rows and call.grad.inner == 1:
+        few_gradient_rows(sweep, columns, anchors, call.num_classes, out, call.grad.outer_stride, call.grad_is_real)
+        return
+    few_classes_columns(call, task, group, sweep, workspace)
+    if whole and side_by_side(&call.grad, first, itemsize):
+        for k in range(call.num_classes):
+            if call.grad_is_real:
+                store(<real *> (out + k * stride), load(columns + k * LANES))
+            else:
+                store_logits(<stored *> (out + k * stride), load(columns + k * LANES))
+        return
+    columns_to_rows(columns, call.num_classes, workspace.rows)
+    for i in range(count):
+        if not (group.all_hold or group.holds[i]):
+            continue
+        out = row_start(&call.grad, first + i)
+        if by_rows and itemsize == sizeof(real):
+            memcpy(out, workspace.rows + i * call.num_classes, call.num_classes * sizeof(real))
         else:
-            values = load_columns_block(workspace.columns + begin * LANES)
-            values = scaled_exps(values, bias, factor, constant, splat(<real> sweep.most))
-        if call.has_targets:
-            for k in range(part):
-                values.v[k] = less_targets(call, sweep, values.v[k], begin + k, workspace)
-        if call.transforms:
-            for k in range(part):
-                x = load(workspace.columns + (begin + k) * LANES)
-                values.v[k] = mul(values.v[k], slopes(x, call.transform))
-        values = with_anchors(values, begin, anchors, of_anchor, kept)
-        if part == VECTORS and by_rows:
-            store_columns_block(<stored **> rows, begin, values)
-        else:
-            write_columns(call, rows, count, together, begin, part, values.v)
+            for k in range(call.num_classes):
+                put_real(call, out + k * stride, workspace.rows[i * call.num_classes + k])

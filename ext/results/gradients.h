@@ -8,12 +8,10 @@
 #include "statistics/reference.h"
 #include "statistics/row_group.h"
 
-_Static_assert(VECTORS * LANES * sizeof(stored) % LINE == 0, "so does sweep_few_classes");
-
-
 typedef struct { /* min(g p_k + constant, most) - target_scale t_k, and `own` for the anchor; one row a lane */
     LINE_ALIGNED double constant[LANES];
     double target_scale[LANES], own[LANES], g[LANES], bias[LANES], factor[LANES], most;
+    lanes few_factor, few_again, few_constant, few_own; /* the same for few classes, whose exps are known */
 } SecondSweep;
 
 static const double LIFT = 96, NOTHING_LEFT = 3000; /* nats below the anchor: exp is 0 in float64 too */
@@ -28,12 +26,14 @@ LANES_INLINE void scale_exps(const RowGroup *g, SecondSweep *sweep, int i, reg_f
     z = OP_F64(min)(OP_F64(max)(z, zero), SPLAT(NOTHING_LEFT)); /* NaN: 0 */
     reg_f64 k = SUB(FUSED(z, SPLAT(LOG2_E), SPLAT(ROUND)), SPLAT(ROUND)), rho = NEGATIVE_FUSED(k, SPLAT(STEP), z);
     if (LOW_PARTS) rho = ADD(rho, NEGATIVE_FUSED(k, SPLAT(STEP_LOW), low));
+    reg_f64 whole = SUB(ADD(scale, SPLAT(ROUND)), SPLAT(ROUND)); /* that of few classes is a multiple of 1 / STEPS */
+    rho = NEGATIVE_FUSED(SUB(scale, whole), SPLAT(STEP), rho);
     reg_f64 e;
     split_f64(OP_F64(max)(of, SUB(zero, of)), &e);
     e = OP_F64(min)(e, SPLAT(EXPONENT_BIAS - LIFT - HEADROOM));
     reg_f64 lifted = ADD(e, SPLAT(LIFT));
     reg_f64 rest = MUL(of, powers_of_two(SUB(zero, lifted))), nll = ROWS(nll);
-    OP_F64(storeu)(sweep->bias + i, ADD(SUB(lifted, SUB(k, scale)), SPLAT(MAGIC + EXPONENT_BIAS)));
+    OP_F64(storeu)(sweep->bias + i, ADD(SUB(lifted, SUB(k, whole)), SPLAT(MAGIC + EXPONENT_BIAS)));
     OP_F64(storeu)(sweep->factor + i, MUL(times_exps(rest, SUB(zero, rho), zero), where_equal_f64(nll, nll, inverse, nan)));
 }
 
@@ -74,16 +74,52 @@ LANES_INLINE block scaled_exps(block b, lanes bias, lanes factor, lanes constant
     return b;
 }
 
-/* Columns `first` and on: a lane's own value for its anchor, 0 in lanes that are not kept. */
-LANES_INLINE block with_anchors(block b, ptrdiff_t first, lanes anchors, lanes own, lanes kept) {
-    EACH_VECTOR {
-        b.v[j] = where_equal(anchors, splat((real)(first + j)), own, b.v[j]);
-        b.v[j] = where_equal(kept, splat(0), splat(0), b.v[j]);
-    }
-    return b;
+/* ---- few classes: one row a lane --------------------------------------------------------------------- */
+
+/* min(g p_k + constant, most) for QUAD classes from `number` on, `own` for the anchor. */
+LANES_INLINE void few_gradient_quad(const SecondSweep *sweep, const real *exps, lanes anchors, lanes number, lanes *values) {
+    const lanes most = splat((real)sweep->most);
+    UNROLLED for (int k = 0; k < QUAD; k++, number = add(number, splat(1))) /* lets NaN pass */
+        values[k] = where_equal(anchors, number, sweep->few_own, minimum(most, fused(load(exps + k * LANES), sweep->few_factor, sweep->few_constant)));
 }
-LANES_INLINE void store_columns_block(stored *const *rows, ptrdiff_t first, block b) {
-    UNROLLED for (int k = 0; k < VECTORS; k += QUAD) store_columns(rows, first + k, QUAD, b.v + k);
+/* All of it, into rows `stride` bytes apart. */
+LANES_INLINE void few_gradient_rows_inline(const SecondSweep *sweep, const real *exps, lanes anchors, ptrdiff_t num_classes, char *start, ptrdiff_t stride, const int is_real) {
+    const ptrdiff_t size = is_real ? sizeof(real) : sizeof(stored);
+    const char *ahead = start + LANES * num_classes * size + AHEAD;
+    lanes values[QUAD], number = splat(0);
+    ptrdiff_t k = 0;
+    const SecondSweep own = *sweep; /* its lanes stay in registers */
+#define STORE(count) if (is_real) store_columns(start + k * size, stride, count, values); else store_logit_columns(start + k * size, stride, count, values)
+    for (; k + QUAD <= num_classes; k += QUAD, number = add(number, splat(QUAD))) {
+        UNROLLED for (int n = 0; n < LANES * QUAD * (int)size / LINE; n++, ahead += LINE) prefetch_to_write(ahead);
+        few_gradient_quad(&own, exps + k * LANES, anchors, number, values);
+        STORE(QUAD);
+    }
+    if (k == num_classes) return;
+    few_gradient_quad(&own, exps + k * LANES, anchors, number, values);
+    switch (num_classes - k) {
+        case 1: STORE(1); break;
+#ifndef SMOOTHXENT_FLOAT64
+        case 2: STORE(2); break;
+        case 3: STORE(3); break;
+#endif
+    }
+#undef STORE
+}
+LANES_FUNCTION void few_gradient_rows(const SecondSweep *sweep, const real *exps, lanes anchors, ptrdiff_t num_classes, char *start, ptrdiff_t stride, int is_real) {
+    if (is_real || sizeof(real) == sizeof(stored)) few_gradient_rows_inline(sweep, exps, anchors, num_classes, start, stride, 1);
+    else few_gradient_rows_inline(sweep, exps, anchors, num_classes, start, stride, 0);
+}
+
+/* Columns become rows, one after the other. */
+LANES_FUNCTION void columns_to_rows(const real *columns, ptrdiff_t num_classes, real *rows) {
+    lanes values[QUAD];
+    for (ptrdiff_t k = 0; k < num_classes; k += QUAD) {
+        const int count = num_classes - k < QUAD ? (int)(num_classes - k) : QUAD;
+        for (int j = 0; j < count; j++) values[j] = load(columns + (k + j) * LANES);
+        for (int j = count; j < QUAD; j++) values[j] = splat(0);
+        store_columns((char *)(rows + k), num_classes * sizeof(real), count, values);
+    }
 }
 
 #endif

@@ -15,11 +15,13 @@ cdef extern from "results/gradients.h" nogil:
         double *bias
         double *factor
         double most
+        lanes few_own
     void gradient_factors(const RowGroup *, SecondSweep *, double, double, double)
     void softmax_factors(const RowGroup *, SecondSweep *)
     block scaled_exps(block, lanes, lanes, lanes, lanes)
-    block with_anchors(block, Py_ssize_t, lanes, lanes, lanes)
-    void store_columns_block(stored **, Py_ssize_t, block)
+    void columns_to_rows(const real *, Py_ssize_t, real *)
+    void few_gradient_quad(const SecondSweep *, const real *, lanes, lanes, lanes *)
+    void few_gradient_rows(const SecondSweep *, const real *, lanes, Py_ssize_t, char *, Py_ssize_t, bint)
 
 
 cdef void gradient_sweep(const Call *call, const RowGroup *group, Py_ssize_t first, SecondSweep *sweep) noexcept nogil:
@@ -177,17 +179,16 @@ cdef void write_segment(
 
 
 cdef void write_group(
-    const Call *call, int task, Py_ssize_t first, Py_ssize_t count, const RowGroup *group, const SecondSweep *sweep,
+    const Call *call, int task, Py_ssize_t first, Py_ssize_t count, const RowGroup *group, SecondSweep *sweep,
     Workspace *workspace,
 ) noexcept nogil:
     cdef Py_ssize_t i, segment
-    cdef int fit = call.num_classes <= FEW
-    for i in range(count):
-        fit &= group.offset[i] == 0.0
-    if fit:
+    if call.num_classes <= FEW:
         sweep_few_classes(call, task, first, count, group, sweep, workspace)
-    else:
-        for i in range(count):
+        if group.all_hold:
+            return
+    for i in range(count):
+        if call.num_classes > FEW or not group.holds[i]:
             for segment in range(segments_of(call.num_classes)):
                 write_segment(call, task, first, i, segment, group, sweep, workspace)
 

@@ -10,40 +10,39 @@
 #include "statistics/row_group.h"
 
 /* own, others, nll and log_sum_exp. */
-typedef struct { reg_f64 nll, log_sum_exp; } shares;
-LANES_INLINE shares shares_of_rows(RowGroup *g, int i) {
+LANES_FUNCTION void group_shares(RowGroup *g) {
     const reg_f64 zero = SPLAT(0.0), one = SPLAT(1.0);
-    reg_f64 low, x = ROWS(anchor_logit), sum = ROWS(sum_exp);
-    reg_f64 z = distances_to_reference(x, ROWS(offset), ROWS(scale), &low);
-    reg_f64 below = OP_F64(min)(zero, z), above = OP_F64(max)(zero, z); /* NaN passes */
-    reg_f64 smaller = where_less_f64(z, zero, one, sum), towards = where_less_f64(z, zero, low, SUB(zero, low));
-    smaller = times_exps(smaller, SUB(below, above), towards);
-    reg_f64 own = where_less_f64(z, zero, smaller, one), others = where_less_f64(z, zero, sum, smaller);
-    reg_f64 log_total = logs_of_sums(own, others), nll = SUB(log_total, below), log_sum_exp = ADD(log_total, above);
-    if (LOW_PARTS) {
-        nll = SUB(nll, where_less_f64(z, zero, low, zero));
-        log_sum_exp = where_less_f64(z, zero, log_sum_exp, ADD(z, ADD(log_total, low)));
-    }
-    /* no other class counts: 0, or nan where the anchor's logit is not finite */
-    nll = where_equal_f64(sum, zero, SUB(x, x), nll);
-    nll = where_equal_f64(x, SPLAT((double)INFINITY), SUB(x, x), nll);
-    SET_ROWS(own, own);
-    SET_ROWS(others, others);
-    SET_ROWS(nll, nll);
-    SET_ROWS(log_sum_exp, log_sum_exp);
-    return (shares){nll, log_sum_exp};
-}
-LANES_FUNCTION void group_shares(RowGroup *g) { EACH_ROW_REGISTER shares_of_rows(g, i); }
-
-/* Shares and losses for class indices, smoothing uniform or none: `uniform` is its share of one class, `others` of all
- * but the anchor; gaps are to the reference. A term with coefficient 0 is left out, but for nan. */
-LANES_FUNCTION void group_shares_and_losses(RowGroup *g, double label_smoothing, double uniform, double others) {
     EACH_ROW_REGISTER {
-        shares of = shares_of_rows(g, i);
+        reg_f64 low, x = ROWS(anchor_logit), sum = ROWS(sum_exp);
+        reg_f64 z = distances_to_reference(x, ROWS(offset), ROWS(scale), &low);
+        reg_f64 below = OP_F64(min)(zero, z), above = OP_F64(max)(zero, z); /* NaN passes */
+        reg_f64 smaller = where_less_f64(z, zero, one, sum), towards = where_less_f64(z, zero, low, SUB(zero, low));
+        smaller = times_exps(smaller, SUB(below, above), towards);
+        reg_f64 own = where_less_f64(z, zero, smaller, one), others = where_less_f64(z, zero, sum, smaller);
+        reg_f64 log_total = logs_of_sums(own, others), nll = SUB(log_total, below), log_sum_exp = ADD(log_total, above);
+        if (LOW_PARTS) {
+            nll = SUB(nll, where_less_f64(z, zero, low, zero));
+            log_sum_exp = where_less_f64(z, zero, log_sum_exp, ADD(z, ADD(log_total, low)));
+        }
+        /* no other class counts: 0, or nan where the anchor's logit is not finite */
+        nll = where_equal_f64(sum, zero, SUB(x, x), nll);
+        nll = where_equal_f64(x, SPLAT((double)INFINITY), SUB(x, x), nll);
+        SET_ROWS(own, own);
+        SET_ROWS(others, others);
+        SET_ROWS(nll, nll);
+        SET_ROWS(log_sum_exp, log_sum_exp);
+    }
+}
+
+/* Losses for class indices, smoothing uniform or none: `uniform` is its share of one class, `others` of all
+ * but the anchor; gaps are to the reference. A term with coefficient 0 is left out, but for nan. */
+LANES_FUNCTION void uniform_losses(RowGroup *g, double label_smoothing, double uniform, double others) {
+    EACH_ROW_REGISTER {
+        reg_f64 nll = ROWS(nll), log_sum_exp = ROWS(log_sum_exp);
         reg_f64 anchor_share = FUSED(SPLAT(1.0 - label_smoothing), ROWS(weight), SPLAT(uniform));
-        reg_f64 term = where_equal_f64(anchor_share, SPLAT(0.0), OP_F64(min)(SPLAT(DBL_MAX), of.nll), of.nll);
+        reg_f64 term = where_equal_f64(anchor_share, SPLAT(0.0), OP_F64(min)(SPLAT(DBL_MAX), nll), nll);
         reg_f64 loss = MUL(anchor_share, term);
-        if (others != 0.0) loss = ADD(loss, FUSED(SPLAT(others), of.log_sum_exp, MUL(SPLAT(uniform), ROWS(gap_sum))));
+        if (others != 0.0) loss = ADD(loss, FUSED(SPLAT(others), log_sum_exp, MUL(SPLAT(uniform), ROWS(gap_sum))));
         SET_ROWS(anchor_share, anchor_share);
         SET_ROWS(rest_share, SPLAT(others));
         SET_ROWS(loss, where_nonzero_f64(ROWS(kept), loss));

@@ -13,17 +13,24 @@
 
 cdef extern from "results/losses.h" nogil:
     void group_shares(RowGroup *)
-    void group_shares_and_losses(RowGroup *, double, double, double)
+    void uniform_losses(RowGroup *, double, double, double)
     void certain_losses(RowGroup *, const double *, Py_ssize_t)
 
 
+cdef void shares_of_group(const Call *call, RowGroup *g, SecondSweep *sweep) noexcept nogil:
+    if call.num_classes > FEW or not g.all_hold:
+        group_shares(g)
+    if call.num_classes <= FEW:
+        spread_few_shares(g, sweep)
+
+
 cdef void group_losses(const Call *call, RowGroup *g, Py_ssize_t first, Py_ssize_t count) noexcept nogil:
+    # from its shares
     cdef Py_ssize_t i
     cdef double s, uniform = call.label_smoothing / call.num_classes
     if not call.has_targets:
-        group_shares_and_losses(g, call.label_smoothing, uniform, uniform * (call.num_classes - 1))
+        uniform_losses(g, call.label_smoothing, uniform, uniform * (call.num_classes - 1))
     else:
-        group_shares(g)
         weighted_losses(call, g)
         by_top_losses(g)
         for i in range(LANES):

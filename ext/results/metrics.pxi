@@ -70,6 +70,7 @@ cdef void add_metrics(
     cdef Py_ssize_t i
     measure_group(call, first, group)
     for i in range(LANES):
+        group.label_nll[i] = <real> group.label_nll[i]  # as row_statistics returns it
         squares[i] = group.label_nll[i] * group.label_nll[i]
     add_to_histogram(metrics.histogram, group, squares)
     split_squares(group, squares, rests)

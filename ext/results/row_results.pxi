@@ -6,6 +6,7 @@ cdef bint finish_group(
     # what a row needs once; False if a row is bad
     cdef Py_ssize_t i
     cdef double total
+    cdef real losses[LANES]
     cdef Totals *totals = totals_at(call, thread) if task == LOSS else NULL
     if call.has_probabilities:
         for i in range(count):
@@ -13,9 +14,10 @@ cdef bint finish_group(
                 totals.bad_row = min(totals.bad_row, first + i)
                 return False
     if task != LOSS:
-        group_shares(group)
+        shares_of_group(call, group, sweep)
         if task == SOFTMAX:
             softmax_factors(group, sweep)
+            few_softmax_factors(group, sweep)
         if task == LOG_SUM_EXP:
             for i in range(count):  # of the top class, lse = x - log p
                 total = group.anchor_logit[i] + group.nll[i]
@@ -24,23 +26,55 @@ cdef bint finish_group(
         if task == ROW_STATISTICS:
             write_metrics(call, first, count, group)
         return True
-    group_losses(call, group, first, count)
-    if call.has_grad:
-        gradient_sweep(call, group, first, sweep)
-    if call.out != NULL and count == LANES:  # a constant: the loop vectorises
+    if call.is_plain:
+        plain_losses(call, first, count, group, sweep, losses)
+    else:
+        shares_of_group(call, group, sweep)
+        general_losses(call, first, count, group, sweep)
         for i in range(LANES):
-            call.out[first + i] = <real> group.loss[i]
-    elif call.out != NULL:
-        for i in range(count):
-            call.out[first + i] = <real> group.loss[i]
+            losses[i] = <real> group.loss[i]
+    if call.out != NULL:
+        memcpy(call.out + first, losses, count * sizeof(real))
     totals.kept += kept_rows(call, first, count, group)
-    if not call.loss_is_nll:
+    if call.out == NULL and not call.loss_is_nll:  # of the very losses that a row's caller would get
+        for i in range(LANES):
+            group.loss[i] = losses[i]
         add_group_exactly(&totals.loss, group, NULL, group.loss)
     if call.class_weight != NULL or call.sample_weight != NULL:
         add_group_exactly(&totals.weight, group, NULL, group.weight)
     if call.metrics != NULL:
         add_metrics(call, first, count, group, <Metrics *> (call.metrics + thread * call.metrics_size))
     return True
+
+
+cdef void general_losses(
+    const Call *call, Py_ssize_t first, Py_ssize_t count, RowGroup *group, SecondSweep *sweep
+) noexcept nogil:
+    # from shares, with every option
+    group_losses(call, group, first, count)
+    if call.has_grad:
+        gradient_sweep(call, group, first, sweep)
+        if call.num_classes <= FEW:
+            few_gradient_factors(sweep)
+
+
+cdef void plain_losses(
+    const Call *call, Py_ssize_t first, Py_ssize_t count, RowGroup *group, SecondSweep *sweep, real *losses
+) noexcept nogil:
+    # of few classes; those of rows whose statistics don't hold are the general ones
+    cdef double uniform = call.label_smoothing / call.num_classes
+    cdef Py_ssize_t i
+    if not group.all_hold:
+        group_shares(group)
+        general_losses(call, first, count, group, sweep)
+    sweep.most = INFINITY
+    plain_few_losses(
+        group, sweep, losses, call.label_smoothing, uniform, uniform * (call.num_classes - 1),
+        1.0 / call.grad_divisor, call.has_grad)
+    if not group.all_hold:
+        for i in range(count):
+            if not group.holds[i]:
+                losses[i] = <real> group.loss[i]
 
 
 cdef inline Py_ssize_t kept_rows(

@@ -76,7 +76,8 @@ cdef int add_metrics_of_threads(
     call.num_bins = num_bins
     for i in range(call.num_ranks):
         call.enough = max(call.enough, <Py_ssize_t> call.ranks[i])
-    call.loss_is_nll = label_smoothing == 0.0 and call.class_weight == NULL and call.z_loss == 0.0
+    call.loss_is_nll = (
+        label_smoothing == 0.0 and call.class_weight == NULL and call.sample_weight == NULL and call.z_loss == 0.0)
     call.metrics_size = size_of_metrics(call.num_ranks, num_bins)
     call.metrics_memory = calloc(num_threads * call.metrics_size + LINE, 1)
     if call.metrics_memory == NULL:

@@ -38,7 +38,7 @@ cdef class Blocks:
         add_smoothing(call, label_smoothing, prior)
         if ranks is not None:
             add_metrics_of_threads(call, label_smoothing, ranks, num_bins, 1)
-        settle_call(call)
+        settle_call(call, LOSS)
         self.memory = calloc(
             sizeof(Totals) + groups * (sizeof(Segments) + of_group * sizeof(RowStatistics)) + LINE, 1)
         if self.memory == NULL:

@@ -22,14 +22,18 @@ cdef extern from * nogil:
 cdef Py_ssize_t LAST_LEVEL_CACHE = last_level_cache()
 
 
-cdef void settle_call(Call *call) noexcept nogil:
+cdef void settle_call(Call *call, int task) noexcept nogil:
     # what follows from the rest of it
     call.has_targets = call.has_probabilities or call.smoothing != NULL
     call.sums_with = sums_with(call)
+    call.is_plain = (
+        task == LOSS and call.num_classes <= FEW and call.label_logits == NULL and call.z_loss == 0.0
+        and not (call.has_targets or call.has_metrics or has_weights(call)))
+    call.needs_kept = not call.is_plain or call.out == NULL or call.labels.has_ignore_index
 
 
 cdef int run(Call *call, int task, int num_threads) except -1:
-    settle_call(call)
+    settle_call(call, task)
     call.streams = (
         call.has_grad and call.grad_is_real and call.grad.data != call.logits.data and is_aligned(&call.grad)
         and call.grad.class_stride == sizeof(real) and call.num_classes > FEW

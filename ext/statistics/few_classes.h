@@ -16,154 +16,227 @@ enum { QUAD_BYTES = LANES * QUAD * sizeof(stored) }; /* of QUAD classes of a gro
 
 _Static_assert(QUAD_BYTES % LINE == 0, "take_columns asks for whole lines");
 
-/* What a group's rows start with: the anchor (-1: none), its logit and the largest of the others, -inf where there is
- * none. NaN is passed over. */
-typedef struct { lanes anchors, anchor_logits, top; } column_heads;
+/* Where the logits of a group lie. `rows`: one after the other, the first at `start` and the others row_stride bytes apart,
+ * QUAD - 1 numbers beyond each may be read; or else `columns`: class k of all rows at start + k * class_stride; or each row
+ * at its own place, starts[i]. */
+typedef struct {
+    const char *start, *const *starts;
+    ptrdiff_t row_stride, class_stride;
+    int rows, columns;
+} GroupPlace;
 
-/* Class k. With `anchor`: TAKEN_OUT, the columns hold -inf for it; KEPT, its logit, which the second sweep wants: exp of
- * -inf, times a factor, is subnormal there, which is slow; TOP, the anchor is the top class so far, the first of equals. */
-enum { ANCHOR_TAKEN_OUT, ANCHOR_KEPT, ANCHOR_TOP };
-LANES_INLINE void take_column(column_heads *heads, lanes x, ptrdiff_t k, real *columns, const int anchor) {
-    lanes least = splat(-(real)INFINITY), number = splat((real)k), others = x;
-    if (anchor == ANCHOR_TOP) {
-        heads->top = maximum(minimum(x, heads->anchor_logits), heads->top);
-        heads->anchors = where_less(heads->anchor_logits, x, number, heads->anchors);
-        heads->anchor_logits = maximum(x, heads->anchor_logits);
-    } else {
-        others = where_equal(heads->anchors, number, least, x);
-        heads->anchor_logits = where_equal(heads->anchors, number, x, heads->anchor_logits);
-        heads->top = maximum(others, heads->top);
-    }
-    store(columns + k * LANES, anchor == ANCHOR_TAKEN_OUT ? others : x);
-}
-
-/* `count` <= QUAD classes from `first` on. Rows side by side are columns already. */
-LANES_INLINE void load_quad_of_columns(const char *const *rows, ptrdiff_t stride, int side_by_side, ptrdiff_t first, int count, lanes *columns) {
+/* QUAD classes from `first` on; of those from `num_classes` on, any numbers. */
+LANES_INLINE void load_quad_of_columns(const GroupPlace *place, ptrdiff_t first, ptrdiff_t num_classes, lanes *columns) {
     real buffer[LANES];
-    if (stride == sizeof(stored)) {
-        load_columns((const stored *const *)rows, first, count, columns);
+    if (place->rows) {
+        load_columns(place->start + first * sizeof(stored), place->row_stride, columns);
         return;
     }
-    for (int k = 0; k < count; k++) {
-        ptrdiff_t place = (first + k) * stride;
-        if (side_by_side) {
-            columns[k] = load_logits((const stored *)(rows[0] + place));
+    for (int k = 0; k < QUAD; k++) {
+        const ptrdiff_t at = (first + k < num_classes ? first + k : num_classes - 1) * place->class_stride;
+        if (place->columns) {
+            columns[k] = load_logits((const stored *)(place->start + at));
             continue;
         }
-        for (int i = 0; i < LANES; i++) buffer[i] = real_of(stored_at((const stored *)(rows[i] + place)));
+        for (int i = 0; i < LANES; i++) buffer[i] = real_of(stored_at((const stored *)(place->starts[i] + at)));
         columns[k] = load(buffer);
     }
 }
 
 /* Columns of what logits become, class k at to[k * LANES]. */
-LANES_FUNCTION void transform_columns(stored *to, const char *const *rows, ptrdiff_t stride, int side_by_side, ptrdiff_t num_classes, Transform of) {
+LANES_FUNCTION void transform_columns(stored *to, const GroupPlace *place, ptrdiff_t num_classes, Transform of) {
     lanes quad[QUAD];
     for (ptrdiff_t first = 0; first < num_classes; first += QUAD) {
-        const int count = num_classes - first < QUAD ? (int)(num_classes - first) : QUAD;
-        load_quad_of_columns(rows, stride, side_by_side, first, count, quad);
-        for (int k = 0; k < count; k++) store_logits(to + (first + k) * LANES, transformed(quad[k], of));
+        load_quad_of_columns(place, first, num_classes, quad);
+        for (int k = 0; k < QUAD && first + k < num_classes; k++) store_logits(to + (first + k) * LANES, transformed(quad[k], of));
     }
 }
 
-/* `count` <= QUAD classes from `first` on. `ahead`: where the next group lies, which is asked for early: it will be touched
- * in all places at once. */
-LANES_INLINE void take_columns(column_heads *heads, const char *const *rows, ptrdiff_t stride, int side_by_side, ptrdiff_t first, const int count, const char *ahead, real *columns, const int anchor) {
-    lanes quad[QUAD];
-    UNROLLED for (int n = 0; n < QUAD_BYTES / LINE; n++) prefetch((const stored *)(ahead + n * LINE));
-    load_quad_of_columns(rows, stride, side_by_side, first, count, quad);
-    UNROLLED for (int k = 0; k < count; k++) take_column(heads, quad[k], first + k, columns, anchor);
+/* Class `number`. ANCHOR_GIVEN: the columns hold -inf for the anchor, which makes its exp 0. ANCHOR_TOP: the anchor is the
+ * top class so far, the first of equals, and its column is masked later. NaN is passed over. */
+enum { ANCHOR_GIVEN, ANCHOR_TOP };
+LANES_INLINE void take_column(few_statistics *s, lanes x, lanes number, real *column, const int anchor) {
+    lanes others = x;
+    if (anchor == ANCHOR_TOP) {
+        s->top = maximum(minimum(x, s->anchor_logits), s->top);
+        s->anchors = where_less(s->anchor_logits, x, number, s->anchors);
+        s->anchor_logits = maximum(x, s->anchor_logits);
+    } else {
+        others = where_equal(s->anchors, number, splat(-(real)INFINITY), x);
+        s->anchor_logits = where_equal(s->anchors, number, x, s->anchor_logits);
+        s->top = maximum(others, s->top);
+    }
+    store(column, others);
 }
 
-LANES_INLINE void read_columns(column_heads *heads, const char *const *rows, ptrdiff_t stride, int side_by_side, ptrdiff_t num_classes, const char *ahead, real *columns, const int anchor) {
-    column_heads h = *heads; /* of its own, so that it stays in registers */
+LANES_INLINE void take_columns(few_statistics *s, const GroupPlace *place, ptrdiff_t first, ptrdiff_t num_classes, const int count, lanes *number, const char *ahead, real *columns, const int anchor) {
+    lanes quad[QUAD];
+    UNROLLED for (int n = 0; n < QUAD_BYTES / LINE; n++) prefetch((const stored *)(ahead + n * LINE));
+    load_quad_of_columns(place, first, num_classes, quad);
+    UNROLLED for (int k = 0; k < count; k++) {
+        take_column(s, quad[k], *number, columns + (first + k) * LANES, anchor);
+        *number = add(*number, splat(1));
+    }
+}
+
+/* `ahead`: where the next group lies, which is asked for early: it will be touched in all places at once. */
+LANES_INLINE void read_columns(few_statistics *to, const GroupPlace *place, ptrdiff_t num_classes, const char *ahead, real *columns, const int anchor) {
+    few_statistics s = *to; /* of its own, so that it stays in registers */
+    lanes number = splat(0);
     ptrdiff_t first = 0;
-    for (; first < num_classes / QUAD * QUAD; first += QUAD, ahead += QUAD_BYTES)
-        take_columns(&h, rows, stride, side_by_side, first, QUAD, ahead, columns, anchor);
-#define LAST_COLUMNS(count) case count: take_columns(&h, rows, stride, side_by_side, first, count, ahead, columns, anchor); break
+    s.top = s.anchor_logits = splat(-(real)INFINITY);
+    for (; first + QUAD <= num_classes; first += QUAD, ahead += QUAD_BYTES) take_columns(&s, place, first, num_classes, QUAD, &number, ahead, columns, anchor);
     switch (num_classes - first) { /* constants, for which the compiler leaves out what other numbers need */
-        LAST_COLUMNS(1);
+        case 1: take_columns(&s, place, first, num_classes, 1, &number, ahead, columns, anchor); break;
 #ifndef SMOOTHXENT_FLOAT64
-        LAST_COLUMNS(2);
-        LAST_COLUMNS(3);
+        case 2: take_columns(&s, place, first, num_classes, 2, &number, ahead, columns, anchor); break;
+        case 3: take_columns(&s, place, first, num_classes, 3, &number, ahead, columns, anchor); break;
         _Static_assert(QUAD == 4, "up to 3 are left");
 #else
         _Static_assert(QUAD == 2, "1 is left at most");
 #endif
     }
-#undef LAST_COLUMNS
-    *heads = h;
+    *to = s;
 }
 
-/* ---- sums ------------------------------------------------------------------------------------------ */
+/* ---- sums ------------------------------------------------------------------------------------------
+ *
+ * exp of the classes but the anchor, relative to the lane's reference, is summed as powers and rests (see exp.h). Powers are
+ * at most 1, and their sum starts with 2: so what an addition of two of them to it loses is known from three operations
+ * (Dekker 1971, a fast two-sum). Only the sum of the two is rounded. The same for gaps to `top`, which have one sign.
+ */
+typedef struct {
+    lanes powers, lost, rests, gaps_lost;
+    wide gaps, moments, squares;
+} few_sums;
 
-LANES_INLINE void sum_columns(block_sums *sums, const real *columns, ptrdiff_t num_classes, lanes anchors, lanes bias, const int with, const int anchor) {
-    lanes number = splat(0), least = splat(-(real)INFINITY);
-    SUM_BLOCKS(num_classes, {
-        b = load_columns_block(columns + n * VECTORS * LANES); /* there is room for whole blocks */
-        if (anchor != ANCHOR_TAKEN_OUT) EACH_VECTOR {
-            b.v[j] = where_equal(anchors, number, least, b.v[j]);
-            number = add(number, splat(1));
+LANES_INLINE void add_powers(few_sums *s, lanes powers) {
+    lanes sum = add(s->powers, powers);
+    s->lost = add(s->lost, sub(powers, sub(sum, s->powers)));
+    s->powers = sum;
+}
+LANES_INLINE void add_gaps(few_sums *s, lanes a, lanes b) {
+    lanes large = minimum(a, b), small = maximum(a, b), sum = add(large, small);
+    s->gaps_lost = add(s->gaps_lost, sub(small, sub(sum, large)));
+    s->gaps = wide_add(s->gaps, widen(sum));
+}
+
+/* `count` <= 4 columns from class `number` on. `exps`: where their exp goes, with `keep`. */
+LANES_INLINE void sum_columns(few_sums *s, const real *columns, real *exps, const int count, const few_statistics *of, exp_reference m, lanes number, const int with, const int keep, const int anchor) {
+    const lanes zero = splat(0), one = splat(1);
+    lanes powers[4], gaps[4], rests, moments, squares;
+    UNROLLED for (int j = 0; j < count; j++, number = add(number, one)) {
+        lanes x = load(columns + j * LANES), others = x;
+        if (anchor == ANCHOR_TOP) others = where_equal(of->anchors, number, splat(-(real)INFINITY), x);
+        exp_term e = exp_term_of(others, m);
+        powers[j] = e.power;
+        rests = j ? fused(e.rest, e.ratio, rests) : mul(e.rest, e.ratio);
+        if (keep || with & MOMENTS) {
+            lanes exp = exp_of(e);
+            if (keep) store(exps + j * LANES, exp);
+            if (with & MOMENTS) {
+                lanes moment = mul(exp, sub(maximum(m.least, others), of->top));
+                moments = j ? add(moments, moment) : moment;
+                squares = j ? fused(exp, exp, squares) : mul(exp, exp);
+            }
         }
-    })
+        if (with & GAPS) gaps[j] = where_equal(of->anchors, number, zero, sub(x, of->top));
+    }
+    add_powers(s, count > 1 ? add(powers[0], powers[1]) : powers[0]);
+    if (count > 2) add_powers(s, count > 3 ? add(powers[2], powers[3]) : powers[2]);
+    s->rests = add(s->rests, rests);
+    if (with & GAPS) {
+        add_gaps(s, gaps[0], count > 1 ? gaps[1] : zero);
+        if (count > 2) add_gaps(s, gaps[2], count > 3 ? gaps[3] : zero);
+    }
+    if (with & MOMENTS) {
+        s->moments = wide_add(s->moments, widen(moments));
+        s->squares = wide_add(s->squares, widen(squares));
+    }
 }
 
-/* Statistics of a group, of which the first `fit` numbers say whether they hold for a row; returns whether all do. They
- * don't where a row has no reference or a huge one, an anchor of infinite logit, or gaps beyond what exp_lanes takes. */
-LANES_INLINE int columns_statistics_inline(RowGroup *g, column_heads *heads, double *fit, const char *const *rows, ptrdiff_t stride, int side_by_side, ptrdiff_t num_classes, const char *ahead, real *columns, const int with, const int anchor) {
-    const reg_f64 zero = SPLAT(0.0), one = SPLAT(1.0);
-    const double others = (double)(num_classes - 1);
-    reg_f64 all = one;
-    block_sums sums;
-    heads->anchors = anchor == ANCHOR_TOP ? splat(-1) : of_integers(g->anchor);
-    heads->anchor_logits = heads->top = splat(-(real)INFINITY);
-    read_columns(heads, rows, stride, side_by_side, num_classes, ahead, columns, anchor);
-    for (ptrdiff_t k = num_classes; k % VECTORS; k++) store(columns + k * LANES, splat(-(real)INFINITY));
-    lanes scale = sub(splat((real)MAGIC), fused(heads->top, splat((real)LOG2_E), splat((real)MAGIC)));
-    sum_columns(&sums, columns, num_classes, heads->anchors, add(splat((real)(MAGIC + EXPONENT_BIAS)), scale), with, anchor);
+/* Rows whose statistics hold: the reference, the anchor's logit and the gaps are finite, and exp_term_of can take them. */
+LANES_INLINE lanes magnitude(lanes x) { return maximum(x, sub(splat(0), x)); }
+LANES_INLINE int few_statistics_hold(const few_statistics *s) {
+    lanes limit = splat((real)INFINITY);
+    return all_less(magnitude(s->top), splat((real)LARGE_LOGIT)) & all_less(magnitude(s->anchor_logits), limit) & all_less(magnitude(narrow_wide(s->gaps)), limit);
+}
+LANES_FUNCTION void rows_that_hold(const few_statistics *s, real *hold) {
+    lanes limit = splat((real)INFINITY), zero = splat(0), one = splat(1);
+    lanes holds = where_less(magnitude(s->top), splat((real)LARGE_LOGIT), one, zero);
+    holds = where_less(magnitude(s->anchor_logits), limit, holds, zero);
+    store(hold, where_less(magnitude(narrow_wide(s->gaps)), limit, holds, zero));
+}
+
+/* Statistics of a group, into g->few; returns whether they hold for all its rows. */
+LANES_INLINE int columns_statistics_inline(RowGroup *g, const GroupPlace *place, ptrdiff_t num_classes, const char *ahead, real *columns, real *exps, const int with, const int keep, const int anchor) {
+    few_statistics s;
+    few_sums t = {splat(2), splat(0), splat(0), splat(0), wide_splat(0.0), wide_splat(0.0), wide_splat(0.0)};
+    lanes number = splat(0), four = splat(4);
+    ptrdiff_t k = 0;
+    s.anchors = anchor == ANCHOR_TOP ? splat(-1) : of_integers(g->anchor);
+    read_columns(&s, place, num_classes, ahead, columns, anchor);
+    s.scale = sub(splat((real)MAGIC), fused(s.top, splat((real)(STEPS * LOG2_E)), splat((real)MAGIC)));
+    exp_reference m = exp_reference_of(s.scale);
+#define SUM_COLUMNS(count) sum_columns(&t, columns + k * LANES, exps + (keep ? k * LANES : 0), count, &s, m, number, with, keep, anchor)
+    for (; k + 4 <= num_classes; k += 4, number = add(number, four)) SUM_COLUMNS(4);
+    switch (num_classes - k) {
+        case 1: SUM_COLUMNS(1); break;
+        case 2: SUM_COLUMNS(2); break;
+        case 3: SUM_COLUMNS(3); break;
+    }
+#undef SUM_COLUMNS
+    lanes powers = sub(t.powers, splat(2)), low = add(t.rests, t.lost);
+    s.sum = add(powers, low);
+    s.sum_low = sub(low, sub(s.sum, powers));
+    s.gaps = s.moments = s.squares = wide_splat(0.0);
+    wide to_top = wide_splat(0.0);
+    if (with) to_top = wide_fused(widen(s.scale), wide_splat(STEP_LOW / STEPS), wide_fused(widen(s.scale), wide_splat(STEP / STEPS), widen(s.top))); /* top - m */
+    if (with & GAPS) { /* of the reference: m - x_k = (m - top) - (x_k - top) */
+        wide others = wide_splat((double)(num_classes - 1));
+        s.gaps = wide_sub(wide_sub(wide_splat(0.0), wide_mul(others, to_top)), wide_add(t.gaps, widen(t.gaps_lost)));
+    }
+    if (with & MOMENTS) {
+        s.moments = wide_fused(to_top, wide_add(widen(s.sum), widen(s.sum_low)), t.moments);
+        s.squares = t.squares;
+    }
     if (anchor == ANCHOR_TOP) {
         real anchors[LANES];
-        store(anchors, heads->anchors);
+        store(anchors, s.anchors);
         for (int i = 0; i < LANES; i++) g->anchor[i] = anchors[i] > 0 ? (int64_t)anchors[i] : 0;
     }
-    wide scales = widen(scale), tops = widen(heads->top);
-    wide anchor_logits = widen(heads->anchor_logits);
-    EACH_ROW_REGISTER {
-        const int j = i / WIDTH_F64;
-        reg_f64 x = anchor_logits.r[j], top = tops.r[j], anchor_numbers = of_i64(load_i64(g->anchor + i)), fits = one;
-        SET_ROWS(sum_exp, LOW_PARTS ? ADD(sums.exps.sum.r[j], where_finite(sums.exps.error.r[j])) : sums.exps.sum.r[j]);
-        SET_ROWS(scale, scales.r[j]);
-        SET_ROWS(offset, zero);
-        SET_ROWS(anchor_logit, x);
-        if (with & MOMENTS) {
-            SET_ROWS(moment, sums.moments.r[j]);
-            SET_ROWS(square, sums.squares.r[j]);
-            SET_ROWS(highest, top);
-        }
-        if (with & GAPS) { /* the anchor's column, -inf, is among the sums */
-            reg_f64 whole = FUSED(SPLAT(others), scales.r[j], SUB(sums.wholes.r[j], SPLAT(LOWEST_WHOLE)));
-            reg_f64 rest = ADD(sums.remainders.r[j], MUL(ADD(whole, SPLAT(LOWEST_WHOLE)), SPLAT(STEP_LOW)));
-            SET_ROWS(gap_sum, SUB(zero, FUSED(whole, SPLAT(STEP), rest)));
-            fits = where_less_f64(SPLAT(-MOST_WHOLES), whole, one, zero);
-        }
-        fits = where_less_f64(OP_F64(max)(x, SUB(zero, x)), SPLAT((double)INFINITY), fits, where_less_f64(anchor_numbers, zero, fits, zero));
-        fits = where_less_f64(OP_F64(max)(top, SUB(zero, top)), SPLAT(LARGE_LOGIT), fits, zero);
-        OP_F64(storeu)(fit + i, fits);
-        all = OP_F64(min)(all, fits);
-    }
-    return all_equal_f64(all, one);
+    s.anchor_logits = where_less(s.anchors, splat(0), s.top, s.anchor_logits); /* a harmless number */
+    g->few = s;
+    return few_statistics_hold(&s);
 }
-LANES_FUNCTION int columns_statistics(RowGroup *g, column_heads *heads, double *fit, const char *const *rows, ptrdiff_t stride, int side_by_side, ptrdiff_t num_classes, const char *ahead, real *columns, int with, int anchor) {
-#define OF(with, anchor) return columns_statistics_inline(g, heads, fit, rows, stride, side_by_side, num_classes, ahead, columns, with, anchor)
+LANES_FUNCTION int columns_statistics(RowGroup *g, const GroupPlace *place, ptrdiff_t num_classes, const char *ahead, real *columns, real *exps, int with, int anchor) {
+#define STATISTICS(with, keep, anchor) return columns_statistics_inline(g, place, num_classes, ahead, columns, exps, with, keep, anchor)
 #ifdef REGISTERS_ARE_PLAIN
-    OF(with, anchor);
+    STATISTICS(with, exps != NULL, anchor);
 #else
-    if (anchor == ANCHOR_TOP && with & MOMENTS) OF(MOMENTS, ANCHOR_TOP);
-    if (anchor == ANCHOR_TOP) OF(0, ANCHOR_TOP);
-    if (anchor == ANCHOR_KEPT && with & GAPS) OF(GAPS, ANCHOR_KEPT);
-    if (anchor == ANCHOR_KEPT) OF(0, ANCHOR_KEPT);
-    FOR_EACH(with, OF(WITH, ANCHOR_TAKEN_OUT))
+    if (anchor == ANCHOR_TOP && with & MOMENTS) STATISTICS(MOMENTS, 0, ANCHOR_TOP);
+    if (anchor == ANCHOR_TOP && exps) STATISTICS(0, 1, ANCHOR_TOP);
+    if (anchor == ANCHOR_TOP) STATISTICS(0, 0, ANCHOR_TOP);
+    if (exps && with & GAPS) STATISTICS(GAPS, 1, ANCHOR_GIVEN);
+    if (exps) STATISTICS(0, 1, ANCHOR_GIVEN);
+    FOR_EACH(with, STATISTICS(WITH, 0, ANCHOR_GIVEN))
 #endif
-#undef OF
+#undef STATISTICS
+}
+
+/* From lanes to the numbers that row_group.pxi defines. */
+LANES_FUNCTION void spread_few_statistics(RowGroup *g, int with) {
+    const few_statistics *s = &g->few;
+    wide_store(g->sum_exp, wide_add(widen(s->sum), widen(s->sum_low)));
+    wide_store(g->scale, wide_mul(widen(s->scale), wide_splat(1.0 / STEPS)));
+    wide_store(g->offset, wide_splat(0.0));
+    wide_store(g->anchor_logit, widen(s->anchor_logits));
+    if (with & GAPS) wide_store(g->gap_sum, s->gaps);
+    if (with & MOMENTS) {
+        wide_store(g->moment, s->moments);
+        wide_store(g->square, s->squares);
+        wide_store(g->highest, widen(s->top));
+    }
 }
 
 #endif

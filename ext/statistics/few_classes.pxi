@@ -1,18 +1,56 @@
 # Rows of few classes: one row a lane, LANES rows at once. The group is transposed into columns, class k of row i at
 # columns[k * LANES + i]; each lane has its own reference, the largest of its other classes. Rows with no reference or
-# a huge one, with an anchor of infinite logit, or with gaps beyond what exp_lanes takes, are left to long_rows.pxi.
+# a huge one, with an anchor of infinite logit or with infinite gaps are left to long_rows.pxi.
 
 cdef extern from "statistics/few_classes.h" nogil:
-    ctypedef struct column_heads:
-        lanes anchors, anchor_logits, top
+    ctypedef struct GroupPlace:
+        const char *start
+        const char **starts
+        Py_ssize_t row_stride, class_stride
+        bint rows, columns
     enum:
-        ANCHOR_TAKEN_OUT
-        ANCHOR_KEPT
+        ANCHOR_GIVEN
         ANCHOR_TOP
-    void transform_columns(stored *, const char **, Py_ssize_t, bint, Py_ssize_t, Transform)
-    bint columns_statistics(
-        RowGroup *, column_heads *, double *, const char **, Py_ssize_t, bint, Py_ssize_t, const char *, real *, int,
-        int)
+    void transform_columns(stored *, const GroupPlace *, Py_ssize_t, Transform)
+    bint columns_statistics(RowGroup *, const GroupPlace *, Py_ssize_t, const char *, real *, real *, int, int)
+    void rows_that_hold(const few_statistics *, real *)
+    void spread_few_statistics(RowGroup *, int)
+
+
+cdef bint reads_beyond(const Call *call, Py_ssize_t first) noexcept nogil:
+    # whether there are logits where whole quads of a group of rows reach beyond the last of them
+    cdef const Rows *rows = &call.logits
+    cdef Py_ssize_t beyond = -call.num_classes % QUAD * <Py_ssize_t> sizeof(stored), left = call.num_rows - first - LANES
+    return (
+        rows.inner == 1 and rows.outer_stride >= call.num_classes * <Py_ssize_t> sizeof(stored)
+        and call.label_logits == NULL and left * rows.outer_stride >= beyond)
+
+
+cdef GroupPlace place_of_group(
+    const Call *call, Py_ssize_t first, Py_ssize_t count, Workspace *workspace
+) noexcept nogil:
+    # where the logits lie, or a copy of rows beyond which nothing may be read; lanes without a row have the last one
+    cdef GroupPlace place
+    cdef Py_ssize_t i, size = call.num_classes * sizeof(stored)
+    place.class_stride = call.logits.class_stride
+    place.rows = place.class_stride == sizeof(stored)
+    place.columns = count == LANES and side_by_side(&call.logits, first, sizeof(stored))
+    place.start = row_start(&call.logits, first)
+    place.row_stride = call.logits.outer_stride
+    place.starts = <const char **> workspace.starts
+    if place.rows and not (count == LANES and reads_beyond(call, first)):
+        for i in range(LANES):
+            memcpy(<char *> workspace.rows + i * size, row_start(&call.logits, first + min(i, count - 1)), size)
+        place.start = <const char *> workspace.rows
+        place.row_stride = size
+    elif not (place.rows or place.columns):
+        rows_of_group(&call.logits, first, count, workspace.starts)
+    return place
+
+
+cdef inline real *exps_of(const Call *call, Workspace *workspace) noexcept nogil:
+    # where exp of the columns goes for the second sweep: over the columns, if nothing else wants these
+    return workspace.exps if call.has_targets else workspace.columns
 
 
 cdef void targets_of_group(
@@ -30,7 +68,7 @@ cdef void targets_of_group(
 
 
 cdef void weighted_gaps(
-    const Call *call, RowGroup *group, lanes anchors, lanes centre, Workspace *workspace
+    const Call *call, RowGroup *group, lanes centre, Workspace *workspace
 ) noexcept nogil:
     # classes without weight are left out; probabilities have the anchor's own gap among them, which is 0
     cdef compensated gaps = compensated_zero(), total = gaps
@@ -40,7 +78,7 @@ cdef void weighted_gaps(
     for k in range(call.num_classes):
         target = wide_load(workspace.target_columns + k * LANES) if call.has_probabilities \
             else wide_splat(call.smoothing[k])
-        x = where_equal(anchors, splat(<real> k), centre, load(workspace.columns + k * LANES))
+        x = where_equal(group.few.anchors, splat(<real> k), centre, load(workspace.columns + k * LANES))
         total = compensated_add(total, target)
         gaps = compensated_add(
             gaps, where_nonzero(target, wide_fused(target, wide_sub(widen(centre), widen(x)), zero)))
@@ -52,40 +90,45 @@ cdef void weighted_gaps(
 
 
 cdef void few_classes_statistics(
-    const Call *call, Py_ssize_t first, Py_ssize_t count, bint by_top, RowGroup *group, Workspace *workspace
+    const Call *call, int task, Py_ssize_t first, Py_ssize_t count, RowGroup *group, Workspace *workspace
 ) noexcept nogil:
-    # by_top: of all rows of the group
-    cdef double fit[LANES]
-    cdef column_heads heads
-    cdef Py_ssize_t i, stride = call.logits.class_stride
-    cdef bint side = count == LANES and side_by_side(&call.logits, first, sizeof(stored)), all_fit
+    cdef GroupPlace place = place_of_group(call, first, count, workspace)
+    cdef Py_ssize_t i
+    cdef bint by_top = is_by_top(call, task)
+    cdef int anchor = ANCHOR_TOP if by_top else ANCHOR_GIVEN
+    cdef real *exps = NULL
     cdef const char *ahead = row_start(&call.logits, first) + LANES * call.num_classes * sizeof(stored) + AHEAD
-    cdef int anchor = ANCHOR_TOP if by_top else ANCHOR_KEPT if call.has_grad else ANCHOR_TAKEN_OUT
-    rows_of_group(&call.logits, first, count, workspace.starts)
-    if call.transforms:  # into columns, which are read as rows side by side
-        transform_columns(
-            workspace.logits, <const char **> workspace.starts, stride, side, call.num_classes, call.transform)
-        for i in range(LANES):
-            workspace.starts[i] = <char *> (workspace.logits + i)
-        stride = LANES * sizeof(stored)
-        side = True
-    all_fit = columns_statistics(
-        group, &heads, fit, <const char **> workspace.starts, stride, side, call.num_classes, ahead,
-        workspace.columns, call.sums_with, anchor)
+    if call.has_grad and task != LOG_SOFTMAX and call.label_logits == NULL:
+        exps = exps_of(call, workspace)
+    if call.transforms:  # into columns
+        transform_columns(workspace.logits, &place, call.num_classes, call.transform)
+        place.start = <const char *> workspace.logits
+        place.class_stride = LANES * sizeof(stored)
+        place.rows = False
+        place.columns = True
+    group.all_hold = columns_statistics(
+        group, &place, call.num_classes, ahead, workspace.columns, exps, call.sums_with,
+        anchor)
     if call.has_metrics:
-        rank_group(call, group, &heads, by_top, workspace)
+        rank_group(call, group, by_top, workspace)
     if call.has_probabilities:
         targets_of_group(call, first, count, group, workspace)
-        wide_store(group.centre, widen(heads.anchor_logits))
-        weighted_gaps(call, group, heads.anchors, heads.anchor_logits, workspace)
+        wide_store(group.centre, widen(group.few.anchor_logits))
+        weighted_gaps(call, group, group.few.anchor_logits, workspace)
     elif call.smoothing != NULL:
-        wide_store(group.centre, widen(heads.top))
-        weighted_gaps(call, group, heads.anchors, heads.top, workspace)
+        wide_store(group.centre, widen(group.few.top))
+        weighted_gaps(call, group, group.few.top, workspace)
         for i in range(count):
-            if group.by_top[i] != by_top:
-                fit[i] = 0.0
-                all_fit = False
-    if not all_fit:
+            group.all_hold &= group.by_top[i] == by_top
+    if group.all_hold and call.is_plain:
+        return
+    spread_few_statistics(group, call.sums_with)
+    if not group.all_hold:
+        if not call.needs_kept:
+            keep_rows(group)
+        rows_that_hold(&group.few, group.holds)
         for i in range(count):
-            if not fit[i]:
+            if call.smoothing != NULL and group.by_top[i] != by_top:
+                group.holds[i] = 0
+            if not group.holds[i]:
                 one_row_statistics(call, first, i, group, workspace)

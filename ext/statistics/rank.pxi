@@ -14,14 +14,14 @@ cdef void rank_row(const Call *call, RowGroup *group, Py_ssize_t i, const stored
 
 
 cdef void rank_group(
-    const Call *call, RowGroup *group, const column_heads *heads, bint by_top, Workspace *workspace
+    const Call *call, RowGroup *group, bint by_top, Workspace *workspace
 ) noexcept nogil:
     # of rows in columns
     cdef real labels[LANES]
     cdef real logits[LANES]
     cdef Py_ssize_t i
     if not by_top:
-        rank_columns(group, workspace.columns, call.num_classes, heads.anchors, heads.anchor_logits)
+        rank_columns(group, workspace.columns, call.num_classes, group.few.anchors, group.few.anchor_logits)
         return
     for i in range(LANES):
         labels[i] = <real> group.label[i]

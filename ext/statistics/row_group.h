@@ -4,6 +4,14 @@
 
 #include "call/labels.h"
 #include "lanes/exp_log.h"
+#include "lanes/pairs.h"
+
+/* Statistics of rows of few classes, as lanes: sum + sum_low of exp(x_k - reference), reference = -scale * STEP / STEPS. */
+typedef struct {
+    lanes anchors, anchor_logits, top; /* class numbers, -1: none; top: the largest of the others */
+    lanes scale, sum, sum_low;
+    wide gaps, moments, squares;
+} few_statistics;
 
 typedef struct {
     /* Statistics, as row_group.pxi defines them; row i of the group in lane i. Lanes without a row hold harmless numbers. */
@@ -18,6 +26,9 @@ typedef struct {
     int64_t anchor[LANES];                         /* the class that is kept out of the sums, or IGNORED: the label, or the top */
     int64_t by_top[LANES];                         /* flags as wide as the numbers, so that loops vectorise */
     int improper[LANES];
+    LINE_ALIGNED few_statistics few; /* where num_classes <= FEW; they hold for the rows that `holds` says, */
+    real holds[LANES];               /* all if `all_hold`; the others have numbers as above */
+    int all_hold;
     /* Results. */
     double nll[LANES];         /* -log p of the anchor */
     double log_sum_exp[LANES]; /* relative to the reference */

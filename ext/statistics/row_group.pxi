@@ -14,7 +14,12 @@
 # Rows are taken in groups of LANES, so that what a row needs once is done for a whole group in lanes.
 
 cdef extern from "statistics/row_group.h" nogil:
+    ctypedef struct few_statistics:
+        lanes anchors, anchor_logits, top
     ctypedef struct RowGroup:
+        few_statistics few
+        real *holds
+        bint all_hold
         double *sum_exp
         double *scale
         double *offset
@@ -102,7 +107,8 @@ cdef Py_ssize_t read_labels(
         return bad_row
     if call.has_metrics:
         memcpy(group.label, group.anchor, LANES * sizeof(int64_t))
-    keep_rows(group)
+    if call.needs_kept:
+        keep_rows(group)
     if call.class_weight != NULL:
         for i in range(count):
             if group.anchor[i] >= 0:

@@ -17,7 +17,7 @@ cdef void statistics_of_group(
 ) noexcept nogil:
     cdef Py_ssize_t i
     if call.num_classes <= FEW:
-        few_classes_statistics(call, first, count, is_by_top(call, task), group, workspace)
+        few_classes_statistics(call, task, first, count, group, workspace)
     elif call.num_classes <= TILE and not (call.has_targets or call.transforms or is_by_top(call, task)):
         short_rows(call, first, count, group, workspace)
     else:
