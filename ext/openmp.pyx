@@ -4,7 +4,8 @@
 # with it the runtime, in an environment that holds a few settings more. Nobody else sees these: the process's own list
 # of variables is put aside for that moment, not changed, and Python's lock is held.
 
-from libc.stdlib cimport free, malloc
+from cpython.ref cimport Py_INCREF
+from libc.stdlib cimport calloc, free
 from os import fsdecode
 
 cdef extern from *:
@@ -22,6 +23,15 @@ cdef extern from *:
         for (size_t i = 0; i < count; i++)
             if (!strncmp(variable, settings[i], length_of_name(settings[i]) + 1)) return 1;
         return 0;
+    }
+
+    /* Whether nobody has changed our list: the settings, then theirs without the variables that the settings hide. */
+    static int is_untouched(char *const *ours, char *const *theirs, char *const *settings, size_t count) {
+        if (environ != ours) return 0;
+        ours += count;
+        for (; theirs && *theirs; theirs++)
+            if (!is_among(*theirs, settings, count) && *ours++ != *theirs) return 0;
+        return !*ours;
     }
 
     /* The path of the runtime that this kernel uses, "" if none. The new list is never freed, as another thread may
@@ -42,9 +52,9 @@ cdef extern from *:
         void *function = handle ? dlsym(RTLD_DEFAULT, "omp_get_max_threads") : NULL;
         if (handle && !function) function = dlsym(handle, "omp_get_max_threads");
         if (function) ((int (*)(void))function)(); /* LLVM's runtime reads the environment at its first call */
-        if (environ == ours) {
+        if (is_untouched(ours, theirs, settings, count)) {
             environ = theirs;
-        } else { /* another thread set a variable meanwhile, and so copied our list */
+        } else { /* another thread has set a variable meanwhile: in our list, or in a copy of it */
             for (size_t i = 0; i < count; i++) {
                 char *name = strndup(settings[i], length_of_name(settings[i]));
                 if (name) unsetenv(name);
@@ -98,21 +108,21 @@ cdef extern from *:
     const char *load_with(const char *kernel, char **settings, size_t count)
     void each_library(void (*add)(const char *, void *) noexcept, void *paths)
     double seconds_of_a_turn()
-    char *strdup(const char *)
 
 
 def load(bytes kernel, list settings):
     """Load the kernel in this file; return the path of the OpenMP runtime that it uses, "" if it uses none."""
     cdef size_t i, count = len(settings)
-    cdef char **copies = <char **> malloc((count + 1) * sizeof(char *))
-    if copies == NULL:
+    cdef bytes setting
+    cdef char **variables = <char **> calloc(count + 1, sizeof(char *))
+    if variables == NULL:
         raise MemoryError
     for i in range(count):
-        copies[i] = strdup(<bytes> settings[i])
-        if copies[i] == NULL:
-            raise MemoryError
-    path = load_with(kernel, copies, count)
-    free(copies)
+        setting = settings[i]
+        Py_INCREF(setting)  # never freed
+        variables[i] = setting
+    path = load_with(kernel, variables, count)
+    free(variables)
     return fsdecode(path)
 
 
