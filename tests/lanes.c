@@ -2,7 +2,8 @@
  *
  * Operands are special values, random bits and numbers of ordinary size, mixed at random. One line is printed for
  * each operation, with a digest of its results: the same on any instruction set. A difference is printed too and ends
- * with status 1. Here all NaN are one value, but for those of float16 and bfloat16. See test_lanes.py.
+ * with status 1. Here all NaN are one value, but for those of float16 and bfloat16. An argument is the number of rounds:
+ * an emulator takes fewer. See test_lanes.py.
  *
  *     lanes.c             arithmetic of lanes and wide, exp_log.h
  *     lanes_memory.h      loads and stores: parts of vectors and blocks, columns, float16 and bfloat16
@@ -26,6 +27,7 @@
 
 #include <float.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #ifdef SMOOTHXENT_FLOAT64
 typedef uint64_t real_bits;
@@ -37,11 +39,7 @@ typedef uint32_t real_bits;
 enum { MANTISSA = 23 };
 #endif
 
-#ifndef ROUNDS
-#define ROUNDS 5000
-#endif
-#define FEWER (ROUNDS < 5000)
-enum { OPERATIONS = 128 };
+enum { OPERATIONS = 128, ROUNDS = 5000 };
 #define EACH_LANE for (int i = 0; i < LANES; i++)
 
 static struct { const char *name; uint64_t digest; } operations[OPERATIONS];
@@ -207,10 +205,11 @@ static void test_functions(void) {
 #include "lanes_group.h"
 #include "lanes_metrics.h"
 
-int main(void) {
+int main(int count, char **arguments) {
+    int rounds = count > 1 ? atoi(arguments[1]) : ROUNDS;
     real a[LANES], b[LANES], c[LANES], d[LANES];
     double wide_a[LANES], wide_b[LANES], wide_c[LANES];
-    for (int round = 0; round < ROUNDS; round++) {
+    for (int round = 0; round < rounds; round++) {
         EACH_LANE a[i] = operand(), b[i] = operand(), c[i] = operand(), d[i] = operand();
         EACH_LANE wide_a[i] = a[i], wide_b[i] = b[i], wide_c[i] = FMA(a[i], b[i], c[i]);
         test_lanes(a, b, c, d);
@@ -218,7 +217,7 @@ int main(void) {
         test_functions();
         test_stores(a);
     }
-    for (int round = 0; round < ROUNDS / 50; round++) {
+    for (int round = 0; round < rounds / 50; round++) {
         test_parts();
         test_columns();
         test_exp();
@@ -228,7 +227,7 @@ int main(void) {
         test_evaluations();
     }
     test_blocks();
-    test_halves();
+    test_halves(rounds < ROUNDS);
     for (int n = 0; n < OPERATIONS && operations[n].name; n++)
         printf("%016llx  %s\n", (unsigned long long)operations[n].digest, operations[n].name);
     return failures > 0;
