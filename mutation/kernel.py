@@ -63,7 +63,7 @@ MUTANTS = [
             "return <uint64_t> <uint32_t> i32",
             "int32 labels below 0 that are ignored",
         ),
-        ("    for i in range(count, LANES):\n        out[i] = IGNORED\n", "", "rows twice"),
+        ("    for i in range(count, LANES):\n        out[i] = NO_CLASS\n", "", "rows twice"),
     ),
     *mutants_of(
         "ext/call/arrays.pxi",
@@ -88,8 +88,8 @@ MUTANTS = [
     *mutants_of(
         "ext/statistics/row_group.h",
         (
-            "set1_i64(IGNORED), set1_i64(0), set1_i64(bits_of_one)",
-            "set1_i64(IGNORED), set1_i64(bits_of_one), set1_i64(bits_of_one)",
+            "set1_i64(NO_CLASS), set1_i64(0), set1_i64(bits_of_one)",
+            "set1_i64(NO_CLASS), set1_i64(bits_of_one), set1_i64(bits_of_one)",
             "ignored rows are kept",
         ),
     ),

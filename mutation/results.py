@@ -39,8 +39,8 @@ MUTANTS = [
             "the mean logit's sign",
         ),
         (
-            "OP_F64(min)(SPLAT(DBL_MAX), of.nll)",
-            "of.nll",
+            "OP_F64(min)(SPLAT(DBL_MAX), row.nll)",
+            "row.nll",
             "0 times inf",
         ),
     ),
@@ -183,7 +183,7 @@ MUTANTS = [
     *mutants_of(
         "ext/run/team.pxi",
         ("late * (PRICE << doublings)", "0 * (PRICE << doublings)", "late teams are called again"),
-        ("least * pieces if region.least < INFINITY else 0.0", "least * pieces", "very late ones"),
+        ("least * items if region.least < INFINITY else 0.0", "least * items", "very late ones"),
         ("debt > seconds ? debt - seconds : 0", "debt", "a debt for ever"),
         ("debt < MOST_DEBT ? debt : MOST_DEBT", "debt", "a debt for many seconds"),
         ("static _Thread_local double debt", "static double debt", "debts of other threads"),

@@ -9,17 +9,33 @@ MUTANTS = [
         ("add(less_one, splat(2))", "add(less_one, splat(1))", "1 - exp(-2 x)"),
         ("where_less(x, splat(0), sub(splat(0), t), t)", "t", "tanh has no sign"),
         ("FLAT = 20.0;", "FLAT = 10.0;", "tanh ends below 1"),
-        ("of.temperature == 1 ? x : divide", "of.softcap != 0 ? x : divide", "no temperature"),
-        ("divide(x, splat(of.temperature))", "mul(x, splat(1 / of.temperature))", "a rounding"),
+        (
+            "transform.temperature == 1 ? x : divide",
+            "transform.softcap != 0 ? x : divide",
+            "no temperature",
+        ),
+        (
+            "divide(x, splat(transform.temperature))",
+            "mul(x, splat(1 / transform.temperature))",
+            "a rounding",
+        ),
         ("slope = mul(sub(one, t), add(one, t))", "slope = sub(one, t)", "a slope of tanh"),
-        ("mul(x, splat(of.temperature)), splat(1 / of.softcap)", "x, splat(1)", "tanh again"),
-        ("mul(slope, splat(1 / of.temperature))", "slope", "gradients without a temperature"),
+        (
+            "mul(x, splat(transform.temperature)), splat(1 / transform.softcap)",
+            "x, splat(1)",
+            "tanh again",
+        ),
+        (
+            "mul(slope, splat(1 / transform.temperature))",
+            "slope",
+            "gradients without a temperature",
+        ),
         ("for (; k < count; k++) values", "for (; k < 0; k++) values", "the last slopes"),
         ("if (k < count) store_logits_part", "if (0) store_logits_part", "the last logits"),
     ),
     *mutants_of(
         "ext/statistics/few_classes.h",
-        ("transformed(quad[k], of)", "quad[k]", "few classes are left as they are"),
+        ("transformed(quad[k], transform)", "quad[k]", "few classes are left as they are"),
     ),
     *mutants_of(
         "ext/results/few_classes_gradients.pxi",
@@ -58,7 +74,11 @@ MUTANTS = [
     ),
     *mutants_of(
         "ext/results/gradients.h",
-        ("split_f64(OP_F64(max)(of, SUB(zero, of)), &e)", "split_f64(of, &e)", "g below 0"),
+        (
+            "split_f64(OP_F64(max)(coefficient, SUB(zero, coefficient)), &e)",
+            "split_f64(coefficient, &e)",
+            "g below 0",
+        ),
     ),
     *mutants_of(
         "ext/call/logits.pxi",
@@ -73,7 +93,7 @@ MUTANTS = [
         ("first_class * rows.class_stride", "0 * rows.class_stride", "later blocks are misplaced"),
         ("first_row * rows.outer_stride", "0 * rows.outer_stride", "later rows are misplaced"),
         ("first = first_class // SEGMENT", "first = 0", "later segments are the first"),
-        ("self.parts + first_row // LANES", "self.parts", "later parts are the first"),
+        ("self.groups + first_row // LANES", "self.groups", "later parts are the first"),
         ("if not in_groups(&self.call):\n", "if True:\n", "groups of few classes are joined"),
         ("return call.num_classes <= TILE", "return call.num_classes < 0", "never in groups"),
         ("min(<Py_ssize_t> LANES, num_rows - g * LANES)", "LANES", "groups that are not full"),

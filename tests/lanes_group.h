@@ -17,14 +17,14 @@ static void test_labels(void) {
             wide_labels[i] = label, narrow_labels[i] = (int32_t)label;
             if (itemsize == 4) label = narrow_labels[i];
             expected[i] = label >= 0 && label < num_classes ? label : OUT_OF_RANGE;
-            if (has_ignore_index && label == ignore_index) expected[i] = IGNORED;
+            if (has_ignore_index && label == ignore_index) expected[i] = NO_CLASS;
             all &= expected[i] != OUT_OF_RANGE;
         }
         const char *labels = itemsize == 8 ? (const char *)wide_labels : (const char *)narrow_labels;
         note("class_indices", LANES, class_indices(g.anchor, labels, itemsize, (uint64_t)num_classes, has_ignore_index, (uint64_t)ignore_index), all);
         EACH_LANE note("class_indices", i, (double)g.anchor[i], (double)expected[i]);
         keep_rows(&g);
-        EACH_LANE note("keep_rows, kept", i, g.kept[i], expected[i] != IGNORED);
+        EACH_LANE note("keep_rows, kept", i, g.kept[i], expected[i] != NO_CLASS);
         EACH_LANE note("keep_rows, rest", i, g.weight[i] + g.by_top[i], 1);
         EACH_LANE if (expected[i] < 0) g.anchor[i] = expected[i] = -1;
         LANES_ARE("of_integers", of_integers(g.anchor), (real)expected[i]);

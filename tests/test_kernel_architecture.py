@@ -114,8 +114,8 @@ def test_definitions_of_a_part_are_found():
     assert {"add_in_pieces", "carry", "add_exactly", "exact", "places_of"} <= functions
     assert {"ExactSum", "LIMBS", "SMALL"} <= names
     functions, names = definitions_of(EXT / "run" / "team.pxi")
-    assert {"inside_region", "settle_region", "each_piece", "is_in_debt"} <= functions
-    assert {"Piece", "Region", "PARALLEL_ELEMENTS"} <= names
+    assert {"inside_region", "settle_region", "each_item", "is_in_debt"} <= functions
+    assert {"WorkItem", "Region", "PARALLEL_ELEMENTS"} <= names
 
 
 @pytest.mark.parametrize("path", PARTS, ids=lambda path: path.relative_to(EXT).as_posix())

@@ -4,9 +4,10 @@
 
 #include "lanes/lanes.h"
 
-/* LANES labels of 8 bytes, or of 4 with a sign, to class indices, IGNORED or OUT_OF_RANGE; returns whether all are in
+/* LANES labels of 8 bytes, or of 4 with a sign, to class indices, NO_CLASS (ignored) or OUT_OF_RANGE; returns whether all are in
  * range. Each is read once: nothing that another thread writes meanwhile comes between the comparison and the use. */
-enum { IGNORED = -1, OUT_OF_RANGE = -2 };
+enum { NO_CLASS = -1, OUT_OF_RANGE = -2 };
+static const ptrdiff_t NO_ROW = PTRDIFF_MAX; /* the lowest bad row, where none is bad */
 LANES_INLINE int class_indices(int64_t *indices, const char *labels, int itemsize, uint64_t num_classes, int has_ignore_index, uint64_t ignore_index) {
     const reg_i64 limit = set1_i64((int64_t)num_classes), ignored = set1_i64((int64_t)ignore_index), out_of_range = set1_i64(OUT_OF_RANGE);
     int bad = 0;
@@ -14,7 +15,7 @@ LANES_INLINE int class_indices(int64_t *indices, const char *labels, int itemsiz
         reg_i64 raw = itemsize == 8 ? load_i64(labels + i * 8) : widen_i64(labels + i * 4);
         READ_ONCE(raw);
         reg_i64 index = below_i64(raw, limit, out_of_range);
-        if (has_ignore_index) index = where_equal_i64(raw, ignored, set1_i64(IGNORED), index);
+        if (has_ignore_index) index = where_equal_i64(raw, ignored, set1_i64(NO_CLASS), index);
         store_i64(indices + i, index);
         bad |= any_equal_i64(index, out_of_range);
     }

@@ -2,8 +2,9 @@
 
 cdef extern from "call/labels.h" nogil:
     enum:
-        IGNORED
+        NO_CLASS
         OUT_OF_RANGE
+    const Py_ssize_t NO_ROW
     bint class_indices(int64_t *, const char *, int, uint64_t, bint, uint64_t)
 
 
@@ -47,8 +48,8 @@ cdef inline uint64_t raw_label(const Labels *labels, Py_ssize_t row) noexcept no
 cdef Py_ssize_t labels_of_group(
     const Labels *labels, Py_ssize_t first, Py_ssize_t count, int64_t *out
 ) noexcept nogil:
-    # class indices, IGNORED (lanes without a row too) or OUT_OF_RANGE, from one read of each; returns the first row
-    # whose label is out of range, else -1
+    # class indices, NO_CLASS (lanes without a row too) or OUT_OF_RANGE, from one read of each; returns the first row
+    # whose label is out of range, or NO_ROW
     cdef Py_ssize_t i
     cdef int itemsize = labels.itemsize
     cdef uint64_t raw[LANES]
@@ -66,5 +67,5 @@ cdef Py_ssize_t labels_of_group(
             if out[i] == OUT_OF_RANGE:
                 return first + i
     for i in range(count, LANES):
-        out[i] = IGNORED
-    return -1
+        out[i] = NO_CLASS
+    return NO_ROW

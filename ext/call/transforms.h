@@ -28,44 +28,44 @@ LANES_INLINE lanes tanh_of(lanes x) {
     return where_less(x, splat(0), sub(splat(0), t), t);
 }
 
-LANES_INLINE lanes transformed(lanes x, Transform of) {
-    if (of.softcap != 0) x = mul(splat(of.softcap), tanh_of(mul(x, splat(1 / of.softcap))));
-    return of.temperature == 1 ? x : divide(x, splat(of.temperature));
+LANES_INLINE lanes transformed(lanes x, Transform transform) {
+    if (transform.softcap != 0) x = mul(splat(transform.softcap), tanh_of(mul(x, splat(1 / transform.softcap))));
+    return transform.temperature == 1 ? x : divide(x, splat(transform.temperature));
 }
 
 /* Of one logit. */
-LANES_FUNCTION real transform_logit(real x, Transform of) {
+LANES_FUNCTION real transform_logit(real x, Transform transform) {
     real values[LANES];
-    store(values, transformed(splat(x), of));
+    store(values, transformed(splat(x), transform));
     return values[0];
 }
 
 /* Of `count` logits; `to` may be `x`. */
-LANES_FUNCTION void transform_logits(stored *to, const stored *x, ptrdiff_t count, Transform of) {
+LANES_FUNCTION void transform_logits(stored *to, const stored *x, ptrdiff_t count, Transform transform) {
     ptrdiff_t k = 0;
-    for (; k + LANES <= count; k += LANES) store_logits(to + k, transformed(load_logits(x + k), of));
-    if (k < count) store_logits_part(to + k, transformed(load_logits_part(x + k, (int)(count - k)), of), (int)(count - k));
+    for (; k + LANES <= count; k += LANES) store_logits(to + k, transformed(load_logits(x + k), transform));
+    if (k < count) store_logits_part(to + k, transformed(load_logits_part(x + k, (int)(count - k)), transform), (int)(count - k));
 }
 
 /* Of transformed logits x. */
-LANES_INLINE lanes slopes(lanes x, Transform of) {
+LANES_INLINE lanes slopes(lanes x, Transform transform) {
     lanes one = splat(1), slope = one;
-    if (of.softcap != 0) {
-        lanes t = mul(mul(x, splat(of.temperature)), splat(1 / of.softcap));
+    if (transform.softcap != 0) {
+        lanes t = mul(mul(x, splat(transform.temperature)), splat(1 / transform.softcap));
         slope = mul(sub(one, t), add(one, t));
     }
-    return mul(slope, splat(1 / of.temperature));
+    return mul(slope, splat(1 / transform.temperature));
 }
-LANES_FUNCTION real slope_at(real x, Transform of) {
+LANES_FUNCTION real slope_at(real x, Transform transform) {
     real values[LANES];
-    store(values, slopes(splat(x), of));
+    store(values, slopes(splat(x), transform));
     return values[0];
 }
 /* `values`, which have room for whole vectors or lie in `to` itself, times the slopes. */
-LANES_FUNCTION void times_slopes(real *values, const stored *x, ptrdiff_t count, Transform of) {
+LANES_FUNCTION void times_slopes(real *values, const stored *x, ptrdiff_t count, Transform transform) {
     ptrdiff_t k = 0;
-    for (; k + LANES <= count; k += LANES) store(values + k, mul(load(values + k), slopes(load_logits(x + k), of)));
-    for (; k < count; k++) values[k] *= slope_at(real_of(x[k]), of);
+    for (; k + LANES <= count; k += LANES) store(values + k, mul(load(values + k), slopes(load_logits(x + k), transform)));
+    for (; k < count; k++) values[k] *= slope_at(real_of(x[k]), transform);
 }
 
 #endif

@@ -51,8 +51,8 @@ LANES_INLINE reg_f64 cut(reg_f64 term, reg_f64 *pieces) {
     return fits;
 }
 LANES_INLINE reg_f64 add_cut(double *pieces, reg_f64 term) {
-    reg_f64 of[CUTS], fits = cut(term, of);
-    for (int j = 0; j < CUTS; j++) OP_F64(storeu)(pieces + j * LANES, ADD(OP_F64(loadu)(pieces + j * LANES), of[j]));
+    reg_f64 own[CUTS], fits = cut(term, own);
+    for (int j = 0; j < CUTS; j++) OP_F64(storeu)(pieces + j * LANES, ADD(OP_F64(loadu)(pieces + j * LANES), own[j]));
     return fits;
 }
 /* Adds the terms that fit, or do so times SMALL; returns whether all do. Else `left` holds the others, and 0. */
@@ -76,10 +76,10 @@ LANES_INLINE int add_in_pieces(ExactSum *total, const RowGroup *g, const double 
 LANES_INLINE int cut_in_pieces(double *pieces, const RowGroup *g, const double *weights, const double *values, double *terms) {
     int all = 1, last = 0;
     EACH_ROW_REGISTER {
-        reg_f64 of[CUTS], term = terms_of_rows(g, i, weights, values);
-        all &= all_equal_f64(term, cut(term, of));
-        last |= !all_equal_f64(of[CUTS - 1], SPLAT(0.0));
-        for (int j = 0; j < CUTS; j++) OP_F64(storeu)(pieces + j * LANES + i, of[j]);
+        reg_f64 own[CUTS], term = terms_of_rows(g, i, weights, values);
+        all &= all_equal_f64(term, cut(term, own));
+        last |= !all_equal_f64(own[CUTS - 1], SPLAT(0.0));
+        for (int j = 0; j < CUTS; j++) OP_F64(storeu)(pieces + j * LANES + i, own[j]);
         OP_F64(storeu)(terms + i, term);
     }
     return all ? CUTS - !last : 0;

@@ -19,7 +19,7 @@ static const double HEADROOM = 16; /* bits of the bracket above those of g and L
 
 /* bias and factor for g. As much of its exponent goes into the bracket as it has room for: the
  * least value of that, what exp makes of -inf, must be 0 times the factor. */
-LANES_INLINE void scale_exps(const RowGroup *g, SecondSweep *sweep, int i, reg_f64 of, reg_f64 inverse) {
+LANES_INLINE void scale_exps(const RowGroup *g, SecondSweep *sweep, int i, reg_f64 coefficient, reg_f64 inverse) {
     const reg_f64 zero = SPLAT(0.0), nan = SPLAT((double)NAN);
     reg_f64 low, scale = ROWS(scale), z = distances_to_reference(ROWS(anchor_logit), ROWS(offset), scale, &low);
     low = where_less_f64(z, zero, zero, low);
@@ -29,10 +29,10 @@ LANES_INLINE void scale_exps(const RowGroup *g, SecondSweep *sweep, int i, reg_f
     reg_f64 whole = SUB(ADD(scale, SPLAT(ROUND)), SPLAT(ROUND)); /* that of few classes is a multiple of 1 / STEPS */
     rho = NEGATIVE_FUSED(SUB(scale, whole), SPLAT(STEP), rho);
     reg_f64 e;
-    split_f64(OP_F64(max)(of, SUB(zero, of)), &e);
+    split_f64(OP_F64(max)(coefficient, SUB(zero, coefficient)), &e);
     e = OP_F64(min)(e, SPLAT(EXPONENT_BIAS - LIFT - HEADROOM));
     reg_f64 lifted = ADD(e, SPLAT(LIFT));
-    reg_f64 rest = MUL(of, powers_of_two(SUB(zero, lifted))), nll = ROWS(nll);
+    reg_f64 rest = MUL(coefficient, powers_of_two(SUB(zero, lifted))), nll = ROWS(nll);
     OP_F64(storeu)(sweep->bias + i, ADD(SUB(lifted, SUB(k, whole)), SPLAT(MAGIC + EXPONENT_BIAS)));
     OP_F64(storeu)(sweep->factor + i, MUL(times_exps(rest, SUB(zero, rho), zero), where_equal_f64(nll, nll, inverse, nan)));
 }
@@ -46,9 +46,9 @@ LANES_FUNCTION void gradient_factors(const RowGroup *g, SecondSweep *sweep, doub
         OP_F64(storeu)(sweep->own + i, MUL(s, of_anchor));
         OP_F64(storeu)(sweep->constant + i, MUL(s, SPLAT(-uniform)));
         OP_F64(storeu)(sweep->target_scale + i, MUL(s, SPLAT(target_scale)));
-        reg_f64 of = MUL(s, ADD(anchor_share, rest_share));
-        OP_F64(storeu)(sweep->g + i, of);
-        scale_exps(g, sweep, i, of, inverse);
+        reg_f64 coefficient = MUL(s, ADD(anchor_share, rest_share));
+        OP_F64(storeu)(sweep->g + i, coefficient);
+        scale_exps(g, sweep, i, coefficient, inverse);
     }
 }
 

@@ -49,7 +49,7 @@ cdef void sweep_row_tile(
     for b in range(count // BLOCK):
         store_block(out + b * BLOCK, scaled_exps(load_block(x + b * BLOCK), bias, factor, constant, most))
     if whole < count:
-        part = load_block_part(x + whole, count - whole, -1)
+        part = load_block_part(x + whole, count - whole, NO_CLASS)
         store_block(rest, scaled_exps(part, bias, factor, constant, most))
         memcpy(out + whole, rest, (count - whole) * sizeof(real))
 

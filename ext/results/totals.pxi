@@ -15,7 +15,7 @@ cdef extern from "results/totals.h" nogil:
 ctypedef struct Totals:
     ExactSum loss, weight
     Py_ssize_t kept  # rows that are not ignored and whose sample_weight is not 0
-    Py_ssize_t bad_row  # the lowest row with a label out of range, num_rows if none
+    Py_ssize_t bad_row  # the lowest row with a label out of range, or NO_ROW
 
 ctypedef struct Hits:
     ExactSum weight  # of the rows whose rank is below k; counted where rows have no weights

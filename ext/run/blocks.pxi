@@ -4,7 +4,7 @@
 # `most_rows` at a time: read() each of their blocks, in any order, then finish() them, then write() the gradient over
 # each block, computed again. Statistics of segments are joined as those of a long row are: see segments.pxi. The logits
 # of the labels are given beforehand, since a label's rank takes it to every block. Threads are the caller's, who may
-# have other parts of a block read or written at once: whole groups of rows.
+# have other parts of a block read or written at once: whole num_groups of rows.
 
 BLOCK_CLASSES = SEGMENT
 BLOCK_ROWS = LANES
@@ -13,7 +13,7 @@ BLOCK_ROWS = LANES
 cdef class Blocks:
     cdef Call call
     cdef void *memory
-    cdef Segments *parts  # one for each group of rows
+    cdef LongRows *groups  # of rows
     cdef tuple arrays  # whose memory `call` points to
 
     def __cinit__(
@@ -23,8 +23,8 @@ cdef class Blocks:
         Py_ssize_t num_bins, tuple transforms,
     ):
         cdef Call *call = &self.call
-        cdef RowStatistics *pieces
-        cdef Py_ssize_t g, groups = vectors_of(most_rows), of_group = LANES * segments_of(num_classes)
+        cdef RowStatistics *statistics
+        cdef Py_ssize_t g, num_groups = vectors_of(most_rows), of_a_group = LANES * segments_of(num_classes)
         self.arrays = labels, label_logits, prior, class_weight, sample_weight, out, ranks
         call.num_classes = num_classes
         call.num_rows = cnp.PyArray_DIM(labels, 0)
@@ -40,15 +40,15 @@ cdef class Blocks:
             add_metrics_of_threads(call, label_smoothing, ranks, num_bins, 1)
         settle_call(call, LOSS)
         self.memory = calloc(
-            sizeof(Totals) + groups * (sizeof(Segments) + of_group * sizeof(RowStatistics)) + LINE, 1)
+            sizeof(Totals) + num_groups * (sizeof(LongRows) + of_a_group * sizeof(RowStatistics)) + LINE, 1)
         if self.memory == NULL:
             raise MemoryError
         call.totals = aligned(self.memory)
-        totals_at(call, 0).bad_row = call.num_rows
-        self.parts = <Segments *> (totals_at(call, 0) + 1)
-        pieces = <RowStatistics *> (self.parts + groups)
-        for g in range(groups):
-            self.parts[g].pieces = pieces + g * of_group
+        totals_at(call, 0).bad_row = NO_ROW
+        self.groups = <LongRows *> (totals_at(call, 0) + 1)
+        statistics = <RowStatistics *> (self.groups + num_groups)
+        for g in range(num_groups):
+            self.groups[g].statistics = statistics + g * of_a_group
 
     def __dealloc__(self):
         free(<void *> self.call.smoothing)
@@ -57,52 +57,52 @@ cdef class Blocks:
 
     def begin(self, Py_ssize_t first_row, Py_ssize_t num_rows):
         # these rows come next; False if a label is out of range
-        cdef Segments *part
+        cdef LongRows *rows
         cdef Py_ssize_t g
         for g in range(vectors_of(num_rows)):
-            part = self.parts + g
-            part.first = first_row + g * LANES
-            part.count = min(<Py_ssize_t> LANES, num_rows - g * LANES)
-            if read_labels(&self.call, LOSS, part.first, part.count, &part.group) < self.call.num_rows:
+            rows = self.groups + g
+            rows.first = first_row + g * LANES
+            rows.count = min(<Py_ssize_t> LANES, num_rows - g * LANES)
+            if read_labels(&self.call, LOSS, rows.first, rows.count, &rows.group) != NO_ROW:
                 return False
         return True
 
-    def read(self, cnp.ndarray part not None, Py_ssize_t first_row, Py_ssize_t first_class):
-        self.each_segment(part, first_row, first_class, False)
+    def read(self, cnp.ndarray block not None, Py_ssize_t first_row, Py_ssize_t first_class):
+        self.each_segment(block, first_row, first_class, False)
 
-    def write(self, cnp.ndarray part not None, Py_ssize_t first_row, Py_ssize_t first_class):
-        self.each_segment(part, first_row, first_class, True)
+    def write(self, cnp.ndarray block not None, Py_ssize_t first_row, Py_ssize_t first_class):
+        self.each_segment(block, first_row, first_class, True)
 
     cdef int each_segment(
-        self, cnp.ndarray part, Py_ssize_t first_row, Py_ssize_t first_class, bint writes
+        self, cnp.ndarray block, Py_ssize_t first_row, Py_ssize_t first_class, bint writes
     ) except -1:
         cdef Call call = self.call  # a copy: other threads are at other parts
-        cdef Segments *parts = self.parts + first_row // LANES
-        cdef Py_ssize_t g, i, segment, num_rows = cnp.PyArray_DIM(part, 0)
-        cdef Py_ssize_t first = first_class // SEGMENT, last = first + segments_of(cnp.PyArray_DIM(part, 1))
-        call.logits = call.grad = placed(part, parts.first, first_class)
+        cdef LongRows *rows = self.groups + first_row // LANES
+        cdef Py_ssize_t g, i, segment, num_rows = cnp.PyArray_DIM(block, 0)
+        cdef Py_ssize_t first = first_class // SEGMENT, last = first + segments_of(cnp.PyArray_DIM(block, 1))
+        call.logits = call.grad = placed(block, rows.first, first_class)
         with nogil:
             if in_groups(&call) and not writes:
                 for g in range(vectors_of(num_rows)):
-                    read_rows(&call, parts + g)
+                    read_rows(&call, rows + g)
                 return 0
             for i in range(num_rows):
                 for segment in range(first, last):
                     if writes:
-                        write_piece(&call, LOSS, parts + i // LANES, i % LANES, segment)
+                        write_row_segment(&call, LOSS, rows + i // LANES, i % LANES, segment)
                     else:
-                        read_segment(&call, parts + i // LANES, i % LANES, segment)
+                        read_segment(&call, rows + i // LANES, i % LANES, segment)
         return 0
 
     def finish(self, Py_ssize_t num_rows):
-        cdef Segments *part
+        cdef LongRows *rows
         cdef Py_ssize_t g
         with nogil:
             for g in range(vectors_of(num_rows)):
-                part = self.parts + g
+                rows = self.groups + g
                 if not in_groups(&self.call):
-                    join_pieces(&self.call, part.count, &part.group, part.pieces)
-                finish_group(&self.call, LOSS, part.first, part.count, &part.group, &part.sweep, 0)
+                    merge_segments(&self.call, rows.count, &rows.group, rows.statistics)
+                finish_group(&self.call, LOSS, rows.first, rows.count, &rows.group, &rows.sweep, 0)
 
     def loss(self):
         return loss_of(&self.call, 1)
@@ -111,9 +111,9 @@ cdef class Blocks:
         return evaluation_of(&self.call, 1)
 
 
-cdef Rows placed(cnp.ndarray part, Py_ssize_t first_row, Py_ssize_t first_class):
+cdef Rows placed(cnp.ndarray block, Py_ssize_t first_row, Py_ssize_t first_class):
     # as if it lay among all the logits
-    cdef Rows rows = rows_of(part, has_classes=True)
+    cdef Rows rows = rows_of(block, has_classes=True)
     rows.data -= first_row * rows.outer_stride + first_class * rows.class_stride
     return rows
 
@@ -123,6 +123,6 @@ cdef inline bint in_groups(const Call *call) noexcept nogil:
     return call.num_classes <= TILE
 
 
-cdef void read_rows(const Call *call, Segments *part) noexcept nogil:
+cdef void read_rows(const Call *call, LongRows *rows) noexcept nogil:
     cdef Workspace workspace
-    statistics_of_group(call, LOSS, part.first, part.count, &part.group, &workspace)
+    statistics_of_group(call, LOSS, rows.first, rows.count, &rows.group, &workspace)

@@ -52,7 +52,7 @@ cdef int run_loss(Call *call, double label_smoothing, cnp.ndarray prior, int num
     cdef Totals *totals = totals_at(call, 0)
     cdef int t
     for t in range(num_threads):
-        totals_at(call, t).bad_row = call.num_rows
+        totals_at(call, t).bad_row = NO_ROW
     try:
         add_smoothing(call, label_smoothing, prior)
         run(call, LOSS, num_threads)
@@ -117,7 +117,7 @@ def row_statistics(
     cdef Call call = call_of(logits)
     cdef Totals alone
     cdef void *memory = NULL
-    cdef Py_ssize_t bad_row = call.num_rows
+    cdef Py_ssize_t bad_row = NO_ROW
     cdef int t
     num_threads = team(&call, num_threads)
     call.has_metrics = True
@@ -136,11 +136,11 @@ def row_statistics(
     try:
         call.totals = new_totals(&alone, num_threads, &memory)
         for t in range(num_threads):
-            totals_at(&call, t).bad_row = call.num_rows
+            totals_at(&call, t).bad_row = NO_ROW
         run(&call, ROW_STATISTICS, num_threads)
         for t in range(num_threads):
             bad_row = min(bad_row, totals_at(&call, t).bad_row)
-        return -1 if bad_row == call.num_rows else bad_row
+        return row_or_none(bad_row)
     finally:
         free(memory)
 

@@ -1,5 +1,10 @@
 # What Python gets of the totals of all threads.
 
+cdef inline Py_ssize_t row_or_none(Py_ssize_t row) noexcept nogil:
+    # a bad row as Python gets it: -1 where there is none
+    return row if row != NO_ROW else -1
+
+
 cdef tuple count_of(const Call *call, Py_ssize_t num_kept, const ExactSum *weight, Py_ssize_t places):
     # what the rows weigh, as Python gets it
     return (
@@ -17,7 +22,7 @@ cdef tuple loss_of(Call *call, int num_threads):
         settle(&totals.weight, sizeof(Totals), num_threads)
         places = max(places, places_of(&totals.weight))
     return (
-        -1 if totals.bad_row == call.num_rows else totals.bad_row,
+        row_or_none(totals.bad_row),
         count_of(call, totals.kept, &totals.weight, places),
         as_int(&totals.loss, places),
         totals.loss.special,

@@ -26,7 +26,7 @@ cdef void chunk_of_rows(const void *work, Py_ssize_t chunk, int thread) noexcept
         n = begin + g * LANES
         count = min(<Py_ssize_t> LANES, stop - n)
         bad_row = read_labels(call, task, n, count, &group)
-        if bad_row < call.num_rows:
+        if bad_row != NO_ROW:
             totals.bad_row = min(totals.bad_row, bad_row)
             continue
         statistics_of_group(call, task, n, count, &group, &workspace)
@@ -46,6 +46,6 @@ cdef int run_rows(const Call *call, int task, int num_threads) except -1:
         rows = max(rows // LANES, <Py_ssize_t> 1) * LANES
     rows = max(rows, <Py_ssize_t> 1)
     chunks.call, chunks.task, chunks.rows = call, task, rows
-    return each_piece(
+    return each_item(
         chunk_of_rows, &chunks, (call.num_rows + rows - 1) // rows,
         portion_of((call.num_classes + ROW_ELEMENTS) * rows, num_threads), num_threads)

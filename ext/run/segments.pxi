@@ -1,32 +1,32 @@
 # The segments of a few long rows over a team.
 
 cdef enum:
-    PIECES = 1024  # segments at a time
+    SEGMENTS_AT_A_TIME = 1024
     ROWS_EACH = 4  # rows a thread must get at least, if not, long rows are cut into segments
 
 
-ctypedef struct Segments:
+ctypedef struct LongRows:
     # the work items of some long rows
     Py_ssize_t first, count  # rows
     RowGroup group
     SecondSweep sweep
-    RowStatistics *pieces  # of each segment of each row
+    RowStatistics *statistics  # of each segment of each row
 
 
-cdef void read_segment(const Call *call, Segments *part, Py_ssize_t i, Py_ssize_t segment) noexcept nogil:
+cdef void read_segment(const Call *call, LongRows *rows, Py_ssize_t i, Py_ssize_t segment) noexcept nogil:
     cdef Workspace workspace
-    cdef Py_ssize_t row = part.first + i, label = part.group.label[i] if call.has_metrics else -1
+    cdef Py_ssize_t row = rows.first + i, label = rows.group.label[i] if call.has_metrics else NO_CLASS
     cdef const char *at = row_start(&call.logits, row)
-    if part.group.kept[i]:
-        part.pieces[i * segments_of(call.num_classes) + segment] = segment_statistics(
-            call, at, row, segment, part.group.anchor[i], part.group.by_top[i], label, &workspace)
+    if rows.group.kept[i]:
+        rows.statistics[i * segments_of(call.num_classes) + segment] = segment_statistics(
+            call, at, row, segment, rows.group.anchor[i], rows.group.by_top[i], label, &workspace)
 
 
-cdef void write_piece(
-    const Call *call, int task, const Segments *part, Py_ssize_t i, Py_ssize_t segment
+cdef void write_row_segment(
+    const Call *call, int task, const LongRows *rows, Py_ssize_t i, Py_ssize_t segment
 ) noexcept nogil:
     cdef Workspace workspace
-    write_segment(call, task, part.first, i, segment, &part.group, &part.sweep, &workspace)
+    write_segment(call, task, rows.first, i, segment, &rows.group, &rows.sweep, &workspace)
     if call.streams:
         finish_streams()
 
@@ -35,7 +35,7 @@ ctypedef struct SegmentSweep:
     # reads all segments, or writes what the second sweep makes of them
     const Call *call
     int task
-    Segments *part
+    LongRows *rows
     bint writes
 
 
@@ -43,27 +43,29 @@ cdef void segment_of(const void *work, Py_ssize_t item, int thread) noexcept nog
     cdef const SegmentSweep *each = <const SegmentSweep *> work
     cdef Py_ssize_t segments = segments_of(each.call.num_classes)
     if each.writes:
-        write_piece(each.call, each.task, each.part, item // segments, item % segments)
+        write_row_segment(each.call, each.task, each.rows, item // segments, item % segments)
     else:
-        read_segment(each.call, each.part, item // segments, item % segments)
+        read_segment(each.call, each.rows, item // segments, item % segments)
 
 
-cdef int each_segment(const Call *call, int task, Segments *part, bint writes, int num_threads) except -1:
+cdef int each_segment(const Call *call, int task, LongRows *rows, bint writes, int num_threads) except -1:
     cdef SegmentSweep each
-    each.call, each.task, each.part, each.writes = call, task, part, writes
-    return each_piece(
-        segment_of, &each, part.count * segments_of(call.num_classes), portion_of(SEGMENT, num_threads), num_threads)
+    each.call, each.task, each.rows, each.writes = call, task, rows, writes
+    return each_item(
+        segment_of, &each, rows.count * segments_of(call.num_classes), portion_of(SEGMENT, num_threads), num_threads)
 
 
-cdef void join_pieces(const Call *call, Py_ssize_t count, RowGroup *group, const RowStatistics *pieces) noexcept nogil:
+cdef void merge_segments(
+    const Call *call, Py_ssize_t count, RowGroup *group, const RowStatistics *statistics
+) noexcept nogil:
     cdef RowStatistics row
     cdef Py_ssize_t i, segment, segments = segments_of(call.num_classes)
     for i in range(LANES):
         row = no_row()
         if i < count and group.kept[i]:
-            row = pieces[i * segments]
+            row = statistics[i * segments]
             for segment in range(1, segments):
-                join_statistics(call, &row, pieces[i * segments + segment])
+                join_statistics(call, &row, statistics[i * segments + segment])
             finish_statistics(call, &row)
         put_row(group, i, &row)
 
@@ -71,28 +73,28 @@ cdef void join_pieces(const Call *call, Py_ssize_t count, RowGroup *group, const
 cdef int run_segments(const Call *call, int task, int num_threads) except -1:
     # a few long rows: all segments of some rows are one set of work items; the same bits as run_rows
     cdef Py_ssize_t bad_row, segments = segments_of(call.num_classes)
-    cdef Py_ssize_t most = min(<Py_ssize_t> LANES, max(<Py_ssize_t> 1, PIECES // segments))
+    cdef Py_ssize_t most = min(<Py_ssize_t> LANES, max(<Py_ssize_t> 1, SEGMENTS_AT_A_TIME // segments))
     cdef Totals *totals = totals_at(call, 0)
     cdef bint proper
-    cdef Segments part
-    memset(&part, 0, sizeof(part))
-    part.pieces = <RowStatistics *> calloc(most * segments, sizeof(RowStatistics))
-    if part.pieces == NULL:
+    cdef LongRows rows
+    memset(&rows, 0, sizeof(rows))
+    rows.statistics = <RowStatistics *> calloc(most * segments, sizeof(RowStatistics))
+    if rows.statistics == NULL:
         raise MemoryError
     try:
-        while part.first < call.num_rows:
-            part.count = min(most, call.num_rows - part.first)
-            bad_row = read_labels(call, task, part.first, part.count, &part.group)
-            if bad_row < call.num_rows:
+        while rows.first < call.num_rows:
+            rows.count = min(most, call.num_rows - rows.first)
+            bad_row = read_labels(call, task, rows.first, rows.count, &rows.group)
+            if bad_row != NO_ROW:
                 totals.bad_row = min(totals.bad_row, bad_row)
             else:
-                each_segment(call, task, &part, False, num_threads)
+                each_segment(call, task, &rows, False, num_threads)
                 with nogil:
-                    join_pieces(call, part.count, &part.group, part.pieces)
-                    proper = finish_group(call, task, part.first, part.count, &part.group, &part.sweep, 0)
+                    merge_segments(call, rows.count, &rows.group, rows.statistics)
+                    proper = finish_group(call, task, rows.first, rows.count, &rows.group, &rows.sweep, 0)
                 if proper and call.has_grad:
-                    each_segment(call, task, &part, True, num_threads)
-            part.first += part.count
+                    each_segment(call, task, &rows, True, num_threads)
+            rows.first += rows.count
     finally:
-        free(part.pieces)
+        free(rows.statistics)
     return 0

@@ -11,41 +11,41 @@ cdef bint is_proper(const Call *call, Py_ssize_t row) noexcept nogil:
 
 
 cdef Py_ssize_t read_group(const Call *call, Py_ssize_t first, Py_ssize_t count, int64_t *labels) noexcept nogil:
-    # labels of a group of rows, 0 where they are probabilities; the first row that is bad, else -1
+    # labels of a group of rows, 0 where they are probabilities; the first row that is bad, or NO_ROW
     cdef Py_ssize_t i
     if not call.has_probabilities:
         return labels_of_group(&call.labels, first, count, labels)
     for i in range(LANES):
-        labels[i] = 0 if i < count else IGNORED
+        labels[i] = 0 if i < count else NO_CLASS
         if i < count and not is_proper(call, first + i):
             return first + i
-    return -1
+    return NO_ROW
 
 
 cdef Py_ssize_t tally_groups(
     const Call *call, Py_ssize_t first, Py_ssize_t last, Py_ssize_t *num_kept, ExactSum *total
 ) noexcept nogil:
-    # counts the rows of some groups and adds what they weigh; the first row that is bad, else -1
+    # counts the rows of some groups and adds what they weigh; the first row that is bad, or NO_ROW
     cdef int64_t labels[LANES]
     cdef Py_ssize_t g, i, n, bad_row
     cdef double weight
     for g in range(first, last):
         n = g * LANES
         bad_row = read_group(call, n, min(<Py_ssize_t> LANES, call.num_rows - n), labels)
-        if bad_row >= 0:
+        if bad_row != NO_ROW:
             return bad_row
         for i in range(LANES):
-            num_kept[0] += labels[i] != IGNORED
+            num_kept[0] += labels[i] != NO_CLASS
         if not has_weights(call):
             continue
         for i in range(LANES):
-            if labels[i] != IGNORED:
+            if labels[i] != NO_CLASS:
                 weight = call.sample_weight[n + i] if call.sample_weight != NULL else 1.0
                 num_kept[0] -= weight == 0.0
                 if call.class_weight != NULL and not call.has_probabilities:
                     weight *= call.class_weight[labels[i]]
                 add_exactly(total, weight)
-    return -1
+    return NO_ROW
 
 
 def tally(
@@ -54,21 +54,21 @@ def tally(
 ):
     cdef Call call = call_of(logits)
     cdef bint has_classes = cnp.PyArray_NDIM(labels) == cnp.PyArray_NDIM(logits)
-    cdef Py_ssize_t groups = vectors_of(call.num_rows), first = 0, last, portion, bad_row = -1, num_kept = 0
+    cdef Py_ssize_t groups = vectors_of(call.num_rows), first = 0, last, portion, bad_row = NO_ROW, num_kept = 0
     cdef double due
     cdef ExactSum total
     memset(&total, 0, sizeof(total))
     add_labels(&call, labels, has_classes, class_weight, sample_weight, ignore_index)
     portion = portion_of(((call.num_classes if has_classes else 0) + ROW_ELEMENTS) * LANES, 1)
-    while first < groups and bad_row < 0:
+    while first < groups and bad_row == NO_ROW:
         due = 0.0
         with nogil:
             while first < groups:
                 last = min(groups, first + portion)
                 bad_row = tally_groups(&call, first, last, &num_kept, &total)
                 first = last
-                if bad_row >= 0 or (first < groups and is_due(&due)):
+                if bad_row != NO_ROW or (first < groups and is_due(&due)):
                     break
         PyErr_CheckSignals()
     settle(&total, sizeof(total), 1)
-    return bad_row, count_of(&call, num_kept, &total, places_of(&total))
+    return row_or_none(bad_row), count_of(&call, num_kept, &total, places_of(&total))

@@ -1,4 +1,4 @@
-# Pieces of work over a team of threads, and whether a team pays.
+# Items of work over a team of threads, and whether a team pays.
 #
 # The calling thread waits for its team at the end of a region. Threads that find their CPUs taken, by another process
 # or by a BLAS, come late: by then the calling thread has done all the work, and has waited for nothing. The time that a
@@ -29,7 +29,7 @@ cdef extern from * nogil:
     static int inside_region(void) { return 0; }
     static int most_threads(void) { return 1; }
     #endif
-    /* The next piece of work that no thread of a region has taken. */
+    /* The next item of work that no thread of a region has taken. */
     static Py_ssize_t taken_next(Py_ssize_t *next) { return __atomic_fetch_add(next, 1, __ATOMIC_RELAXED); }
     """
     bint SMOOTHXENT_OPENMP
@@ -99,19 +99,19 @@ cdef extern from * nogil:
     void leave_cpu(int cpu)
 
 
-ctypedef void (*Piece)(const void *work, Py_ssize_t index, int thread) noexcept nogil
+ctypedef void (*WorkItem)(const void *work, Py_ssize_t index, int thread) noexcept nogil
 
 ctypedef struct Region:
-    # pieces that threads take one after the other
-    Piece piece
+    # items that threads take one after the other
+    WorkItem item
     const void *work
     Py_ssize_t next, last
     int cpu  # of the calling thread
     double begin
-    double least  # time of a piece of the calling thread; the others may have kept it from its CPU meanwhile
+    double least  # time of an item of the calling thread; the others may have kept it from its CPU meanwhile
 
 
-cdef void take_pieces(Region *region, int thread) noexcept nogil:
+cdef void take_items(Region *region, int thread) noexcept nogil:
     cdef double begin = region.begin, end
     cdef Py_ssize_t index
     if thread == 0 and was_asleep(begin):
@@ -120,7 +120,7 @@ cdef void take_pieces(Region *region, int thread) noexcept nogil:
         leave_cpu(region.cpu)
     index = taken_next(&region.next)
     while index < region.last:
-        region.piece(region.work, index, thread)
+        region.item(region.work, index, thread)
         if thread == 0:
             end = seconds()
             region.least = min(region.least, end - begin)
@@ -130,37 +130,37 @@ cdef void take_pieces(Region *region, int thread) noexcept nogil:
 
 cdef void run_region(Region *region, int num_threads) noexcept nogil:
     # No prange: it would wait for all threads twice, at the end of its loop and of its region.
-    cdef Py_ssize_t pieces = region.last - region.next
+    cdef Py_ssize_t items = region.last - region.next
     cdef double alone
     region.begin, region.least, region.cpu = seconds(), INFINITY, this_cpu()
     with parallel(num_threads=num_threads):
-        take_pieces(region, threadid())
-    alone = region.least * pieces if region.least < INFINITY else 0.0  # no piece was left when it could begin
+        take_items(region, threadid())
+    alone = region.least * items if region.least < INFINITY else 0.0  # no item was left when it could begin
     settle_region(region.begin, seconds(), alone)
 
 
-cdef int each_piece(Piece piece, const void *work, Py_ssize_t pieces, Py_ssize_t portion, int num_threads) except -1:
-    # portion: pieces between two looks at the clock
+cdef int each_item(WorkItem item, const void *work, Py_ssize_t items, Py_ssize_t portion, int num_threads) except -1:
+    # portion: items between two looks at the clock
     cdef Region region
     cdef Py_ssize_t index
     cdef double due, begin
-    region.piece, region.work, region.last = piece, work, 0
-    while region.last < pieces:
+    region.item, region.work, region.last = item, work, 0
+    while region.last < items:
         due = 0.0
         with nogil:
-            while region.last < pieces:
-                region.next, region.last = region.last, min(pieces, region.last + portion)
+            while region.last < items:
+                region.next, region.last = region.last, min(items, region.last + portion)
                 if num_threads > 1:
                     run_region(&region, num_threads)
                 elif is_indebted():
                     begin = seconds()
                     for index in range(region.next, region.last):
-                        piece(work, index, 0)
+                        item(work, index, 0)
                     pay_off(seconds() - begin)
                 else:
                     for index in range(region.next, region.last):
-                        piece(work, index, 0)
-                if region.last < pieces and is_due(&due):
+                        item(work, index, 0)
+                if region.last < items and is_due(&due):
                     break
         PyErr_CheckSignals()
     return 0

@@ -44,11 +44,11 @@ LANES_INLINE void load_quad_of_columns(const GroupPlace *place, ptrdiff_t first,
 }
 
 /* Columns of what logits become, class k at to[k * LANES]. */
-LANES_FUNCTION void transform_columns(stored *to, const GroupPlace *place, ptrdiff_t num_classes, Transform of) {
+LANES_FUNCTION void transform_columns(stored *to, const GroupPlace *place, ptrdiff_t num_classes, Transform transform) {
     lanes quad[QUAD];
     for (ptrdiff_t first = 0; first < num_classes; first += QUAD) {
         load_quad_of_columns(place, first, num_classes, quad);
-        for (int k = 0; k < QUAD && first + k < num_classes; k++) store_logits(to + (first + k) * LANES, transformed(quad[k], of));
+        for (int k = 0; k < QUAD && first + k < num_classes; k++) store_logits(to + (first + k) * LANES, transformed(quad[k], transform));
     }
 }
 
@@ -122,12 +122,12 @@ LANES_INLINE void add_gaps(few_sums *s, lanes a, lanes b) {
 }
 
 /* `count` <= 4 columns from class `number` on. `exps`: where their exp goes, with `keep`. */
-LANES_INLINE void sum_columns(few_sums *s, const real *columns, real *exps, const int count, const few_statistics *of, exp_reference m, lanes number, const int with, const int keep, const int anchor) {
+LANES_INLINE void sum_columns(few_sums *s, const real *columns, real *exps, const int count, const few_statistics *group, exp_reference m, lanes number, const int with, const int keep, const int anchor) {
     const lanes zero = splat(0), one = splat(1);
     lanes powers[4], gaps[4], rests, moments, squares;
     UNROLLED for (int j = 0; j < count; j++, number = add(number, one)) {
         lanes x = load(columns + j * LANES), others = x;
-        if (anchor == ANCHOR_TOP) others = where_equal(of->anchors, number, splat(-(real)INFINITY), x);
+        if (anchor == ANCHOR_TOP) others = where_equal(group->anchors, number, splat(-(real)INFINITY), x);
         exp_term e = exp_term_of(others, m);
         powers[j] = e.power;
         rests = j ? fused(e.rest, e.ratio, rests) : mul(e.rest, e.ratio);
@@ -135,12 +135,12 @@ LANES_INLINE void sum_columns(few_sums *s, const real *columns, real *exps, cons
             lanes exp = exp_of(e);
             if (keep) store(exps + j * LANES, exp);
             if (with & MOMENTS) {
-                lanes moment = mul(exp, sub(maximum(m.least, others), of->top));
+                lanes moment = mul(exp, sub(maximum(m.least, others), group->top));
                 moments = j ? add(moments, moment) : moment;
                 squares = j ? fused(exp, exp, squares) : mul(exp, exp);
             }
         }
-        if (with & GAPS) gaps[j] = where_equal(of->anchors, number, zero, sub(x, of->top));
+        if (with & GAPS) gaps[j] = where_equal(group->anchors, number, zero, sub(x, group->top));
     }
     add_powers(s, count > 1 ? add(powers[0], powers[1]) : powers[0]);
     if (count > 2) add_powers(s, count > 3 ? add(powers[2], powers[3]) : powers[2]);

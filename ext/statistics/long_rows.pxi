@@ -38,7 +38,7 @@ cdef real largest_of(const stored *x, Py_ssize_t count) noexcept nogil:
     for b in range(count // BLOCK):
         highest = highest_of(load_block(x + b * BLOCK), highest)
     b = count // BLOCK * BLOCK
-    return max(largest(highest), block_highest(x + b, count - b, -1))
+    return max(largest(highest), block_highest(x + b, count - b, NO_CLASS))
 
 
 cdef Py_ssize_t first_of(const stored *x, Py_ssize_t count, real value) noexcept nogil:
@@ -156,11 +156,11 @@ cdef double add_tile(
     Py_ssize_t left_out,
 ) noexcept nogil:
     # sum of exp and, where smoothing is uniform, of gaps; returns the largest logit but the one left out
-    cdef block_sums of
+    cdef block_sums tile_sums
     cdef Py_ssize_t k, counted = count - (left_out >= 0), filled
     cdef double highest, most, wholes
-    sum_row(&of, x, count, left_out, bias_of(sums.reference.scale), call.sums_with)
-    highest = most = largest(of.highest)
+    sum_row(&tile_sums, x, count, left_out, bias_of(sums.reference.scale), call.sums_with)
+    highest = most = largest(tile_sums.highest)
     sums.highest = max(sums.highest, highest)
     if highest > sums.reference.ceiling:
         if highest == INFINITY:
@@ -169,22 +169,22 @@ cdef double add_tile(
         move_reference(sums, highest)
         if not (row.by_top or call.uniform_smoothing):
             move_centre(call, row, sums, highest, start)
-        sum_row(&of, x, count, left_out, bias_of(sums.reference.scale), call.sums_with)
+        sum_row(&tile_sums, x, count, left_out, bias_of(sums.reference.scale), call.sums_with)
     if sums.reference.offset == 0.0:
-        add_sum(&sums.exps, &of.exps)
+        add_sum(&sums.exps, &tile_sums.exps)
         if call.sums_with & MOMENTS:
-            sums.moments += wide_sum(of.moments)
-            sums.squares += wide_sum(of.squares)
+            sums.moments += wide_sum(tile_sums.moments)
+            sums.squares += wide_sum(tile_sums.squares)
     else:
         for k in range(count):
             if k != left_out:
                 join(sums, real_at(<const char *> (x + k)))
     if call.uniform_smoothing:
         filled = padded_size(count) - counted
-        wholes = wide_sum(of.wholes) - filled * LOWEST_WHOLE + counted * sums.reference.scale
+        wholes = wide_sum(tile_sums.wholes) - filled * LOWEST_WHOLE + counted * sums.reference.scale
         if wholes > -MOST_WHOLES and sums.reference.offset == 0.0:
             sums.wholes += wholes
-            sums.remainders += wide_sum(of.remainders) + filled * LOWEST_WHOLE * STEP_LOW
+            sums.remainders += wide_sum(tile_sums.remainders) + filled * LOWEST_WHOLE * STEP_LOW
             sums.counted += counted
         else:  # logits that the lanes clamped, -inf among them
             join_gaps(sums, x, count, left_out)
@@ -196,8 +196,8 @@ cdef RowStatistics segment_statistics(
     const Call *call, const char *row, Py_ssize_t row_index, Py_ssize_t segment, Py_ssize_t anchor, bint by_top,
     Py_ssize_t label, Workspace *workspace,
 ) noexcept nogil:
-    # anchor: the class left out of sum_exp, or -1; by_top: it is the segment's top class, found on the way; label: the
-    # class whose rank is asked for, or -1
+    # anchor: the class left out of sum_exp, or NO_CLASS; by_top: it is the segment's top class, found on the way;
+    # label: the class whose rank is asked for, or NO_CLASS
     cdef RowStatistics statistics
     cdef RowSums sums
     cdef Py_ssize_t tile, start, count, left_out, where, begin = segment * SEGMENT
@@ -210,7 +210,7 @@ cdef RowStatistics segment_statistics(
     memset(&sums, 0, sizeof(sums))
     statistics.by_top = by_top
     workspace.improper = False
-    statistics.anchor = -1 if by_top else anchor
+    statistics.anchor = NO_CLASS if by_top else anchor
     statistics.anchor_logit = label_logit_at(call, row_index, anchor) if statistics.anchor >= 0 else -INFINITY
     sums.reference = reference_at(-INFINITY)
     sums.highest = -INFINITY
@@ -226,7 +226,7 @@ cdef RowStatistics segment_statistics(
                 where = first_of(x, count, <real> highest)
                 if where >= 0:
                     raise_top(call, &statistics, &sums, highest, start + where, start)
-        left_out = statistics.anchor - start if start <= statistics.anchor < start + count else -1
+        left_out = statistics.anchor - start if start <= statistics.anchor < start + count else NO_CLASS
         if start == begin:
             highest = block_highest(x, count, left_out)
             sums.reference = reference_at(highest if highest < INFINITY else -INFINITY)

@@ -28,8 +28,8 @@ LANES_INLINE reg_f64 distances_to_reference(reg_f64 x, reg_f64 offset, reg_f64 s
     return z;
 }
 LANES_INLINE double distance_to_reference(double x, double offset, double scale, double *low) {
-    reg_f64 of, z = distances_to_reference(SPLAT(x), SPLAT(offset), SPLAT(scale), &of);
-    *low = first_f64(of);
+    reg_f64 lows, z = distances_to_reference(SPLAT(x), SPLAT(offset), SPLAT(scale), &lows);
+    *low = first_f64(lows);
     return first_f64(z);
 }
 

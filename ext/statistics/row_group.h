@@ -23,7 +23,7 @@ typedef struct {
     double target_sum[LANES], anchor_target[LANES]; /* by_top: the targets of all classes, and of the top class */
     double kept[LANES];                            /* 1, or 0 where loss and gradient are 0: ignored rows, lanes without a row */
     double weight[LANES];                          /* the label's class_weight, then times sample_weight */
-    int64_t anchor[LANES];                         /* the class that is kept out of the sums, or IGNORED: the label, or the top */
+    int64_t anchor[LANES];                         /* the class that is kept out of the sums, or NO_CLASS: the label, or the top */
     int64_t by_top[LANES];                         /* flags as wide as the numbers, so that loops vectorise */
     int improper[LANES];
     LINE_ALIGNED few_statistics few; /* where num_classes <= FEW; they hold for the rows that `holds` says, */
@@ -56,7 +56,7 @@ LANES_INLINE void keep_rows(RowGroup *g) {
     int64_t bits_of_one;
     memcpy(&bits_of_one, &one, sizeof one);
     EACH_ROW_REGISTER {
-        store_i64(g->kept + i, where_equal_i64(load_i64(g->anchor + i), set1_i64(IGNORED), set1_i64(0), set1_i64(bits_of_one)));
+        store_i64(g->kept + i, where_equal_i64(load_i64(g->anchor + i), set1_i64(NO_CLASS), set1_i64(0), set1_i64(bits_of_one)));
         store_i64(g->by_top + i, set1_i64(0));
         SET_ROWS(weight, SPLAT(1.0));
     }

@@ -84,26 +84,25 @@ cdef inline RowStatistics no_row() noexcept nogil:
     # what an ignored or missing row counts as: certain of its label
     cdef RowStatistics row
     memset(&row, 0, sizeof(row))
-    row.anchor = IGNORED
+    row.anchor = NO_CLASS
     return row
 
 
 cdef Py_ssize_t read_labels(
     const Call *call, int task, Py_ssize_t first, Py_ssize_t count, RowGroup *group
 ) noexcept nogil:
-    # the first row of the group with a label out of range, else num_rows
+    # the first row of the group with a label out of range, or NO_ROW
     cdef Py_ssize_t i, bad_row, by_top = is_by_top(call, task)
     if task != LOSS or call.has_probabilities:
         for i in range(LANES):
             group.by_top[i] = by_top
-            group.anchor[i] = -1
+            group.anchor[i] = NO_CLASS
             group.kept[i] = i < count
             group.weight[i] = 1.0
-            group.label[i] = -1
-        bad_row = labels_of_group(&call.labels, first, count, group.label) if call.has_labels else -1
-        return bad_row if bad_row >= 0 else call.num_rows
+            group.label[i] = NO_CLASS
+        return labels_of_group(&call.labels, first, count, group.label) if call.has_labels else NO_ROW
     bad_row = labels_of_group(&call.labels, first, count, group.anchor)
-    if bad_row >= 0:
+    if bad_row != NO_ROW:
         return bad_row
     if call.has_metrics:
         memcpy(group.label, group.anchor, LANES * sizeof(int64_t))
@@ -116,4 +115,4 @@ cdef Py_ssize_t read_labels(
     if call.smoothing != NULL:
         for i in range(count):
             group.by_top[i] = group.anchor[i] >= 0 and (1.0 - call.label_smoothing) * group.weight[i] == 0.0
-    return call.num_rows
+    return NO_ROW

@@ -4,7 +4,7 @@ cdef void one_row_statistics(
     const Call *call, Py_ssize_t first, Py_ssize_t i, RowGroup *group, Workspace *workspace
 ) noexcept nogil:
     cdef RowStatistics row = no_row()
-    cdef Py_ssize_t label = group.label[i] if call.has_metrics else -1
+    cdef Py_ssize_t label = group.label[i] if call.has_metrics else NO_CLASS
     cdef const char *at
     if group.kept[i]:
         at = row_start(&call.logits, first + i)
