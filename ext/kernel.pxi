@@ -8,8 +8,8 @@
 #    touch. Reference (the value subtracted before exp) lags: it comes from the first block and moves only when a
 #    tile exceeds it by CEILING, which costs that tile a second sweep. See long_rows.pxi. A row of one tile takes
 #    it from both of its ends (short_rows.h), a row of few classes has the largest of all (few_classes.h).
-# c) The label's own term is kept out of the sum of exp, and the reference comes from the other classes, so that
-#    confident rows keep all digits: loss = log1p(sum of others / own term). See losses.pxi.
+# c) The anchor's own term (the label's, as a rule) is kept out of the sum of exp, and the reference comes from the
+#    other classes, so that confident rows keep all digits: loss = log1p(sum of others / own term). See losses.pxi.
 # d) Everything that leaves a tile is float64; sums over tiles are compensated; totals over rows are exact.
 # e) A label is read once into a register, checked against num_classes, then used: no race can make it unsafe.
 # f) Rows are independent, and a long row is always the sum of the same segments, so any split over threads gives the

@@ -24,7 +24,7 @@ cdef class Blocks:
     ):
         cdef Call *call = &self.call
         cdef RowStatistics *statistics
-        cdef Py_ssize_t g, num_groups = vectors_of(most_rows), of_a_group = LANES * segments_of(num_classes)
+        cdef Py_ssize_t g, num_groups = vectors_of(most_rows), segments = LANES * segments_of(num_classes)
         self.arrays = labels, label_logits, prior, class_weight, sample_weight, out, ranks
         call.num_classes = num_classes
         call.num_rows = cnp.PyArray_DIM(labels, 0)
@@ -40,7 +40,7 @@ cdef class Blocks:
             add_metrics_of_threads(call, label_smoothing, ranks, num_bins, 1)
         settle_call(call, LOSS)
         self.memory = calloc(
-            sizeof(Totals) + num_groups * (sizeof(LongRows) + of_a_group * sizeof(RowStatistics)) + LINE, 1)
+            sizeof(Totals) + num_groups * (sizeof(LongRows) + segments * sizeof(RowStatistics)) + LINE, 1)
         if self.memory == NULL:
             raise MemoryError
         call.totals = aligned(self.memory)
@@ -48,7 +48,7 @@ cdef class Blocks:
         self.groups = <LongRows *> (totals_at(call, 0) + 1)
         statistics = <RowStatistics *> (self.groups + num_groups)
         for g in range(num_groups):
-            self.groups[g].statistics = statistics + g * of_a_group
+            self.groups[g].statistics = statistics + g * segments
 
     def __dealloc__(self):
         free(<void *> self.call.smoothing)
