@@ -10,7 +10,9 @@
 #    it from both of its ends (short_rows.h), a row of few classes has the largest of all (few_classes.h).
 # c) The anchor's own term (the label's, as a rule) is kept out of the sum of exp, and the reference comes from the
 #    other classes, so that confident rows keep all digits: loss = log1p(sum of others / own term). See losses.pxi.
-# d) Everything that leaves a tile is float64; sums over tiles are compensated; totals over rows are exact.
+# d) Sums that leave a tile are float64; sums over tiles are compensated; totals are exact sums of the losses that rows
+#    are returned with. What a row of few classes needs once, one exp and one log, is taken in lanes of the logits' own
+#    type, one row a lane, with two numbers where one has too few digits. See pairs.h and few_classes_losses.h.
 # e) A label is read once into a register, checked against num_classes, then used: no race can make it unsafe.
 # f) Rows are independent, and a long row is always the sum of the same segments, so any split over threads gives the
 #    same bits; num_threads == 1 enters no parallel region. See segments.pxi.

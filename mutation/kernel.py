@@ -28,6 +28,46 @@ MUTANTS = [
         ),
     ),
     *mutants_of(
+        "ext/lanes/pairs.h",
+        (
+            "fused(mul(w.low, splat(-0.5)), w.low, low)",
+            "low",
+            "the square of what a sum lacks",
+        ),
+        ("add(square, step_errors(u))", "square", "the rounded powers of a row"),
+    ),
+    *mutants_of(
+        "ext/statistics/few_classes.h",
+        (
+            "s->lost = add(s->lost, sub(powers, sub(sum, s->powers)));",
+            "s->lost = splat(0);",
+            "what a sum of powers loses",
+        ),
+        (
+            "s->gaps_lost = add(s->gaps_lost, sub(small, sub(sum, large)));",
+            "s->gaps_lost = splat(0);",
+            "what a sum of two gaps loses",
+        ),
+        (
+            "all_less(sub(s->anchor_logits, s->top), splat((real)CERTAIN))",
+            "1",
+            "rows whose loss is near the smallest number",
+        ),
+        (
+            "all_less(magnitude(s->top), splat((real)LARGE_LOGIT))",
+            "1",
+            "huge logits",
+        ),
+    ),
+    *mutants_of(
+        "ext/statistics/few_classes.pxi",
+        (
+            "(call.num_rows - first - groups * LANES) * rows.outer_stride < beyond",
+            "call.num_rows - first - groups * LANES < 0",
+            "quads beyond the last row",
+        ),
+    ),
+    *mutants_of(
         "ext/lanes/vectors.h",
         ("else if (have > 0) v", "else if (have > 1) v", "the last class of a row"),
     ),

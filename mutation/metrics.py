@@ -189,7 +189,11 @@ MUTANTS = [
         ),
         ("out.label_logit[n] = NAN", "out.label_logit[n] = 0", "label_logit without a label"),
         ("out.rank[n] = -1", "out.rank[n] = 0", "rank without a label"),
-        ("<real> group.label_nll[i]", "<real> group.nll[i]", "the top's nll is the label's"),
+        (
+            "out.nll[n] = <real> group.label_nll[i]",
+            "out.nll[n] = <real> group.nll[i]",
+            "the top's nll is the label's",
+        ),
     ),
     *mutants_of(
         "ext/results/totals.pxi",
@@ -311,13 +315,13 @@ MUTANTS = [
     *mutants_of(
         "ext/statistics/few_classes.h",
         (
-            "where_less(heads->anchor_logits, x, number, heads->anchors)",
-            "where_less(x, heads->anchor_logits, heads->anchors, number)",
+            "where_less(s->anchor_logits, x, number, s->anchors)",
+            "where_less(x, s->anchor_logits, s->anchors, number)",
             "the last of equals is the top",
         ),
         (
-            "maximum(minimum(x, heads->anchor_logits), heads->top)",
-            "maximum(x, heads->top)",
+            "maximum(minimum(x, s->anchor_logits), s->top)",
+            "maximum(x, s->top)",
             "the top is among the others",
         ),
     ),
@@ -347,13 +351,13 @@ MUTANTS = [
             "ranks above the first",
         ),
         (
-            "call.loss_is_nll = label_smoothing == 0.0 and call.class_weight == NULL",
-            "call.loss_is_nll = label_smoothing == 0.0",
+            "label_smoothing == 0.0 and call.class_weight == NULL and call.sample_weight",
+            "label_smoothing == 0.0 and call.sample_weight",
             "class weights are left out",
         ),
         (
-            "call.loss_is_nll = label_smoothing == 0.0 and call.class_weight == NULL",
-            "call.loss_is_nll = call.class_weight == NULL",
+            "label_smoothing == 0.0 and call.class_weight == NULL and call.sample_weight",
+            "call.class_weight == NULL and call.sample_weight",
             "smoothing is left out",
         ),
     ),

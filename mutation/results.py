@@ -39,8 +39,8 @@ MUTANTS = [
             "the mean logit's sign",
         ),
         (
-            "OP_F64(min)(SPLAT(DBL_MAX), row.nll)",
-            "row.nll",
+            "OP_F64(min)(SPLAT(DBL_MAX), nll)",
+            "nll",
             "0 times inf",
         ),
     ),
@@ -83,12 +83,27 @@ MUTANTS = [
         dtype="float64",
     ),
     *mutants_of(
+        "ext/results/few_classes_losses.h",
+        ("    z = fast_sum(z.high, z.low);\n", "", "logits far from zero"),
+        (
+            "where_less(z.high, zero, s->sum_low, zero)",
+            "zero",
+            "the second number of a sum of exps",
+        ),
+        (
+            "fused(of_exp, e.power, sub(zero, high))",
+            "zero",
+            "the rounding of a product",
+        ),
+        ("sweep->few.most = splat(1)", "sweep->few.most = splat(2)", "a probability above 1"),
+    ),
+    *mutants_of(
         "ext/results/exact_sum.pxi",
         ("total.small[i] / SMALL", "total.small[i]", "small losses are large"),
     ),
     *mutants_of(
         "ext/results/gradients.h",
-        ("SUB(lifted, SUB(k, scale))", "SUB(lifted, ADD(k, scale))", "the reference's power"),
+        ("SUB(lifted, SUB(k, whole))", "SUB(lifted, ADD(k, whole))", "the reference's power"),
         (
             "SPLAT(EXPONENT_BIAS - LIFT - HEADROOM)",
             "SPLAT(0.0)",
@@ -157,9 +172,14 @@ MUTANTS = [
     *mutants_of(
         "ext/results/few_classes_gradients.pxi",
         (
-            "group.anchor[i] if group.nll[i] == group.nll[i] else -1.0",
-            "group.anchor[i]",
-            "the label's own gradient in rows without a softmax",
+            "x = where_equal(anchors, splat(<real> k), x, less_targets(",
+            "x = where_equal(anchors, splat(-1), x, less_targets(",
+            "targets are taken off the label's own gradient",
+        ),
+        (
+            "not (group.all_hold or group.holds[i])",
+            "not group.all_hold",
+            "rows beside one that does not hold",
         ),
     ),
     *mutants_of(

@@ -40,13 +40,13 @@ MUTANTS = [
     *mutants_of(
         "ext/results/few_classes_gradients.pxi",
         (
-            "        of_anchor = mul(of_anchor, slopes(",
-            "        mul(of_anchor, slopes(",
+            "        sweep.few.own = mul(sweep.few.own, slopes(",
+            "        mul(sweep.few.own, slopes(",
             "the label's",
         ),
         (
-            "values.v[k] = mul(values.v[k], slopes(x, call.transform))",
-            "values.v[k] = mul(values.v[k], values.v[k])",
+            "splat(<real> k), x, mul(x, slope))",
+            "splat(<real> k), x, mul(x, x))",
             "squares for slopes",
         ),
     ),

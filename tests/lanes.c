@@ -8,6 +8,7 @@
  *     lanes.c             arithmetic of lanes and wide, exp_log.h
  *     lanes_memory.h      loads and stores: parts of vectors and blocks, columns, float16 and bfloat16
  *     lanes_sums.h        exp, and sums over a row
+ *     lanes_pairs.h       exp by steps, exp and log of pairs, rows of two classes
  *     lanes_transforms.h  a soft cap and a temperature
  *     lanes_group.h       labels, statistics of groups of rows, shares and losses
  *     lanes_totals.h      pieces of exact sums, counts, bins, histogram
@@ -39,7 +40,7 @@ typedef uint32_t real_bits;
 enum { MANTISSA = 23 };
 #endif
 
-enum { OPERATIONS = 128, ROUNDS = 5000 };
+enum { OPERATIONS = 256, ROUNDS = 5000 };
 #define EACH_LANE for (int i = 0; i < LANES; i++)
 
 static struct { const char *name; uint64_t digest; } operations[OPERATIONS];
@@ -201,6 +202,7 @@ static void test_functions(void) {
 
 #include "lanes_memory.h"
 #include "lanes_sums.h"
+#include "lanes_pairs.h"
 #include "lanes_transforms.h"
 #include "lanes_group.h"
 #include "lanes_metrics.h"
@@ -214,6 +216,8 @@ int main(int count, char **arguments) {
         EACH_LANE wide_a[i] = a[i], wide_b[i] = b[i], wide_c[i] = FMA(a[i], b[i], c[i]);
         test_lanes(a, b, c, d);
         test_wide(wide_a, wide_b, wide_c);
+        test_wide_pairs(wide_a, wide_b);
+        test_pairs();
         test_functions();
         test_stores(a);
     }
@@ -221,6 +225,8 @@ int main(int count, char **arguments) {
         test_parts();
         test_columns();
         test_exp();
+        test_exp_by_steps();
+        test_two_classes();
         test_row();
         test_groups();
         test_transforms();

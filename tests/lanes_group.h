@@ -61,12 +61,12 @@ static void draw_rows(stored *x, int num_classes, RowGroup *g) {
 /* Losses and factors of the second sweep for few classes, against long double: 2 ulp of a loss, 4 of a share of the gradient
  * (of what shares of 1 - label_smoothing have for 1). */
 static void check_plain_losses(RowGroup *g, const stored *x, int num_classes, double eps, const real *exps) {
-    static SecondSweep sweep;
+    few_factors f;
     real losses[LANES], factor[LANES], own[LANES];
     double uniform = eps / num_classes, others = uniform * (num_classes - 1);
-    sweep.most = INFINITY;
-    plain_few_losses(g, &sweep, losses, eps, uniform, others, 0.5, 1);
-    store(factor, sweep.few_factor), store(own, sweep.few_own);
+    PlainLoss plain = {eps, uniform, others, 0.5, num_classes, num_classes * sizeof(stored), 0, 8, 1, 1, 1, (uint64_t)-1};
+    plain_few_losses(g, &f, losses, &plain);
+    store(factor, f.factor), store(own, f.own);
     EACH_LANE {
         long double sum = 0, loss = 0, y;
         if (g->anchor[i] < 0) {
@@ -87,6 +87,29 @@ static void check_plain_losses(RowGroup *g, const stored *x, int num_classes, do
             check_near("plain_few_losses, factor", i, (long double)exps[k * LANES + i] * factor[i], share, 16 * EPSILON * share);
         }
     }
+}
+
+/* The same from memory in one go; not for a label out of range, and a row that does not hold. */
+static void check_plain_groups(RowGroup *g, const stored *x, int num_classes, double eps) {
+    double uniform = eps / num_classes, others = uniform * (num_classes - 1);
+    PlainLoss plain = {eps, uniform, others, 0.5, num_classes, num_classes * sizeof(stored), 0, 8, 1, 1, 0, (uint64_t)-1};
+    int64_t labels[2 * LANES], anchors[LANES];
+    static stored rows[2 * LANES * FEW + QUAD];
+    real columns[LANES * FEW], expected[LANES], losses[2 * LANES];
+    few_factors f;
+    plain_few_losses(g, &f, expected, &plain);
+    for (int half = 0; half < 2; half++) {
+        memcpy(labels + half * LANES, g->anchor, sizeof anchors);
+        memcpy(rows + half * LANES * num_classes, x, LANES * num_classes * sizeof *x);
+    }
+    note("plain_few_groups", 0, plain_few_groups(anchors, 2, &plain, (const char *)labels, (const char *)rows, columns, losses, NULL), 2);
+    EACH_LANE note("plain_few_groups", i, losses[i], expected[i]), note("plain_few_groups", i, losses[LANES + i], expected[i]);
+    labels[LANES + random_below(LANES)] = num_classes;
+    note("plain_few_groups, label", 0, plain_few_groups(anchors, 2, &plain, (const char *)labels, (const char *)rows, columns, losses, NULL), 1);
+    memcpy(labels + LANES, g->anchor, sizeof anchors);
+    EACH_LANE labels[i] = 0;
+    rows[1] = stored_of((real)(random_below(2) ? INFINITY : NAN));
+    note("plain_few_groups, row", 0, plain_few_groups(anchors, 2, &plain, (const char *)labels, (const char *)rows, columns, losses, NULL), 0);
 }
 
 static void test_columns_statistics(void) {
@@ -111,6 +134,7 @@ static void test_columns_statistics(void) {
     EACH_LANE note("columns_statistics, exps kept", i, g.sum_exp[i], of_rows[i]);
     EACH_LANE if (g.anchor[i] >= 0) note("columns_statistics, exps kept", i, exps[g.anchor[i] * LANES + i], 0);
     check_plain_losses(&g, x, num_classes, with_gaps * 0.25, exps);
+    check_plain_groups(&g, x, num_classes, with_gaps * 0.25);
 
     /* the same rows side by side, class after class, and each at its own place */
     for (int k = 0; k < num_classes; k++) EACH_LANE y[k * LANES + i] = x[i * num_classes + k];
@@ -141,7 +165,7 @@ static void test_columns_that_do_not_hold(void) {
     note("rows_that_hold", LANES, columns_statistics(&g, &place, 3, place.start, columns, NULL, 1, ANCHOR_GIVEN), 0);
     rows_that_hold(&g.few, g.holds);
     spread_few_statistics(&g, 1);
-    EACH_LANE note("rows_that_hold", i, g.holds[i], i > 2 && isfinite(g.anchor_logit[i]));
+    EACH_LANE note("rows_that_hold", i, g.holds[i], i > 3 && isfinite(g.anchor_logit[i]));
     for (int i = 0; i < 5; i++) x[3 * i + 1] = stored_of(1), x[3 * i] = x[3 * i + 2] = stored_of((real)odd[i]);
     columns_statistics(&g, &place, 3, place.start, columns, NULL, 1, ANCHOR_GIVEN);
     rows_that_hold(&g.few, g.holds);

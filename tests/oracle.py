@@ -176,7 +176,8 @@ def loss_allowance(rows, labels, dtype, **options):
 def gradient_allowance(rows, labels, dtype, **options):
     """Return by how much a gradient may differ from `gradients`, float64 (N, C).
 
-    The library: 4 + |log2 p_k| ulp of the larger of A p_k and c_k. The oracle: in A p_k, A times
+    The library: 4 + |log2 p_k| ulp of the larger of A p_k and c_k, and all of A p_k where p_k is
+    below the smallest normal number. The oracle: in A p_k, A times
     the error of log p_k and 4 roundoffs, A times the last place of a p_k that is subnormal, and two
     roundings of c_k.
     """
@@ -185,6 +186,7 @@ def gradient_allowance(rows, labels, dtype, **options):
     product = table.sum(axis=1, keepdims=True) * np.exp(log_p)
     bits = np.minimum(np.abs(log_p) / math.log(2), 1100)
     own = (4 + bits) * (2 * UNIT_ROUNDOFF[np.dtype(dtype)] * np.maximum(product, table))
+    own += np.where(np.exp(log_p) < np.finfo(dtype).smallest_normal, product, 0.0)
     with np.errstate(invalid="ignore"):
         truth = np.where(product == 0, 0.0, product * (log_softmax_error(rows) + 2.0**-51))
     truth += table.sum(axis=1, keepdims=True) * np.finfo(float).smallest_subnormal

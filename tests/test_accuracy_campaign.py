@@ -41,8 +41,7 @@ def test_every_result_keeps_its_bar_in_every_regime(dtype):
         functions |= set(worst)
         for w in worst.values():
             assert w.fraction <= 1, w.case
-    # Only float64 losses of rows are returned as they enter the mean.
-    assert functions == set(bars.FUNCTIONS) - ({bars.MEAN_OF_ROWS} if dtype != "float64" else set())
+    assert functions == set(bars.FUNCTIONS)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -139,8 +138,7 @@ def test_judge_sees_a_result_that_is_five_ulps_off(dtype, function):
     result = np.array(results[function, setting])
     result += 5 * np.spacing(result)
     worst = judged(None, problem, results | {(function, setting): result})[function]
-    assert worst.fraction > 1
-    assert 4 < worst.ulps <= 5 + 4 + 110  # its own error, which the smallest p may have, included
+    assert 1 < worst.fraction <= 7  # below 1 an ulp is half as large, and its own error comes to it
     assert worst.case.startswith(f"{function}, confident, {dtype}, 4 x 10")
 
 
@@ -217,7 +215,7 @@ def test_saved_run_is_read_as_it_was(short_run, tmp_path):
     path = tmp_path / "run.json"
     short_run.save(path)
     assert load(path) == short_run
-    assert json.loads(path.read_text())["judged"] == short_run.judged == 3 + 3 * 13
+    assert json.loads(path.read_text())["judged"] == short_run.judged == 3 + 4 * 13
 
 
 def test_exit_status_says_whether_a_bar_is_broken(short_run, tmp_path, capsys):

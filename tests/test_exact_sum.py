@@ -1,4 +1,4 @@
-"""Reduced losses are the correctly rounded sums and means of the rows' float64 losses."""
+"""Reduced losses are the correctly rounded sums and means of the losses that "none" returns."""
 
 import math
 from fractions import Fraction
@@ -11,15 +11,12 @@ import smoothxent
 from inventory import REDUCED
 
 
-def draw(rng, num_rows):
-    """Float64 logits, for which the losses of "none" are the very terms of the sum.
-
-    The gaps make losses from 1e-40 to 1e3, which no order of additions sums alike.
-    """
-    logits = rng.normal(0, 1, (num_rows, 9))
-    labels = rng.integers(0, 9, num_rows)
+def draw(rng, num_rows, num_classes=9, dtype=np.float64):
+    """Logits whose gaps make losses from 1e-40 to 1e3, which no order of additions sums alike."""
+    logits = rng.normal(0, 1, (num_rows, num_classes))
+    labels = rng.integers(0, num_classes, num_rows)
     logits[np.arange(num_rows), labels] += rng.uniform(-1000, 90, num_rows)
-    return logits, labels
+    return logits.astype(dtype), labels
 
 
 def exact_mean(losses, weights):
@@ -28,10 +25,13 @@ def exact_mean(losses, weights):
 
 
 @pytest.mark.parametrize("num_rows", [1, 2, 3, 17, 1000, 20011])
-def test_sum_is_correctly_rounded(rng, num_rows):
-    logits, labels = draw(rng, num_rows)
-    losses = smoothxent.cross_entropy(logits, labels, reduction="none")
-    assert smoothxent.cross_entropy(logits, labels, reduction="sum") == math.fsum(losses)
+@pytest.mark.parametrize("num_classes", [3, 200, 1100])
+def test_sum_is_that_of_the_losses_of_the_rows_rounded_once(any_dtype, rng, num_classes, num_rows):
+    logits, labels = draw(rng, num_rows * 9 // num_classes + 1, num_classes, any_dtype)
+    for options in ({}, {"label_smoothing": 0.1}, {"z_loss": 1e-3}):
+        losses = smoothxent.cross_entropy(logits, labels, reduction="none", **options)
+        total = smoothxent.cross_entropy(logits, labels, reduction="sum", **options)
+        assert total == math.fsum(losses)
 
 
 @pytest.mark.parametrize("reduction", REDUCED[1:])
@@ -43,9 +43,9 @@ def test_means_are_correctly_rounded(rng, num_rows, reduction):
     assert loss == exact_mean(losses, [1] * num_rows)
 
 
-def test_weighted_mean_is_correctly_rounded(rng):
+def test_weighted_mean_is_correctly_rounded(any_dtype, rng):
     # 0.1, 0.7 and their like: their float64 products enter the denominator, summed exactly.
-    logits, labels = draw(rng, 1000)
+    logits, labels = draw(rng, 1000, dtype=any_dtype)
     labels[::7] = -1
     class_weight, sample_weight = rng.uniform(0, 1, 9), rng.uniform(0, 1, 1000)
     options = {"class_weight": class_weight, "sample_weight": sample_weight, "ignore_index": -1}
@@ -55,8 +55,8 @@ def test_weighted_mean_is_correctly_rounded(rng):
     assert loss == exact_mean(losses, (sample_weight[kept] * class_weight[labels[kept]]).tolist())
 
 
-def test_mean_of_probabilities_is_correctly_rounded(rng):
-    logits, _ = draw(rng, 1000)
+def test_mean_of_probabilities_is_correctly_rounded(any_dtype, rng):
+    logits, _ = draw(rng, 1000, dtype=any_dtype)
     q, sample_weight = rng.dirichlet(np.ones(9), 1000), rng.uniform(0, 1, 1000)
     options = {"sample_weight": sample_weight, "label_smoothing": 0.1}
     losses = smoothxent.cross_entropy(logits, q, reduction="none", **options)

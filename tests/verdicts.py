@@ -133,6 +133,7 @@ def softmax(rows, dtype):
     log_p = oracle.log_softmax(rows)
     p = np.exp(log_p)
     own = (4 + np.minimum(np.abs(log_p) / math.log(2), 1100)) * ulp(p, dtype)
+    own += np.where(p < np.finfo(dtype).smallest_normal, p, 0.0)
     truth = np.where(p > 0, p * (oracle.log_softmax_error(rows) + 2.0**-51), 0.0)
     p[has_no_softmax(rows)] = np.nan
     return p, own + truth

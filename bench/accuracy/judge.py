@@ -67,7 +67,8 @@ class ExactProblem:
         dtype = self.problem.dtype
         with working():
             p = stacked([row.softmax() for row in self.rows])
-            yield bars.SOFTMAX, "", self._elementwise(p, p.nearest(), bars.of_probabilities(p))
+            bar = bars.of_probabilities(p, dtype)
+            yield bars.SOFTMAX, "", self._elementwise(p, p.nearest(), bar)
             log_p = stacked([row.log_softmax() for row in self.rows])
             scale = np.abs(log_p.nearest())
             yield (
@@ -88,7 +89,9 @@ class ExactProblem:
                 truth = _of_losses(losses, bars.dtype_of(bars.LOSS, dtype))
                 yield bars.LOSS, setting.name, truth
                 # Where a row overflows, so does the mean of what is returned for the rows.
-                if setting.row_weights().sum() and np.isfinite(truth.exact.nearest()).all():
+                with np.errstate(over="ignore"):
+                    returned = truth.exact.nearest().astype(bars.dtype_of(bars.LOSS, dtype))
+                if setting.row_weights().sum() and np.isfinite(returned).all():
                     yield bars.MEAN, setting.name, _of_mean(losses, truth, setting, dtype)
                 gradients = [row.gradient(of) for row, of in zip(self.rows, c, strict=True)]
                 yield bars.GRADIENT, setting.name, self._of_gradients(gradients, p)
@@ -99,7 +102,7 @@ class ExactProblem:
     def _of_gradients(self, gradients: list[Gradient], p: Exact) -> Truth:
         exact = stacked([gradient.exact for gradient in gradients])
         scale = np.stack([gradient.scale for gradient in gradients])
-        return self._elementwise(exact, scale, bars.of_probabilities(p))
+        return self._elementwise(exact, scale, bars.of_probabilities(p, self.problem.dtype))
 
 
 def _of_losses(losses: list[Any], dtype: str) -> Truth:
@@ -163,9 +166,7 @@ def verdicts(
 
 
 def _of_own_rows(problem: Problem, results: Results) -> Iterator[tuple[str, str, Truth]]:
-    """Yield the exact means of the rows' own losses: only float64 ones are returned as they are."""
-    if problem.dtype != "float64":
-        return
+    """Yield the exact means of the losses that the rows have one by one."""
     for setting in problem.settings:
         over = float(setting.row_weights().sum())
         losses = results.get((bars.LOSS, setting.name), np.array(np.nan))

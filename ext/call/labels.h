@@ -22,4 +22,12 @@ LANES_INLINE int class_indices(int64_t *indices, const char *labels, int itemsiz
     return !bad;
 }
 
+/* How many groups of LANES labels, from the first on, are all in range; none is ignored. */
+LANES_FUNCTION ptrdiff_t groups_in_range(const char *labels, int itemsize, ptrdiff_t num_groups, uint64_t num_classes) {
+    int64_t indices[LANES];
+    ptrdiff_t g = 0;
+    while (g < num_groups && class_indices(indices, labels + g * LANES * itemsize, itemsize, num_classes, 0, 0)) g++;
+    return g;
+}
+
 #endif

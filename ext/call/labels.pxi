@@ -6,6 +6,7 @@ cdef extern from "call/labels.h" nogil:
         OUT_OF_RANGE
     const Py_ssize_t NO_ROW
     bint class_indices(int64_t *, const char *, int, uint64_t, bint, uint64_t)
+    Py_ssize_t groups_in_range(const char *, int, Py_ssize_t, uint64_t)
 
 
 ctypedef struct Labels:
@@ -15,6 +16,13 @@ ctypedef struct Labels:
     uint64_t num_classes
     bint has_ignore_index
     uint64_t ignore_index  # two's complement of the label's own value
+
+cdef inline bint are_in_order(const Labels *labels) noexcept nogil:
+    # whether they lie one after the other as integers that class_indices takes
+    return (
+        labels.rows.inner == 1 and labels.rows.outer_stride == labels.itemsize
+        and (labels.itemsize == 8 or (labels.itemsize == 4 and labels.is_signed)))
+
 
 cdef Labels labels_of(cnp.ndarray array, Py_ssize_t num_classes, object ignore_index):
     cdef Labels labels

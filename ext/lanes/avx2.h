@@ -51,6 +51,25 @@ LANES_INLINE reg_f64 where_less_f64(reg_f64 a, reg_f64 b, reg_f64 x, reg_f64 y) 
 LANES_INLINE int all_equal_f64(reg_f64 a, reg_f64 b) { return _mm256_movemask_pd(_mm256_cmp_pd(a, b, _CMP_EQ_OQ)) == 0xf; }
 LANES_INLINE __m256i first_of_8(int count) { return _mm256_cmpgt_epi32(_mm256_set1_epi32(count), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)); }
 LANES_INLINE __m256i first_of_wide_4(int count) { return _mm256_cmpgt_epi64(_mm256_set1_epi64x(count), _mm256_setr_epi64x(0, 1, 2, 3)); }
+LANES_INLINE reg_f64 in_order(reg_f64 a) { return _mm256_permute4x64_pd(a, 0xd8); } /* of quarters 0 2 1 3 */
+LANES_INLINE reg_f32 unzip_f32(reg_f32 a, reg_f32 b, reg_f32 *odd) {
+    *odd = _mm256_castpd_ps(in_order(_mm256_castps_pd(_mm256_shuffle_ps(a, b, 0xdd))));
+    return _mm256_castpd_ps(in_order(_mm256_castps_pd(_mm256_shuffle_ps(a, b, 0x88))));
+}
+LANES_INLINE reg_f64 unzip_f64(reg_f64 a, reg_f64 b, reg_f64 *odd) {
+    *odd = in_order(_mm256_unpackhi_pd(a, b));
+    return in_order(_mm256_unpacklo_pd(a, b));
+}
+LANES_INLINE reg_f32 zip_f32(reg_f32 a, reg_f32 b, reg_f32 *high) {
+    reg_f32 first = _mm256_unpacklo_ps(a, b), second = _mm256_unpackhi_ps(a, b);
+    *high = _mm256_permute2f128_ps(first, second, 0x31);
+    return _mm256_permute2f128_ps(first, second, 0x20);
+}
+LANES_INLINE reg_f64 zip_f64(reg_f64 a, reg_f64 b, reg_f64 *high) {
+    reg_f64 first = _mm256_unpacklo_pd(a, b), second = _mm256_unpackhi_pd(a, b);
+    *high = _mm256_permute2f128_pd(first, second, 0x31);
+    return _mm256_permute2f128_pd(first, second, 0x20);
+}
 LANES_INLINE int all_less_f32(reg_f32 a, reg_f32 b) { return _mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_LT_OQ)) == 0xff; }
 LANES_INLINE int all_less_f64(reg_f64 a, reg_f64 b) { return _mm256_movemask_pd(_mm256_cmp_pd(a, b, _CMP_LT_OQ)) == 0xf; }
 LANES_INLINE reg_f32 load_part_f32(const float *x, int count) { return _mm256_maskload_ps(x, first_of_8(count)); }

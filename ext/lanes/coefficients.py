@@ -1,6 +1,6 @@
-"""Reproduce the polynomials of exp.h and exp_log.h: `python ext/lanes/coefficients.py`.
+"""Reproduce the polynomials of exp.h, exp_log.h and pairs.h, and the powers of registers.h.
 
-Needs mpmath.
+Run with `python ext/lanes/coefficients.py`; needs mpmath.
 Each function is fitted by Lawson's iteratively reweighted least squares, which converges to the
 minimax polynomial of the weighted error, in 60 digits. Coefficients are then rounded one by one,
 lowest degree first, and the rest are fitted again, so that later ones make up for the rounding of
@@ -100,6 +100,23 @@ def main() -> None:
     for name, degree in (("log, float64", 6), ("log, for float32", 3)):
         fitted = rounded_fit(series, lambda z: z / 2, degree, mp.mpf(0), top, 53)
         report(name, *fitted, digits=18)
+
+    # exp by eighths of ln(2): of many terms, and of what a row needs once, (exp(r) - 1 - r) / r**2.
+    eighth = mp.log(2) / 16 * (1 + mp.mpf(2) ** -18)
+    report("exp by steps", *rounded_fit(q, q_weight, 2, -eighth, eighth, 24), digits=10)
+
+    def square(r: mp.mpf) -> mp.mpf:
+        return (mp.expm1(r) - r) / r**2 if abs(r) > mp.mpf(10) ** -12 else mp.mpf(1) / 2 + r / 6
+
+    fitted = rounded_fit(square, lambda r: r * r / mp.exp(r), 2, -eighth, eighth, 24)
+    report("exp of pairs", *fitted, digits=10)
+    fitted = rounded_fit(series, lambda z: z / 2, 2, mp.mpf(0), top, 24)
+    report("log of pairs", *fitted, digits=10)
+    print("powers of 2**(1/8), and their relative errors:")
+    for j in range(8):
+        power = rounded(mp.mpf(2) ** (mp.mpf(j) / 8), 24)
+        error = rounded((mp.mpf(2) ** (mp.mpf(j) / 8) - power) / power, 24)
+        print(f"    {j}  {float(power).hex()}  {float(error).hex()}")
 
 
 if __name__ == "__main__":

@@ -201,6 +201,19 @@ LANES_INLINE void store_columns(char *start, ptrdiff_t stride, int count, const 
 LANES_INLINE void store_logit_columns(char *start, ptrdiff_t stride, int count, const lanes *columns) { STORE_COLUMNS(store_logit_quad) }
 #endif
 
+/* The same for rows of two classes, one after the other. */
+LANES_INLINE void load_pairs(const stored *x, lanes *columns) {
+    const lanes a[] = {load_logits(x), load_logits(x + LANES)};
+    EACH_REGISTER columns[0].r[i] = OF_REAL(unzip)(a[2 * i / REGISTERS].r[2 * i % REGISTERS], a[(2 * i + 1) / REGISTERS].r[(2 * i + 1) % REGISTERS], &columns[1].r[i]);
+}
+LANES_INLINE void store_pairs(real *x, const lanes *columns) {
+    EACH_REGISTER {
+        reg_real high, low = OF_REAL(zip)(columns[0].r[i], columns[1].r[i], &high);
+        OP(storeu)(x + 2 * i * WIDTH, low);
+        OP(storeu)(x + (2 * i + 1) * WIDTH, high);
+    }
+}
+
 /* ---- wide ------------------------------------------------------------------------------------- */
 
 LANES_INLINE wide wide_load(const double *x) { wide v; EACH_WIDE_REGISTER v.r[i] = OP_F64(loadu)(x + i * WIDTH_F64); return v; }

@@ -13,34 +13,34 @@ LANES_INLINE pair_of_lanes exact_sum(lanes a, lanes b) {
     lanes sum = add(a, b), back = sub(sum, a);
     return (pair_of_lanes){sum, add(sub(a, sub(sum, back)), sub(b, back))};
 }
+/* the same where |a| is at least |b|, or both are so small that the error of an error is nothing */
+LANES_INLINE pair_of_lanes fast_sum(lanes a, lanes b) { lanes sum = add(a, b); return (pair_of_lanes){sum, sub(b, sub(sum, a))}; }
 LANES_INLINE wide widen_pair(pair_of_lanes a) { return wide_add(widen(a.high), widen(a.low)); }
 
-/* exp(x) = power * (1 + less_one) * again, power and again free of error, for x <= 0:
+/* exp(x) = power * (1 + less_one), power free of error, for -LEAST_EXPONENT <= x <= 0; below, as for that:
  *     n        := round(x STEPS log2(e))
  *     r        := x - n STEP / STEPS            `low` takes what STEP lacks of ln(2), and that of x
  *     less_one := exp(r) (1 + low) - 1          with the error of the power: relative error 1.7e-10 (float64: 3.8e-18)
- * Two powers, of which only the second takes a product below the normal numbers. NaN passes in less_one. */
+ * NaN passes in less_one. */
 #ifdef SMOOTHXENT_FLOAT64
-static const double NOTHING = -800, FAR = -500, FAR_POWERS = 200; /* exp is 0 below; two powers from here on */
-static const double FAR_FACTOR = 0x1p-200;
+static const double LEAST_EXPONENT = 700;
 #define EXP_SQUARE (EXP_RATIO + 1)
 enum { SQUARE_DEGREE = EXP_DEGREE - 1 };
 #else
-static const float NOTHING = -110, FAR = -60, FAR_POWERS = 64, FAR_FACTOR = 0x1p-64f;
+static const float LEAST_EXPONENT = 86;
 static const float EXP_SQUARE[] = {0x1p-1f, 0x1.555c70p-3f, 0x1.5557d6p-5f}; /* (exp(r) - 1 - r) / r**2 */
 enum { SQUARE_DEGREE = sizeof EXP_SQUARE / sizeof EXP_SQUARE[0] - 1 };
 #endif
-typedef struct { lanes less_one, power, again; } exp_of_pair;
+typedef struct { lanes less_one, power; } exp_of_pair;
 LANES_INLINE exp_of_pair exp_of_pairs(pair_of_lanes x) {
-    const lanes bias = splat((real)(MAGIC + STEPS * EXPONENT_BIAS)), far = splat(FAR);
-    lanes c = maximum(splat(NOTHING), x.high), u = fused(c, splat((real)(STEPS * LOG2_E)), bias), n = sub(u, bias);
+    const lanes bias = splat((real)(MAGIC + STEPS * EXPONENT_BIAS));
+    lanes c = maximum(splat(-LEAST_EXPONENT), x.high), u = fused(c, splat((real)(STEPS * LOG2_E)), bias), n = sub(u, bias);
     lanes r = negative_fused(n, splat((real)(STEP / STEPS)), c), square = splat(EXP_SQUARE[SQUARE_DEGREE]);
     lanes low = negative_fused(n, splat((real)((STEP_LOW - STEP_ERROR) / STEPS)), x.low);
     UNROLLED for (int i = SQUARE_DEGREE - 1; i >= 0; i--) square = fused(square, r, splat(EXP_SQUARE[i]));
     square = mul(mul(r, r), square);
     lanes exp_r = add(add(r, square), splat(1));
-    exp_of_pair e = {add(r, fused(low, exp_r, add(square, step_errors(u)))), step_powers(add(u, where_less(c, far, splat(STEPS * FAR_POWERS), splat(0)))), where_less(c, far, splat(FAR_FACTOR), splat(1))};
-    return e;
+    return (exp_of_pair){add(r, fused(low, exp_r, add(square, step_errors(u)))), step_powers(u)};
 }
 
 /* log(a + b + low), a and b >= 0, a + b normal, right to the last digit where a = 1 and b is tiny.

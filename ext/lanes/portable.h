@@ -87,6 +87,10 @@ LANES_INLINE reg_f64 where_equal_f64(reg_f64 a, reg_f64 b, reg_f64 x, reg_f64 y)
 LANES_INLINE reg_f32 where_less_f32(reg_f32 a, reg_f32 b, reg_f32 x, reg_f32 y) { return a < b ? x : y; }
 LANES_INLINE reg_f64 where_less_f64(reg_f64 a, reg_f64 b, reg_f64 x, reg_f64 y) { return a < b ? x : y; }
 LANES_INLINE int all_equal_f64(reg_f64 a, reg_f64 b) { return a == b; }
+LANES_INLINE reg_f32 unzip_f32(reg_f32 a, reg_f32 b, reg_f32 *odd) { *odd = b; return a; }
+LANES_INLINE reg_f64 unzip_f64(reg_f64 a, reg_f64 b, reg_f64 *odd) { *odd = b; return a; }
+LANES_INLINE reg_f32 zip_f32(reg_f32 a, reg_f32 b, reg_f32 *high) { *high = b; return a; }
+LANES_INLINE reg_f64 zip_f64(reg_f64 a, reg_f64 b, reg_f64 *high) { *high = b; return a; }
 LANES_INLINE int all_less_f32(reg_f32 a, reg_f32 b) { return a < b; }
 LANES_INLINE int all_less_f64(reg_f64 a, reg_f64 b) { return a < b; }
 LANES_INLINE reg_f32 load_part_f32(const float *x, int count) { (void)count; return plain_loadu_f32(x); }

@@ -12,6 +12,8 @@
  *     where_equal, where_less   (a, b, x, y): a == b ? x : y and a < b ? x : y
  *     all_equal(a, b)           whether all elements are equal; NaN equals nothing
  *     all_less(a, b)            whether all of a are less than those of b; NaN is not
+ *     unzip(a, b, &odd)         of the elements of a and then b, the even ones; odd: the odd ones
+ *     zip(a, b, &high)          the inverse: elements of a and b by turns, the first half; high: the second
  *     step_powers(u)            float32: 2**(n / 8), n + 8 * 127 in the low bits of u; STEP_ERRORS says how far off
  *     step_errors(u)            float32: that, for the same u
  *     widen_half(x, half)       the lower or upper half of x in float64

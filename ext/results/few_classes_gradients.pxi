@@ -1,10 +1,44 @@
 # The second sweep of rows of few classes, one row a lane: their exps are known.
 
 cdef extern from "results/few_classes_losses.h" nogil:
-    void plain_few_losses(RowGroup *, SecondSweep *, real *, double, double, double, double, bint)
-    void spread_few_shares(RowGroup *, SecondSweep *)
-    void few_gradient_factors(SecondSweep *)
+    ctypedef struct PlainLoss:
+        double label_smoothing, uniform, others, s
+        Py_ssize_t num_classes, row_stride, grad_stride
+        int label_size
+        bint has_ignore_index, grad_is_real, has_grad
+        uint64_t ignore_index
+    void plain_few_losses(RowGroup *, few_factors *, real *, const PlainLoss *)
+    Py_ssize_t plain_few_groups(
+        int64_t *, Py_ssize_t, const PlainLoss *, const char *, const char *, real *, real *, char *)
+    void spread_few_shares(RowGroup *)
+    void few_gradient_factors(const RowGroup *, SecondSweep *)
     void few_softmax_factors(const RowGroup *, SecondSweep *)
+
+
+cdef PlainLoss plain_loss_of(const Call *call) noexcept nogil:
+    cdef PlainLoss p
+    p.label_smoothing = call.label_smoothing
+    p.uniform = call.label_smoothing / call.num_classes
+    p.others = p.uniform * (call.num_classes - 1)
+    p.s = 1.0 / call.grad_divisor
+    p.num_classes = call.num_classes
+    p.row_stride = call.logits.outer_stride
+    p.grad_stride = call.grad.outer_stride
+    p.label_size = call.labels.itemsize
+    p.has_ignore_index = call.labels.has_ignore_index
+    p.ignore_index = call.labels.ignore_index
+    p.grad_is_real = call.grad_is_real
+    p.has_grad = call.has_grad
+    return p
+
+
+cdef bint is_in_order(const Call *call) noexcept nogil:
+    # whether plain_few_group can take groups of its rows
+    return (
+        call.is_plain and not call.transforms and call.logits.class_stride == sizeof(stored)
+        and are_in_order(&call.labels)
+        and not (call.has_grad and (
+            call.labels.has_ignore_index or call.grad.inner != 1 or call.grad.class_stride != grad_itemsize(call))))
 
 
 cdef lanes less_targets(
@@ -38,24 +72,25 @@ cdef void few_classes_columns(
     cdef real *columns = workspace.columns if task == LOG_SOFTMAX else exps_of(call, workspace)
     cdef lanes quad[QUAD]
     cdef double numbers[LANES]
-    cdef lanes anchors = group.few.anchors if task == LOSS else splat(-1), kept, x, zero = splat(0)
+    cdef lanes anchors = group.few.anchors if task == LOSS else splat(-1), kept, x, slope, zero = splat(0)
     cdef Py_ssize_t i, k
     for i in range(LANES):
         numbers[i] = group.kept[i] if call.needs_kept or task != LOSS else 1.0
     kept = narrow(numbers)
     if call.transforms:
-        sweep.few_own = mul(sweep.few_own, slopes(group.few.anchor_logits, call.transform))
+        sweep.few.own = mul(sweep.few.own, slopes(group.few.anchor_logits, call.transform))
     for k in range(call.num_classes):
         if task == LOG_SOFTMAX:
             x = log_softmax_column(columns + k * LANES, group)
         else:
             if k % QUAD == 0:
-                few_gradient_quad(sweep, columns + k * LANES, anchors, splat(<real> k), quad)
+                few_gradient_quad(&sweep.few, columns + k * LANES, anchors, splat(<real> k), quad)
             x = quad[k % QUAD]
             if call.has_targets:
                 x = where_equal(anchors, splat(<real> k), x, less_targets(call, sweep, x, k, workspace))
             if call.transforms:
-                x = where_equal(anchors, splat(<real> k), x, mul(x, slopes(load_logits(workspace.logits + k * LANES), call.transform)))
+                slope = slopes(load_logits(workspace.logits + k * LANES), call.transform)
+                x = where_equal(anchors, splat(<real> k), x, mul(x, slope))
         store(columns + k * LANES, where_equal(kept, zero, zero, x))
 
 
@@ -72,7 +107,8 @@ cdef void sweep_few_classes(
     cdef real *columns = workspace.columns if task == LOG_SOFTMAX else exps_of(call, workspace)
     cdef lanes anchors = group.few.anchors if task == LOSS else splat(-1)
     if is_simple and whole and by_rows and call.grad.inner == 1:
-        few_gradient_rows(sweep, columns, anchors, call.num_classes, out, call.grad.outer_stride, call.grad_is_real)
+        few_gradient_rows(
+            &sweep.few, columns, anchors, call.num_classes, out, call.grad.outer_stride, call.grad_is_real)
         return
     few_classes_columns(call, task, group, sweep, workspace)
     if whole and side_by_side(&call.grad, first, itemsize):

@@ -5,17 +5,18 @@
 #define SMOOTHXENT_FEW_CLASSES_LOSSES_H
 
 #include "results/gradients.h"
+#include "statistics/few_classes.h"
 
 /* own and others relative to the larger of anchor logit and reference, as row_group.h has them; p_k is exp(x_k - reference)
- * times factor * again / (own + others), again being a power of two. */
+ * times factor / (own + others). */
 typedef struct {
     wide nll, log_sum_exp;
-    lanes own, others, factor, again;
+    lanes own, others, factor;
 } few_shares;
 
 /* With z = anchor logit - reference, two numbers, and S = sum + sum_low:
  *     z >= 0    others = S exp(-z), own = 1         z < 0    own = exp(z), others = S
- * exp(-|z|) = power (1 + less_one) again; its product with S or 1 is exact but for less_one. */
+ * exp(-|z|) = power (1 + less_one); its product with S or 1 is exact but for less_one. */
 LANES_INLINE few_shares few_shares_of(const few_statistics *s) {
     const lanes zero = splat(0), one = splat(1), step = splat((real)(STEP / STEPS));
     lanes product = mul(s->scale, step), product_low = fused(s->scale, step, sub(zero, product));
@@ -23,15 +24,15 @@ LANES_INLINE few_shares few_shares_of(const few_statistics *s) {
 #ifdef SMOOTHXENT_FLOAT64
     product_low = fused(s->scale, splat(STEP_LOW / STEPS), product_low);
 #endif
-    z.low = add(z.low, product_low);
+    z.low = add(z.low, product_low); /* as large as an ulp of the logits, though z may be small */
+    z = fast_sum(z.high, z.low);
     lanes minus_z = sub(zero, z.high);
     exp_of_pair e = exp_of_pairs((pair_of_lanes){minimum(minus_z, z.high), where_less(z.high, zero, z.low, sub(zero, z.low))});
     lanes of_exp = where_less(z.high, zero, one, s->sum), of_exp_low = where_less(z.high, zero, zero, s->sum_low);
     lanes high = mul(of_exp, e.power), rest = fused(of_exp_low, e.power, fused(of_exp, e.power, sub(zero, high)));
     rest = fused(high, e.less_one, rest);
     lanes smaller = add(high, rest);
-    rest = mul(sub(rest, sub(smaller, high)), e.again);
-    smaller = mul(smaller, e.again);
+    rest = sub(rest, sub(smaller, high));
     pair_of_lanes log = log_of_sum(where_less(z.high, zero, s->sum, one), smaller, add(rest, where_less(z.high, zero, s->sum_low, zero)));
     wide wide_log = widen_pair(log), wide_z = widen_pair(z), wide_zero = wide_splat(0.0);
     few_shares shares;
@@ -40,39 +41,82 @@ LANES_INLINE few_shares few_shares_of(const few_statistics *s) {
     shares.own = where_less(z.high, zero, smaller, one);
     shares.others = where_less(z.high, zero, s->sum, smaller);
     shares.factor = where_less(z.high, zero, one, fused(e.power, e.less_one, e.power));
-    shares.again = where_less(z.high, zero, one, e.again);
     return shares;
 }
 
-/* For class indices without weights, smoothing uniform or none, no z_loss: `uniform` is its share of one class. Losses of the
- * rows whose statistics hold, 0 for those that are ignored, and factors for s times the gradient. */
-LANES_INLINE void plain_few_losses_inline(RowGroup *g, SecondSweep *sweep, real *losses, double label_smoothing, double uniform, double others, double s, const int smooth, const int has_grad) {
+/* ---- losses of class indices without weights, targets of their own or z_loss ------------------------------------------
+ *
+ * `uniform`: the share of one class in smoothing, which is uniform or none; `others`: of all but the anchor. `s`: what the
+ * gradient is times. */
+typedef struct {
+    double label_smoothing, uniform, others, s;
+    ptrdiff_t num_classes, row_stride, grad_stride; /* bytes between rows */
+    int label_size, has_ignore_index, grad_is_real, has_grad;
+    uint64_t ignore_index;
+} PlainLoss;
+
+/* Losses of the rows whose statistics hold, 0 for those that are ignored, and factors of their gradient. */
+LANES_INLINE void plain_few_losses_inline(const few_statistics *statistics, few_factors *f, real *losses, const PlainLoss *p, const int smooth, const int has_grad) {
     const lanes zero = splat(0);
-    const double anchor_share = 1.0 - label_smoothing + uniform;
-    few_shares shares = few_shares_of(&g->few);
+    const double anchor_share = 1.0 - p->label_smoothing + p->uniform;
+    few_shares shares = few_shares_of(statistics);
     wide loss = shares.nll;
-    if (smooth) loss = wide_add(wide_mul(wide_splat(anchor_share), shares.nll), wide_fused(wide_splat(others), shares.log_sum_exp, wide_mul(wide_splat(uniform), g->few.gaps)));
-    store(losses, where_less(g->few.anchors, zero, zero, narrow_wide(loss)));
+    if (smooth) loss = wide_add(wide_mul(wide_splat(anchor_share), shares.nll), wide_fused(wide_splat(p->others), shares.log_sum_exp, wide_mul(wide_splat(p->uniform), statistics->gaps)));
+    store(losses, where_less(statistics->anchors, zero, zero, narrow_wide(loss)));
     if (!has_grad) return;
-    lanes inverse = divide(splat((real)s), add(shares.own, shares.others));
+    lanes inverse = divide(splat((real)p->s), add(shares.own, shares.others));
     lanes of_anchor = mul(splat((real)-anchor_share), shares.others);
-    if (smooth) of_anchor = fused(splat((real)others), shares.own, of_anchor);
-    sweep->few_factor = mul(mul(mul(inverse, splat((real)(anchor_share + others))), shares.factor), shares.again);
-    sweep->few_constant = splat((real)(-s * uniform));
-    sweep->few_own = mul(of_anchor, inverse);
-}
-LANES_FUNCTION void plain_few_losses(RowGroup *g, SecondSweep *sweep, real *losses, double label_smoothing, double uniform, double others, double s, int has_grad) {
-    const int smooth = others != 0.0;
-#define LOSSES(smooth, has_grad) plain_few_losses_inline(g, sweep, losses, label_smoothing, uniform, others, s, smooth, has_grad)
-    if (smooth && has_grad) LOSSES(1, 1);
-    else if (smooth) LOSSES(1, 0);
-    else if (has_grad) LOSSES(0, 1);
-    else LOSSES(0, 0);
-#undef LOSSES
+    if (smooth) of_anchor = fused(splat((real)p->others), shares.own, of_anchor);
+    f->factor = mul(mul(inverse, splat((real)(anchor_share + p->others))), shares.factor);
+    f->constant = splat((real)(-p->s * p->uniform));
+    f->own = mul(of_anchor, inverse);
+    f->most = splat((real)INFINITY);
 }
 
+/* A body for each kind of them. */
+#ifdef REGISTERS_ARE_PLAIN
+#define FOR_EACH_LOSS(p, body) { const int SMOOTH = (p)->others != 0.0, HAS_GRAD = (p)->has_grad; body; }
+#else
+#define FOR_EACH_LOSS(p, body)                                                                          \
+    if ((p)->others != 0.0 && (p)->has_grad) { enum { SMOOTH = 1, HAS_GRAD = 1 }; body; }               \
+    else if ((p)->others != 0.0) { enum { SMOOTH = 1, HAS_GRAD = 0 }; body; }                           \
+    else if ((p)->has_grad) { enum { SMOOTH = 0, HAS_GRAD = 1 }; body; }                                \
+    else { enum { SMOOTH = 0, HAS_GRAD = 0 }; body; }
+#endif
+LANES_FUNCTION void plain_few_losses(RowGroup *g, few_factors *f, real *losses, const PlainLoss *p) {
+    FOR_EACH_LOSS(p, plain_few_losses_inline(&g->few, f, losses, p, SMOOTH, HAS_GRAD))
+}
+
+/* From labels and rows in memory to losses and gradient of a whole group, in one go: so the start of one group overlaps the
+ * end of the one before. Returns whether it is done: not where a label is out of range, and not where statistics don't hold. The caller sees to it that labels lie side by side and that rows
+ * may be read as GroupPlace says; ignored rows have no gradient here. */
+LANES_INLINE int plain_few_group_inline(int64_t *anchors, const PlainLoss *p, const char *labels, const char *rows, real *columns, real *losses, char *grad, const int smooth, const int has_grad) {
+    const GroupPlace place = {rows, NULL, p->row_stride, sizeof(stored), 1, 0};
+    few_factors f;
+    if (!class_indices(anchors, labels, p->label_size, (uint64_t)p->num_classes, p->has_ignore_index, p->ignore_index)) return 0;
+    few_statistics s = columns_statistics_inline(anchors, &place, p->num_classes, rows + LANES * p->row_stride + AHEAD, columns, columns, smooth ? GAPS : 0, has_grad, ANCHOR_GIVEN);
+    plain_few_losses_inline(&s, &f, losses, p, smooth, has_grad);
+    if (!few_statistics_hold(&s, load(losses))) return 0;
+    if (has_grad) few_gradient_rows(&f, columns, s.anchors, p->num_classes, grad, p->grad_stride, p->grad_is_real);
+    return 1;
+}
+/* `num_groups` of them, one after the other; returns how many are done before the first that is not. */
+LANES_FUNCTION ptrdiff_t plain_few_groups(int64_t *anchors, ptrdiff_t num_groups, const PlainLoss *p, const char *labels, const char *rows, real *columns, real *losses, char *grad) {
+    ptrdiff_t g = 0;
+    FOR_EACH_LOSS(p, for (; g < num_groups; g++) {
+        if (!plain_few_group_inline(anchors, p, labels, rows, columns, losses, grad, SMOOTH, HAS_GRAD)) break;
+        labels += LANES * p->label_size;
+        rows += LANES * p->row_stride;
+        grad += HAS_GRAD ? LANES * p->grad_stride : 0;
+        losses += LANES;
+    })
+    return g;
+}
+
+/* ---- with every option -------------------------------------------------------------------------------------------- */
+
 /* nll and log_sum_exp, own and others of the group; only of the rows whose statistics hold if not all do. */
-LANES_FUNCTION void spread_few_shares(RowGroup *g, SecondSweep *sweep) {
+LANES_FUNCTION void spread_few_shares(RowGroup *g) {
     few_shares shares = few_shares_of(&g->few);
     wide own = widen(shares.own), others = widen(shares.others), hold = widen(g->all_hold ? splat(1) : load(g->holds));
     EACH_ROW_REGISTER {
@@ -82,22 +126,22 @@ LANES_FUNCTION void spread_few_shares(RowGroup *g, SecondSweep *sweep) {
         SET_ROWS(own, where_equal_f64(hold.r[j], SPLAT(1.0), own.r[j], ROWS(own)));
         SET_ROWS(others, where_equal_f64(hold.r[j], SPLAT(1.0), others.r[j], ROWS(others)));
     }
-    sweep->few_factor = divide(shares.factor, add(shares.own, shares.others));
-    sweep->few_again = shares.again;
+    g->few_factor = divide(shares.factor, add(shares.own, shares.others));
 }
 
 /* From what gradients.h makes of them, in float64. */
-LANES_INLINE void few_gradient_factors(SecondSweep *sweep) {
-    sweep->few_factor = mul(mul(narrow(sweep->g), sweep->few_factor), sweep->few_again);
-    sweep->few_constant = narrow(sweep->constant);
-    sweep->few_own = narrow(sweep->own);
+LANES_INLINE void few_gradient_factors(const RowGroup *g, SecondSweep *sweep) {
+    sweep->few.factor = narrow_wide(wide_mul(wide_load(sweep->g), widen(g->few_factor)));
+    sweep->few.constant = narrow(sweep->constant);
+    sweep->few.own = narrow(sweep->own);
+    sweep->few.most = splat((real)sweep->most);
 }
 
 /* Without an anchor. */
 LANES_FUNCTION void few_softmax_factors(const RowGroup *g, SecondSweep *sweep) {
-    sweep->most = 1.0;
-    sweep->few_factor = divide(splat(1), g->few.sum);
-    sweep->few_constant = sweep->few_own = splat(0);
+    sweep->few.factor = divide(splat(1), g->few.sum);
+    sweep->few.constant = sweep->few.own = splat(0);
+    sweep->few.most = splat(1);
 }
 
 #endif

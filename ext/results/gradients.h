@@ -8,10 +8,13 @@
 #include "statistics/reference.h"
 #include "statistics/row_group.h"
 
+/* For few classes, whose exps are known: min(exp factor + constant, most), `own` for the anchor. */
+typedef struct { lanes factor, constant, own, most; } few_factors;
+
 typedef struct { /* min(g p_k + constant, most) - target_scale t_k, and `own` for the anchor; one row a lane */
     LINE_ALIGNED double constant[LANES];
     double target_scale[LANES], own[LANES], g[LANES], bias[LANES], factor[LANES], most;
-    lanes few_factor, few_again, few_constant, few_own; /* the same for few classes, whose exps are known */
+    few_factors few;
 } SecondSweep;
 
 static const double LIFT = 96, NOTHING_LEFT = 3000; /* nats below the anchor: exp is 0 in float64 too */
@@ -77,26 +80,29 @@ LANES_INLINE block scaled_exps(block b, lanes bias, lanes factor, lanes constant
 /* ---- few classes: one row a lane --------------------------------------------------------------------- */
 
 /* min(g p_k + constant, most) for QUAD classes from `number` on, `own` for the anchor. */
-LANES_INLINE void few_gradient_quad(const SecondSweep *sweep, const real *exps, lanes anchors, lanes number, lanes *values) {
-    const lanes most = splat((real)sweep->most);
+LANES_INLINE void few_gradient_quad(const few_factors *f, const real *exps, lanes anchors, lanes number, lanes *values) {
     UNROLLED for (int k = 0; k < QUAD; k++, number = add(number, splat(1))) /* lets NaN pass */
-        values[k] = where_equal(anchors, number, sweep->few_own, minimum(most, fused(load(exps + k * LANES), sweep->few_factor, sweep->few_constant)));
+        values[k] = where_equal(anchors, number, f->own, minimum(f->most, fused(load(exps + k * LANES), f->factor, f->constant)));
 }
 /* All of it, into rows `stride` bytes apart. */
-LANES_INLINE void few_gradient_rows_inline(const SecondSweep *sweep, const real *exps, lanes anchors, ptrdiff_t num_classes, char *start, ptrdiff_t stride, const int is_real) {
+LANES_INLINE void few_gradient_rows_inline(const few_factors *sweep, const real *exps, lanes anchors, ptrdiff_t num_classes, char *start, ptrdiff_t stride, const int is_real) {
     const ptrdiff_t size = is_real ? sizeof(real) : sizeof(stored);
     const char *ahead = start + LANES * num_classes * size + AHEAD;
     lanes values[QUAD], number = splat(0);
     ptrdiff_t k = 0;
-    const SecondSweep own = *sweep; /* its lanes stay in registers */
+    const few_factors f = *sweep; /* its lanes stay in registers */
 #define STORE(count) if (is_real) store_columns(start + k * size, stride, count, values); else store_logit_columns(start + k * size, stride, count, values)
     for (; k + QUAD <= num_classes; k += QUAD, number = add(number, splat(QUAD))) {
         UNROLLED for (int n = 0; n < LANES * QUAD * (int)size / LINE; n++, ahead += LINE) prefetch_to_write(ahead);
-        few_gradient_quad(&own, exps + k * LANES, anchors, number, values);
+        few_gradient_quad(&f, exps + k * LANES, anchors, number, values);
         STORE(QUAD);
     }
     if (k == num_classes) return;
-    few_gradient_quad(&own, exps + k * LANES, anchors, number, values);
+    few_gradient_quad(&f, exps + k * LANES, anchors, number, values);
+    if (is_real && num_classes == 2 && stride == 2 * sizeof(real)) {
+        store_pairs((real *)start, values);
+        return;
+    }
     switch (num_classes - k) {
         case 1: STORE(1); break;
 #ifndef SMOOTHXENT_FLOAT64
@@ -106,7 +112,7 @@ LANES_INLINE void few_gradient_rows_inline(const SecondSweep *sweep, const real 
     }
 #undef STORE
 }
-LANES_FUNCTION void few_gradient_rows(const SecondSweep *sweep, const real *exps, lanes anchors, ptrdiff_t num_classes, char *start, ptrdiff_t stride, int is_real) {
+LANES_FUNCTION void few_gradient_rows(const few_factors *sweep, const real *exps, lanes anchors, ptrdiff_t num_classes, char *start, ptrdiff_t stride, int is_real) {
     if (is_real || sizeof(real) == sizeof(stored)) few_gradient_rows_inline(sweep, exps, anchors, num_classes, start, stride, 1);
     else few_gradient_rows_inline(sweep, exps, anchors, num_classes, start, stride, 0);
 }

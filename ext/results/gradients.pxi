@@ -7,6 +7,8 @@
 # bracket normal where the product is subnormal, so that the one rounding into the subnormals is the product's.
 
 cdef extern from "results/gradients.h" nogil:
+    ctypedef struct few_factors:
+        lanes own
     ctypedef struct SecondSweep:
         double *constant
         double *target_scale
@@ -15,13 +17,13 @@ cdef extern from "results/gradients.h" nogil:
         double *bias
         double *factor
         double most
-        lanes few_own
+        few_factors few
     void gradient_factors(const RowGroup *, SecondSweep *, double, double, double)
     void softmax_factors(const RowGroup *, SecondSweep *)
     block scaled_exps(block, lanes, lanes, lanes, lanes)
     void columns_to_rows(const real *, Py_ssize_t, real *)
-    void few_gradient_quad(const SecondSweep *, const real *, lanes, lanes, lanes *)
-    void few_gradient_rows(const SecondSweep *, const real *, lanes, Py_ssize_t, char *, Py_ssize_t, bint)
+    void few_gradient_quad(const few_factors *, const real *, lanes, lanes, lanes *)
+    void few_gradient_rows(const few_factors *, const real *, lanes, Py_ssize_t, char *, Py_ssize_t, bint)
 
 
 cdef void gradient_sweep(const Call *call, const RowGroup *group, Py_ssize_t first, SecondSweep *sweep) noexcept nogil:

@@ -17,11 +17,11 @@ cdef extern from "results/losses.h" nogil:
     void certain_losses(RowGroup *, const double *, Py_ssize_t)
 
 
-cdef void shares_of_group(const Call *call, RowGroup *g, SecondSweep *sweep) noexcept nogil:
+cdef void shares_of_group(const Call *call, RowGroup *g) noexcept nogil:
     if call.num_classes > FEW or not g.all_hold:
         group_shares(g)
     if call.num_classes <= FEW:
-        spread_few_shares(g, sweep)
+        spread_few_shares(g)
 
 
 cdef void group_losses(const Call *call, RowGroup *g, Py_ssize_t first, Py_ssize_t count) noexcept nogil:

@@ -14,7 +14,7 @@ cdef bint finish_group(
                 totals.bad_row = min(totals.bad_row, first + i)
                 return False
     if task != LOSS:
-        shares_of_group(call, group, sweep)
+        shares_of_group(call, group)
         if task == SOFTMAX:
             softmax_factors(group, sweep)
             few_softmax_factors(group, sweep)
@@ -29,22 +29,56 @@ cdef bint finish_group(
     if call.is_plain:
         plain_losses(call, first, count, group, sweep, losses)
     else:
-        shares_of_group(call, group, sweep)
+        shares_of_group(call, group)
         general_losses(call, first, count, group, sweep)
         for i in range(LANES):
             losses[i] = <real> group.loss[i]
     if call.out != NULL:
         memcpy(call.out + first, losses, count * sizeof(real))
     totals.kept += kept_rows(call, first, count, group)
-    if call.out == NULL and not call.loss_is_nll:  # of the very losses that a row's caller would get
-        for i in range(LANES):
-            group.loss[i] = losses[i]
-        add_group_exactly(&totals.loss, group, NULL, group.loss)
+    add_losses(call, group, losses, totals)
     if call.class_weight != NULL or call.sample_weight != NULL:
         add_group_exactly(&totals.weight, group, NULL, group.weight)
     if call.metrics != NULL:
         add_metrics(call, first, count, group, <Metrics *> (call.metrics + thread * call.metrics_size))
     return True
+
+
+cdef inline void add_losses(const Call *call, RowGroup *group, const real *losses, Totals *totals) noexcept nogil:
+    # the very losses that rows are returned with
+    cdef Py_ssize_t i
+    if call.out == NULL and not call.loss_is_nll:
+        for i in range(LANES):
+            group.loss[i] = losses[i]
+        add_group_exactly(&totals.loss, group, NULL, group.loss)
+
+
+cdef Py_ssize_t finish_plain_groups(
+    const Call *call, Py_ssize_t first, Py_ssize_t num_groups, RowGroup *group, Workspace *workspace, int thread
+) noexcept nogil:
+    # all of whole groups in one go; how many are done, as few as 0 where the next must go the general way
+    cdef real losses[LANES]
+    cdef real *out = &losses[0]
+    cdef Totals *totals = totals_at(call, thread)
+    cdef PlainLoss plain = plain_loss_of(call)
+    cdef char *grad = NULL
+    cdef Py_ssize_t done
+    if call.out != NULL:
+        out = call.out + first
+    if call.has_grad:
+        grad = row_start(&call.grad, first)
+    if call.needs_kept:
+        num_groups = min(num_groups, <Py_ssize_t> 1)
+    done = plain_few_groups(
+        group.anchor, num_groups, &plain, row_start(&call.labels.rows, first), row_start(&call.logits, first),
+        workspace.columns, out, grad)
+    if call.needs_kept and done:
+        keep_rows(group)
+        add_losses(call, group, out, totals)
+        totals.kept += kept_rows(call, first, LANES, group)
+    else:
+        totals.kept += done * LANES
+    return done
 
 
 cdef void general_losses(
@@ -55,22 +89,19 @@ cdef void general_losses(
     if call.has_grad:
         gradient_sweep(call, group, first, sweep)
         if call.num_classes <= FEW:
-            few_gradient_factors(sweep)
+            few_gradient_factors(group, sweep)
 
 
 cdef void plain_losses(
     const Call *call, Py_ssize_t first, Py_ssize_t count, RowGroup *group, SecondSweep *sweep, real *losses
 ) noexcept nogil:
     # of few classes; those of rows whose statistics don't hold are the general ones
-    cdef double uniform = call.label_smoothing / call.num_classes
+    cdef PlainLoss plain = plain_loss_of(call)
     cdef Py_ssize_t i
     if not group.all_hold:
         group_shares(group)
         general_losses(call, first, count, group, sweep)
-    sweep.most = INFINITY
-    plain_few_losses(
-        group, sweep, losses, call.label_smoothing, uniform, uniform * (call.num_classes - 1),
-        1.0 / call.grad_divisor, call.has_grad)
+    plain_few_losses(group, &sweep.few, losses, &plain)
     if not group.all_hold:
         for i in range(count):
             if not group.holds[i]:

@@ -18,20 +18,26 @@ cdef void chunk_of_rows(const void *work, Py_ssize_t chunk, int thread) noexcept
     cdef Workspace workspace
     cdef RowGroup group
     cdef SecondSweep sweep
-    cdef Py_ssize_t bad_row, count, n, g, begin = chunk * chunks.rows, stop = min(begin + chunks.rows, call.num_rows)
+    cdef Py_ssize_t bad_row, count, done, n = chunk * chunks.rows, stop = min(n + chunks.rows, call.num_rows)
     cdef int task = chunks.task
     cdef Totals *totals = totals_at(call, thread)
+    cdef bint in_order = is_in_order(call)
     memset(&sweep, 0, sizeof(sweep))
-    for g in range(vectors_of(stop - begin)):
-        n = begin + g * LANES
+    while n < stop:
+        if in_order:
+            done = finish_plain_groups(call, n, groups_before(call, n, stop), &group, &workspace, thread)
+            n += done * LANES
+            if done:
+                continue
         count = min(<Py_ssize_t> LANES, stop - n)
         bad_row = read_labels(call, task, n, count, &group)
         if bad_row != NO_ROW:
             totals.bad_row = min(totals.bad_row, bad_row)
-            continue
-        statistics_of_group(call, task, n, count, &group, &workspace)
-        if finish_group(call, task, n, count, &group, &sweep, thread) and call.has_grad:
-            write_group(call, task, n, count, &group, &sweep, &workspace)
+        else:
+            statistics_of_group(call, task, n, count, &group, &workspace)
+            if finish_group(call, task, n, count, &group, &sweep, thread) and call.has_grad:
+                write_group(call, task, n, count, &group, &sweep, &workspace)
+        n += count
     if call.streams:
         finish_streams()
 

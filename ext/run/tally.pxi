@@ -29,6 +29,12 @@ cdef Py_ssize_t tally_groups(
     cdef int64_t labels[LANES]
     cdef Py_ssize_t g, i, n, bad_row
     cdef double weight
+    if not (call.has_probabilities or has_weights(call) or call.labels.has_ignore_index) and are_in_order(&call.labels):
+        g = groups_in_range(
+            row_start(&call.labels.rows, first * LANES), call.labels.itemsize,
+            min(last, call.num_rows // LANES) - first, call.num_classes)
+        num_kept[0] += g * LANES
+        first += g
     for g in range(first, last):
         n = g * LANES
         bad_row = read_group(call, n, min(<Py_ssize_t> LANES, call.num_rows - n), labels)

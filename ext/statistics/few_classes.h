@@ -72,7 +72,8 @@ LANES_INLINE void take_column(few_statistics *s, lanes x, lanes number, real *co
 LANES_INLINE void take_columns(few_statistics *s, const GroupPlace *place, ptrdiff_t first, ptrdiff_t num_classes, const int count, lanes *number, const char *ahead, real *columns, const int anchor) {
     lanes quad[QUAD];
     UNROLLED for (int n = 0; n < QUAD_BYTES / LINE; n++) prefetch((const stored *)(ahead + n * LINE));
-    load_quad_of_columns(place, first, num_classes, quad);
+    if (count == 2 && num_classes == 2 && place->rows && place->row_stride == 2 * sizeof(stored)) load_pairs((const stored *)place->start, quad);
+    else load_quad_of_columns(place, first, num_classes, quad);
     UNROLLED for (int k = 0; k < count; k++) {
         take_column(s, quad[k], *number, columns + (first + k) * LANES, anchor);
         *number = add(*number, splat(1));
@@ -155,26 +156,34 @@ LANES_INLINE void sum_columns(few_sums *s, const real *columns, real *exps, cons
     }
 }
 
-/* Rows whose statistics hold: the reference, the anchor's logit and the gaps are finite, and exp_term_of can take them. */
+/* Rows whose statistics hold: the reference is one that exp_term_of can take; the anchor's logit is finite and not so far
+ * above the others that their share of the sum is near the smallest numbers; and `gaps`, or what depends on them, is finite. */
+#ifdef SMOOTHXENT_FLOAT64
+static const double CERTAIN = 600; /* nats */
+#else
+static const double CERTAIN = 80;
+#endif
 LANES_INLINE lanes magnitude(lanes x) { return maximum(x, sub(splat(0), x)); }
-LANES_INLINE int few_statistics_hold(const few_statistics *s) {
-    lanes limit = splat((real)INFINITY);
-    return all_less(magnitude(s->top), splat((real)LARGE_LOGIT)) & all_less(magnitude(s->anchor_logits), limit) & all_less(magnitude(narrow_wide(s->gaps)), limit);
+LANES_INLINE int few_statistics_hold(const few_statistics *s, lanes gaps) {
+    const lanes limit = splat((real)INFINITY);
+    return all_less(magnitude(s->top), splat((real)LARGE_LOGIT)) & all_less(magnitude(gaps), limit)
+        & all_less(sub(s->anchor_logits, s->top), splat((real)CERTAIN)) & all_less(sub(splat(0), s->anchor_logits), limit);
 }
 LANES_FUNCTION void rows_that_hold(const few_statistics *s, real *hold) {
     lanes limit = splat((real)INFINITY), zero = splat(0), one = splat(1);
     lanes holds = where_less(magnitude(s->top), splat((real)LARGE_LOGIT), one, zero);
-    holds = where_less(magnitude(s->anchor_logits), limit, holds, zero);
-    store(hold, where_less(magnitude(narrow_wide(s->gaps)), limit, holds, zero));
+    holds = where_less(magnitude(narrow_wide(s->gaps)), limit, holds, zero);
+    holds = where_less(sub(s->anchor_logits, s->top), splat((real)CERTAIN), holds, zero);
+    store(hold, where_less(sub(zero, s->anchor_logits), limit, holds, zero));
 }
 
-/* Statistics of a group, into g->few; returns whether they hold for all its rows. */
-LANES_INLINE int columns_statistics_inline(RowGroup *g, const GroupPlace *place, ptrdiff_t num_classes, const char *ahead, real *columns, real *exps, const int with, const int keep, const int anchor) {
+/* Statistics of a group. */
+LANES_INLINE few_statistics columns_statistics_inline( const int64_t *anchors, const GroupPlace *place, ptrdiff_t num_classes, const char *ahead, real *columns, real *exps, const int with, const int keep, const int anchor) {
     few_statistics s;
     few_sums t = {splat(2), splat(0), splat(0), splat(0), wide_splat(0.0), wide_splat(0.0), wide_splat(0.0)};
     lanes number = splat(0), four = splat(4);
     ptrdiff_t k = 0;
-    s.anchors = anchor == ANCHOR_TOP ? splat(-1) : of_integers(g->anchor);
+    s.anchors = anchor == ANCHOR_TOP ? splat(-1) : of_integers(anchors);
     read_columns(&s, place, num_classes, ahead, columns, anchor);
     s.scale = sub(splat((real)MAGIC), fused(s.top, splat((real)(STEPS * LOG2_E)), splat((real)MAGIC)));
     exp_reference m = exp_reference_of(s.scale);
@@ -200,28 +209,30 @@ LANES_INLINE int columns_statistics_inline(RowGroup *g, const GroupPlace *place,
         s.moments = wide_fused(to_top, wide_add(widen(s.sum), widen(s.sum_low)), t.moments);
         s.squares = t.squares;
     }
-    if (anchor == ANCHOR_TOP) {
-        real anchors[LANES];
-        store(anchors, s.anchors);
-        for (int i = 0; i < LANES; i++) g->anchor[i] = anchors[i] > 0 ? (int64_t)anchors[i] : 0;
-    }
     s.anchor_logits = where_less(s.anchors, splat(0), s.top, s.anchor_logits); /* a harmless number */
-    g->few = s;
-    return few_statistics_hold(&s);
+    return s;
 }
+
+/* Into g->few, and the anchors that are found on the way into g->anchor; returns whether they hold for all rows. */
 LANES_FUNCTION int columns_statistics(RowGroup *g, const GroupPlace *place, ptrdiff_t num_classes, const char *ahead, real *columns, real *exps, int with, int anchor) {
-#define STATISTICS(with, keep, anchor) return columns_statistics_inline(g, place, num_classes, ahead, columns, exps, with, keep, anchor)
+    real anchors[LANES];
+#define STATISTICS(with, keep, which) g->few = columns_statistics_inline(g->anchor, place, num_classes, ahead, columns, exps, with, keep, which)
 #ifdef REGISTERS_ARE_PLAIN
     STATISTICS(with, exps != NULL, anchor);
 #else
     if (anchor == ANCHOR_TOP && with & MOMENTS) STATISTICS(MOMENTS, 0, ANCHOR_TOP);
-    if (anchor == ANCHOR_TOP && exps) STATISTICS(0, 1, ANCHOR_TOP);
-    if (anchor == ANCHOR_TOP) STATISTICS(0, 0, ANCHOR_TOP);
-    if (exps && with & GAPS) STATISTICS(GAPS, 1, ANCHOR_GIVEN);
-    if (exps) STATISTICS(0, 1, ANCHOR_GIVEN);
-    FOR_EACH(with, STATISTICS(WITH, 0, ANCHOR_GIVEN))
+    else if (anchor == ANCHOR_TOP && exps) STATISTICS(0, 1, ANCHOR_TOP);
+    else if (anchor == ANCHOR_TOP) STATISTICS(0, 0, ANCHOR_TOP);
+    else if (exps && with & GAPS) STATISTICS(GAPS, 1, ANCHOR_GIVEN);
+    else if (exps) STATISTICS(0, 1, ANCHOR_GIVEN);
+    else FOR_EACH(with, STATISTICS(WITH, 0, ANCHOR_GIVEN))
 #endif
 #undef STATISTICS
+    if (anchor == ANCHOR_TOP) {
+        store(anchors, g->few.anchors);
+        for (int i = 0; i < LANES; i++) g->anchor[i] = anchors[i] > 0 ? (int64_t)anchors[i] : 0;
+    }
+    return few_statistics_hold(&g->few, narrow_wide(g->few.gaps));
 }
 
 /* From lanes to the numbers that row_group.pxi defines. */

@@ -17,13 +17,19 @@ cdef extern from "statistics/few_classes.h" nogil:
     void spread_few_statistics(RowGroup *, int)
 
 
-cdef bint reads_beyond(const Call *call, Py_ssize_t first) noexcept nogil:
-    # whether there are logits where whole quads of a group of rows reach beyond the last of them
+cdef inline Py_ssize_t groups_before(const Call *call, Py_ssize_t first, Py_ssize_t stop) noexcept nogil:
+    # how many whole groups of rows, from `first` on, may be read in whole quads, which reach beyond their last row to
+    # logits that lie there and that no thread overwrites
     cdef const Rows *rows = &call.logits
-    cdef Py_ssize_t beyond = -call.num_classes % QUAD * <Py_ssize_t> sizeof(stored), left = call.num_rows - first - LANES
-    return (
-        rows.inner == 1 and rows.outer_stride >= call.num_classes * <Py_ssize_t> sizeof(stored)
-        and call.label_logits == NULL and left * rows.outer_stride >= beyond)
+    cdef Py_ssize_t size = call.num_classes * <Py_ssize_t> sizeof(stored), groups = (stop - first) // LANES
+    cdef Py_ssize_t beyond = (QUAD - call.num_classes % QUAD) % QUAD * <Py_ssize_t> sizeof(stored)
+    if rows.inner != 1 or rows.outer_stride < size or call.label_logits != NULL:
+        return 0
+    if call.has_grad and call.grad.data == rows.data:
+        return 0
+    while groups > 0 and (call.num_rows - first - groups * LANES) * rows.outer_stride < beyond:
+        groups -= 1
+    return groups
 
 
 cdef GroupPlace place_of_group(
@@ -38,7 +44,7 @@ cdef GroupPlace place_of_group(
     place.start = row_start(&call.logits, first)
     place.row_stride = call.logits.outer_stride
     place.starts = <const char **> workspace.starts
-    if place.rows and not (count == LANES and reads_beyond(call, first)):
+    if place.rows and groups_before(call, first, first + count) == 0:
         for i in range(LANES):
             memcpy(<char *> workspace.rows + i * size, row_start(&call.logits, first + min(i, count - 1)), size)
         place.start = <const char *> workspace.rows

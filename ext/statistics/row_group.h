@@ -29,6 +29,7 @@ typedef struct {
     LINE_ALIGNED few_statistics few; /* where num_classes <= FEW; they hold for the rows that `holds` says, */
     real holds[LANES];               /* all if `all_hold`; the others have numbers as above */
     int all_hold;
+    lanes few_factor; /* a result of these rows: p_k is exp(x_k - reference) times it */
     /* Results. */
     double nll[LANES];         /* -log p of the anchor */
     double log_sum_exp[LANES]; /* relative to the reference */

@@ -110,7 +110,7 @@ def evaluate(
     Accuracy: `loss` has the bits of ``cross_entropy(..., reduction="mean")``, and `nll`, of the
     same without smoothing and class weights, its accuracy. The other measures of a row agree with
     their formulas in exact arithmetic to 1e-5 for float32 logits and halves of it, mostly to 1e-6,
-    and to 1e-12 for float64. Totals are exact sums of the float64 measures of the rows, in a
+    and to 1e-12 for float64. Totals are exact sums over the rows, in a
     superaccumulator (Kulisch 1997; Neal 2015, arXiv:1505.05571): the same bits for any number of
     threads, order of rows or split into batches.
 

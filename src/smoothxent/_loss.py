@@ -163,9 +163,9 @@ def cross_entropy(
     Accuracy, without a soft cap and `z_loss`: losses of float32, float16 and bfloat16 rows are
     within 2 ulp of the exact value, float64 losses within 4, for rows predicted with near certainty
     too. float16 and bfloat16 logits count as the float32 numbers that they are. A reduced loss is
-    the correctly rounded sum or mean of the float64 losses of the rows. It has the same bits for
-    any number of threads. With a temperature, all this holds for the logits as divided by it in
-    float32 or float64; each capped logit is within 5 ulp.
+    the correctly rounded sum or mean of the losses that ``reduction="none"`` returns. It has the
+    same bits for any number of threads. With a temperature, all this holds for the logits as
+    divided by it in float32 or float64; each capped logit is within 5 ulp.
 
     NaN and infinity: a nan or +inf among a row's logits makes its loss nan, as do logits of -inf
     only; no other row is touched. A logit of -inf gives +inf if its class has a share in the
@@ -315,10 +315,10 @@ def cross_entropy_and_grad(
     -----
     Accuracy, without a soft cap and `z_loss`: each element is within 4 + abs(log2(p_k)) ulp of the
     exact value (of float32 for float16 and bfloat16 logits, then rounded to their dtype), counted
-    in ulps of the larger where it is the difference of two terms, as with smoothing. Elements whose
-    exact value is below the smallest normal number, 2**-126 in float32, may be 0. The label's own
-    element is the sum over the other classes, never 1 taken from `p`, so it does not collapse to 0
-    in rows predicted with near certainty. The same bits for any number of threads.
+    in ulps of the larger where it is the difference of two terms, as with smoothing. A probability
+    below the smallest normal number, 2**-126 in float32, may count as 0. The label's own element is
+    the sum over the other classes, never 1 taken from `p`, so it does not collapse to 0 in rows
+    predicted with near certainty. The same bits for any number of threads.
 
     NaN policy and threads are those of `cross_entropy`. Memory: each logit is read twice; beside
     the gradient, nothing of the size of `logits` is allocated.

@@ -1,0 +1,84 @@
+/* exp by steps, exp and log of pairs, vectors of two classes; included by lanes.c. */
+
+/* Error of exp by steps: of the series, of the rounded power, and two roundings of what is at most a twelfth. */
+#ifdef SMOOTHXENT_FLOAT64
+#define STEP_SERIES 3.8e-18
+#define ROW_SERIES 3.8e-18
+#else
+#define STEP_SERIES (2.6e-8 + 0x1.2p-25)
+#define ROW_SERIES 1.8e-10
+#endif
+
+static void test_exp_by_steps(void) {
+    double top = ordinary(-0x1p+17, 0x1p+17), scale = -rint(top * LOG2_E * STEPS);
+    real x[LANES], exps[LANES], least[LANES], powers[LANES];
+    EACH_LANE x[i] = (real)(top - ordinary(0, MANTISSA == 52 ? 600 : 80));
+    x[0] = -(real)INFINITY, x[1] = NAN;
+    exp_reference m = exp_reference_of(splat((real)scale));
+    exp_term e = exp_term_of(load(x), m);
+    store(exps, exp_of(e)), store(least, m.least), store(powers, e.power);
+    EACH_LANE {
+        long double exact = expl(x[i] + scale * ((long double)STEP + STEP_LOW) / STEPS);
+        digest("exp_term_of", exps[i]);
+        if (i == 0) note("exp_term_of, -inf", i, exps[i], 0);
+        if (i > 1) check_near("exp_term_of", i, exps[i], exact, (STEP_SERIES + EPSILON * 0.75 + fabsl(logl(exact)) * STEP_ERROR * 2) * exact);
+        if (i != 1) note("exp_term_of, power", i, powers[i] <= 1, 1);
+    }
+    LANES_ARE("exp_reference_of", exp_of(exp_term_of(m.least, m)), 0);
+}
+
+static void test_pairs(void) {
+    real high[LANES], low[LANES], a[LANES], b[LANES], less_one[LANES], power[LANES], log_high[LANES], log_low[LANES], k[LANES];
+    EACH_LANE {
+        int size = random_below(60);
+        high[i] = (real)-ordinary(0, random_below(2) ? 1 : MANTISSA == 52 ? 650 : 85);
+        low[i] = (real)(high[i] * ordinary(-1, 1) * EPSILON);
+        a[i] = random_below(2) ? 1 : (real)ordinary(0.7, 200);
+        b[i] = (real)ldexp(ordinary(0.5, 1), 5 - size);
+    }
+    pair_of_lanes sum = exact_sum(load(a), load(b)), log = log_of_sum(load(a), load(b), mul(load(b), splat((real)(EPSILON / 4))));
+    exp_of_pair e = exp_of_pairs((pair_of_lanes){load(high), load(low)});
+    store(less_one, e.less_one), store(power, e.power), store(log_high, log.high), store(log_low, log.low);
+    LANES_ARE("exact_sum", sum.high, a[i] + b[i]);
+    LANES_ARE("exact_sum, low", sum.low, (real)(((double)a[i] - (double)(real)(a[i] + b[i])) + (double)b[i]));
+    LANES_ARE("split", split(load(a), &sum.low), a[i] / ldexp(1, (int)floor(log2(a[i] * 1.4142135))));
+    store(k, sum.low);
+    EACH_LANE note("split, k", i, k[i], floor(log2(a[i] * 1.4142135)));
+    EACH_LANE {
+        long double exact = expl((long double)high[i] + low[i]), total = (long double)a[i] + b[i] + (long double)b[i] * (EPSILON / 4);
+        long double got = power[i] * (1 + (long double)less_one[i]), exact_log = log1pl(total - 1);
+        digest("exp_of_pairs", less_one[i]);
+        digest("exp_of_pairs", power[i]);
+        digest("log_of_sum", log_high[i]);
+        digest("log_of_sum", log_low[i]);
+        check_near("exp_of_pairs", i, got, exact, (ROW_SERIES + EPSILON * (MANTISSA == 52 ? 0.5 : 0.125)) * exact);
+        check_near("log_of_sum", i, (long double)log_high[i] + log_low[i], exact_log, EPSILON * 0.5L * fabsl(exact_log) + 1e-9L * EPSILON);
+        check_near("log_of_sum, low", i, log_low[i], 0, EPSILON * 0.75L * fabsl(exact_log) + 1e-9L * EPSILON);
+    }
+}
+
+static void test_wide_pairs(const double *a, const double *b) {
+    real at[LANES];
+    WIDE_IS("wide_mul", wide_mul(wide_load(a), wide_load(b)), a[i] * b[i]);
+    WIDE_IS("wide_maximum", wide_maximum(wide_load(a), wide_load(b)), a[i] > b[i] ? a[i] : b[i]);
+    WIDE_IS("wide_minimum", wide_minimum(wide_load(a), wide_load(b)), a[i] < b[i] ? a[i] : b[i]);
+    LANES_ARE("narrow_wide", narrow_wide(wide_load(a)), (real)a[i]);
+    EACH_LANE at[i] = (real)ordinary(-1, 1);
+    at[random_below(LANES)] = random_below(2) ? 1 : (real)NAN;
+    note("all_less", 0, all_less(load(at), splat(1)), 0);
+    note("all_less", 1, all_less(minimum(load(at), splat((real)0.5)), splat(1)), 1);
+}
+
+static void test_two_classes(void) {
+    stored *x = last_logits(2 * LANES);
+    lanes columns[2];
+    real values[2][LANES], out[2 * LANES];
+    load_pairs(x, columns);
+    for (int k = 0; k < 2; k++) LANES_ARE("load_pairs", columns[k], real_of(x[2 * i + k]));
+    for (int k = 0; k < 2; k++) {
+        EACH_LANE values[k][i] = operand();
+        columns[k] = load(values[k]);
+    }
+    store_pairs(out, columns);
+    for (int k = 0; k < 2; k++) EACH_LANE note("store_pairs", i, out[2 * i + k], values[k][i]);
+}
