@@ -108,7 +108,7 @@ LANES_INLINE void read_columns(few_statistics *to, const GroupPlace *place, ptrd
  */
 typedef struct {
     lanes powers, lost, rests, gaps_lost;
-    wide gaps, moments, squares;
+    wide gaps, gaps_error, moments, squares;
 } few_sums;
 
 LANES_INLINE void add_powers(few_sums *s, lanes powers) {
@@ -116,10 +116,16 @@ LANES_INLINE void add_powers(few_sums *s, lanes powers) {
     s->lost = add(s->lost, sub(powers, sub(sum, s->powers)));
     s->powers = sum;
 }
+LANES_INLINE void add_rests(few_sums *s, lanes rests) { /* small beside the powers, but not so in float64, whose steps are long */
+    pair_of_lanes sum = {add(s->rests, rests), splat(0)};
+    if (LOW_PARTS) sum = exact_sum(s->rests, rests);
+    s->rests = sum.high;
+    if (LOW_PARTS) s->lost = add(s->lost, sum.low);
+}
 LANES_INLINE void add_gaps(few_sums *s, lanes a, lanes b) {
     lanes large = minimum(a, b), small = maximum(a, b), sum = add(large, small);
     s->gaps_lost = add(s->gaps_lost, sub(small, sub(sum, large)));
-    s->gaps = wide_add(s->gaps, widen(sum));
+    accumulate(&s->gaps, &s->gaps_error, widen(sum));
 }
 
 /* `count` <= 4 columns from class `number` on. `exps`: where their exp goes, with `keep`. */
@@ -145,7 +151,7 @@ LANES_INLINE void sum_columns(few_sums *s, const real *columns, real *exps, cons
     }
     add_powers(s, count > 1 ? add(powers[0], powers[1]) : powers[0]);
     if (count > 2) add_powers(s, count > 3 ? add(powers[2], powers[3]) : powers[2]);
-    s->rests = add(s->rests, rests);
+    add_rests(s, rests);
     if (with & GAPS) {
         add_gaps(s, gaps[0], count > 1 ? gaps[1] : zero);
         if (count > 2) add_gaps(s, gaps[2], count > 3 ? gaps[3] : zero);
@@ -180,7 +186,7 @@ LANES_FUNCTION void rows_that_hold(const few_statistics *s, real *hold) {
 /* Statistics of a group. */
 LANES_INLINE few_statistics columns_statistics_inline( const int64_t *anchors, const GroupPlace *place, ptrdiff_t num_classes, const char *ahead, real *columns, real *exps, const int with, const int keep, const int anchor) {
     few_statistics s;
-    few_sums t = {splat(2), splat(0), splat(0), splat(0), wide_splat(0.0), wide_splat(0.0), wide_splat(0.0)};
+    few_sums t = {splat(2), splat(0), splat(0), splat(0), wide_splat(0.0), wide_splat(0.0), wide_splat(0.0), wide_splat(0.0)};
     lanes number = splat(0), four = splat(4);
     ptrdiff_t k = 0;
     s.anchors = anchor == ANCHOR_TOP ? splat(-1) : of_integers(anchors);
@@ -203,7 +209,7 @@ LANES_INLINE few_statistics columns_statistics_inline( const int64_t *anchors, c
     if (with) to_top = wide_fused(widen(s.scale), wide_splat(STEP_LOW / STEPS), wide_fused(widen(s.scale), wide_splat(STEP / STEPS), widen(s.top))); /* top - m */
     if (with & GAPS) { /* of the reference: m - x_k = (m - top) - (x_k - top) */
         wide others = wide_splat((double)(num_classes - 1));
-        s.gaps = wide_sub(wide_sub(wide_splat(0.0), wide_mul(others, to_top)), wide_add(t.gaps, widen(t.gaps_lost)));
+        s.gaps = wide_sub(wide_sub(wide_splat(0.0), wide_mul(others, to_top)), wide_add(t.gaps, wide_add(t.gaps_error, widen(t.gaps_lost))));
     }
     if (with & MOMENTS) {
         s.moments = wide_fused(to_top, wide_add(widen(s.sum), widen(s.sum_low)), t.moments);
