@@ -18,17 +18,17 @@ cdef void chunk_of_rows(const void *work, Py_ssize_t chunk, int thread) noexcept
     cdef Workspace workspace
     cdef RowGroup group
     cdef SecondSweep sweep
-    cdef Py_ssize_t bad_row, count, done, n = chunk * chunks.rows, stop = min(n + chunks.rows, call.num_rows)
+    cdef Py_ssize_t bad_row, count, groups, done, n = chunk * chunks.rows, stop = min(n + chunks.rows, call.num_rows)
     cdef int task = chunks.task
     cdef Totals *totals = totals_at(call, thread)
     cdef bint in_order = is_in_order(call)
     memset(&sweep, 0, sizeof(sweep))
     while n < stop:
-        if in_order:
-            done = finish_plain_groups(call, n, groups_before(call, n, stop), &group, &workspace, thread)
+        groups = groups_before(call, n, stop) if in_order else 0
+        done = finish_plain_groups(call, n, groups, &group, &workspace, thread) if groups else 0
+        if done:
             n += done * LANES
-            if done:
-                continue
+            continue
         count = min(<Py_ssize_t> LANES, stop - n)
         bad_row = read_labels(call, task, n, count, &group)
         if bad_row != NO_ROW:

@@ -35,7 +35,7 @@ cdef inline Py_ssize_t groups_before(const Call *call, Py_ssize_t first, Py_ssiz
 cdef GroupPlace place_of_group(
     const Call *call, Py_ssize_t first, Py_ssize_t count, Workspace *workspace
 ) noexcept nogil:
-    # where the logits lie, or a copy of rows beyond which nothing may be read; lanes without a row have the last one
+    # where the logits lie, or a copy of rows beyond which nothing may be read, zeros in lanes without a row
     cdef GroupPlace place
     cdef Py_ssize_t i, size = call.num_classes * sizeof(stored)
     place.class_stride = call.logits.class_stride
@@ -45,8 +45,12 @@ cdef GroupPlace place_of_group(
     place.row_stride = call.logits.outer_stride
     place.starts = <const char **> workspace.starts
     if place.rows and groups_before(call, first, first + count) == 0:
-        for i in range(LANES):
-            memcpy(<char *> workspace.rows + i * size, row_start(&call.logits, first + min(i, count - 1)), size)
+        if call.logits.inner == 1 and call.logits.outer_stride == size:
+            memcpy(workspace.rows, place.start, count * size)
+        else:
+            for i in range(count):
+                memcpy(<char *> workspace.rows + i * size, row_start(&call.logits, first + i), size)
+        memset(<char *> workspace.rows + count * size, 0, (LANES - count) * size)
         place.start = <const char *> workspace.rows
         place.row_stride = size
     elif not (place.rows or place.columns):
