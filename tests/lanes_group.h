@@ -77,7 +77,7 @@ static void check_plain_losses(RowGroup *g, const stored *x, int num_classes, do
         y = real_of(row[g->anchor[i]]);
         for (int k = 0; k < num_classes; k++) if (k != g->anchor[i]) sum += expl(real_of(row[k]) - y);
         long double nll = log1pl(sum), p = 1 / (1 + sum);
-        for (int k = 0; k < num_classes; k++) loss += (k == g->anchor[i] ? 1 - eps + uniform : uniform) * (nll + y - real_of(row[k]));
+        for (int k = 0; k < num_classes; k++) loss += (k == g->anchor[i] ? 1 - eps + uniform : uniform) * (nll + (y - real_of(row[k])));
         digest("plain_few_losses", losses[i]);
         check_near("plain_few_losses", i, losses[i], loss, 2 * EPSILON * loss);
         check_near("plain_few_losses, own", i, own[i], 0.5L * (others * p - (1 - eps + uniform) * sum * p), 4 * EPSILON);
