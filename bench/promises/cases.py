@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .libraries import IGNORED, Library
+from .libraries import IGNORED, Library, NotOfferedError
 
 Ask = Callable[[Library], str]
 MEMORY, DIGITS, BITS = "memory", "digits", "bits"
@@ -257,7 +257,7 @@ def _memory(library: Library) -> str:
     try:
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak is now
     except OSError as error:  # this system does not tell
-        raise NotImplementedError from error
+        raise NotOfferedError from error
     before = _resident("VmRSS")
     library.mean(x, y)
     grown = (_resident("VmHWM") - before) / 1024

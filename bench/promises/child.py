@@ -10,13 +10,13 @@ import sys
 import warnings
 
 from .cases import Case, cases
-from .libraries import LIBRARIES, Library
+from .libraries import LIBRARIES, Library, NotOfferedError
 
 
 def answer(case: Case, library: Library) -> str:
     try:
         return case.ask(library)
-    except NotImplementedError:  # the library has no such function, or the system can't tell
+    except NotOfferedError:
         return "-"
     except Exception as error:
         return type(error).__name__

@@ -18,6 +18,10 @@ IGNORED = -100
 FEW = 10
 
 
+class NotOfferedError(Exception):
+    """The library has no such function, or the system cannot tell: a dash in the table."""
+
+
 class Library(ABC):
     """The contender of the benchmarks starts the library."""
 
@@ -38,7 +42,7 @@ class Library(ABC):
 
     def gradient(self, x: NDArray[Any], y: NDArray[Any], *, ignoring: bool = False) -> Any:
         """Return the gradient of that mean; a library without one leaves this, and gets a dash."""
-        raise NotImplementedError
+        raise NotOfferedError
 
 
 class Smoothxent(Library):
@@ -192,7 +196,7 @@ class ScikitLearn(Library):
 
     def losses(self, x: NDArray[Any], y: NDArray[Any], eps: float = 0.0) -> Any:
         if eps or len(x) > FEW:  # it has no smoothing, and many rows would take minutes: a dash
-            raise NotImplementedError
+            raise NotOfferedError
         return np.array([self._log_loss(x[n : n + 1], y[n : n + 1]) for n in range(len(x))])
 
     def mean(self, x: NDArray[Any], y: NDArray[Any], *, ignoring: bool = False) -> Any:
