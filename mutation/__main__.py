@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 import smoothxent
-from mutation import bridges, checks, files, kernel, metrics, results, totals, transforms
+from mutation import bridges, checks, files, kernel, metrics, moments, results, totals, transforms
 
 ROOT = Path(__file__).parent.parent
 ISA = smoothxent.available_isas()[-1]
@@ -43,6 +43,7 @@ TESTS = {
     checks: OF_CHECKS,
     totals: [*OF_EVALUATION, "errors"],
     metrics: [*OF_EVALUATION, "calls"],
+    moments: [*OF_EVALUATION, "calls"],
     kernel: OF_KERNEL,
     results: OF_KERNEL,
     files: OF_FILES,

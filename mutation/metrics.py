@@ -1,53 +1,8 @@
-"""Mutants of what an evaluation adds to the kernel."""
+"""Mutants of metrics: from row statistics to what an evaluation returns."""
 
 from mutation import mutants_of
 
 MUTANTS = [
-    *mutants_of(
-        "ext/statistics/rank.h",
-        (
-            "equals_beat ? where_less(v, limit, zero, one)",
-            "equals_beat ? where_less(limit, v, one, zero)",
-            "equals before the label do not beat it",
-        ),
-        (
-            ": where_less(limit, v, one, zero);",
-            ": where_less(v, limit, zero, one);",
-            "equals after the label beat it",
-        ),
-        (
-            "beat = where_less(numbers, splat((real)(count - k)), beat, zero);",
-            "(void)numbers;",
-            "what pads the last lanes beats a label below 0",
-        ),
-        ("rank < enough; k +=", "rank < enough - 1; k +=", "the rank next to the largest k"),
-        ("        rank += beaten_by", "        rank = beaten_by", "the last stretch alone"),
-        (
-            "label < 0 ? 0 : label < count ? label : count, after",
-            "label < 0 ? 0 : label < count ? label + 1 : count, after",
-            "the label beats itself",
-        ),
-        (
-            "label < 0 ? 0 : label < count ? label : count, after",
-            "label < 0 ? count : label < count ? label : count, after",
-            "tiles after the label's are counted twice",
-        ),
-        (
-            "label < count ? label + 1 : count;",
-            "label < count ? label + 1 : 0;",
-            "tiles before the label's are counted twice",
-        ),
-        (
-            "where_less(number, labels, equal, splat(0))",
-            "where_less(labels, number, equal, splat(0))",
-            "few classes: equals after the label beat it",
-        ),
-        (
-            "where_less(logits, x, add(beats, one), beats)",
-            "where_less(x, logits, add(beats, one), beats)",
-            "ranks from below",
-        ),
-    ),
     *mutants_of(
         "ext/results/metrics.h",
         (
@@ -130,15 +85,6 @@ MUTANTS = [
         ),
         ("        z = ADD(z, z_low);\n", "", "digits of an entropy far from 0"),
         dtype="float64",
-    ),
-    *mutants_of(
-        "ext/statistics/rank.pxi",
-        (
-            "not group.anchor_logit[i] > group.highest[i]",
-            "not group.anchor_logit[i] >= group.highest[i]",
-            "an equal of a lower class does not beat the label",
-        ),
-        ("labels[i] = <real> group.label[i]", "labels[i] = <real> group.anchor[i]", "ties of top"),
     ),
     *mutants_of(
         "ext/results/metrics.pxi",
@@ -239,109 +185,6 @@ MUTANTS = [
         ("rests + i, where_finite(rest)", "rests + i, rest", "rests of squares that overflow"),
         ("where_less_f64(rest, zero, MUL(square", "where_less_f64(rest, rest, MUL(square", "signs"),
         ("LOWEST_HALF_OCTAVE = -65", "LOWEST_HALF_OCTAVE = -64", "the histogram is moved"),
-    ),
-    *mutants_of(
-        "ext/statistics/long_rows.pxi",
-        (
-            "sums.highest = max(sums.highest, highest)",
-            "sums.highest = highest",
-            "confidence by the last tile alone",
-        ),
-        ("highest >= label_logit", "highest > label_logit", "equals in another tile"),
-        (
-            " or (left_out >= 0 and start + left_out != label)",
-            "",
-            "the top beats a label in its tile",
-        ),
-        ("distance * sum_exp if factor", "-distance * sum_exp if factor", "moments move"),
-        ("square[0] *= factor * factor", "square[0] *= factor", "squares to a new reference"),
-        ("term * distance if term != 0.0 else 0.0", "term * distance", "0 times inf"),
-        ("square[0] += term * term", "square[0] += term", "squares of large logits"),
-        (
-            "    add_moments(&sums.moments, &sums.squares, term, z + low)\n",
-            "",
-            "moments of large logits and of old tops",
-        ),
-        (
-            "x, count, label - start, label_logit",
-            "x, count, label, label_logit",
-            "equals in later tiles",
-        ),
-    ),
-    *mutants_of(
-        "ext/statistics/merge.pxi",
-        ("    row.moment += other.moment\n", "", "moments of later segments"),
-        ("    row.square += other.square\n", "", "squares of later segments"),
-        ("    row.rank += other.rank\n", "", "rank in later segments"),
-        (
-            "row.highest = max(row.highest, other.highest)",
-            "row.highest = other.highest",
-            "confidence by the last segment alone",
-        ),
-        (
-            "        add_moments(&row.moment, &row.square, term, z + low)\n",
-            "",
-            "moments of the top of an earlier segment",
-        ),
-    ),
-    *mutants_of(
-        "ext/statistics/long_rows.pxi",
-        ("distance * sum_exp if factor != 0.0 else 0.0", "distance * sum_exp", "huge distances"),
-        dtype="float64",
-    ),
-    *mutants_of(
-        "ext/statistics/reference.pxi",
-        ("return distance + low", "return distance", "digits of distances far from 0"),
-        dtype="float64",
-    ),
-    *mutants_of(
-        "ext/statistics/long_rows.pxi",
-        (
-            "sums.highest = max(sums.highest, row.anchor_logit)",
-            "pass",
-            "an old top: the new one is the largest of all",
-        ),
-        is_equivalent=True,
-    ),
-    *mutants_of(
-        "ext/statistics/merge.pxi",
-        (
-            "        row.highest = max(row.highest, other.anchor_logit)\n",
-            "",
-            "the top of another segment: the row's own is the largest of all",
-        ),
-        is_equivalent=True,
-    ),
-    *mutants_of(
-        "ext/statistics/few_classes.h",
-        (
-            "where_less(s->anchor_logits, x, number, s->anchors)",
-            "where_less(x, s->anchor_logits, s->anchors, number)",
-            "the last of equals is the top",
-        ),
-        (
-            "maximum(minimum(x, s->anchor_logits), s->top)",
-            "maximum(x, s->top)",
-            "the top is among the others",
-        ),
-    ),
-    *mutants_of(
-        "ext/statistics/short_rows.h",
-        (
-            "wide_sum(sums.squares), top);",
-            "wide_sum(sums.squares), highest);",
-            "confidence by the ends of a row",
-        ),
-    ),
-    *mutants_of(
-        "ext/statistics/sums.h",
-        (
-            "fused(scale, splat((real)STEP), clamped)",
-            "clamped",
-            "moments to 0, not to the reference",
-        ),
-        ("            moments = squares = splat(0);", "", "moments are flushed twice"),
-        ("fused(term, term, squares) :", "fused(term, splat(1), squares) :", "squares"),
     ),
     *mutants_of(
         "ext/results/totals.pxi",
