@@ -161,34 +161,29 @@ def test_wrong_usage_is_one_line_whatever_it_names(capsys):
     assert r": too many arguments: two\nlines\x1b[31m; quote a pattern" in found
 
 
-@pytest.mark.parametrize("arguments", [[], ["info"], ["evaluate", "a.npy", "b.npy"]])
-def test_unknown_instruction_set_is_one_line(arguments):
+def started_with_an_unknown_instruction_set(*command):
+    """Return the finished process, and the error that it must end with."""
     done = subprocess.run(
-        [sys.executable, "-c", COMMAND, *arguments],
+        [sys.executable, *command],
         env=os.environ | {"SMOOTHXENT_ISA": "mmx"},
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
-    names = ", ".join(smoothxent.available_isas())
-    error = f"smoothxent: SMOOTHXENT_ISA must be one of {names}, got mmx\n"
-    assert (done.returncode, done.stdout, done.stderr) == (2, "", error)
+    return done, f"SMOOTHXENT_ISA must be one of {', '.join(smoothxent.available_isas())}, got mmx"
+
+
+@pytest.mark.parametrize("arguments", [[], ["info"], ["evaluate", "a.npy", "b.npy"]])
+def test_unknown_instruction_set_is_one_line(arguments):
+    done, error = started_with_an_unknown_instruction_set("-c", COMMAND, *arguments)
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"smoothxent: {error}\n")
 
 
 def test_unknown_instruction_set_is_one_line_of_the_module_too():
-    done = subprocess.run(
-        [sys.executable, "-m", "smoothxent", "info"],
-        env=os.environ | {"SMOOTHXENT_ISA": "mmx"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    names = ", ".join(smoothxent.available_isas())
-    error = f"(ImportError: SMOOTHXENT_ISA must be one of {names}, got mmx)\n"
+    done, error = started_with_an_unknown_instruction_set("-m", "smoothxent", "info")
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
-    assert done.stderr.endswith(error)
+    assert done.stderr.endswith(f"(ImportError: {error})\n")
 
 
 def test_command_is_what_the_project_installs(run_child):

@@ -159,25 +159,31 @@ def test_reduced_loss_counts_the_rows_of_every_axis(dtype, rng):
     assert_reduced(loss, rows, labels.ravel(), dtype, "sum_over_batch_size")
 
 
+def assert_mean_has_no_gradient(text, logits, labels, options):
+    """Both functions raise with the text, and nothing is written."""
+    before, call = logits.copy(), smoothxent.cross_entropy_and_grad
+    assert complaint(ValueError, call, logits, labels, grad_out=logits, **options) == text
+    np.testing.assert_array_equal(logits, before)
+    head = np.ones((4, 2)), np.ones((3, 2)), labels
+    linear = smoothxent.linear_cross_entropy_and_grad
+    assert complaint(ValueError, linear, *head, **options) == text
+
+
 @pytest.mark.parametrize("where", ["class_weight", "sample_weight"])
 @pytest.mark.parametrize("label_smoothing", [0.0, 0.1])
 def test_weights_whose_sum_over_the_rows_overflows_have_no_gradient_of_a_mean(
     rng, where, label_smoothing
 ):
     # Logits so small that no row's own loss, of up to 3.5 nats, overflows.
-    logits, labels, hidden = rng.uniform(-1, 1, (4, 3)), [0, 1, 2, 0], np.ones((4, 2))
-    before = logits.copy()
+    logits, labels = rng.uniform(-1, 1, (4, 3)), [0, 1, 2, 0]
     options = {"label_smoothing": label_smoothing, where: np.full(4 - (where[0] == "c"), 5e307)}
     least = "2.23e-308" if where == "class_weight" else "0"
     text = (
         f"{where} must have a sum over the rows in [{least}, 1.8e+308], got inf; "
         "divide it by its largest entry"
     )
+    assert_mean_has_no_gradient(text, logits, labels, options)
     call = smoothxent.cross_entropy_and_grad
-    assert complaint(ValueError, call, logits, labels, grad_out=logits, **options) == text
-    np.testing.assert_array_equal(logits, before)
-    linear = smoothxent.linear_cross_entropy_and_grad
-    assert complaint(ValueError, linear, hidden, np.ones((3, 2)), labels, **options) == text
 
     # The mean itself, and the other reductions, need no such sum.
     unit = options | {where: np.ones_like(options[where])}
@@ -193,19 +199,15 @@ def test_weights_whose_sum_over_the_rows_overflows_have_no_gradient_of_a_mean(
 def test_class_weights_whose_sum_over_the_rows_is_subnormal_have_no_gradient_of_a_mean(
     dtype, rng, label_smoothing
 ):
-    logits, labels, hidden = rng.normal(0, 1, (4, 3)).astype(dtype), [0, 1, 2, 0], np.ones((4, 2))
-    before = logits.copy()
+    logits, labels = rng.normal(0, 1, (4, 3)).astype(dtype), [0, 1, 2, 0]
     unit = {"label_smoothing": label_smoothing}
     options = unit | {"class_weight": np.full(3, 2.0**-1025)}
     text = (
         f"class_weight must have a sum over the rows in [2.23e-308, 1.8e+308], got {2.0**-1023}; "
         "divide it by its largest entry"
     )
+    assert_mean_has_no_gradient(text, logits, labels, options)
     call = smoothxent.cross_entropy_and_grad
-    assert complaint(ValueError, call, logits, labels, grad_out=logits, **options) == text
-    np.testing.assert_array_equal(logits, before)
-    linear = smoothxent.linear_cross_entropy_and_grad
-    assert complaint(ValueError, linear, hidden, np.ones((3, 2)), labels, **options) == text
 
     # The least sum that will do, and one of weights of rows that are as small or smaller. The
     # weights lose up to 2 bits where they are multiplied.
