@@ -27,7 +27,7 @@ ctypedef struct Call:
     bint grad_is_real  # else it has the logits' dtype
     bint streams  # grad is written past the caches
     bint is_plain  # losses of few classes without weights, targets of their own or z_loss, for no evaluation
-    bint needs_kept  # of the rows, which count
+    bint needs_kept  # RowGroup.kept is asked for: with every option, for a total, where rows may be ignored
     double label_smoothing
     bint uniform_smoothing  # label_smoothing > 0 with neither prior nor class_weight
     const double *smoothing  # else: w_k u_k, padded with zeros to whole lanes; NULL where label_smoothing == 0

@@ -17,11 +17,14 @@ ctypedef struct Labels:
     bint has_ignore_index
     uint64_t ignore_index  # two's complement of the label's own value
 
+cdef inline bint are_wide(const Labels *labels) noexcept nogil:
+    # whether class_indices takes integers of their kind
+    return labels.itemsize == 8 or (labels.itemsize == 4 and labels.is_signed)
+
+
 cdef inline bint are_in_order(const Labels *labels) noexcept nogil:
-    # whether they lie one after the other as integers that class_indices takes
-    return (
-        labels.rows.inner == 1 and labels.rows.outer_stride == labels.itemsize
-        and (labels.itemsize == 8 or (labels.itemsize == 4 and labels.is_signed)))
+    # whether it takes them as they lie, all one after the other
+    return are_wide(labels) and labels.rows.inner == 1 and labels.rows.outer_stride == labels.itemsize
 
 
 cdef Labels labels_of(cnp.ndarray array, Py_ssize_t num_classes, object ignore_index):
@@ -62,10 +65,7 @@ cdef Py_ssize_t labels_of_group(
     cdef int itemsize = labels.itemsize
     cdef uint64_t raw[LANES]
     cdef const char *at = row_start(&labels.rows, first)
-    if not (
-        count == LANES and side_by_side(&labels.rows, first, itemsize)
-        and (itemsize == 8 or (itemsize == 4 and labels.is_signed))
-    ):
+    if not (count == LANES and are_wide(labels) and side_by_side(&labels.rows, first, itemsize)):
         for i in range(LANES):
             raw[i] = raw_label(labels, first + min(i, count - 1))
         at = <const char *> raw

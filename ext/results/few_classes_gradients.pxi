@@ -33,7 +33,7 @@ cdef PlainLoss plain_loss_of(const Call *call) noexcept nogil:
 
 
 cdef bint is_in_order(const Call *call) noexcept nogil:
-    # whether plain_few_group can take groups of its rows
+    # whether plain_few_groups can take its rows
     return (
         call.is_plain and not call.transforms and call.logits.class_stride == sizeof(stored)
         and are_in_order(&call.labels)

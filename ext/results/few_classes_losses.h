@@ -88,8 +88,9 @@ LANES_FUNCTION void plain_few_losses(RowGroup *g, few_factors *f, real *losses, 
 }
 
 /* From labels and rows in memory to losses and gradient of a whole group, in one go: so the start of one group overlaps the
- * end of the one before. Returns whether it is done: not where a label is out of range, and not where statistics don't hold. The caller sees to it that labels lie side by side and that rows
- * may be read as GroupPlace says; ignored rows have no gradient here. */
+ * end of the one before. Returns whether it is done: not where a label is out of range, and not where statistics don't hold.
+ * The caller sees to it that labels lie side by side and that rows may be read as GroupPlace says; ignored rows have no
+ * gradient here. */
 LANES_INLINE int plain_few_group_inline(int64_t *anchors, const PlainLoss *p, const char *labels, const char *rows, real *columns, real *losses, char *grad, const int smooth, const int has_grad) {
     const GroupPlace place = {rows, NULL, p->row_stride, sizeof(stored), 1, 0};
     few_factors f;

@@ -184,7 +184,7 @@ LANES_FUNCTION void rows_that_hold(const few_statistics *s, real *hold) {
 }
 
 /* Statistics of a group. */
-LANES_INLINE few_statistics columns_statistics_inline( const int64_t *anchors, const GroupPlace *place, ptrdiff_t num_classes, const char *ahead, real *columns, real *exps, const int with, const int keep, const int anchor) {
+LANES_INLINE few_statistics columns_statistics_inline(const int64_t *anchors, const GroupPlace *place, ptrdiff_t num_classes, const char *ahead, real *columns, real *exps, const int with, const int keep, const int anchor) {
     few_statistics s;
     few_sums t = {splat(2), splat(0), splat(0), splat(0), wide_splat(0.0), wide_splat(0.0), wide_splat(0.0), wide_splat(0.0)};
     lanes number = splat(0), four = splat(4);

@@ -117,8 +117,7 @@ cdef void few_classes_statistics(
         place.rows = False
         place.columns = True
     group.all_hold = columns_statistics(
-        group, &place, call.num_classes, ahead, workspace.columns, exps, call.sums_with,
-        anchor)
+        group, &place, call.num_classes, ahead, workspace.columns, exps, call.sums_with, anchor)
     if call.has_metrics:
         rank_group(call, group, by_top, workspace)
     if call.has_probabilities:
