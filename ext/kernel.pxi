@@ -4,10 +4,10 @@
 # a) One body. `stored`, `real`, `lanes` and `wide` are C typedefs that lanes.h fixes for a build: Cython sees names,
 #    the compiler sees registers. Hence no fused types and no branch on dtype. The innermost loops are C (headers),
 #    for what Cython cannot ask for: unrolling, and values that stay in registers.
-# b) One read. A row is cut into tiles that live in L1; a tile gives maximum, sum of exp and sum of gaps in one
-#    touch. Reference (the value subtracted before exp) lags: it comes from the first block and moves only when a
-#    tile exceeds it by CEILING, which costs that tile a second sweep. See long_rows.pxi. A row of one tile takes
-#    it from both of its ends (short_rows.h), a row of few classes has the largest of all (few_classes.h).
+# b) One read. A row is cut into tiles that live in L1: a tile is read for its largest logit, then from L1 for the sums of
+#    exp and of gaps relative to it. Reference (the value subtracted before exp) is the largest logit so far, in whole
+#    steps of exp: no term is above 1, and x - reference is never rounded. See sums.h and long_rows.pxi. One exp for each
+#    logit: the second sweep, of a gradient, finds exps in L2. See gradients.pxi.
 # c) The anchor's own term (the label's, as a rule) is kept out of the sum of exp, and the reference comes from the
 #    other classes, so that confident rows keep all digits: loss = log1p(sum of others / own term). See losses.pxi.
 # d) Sums that leave a tile are float64; sums over tiles are compensated; totals are exact sums of the losses that rows
@@ -23,7 +23,7 @@ from cpython.exc cimport PyErr_CheckSignals
 from cython.parallel cimport parallel, prange, threadid
 from libc.math cimport INFINITY, NAN, fabs, isfinite
 from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free
+from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 cimport numpy as cnp
 
@@ -41,8 +41,8 @@ include "call/logits.pxi"
 include "call/targets.pxi"
 
 include "statistics/reference.pxi"
-include "statistics/row_group.pxi"
 include "statistics/sums.pxi"
+include "statistics/row_group.pxi"
 include "statistics/rank.pxi"
 include "statistics/merge.pxi"
 include "statistics/long_rows.pxi"

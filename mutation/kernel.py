@@ -14,18 +14,19 @@ MUTANTS = [
     ),
     *mutants_of(
         "ext/lanes/exp.h",
-        ("0x1p+0f, 0x1.fffffcp-2f", "0x1p+0f, 0x1.fff8p-2f", "a coefficient of exp"),
+        ("0x1p+0f, 0x1.000874p-1f", "0x1p+0f, 0x1.0008p-1f", "a coefficient of exp"),
+        ("c = maximum(m.least, x)", "c = maximum(x, m.least)", "nan is the lowest logit"),
         (
-            "r[j] = maximum(splat((real)LOWEST), x[j])",
-            "r[j] = maximum(x[j], splat((real)LOWEST))",
-            "nan is the lowest logit",
+            "mul(add(scale, splat((real)(STEPS * EXPONENT_BIAS)))",
+            "mul(add(scale, splat((real)(STEPS * 27.0)))",
+            "terms below 2**-27",
         ),
-        ("LEAST_POWER = 27.0", "LEAST_POWER = 100.0", "terms below 2**-27"),
         (
-            "STEP = (double)(real)0x1.62e42fefa39efp-1, LEAST",
-            "STEP = 0x1.62e42fefa39efp-1, LEAST",
+            "STEP = (double)(real)0x1.62e42fefa39efp-1",
+            "STEP = 0x1.62e42fefa39efp-1",
             "logits far from 0",
         ),
+        ("LARGE_LOGIT = 0x1p+17", "LARGE_LOGIT = 0x1p+25", "logits too large for the lanes"),
     ),
     *mutants_of(
         "ext/lanes/pairs.h",
@@ -66,10 +67,6 @@ MUTANTS = [
             "call.num_rows - first - groups * LANES < 0",
             "quads beyond the last row",
         ),
-    ),
-    *mutants_of(
-        "ext/lanes/vectors.h",
-        ("else if (have > 0) v", "else if (have > 1) v", "the last class of a row"),
     ),
     *mutants_of(
         "ext/lanes/exp_log.h",
@@ -116,14 +113,16 @@ MUTANTS = [
     ),
     *mutants_of(
         "ext/statistics/reference.h",
-        ("enum { CEILING = 10 }", "enum { CEILING = 60 }", "the error of ln(2) far above"),
-        ("LARGE_LOGIT = 0x1p+17", "LARGE_LOGIT = 0x1p+25", "logits too large for the lanes"),
+        ("splat(near), off + low}", "splat(near), 0}", "gaps to what is next to the reference"),
     ),
     *mutants_of(
         "ext/statistics/sums.h",
-        ("MOST_WHOLES = 0x1p+18", "MOST_WHOLES = 0x1p+30", "gaps that the lanes clamped"),
-        ("n == special && n != whole ? without : at", "at", "a label in a whole block"),
-        ("n == special && n != whole ?", "n == special ?", "a label in the last block"),
+        ("(size_t)left_out < (size_t)(count * LANES)", "0", "a label in a whole vector"),
+        ("v[0] = without(x, tile.left_out - k, filler);", "v[0] = x;", "a label in the last one"),
+        ("splat((real)count), load_logits_part", "splat(0), load_logits_part", "the last classes"),
+        ("load(beside, tile, k, count, m.near);", "load(beside, tile, k, count, none);", "its gap"),
+        ("flush_rests(&sums, &s, with);\n    sums.high", "sums.high", "the last rests"),
+        ("sums.highest_of_next = maximum_of(highest)", "sums.highest_of_next = 0", "a reference"),
     ),
     *mutants_of(
         "ext/statistics/row_group.h",
@@ -152,17 +151,17 @@ MUTANTS = [
         ("weight * (centre - row.centre)", "weight * (row.centre - centre)", "a centre that moves"),
         ("        weight -= call.smoothing[row.anchor]\n", "        pass\n", "the label's share"),
         (
-            "sums.counted * (new.scale - old.scale)",
-            "sums.counted * (old.scale - new.scale)",
+            "-sums.counted * distance",
+            "sums.counted * distance",
             "gaps to an old reference",
         ),
-        ("        join(sums, row.anchor_logit)\n", "        pass\n", "a top that is none any more"),
-        ("counted = count - (left_out >= 0)", "counted = count", "the label's own gap"),
-        ("if wholes > -MOST_WHOLES and", "if wholes > -MOST_WHOLES or", "large offsets"),
+        ("others = count - (0 <= tile.left_out < count)", "others = count", "the label's own gap"),
+        ("        if not has_gaps:\n", "        if False:\n", "gaps of masked classes and of huge logits"),
+        ("next.left_out -= TILE", "pass", "a label in the tile that comes next"),
         (
-            "if start <= statistics.anchor < start + count",
-            "if start < statistics.anchor < start + count",
-            "a label at the start of a tile",
+            "references[index] = sums.reference",
+            "references[0] = sums.reference",
+            "gradients of tiles before the largest logit",
         ),
         (
             "call.smoothing != NULL and begin <= anchor < end",
@@ -177,7 +176,11 @@ MUTANTS = [
             "pair_value(row.gap_weight) * distance",
             "gaps of segments",
         ),
-        ("row.scale) > 0.0\n", "row.scale) < 0.0\n", "a later segment far above the first"),
+        (
+            "between(other.reference, row.reference) > 0.0",
+            "between(other.reference, row.reference) < 0.0",
+            "a later segment far above the first",
+        ),
         ("    add_pair(&row.target_sum, other.target_sum)\n", "", "targets of later segments"),
         (
             "pair_value(other.gap_weight) * (row.centre - other.centre)",
@@ -194,8 +197,8 @@ MUTANTS = [
     *mutants_of(
         "ext/statistics/long_rows.pxi",
         (
-            "            sums.joined.sum = NAN\n",
-            "            pass\n",
+            "        sums.exps.sum = NAN\n",
+            "        pass\n",
             "+inf in a long row: the lanes make nan of it already",
         ),
         is_equivalent=True,

@@ -59,14 +59,9 @@ MUTANTS = [
     ),
     *mutants_of(
         "ext/statistics/long_rows.pxi",
+        ("of_tile >= label_logit", "of_tile > label_logit", "equals in another tile"),
         (
-            "sums.highest = max(sums.highest, highest)",
-            "sums.highest = highest",
-            "confidence by the last tile alone",
-        ),
-        ("highest >= label_logit", "highest > label_logit", "equals in another tile"),
-        (
-            " or (left_out >= 0 and start + left_out != label)",
+            " or (0 <= tile.left_out < count and statistics.anchor != label)",
             "",
             "the top beats a label in its tile",
         ),
@@ -75,13 +70,13 @@ MUTANTS = [
         ("term * distance if term != 0.0 else 0.0", "term * distance", "0 times inf"),
         ("square[0] += term * term", "square[0] += term", "squares of large logits"),
         (
-            "    add_moments(&sums.moments, &sums.squares, term, z + low)\n",
+            "            add_moments(&sums.moments, &sums.squares, term, z + low)\n",
             "",
-            "moments of large logits and of old tops",
+            "moments of large logits",
         ),
         (
-            "x, count, label - start, label_logit",
-            "x, count, label, label_logit",
+            "tile.x, count, label - start, label_logit",
+            "tile.x, count, label, label_logit",
             "equals in later tiles",
         ),
     ),
@@ -112,15 +107,6 @@ MUTANTS = [
         dtype="float64",
     ),
     *mutants_of(
-        "ext/statistics/long_rows.pxi",
-        (
-            "sums.highest = max(sums.highest, row.anchor_logit)",
-            "pass",
-            "an old top: the new one is the largest of all",
-        ),
-        is_equivalent=True,
-    ),
-    *mutants_of(
         "ext/statistics/merge.pxi",
         (
             "        row.highest = max(row.highest, other.anchor_logit)\n",
@@ -146,18 +132,18 @@ MUTANTS = [
         "ext/statistics/short_rows.h",
         (
             "wide_sum(sums.squares), top);",
-            "wide_sum(sums.squares), highest);",
-            "confidence by the ends of a row",
+            "wide_sum(sums.squares), *highest);",
+            "confidence by the next row",
         ),
     ),
     *mutants_of(
         "ext/statistics/sums.h",
         (
-            "fused(scale, splat((real)STEP), clamped)",
-            "clamped",
+            "distance = sub(maximum(m->exp.least, x[j]), m->near)",
+            "distance = maximum(m->exp.least, x[j])",
             "moments to 0, not to the reference",
         ),
-        ("            moments = squares = splat(0);", "", "moments are flushed twice"),
-        ("fused(term, term, squares) :", "fused(term, splat(1), squares) :", "squares"),
+        ("    s->moments = s->squares = splat(0);", "", "moments are flushed twice"),
+        ("fused(exp, exp, squares) :", "fused(exp, splat(1), squares) :", "squares"),
     ),
 ]

@@ -103,18 +103,10 @@ MUTANTS = [
     ),
     *mutants_of(
         "ext/results/gradients.h",
-        ("SUB(lifted, SUB(k, whole))", "SUB(lifted, ADD(k, whole))", "the reference's power"),
-        (
-            "SPLAT(EXPONENT_BIAS - LIFT - HEADROOM)",
-            "SPLAT(0.0)",
-            "masked classes of heavy rows",
-        ),
-        (
-            "e = OP_F64(min)(e, SPLAT(EXPONENT_BIAS - LIFT - HEADROOM));",
-            "",
-            "the power of heavy rows overflows",
-        ),
-        ("where_equal_f64(nll, nll, inverse, nan)", "inverse", "rows without a softmax"),
+        ("SUB(zero, z), SUB(zero, low)", "SUB(zero, z), low", "digits of labels far above"),
+        ("low = where_less_f64(z, zero, zero, low);", "", "digits of labels below"),
+        ("where_equal_f64(nll, nll, factor", "where_equal_f64(zero, zero, factor", "no softmax"),
+        ("scaled(exps, s), k);", "scaled(exps, s), 0);", "numbers before the first whole vector"),
         ("MUL(s, SPLAT(-uniform))", "MUL(s, SPLAT(uniform))", "the smoothing's sign"),
         ("sweep->most = 1.0;", "sweep->most = INFINITY;", "probabilities above 1"),
         (
@@ -123,8 +115,8 @@ MUTANTS = [
             "1 - p by subtraction",
         ),
         (
-            "minimum(most, fused(p, factor, constant))",
-            "minimum(fused(p, factor, constant), most)",
+            "minimum(s.most, fused(load(exps), s.factor, s.constant))",
+            "minimum(fused(load(exps), s.factor, s.constant), s.most)",
             "nan in a gradient",
         ),
     ),
@@ -157,7 +149,13 @@ MUTANTS = [
     ),
     *mutants_of(
         "ext/results/gradients.pxi",
-        ("    if group.nll[i] != group.nll[i]:\n        total = NAN\n", "", "+inf beside 1e6"),
+        ("return factor * rebase_factor(tile, row)", "return factor", "tiles before the largest"),
+        ("        return factor * 0.0\n", "        return factor\n", "tiles of masked classes"),
+        (
+            "<real> of_former_anchor(",
+            "0 * <real> of_former_anchor(",
+            "the top class of a segment that has not the row's",
+        ),
         (
             "if with_own and begin <= anchor < end",
             "if with_own and begin < anchor < end",

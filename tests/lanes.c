@@ -6,9 +6,9 @@
  * an emulator takes fewer. See test_lanes.py.
  *
  *     lanes.c             arithmetic of lanes and wide, exp_log.h
- *     lanes_memory.h      loads and stores: parts of vectors and blocks, columns, float16 and bfloat16
- *     lanes_sums.h        exp, and sums over a row
- *     lanes_pairs.h       exp by steps, exp and log of pairs, rows of two classes
+ *     lanes_memory.h      loads and stores: parts of vectors, columns, float16 and bfloat16
+ *     lanes_sums.h        exp, sums over a tile, the second sweep
+ *     lanes_pairs.h       exp and log of pairs, rows of two classes
  *     lanes_transforms.h  a soft cap and a temperature
  *     lanes_group.h       labels, statistics of groups of rows, shares and losses
  *     lanes_totals.h      pieces of exact sums, counts, bins, histogram
@@ -120,15 +120,7 @@ static real operand(void) {
     return choice & 4 ? -x : x;
 }
 
-static real shifted(real x) {
-    real_bits bits;
-    memcpy(&bits, &x, sizeof bits);
-    bits <<= MANTISSA;
-    memcpy(&x, &bits, sizeof x);
-    return x;
-}
-
-static double tree_sum(const double *terms) {
+static double tree_of(const double *terms) {
     double x[LANES];
     memcpy(x, terms, sizeof x);
     for (int half = LANES / 2; half > 0; half /= 2)
@@ -152,7 +144,6 @@ static void test_lanes(const real *a, const real *b, const real *c, const real *
     LANES_ARE("negative_fused", negative_fused(A, B, C), FMA(-a[i], b[i], c[i]));
     EACH_LANE numbers[i] = -(a[i] * b[i]); /* which leaves the product's rounding error, or 0 of either sign */
     LANES_ARE("fused, cancelled", fused(A, B, load(numbers)), FMA(a[i], b[i], numbers[i]));
-    LANES_ARE("exponent", exponent(A), shifted(a[i]));
     LANES_ARE("where_equal", where_equal(A, B, C, D), a[i] == b[i] ? c[i] : d[i]);
     LANES_ARE("where_less", where_less(A, B, C, D), a[i] < b[i] ? c[i] : d[i]);
     WIDE_IS("widen", widen(A), a[i]);
@@ -177,7 +168,7 @@ static void test_wide(const double *a, const double *b, const double *c) {
     WIDE_IS("where_nonzero", where_nonzero(A, B), a[i] != 0 ? b[i] : 0.0);
     WIDE_IS("compensated_add, sum", total.sum, sum[i]);
     WIDE_IS("compensated_add, error", total.error, b[i] + ((a[i] - (sum[i] - back[i])) + (c[i] - back[i])));
-    note("wide_sum", 0, wide_sum(A), tree_sum(a));
+    note("wide_sum", 0, wide_sum(A), tree_of(a));
 }
 
 /* logs_of_sums: the error of the series, of f and of its sum with k ln(2), each below half a last digit. times_exp: two
@@ -225,14 +216,15 @@ int main(int count, char **arguments) {
         test_parts();
         test_columns();
         test_exp();
-        test_exp_by_steps();
+        test_tile();
+        test_odd_tile();
+        test_write_scaled();
+        test_log_softmax_tile();
         test_two_classes();
-        test_row();
         test_groups();
         test_transforms();
         test_evaluations();
     }
-    test_blocks();
     test_halves(rounds < ROUNDS);
     for (int n = 0; n < OPERATIONS && operations[n].name; n++)
         printf("%016llx  %s\n", (unsigned long long)operations[n].digest, operations[n].name);

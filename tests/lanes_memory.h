@@ -80,36 +80,6 @@ static void test_columns(void) {
     }
 }
 
-static void note_block(const char *name, block b, const real *expected) {
-    for (int j = 0; j < VECTORS; j++) LANES_ARE(name, b.v[j], expected[j * LANES + i]);
-}
-
-static void test_blocks(void) {
-    enum { SIZE = VECTORS * LANES };
-    real expected[SIZE], out[SIZE];
-    for (int count = 0; count <= SIZE; count++)
-        for (int left_out = -1; left_out <= SIZE; left_out++) {
-            stored *x = last_logits(count);
-            real most = -(real)INFINITY;
-            for (int k = 0; k < SIZE; k++) {
-                expected[k] = k < count && k != left_out ? real_of(x[k]) : -(real)INFINITY;
-                if (expected[k] > most) most = expected[k];
-            }
-            note_block("load_block_part", load_block_part(x, count, left_out), expected);
-            note("block_highest", 0, block_highest(x, count, left_out) + 0.0, most + 0.0); /* -0 is 0 here */
-        }
-    stored *x = last_logits(SIZE);
-    lanes least = splat(-(real)INFINITY);
-    for (int k = 0; k < SIZE; k++) expected[k] = real_of(x[k]);
-    note_block("load_block", load_block(x), expected);
-    note_block("load_columns_block", load_columns_block(expected), expected);
-    store_block(out, load_block(x));
-    for (int k = 0; k < SIZE; k++) note("store_block", k, out[k], expected[k]);
-    EACH_LANE for (int j = 1; j < VECTORS; j++) out[i] = fmax(out[i], out[j * LANES + i]); /* NaN is passed over */
-    LANES_ARE("highest_of", add(highest_of(load_block(x), least), splat(0)), isnan(out[i]) ? -INFINITY : out[i] + 0);
-    prefetch_block(x);
-}
-
 #ifdef STORED_IS_HALF
 #ifdef SMOOTHXENT_BFLOAT16
 enum { EXPONENTS = 8, DIGITS = 7 };

@@ -1,31 +1,10 @@
-/* exp by steps, exp and log of pairs, vectors of two classes; included by lanes.c. */
+/* exp and log of pairs, vectors of two classes; included by lanes.c. */
 
-/* Error of exp by steps: of the series, of the rounded power, and two roundings of what is at most a twelfth. */
 #ifdef SMOOTHXENT_FLOAT64
-#define STEP_SERIES 3.8e-18
 #define ROW_SERIES 3.8e-18
 #else
-#define STEP_SERIES (2.6e-8 + 0x1.2p-25)
 #define ROW_SERIES 1.8e-10
 #endif
-
-static void test_exp_by_steps(void) {
-    double far = MANTISSA == 52 ? 100 : 0x1p+17, top = ordinary(-far, far), scale = -rint(top * LOG2_E * STEPS);
-    real x[LANES], exps[LANES], least[LANES], powers[LANES];
-    EACH_LANE x[i] = (real)(top - ordinary(0, MANTISSA == 52 ? 600 : 80));
-    x[0] = -(real)INFINITY, x[1] = NAN;
-    exp_reference m = exp_reference_of(splat((real)scale));
-    exp_term e = exp_term_of(load(x), m);
-    store(exps, exp_of(e)), store(least, m.least), store(powers, e.power);
-    EACH_LANE {
-        long double exact = expl(x[i] + scale * ((long double)STEP + STEP_LOW) / STEPS);
-        digest("exp_term_of", exps[i]);
-        if (i == 0) note("exp_term_of, -inf", i, exps[i], 0);
-        if (i > 1) check_near("exp_term_of", i, exps[i], exact, (STEP_SERIES + EPSILON * 0.75 + fabsl(logl(exact)) * STEP_ERROR * 2) * exact);
-        if (i != 1) note("exp_term_of, power", i, powers[i] <= 1, 1);
-    }
-    LANES_ARE("exp_reference_of", exp_of(exp_term_of(m.least, m)), 0);
-}
 
 static void test_pairs(void) {
     real high[LANES], low[LANES], a[LANES], b[LANES], less_one[LANES], power[LANES], log_high[LANES], log_low[LANES], k[LANES];

@@ -1,112 +1,152 @@
-/* exp of lanes and the sums over rows and columns, against plain C and long double; included by lanes.c. */
+/* exp of lanes, sums over a tile of a row and what the second sweep writes, against plain C and long double; included by
+ * lanes.c. */
 
+/* Error of exp: of the series, of the rounded power, and two roundings of what is at most a twelfth (float64: a third). */
 #ifdef SMOOTHXENT_FLOAT64
 #define EPSILON DBL_EPSILON
-#define SERIES 3.8e-18
+#define STEP_SERIES 3.8e-18
 #else
 #define EPSILON FLT_EPSILON
-#define SERIES 3.2e-9
+#define STEP_SERIES (2.6e-8 + 0x1.2p-25)
 #endif
+#define EXP_ERROR (STEP_SERIES + EPSILON * 0.25)
 
-/* Error of exp: of the series; of the remainder, half a last digit of 0.35 (twice in float64, where ln(2) takes two
- * steps); of the ratio, half a last digit of 1.2 and less from the steps before it, times 0.35 / exp(0.35). */
-#define EXP_ERROR (SERIES + EPSILON / (MANTISSA == 52 ? 4 : 8) + 0.25 * 0.63 * EPSILON)
+typedef struct { real power, rest, ratio; } plain_parts;
 
-typedef struct { real power, rest, ratio, whole, remainder; } plain_parts;
+static real plain_power(real u) {
+    real_bits bits;
+    memcpy(&bits, &u, sizeof bits);
+#ifdef SMOOTHXENT_FLOAT64
+    bits <<= MANTISSA;
+#else
+    bits = (uint32_t)STEP_POWERS[bits & 7] + (bits << 20);
+#endif
+    memcpy(&u, &bits, sizeof bits);
+    return u;
+}
 
-static plain_parts plain_exp(real x, real bias) {
+static plain_parts plain_exp(real x, real scale) {
     plain_parts e;
-    real r = (real)LOWEST > x ? (real)LOWEST : x, u = FMA(r, (real)LOG2_E, bias), least = (real)(MAGIC + LEAST_POWER);
-    e.whole = u - bias;
-    e.remainder = FMA(-e.whole, (real)STEP, r);
-    if (MANTISSA == 52) e.remainder = FMA(-e.whole, (real)STEP_LOW, e.remainder);
+    real bias = scale + (real)(MAGIC + STEPS * EXPONENT_BIAS), least = (scale + (real)(STEPS * EXPONENT_BIAS)) * (real)(-STEP / STEPS);
+    real c = least > x ? least : x, u = FMA(c, (real)(STEPS * LOG2_E), bias), r = FMA(-(u - bias), (real)(STEP / STEPS), c);
+    if (MANTISSA == 52) r = FMA(-(u - bias), (real)(STEP_LOW / STEPS), r);
     e.ratio = EXP_RATIO[EXP_DEGREE];
-    for (int k = EXP_DEGREE - 1; k >= 0; k--) e.ratio = FMA(e.ratio, e.remainder, EXP_RATIO[k]);
-    e.power = shifted(least > u ? least : u);
-    e.rest = e.power * e.remainder;
+    for (int k = EXP_DEGREE - 1; k >= 0; k--) e.ratio = FMA(e.ratio, r, EXP_RATIO[k]);
+    e.power = plain_power(u);
+    e.rest = e.power * r;
     return e;
 }
+static real plain_exp_of(plain_parts e) { return FMA(e.rest, e.ratio, e.power); }
 
-/* exp(x + scale * STEP) with the known error of 2**n, n = whole + scale; ln(2) is taken in two parts, of which the first
- * times an integer is exact. */
-static long double exact_exp(double x, double whole, double scale) {
-    long double remainder = (x - whole * 0x1.62e42feep-1L) - whole * 1.90821492927058781614e-10L;
-    return ldexpl(expl(remainder - whole * STEP_ERROR), (int)(whole + scale));
-}
+/* exp(x - m), m = -scale * STEP / STEPS. */
+static long double exact_exp(double x, double scale) { return expl(x + scale * ((long double)STEP + STEP_LOW) / STEPS); }
 
+/* Where exp is 1 and below: the error of STEP adds to it, step by step. */
 static void test_exp(void) {
-    double highest = ordinary(-0x1p+17, 0x1p+17), scale = reference_scale(highest);
-    real x[VECTORS][LANES], bias = (real)(MAGIC + EXPONENT_BIAS + scale), scaled, factor = (real)ordinary(-2, 2), constant = operand();
-    block b, of;
-    exp_parts parts[VECTORS];
-    for (int j = 0; j < VECTORS; j++) {
-        EACH_LANE x[j][i] = (real)(highest + ordinary(-60, 10));
-        x[j][0] = NAN, x[j][1] = -(real)INFINITY, x[j][2] = (real)LOWEST;
-        b.v[j] = load(x[j]);
+    const double far = MANTISSA == 52 ? 100 : LARGE_LOGIT; /* as far as long double holds STEP */
+    double top = ordinary(-far, far), scale = reference_scale(top) * STEPS;
+    real x[LANES], exps[LANES], power[LANES], rest[LANES], ratio[LANES];
+    EACH_LANE x[i] = (real)(top - ordinary(0, MANTISSA == 52 ? 600 : 80));
+    x[0] = -(real)INFINITY, x[1] = NAN, x[2] = (real)top;
+    exp_reference m = exp_reference_of(splat((real)scale));
+    exp_term e = exp_term_of(load(x), m);
+    store(exps, exp_of(e)), store(power, e.power), store(rest, e.rest), store(ratio, e.ratio);
+    EACH_LANE {
+        plain_parts plain = plain_exp(x[i], (real)scale);
+        note("exp_term_of, rest", i, rest[i], plain.rest);
+        note("exp_term_of, ratio", i, ratio[i], plain.ratio);
+        if (i != 1) note("exp_term_of, power", i, power[i], plain.power);
+        if (i == 0) note("exp_term_of, -inf", i, exps[i], 0);
+        if (i < 2) continue;
+        long double exact = exact_exp(x[i], scale);
+        check_near("exp_term_of", i, exps[i], exact, (EXP_ERROR + EPSILON * 0.5 + fabsl(logl(exact)) * STEP_ERROR * 2) * exact);
+        note("exp_term_of, at most 1", i, power[i] <= 1, 1);
     }
-    for (int first = 0; first < VECTORS; first += IN_FLIGHT) exp_lanes(b.v + first, IN_FLIGHT, splat(bias), parts + first);
-    of = scaled_exps(b, splat(bias), splat(factor), splat(constant), splat(1));
-    for (int j = 0; j < VECTORS; j++) {
-        real power[LANES], rest[LANES], ratio[LANES], whole[LANES], remainder[LANES], out[LANES];
-        store(power, parts[j].power), store(rest, parts[j].rest), store(ratio, parts[j].ratio);
-        store(whole, parts[j].whole), store(remainder, parts[j].remainder), store(out, of.v[j]);
-        EACH_LANE {
-            plain_parts e = plain_exp(x[j][i], bias);
-            if (!isnan(x[j][i])) note("exp_lanes, power", i, power[i], e.power);
-            note("exp_lanes, rest", i, rest[i], e.rest);
-            note("exp_lanes, ratio", i, ratio[i], e.ratio);
-            note("exp_lanes, whole", i, whole[i], e.whole);
-            note("exp_lanes, remainder", i, remainder[i], e.remainder);
-            scaled = FMA(FMA(e.rest, e.ratio, e.power), factor, constant);
-            note("scaled_exps", i, out[i], 1 < scaled ? 1 : scaled);
-            if (i < 3) continue; /* clamped, or NaN */
-            long double exact = exact_exp(x[j][i], whole[i], scale);
-            check_near("exp_lanes", i, power[i] + (long double)rest[i] * ratio[i], exact, EXP_ERROR * exact);
-        }
-    }
+    LANES_ARE("exp_reference_of", exp_of(exp_term_of(m.least, m)), 0);
 }
 
-/* Of some classes: what the sums of lanes come to, and what they should. */
-typedef struct { double exps, wholes, remainders; } lane_sums;
-typedef struct { long double exps, gaps; int count; } exact_sums;
-
-static void add_exactly(exact_sums *sums, double x, double reference, double scale) {
-    sums->exps += exact_exp(x, rounded(x * LOG2_E), scale);
-    sums->gaps += reference - (long double)x;
-    sums->count++;
-}
-
-/* Each lane adds VECTORS powers, three of the additions rounded, and as many rests of 0.42 powers at most; of 16
- * remainders, below 8 together, each addition is wrong by 2 EPSILON at most. Filled lanes hold -inf. */
-static void note_sums(const char *name, lane_sums actual, const exact_sums *exact, int filled, double reference) {
-    double wholes = actual.wholes - filled * LOWEST_WHOLE;
-    long double remainders = actual.remainders + filled * LOWEST_WHOLE * STEP_LOW;
-    long double gaps = exact->count * reference - wholes * (long double)(real)LN2 - (remainders + wholes * STEP_LOW);
-    long double exps_error = (EXP_ERROR + (1.5 + 4 * 0.21) * EPSILON) * exact->exps + 0x1p-80L;
-    digest(name, actual.exps);
-    digest(name, actual.wholes);
-    digest(name, actual.remainders);
-    check_near(name, 0, actual.exps, exact->exps, exps_error);
-    check_near(name, 2, gaps, exact->gaps, 3 * EPSILON * exact->count);
-}
-
-static void test_row(void) {
+/* Of tiles with any number of classes, any of them left out. Each lane adds VECTORS powers at a time as a tree, and twice as
+ * many rests, of a twelfth of a power (float64: a third) at most. */
+static void test_tile(void) {
     int count = 1 + random_below(600), left_out = random_below(count + 1) - 1;
-    double reference = rounded(ordinary(-100, 100)), scale = reference_scale(reference), highest = -INFINITY;
+    double top = ordinary(-100, 100), highest = -INFINITY;
     stored *x = last_logits(count);
-    exact_sums exact = {0, 0, 0};
-    block_sums sums, without_gaps;
+    long double exact = 0, gaps = 0, sizes = 0;
+    real exps[600 + LANES], again[600 + LANES];
+    tile_sums sums, without_gaps, with_exps;
+    const kept_row none = {NULL, NULL}, kept = {exps, (const char *)exps};
+    for (int k = 0; k < count; k++) x[k] = stored_of((real)(top - ordinary(0, 30)));
+    for (int k = 0; k < count; k++)
+        if (k != left_out) highest = fmax(highest, real_of(x[k]));
+    note("highest_of", 0, highest_of(x, count, left_out) + 0.0, highest + 0.0); /* -0 is 0 here */
+    if (left_out >= 0) x[left_out] = stored_of((real)(top + ordinary(-300, 300)));
+    note("highest_of", 1, highest_of(x, count, left_out) + 0.0, highest + 0.0);
+    const double scale = count > (left_out >= 0) ? reference_scale(highest) : 0;
+    const tile_reference m = tile_reference_of(scale);
+    const tile_logits tile = {x, left_out};
     for (int k = 0; k < count; k++) {
-        x[k] = stored_of((real)(reference + ordinary(-30, 5)));
         if (k == left_out) continue;
-        add_exactly(&exact, real_of(x[k]), reference, scale);
-        highest = fmax(highest, real_of(x[k]));
+        long double gap = -scale * ((long double)STEP + STEP_LOW) - real_of(x[k]);
+        exact += exact_exp(real_of(x[k]), scale * STEPS), gaps += gap, sizes += fabsl(gap);
     }
-    sum_row(&sums, x, count, left_out, bias_of(scale), 1);
-    sum_row(&without_gaps, x, count, left_out, bias_of(scale), 0);
-    lane_sums actual = {total_of(sums.exps), wide_sum(sums.wholes), wide_sum(sums.remainders)};
-    note_sums("sum_row", actual, &exact, (count + LANES - 1) / LANES * LANES - exact.count, reference);
-    note("sum_row, highest", 0, largest(sums.highest) + 0.0, highest + 0.0);
-    note("sum_row, without gaps", 0, total_of(without_gaps.exps), actual.exps);
-    note("sum_row, without gaps", 1, largest(without_gaps.highest) + 0.0, highest + 0.0);
+    sum_tile(&sums, tile, tile, count, &m, none, GAPS);
+    sum_tile(&without_gaps, tile, tile, count, &m, none, 0);
+    sum_tile(&with_exps, tile, tile, count, &m, kept, random_below(2) ? GAPS : 0);
+    digest("sum_tile", total_of(sums.exps));
+    digest("sum_tile", total_of(sums.gaps));
+    check_near("sum_tile", 0, total_of(sums.exps), exact, (EXP_ERROR + 2 * EPSILON) * exact + 0x1p-80L);
+    check_near("sum_tile, gaps", 0, total_of(sums.gaps) - (count - (left_out >= 0)) * m.off, gaps, 2 * EPSILON * (sizes + count));
+    note("sum_tile, highest of next", 0, sums.highest_of_next + 0.0, highest + 0.0);
+    note("sum_tile, without gaps", 0, total_of(without_gaps.exps), total_of(sums.exps));
+    note("sum_tile, with exps", 0, total_of(with_exps.exps), total_of(sums.exps));
+    exps_of_tile(again, x, count, &m);
+    for (int k = 0; k < count; k++) {
+        note("sum_tile, exps", k, exps[k], k == left_out ? 0 : plain_exp_of(plain_exp(real_of(x[k]), (real)(scale * STEPS))));
+        if (k != left_out) note("exps_of_tile", k, again[k], exps[k]);
+    }
+}
+
+/* NaN is passed over by the largest, and in all sums; -inf has no exp and an infinite gap. */
+static void test_odd_tile(void) {
+    int count = 2 + random_below(400), odd = random_below(count), left_out = random_below(2) ? odd : -1;
+    stored *x = last_logits(count);
+    const tile_reference m = tile_reference_of(reference_scale(1));
+    const tile_logits tile = {x, left_out};
+    const kept_row none = {NULL, NULL};
+    tile_sums sums;
+    for (int k = 0; k < count; k++) x[k] = stored_of(1);
+    x[odd] = stored_of((real)NAN);
+    note("highest_of, nan", 0, highest_of(x, count, left_out), 1);
+    sum_tile(&sums, tile, tile, count, &m, none, GAPS);
+    note("sum_tile, nan", 0, isnan(total_of(sums.exps)), left_out < 0);
+    x[odd] = stored_of(-(real)INFINITY);
+    sum_tile(&sums, tile, tile, count, &m, none, GAPS);
+    note("sum_tile, -inf", 0, isinf(total_of(sums.gaps)), left_out < 0);
+    check_near("sum_tile, -inf", 0, total_of(sums.exps), (count - 1) * exact_exp(1, reference_scale(1) * STEPS), 2 * EPSILON * count);
+}
+
+static void test_write_scaled(void) {
+    enum { MOST = 200 };
+    static LINE_ALIGNED real actual[MOST + 4 * LANES];
+    real exps[MOST + LANES], factor = (real)ordinary(-2, 2), constant = operand(), most = random_below(2) ? 1 : (real)INFINITY;
+    int count = random_below(MOST), start = random_below(2 * LANES), streams = random_below(2);
+    for (int k = 0; k < MOST + LANES; k++) exps[k] = operand();
+    for (int k = 0; k < MOST + 4 * LANES; k++) actual[k] = 7;
+    write_scaled(actual + start, exps, count, factor, constant, most, streams);
+    if (streams) finish_streams();
+    for (int k = 0; k < MOST + 4 * LANES; k++) {
+        const int inside = k >= start && k < start + count;
+        real scaled = inside ? FMA(exps[k - start], factor, constant) : 7;
+        note("write_scaled", k, actual[k], inside && most < scaled ? most : scaled);
+    }
+}
+
+static void test_log_softmax_tile(void) {
+    enum { MOST = 100 };
+    int count = 1 + random_below(MOST);
+    stored *x = last_logits(count);
+    real values[MOST + LANES];
+    double top = ordinary(-8, 8), nll = ordinary(0, 8);
+    log_softmax_tile(values, x, count, top, nll);
+    for (int k = 0; k < count; k++) note("log_softmax_tile", k, values[k], (real)((real_of(x[k]) - top) - nll));
 }

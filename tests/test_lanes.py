@@ -23,7 +23,7 @@ FLAGS = ["-std=gnu11", "-O0", "-ffp-contract=off", "-fno-math-errno", "-fno-trap
 FLAGS += ["-Wall", "-Wextra", "-Werror"]
 DTYPES = ["float32", "float64", "float16", "bfloat16"]
 # An emulator takes its time: it gets fewer float16 and bfloat16 numbers too, see lanes_memory.h.
-ROUNDS, FEWER_ROUNDS = 5000, 250
+ROUNDS, FEWER_ROUNDS = 1500, 100
 
 
 def instruction_sets():

@@ -8,7 +8,7 @@
 #ifndef SMOOTHXENT_TRANSFORMS_H
 #define SMOOTHXENT_TRANSFORMS_H
 
-#include "lanes/exp.h"
+#include "lanes/pairs.h"
 
 typedef struct { real softcap, temperature; } Transform; /* 0, 1: none */
 
@@ -20,12 +20,12 @@ static const double FLAT = 40.0; /* for 2 |x| */
 static const double FLAT = 20.0;
 #endif
 LANES_INLINE lanes tanh_of(lanes x) {
-    exp_parts e;
-    lanes twice = add(x, x), size = minimum(splat((real)FLAT), maximum(twice, sub(splat(0), twice)));
-    exp_lanes(&size, 1, splat((real)(MAGIC + EXPONENT_BIAS)), &e);
-    lanes less_one = fused(e.rest, e.ratio, sub(e.power, splat(1)));
+    const lanes zero = splat(0);
+    lanes twice = add(x, x), size = minimum(splat((real)FLAT), maximum(twice, sub(zero, twice)));
+    exp_of_pair e = exp_of_pairs((pair_of_lanes){size, zero});
+    lanes less_one = fused(e.power, e.less_one, sub(e.power, splat(1)));
     lanes t = divide(less_one, add(less_one, splat(2)));
-    return where_less(x, splat(0), sub(splat(0), t), t);
+    return where_less(x, zero, sub(zero, t), t);
 }
 
 LANES_INLINE lanes transformed(lanes x, Transform transform) {

@@ -3,7 +3,9 @@
 cdef extern from "call/workspace.h" nogil:
     enum:
         TILE
+        SEGMENT
         FEW
+        KEPT
     ctypedef struct Workspace:
         stored *logits
         real *columns
@@ -13,10 +15,6 @@ cdef extern from "call/workspace.h" nogil:
         double *target_columns
         char **starts
         bint improper
-
-cdef enum:
-    SEGMENT = 16 * TILE  # classes: the unit of parallel work inside a row
-    BLOCK = VECTORS * LANES  # classes whose vectors are in flight together
 
 
 cdef inline Py_ssize_t tiles_of(Py_ssize_t num_classes) noexcept nogil:

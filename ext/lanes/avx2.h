@@ -6,10 +6,9 @@
 
 typedef __m256 reg_f32;
 typedef __m256d reg_f64;
-enum { WIDTH_F32 = 8, WIDTH_F64 = 4, IN_FLIGHT_F32 = 2, IN_FLIGHT_F64 = 1 };
+enum { WIDTH_F32 = 8, WIDTH_F64 = 4 };
 #define OP_F32(name) _mm256_##name##_ps
 #define OP_F64(name) _mm256_##name##_pd
-LANES_INLINE reg_f32 exponent_f32(reg_f32 u) { return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(u), 23)); }
 LANES_INLINE reg_f64 exponent_f64(reg_f64 u) { return _mm256_castsi256_pd(_mm256_slli_epi64(_mm256_castpd_si256(u), 52)); }
 LANES_INLINE reg_f64 split_f64(reg_f64 x, reg_f64 *k) {
     __m256i bits = _mm256_castpd_si256(x), above = _mm256_sub_epi64(bits, _mm256_set1_epi64x(ROOT_HALF_BITS));

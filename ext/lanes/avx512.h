@@ -6,10 +6,9 @@
 
 typedef __m512 reg_f32;
 typedef __m512d reg_f64;
-enum { WIDTH_F32 = 16, WIDTH_F64 = 8, IN_FLIGHT_F32 = 4, IN_FLIGHT_F64 = 2 };
+enum { WIDTH_F32 = 16, WIDTH_F64 = 8 };
 #define OP_F32(name) _mm512_##name##_ps
 #define OP_F64(name) _mm512_##name##_pd
-LANES_INLINE reg_f32 exponent_f32(reg_f32 u) { return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(u), 23)); }
 LANES_INLINE reg_f64 exponent_f64(reg_f64 u) { return _mm512_castsi512_pd(_mm512_slli_epi64(_mm512_castpd_si512(u), 52)); }
 LANES_INLINE reg_f64 split_f64(reg_f64 x, reg_f64 *k) {
     __m512i bits = _mm512_castpd_si512(x), above = _mm512_sub_epi64(bits, _mm512_set1_epi64(ROOT_HALF_BITS));

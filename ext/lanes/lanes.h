@@ -25,13 +25,13 @@
 #ifdef SMOOTHXENT_FLOAT64
 typedef double stored, real;
 typedef reg_f64 reg_real;
-enum { LANES = 8, WIDTH = WIDTH_F64, QUAD = QUAD_F64, IN_FLIGHT = IN_FLIGHT_F64 };
+enum { LANES = 8, WIDTH = WIDTH_F64, QUAD = QUAD_F64 };
 #define OP(name) OP_F64(name)
 #define OF_REAL(name) name##_f64
 #else
 typedef float real;
 typedef reg_f32 reg_real;
-enum { LANES = 16, WIDTH = WIDTH_F32, QUAD = QUAD_F32, IN_FLIGHT = IN_FLIGHT_F32 };
+enum { LANES = 16, WIDTH = WIDTH_F32, QUAD = QUAD_F32 };
 #define OP(name) OP_F32(name)
 #define OF_REAL(name) name##_f32
 #ifdef STORED_IS_HALF
@@ -65,7 +65,6 @@ LANES_INLINE lanes minimum(lanes a, lanes b) { EACH_REGISTER a.r[i] = OP(min)(a.
 /* a * b + c and c - a * b, rounded once */
 LANES_INLINE lanes fused(lanes a, lanes b, lanes c) { EACH_REGISTER c.r[i] = OP(fmadd)(a.r[i], b.r[i], c.r[i]); return c; }
 LANES_INLINE lanes negative_fused(lanes a, lanes b, lanes c) { EACH_REGISTER c.r[i] = OP(fnmadd)(a.r[i], b.r[i], c.r[i]); return c; }
-LANES_INLINE lanes exponent(lanes u) { EACH_REGISTER u.r[i] = OF_REAL(exponent)(u.r[i]); return u; }
 /* a == b ? x : y and a < b ? x : y */
 LANES_INLINE lanes where_equal(lanes a, lanes b, lanes x, lanes y) { EACH_REGISTER y.r[i] = OF_REAL(where_equal)(a.r[i], b.r[i], x.r[i], y.r[i]); return y; }
 LANES_INLINE lanes where_less(lanes a, lanes b, lanes x, lanes y) { EACH_REGISTER y.r[i] = OF_REAL(where_less)(a.r[i], b.r[i], x.r[i], y.r[i]); return y; }
@@ -133,6 +132,8 @@ LANES_INLINE void stream(real *x, lanes a) { EACH_REGISTER OP(stream)(x + i * WI
 enum { STREAM_ALIGNMENT = WIDTH * sizeof(real) };
 _Static_assert((STREAM_ALIGNMENT & (STREAM_ALIGNMENT - 1)) == 0, "gradients.pxi masks with it");
 
+enum { LINE = 64 };    /* bytes of a cache line */
+enum { AHEAD = 4096 }; /* bytes by which memory is asked for early: hardware stops at the end of each page */
 LANES_INLINE void prefetch(const stored *x) { __builtin_prefetch(x); } /* any address will do */
 LANES_INLINE void prefetch_to_write(const void *x) { __builtin_prefetch(x, 1); }
 
@@ -256,7 +257,7 @@ LANES_INLINE lanes narrow(const double *x) {
 }
 #endif
 
-/* Sums of many terms are added as `real` for the VECTORS of a block, then as float64. A float32 term has 24 bits, so
+/* Sums of many terms are added as `real` for a few vectors, then as float64. A float32 term has 24 bits, so
  * float64 holds 2**29 of them to its own precision; float64 terms need a second level: Knuth's two-sum, lane by lane. */
 typedef struct { wide sum, error; } compensated;
 

@@ -12,7 +12,8 @@ cdef extern from "lanes/lanes.h" nogil:
     enum:
         LANES
         QUAD
-        STREAM_ALIGNMENT
+        LINE
+        AHEAD
     real real_of(stored)
     stored stored_of(real)
     lanes load(const real *)
@@ -24,7 +25,6 @@ cdef extern from "lanes/lanes.h" nogil:
     void store_logits_part(stored *, lanes, int)
     void store_columns(char *, Py_ssize_t, int, const lanes *)
     void store_logit_columns(char *, Py_ssize_t, int, const lanes *)
-    void stream(real *, lanes)
     void finish_streams()
     void prefetch(const stored *)
     void prefetch_to_write(const void *)
@@ -54,21 +54,8 @@ cdef extern from "lanes/exp_log.h" nogil:
     double times_exp(double, double, double)
 
 cdef extern from "lanes/exp.h" nogil:
-    const double STEP, STEP_LOW, LOWEST_WHOLE
+    const double STEP, STEP_LOW, LARGE_LOGIT
 
-cdef extern from "lanes/vectors.h" nogil:
-    ctypedef struct block:
-        lanes v[4]
-    enum:
-        LINE
-        AHEAD
-        VECTORS
-    block load_block(const stored *)
-    block load_block_part(const stored *, Py_ssize_t, Py_ssize_t)
-    block load_columns_block(const real *)
-    void store_block(real *, block)
-    lanes highest_of(block, lanes)
-    real block_highest(const stored *, Py_ssize_t, Py_ssize_t)
 
 
 cdef inline Py_ssize_t vectors_of(Py_ssize_t num_classes) noexcept nogil:

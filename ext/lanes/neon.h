@@ -11,7 +11,7 @@ LANES_INLINE void finish_streams(void) {}
 
 typedef float32x4_t reg_f32;
 typedef float64x2_t reg_f64;
-enum { WIDTH_F32 = 4, WIDTH_F64 = 2, IN_FLIGHT_F32 = 2, IN_FLIGHT_F64 = 2 };
+enum { WIDTH_F32 = 4, WIDTH_F64 = 2 };
 #define OP_F32(name) neon_##name##_f32
 #define OP_F64(name) neon_##name##_f64
 LANES_INLINE reg_f32 neon_loadu_f32(const float *x) { return vld1q_f32(x); }
@@ -36,7 +36,6 @@ LANES_INLINE reg_f32 neon_fmadd_f32(reg_f32 a, reg_f32 b, reg_f32 c) { return vf
 LANES_INLINE reg_f64 neon_fmadd_f64(reg_f64 a, reg_f64 b, reg_f64 c) { return vfmaq_f64(c, a, b); }
 LANES_INLINE reg_f32 neon_fnmadd_f32(reg_f32 a, reg_f32 b, reg_f32 c) { return vfmsq_f32(c, a, b); }
 LANES_INLINE reg_f64 neon_fnmadd_f64(reg_f64 a, reg_f64 b, reg_f64 c) { return vfmsq_f64(c, a, b); }
-LANES_INLINE reg_f32 exponent_f32(reg_f32 u) { return vreinterpretq_f32_u32(vshlq_n_u32(vreinterpretq_u32_f32(u), 23)); }
 LANES_INLINE reg_f64 exponent_f64(reg_f64 u) { return vreinterpretq_f64_u64(vshlq_n_u64(vreinterpretq_u64_f64(u), 52)); }
 LANES_INLINE reg_f32 neon_div_f32(reg_f32 a, reg_f32 b) { return vdivq_f32(a, b); }
 LANES_INLINE reg_f64 neon_div_f64(reg_f64 a, reg_f64 b) { return vdivq_f64(a, b); }

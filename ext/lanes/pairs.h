@@ -17,7 +17,7 @@ LANES_INLINE pair_of_lanes exact_sum(lanes a, lanes b) {
 LANES_INLINE pair_of_lanes fast_sum(lanes a, lanes b) { lanes sum = add(a, b); return (pair_of_lanes){sum, sub(b, sub(sum, a))}; }
 LANES_INLINE wide widen_pair(pair_of_lanes a) { return wide_add(widen(a.high), widen(a.low)); }
 
-/* exp(x) = power * (1 + less_one), power free of error, for -LEAST_EXPONENT <= x <= 0; below, as for that:
+/* exp(x) = power * (1 + less_one), power free of error, for x >= -LEAST_EXPONENT; below, as for that:
  *     n        := round(x STEPS log2(e))
  *     r        := x - n STEP / STEPS            `low` takes what STEP lacks of ln(2), and that of x
  *     less_one := exp(r) (1 + low) - 1          with the error of the power: relative error 1.7e-10 (float64: 3.8e-18)

@@ -14,7 +14,7 @@ LANES_INLINE void finish_streams(void) {}
 
 typedef float reg_f32;
 typedef double reg_f64;
-enum { WIDTH_F32 = 1, WIDTH_F64 = 1, IN_FLIGHT_F32 = 1, IN_FLIGHT_F64 = 1 };
+enum { WIDTH_F32 = 1, WIDTH_F64 = 1 };
 #define OP_F32(name) plain_##name##_f32
 #define OP_F64(name) plain_##name##_f64
 LANES_INLINE reg_f32 plain_loadu_f32(const float *x) { float a; memcpy(&a, x, sizeof a); return a; }
@@ -39,7 +39,6 @@ LANES_INLINE reg_f32 plain_fmadd_f32(reg_f32 a, reg_f32 b, reg_f32 c) { return f
 LANES_INLINE reg_f64 plain_fmadd_f64(reg_f64 a, reg_f64 b, reg_f64 c) { return fma_f64(a, b, c); }
 LANES_INLINE reg_f32 plain_fnmadd_f32(reg_f32 a, reg_f32 b, reg_f32 c) { return fma_f32(-a, b, c); }
 LANES_INLINE reg_f64 plain_fnmadd_f64(reg_f64 a, reg_f64 b, reg_f64 c) { return fma_f64(-a, b, c); }
-LANES_INLINE reg_f32 exponent_f32(reg_f32 u) { uint32_t bits; memcpy(&bits, &u, 4); bits <<= 23; memcpy(&u, &bits, 4); return u; }
 LANES_INLINE reg_f64 exponent_f64(reg_f64 u) { uint64_t bits; memcpy(&bits, &u, 8); bits <<= 52; memcpy(&u, &bits, 8); return u; }
 LANES_INLINE reg_f32 plain_div_f32(reg_f32 a, reg_f32 b) { return a / b; }
 LANES_INLINE reg_f64 plain_div_f64(reg_f64 a, reg_f64 b) { return a / b; }

@@ -6,7 +6,7 @@
  *
  *     max(a, b), min(a, b)      a > b ? a : b and a < b ? a : b: b when either is NaN
  *     fmadd, fnmadd             a * b + c and c - a * b, rounded once
- *     exponent(u)               the low bits of u moved into the exponent field
+ *     exponent(u)               float64: the low bits of u moved into the exponent field
  *     split(x, &k)              m of x = 2**k m, sqrt(1/2) <= m < sqrt(2), for normal x > 0
  *     where_nonzero(c, x)       c != 0 ? x : 0, which keeps 0 * inf out of a sum
  *     where_equal, where_less   (a, b, x, y): a == b ? x : y and a < b ? x : y

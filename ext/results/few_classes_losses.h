@@ -132,7 +132,7 @@ LANES_FUNCTION void spread_few_shares(RowGroup *g) {
 
 /* From what gradients.h makes of them, in float64. */
 LANES_INLINE void few_gradient_factors(const RowGroup *g, SecondSweep *sweep) {
-    sweep->few.factor = narrow_wide(wide_mul(wide_load(sweep->g), widen(g->few_factor)));
+    sweep->few.factor = narrow_wide(wide_mul(wide_load(sweep->coefficient), widen(g->few_factor)));
     sweep->few.constant = narrow(sweep->constant);
     sweep->few.own = narrow(sweep->own);
     sweep->few.most = splat((real)sweep->most);

@@ -4,40 +4,30 @@
 #ifndef SMOOTHXENT_GRADIENTS_H
 #define SMOOTHXENT_GRADIENTS_H
 
-#include "lanes/vectors.h"
 #include "statistics/reference.h"
 #include "statistics/row_group.h"
 
 /* For few classes, whose exps are known: min(exp factor + constant, most), `own` for the anchor. */
 typedef struct { lanes factor, constant, own, most; } few_factors;
 
-typedef struct { /* min(g p_k + constant, most) - target_scale t_k, and `own` for the anchor; one row a lane */
+typedef struct { /* min(exp factor + constant, most) - target_scale t_k, and `own` for the anchor; one row a lane */
     LINE_ALIGNED double constant[LANES];
-    double target_scale[LANES], own[LANES], g[LANES], bias[LANES], factor[LANES], most;
+    double target_scale[LANES], own[LANES], factor[LANES], most;
+    double coefficient[LANES]; /* of p_k */
     few_factors few;
 } SecondSweep;
 
-static const double LIFT = 96, NOTHING_LEFT = 3000; /* nats below the anchor: exp is 0 in float64 too */
-static const double HEADROOM = 16; /* bits of the bracket above those of g and LIFT: exp(CEILING) takes 15 */
+static const double NOTHING_LEFT = 3000; /* nats below the anchor: exp is 0 in float64 too */
 
-/* bias and factor for g. As much of its exponent goes into the bracket as it has room for: the
- * least value of that, what exp makes of -inf, must be 0 times the factor. */
-LANES_INLINE void scale_exps(const RowGroup *g, SecondSweep *sweep, int i, reg_f64 coefficient, reg_f64 inverse) {
-    const reg_f64 zero = SPLAT(0.0), nan = SPLAT((double)NAN);
-    reg_f64 low, scale = ROWS(scale), z = distances_to_reference(ROWS(anchor_logit), ROWS(offset), scale, &low);
+/* coefficient exp(-max(z, 0)) / total, z = x_y - reference, which takes exp(x_k - reference) to coefficient p_k. No logarithm is
+ * taken, whose rounding would be one of p_k times |lse|. */
+LANES_INLINE reg_f64 factors_of_exps(const RowGroup *g, int i, reg_f64 coefficient, reg_f64 inverse) {
+    const reg_f64 zero = SPLAT(0.0);
+    reg_f64 low, z = distances_to_reference(ROWS(anchor_logit), ROWS(offset), ROWS(scale), &low), nll = ROWS(nll);
     low = where_less_f64(z, zero, zero, low);
     z = OP_F64(min)(OP_F64(max)(z, zero), SPLAT(NOTHING_LEFT)); /* NaN: 0 */
-    reg_f64 k = SUB(FUSED(z, SPLAT(LOG2_E), SPLAT(ROUND)), SPLAT(ROUND)), rho = NEGATIVE_FUSED(k, SPLAT(STEP), z);
-    if (LOW_PARTS) rho = ADD(rho, NEGATIVE_FUSED(k, SPLAT(STEP_LOW), low));
-    reg_f64 whole = SUB(ADD(scale, SPLAT(ROUND)), SPLAT(ROUND)); /* that of few classes is a multiple of 1 / STEPS */
-    rho = NEGATIVE_FUSED(SUB(scale, whole), SPLAT(STEP), rho);
-    reg_f64 e;
-    split_f64(OP_F64(max)(coefficient, SUB(zero, coefficient)), &e);
-    e = OP_F64(min)(e, SPLAT(EXPONENT_BIAS - LIFT - HEADROOM));
-    reg_f64 lifted = ADD(e, SPLAT(LIFT));
-    reg_f64 rest = MUL(coefficient, powers_of_two(SUB(zero, lifted))), nll = ROWS(nll);
-    OP_F64(storeu)(sweep->bias + i, ADD(SUB(lifted, SUB(k, whole)), SPLAT(MAGIC + EXPONENT_BIAS)));
-    OP_F64(storeu)(sweep->factor + i, MUL(times_exps(rest, SUB(zero, rho), zero), where_equal_f64(nll, nll, inverse, nan)));
+    reg_f64 factor = MUL(coefficient, times_exps(inverse, SUB(zero, z), SUB(zero, low)));
+    return where_equal_f64(nll, nll, factor, SPLAT((double)NAN));
 }
 
 /* For k = y, anchor_share (p_y - 1) + rest_share p_y, with p_y - 1 = -others / (own + others), never a subtraction. */
@@ -50,31 +40,51 @@ LANES_FUNCTION void gradient_factors(const RowGroup *g, SecondSweep *sweep, doub
         OP_F64(storeu)(sweep->constant + i, MUL(s, SPLAT(-uniform)));
         OP_F64(storeu)(sweep->target_scale + i, MUL(s, SPLAT(target_scale)));
         reg_f64 coefficient = MUL(s, ADD(anchor_share, rest_share));
-        OP_F64(storeu)(sweep->g + i, coefficient);
-        scale_exps(g, sweep, i, coefficient, inverse);
+        OP_F64(storeu)(sweep->coefficient + i, coefficient);
+        OP_F64(storeu)(sweep->factor + i, factors_of_exps(g, i, coefficient, inverse));
     }
 }
 
 LANES_FUNCTION void softmax_factors(const RowGroup *g, SecondSweep *sweep) {
+    const reg_f64 one = SPLAT(1.0);
     sweep->most = 1.0;
     EACH_ROW_REGISTER {
         OP_F64(storeu)(sweep->constant + i, SPLAT(0.0));
-        OP_F64(storeu)(sweep->g + i, SPLAT(1.0));
-        scale_exps(g, sweep, i, SPLAT(1.0), DIV(SPLAT(1.0), ADD(ROWS(own), ROWS(others))));
+        OP_F64(storeu)(sweep->coefficient + i, one);
+        OP_F64(storeu)(sweep->factor + i, factors_of_exps(g, i, one, DIV(one, ADD(ROWS(own), ROWS(others)))));
     }
 }
-/* Of a gradient or softmax: min(exp * factor + constant, most). */
-LANES_INLINE block scaled_exps(block b, lanes bias, lanes factor, lanes constant, lanes most) {
-    exp_parts e[IN_FLIGHT];
-    UNROLLED for (int first = 0; first < VECTORS; first += IN_FLIGHT) {
-        const int count = IN_FLIGHT;
-        exp_lanes(b.v + first, count, bias, e);
-        EACH_IN_FLIGHT { /* lets NaN pass */
-            lanes p = fused(e[j].rest, e[j].ratio, e[j].power);
-            b.v[first + j] = minimum(most, fused(p, factor, constant));
-        }
+
+/* Of a tile: min(exp factor + constant, most), past the caches if `streams`. `exps` has whole vectors, `out` need not be aligned
+ * but to a number. */
+typedef struct { lanes factor, constant, most; } Scaling;
+LANES_INLINE Scaling scaling_of(double factor, double constant, double most) { return (Scaling){splat((real)factor), splat((real)constant), splat((real)most)}; }
+LANES_INLINE lanes scaled(const real *exps, Scaling s) { return minimum(s.most, fused(load(exps), s.factor, s.constant)); } /* lets NaN pass */
+LANES_INLINE void put_few(real *out, lanes values, ptrdiff_t count) {
+    real numbers[LANES];
+    store(numbers, values);
+    memcpy(out, numbers, count * sizeof(real));
+}
+LANES_FUNCTION void write_scaled(real *out, const real *exps, ptrdiff_t count, double factor, double constant, double most, int streams) {
+    const Scaling s = scaling_of(factor, constant, most);
+    ptrdiff_t k = 0;
+    if (streams) {
+        k = (ptrdiff_t)(-(uintptr_t)out % STREAM_ALIGNMENT / sizeof(real));
+        k = k < count ? k : count;
+        put_few(out, scaled(exps, s), k);
+        for (; k + LANES <= count; k += LANES) stream(out + k, scaled(exps + k, s));
     }
-    return b;
+    for (; k + LANES <= count; k += LANES) store(out + k, scaled(exps + k, s));
+    if (k < count) put_few(out + k, scaled(exps + k, s), count - k);
+}
+
+/* log p of a tile: see log_softmax_segment. `values` has room for whole vectors. */
+LANES_FUNCTION void log_softmax_tile(real *values, const stored *x, ptrdiff_t count, double top, double nll) {
+    const wide of_top = wide_splat(top), of_row = wide_splat(nll);
+    for (ptrdiff_t k = 0; k < count; k += LANES) {
+        lanes v = k + LANES <= count ? load_logits(x + k) : load_logits_part(x + k, (int)(count - k));
+        store(values + k, narrow_wide(wide_sub(wide_sub(widen(v), of_top), of_row)));
+    }
 }
 
 /* ---- few classes: one row a lane --------------------------------------------------------------------- */

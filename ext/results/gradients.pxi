@@ -1,10 +1,9 @@
 # The second sweep: gradient, softmax and log_softmax of rows whose statistics are known, while they are in cache.
 #
-#     p_k = exp(x_k - m - z+) / total,  z+ = max(x_y - m, 0) = K STEP + rho,  total = own + others
-#     g p_k = [exp(x_k) 2**scale'] * factor,  scale' = scale + e + LIFT - K
-# with g = f 2**e folded in: the bracket is what the lanes' exp gives, factor = f 2**-LIFT exp(-rho) / total. No
-# logarithm is taken, whose rounding would be one of p_k times |lse|. LIFT keeps the
-# bracket normal where the product is subnormal, so that the one rounding into the subnormals is the product's.
+#     p_k = exp(x_k - m - z+) / total,  z+ = max(x_y - m, 0),  total = own + others
+#
+# exp(x_k - m) is kept from the first sweep, up to KEPT classes of a row, or taken again with the same bits; where a tile had
+# a reference of its own, a factor makes up for that. A probability below the smallest normal number may become 0.
 
 cdef extern from "results/gradients.h" nogil:
     ctypedef struct few_factors:
@@ -13,14 +12,13 @@ cdef extern from "results/gradients.h" nogil:
         double *constant
         double *target_scale
         double *own
-        double *g
-        double *bias
         double *factor
         double most
         few_factors few
     void gradient_factors(const RowGroup *, SecondSweep *, double, double, double)
     void softmax_factors(const RowGroup *, SecondSweep *)
-    block scaled_exps(block, lanes, lanes, lanes, lanes)
+    void write_scaled(real *, const real *, Py_ssize_t, double, double, double, bint)
+    void log_softmax_tile(real *, const stored *, Py_ssize_t, double, double)
     void columns_to_rows(const real *, Py_ssize_t, real *)
     void few_gradient_quad(const few_factors *, const real *, lanes, lanes, lanes *)
     void few_gradient_rows(const few_factors *, const real *, lanes, Py_ssize_t, char *, Py_ssize_t, bint)
@@ -40,40 +38,6 @@ cdef void gradient_sweep(const Call *call, const RowGroup *group, Py_ssize_t fir
     gradient_factors(group, sweep, call.grad_divisor, target_scale, uniform)
 
 
-cdef void sweep_row_tile(
-    const SecondSweep *sweep, Py_ssize_t i, const stored *x, Py_ssize_t count, real *out
-) noexcept nogil:
-    cdef lanes bias = splat(<real> sweep.bias[i]), factor = splat(<real> sweep.factor[i])
-    cdef lanes constant = splat(<real> sweep.constant[i]), most = splat(<real> sweep.most)
-    cdef block part
-    cdef real rest[BLOCK]
-    cdef Py_ssize_t b, whole = count // BLOCK * BLOCK
-    for b in range(count // BLOCK):
-        store_block(out + b * BLOCK, scaled_exps(load_block(x + b * BLOCK), bias, factor, constant, most))
-    if whole < count:
-        part = load_block_part(x + whole, count - whole, NO_CLASS)
-        store_block(rest, scaled_exps(part, bias, factor, constant, most))
-        memcpy(out + whole, rest, (count - whole) * sizeof(real))
-
-
-cdef void large_tile(
-    const SecondSweep *sweep, const RowGroup *group, Py_ssize_t i, const stored *x, Py_ssize_t count, real *out
-) noexcept nogil:
-    # logits too large for exp_lanes
-    cdef Py_ssize_t k
-    cdef double anchor_low, above, low, z, total = group.own[i] + group.others[i]
-    if group.nll[i] != group.nll[i]:
-        total = NAN
-    above = distance_to_reference(group.anchor_logit[i], group.offset[i], group.scale[i], &anchor_low)
-    if not above >= 0.0:
-        above = 0.0
-        anchor_low = 0.0
-    for k in range(count):
-        z = distance_to_reference(real_at(<const char *> (x + k)), group.offset[i], group.scale[i], &low)
-        z = sweep.g[i] * times_exp(1.0, z - above, low - anchor_low) / total + sweep.constant[i]
-        out[k] = <real> min(z, sweep.most)
-
-
 cdef void put_real(const Call *call, char *at, real value) noexcept nogil:
     # into `grad`, which has the logits' dtype or that of `real`
     if call.grad_is_real:
@@ -82,22 +46,11 @@ cdef void put_real(const Call *call, char *at, real value) noexcept nogil:
         put_stored(at, stored_of(value))
 
 
-cdef void write_tile(const Call *call, char *at, real *values, Py_ssize_t count) noexcept nogil:
-    # values has room for whole blocks
-    cdef Py_ssize_t n, k = 0, stride = call.grad.class_stride, aligned
-    if at == <char *> values:
-        return
-    if call.grad_is_real and stride == sizeof(real):
-        if not call.streams:
-            memcpy(at, values, count * sizeof(real))
-            return
-        aligned = (-<Py_ssize_t> at & (STREAM_ALIGNMENT - 1)) // sizeof(real)
-        aligned = min(aligned, count)
-        memcpy(at, values, aligned * sizeof(real))
-        for n in range((count - aligned) // LANES):
-            stream(<real *> at + aligned + n * LANES, load(values + aligned + n * LANES))
-        k = aligned + (count - aligned) // LANES * LANES
-        memcpy(<real *> at + k, values + k, (count - k) * sizeof(real))
+cdef void write_tile(const Call *call, char *at, const real *values, Py_ssize_t count) noexcept nogil:
+    # values has room for whole vectors
+    cdef Py_ssize_t n, k = 0, stride = call.grad.class_stride
+    if call.grad_is_real and stride == sizeof(real):  # times 1, less 0
+        write_scaled(<real *> at, values, count, 1.0, -0.0, INFINITY, call.streams)
     elif not call.grad_is_real and stride == sizeof(stored):
         for n in range(count // LANES):
             store_logits(<stored *> at + n * LANES, load(values + n * LANES))
@@ -108,29 +61,62 @@ cdef void write_tile(const Call *call, char *at, real *values, Py_ssize_t count)
             put_real(call, at + k * stride, values[k])
 
 
+cdef inline double factor_of_tile(double factor, Reference tile, Reference row) noexcept nogil:
+    # for exps relative to the reference of a tile; nan stays
+    if not has_reference(tile):  # nothing but -inf was seen
+        return factor * 0.0
+    if tile.offset == row.offset and tile.scale == row.scale:
+        return factor
+    return factor * rebase_factor(tile, row)
+
+
+cdef inline double of_former_anchor(
+    const SecondSweep *sweep, Py_ssize_t i, Reference reference, double logit
+) noexcept nogil:
+    # of the top class of a segment, which its exps don't hold, in a row that has a larger one
+    cdef double low, z = distance_from(reference, logit, &low)
+    return min(sweep.factor[i] * times_exp(1.0, z, low) + sweep.constant[i], sweep.most)
+
+
 cdef void sweep_segment(
     const Call *call, const SecondSweep *sweep, const RowGroup *group, Py_ssize_t i, Py_ssize_t row, Py_ssize_t segment,
-    bint with_own, Workspace *workspace,
+    bint with_own, const real *kept, const RowStatistics *statistics, Workspace *workspace,
 ) noexcept nogil:
+    # kept: exps of the row, or NULL; statistics: of the segment, or NULL for those of the row
     cdef Py_ssize_t tile, start, count, k, stride = call.grad.class_stride, begin = segment * SEGMENT
     cdef Py_ssize_t end = min(begin + <Py_ssize_t> SEGMENT, call.num_classes), anchor = group.anchor[i]
     cdef const char *at = row_start(&call.logits, row)
     cdef char *out = row_start(&call.grad, row)
-    cdef bint direct = call.grad_is_real and stride == sizeof(real) and not call.streams and not call.has_targets
-    cdef const stored *x
+    cdef bint direct = call.grad_is_real and stride == sizeof(real) and not (call.has_targets or call.transforms)
+    cdef const stored *x = NULL
+    cdef const real *exps
     cdef real *values
     cdef real own
+    cdef double factor
     cdef const double *targets
+    cdef Reference reference, of_row
+    reference.offset = of_row.offset = group.offset[i]
+    reference.scale = of_row.scale = group.scale[i]
     for tile in range(tiles_of(end - begin)):
         start = begin + tile * TILE
         count = min(<Py_ssize_t> TILE, end - start)
-        x = contiguous(call, at + start * call.logits.class_stride, count, workspace.logits)
-        values = <real *> (out + start * stride) if direct else workspace.columns
-        if group.offset[i] == 0.0:
-            sweep_row_tile(sweep, i, x, count, values)
-        else:
-            large_tile(sweep, group, i, x, count, workspace.columns)
-            values = workspace.columns
+        if statistics != NULL:
+            reference = statistics.references[tile]
+        exps = kept + start
+        if kept == NULL or call.transforms:
+            x = contiguous(call, at + start * call.logits.class_stride, count, workspace.logits)
+        if kept == NULL:
+            exps_relative_to(reference, x, count, workspace.exps)
+            exps = workspace.exps
+        factor = factor_of_tile(sweep.factor[i], reference, of_row)
+        if direct:
+            write_scaled(
+                <real *> (out + start * stride), exps, count, factor, sweep.constant[i], sweep.most, call.streams)
+            continue
+        values = workspace.columns
+        write_scaled(values, exps, count, factor, sweep.constant[i], sweep.most, False)
+        if statistics != NULL and statistics.by_top and start <= statistics.anchor < start + count:
+            values[statistics.anchor - start] = <real> of_former_anchor(sweep, i, of_row, statistics.anchor_logit)
         if call.has_targets:
             targets = tile_targets(call, row, start, count, workspace)
             for k in range(count):
@@ -149,24 +135,22 @@ cdef void log_softmax_segment(
     const Call *call, const RowGroup *group, Py_ssize_t i, Py_ssize_t row, Py_ssize_t segment, Workspace *workspace
 ) noexcept nogil:
     # log p_k = (x_k - x_top) + log p_top: both terms are negative, so no digit is lost
-    cdef Py_ssize_t tile, start, count, k, stride = call.grad.class_stride, begin = segment * SEGMENT
+    cdef Py_ssize_t tile, start, count, stride = call.grad.class_stride, begin = segment * SEGMENT
     cdef Py_ssize_t end = min(begin + <Py_ssize_t> SEGMENT, call.num_classes)
     cdef const char *at = row_start(&call.logits, row)
     cdef char *out = row_start(&call.grad, row)
     cdef const stored *x
-    cdef double top = group.anchor_logit[i], nll = group.nll[i]
     for tile in range(tiles_of(end - begin)):
         start = begin + tile * TILE
         count = min(<Py_ssize_t> TILE, end - start)
         x = contiguous(call, at + start * call.logits.class_stride, count, workspace.logits)
-        for k in range(count):
-            workspace.columns[k] = <real> ((real_at(<const char *> (x + k)) - top) - nll)
+        log_softmax_tile(workspace.columns, x, count, group.anchor_logit[i], group.nll[i])
         write_tile(call, out + start * stride, workspace.columns, count)
 
 
 cdef void write_segment(
     const Call *call, int task, Py_ssize_t first, Py_ssize_t i, Py_ssize_t segment, const RowGroup *group,
-    const SecondSweep *sweep, Workspace *workspace,
+    const SecondSweep *sweep, const real *kept, const RowStatistics *statistics, Workspace *workspace,
 ) noexcept nogil:
     cdef Py_ssize_t k
     cdef char *out
@@ -177,22 +161,28 @@ cdef void write_segment(
     elif task == LOG_SOFTMAX:
         log_softmax_segment(call, group, i, first + i, segment, workspace)
     else:
-        sweep_segment(call, sweep, group, i, first + i, segment, task == LOSS, workspace)
+        sweep_segment(call, sweep, group, i, first + i, segment, task == LOSS, kept, statistics, workspace)
 
 
 cdef void write_group(
     const Call *call, int task, Py_ssize_t first, Py_ssize_t count, const RowGroup *group, SecondSweep *sweep,
-    Workspace *workspace,
+    Kept kept, Workspace *workspace,
 ) noexcept nogil:
     cdef Py_ssize_t i, segment
+    cdef const RowStatistics *segments
+    cdef const real *exps
     if call.num_classes <= FEW:
         sweep_few_classes(call, task, first, count, group, sweep, workspace)
         if group.all_hold:
             return
     for i in range(count):
         if call.num_classes > FEW or not group.holds[i]:
+            exps = kept_exps(call, kept, i)
+            segments = kept_segments(call, kept, i)
             for segment in range(segments_of(call.num_classes)):
-                write_segment(call, task, first, i, segment, group, sweep, workspace)
+                write_segment(
+                    call, task, first, i, segment, group, sweep, exps,
+                    segments + segment if segments != NULL else NULL, workspace)
 
 
 cdef inline Py_ssize_t grad_itemsize(const Call *call) noexcept nogil:

@@ -125,4 +125,4 @@ cdef inline bint in_groups(const Call *call) noexcept nogil:
 
 cdef void read_rows(const Call *call, LongRows *rows) noexcept nogil:
     cdef Workspace workspace
-    statistics_of_group(call, LOSS, rows.first, rows.count, &rows.group, &workspace)
+    statistics_of_group(call, LOSS, rows.first, rows.count, &rows.group, nothing_kept(), &workspace)

@@ -42,7 +42,7 @@ cdef double exp_part(Py_ssize_t num_tiles) noexcept nogil:
     for i in range(TILE):
         tile[i] = <real> (-8.0 * i / TILE)
     for i in range(num_tiles):
-        total += bare_exp_sum(tile, TILE // BLOCK)
+        total += bare_exp_sum(tile, TILE)
     return total
 
 

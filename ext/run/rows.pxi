@@ -9,7 +9,47 @@ cdef enum:
 ctypedef struct Chunks:
     const Call *call
     int task
-    Py_ssize_t rows  # of a chunk
+    Py_ssize_t rows, group_rows  # of a chunk, and of a group
+    char *memory  # of each thread, for what the first sweep leaves for the second; NULL where that is nothing
+    Py_ssize_t segments_size, size  # bytes of a thread, first those of Kept.segments
+
+
+cdef inline Py_ssize_t rows_of_a_group(const Call *call) noexcept nogil:
+    # so few that the second sweep finds exps or logits in L2
+    if not call.has_grad or call.num_classes <= TILE:
+        return LANES
+    return min(<Py_ssize_t> LANES, max(<Py_ssize_t> 1, KEPT // padded_size(call.num_classes)))
+
+
+cdef int add_memory(Chunks *chunks, int num_threads) except -1:
+    # the caller frees it
+    cdef const Call *call = chunks.call
+    cdef Py_ssize_t exps_size = 0
+    if not call.has_grad or call.num_classes <= FEW:
+        return 0
+    if call.num_classes <= KEPT and chunks.task != LOG_SOFTMAX:
+        exps_size = chunks.group_rows * padded_size(call.num_classes) * sizeof(real)
+    if call.num_classes > TILE:
+        chunks.segments_size = chunks.group_rows * segments_of(call.num_classes) * sizeof(RowStatistics)
+        chunks.segments_size = (chunks.segments_size + LINE - 1) // LINE * LINE
+    chunks.size = chunks.segments_size + exps_size + LINE
+    chunks.memory = <char *> malloc(num_threads * chunks.size)
+    if chunks.memory == NULL:
+        raise MemoryError
+    return 0
+
+
+cdef Kept kept_of_thread(const Chunks *chunks, int thread) noexcept nogil:
+    cdef Kept kept = nothing_kept()
+    cdef char *memory
+    if chunks.memory == NULL:
+        return kept
+    memory = <char *> aligned(chunks.memory + thread * chunks.size)
+    if chunks.segments_size:
+        kept.segments = <RowStatistics *> memory
+    if chunks.size > chunks.segments_size + <Py_ssize_t> LINE:
+        kept.exps = <real *> (memory + chunks.segments_size)
+    return kept
 
 
 cdef void chunk_of_rows(const void *work, Py_ssize_t chunk, int thread) noexcept nogil:
@@ -22,6 +62,7 @@ cdef void chunk_of_rows(const void *work, Py_ssize_t chunk, int thread) noexcept
     cdef int task = chunks.task
     cdef Totals *totals = totals_at(call, thread)
     cdef bint in_order = is_in_order(call)
+    cdef Kept kept = kept_of_thread(chunks, thread)
     memset(&sweep, 0, sizeof(sweep))
     while n < stop:
         groups = groups_before(call, n, stop) if in_order else 0
@@ -29,14 +70,14 @@ cdef void chunk_of_rows(const void *work, Py_ssize_t chunk, int thread) noexcept
         if done:
             n += done * LANES
             continue
-        count = min(<Py_ssize_t> LANES, stop - n)
+        count = min(chunks.group_rows, stop - n)
         bad_row = read_labels(call, task, n, count, &group)
         if bad_row != NO_ROW:
             totals.bad_row = min(totals.bad_row, bad_row)
         else:
-            statistics_of_group(call, task, n, count, &group, &workspace)
+            statistics_of_group(call, task, n, count, &group, kept, &workspace)
             if finish_group(call, task, n, count, &group, &sweep, thread) and call.has_grad:
-                write_group(call, task, n, count, &group, &sweep, &workspace)
+                write_group(call, task, n, count, &group, &sweep, kept, &workspace)
         n += count
     if call.streams:
         finish_streams()
@@ -51,7 +92,12 @@ cdef int run_rows(const Call *call, int task, int num_threads) except -1:
     if call.num_classes <= FEW:  # whole groups
         rows = max(rows // LANES, <Py_ssize_t> 1) * LANES
     rows = max(rows, <Py_ssize_t> 1)
-    chunks.call, chunks.task, chunks.rows = call, task, rows
-    return each_item(
-        chunk_of_rows, &chunks, (call.num_rows + rows - 1) // rows,
-        portion_of((call.num_classes + ROW_ELEMENTS) * rows, num_threads), num_threads)
+    memset(&chunks, 0, sizeof(chunks))
+    chunks.call, chunks.task, chunks.rows, chunks.group_rows = call, task, rows, rows_of_a_group(call)
+    try:
+        add_memory(&chunks, num_threads)
+        return each_item(
+            chunk_of_rows, &chunks, (call.num_rows + rows - 1) // rows,
+            portion_of((call.num_classes + ROW_ELEMENTS) * rows, num_threads), num_threads)
+    finally:
+        free(chunks.memory)

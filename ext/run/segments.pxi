@@ -13,20 +13,28 @@ ctypedef struct LongRows:
     RowStatistics *statistics  # of each segment of each row
 
 
+cdef inline RowStatistics *statistics_at(
+    const Call *call, const LongRows *rows, Py_ssize_t i, Py_ssize_t segment
+) noexcept nogil:
+    return rows.statistics + i * segments_of(call.num_classes) + segment
+
+
 cdef void read_segment(const Call *call, LongRows *rows, Py_ssize_t i, Py_ssize_t segment) noexcept nogil:
     cdef Workspace workspace
     cdef Py_ssize_t row = rows.first + i, label = rows.group.label[i] if call.has_metrics else NO_CLASS
     cdef const char *at = row_start(&call.logits, row)
     if rows.group.kept[i]:
-        rows.statistics[i * segments_of(call.num_classes) + segment] = segment_statistics(
-            call, at, row, segment, rows.group.anchor[i], rows.group.by_top[i], label, &workspace)
+        segment_statistics(
+            call, at, row, segment, rows.group.anchor[i], rows.group.by_top[i], label,
+            kept_of_row(call, nothing_kept(), row, 0), &workspace, statistics_at(call, rows, i, segment))
 
 
 cdef void write_row_segment(
     const Call *call, int task, const LongRows *rows, Py_ssize_t i, Py_ssize_t segment
 ) noexcept nogil:
     cdef Workspace workspace
-    write_segment(call, task, rows.first, i, segment, &rows.group, &rows.sweep, &workspace)
+    cdef const RowStatistics *statistics = statistics_at(call, rows, i, segment) if call.num_classes > TILE else NULL
+    write_segment(call, task, rows.first, i, segment, &rows.group, &rows.sweep, NULL, statistics, &workspace)
     if call.streams:
         finish_streams()
 

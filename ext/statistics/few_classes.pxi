@@ -140,4 +140,4 @@ cdef void few_classes_statistics(
             if call.smoothing != NULL and group.by_top[i] != by_top:
                 group.holds[i] = 0
             if not group.holds[i]:
-                one_row_statistics(call, first, i, group, workspace)
+                one_row_statistics(call, first, i, group, nothing_kept(), workspace)

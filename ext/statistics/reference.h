@@ -4,13 +4,8 @@
 
 #include "lanes/exp.h"
 
-enum { CEILING = 10 }; /* nats above the reference: costs 14 * STEP_ERROR = 2.7e-8 of relative error at most */
-
-static const double LARGE_LOGIT = 0x1p+17; /* above, the lanes' exp needs an offset */
-
-LANES_INLINE double reference_scale(double highest) { return -rounded(highest * LOG2_E); }
-
-LANES_INLINE lanes bias_of(double scale) { return splat((real)(MAGIC + EXPONENT_BIAS + scale)); }
+/* Of logits whose largest is `highest`, as a multiple of STEP, in whole steps of exp. */
+LANES_INLINE double reference_scale(double highest) { return -rounded(highest * (STEPS * LOG2_E)) * (1.0 / STEPS); }
 
 /* x - offset + scale * STEP and, where it matters, its rounding error; beyond MAGIC that may be large itself, and is not
  * worth an ulp. */
@@ -31,6 +26,19 @@ LANES_INLINE double distance_to_reference(double x, double offset, double scale,
     reg_f64 lows, z = distances_to_reference(SPLAT(x), SPLAT(offset), SPLAT(scale), &lows);
     *low = first_f64(lows);
     return first_f64(z);
+}
+
+/* A reference without an offset, for the lanes: what exp takes, and the number next to it, to which gaps are exact enough. */
+typedef struct {
+    exp_reference exp;
+    lanes near;
+    double off; /* near - reference */
+} tile_reference;
+LANES_INLINE tile_reference tile_reference_of(double scale) {
+    const real near = (real)(-scale * STEP);
+    double low, off = distance_to_reference(near, 0.0, scale, &low);
+    tile_reference m = {exp_reference_of(splat((real)(scale * STEPS))), splat(near), off + low};
+    return m;
 }
 
 #endif

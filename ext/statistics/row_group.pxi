@@ -2,14 +2,14 @@
 #
 # The anchor is the class that is kept out of the sums, so that its own term hides no other: the row's label, or its top
 # class where there is no label or the label has no share. With S the sum over the other classes:
-#     sum_exp = S of exp(x_k - reference)               reference = offset - scale * STEP
+#     sum_exp = S of exp(x_k - reference)               reference = offset - scale * STEP, next to the largest x_k
 #     gap_sum = S of c_k (centre - x_k)                 gap_weight = S of c_k
 # and for an evaluation, with e_k = exp(x_k - reference),
 #     moment = S of e_k (x_k - reference)               square = S of e_k**2
 #     highest = the largest of these x_k                rank = how many of all x_k beat the row's own label
 # c_k = 1 and centre = reference where smoothing is uniform; else c_k are the row's targets and centre is a logit.
-# `scale` is an integer: the lanes' exp adds it to the exponent. STEP, what that is worth, is ln(2) as the lanes have
-# it. `offset` is 0 except where the logits are so large (2**17) that the lanes' exp could not reduce them.
+# `scale` is a whole number of steps of the lanes' exp, which adds it to the exponent. STEP, what 1 is worth, is ln(2) as
+# the lanes have it. `offset` is 0 except where the logits are so large (2**17) that the lanes' exp could not reduce them.
 #
 # Rows are taken in groups of LANES, so that what a row needs once is done for a whole group in lanes.
 
@@ -51,21 +51,55 @@ cdef extern from "statistics/row_group.h" nogil:
         bint *improper
     void keep_rows(RowGroup *)
 
+cdef enum:
+    SEGMENT_TILES = SEGMENT // TILE
+
 ctypedef struct RowStatistics:
     Pair sum_exp, gap_sum, gap_weight, target_sum
-    double scale, offset  # scale is not finite where no class counts: sum_exp is 0 then, or nan
+    Reference reference  # there is none where no class counts: sum_exp is 0 then, or nan
     double centre, anchor_target
     double anchor_logit
     double moment, square, highest  # of an evaluation, as `rank`
     Py_ssize_t anchor, rank
     bint by_top  # the anchor is the top class, whatever the label: with probabilities, and where it has no share
     bint improper  # a probability is negative or not finite
+    Reference references[SEGMENT_TILES]  # of a segment's tiles: what their exps are relative to
+
+
+ctypedef struct Kept:
+    # what the first sweep over a group leaves for the second, in a thread's memory
+    real *exps  # of row i from exps + i * padded_size(num_classes) on, or NULL
+    RowStatistics *segments  # of row i from segments + i * segments_of(num_classes) on, or NULL: of one tile
+
+
+cdef inline Kept nothing_kept() noexcept nogil:
+    cdef Kept kept
+    kept.exps = NULL
+    kept.segments = NULL
+    return kept
+
+
+cdef inline real *kept_exps(const Call *call, Kept kept, Py_ssize_t i) noexcept nogil:
+    return kept.exps + i * padded_size(call.num_classes) if kept.exps != NULL else NULL
+
+
+cdef inline kept_row kept_of_row(const Call *call, Kept kept, Py_ssize_t first, Py_ssize_t i) noexcept nogil:
+    cdef kept_row row
+    row.exps = kept_exps(call, kept, i)
+    row.written = <const char *> row.exps
+    if row.exps != NULL and not call.streams:  # which goes past the caches
+        row.written = row_start(&call.grad, first + i)
+    return row
+
+
+cdef inline RowStatistics *kept_segments(const Call *call, Kept kept, Py_ssize_t i) noexcept nogil:
+    return kept.segments + i * segments_of(call.num_classes) if kept.segments != NULL else NULL
 
 
 cdef inline void put_row(RowGroup *group, Py_ssize_t i, const RowStatistics *row) noexcept nogil:
     group.sum_exp[i] = pair_value(row.sum_exp)
-    group.scale[i] = row.scale
-    group.offset[i] = row.offset
+    group.scale[i] = row.reference.scale
+    group.offset[i] = row.reference.offset
     group.centre[i] = row.centre
     group.gap_sum[i] = pair_value(row.gap_sum)
     group.target_sum[i] = pair_value(row.target_sum)

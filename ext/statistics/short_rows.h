@@ -3,61 +3,41 @@
 #ifndef SMOOTHXENT_SHORT_ROWS_H
 #define SMOOTHXENT_SHORT_ROWS_H
 
-#include "call/workspace.h"
-#include "statistics/reference.h"
 #include "statistics/row_group.h"
 #include "statistics/sums.h"
 
-_Static_assert(FEW >= 2 * VECTORS * LANES, "a row of more than FEW classes has a block at either end");
-
-/* The largest logit at both ends of a row of two blocks at least: where the largest of all is in rows in order. */
-LANES_INLINE real highest_at_ends(const stored *x, ptrdiff_t count, ptrdiff_t left_out) {
-    const ptrdiff_t size = VECTORS * LANES, last = count - size;
-    lanes highest = highest_of(load_block_part(x, size, left_out), splat(-(real)INFINITY));
-    return largest(highest_of(load_block_part(x + last, size, left_out - last), highest));
+/* Statistics of row i of a group, which lies at x and whose largest logit but the anchor's is `highest`, which becomes
+ * that of the next. Returns whether they hold, as those of few classes. */
+LANES_INLINE int short_row_statistics(RowGroup *g, ptrdiff_t i, const stored *x, tile_logits next, ptrdiff_t num_classes, double *highest, kept_row kept, int with) {
+    const tile_logits row = {x, (ptrdiff_t)g->anchor[i]};
+    const double anchor_logit = row.left_out < 0 ? -(double)INFINITY : (double)real_of(stored_at(x + row.left_out));
+    const double top = *highest, scale = reference_scale(top);
+    const tile_reference m = tile_reference_of(scale);
+    tile_sums sums;
+    sum_tile(&sums, row, next, num_classes, &m, kept, with);
+    *highest = sums.highest_of_next;
+    g->sum_exp[i] = total_of(sums.exps);
+    g->scale[i] = scale;
+    g->offset[i] = 0.0;
+    g->anchor_logit[i] = anchor_logit;
+    g->gap_sum[i] = 0.0;
+    if (with & GAPS) g->gap_sum[i] = total_of(sums.gaps) - (double)(num_classes - (row.left_out >= 0)) * m.off;
+    if (with & MOMENTS) set_moments(g, i, wide_sum(sums.moments) + m.off * g->sum_exp[i], wide_sum(sums.squares), top);
+    return (fabs(top) < LARGE_LOGIT) & (row.left_out < 0 || fabs(anchor_logit) < (double)INFINITY) & (fabs(g->gap_sum[i]) < (double)INFINITY);
 }
 
-/* Statistics of rows `first` to `end` of a group; as columns_statistics. */
-LANES_INLINE int short_rows_statistics_inline(RowGroup *g, double *fit, const char *const *rows, ptrdiff_t first, ptrdiff_t end, ptrdiff_t num_classes, const int with) {
-    const ptrdiff_t padded = (num_classes + LANES - 1) / LANES * LANES, last_block = num_classes - VECTORS * LANES;
-    const ptrdiff_t step = end - first > 1 ? rows[first + 1] - rows[first] : 0;
+/* Of rows `first` to `end`. Returns whether all hold; `fit`: which. */
+LANES_FUNCTION int short_rows_statistics(RowGroup *g, double *fit, const char *const *rows, ptrdiff_t first, ptrdiff_t end, ptrdiff_t num_classes, const kept_row *kept, int with) {
+    double highest = highest_of((const stored *)rows[first], num_classes, (ptrdiff_t)g->anchor[first]);
     int all_fit = 1;
-    double highest = highest_at_ends((const stored *)rows[first], num_classes, g->anchor[first]), next = 0;
-    for (ptrdiff_t i = first; i < end; i++, highest = next) {
-        const stored *x = (const stored *)rows[i];
-        const ptrdiff_t anchor = (ptrdiff_t)g->anchor[i];
-        const double anchor_logit = anchor < 0 ? -(double)INFINITY : (double)real_of(stored_at(x + anchor));
-        double scale = reference_scale(highest);
-        block_sums sums;
-        const stored *ahead = (const stored *)(rows[i] + 2 * step); /* its ends are wanted before the sums come there */
-        prefetch_block(ahead);
-        prefetch_block(ahead + last_block);
-        if (i + 1 < end) next = highest_at_ends((const stored *)rows[i + 1], num_classes, g->anchor[i + 1]); /* early: this row's sums don't wait for it */
-        sum_row_inline(&sums, x, num_classes, anchor, bias_of(scale), with);
-        const double top = largest(sums.highest);
-        if (!(top <= highest + CEILING)) {
-            scale = reference_scale(top);
-            sum_row(&sums, x, num_classes, anchor, bias_of(scale), with);
-        }
-        g->sum_exp[i] = total_of(sums.exps);
-        g->scale[i] = scale;
-        g->offset[i] = 0.0;
-        g->anchor_logit[i] = anchor_logit;
-        if (with & MOMENTS) set_moments(g, i, wide_sum(sums.moments), wide_sum(sums.squares), top);
-        int fits = fabs(top) < LARGE_LOGIT && (anchor < 0 || fabs(anchor_logit) < (double)INFINITY);
-        if (with & GAPS) {
-            const double others = (double)(num_classes - (anchor >= 0)), filled = (double)padded - others;
-            const double whole = wide_sum(sums.wholes) - filled * LOWEST_WHOLE + others * scale;
-            g->gap_sum[i] = -(whole * STEP + (wide_sum(sums.remainders) + (filled * LOWEST_WHOLE + whole) * STEP_LOW));
-            fits = fits && whole > -MOST_WHOLES;
-        }
+    for (ptrdiff_t i = first; i < end; i++) {
+        const ptrdiff_t after = i + 1 < end ? i + 1 : i;
+        const tile_logits next = {(const stored *)rows[after], (ptrdiff_t)g->anchor[after]};
+        const int fits = short_row_statistics(g, i, (const stored *)rows[i], next, num_classes, &highest, kept[i], with);
         fit[i] = fits;
         all_fit &= fits;
     }
     return all_fit;
-}
-LANES_FUNCTION int short_rows_statistics(RowGroup *g, double *fit, const char *const *rows, ptrdiff_t first, ptrdiff_t end, ptrdiff_t num_classes, int with) {
-    FOR_EACH(with, return short_rows_statistics_inline(g, fit, rows, first, end, num_classes, WITH))
 }
 
 #endif

@@ -1,20 +1,21 @@
-/* sums.h: the inner loops over a row that sum exp of its logits.
+/* sums.h: the inner loops over a tile of a row: its largest logit, then sums relative to that.
  *
  * In C for what Cython cannot ask for: unrolling, and sums that stay in registers.
  */
 #ifndef SMOOTHXENT_SUMS_H
 #define SMOOTHXENT_SUMS_H
 
-#include "lanes/vectors.h"
+#include "call/workspace.h"
+#include "statistics/reference.h"
 
+enum { GAPS = 1, MOMENTS = 2 }; /* what is summed with exp, as flags: for smoothing, for an evaluation */
+
+/* Of a tile, but for the class left out, relative to a tile_reference. */
 typedef struct {
-    lanes highest;
-    compensated exps;
-    wide wholes, remainders; /* of GAPS */
-    wide moments, squares;   /* of MOMENTS: exp (x - reference) and exp**2, where exp is that of x - reference */
-} block_sums;
-
-enum { GAPS = 1, MOMENTS = 2 };    /* what is summed with exp, as flags: for smoothing, for an evaluation */
+    compensated exps, gaps; /* gaps: near - x */
+    wide moments, squares;  /* exp (x - near) and exp**2, where exp is that of x - reference */
+    real highest_of_next;   /* the largest logit of the tile that comes next */
+} tile_sums;
 
 /* A body for each of these, WITH being a constant in it: the inner loops hold no branch. The portable build has one for
  * all: it is not made to be fast, and the compiler would take minutes. */
@@ -30,112 +31,187 @@ enum { GAPS = 1, MOMENTS = 2 };    /* what is summed with exp, as flags: for smo
     }
 #endif
 
-/* `whole` of gaps, in all, above which the lanes clamped nothing: LOWEST_WHOLE less those of LARGE_LOGIT and of a tile
- * whose logits are all at the ceiling. */
-static const double MOST_WHOLES = 0x1p+18;
-enum { BLOCKS_PER_FLUSH = 4 }; /* before these sums go to float64: 16 terms, of which the integers add exactly */
-_Static_assert(BLOCKS_PER_FLUSH * VECTORS <= 1 << (24 - 20), "so many integers below 2**20 are below 2**24: LOWEST_WHOLE");
+enum { VECTORS = 8 }; /* that are taken at a time: a step of exp waits for the one before it, so several run side by side */
+_Static_assert((VECTORS & (VECTORS - 1)) == 0, "terms are added by halves, rests flushed at every second turn");
+_Static_assert(TILE % (VECTORS * LANES) == 0, "only the last tile of a row has vectors left over");
 
-/* Of a loss: sum of exp and, with GAPS, of what x is made of. Terms are added as `real` for the vectors of one call,
- * those of GAPS until the next flush, those of MOMENTS first so and then so: beside a large term small ones that are alike
- * are rounded alike, and few times. Powers are added in pairs: beside one of 1, three of half its last digit would be lost
- * one by one. `vectors` is a constant. */
-typedef struct { lanes *wholes, *remainders, *moments, *squares; wide *exps, *error; } running;
-LANES_INLINE void add_vectors(running s, const lanes *x, const int vectors, lanes bias, const int with) {
-    exp_parts e[IN_FLIGHT];
-    lanes pair, powers, rests, moments, squares, scale = sub(bias, splat((real)(MAGIC + EXPONENT_BIAS)));
-    UNROLLED for (int first = 0; first < vectors; first += IN_FLIGHT) {
-        const int count = vectors - first < IN_FLIGHT ? vectors - first : IN_FLIGHT;
-        exp_lanes(x + first, count, bias, e);
-        EACH_IN_FLIGHT {
-            const int n = first + j, last = n == vectors - 1;
-            pair = n & 1 ? add(pair, e[j].power) : e[j].power;
-            if (n & 1 || last) powers = n > 1 ? add(powers, pair) : pair;
-            rests = n ? fused(e[j].rest, e[j].ratio, rests) : mul(e[j].rest, e[j].ratio);
-            if (with & GAPS) {
-                *s.wholes = add(*s.wholes, e[j].whole);
-                *s.remainders = add(*s.remainders, e[j].remainder);
-            }
-            if (with & MOMENTS) {
-                lanes clamped = maximum(splat((real)LOWEST), x[n]), distance = fused(scale, splat((real)STEP), clamped);
-#ifdef SMOOTHXENT_FLOAT64
-                distance = fused(scale, splat(STEP_LOW), distance);
-#endif
-                lanes term = fused(e[j].rest, e[j].ratio, e[j].power);
-                moments = n ? fused(term, distance, moments) : mul(term, distance);
-                squares = n ? fused(term, term, squares) : mul(term, term);
-            }
-        }
+/* Where the logits of a tile lie, and which of them is left out: none where that is not among them. */
+typedef struct { const stored *x; ptrdiff_t left_out; } tile_logits;
+
+/* What a row leaves for a second sweep: where exp of its classes goes, and where that sweep will write, in memory that is asked
+ * for early; NULL where there is none. */
+typedef struct { real *exps; const char *written; } kept_row;
+LANES_INLINE kept_row kept_from(kept_row row, ptrdiff_t k) {
+    return row.exps ? (kept_row){row.exps + k, row.written + k * sizeof(stored)} : row;
+}
+
+LANES_INLINE lanes without(lanes x, ptrdiff_t left_out, lanes filler) { return where_equal(lane_numbers(), splat((real)left_out), filler, x); }
+
+/* `count` vectors from class k on, with `filler` for the class left out. */
+LANES_INLINE void load_vectors(lanes *v, tile_logits tile, ptrdiff_t k, const int count, lanes filler) {
+    const ptrdiff_t left_out = tile.left_out - k;
+    UNROLLED for (int j = 0; j < count; j++) v[j] = load_logits(tile.x + k + j * LANES);
+    if (__builtin_expect((size_t)left_out < (size_t)(count * LANES), 0)) UNROLLED for (int j = 0; j < count; j++) v[j] = without(v[j], left_out - j * LANES, filler);
+}
+/* Less than a vector, with `filler` beyond too. */
+LANES_INLINE void load_rest(lanes *v, tile_logits tile, ptrdiff_t k, int count, lanes filler) {
+    lanes x = where_less(lane_numbers(), splat((real)count), load_logits_part(tile.x + k, count), filler);
+    v[0] = without(x, tile.left_out - k, filler);
+}
+
+enum { CHAINS = 4 }; /* of maxima: each waits for the one before it */
+typedef struct { lanes chain[CHAINS]; } running_maximum;
+LANES_INLINE running_maximum no_maximum(void) {
+    const lanes none = splat(-(real)INFINITY);
+    return (running_maximum){{none, none, none, none}};
+}
+LANES_INLINE void raise_maximum(running_maximum *m, const lanes *x, const int count) { /* NaN is passed over */
+    UNROLLED for (int j = 0; j < count; j++) m->chain[j % CHAINS] = maximum(x[j], m->chain[j % CHAINS]);
+}
+LANES_INLINE real maximum_of(running_maximum m) { return largest(maximum(maximum(m.chain[0], m.chain[1]), maximum(m.chain[2], m.chain[3]))); }
+
+/* The largest of `count` logits but the one left out. */
+LANES_FUNCTION real highest_of(const stored *x, ptrdiff_t count, ptrdiff_t left_out) {
+    const tile_logits tile = {x, left_out};
+    const lanes none = splat(-(real)INFINITY);
+    running_maximum highest = no_maximum();
+    lanes v[CHAINS];
+    ptrdiff_t k = 0;
+    for (; k + CHAINS * LANES <= count; k += CHAINS * LANES) {
+        load_vectors(v, tile, k, CHAINS, none);
+        raise_maximum(&highest, v, CHAINS);
     }
+    for (; k < count; k += LANES) {
+        if (k + LANES <= count) load_vectors(v, tile, k, 1, none);
+        else load_rest(v, tile, k, (int)(count - k), none);
+        raise_maximum(&highest, v, 1);
+    }
+    return maximum_of(highest);
+}
+
+/* Terms are added as `real` before float64: powers and gaps as a tree of VECTORS of them, the others, which are small or
+ * need fewer digits, for two of these. Beside a large term small ones that are alike are rounded alike: few times. */
+typedef struct {
+    lanes powers, gaps, rests, moments, squares;
+} running_sums;
+
+LANES_INLINE lanes tree_sum(lanes *v, const int count) {
+    UNROLLED for (int half = count / 2; half > 0; half /= 2) UNROLLED for (int j = 0; j < half; j++) v[j] = add(v[2 * j], v[2 * j + 1]);
+    return v[0];
+}
+/* `count` vectors x, and the same where gaps are to be taken from. `exps`: where exp goes, with `keep`. */
+LANES_INLINE void add_vectors(running_sums *s, const lanes *x, const lanes *beside, const int count, const tile_reference *m, real *exps, const int with, const int keep) {
+    lanes powers[VECTORS], gaps[VECTORS], rests, moments, squares;
+    UNROLLED for (int j = 0; j < count; j++) {
+        exp_term e = exp_term_of(x[j], m->exp);
+        powers[j] = e.power;
+        rests = j ? fused(e.rest, e.ratio, rests) : mul(e.rest, e.ratio);
+        if (with & GAPS) gaps[j] = sub(m->near, beside[j]);
+        if (!keep && !(with & MOMENTS)) continue;
+        lanes exp = exp_of(e);
+        if (keep) store(exps + j * LANES, exp);
+        if (!(with & MOMENTS)) continue;
+        lanes distance = sub(maximum(m->exp.least, x[j]), m->near);
+        moments = j ? fused(exp, distance, moments) : mul(exp, distance);
+        squares = j ? fused(exp, exp, squares) : mul(exp, exp);
+    }
+    s->powers = add(s->powers, tree_sum(powers, count));
+    s->rests = add(s->rests, rests);
+    if (with & GAPS) s->gaps = add(s->gaps, tree_sum(gaps, count));
     if (with & MOMENTS) {
-        *s.moments = add(*s.moments, moments);
-        *s.squares = add(*s.squares, squares);
+        s->moments = add(s->moments, moments);
+        s->squares = add(s->squares, squares);
     }
-    accumulate(s.exps, s.error, widen(powers));
-    accumulate(s.exps, s.error, widen(rests));
+}
+LANES_INLINE void flush_powers(tile_sums *sums, running_sums *s, const int with) {
+    accumulate(&sums->exps.sum, &sums->exps.error, widen(s->powers));
+    s->powers = splat(0);
+    if (!(with & GAPS)) return;
+    accumulate(&sums->gaps.sum, &sums->gaps.error, widen(s->gaps));
+    s->gaps = splat(0);
+}
+LANES_INLINE void flush_rests(tile_sums *sums, running_sums *s, const int with) {
+    accumulate(&sums->exps.sum, &sums->exps.error, widen(s->rests));
+    s->rests = splat(0);
+    if (!(with & MOMENTS)) return;
+    sums->moments = wide_add(sums->moments, widen(s->moments));
+    sums->squares = wide_add(sums->squares, widen(s->squares));
+    s->moments = s->squares = splat(0);
 }
 
-/* A loop over `num_vectors` vectors, in blocks; `next` makes b, block n. Sums stay in registers only if they are
- * variables of their own. */
-#define FLUSH                                                                                           \
-    {                                                                                                   \
-        if (with & GAPS) {                                                                              \
-            sums->wholes = wide_add(sums->wholes, widen(wholes));                                       \
-            sums->remainders = wide_add(sums->remainders, widen(remainders));                           \
-            wholes = remainders = splat(0);                                                             \
-        }                                                                                               \
-        if (with & MOMENTS) {                                                                           \
-            sums->moments = wide_add(sums->moments, widen(moments));                                    \
-            sums->squares = wide_add(sums->squares, widen(squares));                                    \
-            moments = squares = splat(0);                                                               \
-        }                                                                                               \
+/* Of `count` logits but the one left out, which has no exp and no gap. Meanwhile as many of the next tile are looked at for
+ * their largest, and the one after that is asked for: so reading memory never stands still. */
+LANES_INLINE void sum_tile_inline(tile_sums *to, tile_logits tile, tile_logits next, ptrdiff_t count, const tile_reference *reference, kept_row kept, const int with, const int keep) {
+    enum { SIZE = VECTORS * LANES, HALF = VECTORS / 2, BEYOND_NEXT = TILE * sizeof(stored) + AHEAD };
+    const tile_reference m = *reference;
+    const lanes none = splat(-(real)INFINITY);
+    const wide zero = wide_splat(0.0);
+    tile_sums sums = {{zero, zero}, {zero, zero}, zero, zero, 0};
+    running_sums s = {splat(0), splat(0), splat(0), splat(0), splat(0)};
+    running_maximum highest = no_maximum();
+    lanes v[VECTORS], beside[VECTORS], ahead[VECTORS];
+    ptrdiff_t k = 0;
+#define TAKE(load, count)                                                                               \
+    load(ahead, next, k, count, none);                                                                  \
+    load(v, tile, k, count, none);                                                                      \
+    load(beside, tile, k, count, m.near);
+#define ADD_TAKEN(count)                                                                                \
+    raise_maximum(&highest, ahead, count);                                                              \
+    add_vectors(&s, v, beside, count, &m, keep ? kept.exps + k : NULL, with, keep);
+    for (; k + SIZE <= count; k += SIZE) {
+        UNROLLED for (int n = 0; n < SIZE * (int)sizeof(stored) / LINE; n++) {
+            prefetch((const stored *)((const char *)(tile.x + k) + BEYOND_NEXT + n * LINE));
+            if (keep) prefetch_to_write(kept.written + k * sizeof(stored) + n * LINE);
+        }
+        TAKE(load_vectors, VECTORS)
+        ADD_TAKEN(VECTORS)
+        flush_powers(&sums, &s, with);
+        if (k & SIZE) flush_rests(&sums, &s, with);
     }
-#define SUM_BLOCKS(num_vectors, next)                                                                   \
-    block b;                                                                                            \
-    lanes wholes = splat(0), remainders = wholes, moments = wholes, squares = wholes;                   \
-    wide exps = wide_splat(0.0), error = exps;                                                          \
-    running s = {&wholes, &remainders, &moments, &squares, &exps, &error};                              \
-    ptrdiff_t n = 0, blocks = (num_vectors) / VECTORS;                                                  \
-    sums->wholes = sums->remainders = sums->moments = sums->squares = exps;                             \
-    for (; n < blocks; n++) {                                                                           \
-        next;                                                                                           \
-        add_vectors(s, b.v, VECTORS, bias, with);                                                       \
-        if (n % BLOCKS_PER_FLUSH == BLOCKS_PER_FLUSH - 1) FLUSH                                         \
-    }                                                                                                   \
-    switch ((num_vectors) % VECTORS) {                                                                  \
-        case 1: { next; add_vectors(s, b.v, 1, bias, with); break; }                                    \
-        case 2: { next; add_vectors(s, b.v, 2, bias, with); break; }                                    \
-        case 3: { next; add_vectors(s, b.v, 3, bias, with); break; }                                    \
-    }                                                                                                   \
-    FLUSH                                                                                               \
-    sums->exps.sum = exps;                                                                              \
-    sums->exps.error = error;
-/* `count` logits of a row, without the one left out. Copies of its block and of the last, partial one hold -inf instead,
- * so that one loop without branches goes over all. */
-LANES_INLINE void sum_row_inline(block_sums *sums, const stored *x, ptrdiff_t count, ptrdiff_t left_out, lanes bias, const int with) {
-    enum { SIZE = VECTORS * LANES };
-    const ptrdiff_t whole = count / SIZE, special = left_out < 0 ? -1 : left_out / SIZE;
-    stored without[SIZE], last[SIZE];
-    lanes highest = splat(-(real)INFINITY);
-    if (whole * SIZE < count) store_logits_block(last, load_block_part(x + whole * SIZE, count - whole * SIZE, left_out - whole * SIZE));
-    if (special >= 0 && special < whole) {
-        memcpy(without, x + special * SIZE, sizeof without);
-        without[left_out - special * SIZE] = stored_of(-(real)INFINITY);
+    if (k + HALF * LANES <= count) {
+        TAKE(load_vectors, HALF)
+        ADD_TAKEN(HALF)
+        k += HALF * LANES;
     }
-    SUM_BLOCKS((count + LANES - 1) / LANES, {
-        const stored *at = n == whole ? last : x + n * SIZE;
-        prefetch_block(x + n * SIZE + AHEAD / sizeof *x);
-        b = load_block(n == special && n != whole ? without : at);
-        highest = highest_of(b, highest);
-    })
-    sums->highest = highest;
+    for (; k + LANES <= count; k += LANES) {
+        TAKE(load_vectors, 1)
+        ADD_TAKEN(1)
+    }
+    if (k < count) {
+        const int left = (int)(count - k);
+        TAKE(load_rest, left)
+        ADD_TAKEN(1)
+    }
+#undef TAKE
+#undef ADD_TAKEN
+    flush_powers(&sums, &s, with);
+    flush_rests(&sums, &s, with);
+    sums.highest_of_next = maximum_of(highest);
+    *to = sums;
 }
-LANES_FUNCTION void sum_row(block_sums *sums, const stored *x, ptrdiff_t count, ptrdiff_t left_out, lanes bias, int with) {
-    FOR_EACH(with, sum_row_inline(sums, x, count, left_out, bias, WITH))
+/* For kept exps there is room in whole vectors. They are not kept with MOMENTS. */
+LANES_FUNCTION void sum_tile(tile_sums *sums, tile_logits tile, tile_logits next, ptrdiff_t count, const tile_reference *m, kept_row kept, int with) {
+#ifdef REGISTERS_ARE_PLAIN
+    sum_tile_inline(sums, tile, next, count, m, kept, with, kept.exps != NULL);
+#else
+    if (kept.exps && with & GAPS) sum_tile_inline(sums, tile, next, count, m, kept, GAPS, 1);
+    else if (kept.exps) sum_tile_inline(sums, tile, next, count, m, kept, 0, 1);
+    else FOR_EACH(with, sum_tile_inline(sums, tile, next, count, m, kept, WITH, 0))
+#endif
 }
 
-LANES_INLINE double total_of(compensated exps) {
-    double error = LOW_PARTS ? wide_sum(exps.error) : 0.0, sum = wide_sum(exps.sum);
-    return error - error == 0.0 ? sum + error : sum; /* of inf, the error is nan */
+/* The same exps again. */
+LANES_FUNCTION void exps_of_tile(real *exps, const stored *x, ptrdiff_t count, const tile_reference *reference) {
+    const exp_reference m = reference->exp;
+    for (ptrdiff_t k = 0; k < count; k += LANES) {
+        lanes v = k + LANES <= count ? load_logits(x + k) : load_logits_part(x + k, (int)(count - k));
+        store(exps + k, exp_of(exp_term_of(v, m)));
+    }
 }
+
+LANES_INLINE double total_of(compensated sum) {
+    double error = LOW_PARTS ? wide_sum(sum.error) : 0.0, total = wide_sum(sum.sum);
+    return error - error == 0.0 ? total + error : total; /* of inf, the error is nan */
+}
+
 #endif

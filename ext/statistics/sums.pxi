@@ -1,16 +1,24 @@
-# Sums over a row in lanes: see sums.h.
+# Sums over a tile in lanes: see sums.h.
 
 cdef extern from "statistics/sums.h" nogil:
-    ctypedef struct block_sums:
-        lanes highest
-        compensated exps
-        wide wholes, remainders
+    ctypedef struct tile_sums:
+        compensated exps, gaps
         wide moments, squares
+        real highest_of_next
+    ctypedef struct tile_logits:
+        const stored *x
+        Py_ssize_t left_out
+    ctypedef struct kept_row:
+        real *exps
+        const char *written
+    kept_row kept_from(kept_row, Py_ssize_t)
     enum:
         GAPS
         MOMENTS
-    const double MOST_WHOLES
-    void sum_row(block_sums *, const stored *, Py_ssize_t, Py_ssize_t, lanes, int)
+    real highest_of(const stored *, Py_ssize_t, Py_ssize_t)
+    void sum_tile(tile_sums *, tile_logits, tile_logits, Py_ssize_t, const tile_reference *, kept_row, int)
+    void exps_of_tile(real *, const stored *, Py_ssize_t, const tile_reference *)
+    double total_of(compensated)
 
 
 cdef inline int sums_with(const Call *call) noexcept nogil:
