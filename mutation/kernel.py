@@ -156,7 +156,7 @@ MUTANTS = [
             "gaps to an old reference",
         ),
         ("others = count - (0 <= tile.left_out < count)", "others = count", "the label's own gap"),
-        ("        if not has_gaps:\n", "        if False:\n", "gaps of masked classes and of huge logits"),
+        ("        if not has_gaps:\n", "        if False:\n", "infinite and huge gaps"),
         ("next.left_out -= TILE", "pass", "a label in the tile that comes next"),
         (
             "references[index] = sums.reference",

@@ -7,7 +7,10 @@ import re
 import shlex
 import shutil
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import cache
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -74,19 +77,29 @@ def run(program, rounds, emulator=()):
 
 
 @pytest.fixture(scope="module")
-def digests(tmp_path_factory):
-    """Return a function that builds lanes.c once and runs it: a line for each operation."""
+def programs(tmp_path_factory):
+    """Yield {(machine, isa, dtype): future of a program's path}: they are built side by side."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        started = {}
+        for (machine, isa), dtype in product([build.values for build in BUILDS], DTYPES):
+            with suppress(pytest.skip.Exception):
+                compiler, _ = tools(machine, isa)
+                build = compiler, TABLE[machine][isa], dtype
+                started[machine, isa, dtype] = pool.submit(
+                    built, tmp_path_factory.mktemp("lanes"), *build
+                )
+        yield started
+        pool.shutdown(cancel_futures=True)
 
-    @cache
-    def program(machine, isa, dtype):
-        compiler, emulator = tools(machine, isa)
-        folder = tmp_path_factory.mktemp("lanes")
-        return built(folder, compiler, TABLE[machine][isa], dtype), emulator
+
+@pytest.fixture(scope="module")
+def digests(programs):
+    """Return a function that runs lanes.c: a line for each operation."""
 
     @cache
     def of(machine, isa, dtype, rounds):
-        path, emulator = program(machine, isa, dtype)
-        done = run(path, rounds, emulator)
+        _, emulator = tools(machine, isa)
+        done = run(programs[machine, isa, dtype].result(), rounds, emulator)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout.splitlines()
 
