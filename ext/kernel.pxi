@@ -4,10 +4,10 @@
 # a) One body. `stored`, `real`, `lanes` and `wide` are C typedefs that lanes.h fixes for a build: Cython sees names,
 #    the compiler sees registers. Hence no fused types and no branch on dtype. The innermost loops are C (headers),
 #    for what Cython cannot ask for: unrolling, and values that stay in registers.
-# b) One read. A row is cut into tiles that live in L1: a tile is read for its largest logit, then from L1 for the sums of
-#    exp and of gaps relative to it. Reference (the value subtracted before exp) is the largest logit so far, in whole
-#    steps of exp: no term is above 1, and x - reference is never rounded. See sums.h and long_rows.pxi. One exp for each
-#    logit: the second sweep, of a gradient, finds exps in L2. See gradients.pxi.
+# b) One read. A row is cut into tiles that live in L1: a tile is looked at for its largest logit, then summed relative
+#    to that, while the next one is looked at. Reference (the value subtracted before exp) is the largest logit so far,
+#    in whole steps of exp: no term is above 1, and x - reference is never rounded. See sums.h and long_rows.pxi. One
+#    exp for each logit: the second sweep, of a gradient, finds exps in L2. See gradients.pxi.
 # c) The anchor's own term (the label's, as a rule) is kept out of the sum of exp, and the reference comes from the
 #    other classes, so that confident rows keep all digits: loss = log1p(sum of others / own term). See losses.pxi.
 # d) Sums that leave a tile are float64; sums over tiles are compensated; totals are exact sums of the losses that rows

@@ -120,9 +120,9 @@ MUTANTS = [
         ("(size_t)left_out < (size_t)(count * LANES)", "0", "a label in a whole vector"),
         ("v[0] = without(x, tile.left_out - k, filler);", "v[0] = x;", "a label in the last one"),
         ("splat((real)count), load_logits_part", "splat(0), load_logits_part", "the last classes"),
-        ("load(beside, tile, k, count, m.near);", "load(beside, tile, k, count, none);", "its gap"),
+        ("load(beside, tile, k, loaded, m.near)", "load(beside, tile, k, loaded, none)", "its gap"),
         ("flush_rests(&sums, &s, with);\n    sums.high", "sums.high", "the last rests"),
-        ("sums.highest_of_next = maximum_of(highest)", "sums.highest_of_next = 0", "a reference"),
+        ("sums.highest_of_next = largest(highest)", "sums.highest_of_next = 0", "a reference"),
     ),
     *mutants_of(
         "ext/statistics/row_group.h",
@@ -136,10 +136,10 @@ MUTANTS = [
         "ext/statistics/reference.h",
         (
             (
-                "error = ADD(error, FUSED(scale, SPLAT(STEP_LOW), FUSED(scale, SPLAT(STEP), "
+                "ADD(error, FUSED(scale, SPLAT(STEP_LOW), FUSED(scale, SPLAT(STEP), "
                 "SUB(SPLAT(0.0), product))));"
             ),
-            "",
+            "error;",
             "digits of ln(2)",
         ),
         ("SPLAT(MAGIC), error", "SPLAT((double)INFINITY), error", "logits beside the largest"),

@@ -23,18 +23,18 @@ MUTANTS = [
         ("rank < enough; k +=", "rank < enough - 1; k +=", "the rank next to the largest k"),
         ("        rank += beaten_by", "        rank = beaten_by", "the last stretch alone"),
         (
-            "label < 0 ? 0 : label < count ? label : count, after",
-            "label < 0 ? 0 : label < count ? label + 1 : count, after",
+            "label < 0 ? 0 : label, after",
+            "label < 0 ? 0 : label + 1, after",
             "the label beats itself",
         ),
         (
-            "label < 0 ? 0 : label < count ? label : count, after",
-            "label < 0 ? count : label < count ? label : count, after",
+            "label < 0 ? 0 : label, after",
+            "label < 0 ? count : label, after",
             "tiles after the label's are counted twice",
         ),
         (
-            "label < count ? label + 1 : count;",
-            "label < count ? label + 1 : 0;",
+            "before = after = count;",
+            "before = count, after = 0;",
             "tiles before the label's are counted twice",
         ),
         (

@@ -32,7 +32,7 @@ MUTANTS = [
             "ROWS(weight), SPLAT(-uniform))",
             "the label's own smoothing",
         ),
-        ("if (others != 0.0) loss", "if (1) loss", "0 times inf where nothing is smoothed"),
+        ("if (others != 0.0)\n            loss", "if (1) loss", "0 times inf"),
         (
             "MUL(SPLAT(uniform), ROWS(gap_sum))",
             "MUL(SPLAT(-uniform), ROWS(gap_sum))",

@@ -31,7 +31,7 @@ MUTANTS = [
             "gradients without a temperature",
         ),
         ("for (; k < count; k++) values", "for (; k < 0; k++) values", "the last slopes"),
-        ("if (k < count) store_logits_part", "if (0) store_logits_part", "the last logits"),
+        ("if (k < count)\n        store_logits_part", "if (0) store_logits_part", "the last ones"),
     ),
     *mutants_of(
         "ext/statistics/few_classes.h",

@@ -65,8 +65,8 @@ static void test_exp(void) {
     LANES_ARE("exp_reference_of", exp_of(exp_term_of(m.least, m)), 0);
 }
 
-/* Of tiles with any number of classes, any of them left out. Each lane adds VECTORS powers at a time as a tree, and twice as
- * many rests, of a twelfth of a power (float64: a third) at most. */
+/* Of tiles with any number of classes, any of them left out. Each lane adds 2 * VECTORS powers at a time as a tree, and
+ * twice as many rests, of a twelfth of a power (float64: a third) at most. */
 static void test_tile(void) {
     int count = 1 + random_below(600), left_out = random_below(count + 1) - 1;
     double top = ordinary(-100, 100), highest = -INFINITY;

@@ -2,18 +2,20 @@
  *
  *     x  ->  c tanh(x / c) / T        its slope is (1 - tanh(x / c)**2) / T
  *
- * in `real`; without a cap, the quotient rounded once. A row's tile is transformed where it lies in L1, and a group of rows
- * of few classes on its way into columns, so that the sweeps know nothing of it.
+ * in `real`; without a cap, the quotient rounded once. A row's tile is transformed where it lies in L1, and a
+ * group of rows of few classes on its way into columns, so that the sweeps know nothing of it.
  */
 #ifndef SMOOTHXENT_TRANSFORMS_H
 #define SMOOTHXENT_TRANSFORMS_H
 
 #include "lanes/pairs.h"
 
-typedef struct { real softcap, temperature; } Transform; /* 0, 1: none */
+typedef struct {
+    real softcap, temperature;
+} Transform; /* 0, 1: none */
 
-/* With e = exp(2 |x|) - 1, tanh(|x|) = e / (e + 2), in which no digits are lost where |x| is small: power is 1 there.
- * Beyond FLAT it is 1 in `real`. NaN passes. */
+/* With e = exp(2 |x|) - 1, tanh(|x|) = e / (e + 2), in which no digits are lost where |x| is small: power is
+ * 1 there. Beyond FLAT it is 1 in `real`. NaN passes. */
 #ifdef SMOOTHXENT_FLOAT64
 static const double FLAT = 40.0; /* for 2 |x| */
 #else
@@ -29,7 +31,8 @@ LANES_INLINE lanes tanh_of(lanes x) {
 }
 
 LANES_INLINE lanes transformed(lanes x, Transform transform) {
-    if (transform.softcap != 0) x = mul(splat(transform.softcap), tanh_of(mul(x, splat(1 / transform.softcap))));
+    if (transform.softcap != 0)
+        x = mul(splat(transform.softcap), tanh_of(mul(x, splat(1 / transform.softcap))));
     return transform.temperature == 1 ? x : divide(x, splat(transform.temperature));
 }
 
@@ -44,7 +47,9 @@ LANES_FUNCTION real transform_logit(real x, Transform transform) {
 LANES_FUNCTION void transform_logits(stored *to, const stored *x, ptrdiff_t count, Transform transform) {
     ptrdiff_t k = 0;
     for (; k + LANES <= count; k += LANES) store_logits(to + k, transformed(load_logits(x + k), transform));
-    if (k < count) store_logits_part(to + k, transformed(load_logits_part(x + k, (int)(count - k)), transform), (int)(count - k));
+    if (k < count)
+        store_logits_part(
+            to + k, transformed(load_logits_part(x + k, (int)(count - k)), transform), (int)(count - k));
 }
 
 /* Of transformed logits x. */
@@ -64,7 +69,8 @@ LANES_FUNCTION real slope_at(real x, Transform transform) {
 /* `values`, which have room for whole vectors or lie in `to` itself, times the slopes. */
 LANES_FUNCTION void times_slopes(real *values, const stored *x, ptrdiff_t count, Transform transform) {
     ptrdiff_t k = 0;
-    for (; k + LANES <= count; k += LANES) store(values + k, mul(load(values + k), slopes(load_logits(x + k), transform)));
+    for (; k + LANES <= count; k += LANES)
+        store(values + k, mul(load(values + k), slopes(load_logits(x + k), transform)));
     for (; k < count; k++) values[k] *= slope_at(real_of(x[k]), transform);
 }
 

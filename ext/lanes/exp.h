@@ -5,54 +5,75 @@
 #include "lanes/exp_log.h"
 #include "lanes/lanes.h"
 
-/* exp(x - m) = power + rest * ratio, m = -scale * STEP / STEPS with an integer scale, in steps of ln(2) / STEPS:
+/* exp(x - m) = power + rest * ratio, m = -scale * STEP / STEPS with an integer scale, in steps of ln(2) /
+ * STEPS:
  *
- *     c         := max(x, least)                least = m - EXPONENT_BIAS * STEP: exp is 0 there and below, and of -inf
- *     u         := c * STEPS * log2(e) + bias   bias = MAGIC + STEPS * EXPONENT_BIAS + scale. Adding MAGIC (1.5 * 2**23)
- *                                               leaves n + STEPS * EXPONENT_BIAS in the low bits of u,
- *                                               n = round(c STEPS log2(e)) + scale
- *     r         := c - (u - bias) * STEP / STEPS    u - bias is exact, so one rounding; |r| <= ln(2) / (2 STEPS)
- *     power     := 2**(n / STEPS)               float32: rounded, see registers.h
- *     rest      := power * r
- *     ratio     := (exp(r) - 1) / r             polynomial: relative error of 1 + r * ratio 2.6e-8 (float64: 3.8e-18)
+ *     c         := max(x, least)                least = m - EXPONENT_BIAS * STEP: exp is 0 from there on
+ *     u         := c * STEPS * log2(e) + bias   bias = MAGIC + STEPS * EXPONENT_BIAS + scale. MAGIC, 1.5 *
+ * 2**23, leaves n + STEPS * EXPONENT_BIAS in the low bits of u, n = round(c STEPS log2(e)) + scale r := c -
+ * (u - bias) * STEP / STEPS    rounded once: u - bias is exact; |r| <= ln(2) / (2 STEPS) power     := 2**(n /
+ * STEPS)               float32: rounded, see registers.h rest      := power * r ratio     := (exp(r) - 1) / r
+ * polynomial: 1 + r * ratio errs by 2.6e-8 (float64: 3.8e-18)
  *
- * No difference x - m is rounded, and none is taken: many terms that are alike would be wrong alike. Sums of powers and of
- * rest * ratio, kept apart, halve what is left: powers of like size add exactly, rests are small.
- * float32 takes eighths of ln(2): three coefficients in place of six. float64 has no permutation of eight numbers on AVX2.
- * Needs |x| <= LARGE_LOGIT, where u still is exact, and 2**(n / STEPS) finite: the caller sees to that. Log2(e) needs no
- * precision: a wrong n at a tie gives an |r| a hair too large. STEP is ln(2) as `real` has it (float64: with STEP_LOW), too
- * large by STEP_ERROR: so the result is that of x - m times exp(-n * STEP_ERROR / STEPS), which is nothing where terms count.
- * Below least + ln(2) a power is subnormal and of few digits: 2**-126 at most. NaN: r is NaN, and so is rest * ratio.
- * Coefficients: coefficients.py.
+ * No difference x - m is rounded, and none is taken: many terms that are alike would be wrong alike. Sums of
+ * powers and of rest * ratio, kept apart, halve what is left: powers of like size add exactly, rests are
+ * small. float32 takes eighths of ln(2): three coefficients in place of six. float64 has no permutation of
+ * eight numbers on AVX2. Needs |x| <= LARGE_LOGIT, where u still is exact, and 2**(n / STEPS) finite: the
+ * caller sees to that. Log2(e) needs no precision: a wrong n at a tie gives an |r| a hair too large. STEP is
+ * ln(2) as `real` has it (float64: with STEP_LOW), too large by STEP_ERROR: so the result is that of x - m
+ * times exp(-n * STEP_ERROR / STEPS), which is nothing where terms count. Below least + ln(2) a power is
+ * subnormal and of few digits: 2**-126 at most. NaN: r is NaN, and so is rest * ratio. Coefficients:
+ * coefficients.py.
  */
 #ifdef SMOOTHXENT_FLOAT64
 enum { STEPS = 1 };
-static const double MAGIC = 0x1.8p+52, EXPONENT_BIAS = 1023.0, STEP_ERROR = 0.0, STEP_LOW = 0x1.abc9e3b39803fp-56;
-static const double EXP_RATIO[] = {
-    0x1p+0, 0x1.000000000000ap-1, 0x1.5555555555509p-3, 0x1.555555555072cp-5, 0x1.1111111124a1ep-7, 0x1.6c16c184588c8p-10,
-    0x1.a01a0138fbad2p-13, 0x1.a01999b4fdebbp-16, 0x1.71df07dad5a92p-19, 0x1.28adadeb58d78p-22, 0x1.adaa6c60e885ap-26};
-LANES_INLINE lanes step_powers(lanes u) { EACH_REGISTER u.r[i] = exponent_f64(u.r[i]); return u; }
-LANES_INLINE lanes step_errors(lanes u) { (void)u; return splat(0); }
+static const double MAGIC = 0x1.8p+52, EXPONENT_BIAS = 1023.0, STEP_ERROR = 0.0,
+                    STEP_LOW = 0x1.abc9e3b39803fp-56;
+static const double EXP_RATIO[] = {0x1p+0, 0x1.000000000000ap-1, 0x1.5555555555509p-3, 0x1.555555555072cp-5,
+    0x1.1111111124a1ep-7, 0x1.6c16c184588c8p-10, 0x1.a01a0138fbad2p-13, 0x1.a01999b4fdebbp-16,
+    0x1.71df07dad5a92p-19, 0x1.28adadeb58d78p-22, 0x1.adaa6c60e885ap-26};
+LANES_INLINE lanes step_powers(lanes u) {
+    EACH_REGISTER u.r[i] = exponent_f64(u.r[i]);
+    return u;
+}
+LANES_INLINE lanes step_errors(lanes u) {
+    (void)u;
+    return splat(0);
+}
 #else
 enum { STEPS = 8 };
-static const double MAGIC = 0x1.8p+23, EXPONENT_BIAS = 127.0, STEP_ERROR = 0x1.05c610ca86c39p-29, STEP_LOW = 0.0;
+static const double MAGIC = 0x1.8p+23, EXPONENT_BIAS = 127.0, STEP_ERROR = 0x1.05c610ca86c39p-29,
+                    STEP_LOW = 0.0;
 static const float EXP_RATIO[] = {0x1p+0f, 0x1.000874p-1f, 0x1.5557dep-3f};
-LANES_INLINE lanes step_powers(lanes u) { EACH_REGISTER u.r[i] = step_powers_f32(u.r[i]); return u; }
-LANES_INLINE lanes step_errors(lanes u) { EACH_REGISTER u.r[i] = step_errors_f32(u.r[i]); return u; }
+LANES_INLINE lanes step_powers(lanes u) {
+    EACH_REGISTER u.r[i] = step_powers_f32(u.r[i]);
+    return u;
+}
+LANES_INLINE lanes step_errors(lanes u) {
+    EACH_REGISTER u.r[i] = step_errors_f32(u.r[i]);
+    return u;
+}
 #endif
 enum { EXP_DEGREE = sizeof EXP_RATIO / sizeof EXP_RATIO[0] - 1 };
 static const double STEP = (double)(real)0x1.62e42fefa39efp-1;
 static const double LARGE_LOGIT = 0x1p+17;
 
-typedef struct { lanes bias, least; } exp_reference;
-typedef struct { lanes power, rest, ratio; } exp_term;
+typedef struct {
+    lanes bias, least;
+} exp_reference;
+typedef struct {
+    lanes power, rest, ratio;
+} exp_term;
 LANES_INLINE exp_reference exp_reference_of(lanes scale) {
-    exp_reference m = {add(scale, splat((real)(MAGIC + STEPS * EXPONENT_BIAS))), mul(add(scale, splat((real)(STEPS * EXPONENT_BIAS))), splat((real)(-STEP / STEPS)))};
+    exp_reference m = {add(scale, splat((real)(MAGIC + STEPS * EXPONENT_BIAS))),
+        mul(add(scale, splat((real)(STEPS * EXPONENT_BIAS))), splat((real)(-STEP / STEPS)))};
     return m;
 }
 LANES_INLINE exp_term exp_term_of(lanes x, exp_reference m) {
-    lanes c = maximum(m.least, x), u = fused(c, splat((real)(STEPS * LOG2_E)), m.bias), n = sub(u, m.bias); /* this order lets NaN pass */
-    lanes r = negative_fused(n, splat((real)(STEP / STEPS)), c), ratio = splat(EXP_RATIO[EXP_DEGREE]), power = step_powers(u);
+    lanes c = maximum(m.least, x), u = fused(c, splat((real)(STEPS * LOG2_E)), m.bias),
+          n = sub(u, m.bias); /* this order lets NaN pass */
+    lanes r = negative_fused(n, splat((real)(STEP / STEPS)), c), ratio = splat(EXP_RATIO[EXP_DEGREE]),
+          power = step_powers(u);
 #ifdef SMOOTHXENT_FLOAT64
     r = negative_fused(n, splat(STEP_LOW / STEPS), r);
 #endif

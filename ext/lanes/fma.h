@@ -5,9 +5,9 @@
 #ifndef SMOOTHXENT_FMA_H
 #define SMOOTHXENT_FMA_H
 
-/* float32: the product is exact in float64; its sum with c is rounded to odd (Boldo and Melquiond 2008, "Emulation of FMA
- * and correctly rounded sums"), so that the second rounding, to float32, rounds the exact value. NaN and inf leave the
- * error term NaN: no step. */
+/* float32: the product is exact in float64; its sum with c is rounded to odd (Boldo and Melquiond 2008,
+ * "Emulation of FMA and correctly rounded sums"), so that the second rounding, to float32, rounds the exact
+ * value. NaN and inf leave the error term NaN: no step. */
 LANES_INLINE float fma_f32(float a, float b, float c) {
     double product = (double)a * (double)b, addend = c, sum = product + addend;
     double back = sum - product, error = (product - (sum - back)) + (addend - back);
@@ -22,18 +22,29 @@ LANES_INLINE float fma_f32(float a, float b, float c) {
 LANES_INLINE double fma_f64(double a, double b, double c) { return __builtin_fma(a, b, c); }
 #else
 
-/* float64: integers of 128 bits hold the product, which has 106. A term is digits * 2**power, its first digit at bit
- * FIRST, which leaves room for a carry. Digits that are shifted out at the low end leave a 1 in the last bit. That happens
- * only to an operand that is 2**20 times as small, so the sum keeps its first digit at bit FIRST - 1 or above, and all that
- * its rounding asks of the last bit is whether anything is there. */
+/* float64: integers of 128 bits hold the product, which has 106. A term is digits * 2**power, its first digit
+ * at bit FIRST, which leaves room for a carry. Digits that are shifted out at the low end leave a 1 in the
+ * last bit. That happens only to an operand that is 2**20 times as small, so the sum keeps its first digit at
+ * bit FIRST - 1 or above, and all that its rounding asks of the last bit is whether anything is there. */
 typedef unsigned __int128 digits_128;
-typedef struct { digits_128 digits; int power; } fma_term;
+typedef struct {
+    digits_128 digits;
+    int power;
+} fma_term;
 enum { FIRST = 125, FRACTION = 52, BIAS = 1023, SPECIAL = 0x7ff };
 
-LANES_INLINE uint64_t bits_of_f64(double x) { uint64_t bits; memcpy(&bits, &x, sizeof bits); return bits; }
+LANES_INLINE uint64_t bits_of_f64(double x) {
+    uint64_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits;
+}
 LANES_INLINE int field_of(uint64_t bits) { return (int)(bits >> FRACTION & SPECIAL); }
-LANES_INLINE digits_128 fraction_of(uint64_t bits) { return (bits << 12 >> 12) | (uint64_t)(field_of(bits) > 0) << FRACTION; }
-LANES_INLINE int power_of(uint64_t bits) { return (field_of(bits) > 0 ? field_of(bits) : 1) - BIAS - FRACTION; }
+LANES_INLINE digits_128 fraction_of(uint64_t bits) {
+    return (bits << 12 >> 12) | (uint64_t)(field_of(bits) > 0) << FRACTION;
+}
+LANES_INLINE int power_of(uint64_t bits) {
+    return (field_of(bits) > 0 ? field_of(bits) : 1) - BIAS - FRACTION;
+}
 LANES_INLINE digits_128 shifted_out(digits_128 x, int places) {
     if (places > 127) return x != 0;
     return x >> places | ((x & (((digits_128)1 << places) - 1)) != 0);
@@ -44,14 +55,16 @@ LANES_INLINE fma_term with_first_at_top(fma_term x) {
     return (fma_term){places < 0 ? shifted_out(x.digits, -places) : x.digits << places, x.power - places};
 }
 
-/* To nearest, ties to even. Below 2**-1022 there are fewer digits; a carry into the exponent is right as it is. */
+/* To nearest, ties to even. Below 2**-1022 there are fewer digits; a carry into the exponent is right as it
+ * is. */
 LANES_INLINE double rounded_term(fma_term x, uint64_t sign) {
     const int dropped = FIRST - FRACTION;
     x = with_first_at_top(x);
     int field = x.power + FIRST + BIAS;
     uint64_t bits = (uint64_t)SPECIAL << FRACTION;
     if (field < SPECIAL) {
-        digits_128 kept = field > 0 ? x.digits : shifted_out(x.digits, 1 - field), half = (digits_128)1 << (dropped - 1);
+        digits_128 kept = field > 0 ? x.digits : shifted_out(x.digits, 1 - field),
+                   half = (digits_128)1 << (dropped - 1);
         digits_128 rest = kept & (2 * half - 1);
         bits = (uint64_t)(kept >> dropped) + (field > 1 ? (uint64_t)(field - 1) << FRACTION : 0);
         bits += rest > half || (rest == half && (bits & 1));
@@ -64,9 +77,11 @@ LANES_INLINE double rounded_term(fma_term x, uint64_t sign) {
 
 LANES_FUNCTION double fma_f64(double a, double b, double c) {
     const uint64_t i = bits_of_f64(a), j = bits_of_f64(b), k = bits_of_f64(c), sign = (uint64_t)1 << 63;
-    if (a == 0 || b == 0 || field_of(i) == SPECIAL || field_of(j) == SPECIAL) return a * b + c; /* an exact product */
+    if (a == 0 || b == 0 || field_of(i) == SPECIAL || field_of(j) == SPECIAL)
+        return a * b + c; /* an exact product */
     if (field_of(k) == SPECIAL) return c + c;
-    fma_term product = with_first_at_top((fma_term){fraction_of(i) * fraction_of(j), power_of(i) + power_of(j)});
+    fma_term product =
+        with_first_at_top((fma_term){fraction_of(i) * fraction_of(j), power_of(i) + power_of(j)});
     if (c == 0) return rounded_term(product, (i ^ j) & sign);
     fma_term large = with_first_at_top((fma_term){fraction_of(k), power_of(k)}), small = product;
     uint64_t sign_of_large = k & sign, differ = (i ^ j ^ k) & sign;

@@ -1,8 +1,8 @@
-/* halves.h: float16 and bfloat16, the 2-byte types of a logit in memory. Numbers one by one are here, in plain C; the files of
- * the instruction sets have the others.
+/* halves.h: float16 and bfloat16, the 2-byte types of a logit in memory. Numbers one by one are here, in
+ * plain C; the files of the instruction sets have the others.
  *
- * Both are read and written as uint16_t. Widening to float32 is exact. Narrowing rounds to nearest, ties to even; a
- * NaN stays a quiet NaN with the upper bits of its payload. Same bits from every instruction set.
+ * Both are read and written as uint16_t. Widening to float32 is exact. Narrowing rounds to nearest, ties to
+ * even; a NaN stays a quiet NaN with the upper bits of its payload. Same bits from every instruction set.
  *
  *     float16     1 sign, 5 exponent, 10 fraction bits: up to 65504, subnormal below 2**-14, smallest 2**-24
  *     bfloat16    the upper half of a float32
@@ -17,8 +17,16 @@
 #if defined(SMOOTHXENT_FLOAT16) || defined(SMOOTHXENT_BFLOAT16)
 #define STORED_IS_HALF
 
-LANES_INLINE float float_of_bits(uint32_t bits) { float x; memcpy(&x, &bits, sizeof x); return x; }
-LANES_INLINE uint32_t bits_of_float(float x) { uint32_t bits; memcpy(&bits, &x, sizeof bits); return bits; }
+LANES_INLINE float float_of_bits(uint32_t bits) {
+    float x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+LANES_INLINE uint32_t bits_of_float(float x) {
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits;
+}
 
 #ifdef SMOOTHXENT_BFLOAT16
 
@@ -33,8 +41,10 @@ LANES_INLINE uint16_t narrow_half_type(float x) {
 
 LANES_INLINE float widen_half_type(uint16_t half) {
     uint32_t sign = (uint32_t)(half & 0x8000) << 16, rest = (uint32_t)(half & 0x7fff) << 13;
-    /* moves the bias from 15 to 127; subnormals by a subtraction of normal numbers, which no mode of the CPU flushes */
-    float magnitude = rest < 0x00800000 ? float_of_bits(rest + 0x38800000) - 0x1p-14f : float_of_bits(rest + 0x38000000);
+    /* moves the bias from 15 to 127; subnormals by a subtraction of normal numbers, which no mode of the CPU
+     * flushes */
+    float magnitude =
+        rest < 0x00800000 ? float_of_bits(rest + 0x38800000) - 0x1p-14f : float_of_bits(rest + 0x38000000);
     if (rest >= 0x0f800000) magnitude = float_of_bits(rest | 0x7f800000 | (rest & 0x007fe000 ? 0x400000 : 0));
     return float_of_bits(bits_of_float(magnitude) | sign);
 }

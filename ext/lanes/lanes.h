@@ -1,12 +1,13 @@
 /* lanes.h: 16 float32 or 8 float64 virtual lanes, and their arithmetic.
  *
- * Above it nothing knows the types of registers, nor which instruction set there is. A kernel is compiled once per instruction set
- * and dtype; the compiler's flags choose the registers, SMOOTHXENT_<DTYPE> the types:
+ * Above it nothing knows the types of registers, nor which instruction set there is. A kernel is compiled
+ * once per instruction set and dtype; the compiler's flags choose the registers, SMOOTHXENT_<DTYPE> the
+ * types:
  *
  *     stored  float, double or uint16_t (float16, bfloat16)    one logit in memory
  *     real    float             or  double                     one logit in a register
  *     lanes   16 float          or  8 double                   a vector of logits
- *     wide    16 double         or  8 double                   the same lanes in float64: what leaves a tile is float64
+ *     wide    16 double         or  8 double                   the same in float64: what leaves a tile is
  *
  * Same bits from every instruction set: each operation acts on each lane alone and rounds once, as
  * IEEE 754 says; every fused multiply-add is written out (the build says -ffp-contract=off); sums over
@@ -44,33 +45,83 @@ typedef float stored;
 enum { REGISTERS = LANES / WIDTH, WIDE_REGISTERS = LANES / WIDTH_F64 };
 _Static_assert(LANES % WIDTH == 0 && LANES % WIDTH_F64 == 0, "lanes fill whole registers");
 _Static_assert((LANES & (LANES - 1)) == 0, "lanes are halved down to one: largest, wide_sum");
-_Static_assert(WIDTH == WIDTH_F64 * (int)(sizeof(double) / sizeof(real)) || WIDTH == 1, "widen, narrow: a register of `real` is one of float64, or two");
-typedef struct { reg_real r[REGISTERS]; } lanes;
-typedef struct { reg_f64 r[WIDE_REGISTERS]; } wide;
+_Static_assert(WIDTH == WIDTH_F64 * (int)(sizeof(double) / sizeof(real)) || WIDTH == 1,
+    "widen, narrow: a register of `real` is one of float64, or two");
+typedef struct {
+    reg_real r[REGISTERS];
+} lanes;
+typedef struct {
+    reg_f64 r[WIDE_REGISTERS];
+} wide;
 
 #define EACH_REGISTER for (int i = 0; i < REGISTERS; i++)
 #define EACH_WIDE_REGISTER for (int i = 0; i < WIDE_REGISTERS; i++)
 
 /* ---- lanes ------------------------------------------------------------------------------------ */
 
-LANES_INLINE lanes load(const real *x) { lanes v; EACH_REGISTER v.r[i] = OP(loadu)(x + i * WIDTH); return v; }
+LANES_INLINE lanes load(const real *x) {
+    lanes v;
+    EACH_REGISTER v.r[i] = OP(loadu)(x + i * WIDTH);
+    return v;
+}
 LANES_INLINE void store(real *x, lanes a) { EACH_REGISTER OP(storeu)(x + i * WIDTH, a.r[i]); }
-LANES_INLINE lanes splat(real x) { lanes v; EACH_REGISTER v.r[i] = OP(set1)(x); return v; }
-LANES_INLINE lanes add(lanes a, lanes b) { EACH_REGISTER a.r[i] = OP(add)(a.r[i], b.r[i]); return a; }
-LANES_INLINE lanes sub(lanes a, lanes b) { EACH_REGISTER a.r[i] = OP(sub)(a.r[i], b.r[i]); return a; }
-LANES_INLINE lanes mul(lanes a, lanes b) { EACH_REGISTER a.r[i] = OP(mul)(a.r[i], b.r[i]); return a; }
-LANES_INLINE lanes divide(lanes a, lanes b) { EACH_REGISTER a.r[i] = OP(div)(a.r[i], b.r[i]); return a; }
-LANES_INLINE lanes maximum(lanes a, lanes b) { EACH_REGISTER a.r[i] = OP(max)(a.r[i], b.r[i]); return a; }
-LANES_INLINE lanes minimum(lanes a, lanes b) { EACH_REGISTER a.r[i] = OP(min)(a.r[i], b.r[i]); return a; }
+LANES_INLINE lanes splat(real x) {
+    lanes v;
+    EACH_REGISTER v.r[i] = OP(set1)(x);
+    return v;
+}
+LANES_INLINE lanes add(lanes a, lanes b) {
+    EACH_REGISTER a.r[i] = OP(add)(a.r[i], b.r[i]);
+    return a;
+}
+LANES_INLINE lanes sub(lanes a, lanes b) {
+    EACH_REGISTER a.r[i] = OP(sub)(a.r[i], b.r[i]);
+    return a;
+}
+LANES_INLINE lanes mul(lanes a, lanes b) {
+    EACH_REGISTER a.r[i] = OP(mul)(a.r[i], b.r[i]);
+    return a;
+}
+LANES_INLINE lanes divide(lanes a, lanes b) {
+    EACH_REGISTER a.r[i] = OP(div)(a.r[i], b.r[i]);
+    return a;
+}
+LANES_INLINE lanes maximum(lanes a, lanes b) {
+    EACH_REGISTER a.r[i] = OP(max)(a.r[i], b.r[i]);
+    return a;
+}
+LANES_INLINE lanes minimum(lanes a, lanes b) {
+    EACH_REGISTER a.r[i] = OP(min)(a.r[i], b.r[i]);
+    return a;
+}
 /* a * b + c and c - a * b, rounded once */
-LANES_INLINE lanes fused(lanes a, lanes b, lanes c) { EACH_REGISTER c.r[i] = OP(fmadd)(a.r[i], b.r[i], c.r[i]); return c; }
-LANES_INLINE lanes negative_fused(lanes a, lanes b, lanes c) { EACH_REGISTER c.r[i] = OP(fnmadd)(a.r[i], b.r[i], c.r[i]); return c; }
+LANES_INLINE lanes fused(lanes a, lanes b, lanes c) {
+    EACH_REGISTER c.r[i] = OP(fmadd)(a.r[i], b.r[i], c.r[i]);
+    return c;
+}
+LANES_INLINE lanes negative_fused(lanes a, lanes b, lanes c) {
+    EACH_REGISTER c.r[i] = OP(fnmadd)(a.r[i], b.r[i], c.r[i]);
+    return c;
+}
 /* a == b ? x : y and a < b ? x : y */
-LANES_INLINE lanes where_equal(lanes a, lanes b, lanes x, lanes y) { EACH_REGISTER y.r[i] = OF_REAL(where_equal)(a.r[i], b.r[i], x.r[i], y.r[i]); return y; }
-LANES_INLINE lanes where_less(lanes a, lanes b, lanes x, lanes y) { EACH_REGISTER y.r[i] = OF_REAL(where_less)(a.r[i], b.r[i], x.r[i], y.r[i]); return y; }
-LANES_INLINE int all_less(lanes a, lanes b) { int all = 1; EACH_REGISTER all &= OF_REAL(all_less)(a.r[i], b.r[i]); return all; }
+LANES_INLINE lanes where_equal(lanes a, lanes b, lanes x, lanes y) {
+    EACH_REGISTER y.r[i] = OF_REAL(where_equal)(a.r[i], b.r[i], x.r[i], y.r[i]);
+    return y;
+}
+LANES_INLINE lanes where_less(lanes a, lanes b, lanes x, lanes y) {
+    EACH_REGISTER y.r[i] = OF_REAL(where_less)(a.r[i], b.r[i], x.r[i], y.r[i]);
+    return y;
+}
+LANES_INLINE int all_less(lanes a, lanes b) {
+    int all = 1;
+    EACH_REGISTER all &= OF_REAL(all_less)(a.r[i], b.r[i]);
+    return all;
+}
 /* m of x = 2**k m, sqrt(1/2) <= m < sqrt(2), for normal x > 0 */
-LANES_INLINE lanes split(lanes x, lanes *k) { EACH_REGISTER x.r[i] = OF_REAL(split)(x.r[i], &k->r[i]); return x; }
+LANES_INLINE lanes split(lanes x, lanes *k) {
+    EACH_REGISTER x.r[i] = OF_REAL(split)(x.r[i], &k->r[i]);
+    return x;
+}
 LANES_INLINE lanes lane_numbers(void) {
     static const real numbers[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
     _Static_assert(LANES <= sizeof numbers / sizeof numbers[0], "each lane has its number");
@@ -86,13 +137,21 @@ LANES_INLINE real largest(lanes a) {
 
 /* ---- logits in memory --------------------------------------------------------------------------- */
 
-LANES_INLINE stored stored_at(const stored *x) { stored a; memcpy(&a, x, sizeof a); return a; } /* of any alignment */
+LANES_INLINE stored stored_at(const stored *x) {
+    stored a;
+    memcpy(&a, x, sizeof a);
+    return a;
+} /* of any alignment */
 LANES_INLINE void put_stored(stored *x, stored a) { memcpy(x, &a, sizeof a); }
 
 #ifdef STORED_IS_HALF
 LANES_INLINE real real_of(stored x) { return widen_half_type(x); }
 LANES_INLINE stored stored_of(real x) { return narrow_half_type(x); }
-LANES_INLINE lanes load_logits(const stored *x) { lanes v; EACH_REGISTER v.r[i] = load_half_type(x + i * WIDTH); return v; }
+LANES_INLINE lanes load_logits(const stored *x) {
+    lanes v;
+    EACH_REGISTER v.r[i] = load_half_type(x + i * WIDTH);
+    return v;
+}
 LANES_INLINE void store_logits(stored *x, lanes a) { EACH_REGISTER store_half_type(x + i * WIDTH, a.r[i]); }
 LANES_INLINE lanes load_logits_part(const stored *x, int count) {
     stored part[LANES] = {0};
@@ -110,7 +169,9 @@ LANES_INLINE stored stored_of(real x) { return x; }
 LANES_INLINE lanes load_logits(const stored *x) { return load(x); }
 LANES_INLINE void store_logits(stored *x, lanes a) { store(x, a); }
 /* the first `count` lanes, 0 in the others; nothing beyond is read or written */
-LANES_INLINE int registers_part(int count, int i) { return count < i * WIDTH ? 0 : count > (i + 1) * WIDTH ? WIDTH : count - i * WIDTH; }
+LANES_INLINE int registers_part(int count, int i) {
+    return count<i * WIDTH ? 0 : count>(i + 1) * WIDTH ? WIDTH : count - i * WIDTH;
+}
 LANES_INLINE lanes load_logits_part(const stored *x, int count) {
     lanes v;
     EACH_REGISTER {
@@ -137,103 +198,61 @@ enum { AHEAD = 4096 }; /* bytes by which memory is asked for early: hardware sto
 LANES_INLINE void prefetch(const stored *x) { __builtin_prefetch(x); } /* any address will do */
 LANES_INLINE void prefetch_to_write(const void *x) { __builtin_prefetch(x, 1); }
 
-/* Few classes: QUAD classes of LANES rows, the first row at `start` and the others `stride` bytes apart, become columns, one
- * row a lane, and `count` <= QUAD of them rows. All QUAD numbers are read, whatever lies there. */
-#ifdef REGISTERS_ARE_PLAIN
-LANES_INLINE void load_columns(const char *start, ptrdiff_t stride, lanes *columns) {
-    for (int k = 0; k < QUAD; k++)
-        EACH_REGISTER columns[k].r[i] = real_of(stored_at((const stored *)(start + i * stride) + k));
-}
-LANES_INLINE void store_columns(char *start, ptrdiff_t stride, int count, const lanes *columns) {
-    for (int k = 0; k < count; k++)
-        EACH_REGISTER memcpy(start + i * stride + k * sizeof(real), &columns[k].r[i], sizeof(real));
-}
-LANES_INLINE void store_logit_columns(char *start, ptrdiff_t stride, int count, const lanes *columns) {
-    for (int k = 0; k < count; k++)
-        EACH_REGISTER put_stored((stored *)(start + i * stride) + k, stored_of(columns[k].r[i]));
-}
-#else
-#ifdef SMOOTHXENT_FLOAT64
-typedef quad_f64 quad;
-#else
-typedef quad_f32 quad;
-#endif
-enum { QUADS = WIDTH / QUAD };
-_Static_assert(WIDTH % QUAD == 0, "quads fill a register");
-LANES_INLINE void store_quad(char *x, quad a, int count) {
-    if (count == QUAD) OF_REAL(store_quad)((real *)x, a);
-    else OF_REAL(store_quad_part)((real *)x, a, count);
-}
-#ifdef STORED_IS_HALF
-LANES_INLINE quad load_quad(const char *x) { return load_half_quad((const stored *)x); }
-LANES_INLINE void store_logit_quad(char *x, quad a, int count) {
-    stored part[QUAD];
-    store_half_quad(part, a);
-    memcpy(x, part, count * sizeof *part);
-}
-#else
-LANES_INLINE quad load_quad(const char *x) { return OF_REAL(load_quad)((const real *)x); }
-#define store_logit_quad store_quad
-#endif
-LANES_INLINE void load_columns(const char *start, ptrdiff_t stride, lanes *columns) {
-    EACH_REGISTER {
-        reg_real a[QUAD];
-        for (int j = 0; j < QUAD; j++) { /* rows j, j + QUAD, ... */
-            quad b[QUADS];
-            for (int n = 0; n < QUADS; n++) b[n] = load_quad(start + (i * WIDTH + n * QUAD + j) * stride);
-            a[j] = OF_REAL(join_quads)(b);
-        }
-        OF_REAL(transpose)(a);
-        for (int k = 0; k < QUAD; k++) columns[k].r[i] = a[k];
-    }
-}
-#define STORE_COLUMNS(store_quad)                                                                      \
-    EACH_REGISTER {                                                                                    \
-        reg_real a[QUAD];                                                                              \
-        for (int k = 0; k < QUAD; k++) a[k] = columns[k].r[i];                                         \
-        OF_REAL(transpose)(a);                                                                         \
-        for (int j = 0; j < QUAD; j++) {                                                               \
-            quad b[QUADS];                                                                             \
-            OF_REAL(split_quads)(a[j], b);                                                             \
-            for (int n = 0; n < QUADS; n++) store_quad(start + (i * WIDTH + n * QUAD + j) * stride, b[n], count); \
-        }                                                                                              \
-    }
-LANES_INLINE void store_columns(char *start, ptrdiff_t stride, int count, const lanes *columns) { STORE_COLUMNS(store_quad) }
-LANES_INLINE void store_logit_columns(char *start, ptrdiff_t stride, int count, const lanes *columns) { STORE_COLUMNS(store_logit_quad) }
-#endif
-
-/* The same for rows of two classes, one after the other. */
-LANES_INLINE void load_pairs(const stored *x, lanes *columns) {
-    const lanes a[] = {load_logits(x), load_logits(x + LANES)};
-    EACH_REGISTER columns[0].r[i] = OF_REAL(unzip)(a[2 * i / REGISTERS].r[2 * i % REGISTERS], a[(2 * i + 1) / REGISTERS].r[(2 * i + 1) % REGISTERS], &columns[1].r[i]);
-}
-LANES_INLINE void store_pairs(real *x, const lanes *columns) {
-    EACH_REGISTER {
-        reg_real high, low = OF_REAL(zip)(columns[0].r[i], columns[1].r[i], &high);
-        OP(storeu)(x + 2 * i * WIDTH, low);
-        OP(storeu)(x + (2 * i + 1) * WIDTH, high);
-    }
-}
-
 /* ---- wide ------------------------------------------------------------------------------------- */
 
-LANES_INLINE wide wide_load(const double *x) { wide v; EACH_WIDE_REGISTER v.r[i] = OP_F64(loadu)(x + i * WIDTH_F64); return v; }
-LANES_INLINE void wide_store(double *x, wide a) { EACH_WIDE_REGISTER OP_F64(storeu)(x + i * WIDTH_F64, a.r[i]); }
-LANES_INLINE wide wide_splat(double x) { wide v; EACH_WIDE_REGISTER v.r[i] = OP_F64(set1)(x); return v; }
-LANES_INLINE wide wide_add(wide a, wide b) { EACH_WIDE_REGISTER a.r[i] = OP_F64(add)(a.r[i], b.r[i]); return a; }
-LANES_INLINE wide wide_sub(wide a, wide b) { EACH_WIDE_REGISTER a.r[i] = OP_F64(sub)(a.r[i], b.r[i]); return a; }
-LANES_INLINE wide wide_mul(wide a, wide b) { EACH_WIDE_REGISTER a.r[i] = OP_F64(mul)(a.r[i], b.r[i]); return a; }
-LANES_INLINE wide wide_maximum(wide a, wide b) { EACH_WIDE_REGISTER a.r[i] = OP_F64(max)(a.r[i], b.r[i]); return a; }
-LANES_INLINE wide wide_minimum(wide a, wide b) { EACH_WIDE_REGISTER a.r[i] = OP_F64(min)(a.r[i], b.r[i]); return a; }
-LANES_INLINE wide wide_fused(wide a, wide b, wide c) { EACH_WIDE_REGISTER c.r[i] = OP_F64(fmadd)(a.r[i], b.r[i], c.r[i]); return c; }
-LANES_INLINE wide where_nonzero(wide c, wide x) { EACH_WIDE_REGISTER x.r[i] = where_nonzero_f64(c.r[i], x.r[i]); return x; }
+LANES_INLINE wide wide_load(const double *x) {
+    wide v;
+    EACH_WIDE_REGISTER v.r[i] = OP_F64(loadu)(x + i * WIDTH_F64);
+    return v;
+}
+LANES_INLINE void wide_store(double *x, wide a) {
+    EACH_WIDE_REGISTER OP_F64(storeu)(x + i * WIDTH_F64, a.r[i]);
+}
+LANES_INLINE wide wide_splat(double x) {
+    wide v;
+    EACH_WIDE_REGISTER v.r[i] = OP_F64(set1)(x);
+    return v;
+}
+LANES_INLINE wide wide_add(wide a, wide b) {
+    EACH_WIDE_REGISTER a.r[i] = OP_F64(add)(a.r[i], b.r[i]);
+    return a;
+}
+LANES_INLINE wide wide_sub(wide a, wide b) {
+    EACH_WIDE_REGISTER a.r[i] = OP_F64(sub)(a.r[i], b.r[i]);
+    return a;
+}
+LANES_INLINE wide wide_mul(wide a, wide b) {
+    EACH_WIDE_REGISTER a.r[i] = OP_F64(mul)(a.r[i], b.r[i]);
+    return a;
+}
+LANES_INLINE wide wide_maximum(wide a, wide b) {
+    EACH_WIDE_REGISTER a.r[i] = OP_F64(max)(a.r[i], b.r[i]);
+    return a;
+}
+LANES_INLINE wide wide_minimum(wide a, wide b) {
+    EACH_WIDE_REGISTER a.r[i] = OP_F64(min)(a.r[i], b.r[i]);
+    return a;
+}
+LANES_INLINE wide wide_fused(wide a, wide b, wide c) {
+    EACH_WIDE_REGISTER c.r[i] = OP_F64(fmadd)(a.r[i], b.r[i], c.r[i]);
+    return c;
+}
+LANES_INLINE wide where_nonzero(wide c, wide x) {
+    EACH_WIDE_REGISTER x.r[i] = where_nonzero_f64(c.r[i], x.r[i]);
+    return x;
+}
 
 #ifdef SMOOTHXENT_FLOAT64
-LANES_INLINE wide widen(lanes a) { wide v; EACH_WIDE_REGISTER v.r[i] = a.r[i]; return v; }
+LANES_INLINE wide widen(lanes a) {
+    wide v;
+    EACH_WIDE_REGISTER v.r[i] = a.r[i];
+    return v;
+}
 #else
 LANES_INLINE wide widen(lanes a) {
     wide v;
-    EACH_WIDE_REGISTER v.r[i] = WIDTH > 1 ? widen_half_f32(a.r[i / 2 % REGISTERS], i & 1) : widen_half_f32(a.r[i % REGISTERS], 0);
+    EACH_WIDE_REGISTER v.r[i] =
+        WIDTH > 1 ? widen_half_f32(a.r[i / 2 % REGISTERS], i & 1) : widen_half_f32(a.r[i % REGISTERS], 0);
     return v;
 }
 #endif
@@ -241,25 +260,43 @@ LANES_INLINE wide widen(lanes a) {
 /* float64, and integers below 2**24, to lanes */
 #ifdef SMOOTHXENT_FLOAT64
 LANES_INLINE lanes narrow(const double *x) { return load(x); }
-LANES_INLINE lanes narrow_wide(wide a) { lanes v; EACH_REGISTER v.r[i] = a.r[i]; return v; }
-LANES_INLINE lanes of_integers(const int64_t *x) { lanes v; EACH_REGISTER v.r[i] = of_i64(load_i64(x + i * WIDTH)); return v; }
-#else
-LANES_INLINE lanes of_integers(const int64_t *x) { lanes v; EACH_REGISTER v.r[i] = of_i64s(x + i * WIDTH); return v; }
 LANES_INLINE lanes narrow_wide(wide a) {
     lanes v;
-    EACH_REGISTER v.r[i] = WIDTH > 1 ? narrow_f64(a.r[2 * i % WIDE_REGISTERS], a.r[(2 * i + 1) % WIDE_REGISTERS]) : narrow_f64(a.r[i % WIDE_REGISTERS], a.r[i % WIDE_REGISTERS]);
+    EACH_REGISTER v.r[i] = a.r[i];
+    return v;
+}
+LANES_INLINE lanes of_integers(const int64_t *x) {
+    lanes v;
+    EACH_REGISTER v.r[i] = of_i64(load_i64(x + i * WIDTH));
+    return v;
+}
+#else
+LANES_INLINE lanes of_integers(const int64_t *x) {
+    lanes v;
+    EACH_REGISTER v.r[i] = of_i64s(x + i * WIDTH);
+    return v;
+}
+LANES_INLINE lanes narrow_wide(wide a) {
+    lanes v;
+    EACH_REGISTER v.r[i] = WIDTH > 1
+        ? narrow_f64(a.r[2 * i % WIDE_REGISTERS], a.r[(2 * i + 1) % WIDE_REGISTERS])
+        : narrow_f64(a.r[i % WIDE_REGISTERS], a.r[i % WIDE_REGISTERS]);
     return v;
 }
 LANES_INLINE lanes narrow(const double *x) {
     lanes v;
-    EACH_REGISTER v.r[i] = narrow_f64(OP_F64(loadu)(x + i * WIDTH), OP_F64(loadu)(x + i * WIDTH + (WIDTH > 1 ? WIDTH_F64 : 0)));
+    EACH_REGISTER v.r[i] =
+        narrow_f64(OP_F64(loadu)(x + i * WIDTH), OP_F64(loadu)(x + i * WIDTH + (WIDTH > 1 ? WIDTH_F64 : 0)));
     return v;
 }
 #endif
 
 /* Sums of many terms are added as `real` for a few vectors, then as float64. A float32 term has 24 bits, so
- * float64 holds 2**29 of them to its own precision; float64 terms need a second level: Knuth's two-sum, lane by lane. */
-typedef struct { wide sum, error; } compensated;
+ * float64 holds 2**29 of them to its own precision; float64 terms need a second level: Knuth's two-sum, lane
+ * by lane. */
+typedef struct {
+    wide sum, error;
+} compensated;
 
 LANES_INLINE void two_sum(wide *total, wide *error, wide term) {
     EACH_WIDE_REGISTER {
@@ -269,12 +306,18 @@ LANES_INLINE void two_sum(wide *total, wide *error, wide term) {
         total->r[i] = sum;
     }
 }
-LANES_INLINE compensated compensated_add(compensated total, wide term) { two_sum(&total.sum, &total.error, term); return total; }
+LANES_INLINE compensated compensated_add(compensated total, wide term) {
+    two_sum(&total.sum, &total.error, term);
+    return total;
+}
 
 #ifdef SMOOTHXENT_FLOAT64
 LANES_INLINE void accumulate(wide *total, wide *error, wide term) { two_sum(total, error, term); }
 #else
-LANES_INLINE void accumulate(wide *total, wide *error, wide term) { (void)error; *total = wide_add(*total, term); }
+LANES_INLINE void accumulate(wide *total, wide *error, wide term) {
+    (void)error;
+    *total = wide_add(*total, term);
+}
 #endif
 
 /* Sum over lanes: halves are added to halves, the same tree whatever the width of a register. */

@@ -23,8 +23,6 @@ cdef extern from "lanes/lanes.h" nogil:
     lanes load_logits_part(const stored *, int)
     void store_logits(stored *, lanes)
     void store_logits_part(stored *, lanes, int)
-    void store_columns(char *, Py_ssize_t, int, const lanes *)
-    void store_logit_columns(char *, Py_ssize_t, int, const lanes *)
     void finish_streams()
     void prefetch(const stored *)
     void prefetch_to_write(const void *)
@@ -55,7 +53,6 @@ cdef extern from "lanes/exp_log.h" nogil:
 
 cdef extern from "lanes/exp.h" nogil:
     const double STEP, STEP_LOW, LARGE_LOGIT
-
 
 
 cdef inline Py_ssize_t vectors_of(Py_ssize_t num_classes) noexcept nogil:

@@ -1,12 +1,14 @@
-/* pairs.h: exp and log of lanes where a number is the sum of two: what a row needs once. A pair is high + low, |low| at most
- * some ulps of high.
+/* pairs.h: exp and log of lanes where a number is the sum of two: what a row needs once. A pair is high +
+ * low, |low| at most some ulps of high.
  */
 #ifndef SMOOTHXENT_PAIRS_H
 #define SMOOTHXENT_PAIRS_H
 
 #include "lanes/exp.h"
 
-typedef struct { lanes high, low; } pair_of_lanes;
+typedef struct {
+    lanes high, low;
+} pair_of_lanes;
 
 /* a + b, with its rounding error: Knuth's two-sum */
 LANES_INLINE pair_of_lanes exact_sum(lanes a, lanes b) {
@@ -14,13 +16,16 @@ LANES_INLINE pair_of_lanes exact_sum(lanes a, lanes b) {
     return (pair_of_lanes){sum, add(sub(a, sub(sum, back)), sub(b, back))};
 }
 /* the same where |a| is at least |b|, or both are so small that the error of an error is nothing */
-LANES_INLINE pair_of_lanes fast_sum(lanes a, lanes b) { lanes sum = add(a, b); return (pair_of_lanes){sum, sub(b, sub(sum, a))}; }
+LANES_INLINE pair_of_lanes fast_sum(lanes a, lanes b) {
+    lanes sum = add(a, b);
+    return (pair_of_lanes){sum, sub(b, sub(sum, a))};
+}
 LANES_INLINE wide widen_pair(pair_of_lanes a) { return wide_add(widen(a.high), widen(a.low)); }
 
 /* exp(x) = power * (1 + less_one), power free of error, for x >= -LEAST_EXPONENT; below, as for that:
  *     n        := round(x STEPS log2(e))
  *     r        := x - n STEP / STEPS            `low` takes what STEP lacks of ln(2), and that of x
- *     less_one := exp(r) (1 + low) - 1          with the error of the power: relative error 1.7e-10 (float64: 3.8e-18)
+ *     less_one := exp(r) (1 + low) - 1          with the power's error: errs by 1.7e-10 (float64: 3.8e-18)
  * NaN passes in less_one. */
 #ifdef SMOOTHXENT_FLOAT64
 static const double LEAST_EXPONENT = 700;
@@ -31,10 +36,13 @@ static const float LEAST_EXPONENT = 86;
 static const float EXP_SQUARE[] = {0x1p-1f, 0x1.555c70p-3f, 0x1.5557d6p-5f}; /* (exp(r) - 1 - r) / r**2 */
 enum { SQUARE_DEGREE = sizeof EXP_SQUARE / sizeof EXP_SQUARE[0] - 1 };
 #endif
-typedef struct { lanes less_one, power; } exp_of_pair;
+typedef struct {
+    lanes less_one, power;
+} exp_of_pair;
 LANES_INLINE exp_of_pair exp_of_pairs(pair_of_lanes x) {
     const lanes bias = splat((real)(MAGIC + STEPS * EXPONENT_BIAS));
-    lanes c = maximum(splat(-LEAST_EXPONENT), x.high), u = fused(c, splat((real)(STEPS * LOG2_E)), bias), n = sub(u, bias);
+    lanes c = maximum(splat(-LEAST_EXPONENT), x.high), u = fused(c, splat((real)(STEPS * LOG2_E)), bias),
+          n = sub(u, bias);
     lanes r = negative_fused(n, splat((real)(STEP / STEPS)), c), square = splat(EXP_SQUARE[SQUARE_DEGREE]);
     lanes low = negative_fused(n, splat((real)((STEP_LOW - STEP_ERROR) / STEPS)), x.low);
     UNROLLED for (int i = SQUARE_DEGREE - 1; i >= 0; i--) square = fused(square, r, splat(EXP_SQUARE[i]));
@@ -63,7 +71,8 @@ LANES_INLINE pair_of_lanes log_of_sum(lanes a, lanes b, lanes low) {
     lanes rest = fused(k, splat((real)(STEP_LOW - STEP_ERROR)), divide(lost, w.high));
     rest = sub(fused(s, fused(z, series, half_square), rest), half_square);
     lanes sum = add(f, rest), log = fused(k, splat((real)STEP), sum);
-    return (pair_of_lanes){log, add(add(fused(k, splat((real)STEP), sub(splat(0), log)), sum), sub(rest, sub(sum, f)))};
+    return (pair_of_lanes){
+        log, add(add(fused(k, splat((real)STEP), sub(splat(0), log)), sum), sub(rest, sub(sum, f)))};
 }
 
 #endif

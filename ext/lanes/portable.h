@@ -1,5 +1,5 @@
-/* portable.h: plain C, registers of one element: the readable twin of the others, which has no quads. See registers.h and
- * halves.h.
+/* portable.h: plain C, registers of one element: the readable twin of the others, which has no quads. See
+ * registers.h and halves.h.
  */
 #ifndef SMOOTHXENT_PORTABLE_H
 #define SMOOTHXENT_PORTABLE_H
@@ -17,8 +17,16 @@ typedef double reg_f64;
 enum { WIDTH_F32 = 1, WIDTH_F64 = 1 };
 #define OP_F32(name) plain_##name##_f32
 #define OP_F64(name) plain_##name##_f64
-LANES_INLINE reg_f32 plain_loadu_f32(const float *x) { float a; memcpy(&a, x, sizeof a); return a; }
-LANES_INLINE reg_f64 plain_loadu_f64(const double *x) { double a; memcpy(&a, x, sizeof a); return a; }
+LANES_INLINE reg_f32 plain_loadu_f32(const float *x) {
+    float a;
+    memcpy(&a, x, sizeof a);
+    return a;
+}
+LANES_INLINE reg_f64 plain_loadu_f64(const double *x) {
+    double a;
+    memcpy(&a, x, sizeof a);
+    return a;
+}
 LANES_INLINE void plain_storeu_f32(float *x, reg_f32 a) { memcpy(x, &a, sizeof a); }
 LANES_INLINE void plain_storeu_f64(double *x, reg_f64 a) { memcpy(x, &a, sizeof a); }
 #define plain_stream_f32 plain_storeu_f32
@@ -39,7 +47,13 @@ LANES_INLINE reg_f32 plain_fmadd_f32(reg_f32 a, reg_f32 b, reg_f32 c) { return f
 LANES_INLINE reg_f64 plain_fmadd_f64(reg_f64 a, reg_f64 b, reg_f64 c) { return fma_f64(a, b, c); }
 LANES_INLINE reg_f32 plain_fnmadd_f32(reg_f32 a, reg_f32 b, reg_f32 c) { return fma_f32(-a, b, c); }
 LANES_INLINE reg_f64 plain_fnmadd_f64(reg_f64 a, reg_f64 b, reg_f64 c) { return fma_f64(-a, b, c); }
-LANES_INLINE reg_f64 exponent_f64(reg_f64 u) { uint64_t bits; memcpy(&bits, &u, 8); bits <<= 52; memcpy(&u, &bits, 8); return u; }
+LANES_INLINE reg_f64 exponent_f64(reg_f64 u) {
+    uint64_t bits;
+    memcpy(&bits, &u, 8);
+    bits <<= 52;
+    memcpy(&u, &bits, 8);
+    return u;
+}
 LANES_INLINE reg_f32 plain_div_f32(reg_f32 a, reg_f32 b) { return a / b; }
 LANES_INLINE reg_f64 plain_div_f64(reg_f64 a, reg_f64 b) { return a / b; }
 LANES_INLINE reg_f64 split_f64(reg_f64 x, reg_f64 *k) {
@@ -61,19 +75,34 @@ LANES_INLINE reg_f32 split_f32(reg_f32 x, reg_f32 *k) {
     memcpy(&x, &bits, sizeof x);
     return x;
 }
-LANES_INLINE uint32_t bits_of_register(reg_f32 u) { uint32_t bits; memcpy(&bits, &u, sizeof bits); return bits; }
+LANES_INLINE uint32_t bits_of_register(reg_f32 u) {
+    uint32_t bits;
+    memcpy(&bits, &u, sizeof bits);
+    return bits;
+}
 LANES_INLINE reg_f32 step_powers_f32(reg_f32 u) {
     uint32_t n = bits_of_register(u), bits = (uint32_t)STEP_POWERS[n & 7] + (n << 20);
     memcpy(&u, &bits, sizeof u);
     return u;
 }
 LANES_INLINE reg_f32 step_errors_f32(reg_f32 u) { return STEP_ERRORS[bits_of_register(u) & 7]; }
-LANES_INLINE reg_f32 narrow_f64(reg_f64 low, reg_f64 high) { (void)high; return (float)low; }
+LANES_INLINE reg_f32 narrow_f64(reg_f64 low, reg_f64 high) {
+    (void)high;
+    return (float)low;
+}
 LANES_INLINE double first_f64(reg_f64 x) { return x; }
 typedef int64_t reg_i64;
 LANES_INLINE reg_i64 set1_i64(int64_t x) { return x; }
-LANES_INLINE reg_i64 load_i64(const void *x) { int64_t a; memcpy(&a, x, sizeof a); return a; }
-LANES_INLINE reg_i64 widen_i64(const void *x) { int32_t a; memcpy(&a, x, sizeof a); return a; }
+LANES_INLINE reg_i64 load_i64(const void *x) {
+    int64_t a;
+    memcpy(&a, x, sizeof a);
+    return a;
+}
+LANES_INLINE reg_i64 widen_i64(const void *x) {
+    int32_t a;
+    memcpy(&a, x, sizeof a);
+    return a;
+}
 LANES_INLINE void store_i64(void *x, reg_i64 a) { memcpy(x, &a, sizeof a); }
 LANES_INLINE reg_i64 below_i64(reg_i64 a, reg_i64 b, reg_i64 y) { return (uint64_t)a < (uint64_t)b ? a : y; }
 LANES_INLINE reg_i64 where_equal_i64(reg_i64 a, reg_i64 b, reg_i64 x, reg_i64 y) { return a == b ? x : y; }
@@ -86,17 +115,44 @@ LANES_INLINE reg_f64 where_equal_f64(reg_f64 a, reg_f64 b, reg_f64 x, reg_f64 y)
 LANES_INLINE reg_f32 where_less_f32(reg_f32 a, reg_f32 b, reg_f32 x, reg_f32 y) { return a < b ? x : y; }
 LANES_INLINE reg_f64 where_less_f64(reg_f64 a, reg_f64 b, reg_f64 x, reg_f64 y) { return a < b ? x : y; }
 LANES_INLINE int all_equal_f64(reg_f64 a, reg_f64 b) { return a == b; }
-LANES_INLINE reg_f32 unzip_f32(reg_f32 a, reg_f32 b, reg_f32 *odd) { *odd = b; return a; }
-LANES_INLINE reg_f64 unzip_f64(reg_f64 a, reg_f64 b, reg_f64 *odd) { *odd = b; return a; }
-LANES_INLINE reg_f32 zip_f32(reg_f32 a, reg_f32 b, reg_f32 *high) { *high = b; return a; }
-LANES_INLINE reg_f64 zip_f64(reg_f64 a, reg_f64 b, reg_f64 *high) { *high = b; return a; }
+LANES_INLINE reg_f32 unzip_f32(reg_f32 a, reg_f32 b, reg_f32 *odd) {
+    *odd = b;
+    return a;
+}
+LANES_INLINE reg_f64 unzip_f64(reg_f64 a, reg_f64 b, reg_f64 *odd) {
+    *odd = b;
+    return a;
+}
+LANES_INLINE reg_f32 zip_f32(reg_f32 a, reg_f32 b, reg_f32 *high) {
+    *high = b;
+    return a;
+}
+LANES_INLINE reg_f64 zip_f64(reg_f64 a, reg_f64 b, reg_f64 *high) {
+    *high = b;
+    return a;
+}
 LANES_INLINE int all_less_f32(reg_f32 a, reg_f32 b) { return a < b; }
 LANES_INLINE int all_less_f64(reg_f64 a, reg_f64 b) { return a < b; }
-LANES_INLINE reg_f32 load_part_f32(const float *x, int count) { (void)count; return plain_loadu_f32(x); }
-LANES_INLINE reg_f64 load_part_f64(const double *x, int count) { (void)count; return plain_loadu_f64(x); }
-LANES_INLINE void store_part_f32(float *x, reg_f32 a, int count) { (void)count; plain_storeu_f32(x, a); }
-LANES_INLINE void store_part_f64(double *x, reg_f64 a, int count) { (void)count; plain_storeu_f64(x, a); }
-LANES_INLINE reg_f64 widen_half_f32(reg_f32 x, int half) { (void)half; return x; }
+LANES_INLINE reg_f32 load_part_f32(const float *x, int count) {
+    (void)count;
+    return plain_loadu_f32(x);
+}
+LANES_INLINE reg_f64 load_part_f64(const double *x, int count) {
+    (void)count;
+    return plain_loadu_f64(x);
+}
+LANES_INLINE void store_part_f32(float *x, reg_f32 a, int count) {
+    (void)count;
+    plain_storeu_f32(x, a);
+}
+LANES_INLINE void store_part_f64(double *x, reg_f64 a, int count) {
+    (void)count;
+    plain_storeu_f64(x, a);
+}
+LANES_INLINE reg_f64 widen_half_f32(reg_f32 x, int half) {
+    (void)half;
+    return x;
+}
 LANES_INLINE float largest_f32(reg_f32 a) { return a; }
 LANES_INLINE double largest_f64(reg_f64 a) { return a; }
 LANES_INLINE double sum_f64(reg_f64 a) { return a; }
@@ -104,8 +160,15 @@ LANES_INLINE double sum_f64(reg_f64 a) { return a; }
 /* ---- half types ---------------------------------------------------------------------------------- */
 
 #ifdef STORED_IS_HALF
-LANES_INLINE reg_f32 load_half_type(const uint16_t *x) { uint16_t half; memcpy(&half, x, sizeof half); return widen_half_type(half); }
-LANES_INLINE void store_half_type(uint16_t *x, reg_f32 a) { uint16_t half = narrow_half_type(a); memcpy(x, &half, sizeof half); }
+LANES_INLINE reg_f32 load_half_type(const uint16_t *x) {
+    uint16_t half;
+    memcpy(&half, x, sizeof half);
+    return widen_half_type(half);
+}
+LANES_INLINE void store_half_type(uint16_t *x, reg_f32 a) {
+    uint16_t half = narrow_half_type(a);
+    memcpy(x, &half, sizeof half);
+}
 #endif
 
 #endif

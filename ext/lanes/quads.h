@@ -1,7 +1,7 @@
-/* quads.h: 16 bytes of one row, QUAD elements, in which few classes are transposed; included by lanes.h alone.
- * Files of the instruction sets have the first four.
+/* quads.h: 16 bytes of one row, QUAD elements, in which few classes are transposed; included by lanes.h
+ * alone. Files of the instruction sets have the first four.
  *
- *     load_quad, store_quad     to and from memory; with _part, the first `count` elements, as those of registers.h
+ *     load_quad, store_quad     to and from memory; with _part, the first `count` elements, as in registers.h
  *     join_quads, split_quads   a register is filled with quads, and back
  *     transpose                 rows and columns of QUAD registers change places inside each quad
  */

@@ -1,8 +1,8 @@
 /* registers.h: what one register can do, whatever the instruction set; included by lanes.h and exp_log.h.
  *
- * One file for each instruction set, chosen by the compiler's flags: avx512.h, avx2.h (x86.h has what these share), neon.h,
- * portable.h. Each defines all of this, and what quads.h and halves.h ask of it. Names end in the type of an element, f32 or
- * f64.
+ * One file for each instruction set, chosen by the compiler's flags: avx512.h, avx2.h (x86.h has what these
+ * share), neon.h, portable.h. Each defines all of this, and what quads.h and halves.h ask of it. Names end in
+ * the type of an element, f32 or f64.
  *
  *     max(a, b), min(a, b)      a > b ? a : b and a < b ? a : b: b when either is NaN
  *     fmadd, fnmadd             a * b + c and c - a * b, rounded once
@@ -14,17 +14,15 @@
  *     all_less(a, b)            whether all of a are less than those of b; NaN is not
  *     unzip(a, b, &odd)         of the elements of a and then b, the even ones; odd: the odd ones
  *     zip(a, b, &high)          the inverse: elements of a and b by turns, the first half; high: the second
- *     step_powers(u)            float32: 2**(n / 8), n + 8 * 127 in the low bits of u; STEP_ERRORS says how far off
- *     step_errors(u)            float32: that, for the same u
- *     widen_half(x, half)       the lower or upper half of x in float64
- *     load_part, store_part     of the first `count` elements, touching no other; a loaded register is 0 beyond
- *     stream                    a store past the caches; the address is aligned to the register
- *     largest                   of all elements, none of them NaN
- *     sum                       of all elements: halves are added to halves, the same tree for any width
- *     narrow(low, high)         float64 rounded to float32
- *     first                     the first element
- *     finish_streams            what is streamed comes before what follows
- *     READ_ONCE(a)              a as it is now: what is derived from it takes no second look at the memory it came from
+ *     step_powers(u)            float32: 2**(n / 8), n + 8 * 127 in the low bits of u; rounded: see
+ * STEP_ERRORS step_errors(u)            float32: that, for the same u widen_half(x, half)       the lower or
+ * upper half of x in float64 load_part, store_part     of the first `count` elements, touching no other; what
+ * is loaded is 0 beyond stream                    a store past the caches; the address is aligned to the
+ * register largest                   of all elements, none of them NaN sum                       of all
+ * elements: halves are added to halves, the same tree for any width narrow(low, high)         float64 rounded
+ * to float32 first                     the first element finish_streams            what is streamed comes
+ * before what follows READ_ONCE(a)              a as it is now: what is derived from it takes no second look
+ * at its memory
  *
  * Registers of 64-bit integers, as wide as those of float64, take labels:
  *
@@ -56,14 +54,16 @@
 #define ROOT_HALF_BITS_F32 0x3f3504f3
 #define EXPONENT_MASK (-0x10000000000000)
 
-/* Powers 2**(j / 8) rounded to float32, each twice, as bits without those that n << 20 brings: j, and 127 in the exponent.
- * Errors: (2**(j / 8) - power) / power. See coefficients.py. */
+/* Powers 2**(j / 8) rounded to float32, each twice, as bits without those that n << 20 brings: j, and 127 in
+ * the exponent. Errors: (2**(j / 8) - power) / power. See coefficients.py. */
 #define STEP_POWER(bits, j) (bits) - (127 << 23) - ((j) << 20)
-#define EIGHT_POWERS                                                                                   \
-    STEP_POWER(0x3f800000, 0), STEP_POWER(0x3f8b95c2, 1), STEP_POWER(0x3f9837f0, 2), STEP_POWER(0x3fa5fed7, 3), \
-    STEP_POWER(0x3fb504f3, 4), STEP_POWER(0x3fc5672a, 5), STEP_POWER(0x3fd744fd, 6), STEP_POWER(0x3feac0c7, 7)
-#define EIGHT_ERRORS                                                                                   \
-    0, -0x1.9c0c22p-27f, 0x1.125002p-25f, -0x1.0a3550p-25f, 0x1.26055cp-26f, 0x1.67a1cap-28f, -0x1.f9c304p-27f, -0x1.a5217cp-28f
+#define EIGHT_POWERS                                                                     \
+    STEP_POWER(0x3f800000, 0), STEP_POWER(0x3f8b95c2, 1), STEP_POWER(0x3f9837f0, 2),     \
+        STEP_POWER(0x3fa5fed7, 3), STEP_POWER(0x3fb504f3, 4), STEP_POWER(0x3fc5672a, 5), \
+        STEP_POWER(0x3fd744fd, 6), STEP_POWER(0x3feac0c7, 7)
+#define EIGHT_ERRORS                                                                          \
+    0, -0x1.9c0c22p-27f, 0x1.125002p-25f, -0x1.0a3550p-25f, 0x1.26055cp-26f, 0x1.67a1cap-28f, \
+        -0x1.f9c304p-27f, -0x1.a5217cp-28f
 static const int32_t STEP_POWERS[] LINE_ALIGNED = {EIGHT_POWERS, EIGHT_POWERS};
 static const float STEP_ERRORS[] LINE_ALIGNED = {EIGHT_ERRORS, EIGHT_ERRORS};
 
@@ -85,7 +85,8 @@ static const float STEP_ERRORS[] LINE_ALIGNED = {EIGHT_ERRORS, EIGHT_ERRORS};
 #define UNROLLED
 #elif defined(__clang__)
 #define UNROLLED _Pragma("clang loop unroll(full)")
-#if __clang_major__ < 19 /* 14 looks at inner loops before an outer one's unrolling makes their number a constant */
+#if __clang_major__ < \
+    19 /* 14 looks at inner loops before an outer one's unrolling makes their number a constant */
 #pragma clang diagnostic ignored "-Wpass-failed"
 #endif
 #else

@@ -1,5 +1,5 @@
-/* exact_sum.h: what the rows of a group add to exact sums: pieces of their terms. A register of rows at a time; see
- * exact_sum.pxi.
+/* exact_sum.h: what the rows of a group add to exact sums: pieces of their terms. A register of rows at a
+ * time; see exact_sum.pxi.
  */
 #ifndef SMOOTHXENT_EXACT_SUM_H
 #define SMOOTHXENT_EXACT_SUM_H
@@ -15,21 +15,23 @@ enum {
     MOST_CUT = 4096 /* terms a lane */
 };
 _Static_assert(LIMBS % 2 == 0, "as_int takes pairs of limbs");
-_Static_assert(32 * (LIMBS - 1) >= PLACES + 1024 + 31, "the limbs below the sign hold 2**31 terms of any size");
-_Static_assert(MOST_CUT <= 1 << (53 - 11 - 30), "so many pieces below 2**11, multiples of 2**-30, add without rounding");
+_Static_assert(
+    32 * (LIMBS - 1) >= PLACES + 1024 + 31, "the limbs below the sign hold 2**31 terms of any size");
+_Static_assert(
+    MOST_CUT <= 1 << (53 - 11 - 30), "so many pieces below 2**11, multiples of 2**-30, add without rounding");
 _Static_assert(LANES < 31, "add_to_bins: a bit of an int for each lane");
 static const double SMALL = 0x1p+72;
 typedef struct {
     LINE_ALIGNED double pieces[CUTS * LANES];
     double small[CUTS * LANES]; /* of terms times SMALL */
-    ptrdiff_t cut; /* terms a lane since the pieces were last empty */
+    ptrdiff_t cut;              /* terms a lane since the pieces were last empty */
     int64_t limbs[LIMBS];
     uint32_t terms; /* since the last carry: each term adds less than 2**32 to a limb */
     double special; /* the sum of what is not finite */
 } ExactSum;
 
-/* A row's term: its value times its weight, 1 unless `weights` says. Rows that are not kept and those without weight have
- * none, but for nan. */
+/* A row's term: its value times its weight, 1 unless `weights` says. Rows that are not kept and those without
+ * weight have none, but for nan. */
 LANES_INLINE reg_f64 terms_of_rows(const RowGroup *g, int i, const double *weights, const double *values) {
     reg_f64 value = OP_F64(loadu)(values + i);
     if (weights) {
@@ -39,12 +41,15 @@ LANES_INLINE reg_f64 terms_of_rows(const RowGroup *g, int i, const double *weigh
     return where_nonzero_f64(ROWS(kept), value);
 }
 
-/* Terms in [2**-61, 2**11) fit: they are cut at bits 2**-30 and 2**-72, by the addition and subtraction of a large number,
- * which is exact; their last bit is 2**-114. So MOST_CUT pieces of a lane add without rounding. Others become 0. */
+/* Terms in [2**-61, 2**11) fit: they are cut at bits 2**-30 and 2**-72, by the addition and subtraction of a
+ * large number, which is exact; their last bit is 2**-114. So MOST_CUT pieces of a lane add without rounding.
+ * Others become 0. */
 LANES_INLINE reg_f64 cut(reg_f64 term, reg_f64 *pieces) {
     const reg_f64 zero = SPLAT(0.0), first = SPLAT(0x1.8p+22), second = SPLAT(0x1.8p-20);
-    reg_f64 fits = where_less_f64(term, SPLAT(0x1p+11), where_less_f64(term, SPLAT(0x1p-61), zero, term), zero);
-    reg_f64 high = SUB(ADD(fits, first), first), rest = SUB(fits, high), middle = SUB(ADD(rest, second), second);
+    reg_f64 fits =
+        where_less_f64(term, SPLAT(0x1p+11), where_less_f64(term, SPLAT(0x1p-61), zero, term), zero);
+    reg_f64 high = SUB(ADD(fits, first), first), rest = SUB(fits, high),
+            middle = SUB(ADD(rest, second), second);
     pieces[0] = high;
     pieces[1] = middle;
     pieces[2] = SUB(rest, middle);
@@ -52,11 +57,14 @@ LANES_INLINE reg_f64 cut(reg_f64 term, reg_f64 *pieces) {
 }
 LANES_INLINE reg_f64 add_cut(double *pieces, reg_f64 term) {
     reg_f64 own[CUTS], fits = cut(term, own);
-    for (int j = 0; j < CUTS; j++) OP_F64(storeu)(pieces + j * LANES, ADD(OP_F64(loadu)(pieces + j * LANES), own[j]));
+    for (int j = 0; j < CUTS; j++)
+        OP_F64(storeu)(pieces + j * LANES, ADD(OP_F64(loadu)(pieces + j * LANES), own[j]));
     return fits;
 }
-/* Adds the terms that fit, or do so times SMALL; returns whether all do. Else `left` holds the others, and 0. */
-LANES_INLINE int add_in_pieces(ExactSum *total, const RowGroup *g, const double *weights, const double *values, double *left) {
+/* Adds the terms that fit, or do so times SMALL; returns whether all do. Else `left` holds the others, and 0.
+ */
+LANES_INLINE int add_in_pieces(
+    ExactSum *total, const RowGroup *g, const double *weights, const double *values, double *left) {
     int all = 1;
     EACH_ROW_REGISTER {
         reg_f64 term = terms_of_rows(g, i, weights, values), fits = add_cut(total->pieces + i, term);
@@ -66,14 +74,16 @@ LANES_INLINE int add_in_pieces(ExactSum *total, const RowGroup *g, const double 
     if (all) return 1;
     all = 1;
     EACH_ROW_REGISTER {
-        reg_f64 rest = OP_F64(loadu)(left + i), term = MUL(rest, SPLAT(SMALL)), fits = add_cut(total->small + i, term);
+        reg_f64 rest = OP_F64(loadu)(left + i), term = MUL(rest, SPLAT(SMALL)),
+                fits = add_cut(total->small + i, term);
         OP_F64(storeu)(left + i, where_equal_f64(term, fits, SPLAT(0.0), rest));
         all &= all_equal_f64(term, fits);
     }
     return all;
 }
 /* Cuts the terms; returns how many pieces they take, 0 if some don't fit. */
-LANES_INLINE int cut_in_pieces(double *pieces, const RowGroup *g, const double *weights, const double *values, double *terms) {
+LANES_INLINE int cut_in_pieces(
+    double *pieces, const RowGroup *g, const double *weights, const double *values, double *terms) {
     int all = 1, last = 0;
     EACH_ROW_REGISTER {
         reg_f64 own[CUTS], term = terms_of_rows(g, i, weights, values);

@@ -1,5 +1,6 @@
-/* few_classes_losses.h: what rows of few classes need once, from their statistics: shares of the anchor and of the others,
- * losses, factors of the second sweep; in lanes of the logits' own type, one row a lane. The formulas are in losses.pxi.
+/* few_classes_losses.h: what rows of few classes need once, from their statistics: shares of the anchor and
+ * of the others, losses, factors of the second sweep; in lanes of the logits' own type, one row a lane. The
+ * formulas are in losses.pxi.
  */
 #ifndef SMOOTHXENT_FEW_CLASSES_LOSSES_H
 #define SMOOTHXENT_FEW_CLASSES_LOSSES_H
@@ -7,8 +8,8 @@
 #include "results/gradients.h"
 #include "statistics/few_classes.h"
 
-/* own and others relative to the larger of anchor logit and reference, as row_group.h has them; p_k is exp(x_k - reference)
- * times factor / (own + others). */
+/* own and others relative to the larger of anchor logit and reference, as row_group.h has them; p_k is
+ * exp(x_k - reference) times factor / (own + others). */
 typedef struct {
     wide nll, log_sum_exp;
     lanes own, others, factor;
@@ -27,13 +28,17 @@ LANES_INLINE few_shares few_shares_of(const few_statistics *s) {
     z.low = add(z.low, product_low); /* as large as an ulp of the logits, though z may be small */
     z = fast_sum(z.high, z.low);
     lanes minus_z = sub(zero, z.high);
-    exp_of_pair e = exp_of_pairs((pair_of_lanes){minimum(minus_z, z.high), where_less(z.high, zero, z.low, sub(zero, z.low))});
-    lanes of_exp = where_less(z.high, zero, one, s->sum), of_exp_low = where_less(z.high, zero, zero, s->sum_low);
-    lanes high = mul(of_exp, e.power), rest = fused(of_exp_low, e.power, fused(of_exp, e.power, sub(zero, high)));
+    exp_of_pair e = exp_of_pairs(
+        (pair_of_lanes){minimum(minus_z, z.high), where_less(z.high, zero, z.low, sub(zero, z.low))});
+    lanes of_exp = where_less(z.high, zero, one, s->sum),
+          of_exp_low = where_less(z.high, zero, zero, s->sum_low);
+    lanes high = mul(of_exp, e.power),
+          rest = fused(of_exp_low, e.power, fused(of_exp, e.power, sub(zero, high)));
     rest = fused(high, e.less_one, rest);
     lanes smaller = add(high, rest);
     rest = sub(rest, sub(smaller, high));
-    pair_of_lanes log = log_of_sum(where_less(z.high, zero, s->sum, one), smaller, add(rest, where_less(z.high, zero, s->sum_low, zero)));
+    pair_of_lanes log = log_of_sum(where_less(z.high, zero, s->sum, one), smaller,
+        add(rest, where_less(z.high, zero, s->sum_low, zero)));
     wide wide_log = widen_pair(log), wide_z = widen_pair(z), wide_zero = wide_splat(0.0);
     few_shares shares;
     shares.nll = wide_sub(wide_log, wide_minimum(wide_z, wide_zero));
@@ -44,10 +49,11 @@ LANES_INLINE few_shares few_shares_of(const few_statistics *s) {
     return shares;
 }
 
-/* ---- losses of class indices without weights, targets of their own or z_loss ------------------------------------------
+/* ---- losses of class indices without weights, targets of their own or z_loss
+ * ------------------------------------------
  *
- * `uniform`: the share of one class in smoothing, which is uniform or none; `others`: of all but the anchor. `s`: what the
- * gradient is times. */
+ * `uniform`: the share of one class in smoothing, which is uniform or none; `others`: of all but the anchor.
+ * `s`: what the gradient is times. */
 typedef struct {
     double label_smoothing, uniform, others, s;
     ptrdiff_t num_classes, row_stride, grad_stride; /* bytes between rows */
@@ -56,12 +62,16 @@ typedef struct {
 } PlainLoss;
 
 /* Losses of the rows whose statistics hold, 0 for those that are ignored, and factors of their gradient. */
-LANES_INLINE void plain_few_losses_inline(const few_statistics *statistics, few_factors *f, real *losses, const PlainLoss *p, const int smooth, const int has_grad) {
+LANES_INLINE void plain_few_losses_inline(const few_statistics *statistics, few_factors *f, real *losses,
+    const PlainLoss *p, const int smooth, const int has_grad) {
     const lanes zero = splat(0);
     const double anchor_share = 1.0 - p->label_smoothing + p->uniform;
     few_shares shares = few_shares_of(statistics);
     wide loss = shares.nll;
-    if (smooth) loss = wide_add(wide_mul(wide_splat(anchor_share), shares.nll), wide_fused(wide_splat(p->others), shares.log_sum_exp, wide_mul(wide_splat(p->uniform), statistics->gaps)));
+    if (smooth)
+        loss = wide_add(wide_mul(wide_splat(anchor_share), shares.nll),
+            wide_fused(wide_splat(p->others), shares.log_sum_exp,
+                wide_mul(wide_splat(p->uniform), statistics->gaps)));
     store(losses, where_less(statistics->anchors, zero, zero, narrow_wide(loss)));
     if (!has_grad) return;
     lanes inverse = divide(splat((real)p->s), add(shares.own, shares.others));
@@ -75,55 +85,78 @@ LANES_INLINE void plain_few_losses_inline(const few_statistics *statistics, few_
 
 /* A body for each kind of them. */
 #ifdef REGISTERS_ARE_PLAIN
-#define FOR_EACH_LOSS(p, body) { const int SMOOTH = (p)->others != 0.0, HAS_GRAD = (p)->has_grad; body; }
+#define FOR_EACH_LOSS(p, body)                                           \
+    {                                                                    \
+        const int SMOOTH = (p)->others != 0.0, HAS_GRAD = (p)->has_grad; \
+        body;                                                            \
+    }
 #else
-#define FOR_EACH_LOSS(p, body)                                                                          \
-    if ((p)->others != 0.0 && (p)->has_grad) { enum { SMOOTH = 1, HAS_GRAD = 1 }; body; }               \
-    else if ((p)->others != 0.0) { enum { SMOOTH = 1, HAS_GRAD = 0 }; body; }                           \
-    else if ((p)->has_grad) { enum { SMOOTH = 0, HAS_GRAD = 1 }; body; }                                \
-    else { enum { SMOOTH = 0, HAS_GRAD = 0 }; body; }
+#define FOR_EACH_LOSS(p, body)                 \
+    if ((p)->others != 0.0 && (p)->has_grad) { \
+        enum { SMOOTH = 1, HAS_GRAD = 1 };     \
+        body;                                  \
+    } else if ((p)->others != 0.0) {           \
+        enum { SMOOTH = 1, HAS_GRAD = 0 };     \
+        body;                                  \
+    } else if ((p)->has_grad) {                \
+        enum { SMOOTH = 0, HAS_GRAD = 1 };     \
+        body;                                  \
+    } else {                                   \
+        enum { SMOOTH = 0, HAS_GRAD = 0 };     \
+        body;                                  \
+    }
 #endif
-LANES_FUNCTION void plain_few_losses(RowGroup *g, few_factors *f, real *losses, const PlainLoss *p) {
-    FOR_EACH_LOSS(p, plain_few_losses_inline(&g->few, f, losses, p, SMOOTH, HAS_GRAD))
-}
+LANES_FUNCTION void plain_few_losses(RowGroup *g, few_factors *f, real *losses, const PlainLoss *p){
+    FOR_EACH_LOSS(p, plain_few_losses_inline(&g -> few, f, losses, p, SMOOTH, HAS_GRAD))}
 
-/* From labels and rows in memory to losses and gradient of a whole group, in one go: so the start of one group overlaps the
- * end of the one before. Returns whether it is done: not where a label is out of range, and not where statistics don't hold.
- * The caller sees to it that labels lie side by side and that rows may be read as GroupPlace says; ignored rows have no
- * gradient here. */
-LANES_INLINE int plain_few_group_inline(int64_t *anchors, const PlainLoss *p, const char *labels, const char *rows, real *columns, real *losses, char *grad, const int smooth, const int has_grad) {
+/* From labels and rows in memory to losses and gradient of a whole group, in one go: so the start of one
+ * group overlaps the end of the one before. Returns whether it is done: not where a label is out of range,
+ * and not where statistics don't hold. The caller sees to it that labels lie side by side and that rows may
+ * be read as GroupPlace says; ignored rows have no gradient here. */
+LANES_INLINE int plain_few_group_inline(int64_t *anchors, const PlainLoss *p, const char *labels,
+    const char *rows, real *columns, real *losses, char *grad, const int smooth, const int has_grad) {
     const GroupPlace place = {rows, NULL, p->row_stride, sizeof(stored), 1, 0};
     few_factors f;
-    if (!class_indices(anchors, labels, p->label_size, (uint64_t)p->num_classes, p->has_ignore_index, p->ignore_index)) return 0;
-    few_statistics s = columns_statistics_inline(anchors, &place, p->num_classes, rows + LANES * p->row_stride + AHEAD, columns, columns, smooth ? GAPS : 0, has_grad, ANCHOR_GIVEN);
+    if (!class_indices(
+            anchors, labels, p->label_size, (uint64_t)p->num_classes, p->has_ignore_index, p->ignore_index))
+        return 0;
+    few_statistics s = columns_statistics_inline(anchors, &place, p->num_classes,
+        rows + LANES * p->row_stride + AHEAD, columns, columns, smooth ? GAPS : 0, has_grad, ANCHOR_GIVEN);
     plain_few_losses_inline(&s, &f, losses, p, smooth, has_grad);
     if (!few_statistics_hold(&s, load(losses))) return 0;
-    if (has_grad) few_gradient_rows(&f, columns, s.anchors, p->num_classes, grad, p->grad_stride, p->grad_is_real);
+    if (has_grad)
+        few_gradient_rows(&f, columns, s.anchors, p->num_classes, grad, p->grad_stride, p->grad_is_real);
     return 1;
 }
 /* `num_groups` of them, one after the other; returns how many are done before the first that is not. */
-LANES_FUNCTION ptrdiff_t plain_few_groups(int64_t *anchors, ptrdiff_t num_groups, const PlainLoss *p, const char *labels, const char *rows, real *columns, real *losses, char *grad) {
+LANES_FUNCTION ptrdiff_t plain_few_groups(int64_t *anchors, ptrdiff_t num_groups, const PlainLoss *p,
+    const char *labels, const char *rows, real *columns, real *losses, char *grad) {
     ptrdiff_t g = 0;
-    FOR_EACH_LOSS(p, for (; g < num_groups; g++) {
-        if (!plain_few_group_inline(anchors, p, labels, rows, columns, losses, grad, SMOOTH, HAS_GRAD)) break;
-        labels += LANES * p->label_size;
-        rows += LANES * p->row_stride;
-        grad += HAS_GRAD ? LANES * p->grad_stride : 0;
-        losses += LANES;
-    })
+    FOR_EACH_LOSS(
+        p, for (; g < num_groups; g++) {
+            if (!plain_few_group_inline(anchors, p, labels, rows, columns, losses, grad, SMOOTH, HAS_GRAD))
+                break;
+            labels += LANES * p->label_size;
+            rows += LANES * p->row_stride;
+            grad += HAS_GRAD ? LANES * p->grad_stride : 0;
+            losses += LANES;
+        })
     return g;
 }
 
-/* ---- with every option -------------------------------------------------------------------------------------------- */
+/* ---- with every option
+ * -------------------------------------------------------------------------------------------- */
 
 /* nll and log_sum_exp, own and others of the group; only of the rows whose statistics hold if not all do. */
 LANES_FUNCTION void spread_few_shares(RowGroup *g) {
     few_shares shares = few_shares_of(&g->few);
-    wide own = widen(shares.own), others = widen(shares.others), hold = widen(g->all_hold ? splat(1) : load(g->holds));
+    wide own = widen(shares.own), others = widen(shares.others),
+         hold = widen(g->all_hold ? splat(1) : load(g->holds));
     EACH_ROW_REGISTER {
         const int j = i / WIDTH_F64;
         SET_ROWS(nll, where_equal_f64(hold.r[j], SPLAT(1.0), shares.nll.r[j], ROWS(nll)));
-        SET_ROWS(log_sum_exp, where_equal_f64(hold.r[j], SPLAT(1.0), shares.log_sum_exp.r[j], ROWS(log_sum_exp)));
+        SET_ROWS(
+            log_sum_exp, where_equal_f64(hold.r[j], SPLAT(1.0), shares.log_sum_exp.r[j], ROWS(log_sum_exp)));
         SET_ROWS(own, where_equal_f64(hold.r[j], SPLAT(1.0), own.r[j], ROWS(own)));
         SET_ROWS(others, where_equal_f64(hold.r[j], SPLAT(1.0), others.r[j], ROWS(others)));
     }

@@ -1,16 +1,20 @@
-/* gradients.h: the second sweep: what it needs of a row once, and its inner loops. A register of rows at a time; the formulas
- * are in gradients.pxi.
+/* gradients.h: the second sweep: what it needs of a row once, and its inner loops. A register of rows at a
+ * time; the formulas are in gradients.pxi.
  */
 #ifndef SMOOTHXENT_GRADIENTS_H
 #define SMOOTHXENT_GRADIENTS_H
 
+#include "lanes/columns.h"
 #include "statistics/reference.h"
 #include "statistics/row_group.h"
 
 /* For few classes, whose exps are known: min(exp factor + constant, most), `own` for the anchor. */
-typedef struct { lanes factor, constant, own, most; } few_factors;
+typedef struct {
+    lanes factor, constant, own, most;
+} few_factors;
 
-typedef struct { /* min(exp factor + constant, most) - target_scale t_k, and `own` for the anchor; one row a lane */
+typedef struct { /* min(exp factor + constant, most) - target_scale t_k, and `own` for the anchor; one row a
+                    lane */
     LINE_ALIGNED double constant[LANES];
     double target_scale[LANES], own[LANES], factor[LANES], most;
     double coefficient[LANES]; /* of p_k */
@@ -19,22 +23,27 @@ typedef struct { /* min(exp factor + constant, most) - target_scale t_k, and `ow
 
 static const double NOTHING_LEFT = 3000; /* nats below the anchor: exp is 0 in float64 too */
 
-/* coefficient exp(-max(z, 0)) / total, z = x_y - reference, which takes exp(x_k - reference) to coefficient p_k. No logarithm is
- * taken, whose rounding would be one of p_k times |lse|. */
+/* coefficient exp(-max(z, 0)) / total, z = x_y - reference, which takes exp(x_k - reference) to coefficient
+ * p_k. No logarithm is taken, whose rounding would be one of p_k times |lse|. */
 LANES_INLINE reg_f64 factors_of_exps(const RowGroup *g, int i, reg_f64 coefficient, reg_f64 inverse) {
     const reg_f64 zero = SPLAT(0.0);
-    reg_f64 low, z = distances_to_reference(ROWS(anchor_logit), ROWS(offset), ROWS(scale), &low), nll = ROWS(nll);
+    reg_f64 low, z = distances_to_reference(ROWS(anchor_logit), ROWS(offset), ROWS(scale), &low),
+                 nll = ROWS(nll);
     low = where_less_f64(z, zero, zero, low);
     z = OP_F64(min)(OP_F64(max)(z, zero), SPLAT(NOTHING_LEFT)); /* NaN: 0 */
     reg_f64 factor = MUL(coefficient, times_exps(inverse, SUB(zero, z), SUB(zero, low)));
     return where_equal_f64(nll, nll, factor, SPLAT((double)NAN));
 }
 
-/* For k = y, anchor_share (p_y - 1) + rest_share p_y, with p_y - 1 = -others / (own + others), never a subtraction. */
-LANES_FUNCTION void gradient_factors(const RowGroup *g, SecondSweep *sweep, double divisor, double target_scale, double uniform) {
+/* For k = y, anchor_share (p_y - 1) + rest_share p_y, with p_y - 1 = -others / (own + others), never a
+ * subtraction. */
+LANES_FUNCTION void gradient_factors(
+    const RowGroup *g, SecondSweep *sweep, double divisor, double target_scale, double uniform) {
     EACH_ROW_REGISTER {
-        reg_f64 s = DIV(OP_F64(loadu)(sweep->target_scale + i), SPLAT(divisor)), own = ROWS(own), others = ROWS(others);
-        reg_f64 inverse = DIV(SPLAT(1.0), ADD(own, others)), anchor_share = ROWS(anchor_share), rest_share = ROWS(rest_share);
+        reg_f64 s = DIV(OP_F64(loadu)(sweep->target_scale + i), SPLAT(divisor)), own = ROWS(own),
+                others = ROWS(others);
+        reg_f64 inverse = DIV(SPLAT(1.0), ADD(own, others)), anchor_share = ROWS(anchor_share),
+                rest_share = ROWS(rest_share);
         reg_f64 of_anchor = SUB(MUL(rest_share, MUL(own, inverse)), MUL(anchor_share, MUL(others, inverse)));
         OP_F64(storeu)(sweep->own + i, MUL(s, of_anchor));
         OP_F64(storeu)(sweep->constant + i, MUL(s, SPLAT(-uniform)));
@@ -55,17 +64,24 @@ LANES_FUNCTION void softmax_factors(const RowGroup *g, SecondSweep *sweep) {
     }
 }
 
-/* Of a tile: min(exp factor + constant, most), past the caches if `streams`. `exps` has whole vectors, `out` need not be aligned
- * but to a number. */
-typedef struct { lanes factor, constant, most; } Scaling;
-LANES_INLINE Scaling scaling_of(double factor, double constant, double most) { return (Scaling){splat((real)factor), splat((real)constant), splat((real)most)}; }
-LANES_INLINE lanes scaled(const real *exps, Scaling s) { return minimum(s.most, fused(load(exps), s.factor, s.constant)); } /* lets NaN pass */
+/* Of a tile: min(exp factor + constant, most), past the caches if `streams`. `exps` has whole vectors, `out`
+ * need not be aligned but to a number. */
+typedef struct {
+    lanes factor, constant, most;
+} Scaling;
+LANES_INLINE Scaling scaling_of(double factor, double constant, double most) {
+    return (Scaling){splat((real)factor), splat((real)constant), splat((real)most)};
+}
+LANES_INLINE lanes scaled(const real *exps, Scaling s) {
+    return minimum(s.most, fused(load(exps), s.factor, s.constant));
+} /* lets NaN pass */
 LANES_INLINE void put_few(real *out, lanes values, ptrdiff_t count) {
     real numbers[LANES];
     store(numbers, values);
     memcpy(out, numbers, count * sizeof(real));
 }
-LANES_FUNCTION void write_scaled(real *out, const real *exps, ptrdiff_t count, double factor, double constant, double most, int streams) {
+LANES_FUNCTION void write_scaled(
+    real *out, const real *exps, ptrdiff_t count, double factor, double constant, double most, int streams) {
     const Scaling s = scaling_of(factor, constant, most);
     ptrdiff_t k = 0;
     if (streams) {
@@ -90,20 +106,26 @@ LANES_FUNCTION void log_softmax_tile(real *values, const stored *x, ptrdiff_t co
 /* ---- few classes: one row a lane --------------------------------------------------------------------- */
 
 /* min(g p_k + constant, most) for QUAD classes from `number` on, `own` for the anchor. */
-LANES_INLINE void few_gradient_quad(const few_factors *f, const real *exps, lanes anchors, lanes number, lanes *values) {
+LANES_INLINE void few_gradient_quad(
+    const few_factors *f, const real *exps, lanes anchors, lanes number, lanes *values) {
     UNROLLED for (int k = 0; k < QUAD; k++, number = add(number, splat(1))) /* lets NaN pass */
-        values[k] = where_equal(anchors, number, f->own, minimum(f->most, fused(load(exps + k * LANES), f->factor, f->constant)));
+        values[k] = where_equal(
+            anchors, number, f->own, minimum(f->most, fused(load(exps + k * LANES), f->factor, f->constant)));
 }
 /* All of it, into rows `stride` bytes apart. */
-LANES_INLINE void few_gradient_rows_inline(const few_factors *sweep, const real *exps, lanes anchors, ptrdiff_t num_classes, char *start, ptrdiff_t stride, const int is_real) {
+LANES_INLINE void few_gradient_rows_inline(const few_factors *sweep, const real *exps, lanes anchors,
+    ptrdiff_t num_classes, char *start, ptrdiff_t stride, const int is_real) {
     const ptrdiff_t size = is_real ? sizeof(real) : sizeof(stored);
     const char *ahead = start + LANES * num_classes * size + AHEAD;
     lanes values[QUAD], number = splat(0);
     ptrdiff_t k = 0;
     const few_factors f = *sweep; /* its lanes stay in registers */
-#define STORE(count) if (is_real) store_columns(start + k * size, stride, count, values); else store_logit_columns(start + k * size, stride, count, values)
+#define STORE(count)                                                     \
+    if (is_real) store_columns(start + k * size, stride, count, values); \
+    else store_logit_columns(start + k * size, stride, count, values)
     for (; k + QUAD <= num_classes; k += QUAD, number = add(number, splat(QUAD))) {
-        UNROLLED for (int n = 0; n < LANES * QUAD * (int)size / LINE; n++, ahead += LINE) prefetch_to_write(ahead);
+        UNROLLED for (int n = 0; n < LANES * QUAD * (int)size / LINE; n++, ahead += LINE)
+            prefetch_to_write(ahead);
         few_gradient_quad(&f, exps + k * LANES, anchors, number, values);
         STORE(QUAD);
     }
@@ -114,16 +136,18 @@ LANES_INLINE void few_gradient_rows_inline(const few_factors *sweep, const real 
         return;
     }
     switch (num_classes - k) {
-        case 1: STORE(1); break;
+    case 1: STORE(1); break;
 #ifndef SMOOTHXENT_FLOAT64
-        case 2: STORE(2); break;
-        case 3: STORE(3); break;
+    case 2: STORE(2); break;
+    case 3: STORE(3); break;
 #endif
     }
 #undef STORE
 }
-LANES_FUNCTION void few_gradient_rows(const few_factors *sweep, const real *exps, lanes anchors, ptrdiff_t num_classes, char *start, ptrdiff_t stride, int is_real) {
-    if (is_real || sizeof(real) == sizeof(stored)) few_gradient_rows_inline(sweep, exps, anchors, num_classes, start, stride, 1);
+LANES_FUNCTION void few_gradient_rows(const few_factors *sweep, const real *exps, lanes anchors,
+    ptrdiff_t num_classes, char *start, ptrdiff_t stride, int is_real) {
+    if (is_real || sizeof(real) == sizeof(stored))
+        few_gradient_rows_inline(sweep, exps, anchors, num_classes, start, stride, 1);
     else few_gradient_rows_inline(sweep, exps, anchors, num_classes, start, stride, 0);
 }
 

@@ -2,8 +2,9 @@
 #
 #     p_k = exp(x_k - m - z+) / total,  z+ = max(x_y - m, 0),  total = own + others
 #
-# exp(x_k - m) is kept from the first sweep, up to KEPT classes of a row, or taken again with the same bits; where a tile had
-# a reference of its own, a factor makes up for that. A probability below the smallest normal number may become 0.
+# exp(x_k - m) is kept from the first sweep, up to KEPT classes of a row, or taken again with the same bits; where a
+# tile had a reference of its own, a factor makes up for that. A probability below the smallest normal number may
+# become 0.
 
 cdef extern from "results/gradients.h" nogil:
     ctypedef struct few_factors:

@@ -1,5 +1,5 @@
-/* losses.h: what the rows of a group need once, from their statistics: the shares of the anchor and of the others, losses.
- * All in float64, a register of rows at a time; the formulas are in losses.pxi.
+/* losses.h: what the rows of a group need once, from their statistics: the shares of the anchor and of the
+ * others, losses. All in float64, a register of rows at a time; the formulas are in losses.pxi.
  */
 #ifndef SMOOTHXENT_LOSSES_H
 #define SMOOTHXENT_LOSSES_H
@@ -16,10 +16,12 @@ LANES_FUNCTION void group_shares(RowGroup *g) {
         reg_f64 low, x = ROWS(anchor_logit), sum = ROWS(sum_exp);
         reg_f64 z = distances_to_reference(x, ROWS(offset), ROWS(scale), &low);
         reg_f64 below = OP_F64(min)(zero, z), above = OP_F64(max)(zero, z); /* NaN passes */
-        reg_f64 smaller = where_less_f64(z, zero, one, sum), towards = where_less_f64(z, zero, low, SUB(zero, low));
+        reg_f64 smaller = where_less_f64(z, zero, one, sum),
+                towards = where_less_f64(z, zero, low, SUB(zero, low));
         smaller = times_exps(smaller, SUB(below, above), towards);
         reg_f64 own = where_less_f64(z, zero, smaller, one), others = where_less_f64(z, zero, sum, smaller);
-        reg_f64 log_total = logs_of_sums(own, others), nll = SUB(log_total, below), log_sum_exp = ADD(log_total, above);
+        reg_f64 log_total = logs_of_sums(own, others), nll = SUB(log_total, below),
+                log_sum_exp = ADD(log_total, above);
         if (LOW_PARTS) {
             nll = SUB(nll, where_less_f64(z, zero, low, zero));
             log_sum_exp = where_less_f64(z, zero, log_sum_exp, ADD(z, ADD(log_total, low)));
@@ -42,7 +44,8 @@ LANES_FUNCTION void uniform_losses(RowGroup *g, double label_smoothing, double u
         reg_f64 anchor_share = FUSED(SPLAT(1.0 - label_smoothing), ROWS(weight), SPLAT(uniform));
         reg_f64 term = where_equal_f64(anchor_share, SPLAT(0.0), OP_F64(min)(SPLAT(DBL_MAX), nll), nll);
         reg_f64 loss = MUL(anchor_share, term);
-        if (others != 0.0) loss = ADD(loss, FUSED(SPLAT(others), log_sum_exp, MUL(SPLAT(uniform), ROWS(gap_sum))));
+        if (others != 0.0)
+            loss = ADD(loss, FUSED(SPLAT(others), log_sum_exp, MUL(SPLAT(uniform), ROWS(gap_sum))));
         SET_ROWS(anchor_share, anchor_share);
         SET_ROWS(rest_share, SPLAT(others));
         SET_ROWS(loss, where_nonzero_f64(ROWS(kept), loss));
@@ -50,15 +53,18 @@ LANES_FUNCTION void uniform_losses(RowGroup *g, double label_smoothing, double u
     }
 }
 
-/* Weighted losses of rows whose nll alone is below DBL_MIN, where it has few digits or none: S exp(-z) times the weights, in
- * one step. There log(1 + x) is x. A weight is m 2**k; k goes into the reference, STEP being ln(2) in float64. Rows with
- * other terms than the anchor's have larger losses, which stay. `weights`: NULL for ones. */
+/* Weighted losses of rows whose nll alone is below DBL_MIN, where it has few digits or none: S exp(-z) times
+ * the weights, in one step. There log(1 + x) is x. A weight is m 2**k; k goes into the reference, STEP being
+ * ln(2) in float64. Rows with other terms than the anchor's have larger losses, which stay. `weights`: NULL
+ * for ones. */
 LANES_FUNCTION void certain_losses(RowGroup *g, const double *weights, ptrdiff_t count) {
     for (ptrdiff_t i = 0; i < count; i++) {
         const double weight = weights ? weights[i] : 1, part = g->anchor_share[i], nll = g->nll[i];
-        if (!(nll < DBL_MIN && g->sum_exp[i] > 0 && g->kept[i] && weight >= DBL_MIN && part >= DBL_MIN)) continue;
+        if (!(nll < DBL_MIN && g->sum_exp[i] > 0 && g->kept[i] && weight >= DBL_MIN && part >= DBL_MIN))
+            continue;
         if (g->loss[i] != weight * (part * nll)) continue;
-        reg_f64 k, k_of_part, m = split_f64(SPLAT(weight), &k), m_of_part = split_f64(SPLAT(part), &k_of_part);
+        reg_f64 k, k_of_part, m = split_f64(SPLAT(weight), &k),
+                              m_of_part = split_f64(SPLAT(part), &k_of_part);
         double low, scale = g->scale[i] - first_f64(k) - first_f64(k_of_part);
         double z = distance_to_reference(g->anchor_logit[i], g->offset[i], scale, &low);
         g->loss[i] = times_exp(first_f64(MUL(m, m_of_part)) * g->sum_exp[i], -z, -low);

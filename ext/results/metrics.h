@@ -19,8 +19,10 @@
  */
 LANES_INLINE void metrics_of_rows(RowGroup *g, int i, double worst) {
     const reg_f64 zero = SPLAT(0.0), one = SPLAT(1.0);
-    reg_f64 low, offset = ROWS(offset), scale = ROWS(scale), own = ROWS(own), others = ROWS(others), sum = ROWS(sum_exp);
-    reg_f64 z = distances_to_reference(ROWS(anchor_logit), offset, scale, &low), z_low = low, above = OP_F64(max)(zero, z);
+    reg_f64 low, offset = ROWS(offset), scale = ROWS(scale), own = ROWS(own), others = ROWS(others),
+                 sum = ROWS(sum_exp);
+    reg_f64 z = distances_to_reference(ROWS(anchor_logit), offset, scale, &low), z_low = low,
+            above = OP_F64(max)(zero, z);
     reg_f64 highest = SUB(distances_to_reference(ROWS(highest), offset, scale, &low), above);
     if (LOW_PARTS) {
         highest = ADD(highest, SUB(low, where_less_f64(zero, z, z_low, zero)));
@@ -29,12 +31,13 @@ LANES_INLINE void metrics_of_rows(RowGroup *g, int i, double worst) {
     reg_f64 inverse = DIV(one, ADD(own, others)), nll = ROWS(nll), nan = SUB(nll, nll);
     reg_f64 ratio = where_less_f64(z, zero, one, where_nonzero_f64(others, DIV(others, sum)));
     reg_f64 log_total = where_less_f64(z, zero, ROWS(log_sum_exp), nll);
-    reg_f64 of_anchor = where_less_f64(z, zero, where_nonzero_f64(own, MUL(own, z)), SUB(zero, where_nonzero_f64(others, MUL(others, z))));
+    reg_f64 of_anchor = where_less_f64(
+        z, zero, where_nonzero_f64(own, MUL(own, z)), SUB(zero, where_nonzero_f64(others, MUL(others, z))));
     reg_f64 entropy = SUB(log_total, MUL(FUSED(ratio, ROWS(moment), of_anchor), inverse));
     reg_f64 most = MUL(OP_F64(max)(own, times_exps(one, highest, zero)), inverse);
     reg_f64 square = FUSED(MUL(ratio, ratio), ROWS(square), MUL(others, others));
     nan = where_equal_f64(nll, SPLAT((double)INFINITY), zero, nan); /* that of inf says nothing of p */
-    entropy = where_nonzero_f64(sum, OP_F64(max)(zero, entropy)); /* no other class counts: 0 */
+    entropy = where_nonzero_f64(sum, OP_F64(max)(zero, entropy));   /* no other class counts: 0 */
     SET_ROWS(entropy, ADD(entropy, nan));
     SET_ROWS(confidence, ADD(OP_F64(min)(one, most), nan));
     SET_ROWS(brier, ADD(MUL(square, MUL(inverse, inverse)), nan));
@@ -42,17 +45,21 @@ LANES_INLINE void metrics_of_rows(RowGroup *g, int i, double worst) {
     SET_ROWS(rank, where_equal_f64(nll, nll, ROWS(rank), SPLAT(worst)));
 }
 /* A row without a softmax has the `worst` rank. */
-LANES_FUNCTION void group_metrics(RowGroup *g, double worst) { EACH_ROW_REGISTER metrics_of_rows(g, i, worst); }
+LANES_FUNCTION void group_metrics(RowGroup *g, double worst) {
+    EACH_ROW_REGISTER metrics_of_rows(g, i, worst);
+}
 
-/* Where the anchor is the top class and the label another one, of lower or equal logit: -log p and sum of p**2 - 2 p + 1, p
- * that of the label. */
+/* Where the anchor is the top class and the label another one, of lower or equal logit: -log p and sum of
+ * p**2 - 2 p + 1, p that of the label. */
 LANES_FUNCTION void metrics_of_labels(RowGroup *g, const double *label_logits) {
     for (int i = 0; i < LANES; i++) {
         if (g->label[i] < 0 || g->label[i] == g->anchor[i]) continue;
-        const double inverse = 1 / (g->own[i] + g->others[i]), ratio = g->sum_exp[i] > 0 ? g->others[i] / g->sum_exp[i] : 0;
+        const double inverse = 1 / (g->own[i] + g->others[i]),
+                     ratio = g->sum_exp[i] > 0 ? g->others[i] / g->sum_exp[i] : 0;
         const double squares = ratio * ratio * g->square[i] + g->own[i] * g->own[i];
         g->label_nll[i] = g->nll[i] + (g->anchor_logit[i] - label_logits[i]);
-        g->brier[i] = squares * inverse * inverse + (1 - 2 * times_exp(1, -g->label_nll[i], 0)) + (g->nll[i] - g->nll[i]);
+        g->brier[i] = squares * inverse * inverse + (1 - 2 * times_exp(1, -g->label_nll[i], 0)) +
+            (g->nll[i] - g->nll[i]);
     }
 }
 

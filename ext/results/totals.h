@@ -1,18 +1,19 @@
-/* totals.h: what the rows of a group add to totals: counts, places in histograms. A register of rows at a time; see
- * metrics.pxi.
+/* totals.h: what the rows of a group add to totals: counts, places in histograms. A register of rows at a
+ * time; see metrics.pxi.
  */
 #ifndef SMOOTHXENT_TOTALS_H
 #define SMOOTHXENT_TOTALS_H
 
 #include "results/exact_sum.h"
 
-/* nll**2 of each row in two parts that are exact together: `squares`, which come rounded to nearest, are rounded down, and
- * `rests` become what that leaves. So neither is negative, which `cut` would not take. A square that overflows leaves 0.
- * Below 2**-969 a rest is rounded too. */
+/* nll**2 of each row in two parts that are exact together: `squares`, which come rounded to nearest, are
+ * rounded down, and `rests` become what that leaves. So neither is negative, which `cut` would not take. A
+ * square that overflows leaves 0. Below 2**-969 a rest is rounded too. */
 LANES_INLINE void split_squares(const RowGroup *g, double *squares, double *rests) {
     const reg_f64 zero = SPLAT(0.0);
     EACH_ROW_REGISTER {
-        reg_f64 nll = ROWS(label_nll), square = OP_F64(loadu)(squares + i), rest = FUSED(nll, nll, SUB(zero, square));
+        reg_f64 nll = ROWS(label_nll), square = OP_F64(loadu)(squares + i),
+                rest = FUSED(nll, nll, SUB(zero, square));
         square = where_less_f64(rest, zero, MUL(square, SPLAT(0x1.fffffffffffffp-1)), square);
         rest = FUSED(nll, nll, SUB(zero, square));
         OP_F64(storeu)(squares + i, square);
@@ -24,7 +25,8 @@ LANES_INLINE void split_squares(const RowGroup *g, double *squares, double *rest
 
 /* Of kept rows by lane: those whose rank is below `most`. */
 LANES_INLINE void count_rows(double *counts, const RowGroup *g, double most) {
-    EACH_ROW_REGISTER OP_F64(storeu)(counts + i, ADD(OP_F64(loadu)(counts + i), where_less_f64(ROWS(rank), SPLAT(most), ROWS(kept), SPLAT(0.0))));
+    EACH_ROW_REGISTER OP_F64(storeu)(counts + i,
+        ADD(OP_F64(loadu)(counts + i), where_less_f64(ROWS(rank), SPLAT(most), ROWS(kept), SPLAT(0.0))));
 }
 
 /* ---- bins of the confidence -------------------------------------------------------------------------- */
@@ -32,19 +34,22 @@ LANES_INLINE void count_rows(double *counts, const RowGroup *g, double most) {
 typedef struct {
     ExactSum confidence, weight, hit_weight;
     ptrdiff_t num_rows[2]; /* those whose top class is another than their label, and the hits */
-    double spare[LANES];   /* lest bins of float32 lie 4 kB apart: they would push each other out of the cache */
+    double
+        spare[LANES]; /* lest bins of float32 lie 4 kB apart: they would push each other out of the cache */
 } Bin;
 
-/* Numbers whose whole part is the bin of a row; -1 for rows that are not kept, nan for a confidence of nan. */
+/* Numbers whose whole part is the bin of a row; -1 for rows that are not kept, nan for a confidence of nan.
+ */
 LANES_INLINE void bins_of_rows(double *bins, const RowGroup *g, double num_bins) {
     EACH_ROW_REGISTER {
         reg_f64 bin = OP_F64(min)(SPLAT(num_bins - 0.5), MUL(ROWS(confidence), SPLAT(num_bins)));
         OP_F64(storeu)(bins + i, where_equal_f64(ROWS(kept), SPLAT(0.0), SPLAT(-1.0), bin));
     }
 }
-/* Rows, and `cuts` pieces of each, into their bins: lane i of the bin's own pieces, so that no addition waits for that of
- * the row before. Returns the rows whose bin has full pieces, bit by bit. */
-LANES_INLINE int add_to_bins(Bin *bins, const RowGroup *g, const double *numbers, const double *pieces, int cuts) {
+/* Rows, and `cuts` pieces of each, into their bins: lane i of the bin's own pieces, so that no addition waits
+ * for that of the row before. Returns the rows whose bin has full pieces, bit by bit. */
+LANES_INLINE int add_to_bins(
+    Bin *bins, const RowGroup *g, const double *numbers, const double *pieces, int cuts) {
     int full = 0;
     for (ptrdiff_t i = 0; i < LANES; i++) {
         if (!(numbers[i] >= 0)) continue;
@@ -57,16 +62,18 @@ LANES_INLINE int add_to_bins(Bin *bins, const RowGroup *g, const double *numbers
 
 /* ---- histogram ---------------------------------------------------------------------------------------
  *
- * Counts of rows by nll: half octaves from 2**-32 to 2**10, and what lies below and above. The exponent of nll**2 counts
- * them. One more takes the rows that are not kept or have no nll. */
+ * Counts of rows by nll: half octaves from 2**-32 to 2**10, and what lies below and above. The exponent of
+ * nll**2 counts them. One more takes the rows that are not kept or have no nll. */
 enum { HISTOGRAM = 86, LOWEST_HALF_OCTAVE = -65 };
 LANES_INLINE void add_to_histogram(ptrdiff_t *counts, const RowGroup *g, const double *squares) {
     const reg_f64 zero = SPLAT(0.0), none = powers_of_two(SPLAT(HISTOGRAM + LOWEST_HALF_OCTAVE));
-    const reg_f64 lowest = powers_of_two(SPLAT(LOWEST_HALF_OCTAVE)), highest = powers_of_two(SPLAT(HISTOGRAM - 1 + LOWEST_HALF_OCTAVE));
+    const reg_f64 lowest = powers_of_two(SPLAT(LOWEST_HALF_OCTAVE)),
+                  highest = powers_of_two(SPLAT(HISTOGRAM - 1 + LOWEST_HALF_OCTAVE));
     double exponents[LANES];
     int64_t bits;
     EACH_ROW_REGISTER {
-        reg_f64 square = OP_F64(loadu)(squares + i), counted = where_equal_f64(square, square, ROWS(kept), zero);
+        reg_f64 square = OP_F64(loadu)(squares + i),
+                counted = where_equal_f64(square, square, ROWS(kept), zero);
         square = OP_F64(max)(lowest, OP_F64(min)(highest, square));
         OP_F64(storeu)(exponents + i, where_equal_f64(counted, zero, none, square));
     }

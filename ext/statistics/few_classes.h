@@ -1,11 +1,12 @@
-/* few_classes.h: the inner loops over few classes: LANES rows at once, one a lane. Class k of the group's row i lies at
- * columns[k * LANES + i].
+/* few_classes.h: the inner loops over few classes: LANES rows at once, one a lane. Class k of the group's row
+ * i lies at columns[k * LANES + i].
  */
 #ifndef SMOOTHXENT_FEW_CLASSES_H
 #define SMOOTHXENT_FEW_CLASSES_H
 
 #include "call/transforms.h"
 #include "call/workspace.h"
+#include "lanes/columns.h"
 #include "statistics/reference.h"
 #include "statistics/row_group.h"
 #include "statistics/sums.h"
@@ -16,9 +17,9 @@ enum { QUAD_BYTES = LANES * QUAD * sizeof(stored) }; /* of QUAD classes of a gro
 
 _Static_assert(QUAD_BYTES % LINE == 0, "take_columns asks for whole lines");
 
-/* Where the logits of a group lie. `rows`: one after the other, the first at `start` and the others row_stride bytes apart,
- * QUAD - 1 numbers beyond each may be read; or else `columns`: class k of all rows at start + k * class_stride; or each row
- * at its own place, starts[i]. */
+/* Where the logits of a group lie. `rows`: one after the other, the first at `start` and the others
+ * row_stride bytes apart, QUAD - 1 numbers beyond each may be read; or else `columns`: class k of all rows at
+ * start + k * class_stride; or each row at its own place, starts[i]. */
 typedef struct {
     const char *start, *const *starts;
     ptrdiff_t row_stride, class_stride;
@@ -26,7 +27,8 @@ typedef struct {
 } GroupPlace;
 
 /* QUAD classes from `first` on; of those from `num_classes` on, any numbers. */
-LANES_INLINE void load_quad_of_columns(const GroupPlace *place, ptrdiff_t first, ptrdiff_t num_classes, lanes *columns) {
+LANES_INLINE void load_quad_of_columns(
+    const GroupPlace *place, ptrdiff_t first, ptrdiff_t num_classes, lanes *columns) {
     real buffer[LANES];
     if (place->rows) {
         load_columns(place->start + first * sizeof(stored), place->row_stride, columns);
@@ -38,22 +40,25 @@ LANES_INLINE void load_quad_of_columns(const GroupPlace *place, ptrdiff_t first,
             columns[k] = load_logits((const stored *)(place->start + at));
             continue;
         }
-        for (int i = 0; i < LANES; i++) buffer[i] = real_of(stored_at((const stored *)(place->starts[i] + at)));
+        for (int i = 0; i < LANES; i++)
+            buffer[i] = real_of(stored_at((const stored *)(place->starts[i] + at)));
         columns[k] = load(buffer);
     }
 }
 
 /* Columns of what logits become, class k at to[k * LANES]. */
-LANES_FUNCTION void transform_columns(stored *to, const GroupPlace *place, ptrdiff_t num_classes, Transform transform) {
+LANES_FUNCTION void transform_columns(
+    stored *to, const GroupPlace *place, ptrdiff_t num_classes, Transform transform) {
     lanes quad[QUAD];
     for (ptrdiff_t first = 0; first < num_classes; first += QUAD) {
         load_quad_of_columns(place, first, num_classes, quad);
-        for (int k = 0; k < QUAD && first + k < num_classes; k++) store_logits(to + (first + k) * LANES, transformed(quad[k], transform));
+        for (int k = 0; k < QUAD && first + k < num_classes; k++)
+            store_logits(to + (first + k) * LANES, transformed(quad[k], transform));
     }
 }
 
-/* Class `number`. ANCHOR_GIVEN: the columns hold -inf for the anchor, which makes its exp 0. ANCHOR_TOP: the anchor is the
- * top class so far, the first of equals, and its column is masked later. NaN is passed over. */
+/* Class `number`. ANCHOR_GIVEN: the columns hold -inf for the anchor, which makes its exp 0. ANCHOR_TOP: the
+ * anchor is the top class so far, the first of equals, and its column is masked later. NaN is passed over. */
 enum { ANCHOR_GIVEN, ANCHOR_TOP };
 LANES_INLINE void take_column(few_statistics *s, lanes x, lanes number, real *column, const int anchor) {
     lanes others = x;
@@ -69,10 +74,13 @@ LANES_INLINE void take_column(few_statistics *s, lanes x, lanes number, real *co
     store(column, others);
 }
 
-LANES_INLINE void take_columns(few_statistics *s, const GroupPlace *place, ptrdiff_t first, ptrdiff_t num_classes, const int count, lanes *number, const char *ahead, real *columns, const int anchor) {
+LANES_INLINE void take_columns(few_statistics *s, const GroupPlace *place, ptrdiff_t first,
+    ptrdiff_t num_classes, const int count, lanes *number, const char *ahead, real *columns,
+    const int anchor) {
     lanes quad[QUAD];
     UNROLLED for (int n = 0; n < QUAD_BYTES / LINE; n++) prefetch((const stored *)(ahead + n * LINE));
-    if (count == 2 && num_classes == 2 && place->rows && place->row_stride == 2 * sizeof(stored)) load_pairs((const stored *)place->start, quad);
+    if (count == 2 && num_classes == 2 && place->rows && place->row_stride == 2 * sizeof(stored))
+        load_pairs((const stored *)place->start, quad);
     else load_quad_of_columns(place, first, num_classes, quad);
     UNROLLED for (int k = 0; k < count; k++) {
         take_column(s, quad[k], *number, columns + (first + k) * LANES, anchor);
@@ -81,17 +89,21 @@ LANES_INLINE void take_columns(few_statistics *s, const GroupPlace *place, ptrdi
 }
 
 /* `ahead`: where the next group lies, which is asked for early: it will be touched in all places at once. */
-LANES_INLINE void read_columns(few_statistics *to, const GroupPlace *place, ptrdiff_t num_classes, const char *ahead, real *columns, const int anchor) {
+LANES_INLINE void read_columns(few_statistics *to, const GroupPlace *place, ptrdiff_t num_classes,
+    const char *ahead, real *columns, const int anchor) {
     few_statistics s = *to; /* of its own, so that it stays in registers */
     lanes number = splat(0);
     ptrdiff_t first = 0;
     s.top = s.anchor_logits = splat(-(real)INFINITY);
-    for (; first + QUAD <= num_classes; first += QUAD, ahead += QUAD_BYTES) take_columns(&s, place, first, num_classes, QUAD, &number, ahead, columns, anchor);
+    for (; first + QUAD <= num_classes; first += QUAD, ahead += QUAD_BYTES)
+        take_columns(&s, place, first, num_classes, QUAD, &number, ahead, columns, anchor);
     switch (num_classes - first) { /* constants, for which the compiler leaves out what other numbers need */
-        case 1: take_columns(&s, place, first, num_classes, 1, &number, ahead, columns, anchor); break;
+    case 1: take_columns(&s, place, first, num_classes, 1, &number, ahead, columns, anchor); break;
 #ifndef SMOOTHXENT_FLOAT64
-        case 2: take_columns(&s, place, first, num_classes, 2, &number, ahead, columns, anchor); break;
-        case 3: take_columns(&s, place, first, num_classes, 3, &number, ahead, columns, anchor); break;
+    case 2: take_columns(&s, place, first, num_classes, 2, &number, ahead, columns, anchor); break;
+    case 3:
+        take_columns(&s, place, first, num_classes, 3, &number, ahead, columns, anchor);
+        break;
         _Static_assert(QUAD == 4, "up to 3 are left");
 #else
         _Static_assert(QUAD == 2, "1 is left at most");
@@ -102,9 +114,10 @@ LANES_INLINE void read_columns(few_statistics *to, const GroupPlace *place, ptrd
 
 /* ---- sums ------------------------------------------------------------------------------------------
  *
- * exp of the classes but the anchor, relative to the lane's reference, is summed as powers and rests (see exp.h). Powers are
- * at most 1, and their sum starts with 2: so what an addition of two of them to it loses is known from three operations
- * (Dekker 1971, a fast two-sum). Only the sum of the two is rounded. The same for gaps to `top`, which have one sign.
+ * exp of the classes but the anchor, relative to the lane's reference, is summed as powers and rests (see
+ * exp.h). Powers are at most 1, and their sum starts with 2: so what an addition of two of them to it loses
+ * is known from three operations (Dekker 1971, a fast two-sum). Only the sum of the two is rounded. The same
+ * for gaps to `top`, which have one sign.
  */
 typedef struct {
     lanes powers, lost, rests, gaps_lost;
@@ -116,7 +129,8 @@ LANES_INLINE void add_powers(few_sums *s, lanes powers) {
     s->lost = add(s->lost, sub(powers, sub(sum, s->powers)));
     s->powers = sum;
 }
-LANES_INLINE void add_rests(few_sums *s, lanes rests) { /* small beside the powers, but not so in float64, whose steps are long */
+LANES_INLINE void add_rests(
+    few_sums *s, lanes rests) { /* small beside the powers, but not so in float64, whose steps are long */
     pair_of_lanes sum = {add(s->rests, rests), splat(0)};
     if (LOW_PARTS) sum = exact_sum(s->rests, rests);
     s->rests = sum.high;
@@ -129,7 +143,9 @@ LANES_INLINE void add_gaps(few_sums *s, lanes a, lanes b) {
 }
 
 /* `count` <= 4 columns from class `number` on. `exps`: where their exp goes, with `keep`. */
-LANES_INLINE void sum_columns(few_sums *s, const real *columns, real *exps, const int count, const few_statistics *group, exp_reference m, lanes number, const int with, const int keep, const int anchor) {
+LANES_INLINE void sum_columns(few_sums *s, const real *columns, real *exps, const int count,
+    const few_statistics *group, exp_reference m, lanes number, const int with, const int keep,
+    const int anchor) {
     const lanes zero = splat(0), one = splat(1);
     lanes powers[4], gaps[4], rests, moments, squares;
     UNROLLED for (int j = 0; j < count; j++, number = add(number, one)) {
@@ -162,8 +178,9 @@ LANES_INLINE void sum_columns(few_sums *s, const real *columns, real *exps, cons
     }
 }
 
-/* Rows whose statistics hold: the reference is one that exp_term_of can take; the anchor's logit is finite and not so far
- * above the others that their share of the sum is near the smallest numbers; and `gaps`, or what depends on them, is finite. */
+/* Rows whose statistics hold: the reference is one that exp_term_of can take; the anchor's logit is finite
+ * and not so far above the others that their share of the sum is near the smallest numbers; and `gaps`, or
+ * what depends on them, is finite. */
 #ifdef SMOOTHXENT_FLOAT64
 static const double CERTAIN = 600; /* nats */
 #else
@@ -172,8 +189,9 @@ static const double CERTAIN = 80;
 LANES_INLINE lanes magnitude(lanes x) { return maximum(x, sub(splat(0), x)); }
 LANES_INLINE int few_statistics_hold(const few_statistics *s, lanes gaps) {
     const lanes limit = splat((real)INFINITY);
-    return all_less(magnitude(s->top), splat((real)LARGE_LOGIT)) & all_less(magnitude(gaps), limit)
-        & all_less(sub(s->anchor_logits, s->top), splat((real)CERTAIN)) & all_less(sub(splat(0), s->anchor_logits), limit);
+    return all_less(magnitude(s->top), splat((real)LARGE_LOGIT)) & all_less(magnitude(gaps), limit) &
+        all_less(sub(s->anchor_logits, s->top), splat((real)CERTAIN)) &
+        all_less(sub(splat(0), s->anchor_logits), limit);
 }
 LANES_FUNCTION void rows_that_hold(const few_statistics *s, real *hold) {
     lanes limit = splat((real)INFINITY), zero = splat(0), one = splat(1);
@@ -184,21 +202,26 @@ LANES_FUNCTION void rows_that_hold(const few_statistics *s, real *hold) {
 }
 
 /* Statistics of a group. */
-LANES_INLINE few_statistics columns_statistics_inline(const int64_t *anchors, const GroupPlace *place, ptrdiff_t num_classes, const char *ahead, real *columns, real *exps, const int with, const int keep, const int anchor) {
+LANES_INLINE few_statistics columns_statistics_inline(const int64_t *anchors, const GroupPlace *place,
+    ptrdiff_t num_classes, const char *ahead, real *columns, real *exps, const int with, const int keep,
+    const int anchor) {
     few_statistics s;
-    few_sums t = {splat(2), splat(0), splat(0), splat(0), wide_splat(0.0), wide_splat(0.0), wide_splat(0.0), wide_splat(0.0)};
+    few_sums t = {splat(2), splat(0), splat(0), splat(0), wide_splat(0.0), wide_splat(0.0), wide_splat(0.0),
+        wide_splat(0.0)};
     lanes number = splat(0), four = splat(4);
     ptrdiff_t k = 0;
     s.anchors = anchor == ANCHOR_TOP ? splat(-1) : of_integers(anchors);
     read_columns(&s, place, num_classes, ahead, columns, anchor);
     s.scale = sub(splat((real)MAGIC), fused(s.top, splat((real)(STEPS * LOG2_E)), splat((real)MAGIC)));
     exp_reference m = exp_reference_of(s.scale);
-#define SUM_COLUMNS(count) sum_columns(&t, columns + k * LANES, exps + (keep ? k * LANES : 0), count, &s, m, number, with, keep, anchor)
+#define SUM_COLUMNS(count) \
+    sum_columns(           \
+        &t, columns + k * LANES, exps + (keep ? k * LANES : 0), count, &s, m, number, with, keep, anchor)
     for (; k + 4 <= num_classes; k += 4, number = add(number, four)) SUM_COLUMNS(4);
     switch (num_classes - k) {
-        case 1: SUM_COLUMNS(1); break;
-        case 2: SUM_COLUMNS(2); break;
-        case 3: SUM_COLUMNS(3); break;
+    case 1: SUM_COLUMNS(1); break;
+    case 2: SUM_COLUMNS(2); break;
+    case 3: SUM_COLUMNS(3); break;
     }
 #undef SUM_COLUMNS
     lanes powers = sub(t.powers, splat(2)), low = add(t.rests, t.lost);
@@ -206,10 +229,13 @@ LANES_INLINE few_statistics columns_statistics_inline(const int64_t *anchors, co
     s.sum_low = sub(low, sub(s.sum, powers));
     s.gaps = s.moments = s.squares = wide_splat(0.0);
     wide to_top = wide_splat(0.0);
-    if (with) to_top = wide_fused(widen(s.scale), wide_splat(STEP_LOW / STEPS), wide_fused(widen(s.scale), wide_splat(STEP / STEPS), widen(s.top))); /* top - m */
+    if (with)
+        to_top = wide_fused(widen(s.scale), wide_splat(STEP_LOW / STEPS),
+            wide_fused(widen(s.scale), wide_splat(STEP / STEPS), widen(s.top))); /* top - m */
     if (with & GAPS) { /* of the reference: m - x_k = (m - top) - (x_k - top) */
         wide others = wide_splat((double)(num_classes - 1));
-        s.gaps = wide_sub(wide_sub(wide_splat(0.0), wide_mul(others, to_top)), wide_add(t.gaps, wide_add(t.gaps_error, widen(t.gaps_lost))));
+        s.gaps = wide_sub(wide_sub(wide_splat(0.0), wide_mul(others, to_top)),
+            wide_add(t.gaps, wide_add(t.gaps_error, widen(t.gaps_lost))));
     }
     if (with & MOMENTS) {
         s.moments = wide_fused(to_top, wide_add(widen(s.sum), widen(s.sum_low)), t.moments);
@@ -219,10 +245,13 @@ LANES_INLINE few_statistics columns_statistics_inline(const int64_t *anchors, co
     return s;
 }
 
-/* Into g->few, and the anchors that are found on the way into g->anchor; returns whether they hold for all rows. */
-LANES_FUNCTION int columns_statistics(RowGroup *g, const GroupPlace *place, ptrdiff_t num_classes, const char *ahead, real *columns, real *exps, int with, int anchor) {
+/* Into g->few, and the anchors that are found on the way into g->anchor; returns whether they hold for all
+ * rows. */
+LANES_FUNCTION int columns_statistics(RowGroup *g, const GroupPlace *place, ptrdiff_t num_classes,
+    const char *ahead, real *columns, real *exps, int with, int anchor) {
     real anchors[LANES];
-#define STATISTICS(with, keep, which) g->few = columns_statistics_inline(g->anchor, place, num_classes, ahead, columns, exps, with, keep, which)
+#define STATISTICS(with, keep, which) \
+    g->few = columns_statistics_inline(g->anchor, place, num_classes, ahead, columns, exps, with, keep, which)
 #ifdef REGISTERS_ARE_PLAIN
     STATISTICS(with, exps != NULL, anchor);
 #else

@@ -5,10 +5,12 @@
 #include "lanes/exp.h"
 
 /* Of logits whose largest is `highest`, as a multiple of STEP, in whole steps of exp. */
-LANES_INLINE double reference_scale(double highest) { return -rounded(highest * (STEPS * LOG2_E)) * (1.0 / STEPS); }
+LANES_INLINE double reference_scale(double highest) {
+    return -rounded(highest * (STEPS * LOG2_E)) * (1.0 / STEPS);
+}
 
-/* x - offset + scale * STEP and, where it matters, its rounding error; beyond MAGIC that may be large itself, and is not
- * worth an ulp. */
+/* x - offset + scale * STEP and, where it matters, its rounding error; beyond MAGIC that may be large itself,
+ * and is not worth an ulp. */
 LANES_INLINE reg_f64 distances_to_reference(reg_f64 x, reg_f64 offset, reg_f64 scale, reg_f64 *low) {
     reg_f64 a = SUB(x, offset), product = MUL(scale, SPLAT(STEP)), z = ADD(a, product), back, error;
     *low = SPLAT(0.0);
@@ -17,7 +19,8 @@ LANES_INLINE reg_f64 distances_to_reference(reg_f64 x, reg_f64 offset, reg_f64 s
         error = SUB(SUB(x, SUB(a, back)), ADD(offset, back));
         back = SUB(z, a);
         error = ADD(error, ADD(SUB(a, SUB(z, back)), SUB(product, back)));
-        error = ADD(error, FUSED(scale, SPLAT(STEP_LOW), FUSED(scale, SPLAT(STEP), SUB(SPLAT(0.0), product))));
+        error =
+            ADD(error, FUSED(scale, SPLAT(STEP_LOW), FUSED(scale, SPLAT(STEP), SUB(SPLAT(0.0), product))));
         *low = where_less_f64(OP_F64(max)(z, SUB(SPLAT(0.0), z)), SPLAT(MAGIC), error, SPLAT(0.0));
     }
     return z;
@@ -28,7 +31,8 @@ LANES_INLINE double distance_to_reference(double x, double offset, double scale,
     return first_f64(z);
 }
 
-/* A reference without an offset, for the lanes: what exp takes, and the number next to it, to which gaps are exact enough. */
+/* A reference without an offset, for the lanes: what exp takes, and the number next to it, to which gaps are
+ * exact enough. */
 typedef struct {
     exp_reference exp;
     lanes near;

@@ -8,8 +8,9 @@
 #     moment = S of e_k (x_k - reference)               square = S of e_k**2
 #     highest = the largest of these x_k                rank = how many of all x_k beat the row's own label
 # c_k = 1 and centre = reference where smoothing is uniform; else c_k are the row's targets and centre is a logit.
-# `scale` is a whole number of steps of the lanes' exp, which adds it to the exponent. STEP, what 1 is worth, is ln(2) as
-# the lanes have it. `offset` is 0 except where the logits are so large (2**17) that the lanes' exp could not reduce them.
+# `scale` is a whole number of steps of the lanes' exp, which adds it to the exponent. STEP, what 1 is worth, is ln(2)
+# as the lanes have it. `offset` is 0 except where the logits are so large (2**17) that the lanes' exp could not reduce
+# them.
 #
 # Rows are taken in groups of LANES, so that what a row needs once is done for a whole group in lanes.
 

@@ -17,41 +17,70 @@ typedef struct {
     real highest_of_next;   /* the largest logit of the tile that comes next */
 } tile_sums;
 
-/* A body for each of these, WITH being a constant in it: the inner loops hold no branch. The portable build has one for
- * all: it is not made to be fast, and the compiler would take minutes. */
+/* A body for each of these, WITH being a constant in it: the inner loops hold no branch. The portable build
+ * has one for all: it is not made to be fast, and the compiler would take minutes. */
 #ifdef REGISTERS_ARE_PLAIN
-#define FOR_EACH(with, body) { const int WITH = with; body; }
+#define FOR_EACH(with, body)   \
+    {                          \
+        const int WITH = with; \
+        body;                  \
+    }
 #else
-#define FOR_EACH(with, body)                                                                            \
-    switch (with) {                                                                                     \
-        case 0: { enum { WITH = 0 }; body; break; }                                                     \
-        case GAPS: { enum { WITH = GAPS }; body; break; }                                               \
-        case MOMENTS: { enum { WITH = MOMENTS }; body; break; }                                         \
-        default: { enum { WITH = GAPS | MOMENTS }; body; }                                              \
+#define FOR_EACH(with, body)            \
+    switch (with) {                     \
+    case 0: {                           \
+        enum { WITH = 0 };              \
+        body;                           \
+        break;                          \
+    }                                   \
+    case GAPS: {                        \
+        enum { WITH = GAPS };           \
+        body;                           \
+        break;                          \
+    }                                   \
+    case MOMENTS: {                     \
+        enum { WITH = MOMENTS };        \
+        body;                           \
+        break;                          \
+    }                                   \
+    default: {                          \
+        enum { WITH = GAPS | MOMENTS }; \
+        body;                           \
+    }                                   \
     }
 #endif
 
-enum { VECTORS = 8 }; /* that are taken at a time: a step of exp waits for the one before it, so several run side by side */
-_Static_assert((VECTORS & (VECTORS - 1)) == 0, "terms are added by halves, rests flushed at every second turn");
+/* Vectors that are taken at a time: a step of exp waits for the one before it, so several run side by side.
+ * More would not stay in the registers of AVX2. */
+enum { VECTORS = 4 };
 _Static_assert(TILE % (VECTORS * LANES) == 0, "only the last tile of a row has vectors left over");
 
 /* Where the logits of a tile lie, and which of them is left out: none where that is not among them. */
-typedef struct { const stored *x; ptrdiff_t left_out; } tile_logits;
+typedef struct {
+    const stored *x;
+    ptrdiff_t left_out;
+} tile_logits;
 
-/* What a row leaves for a second sweep: where exp of its classes goes, and where that sweep will write, in memory that is asked
- * for early; NULL where there is none. */
-typedef struct { real *exps; const char *written; } kept_row;
+/* What a row leaves for a second sweep: where exp of its classes goes, and where that sweep will write, in
+ * memory that is asked for early; NULL where there is none. */
+typedef struct {
+    real *exps;
+    const char *written;
+} kept_row;
 LANES_INLINE kept_row kept_from(kept_row row, ptrdiff_t k) {
     return row.exps ? (kept_row){row.exps + k, row.written + k * sizeof(stored)} : row;
 }
 
-LANES_INLINE lanes without(lanes x, ptrdiff_t left_out, lanes filler) { return where_equal(lane_numbers(), splat((real)left_out), filler, x); }
+LANES_INLINE lanes without(lanes x, ptrdiff_t left_out, lanes filler) {
+    return where_equal(lane_numbers(), splat((real)left_out), filler, x);
+}
 
 /* `count` vectors from class k on, with `filler` for the class left out. */
 LANES_INLINE void load_vectors(lanes *v, tile_logits tile, ptrdiff_t k, const int count, lanes filler) {
     const ptrdiff_t left_out = tile.left_out - k;
     UNROLLED for (int j = 0; j < count; j++) v[j] = load_logits(tile.x + k + j * LANES);
-    if (__builtin_expect((size_t)left_out < (size_t)(count * LANES), 0)) UNROLLED for (int j = 0; j < count; j++) v[j] = without(v[j], left_out - j * LANES, filler);
+    if (__builtin_expect((size_t)left_out < (size_t)(count * LANES), 0))
+        UNROLLED for (int j = 0; j < count; j++) v[j] = without(v[j], left_out - j * LANES, filler);
 }
 /* Less than a vector, with `filler` beyond too. */
 LANES_INLINE void load_rest(lanes *v, tile_logits tile, ptrdiff_t k, int count, lanes filler) {
@@ -59,54 +88,47 @@ LANES_INLINE void load_rest(lanes *v, tile_logits tile, ptrdiff_t k, int count, 
     v[0] = without(x, tile.left_out - k, filler);
 }
 
-enum { CHAINS = 4 }; /* of maxima: each waits for the one before it */
-typedef struct { lanes chain[CHAINS]; } running_maximum;
-LANES_INLINE running_maximum no_maximum(void) {
-    const lanes none = splat(-(real)INFINITY);
-    return (running_maximum){{none, none, none, none}};
-}
-LANES_INLINE void raise_maximum(running_maximum *m, const lanes *x, const int count) { /* NaN is passed over */
-    UNROLLED for (int j = 0; j < count; j++) m->chain[j % CHAINS] = maximum(x[j], m->chain[j % CHAINS]);
-}
-LANES_INLINE real maximum_of(running_maximum m) { return largest(maximum(maximum(m.chain[0], m.chain[1]), maximum(m.chain[2], m.chain[3]))); }
-
-/* The largest of `count` logits but the one left out. */
+/* The largest of `count` logits but the one left out; NaN is passed over. */
 LANES_FUNCTION real highest_of(const stored *x, ptrdiff_t count, ptrdiff_t left_out) {
     const tile_logits tile = {x, left_out};
     const lanes none = splat(-(real)INFINITY);
-    running_maximum highest = no_maximum();
-    lanes v[CHAINS];
+    lanes v[VECTORS], highest[VECTORS] = {none, none, none, none}; /* each would wait for the one before it */
     ptrdiff_t k = 0;
-    for (; k + CHAINS * LANES <= count; k += CHAINS * LANES) {
-        load_vectors(v, tile, k, CHAINS, none);
-        raise_maximum(&highest, v, CHAINS);
+    for (; k + VECTORS * LANES <= count; k += VECTORS * LANES) {
+        load_vectors(v, tile, k, VECTORS, none);
+        UNROLLED for (int j = 0; j < VECTORS; j++) highest[j] = maximum(v[j], highest[j]);
     }
     for (; k < count; k += LANES) {
         if (k + LANES <= count) load_vectors(v, tile, k, 1, none);
         else load_rest(v, tile, k, (int)(count - k), none);
-        raise_maximum(&highest, v, 1);
+        highest[0] = maximum(v[0], highest[0]);
     }
-    return maximum_of(highest);
+    return largest(maximum(maximum(highest[0], highest[1]), maximum(highest[2], highest[3])));
 }
 
-/* Terms are added as `real` before float64: powers and gaps as a tree of VECTORS of them, the others, which are small or
- * need fewer digits, for two of these. Beside a large term small ones that are alike are rounded alike: few times. */
+/* Terms are added as `real` before float64: powers and gaps as a tree of 2 * VECTORS of them, the others,
+ * which are small or need fewer digits, 4 * VECTORS. Beside a large term small ones that are alike are
+ * rounded alike: few times. */
 typedef struct {
     lanes powers, gaps, rests, moments, squares;
 } running_sums;
 
-LANES_INLINE lanes tree_sum(lanes *v, const int count) {
-    UNROLLED for (int half = count / 2; half > 0; half /= 2) UNROLLED for (int j = 0; j < half; j++) v[j] = add(v[2 * j], v[2 * j + 1]);
-    return v[0];
-}
-/* `count` vectors x, and the same where gaps are to be taken from. `exps`: where exp goes, with `keep`. */
-LANES_INLINE void add_vectors(running_sums *s, const lanes *x, const lanes *beside, const int count, const tile_reference *m, real *exps, const int with, const int keep) {
-    lanes powers[VECTORS], gaps[VECTORS], rests, moments, squares;
+/* `count` vectors x, 1 or VECTORS, and the same where gaps are to be taken from. `exps`: where exp goes, with
+ * `keep`. */
+LANES_INLINE void add_vectors(running_sums *s, const lanes *x, const lanes *beside, const int count,
+    const tile_reference *m, real *exps, const int with, const int keep) {
+    lanes power, powers, gap, gaps, rests, moments, squares;
     UNROLLED for (int j = 0; j < count; j++) {
+        const int is_second = j & 1, is_last = j == count - 1; /* of a pair */
         exp_term e = exp_term_of(x[j], m->exp);
-        powers[j] = e.power;
+        power = is_second ? add(power, e.power) : e.power;
+        if (is_second || is_last) powers = j > 1 ? add(powers, power) : power;
         rests = j ? fused(e.rest, e.ratio, rests) : mul(e.rest, e.ratio);
-        if (with & GAPS) gaps[j] = sub(m->near, beside[j]);
+        if (with & GAPS) {
+            lanes own = sub(m->near, beside[j]);
+            gap = is_second ? add(gap, own) : own;
+            if (is_second || is_last) gaps = j > 1 ? add(gaps, gap) : gap;
+        }
         if (!keep && !(with & MOMENTS)) continue;
         lanes exp = exp_of(e);
         if (keep) store(exps + j * LANES, exp);
@@ -115,9 +137,9 @@ LANES_INLINE void add_vectors(running_sums *s, const lanes *x, const lanes *besi
         moments = j ? fused(exp, distance, moments) : mul(exp, distance);
         squares = j ? fused(exp, exp, squares) : mul(exp, exp);
     }
-    s->powers = add(s->powers, tree_sum(powers, count));
+    s->powers = add(s->powers, powers);
     s->rests = add(s->rests, rests);
-    if (with & GAPS) s->gaps = add(s->gaps, tree_sum(gaps, count));
+    if (with & GAPS) s->gaps = add(s->gaps, gaps);
     if (with & MOMENTS) {
         s->moments = add(s->moments, moments);
         s->squares = add(s->squares, squares);
@@ -139,58 +161,47 @@ LANES_INLINE void flush_rests(tile_sums *sums, running_sums *s, const int with) 
     s->moments = s->squares = splat(0);
 }
 
-/* Of `count` logits but the one left out, which has no exp and no gap. Meanwhile as many of the next tile are looked at for
- * their largest, and the one after that is asked for: so reading memory never stands still. */
-LANES_INLINE void sum_tile_inline(tile_sums *to, tile_logits tile, tile_logits next, ptrdiff_t count, const tile_reference *reference, kept_row kept, const int with, const int keep) {
-    enum { SIZE = VECTORS * LANES, HALF = VECTORS / 2, BEYOND_NEXT = TILE * sizeof(stored) + AHEAD };
+/* Of `count` logits but the one left out, which has no exp and no gap. Meanwhile as many of the next tile are
+ * looked at for their largest, and the one after that is asked for: so reading memory never stands still. */
+LANES_INLINE void sum_tile_inline(tile_sums *to, tile_logits tile, tile_logits next, ptrdiff_t count,
+    const tile_reference *reference, kept_row kept, const int with, const int keep) {
+    enum { SIZE = VECTORS * LANES, BEYOND_NEXT = TILE * sizeof(stored) + AHEAD };
     const tile_reference m = *reference;
     const lanes none = splat(-(real)INFINITY);
     const wide zero = wide_splat(0.0);
     tile_sums sums = {{zero, zero}, {zero, zero}, zero, zero, 0};
     running_sums s = {splat(0), splat(0), splat(0), splat(0), splat(0)};
-    running_maximum highest = no_maximum();
-    lanes v[VECTORS], beside[VECTORS], ahead[VECTORS];
+    lanes v[VECTORS], beside[VECTORS], highest = none;
     ptrdiff_t k = 0;
-#define TAKE(load, count)                                                                               \
-    load(ahead, next, k, count, none);                                                                  \
-    load(v, tile, k, count, none);                                                                      \
-    load(beside, tile, k, count, m.near);
-#define ADD_TAKEN(count)                                                                                \
-    raise_maximum(&highest, ahead, count);                                                              \
-    add_vectors(&s, v, beside, count, &m, keep ? kept.exps + k : NULL, with, keep);
+#define TAKE(load, loaded, vectors)                                              \
+    load(v, next, k, loaded, none);                                              \
+    UNROLLED for (int j = 0; j < vectors; j++) highest = maximum(v[j], highest); \
+    load(v, tile, k, loaded, none);                                              \
+    load(beside, tile, k, loaded, m.near);                                       \
+    add_vectors(&s, v, beside, vectors, &m, keep ? kept.exps + k : NULL, with, keep);
     for (; k + SIZE <= count; k += SIZE) {
         UNROLLED for (int n = 0; n < SIZE * (int)sizeof(stored) / LINE; n++) {
             prefetch((const stored *)((const char *)(tile.x + k) + BEYOND_NEXT + n * LINE));
             if (keep) prefetch_to_write(kept.written + k * sizeof(stored) + n * LINE);
         }
-        TAKE(load_vectors, VECTORS)
-        ADD_TAKEN(VECTORS)
-        flush_powers(&sums, &s, with);
-        if (k & SIZE) flush_rests(&sums, &s, with);
+        TAKE(load_vectors, VECTORS, VECTORS)
+        if (k & SIZE) flush_powers(&sums, &s, with);
+        if ((k & 3 * SIZE) == 3 * SIZE) flush_rests(&sums, &s, with);
     }
-    if (k + HALF * LANES <= count) {
-        TAKE(load_vectors, HALF)
-        ADD_TAKEN(HALF)
-        k += HALF * LANES;
-    }
-    for (; k + LANES <= count; k += LANES) {
-        TAKE(load_vectors, 1)
-        ADD_TAKEN(1)
-    }
+    for (; k + LANES <= count; k += LANES) { TAKE(load_vectors, 1, 1) }
     if (k < count) {
         const int left = (int)(count - k);
-        TAKE(load_rest, left)
-        ADD_TAKEN(1)
+        TAKE(load_rest, left, 1)
     }
 #undef TAKE
-#undef ADD_TAKEN
     flush_powers(&sums, &s, with);
     flush_rests(&sums, &s, with);
-    sums.highest_of_next = maximum_of(highest);
+    sums.highest_of_next = largest(highest);
     *to = sums;
 }
 /* For kept exps there is room in whole vectors. They are not kept with MOMENTS. */
-LANES_FUNCTION void sum_tile(tile_sums *sums, tile_logits tile, tile_logits next, ptrdiff_t count, const tile_reference *m, kept_row kept, int with) {
+LANES_FUNCTION void sum_tile(tile_sums *sums, tile_logits tile, tile_logits next, ptrdiff_t count,
+    const tile_reference *m, kept_row kept, int with) {
 #ifdef REGISTERS_ARE_PLAIN
     sum_tile_inline(sums, tile, next, count, m, kept, with, kept.exps != NULL);
 #else
@@ -201,7 +212,8 @@ LANES_FUNCTION void sum_tile(tile_sums *sums, tile_logits tile, tile_logits next
 }
 
 /* The same exps again. */
-LANES_FUNCTION void exps_of_tile(real *exps, const stored *x, ptrdiff_t count, const tile_reference *reference) {
+LANES_FUNCTION void exps_of_tile(
+    real *exps, const stored *x, ptrdiff_t count, const tile_reference *reference) {
     const exp_reference m = reference->exp;
     for (ptrdiff_t k = 0; k < count; k += LANES) {
         lanes v = k + LANES <= count ? load_logits(x + k) : load_logits_part(x + k, (int)(count - k));
