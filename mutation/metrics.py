@@ -27,7 +27,11 @@ MUTANTS = [
             "ROWS(log_sum_exp)",
             "entropy of rows whose label lies above the reference",
         ),
-        ("where_nonzero_f64(own, MUL(own, z))", "MUL(own, z)", "a label of -inf: 0 times inf"),
+        (
+            "where_nonzero_f64(own, MUL(own, near))",
+            "where_nonzero_f64(own, MUL(own, z))",
+            "a label of the lowest number: its least exp times a huge distance",
+        ),
         (
             "SUB(zero, where_nonzero_f64(others, MUL(others, z)))",
             "where_nonzero_f64(others, MUL(others, z))",

@@ -133,6 +133,15 @@ def test_an_impossible_label_has_an_infinite_perplexity():
     assert '"perplexity": null' in json.dumps(evaluation.to_dict(), allow_nan=False)
 
 
+@pytest.mark.parametrize("num_classes", [3, 120, 200, 2000])
+def test_a_label_of_the_lowest_number_adds_nothing_to_the_entropy(dtype, num_classes):
+    logits = np.full((1, num_classes), np.finfo(dtype).min, dtype)
+    logits[0, 1] = 0
+    evaluation = evaluate(logits, [0])
+    assert 0 <= evaluation.entropy < 1e-30
+    assert evaluation.brier == 2
+
+
 @pytest.mark.parametrize("num_classes", [2, 129, 1025, 40_000])
 @pytest.mark.parametrize("top", ["first", "last"])
 def test_certain_rows_have_no_entropy_however_far_apart_their_logits_lie(num_classes, top):

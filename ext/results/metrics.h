@@ -17,6 +17,9 @@
  *     brier      := (r**2 Q + others**2) / T**2             sum of (p_k - [k = y])**2; 1 - p_y = others / T
  * No difference of near numbers is taken: in a certain row all terms are as small as the result.
  */
+/* Nats below the reference where the anchor's exp is the least number that its way has, however far away it
+ * is. */
+static const double FAR = 1000;
 LANES_INLINE void metrics_of_rows(RowGroup *g, int i, double worst) {
     const reg_f64 zero = SPLAT(0.0), one = SPLAT(1.0);
     reg_f64 low, offset = ROWS(offset), scale = ROWS(scale), own = ROWS(own), others = ROWS(others),
@@ -31,8 +34,9 @@ LANES_INLINE void metrics_of_rows(RowGroup *g, int i, double worst) {
     reg_f64 inverse = DIV(one, ADD(own, others)), nll = ROWS(nll), nan = SUB(nll, nll);
     reg_f64 ratio = where_less_f64(z, zero, one, where_nonzero_f64(others, DIV(others, sum)));
     reg_f64 log_total = where_less_f64(z, zero, ROWS(log_sum_exp), nll);
-    reg_f64 of_anchor = where_less_f64(
-        z, zero, where_nonzero_f64(own, MUL(own, z)), SUB(zero, where_nonzero_f64(others, MUL(others, z))));
+    reg_f64 near = OP_F64(max)(SPLAT(-FAR), z); /* beyond, own may be more than it should: NaN passes */
+    reg_f64 of_anchor = where_less_f64(z, zero, where_nonzero_f64(own, MUL(own, near)),
+        SUB(zero, where_nonzero_f64(others, MUL(others, z))));
     reg_f64 entropy = SUB(log_total, MUL(FUSED(ratio, ROWS(moment), of_anchor), inverse));
     reg_f64 most = MUL(OP_F64(max)(own, times_exps(one, highest, zero)), inverse);
     reg_f64 square = FUSED(MUL(ratio, ratio), ROWS(square), MUL(others, others));
