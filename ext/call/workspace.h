@@ -19,8 +19,9 @@ _Static_assert(TILE <= 1 << 24, "class numbers within a tile, and counts of them
 typedef struct { /* what a thread works in */
     LINE_ALIGNED stored
         logits[FEW * LANES]; /* a tile of strided logits, or a group of rows of few classes, transformed */
-    LINE_ALIGNED real columns[FEW * LANES]; /* a group of rows of few classes, or a tile */
-    LINE_ALIGNED real exps[FEW * LANES]; /* of few classes, where the columns are wanted too; or of a tile */
+    LINE_ALIGNED real columns[FEW * LANES + LANES]; /* a group of rows of few classes, or a tile */
+    LINE_ALIGNED real
+        exps[FEW * LANES + LANES]; /* of few classes, where the columns are wanted too; or of a tile */
     LINE_ALIGNED real rows[FEW * LANES + QUAD]; /* a group of rows of few classes, one after the other */
     LINE_ALIGNED double targets[TILE];
     LINE_ALIGNED double target_columns[FEW * LANES];

@@ -5,25 +5,31 @@
 #include "lanes/exp_log.h"
 #include "lanes/lanes.h"
 
-/* exp(x - m) = power + rest * ratio, m = -scale * STEP / STEPS with an integer scale, in steps of ln(2) /
- * STEPS:
+/* exp(x - m) = power + rest * ratio. The reference m is -scale * STEP / STEPS with an integer scale: exp
+ * counts in steps of ln(2) / STEPS. A row's own scale is in whole STEP, and so a multiple of 1 / STEPS.
  *
- *     c         := max(x, least)                least = m - EXPONENT_BIAS * STEP: exp is 0 from there on
- *     u         := c * STEPS * log2(e) + bias   bias = MAGIC + STEPS * EXPONENT_BIAS + scale. MAGIC, 1.5 *
- * 2**23, leaves n + STEPS * EXPONENT_BIAS in the low bits of u, n = round(c STEPS log2(e)) + scale r := c -
- * (u - bias) * STEP / STEPS    rounded once: u - bias is exact; |r| <= ln(2) / (2 STEPS) power     := 2**(n /
- * STEPS)               float32: rounded, see registers.h rest      := power * r ratio     := (exp(r) - 1) / r
- * polynomial: 1 + r * ratio errs by 2.6e-8 (float64: 3.8e-18)
+ *     c      := max(x, least)              least = m - EXPONENT_BIAS * STEP: exp is 0 from there on
+ *     u      := c * STEPS * log2(e) + bias bias = MAGIC + STEPS * EXPONENT_BIAS + scale
+ *     n      := u - bias                   exact: round(c STEPS log2(e)); MAGIC, 1.5 * 2**23, leaves
+ *                                          n + scale + STEPS * EXPONENT_BIAS in the low bits of u
+ *     r      := c - n * STEP / STEPS       one rounding; |r| <= ln(2) / (2 STEPS)
+ *     power  := 2**((n + scale) / STEPS)   float32: rounded, see registers.h
+ *     rest   := power * r
+ *     ratio  := (exp(r) - 1) / r           polynomial: 1 + r * ratio errs by 2.6e-8 (float64: 3.8e-18)
  *
  * No difference x - m is rounded, and none is taken: many terms that are alike would be wrong alike. Sums of
  * powers and of rest * ratio, kept apart, halve what is left: powers of like size add exactly, rests are
- * small. float32 takes eighths of ln(2): three coefficients in place of six. float64 has no permutation of
- * eight numbers on AVX2. Needs |x| <= LARGE_LOGIT, where u still is exact, and 2**(n / STEPS) finite: the
- * caller sees to that. Log2(e) needs no precision: a wrong n at a tie gives an |r| a hair too large. STEP is
- * ln(2) as `real` has it (float64: with STEP_LOW), too large by STEP_ERROR: so the result is that of x - m
- * times exp(-n * STEP_ERROR / STEPS), which is nothing where terms count. Below least + ln(2) a power is
- * subnormal and of few digits: 2**-126 at most. NaN: r is NaN, and so is rest * ratio. Coefficients:
- * coefficients.py.
+ * small.
+ *
+ * float32 takes eighths of ln(2): three coefficients in place of six. float64 has no permutation of eight
+ * numbers on AVX2. Needs |x| <= LARGE_LOGIT, where u still is exact, and a finite power: the caller sees to
+ * that. Log2(e) needs no precision: a wrong n at a tie gives an |r| a hair too large.
+ *
+ * STEP is ln(2) as `real` has it (float64: with STEP_LOW), too large by STEP_ERROR: so the result is that of
+ * x - m times exp(-(n + scale) * STEP_ERROR / STEPS), which is nothing where terms count. Below least + ln(2)
+ * a power is subnormal and of few digits: 2**-126 at most. NaN: r is NaN, and so is rest * ratio.
+ *
+ * Coefficients: coefficients.py.
  */
 #ifdef SMOOTHXENT_FLOAT64
 enum { STEPS = 1 };

@@ -191,7 +191,8 @@ LANES_INLINE void store_logits_part(stored *x, lanes a, int count) {
 /* Past the caches where the whole vector is aligned to a register. */
 LANES_INLINE void stream(real *x, lanes a) { EACH_REGISTER OP(stream)(x + i * WIDTH, a.r[i]); }
 enum { STREAM_ALIGNMENT = WIDTH * sizeof(real) };
-_Static_assert((STREAM_ALIGNMENT & (STREAM_ALIGNMENT - 1)) == 0, "gradients.pxi masks with it");
+_Static_assert(
+    (STREAM_ALIGNMENT & (STREAM_ALIGNMENT - 1)) == 0, "addresses are taken modulo it: gradients.h");
 
 enum { LINE = 64 };    /* bytes of a cache line */
 enum { AHEAD = 4096 }; /* bytes by which memory is asked for early: hardware stops at the end of each page */

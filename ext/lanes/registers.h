@@ -14,15 +14,17 @@
  *     all_less(a, b)            whether all of a are less than those of b; NaN is not
  *     unzip(a, b, &odd)         of the elements of a and then b, the even ones; odd: the odd ones
  *     zip(a, b, &high)          the inverse: elements of a and b by turns, the first half; high: the second
- *     step_powers(u)            float32: 2**(n / 8), n + 8 * 127 in the low bits of u; rounded: see
- * STEP_ERRORS step_errors(u)            float32: that, for the same u widen_half(x, half)       the lower or
- * upper half of x in float64 load_part, store_part     of the first `count` elements, touching no other; what
- * is loaded is 0 beyond stream                    a store past the caches; the address is aligned to the
- * register largest                   of all elements, none of them NaN sum                       of all
- * elements: halves are added to halves, the same tree for any width narrow(low, high)         float64 rounded
- * to float32 first                     the first element finish_streams            what is streamed comes
- * before what follows READ_ONCE(a)              a as it is now: what is derived from it takes no second look
- * at its memory
+ *     step_powers(u)            float32: 2**(n / 8), n + 8 * 127 in the low bits of u; see STEP_ERRORS
+ *     step_errors(u)            float32: how far that is off, for the same u
+ *     widen_half(x, half)       the lower or upper half of x in float64
+ *     load_part, store_part     of the first `count` elements, touching no other; 0 is loaded beyond
+ *     stream                    a store past the caches; the address is aligned to the register
+ *     largest                   of all elements, none of them NaN
+ *     sum                       of all elements: halves are added to halves, the same tree for any width
+ *     narrow(low, high)         float64 rounded to float32
+ *     first                     the first element
+ *     finish_streams            what is streamed comes before what follows
+ *     READ_ONCE(a)              a as it is now: what is derived from it looks at its memory no more
  *
  * Registers of 64-bit integers, as wide as those of float64, take labels:
  *

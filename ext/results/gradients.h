@@ -64,8 +64,8 @@ LANES_FUNCTION void softmax_factors(const RowGroup *g, SecondSweep *sweep) {
     }
 }
 
-/* Of a tile: min(exp factor + constant, most), past the caches if `streams`. `exps` has whole vectors, `out`
- * need not be aligned but to a number. */
+/* Of a tile: min(exp factor + constant, most), past the caches if `streams`. A whole vector may be read
+ * beyond the last of `exps`; `out` need be aligned to a number alone. */
 typedef struct {
     lanes factor, constant, most;
 } Scaling;

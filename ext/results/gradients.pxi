@@ -83,7 +83,7 @@ cdef void sweep_segment(
     const Call *call, const SecondSweep *sweep, const RowGroup *group, Py_ssize_t i, Py_ssize_t row, Py_ssize_t segment,
     bint with_own, const real *kept, const RowStatistics *statistics, Workspace *workspace,
 ) noexcept nogil:
-    # kept: exps of the row, or NULL; statistics: of the segment, or NULL for those of the row
+    # kept: exps of the row, or NULL; statistics: of the segment, or NULL where the row is one tile
     cdef Py_ssize_t tile, start, count, k, stride = call.grad.class_stride, begin = segment * SEGMENT
     cdef Py_ssize_t end = min(begin + <Py_ssize_t> SEGMENT, call.num_classes), anchor = group.anchor[i]
     cdef const char *at = row_start(&call.logits, row)

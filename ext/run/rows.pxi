@@ -28,7 +28,7 @@ cdef int add_memory(Chunks *chunks, int num_threads) except -1:
     if not call.has_grad or call.num_classes <= FEW:
         return 0
     if call.num_classes <= KEPT and chunks.task != LOG_SOFTMAX:
-        exps_size = chunks.group_rows * padded_size(call.num_classes) * sizeof(real)
+        exps_size = (chunks.group_rows * padded_size(call.num_classes) + LANES) * sizeof(real)  # see write_scaled
     if call.num_classes > TILE:
         chunks.segments_size = chunks.group_rows * segments_of(call.num_classes) * sizeof(RowStatistics)
         chunks.segments_size = (chunks.segments_size + LINE - 1) // LINE * LINE

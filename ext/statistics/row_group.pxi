@@ -8,9 +8,8 @@
 #     moment = S of e_k (x_k - reference)               square = S of e_k**2
 #     highest = the largest of these x_k                rank = how many of all x_k beat the row's own label
 # c_k = 1 and centre = reference where smoothing is uniform; else c_k are the row's targets and centre is a logit.
-# `scale` is a whole number of steps of the lanes' exp, which adds it to the exponent. STEP, what 1 is worth, is ln(2)
-# as the lanes have it. `offset` is 0 except where the logits are so large (2**17) that the lanes' exp could not reduce
-# them.
+# `scale` counts STEP, which is ln(2) as the lanes have it, in multiples of 1 / STEPS: so the lanes' exp can add it to
+# the exponent. `offset` is 0 except where the logits are so large (2**17) that the lanes' exp could not reduce them.
 #
 # Rows are taken in groups of LANES, so that what a row needs once is done for a whole group in lanes.
 
@@ -70,7 +69,7 @@ ctypedef struct RowStatistics:
 ctypedef struct Kept:
     # what the first sweep over a group leaves for the second, in a thread's memory
     real *exps  # of row i from exps + i * padded_size(num_classes) on, or NULL
-    RowStatistics *segments  # of row i from segments + i * segments_of(num_classes) on, or NULL: of one tile
+    RowStatistics *segments  # of row i from segments + i * segments_of(num_classes) on; NULL where rows are one tile
 
 
 cdef inline Kept nothing_kept() noexcept nogil:
@@ -87,8 +86,8 @@ cdef inline real *kept_exps(const Call *call, Kept kept, Py_ssize_t i) noexcept 
 cdef inline kept_row kept_of_row(const Call *call, Kept kept, Py_ssize_t first, Py_ssize_t i) noexcept nogil:
     cdef kept_row row
     row.exps = kept_exps(call, kept, i)
-    row.written = <const char *> row.exps
-    if row.exps != NULL and not call.streams:  # which goes past the caches
+    row.written = <const char *> row.exps  # which are in cache
+    if row.exps != NULL and not call.streams and call.grad.class_stride == sizeof(stored):
         row.written = row_start(&call.grad, first + i)
     return row
 

@@ -1,4 +1,5 @@
-# Rows of more than FEW classes, but of no more than a tile, without targets of their own. See short_rows.h.
+# Rows of more than FEW classes, but of no more than a tile, whose anchor is known and whose targets and logits are
+# nothing special. See short_rows.h.
 
 cdef extern from "statistics/short_rows.h" nogil:
     bint short_rows_statistics(

@@ -61,8 +61,8 @@ typedef struct {
     ptrdiff_t left_out;
 } tile_logits;
 
-/* What a row leaves for a second sweep: where exp of its classes goes, and where that sweep will write, in
- * memory that is asked for early; NULL where there is none. */
+/* What a row leaves for a second sweep: where exp of its classes goes, NULL where there is none, and memory
+ * that is asked for early because that sweep will write it, or any other. */
 typedef struct {
     real *exps;
     const char *written;
@@ -199,7 +199,7 @@ LANES_INLINE void sum_tile_inline(tile_sums *to, tile_logits tile, tile_logits n
     sums.highest_of_next = largest(highest);
     *to = sums;
 }
-/* For kept exps there is room in whole vectors. They are not kept with MOMENTS. */
+/* For kept exps there is room in whole vectors. No caller asks for them and for MOMENTS. */
 LANES_FUNCTION void sum_tile(tile_sums *sums, tile_logits tile, tile_logits next, ptrdiff_t count,
     const tile_reference *m, kept_row kept, int with) {
 #ifdef REGISTERS_ARE_PLAIN
@@ -211,7 +211,7 @@ LANES_FUNCTION void sum_tile(tile_sums *sums, tile_logits tile, tile_logits next
 #endif
 }
 
-/* The same exps again. */
+/* The same exps again, but for the class that was left out, which may become anything. */
 LANES_FUNCTION void exps_of_tile(
     real *exps, const stored *x, ptrdiff_t count, const tile_reference *reference) {
     const exp_reference m = reference->exp;
