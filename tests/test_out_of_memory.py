@@ -12,7 +12,7 @@ import pytest
 
 # What each call asks the C library for, in this order: a total for each thread of a team, that of
 # the metrics of an evaluation, the smoothing term of each class, the statistics of each segment of
-# a few long rows.
+# a few long rows, what a first sweep over more than 128 classes leaves for the second.
 REQUESTS = {
     "plain": 0,
     "team": 1,
@@ -20,6 +20,10 @@ REQUESTS = {
     "team, weighted": 2,
     "long rows": 2,
     "long rows, weighted": 3,
+    "rows of 300": 1,
+    "rows of 3000, team, weighted": 3,
+    "softmax of rows of 3000": 1,
+    "log_softmax of rows of 300": 0,
     "softmax of long rows": 1,
     "log_sum_exp of long rows": 1,
     "evaluate": 1,
@@ -57,7 +61,8 @@ def statistics(logits, labels, num_threads):
     return smoothxent.row_statistics(logits, labels, num_threads=num_threads)
 
 def calls(dtype):
-    short, long = (rng.normal(0, 4, s).astype(dtype) for s in [(600, 70), (3, 40000)])
+    shapes = (600, 70), (80, 300), (80, 3000), (3, 40000)
+    short, middle, several, long = (rng.normal(0, 4, s).astype(dtype) for s in shapes)
     return {
         "plain": lambda: loss(short, labels, num_threads=1),
         "team": lambda: loss(short, labels, num_threads=2),
@@ -65,6 +70,11 @@ def calls(dtype):
         "team, weighted": lambda: loss(short, labels, num_threads=2, **weights),
         "long rows": lambda: loss(long, long_labels, num_threads=2),
         "long rows, weighted": lambda: loss(long, long_labels, num_threads=2, **long_weights),
+        "rows of 300": lambda: loss(middle, labels[:80], num_threads=1),
+        "rows of 3000, team, weighted": lambda: loss(
+            several, labels[:80], num_threads=2, label_smoothing=0.1, class_weight=np.ones(3000)),
+        "softmax of rows of 3000": lambda: function("softmax", several),
+        "log_softmax of rows of 300": lambda: function("log_softmax", middle),
         "softmax of long rows": lambda: function("softmax", long),
         "log_sum_exp of long rows": lambda: function("log_sum_exp", long),
         "evaluate": lambda: evaluate(short, labels, num_threads=1),
@@ -106,16 +116,16 @@ print(json.dumps(found))
 
 @pytest.fixture(scope="module")
 def shim(tmp_path_factory):
-    """Return the path of failing_calloc.c as a library to preload."""
+    """Return the path of failing_memory.c as a library to preload."""
     compiler = shlex.split(os.environ.get("CC", "cc"))
     if os.environ.get("SMOOTHXENT_SANITIZE"):
-        pytest.skip("the sanitizers bring a calloc of their own")
+        pytest.skip("the sanitizers bring memory functions of their own")
     if platform.libc_ver()[0] != "glibc":
-        pytest.skip("only glibc has the __libc_calloc that the shim hands on to")
+        pytest.skip("only glibc has the __libc_calloc and __libc_malloc that the shim hands on to")
     if not shutil.which(compiler[0]):
         pytest.skip(f"{compiler[0]} is not installed")
-    library = tmp_path_factory.mktemp("shim") / "failing_calloc.so"
-    source = str(Path(__file__).with_name("failing_calloc.c"))
+    library = tmp_path_factory.mktemp("shim") / "failing_memory.so"
+    source = str(Path(__file__).with_name("failing_memory.c"))
     flags = ["-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-ldl"]
     subprocess.run([*compiler, source, *flags, "-o", str(library)], check=True)
     return library

@@ -34,6 +34,10 @@ cdef inline void *aligned(void *memory) noexcept nogil:
     return <void *> ((<size_t> memory + LINE - 1) // LINE * LINE)
 
 
+cdef inline Py_ssize_t whole_lines(Py_ssize_t size) noexcept nogil:
+    return (size + LINE - 1) // LINE * LINE
+
+
 cdef inline Py_ssize_t size_of_metrics(Py_ssize_t num_ranks, Py_ssize_t num_bins) noexcept nogil:
     return sizeof(Metrics) + num_ranks * sizeof(Hits) + num_bins * sizeof(Bin)
 

@@ -10,8 +10,8 @@ ctypedef struct Chunks:
     const Call *call
     int task
     Py_ssize_t rows, group_rows  # of a chunk, and of a group
-    char *memory  # of each thread, for what the first sweep leaves for the second; NULL where that is nothing
-    Py_ssize_t segments_size, size  # bytes of a thread, first those of Kept.segments
+    Py_ssize_t segments_size, exps_size  # bytes of a thread for what the first sweep leaves to the second
+    char *memory  # of all threads
 
 
 cdef inline Py_ssize_t rows_of_a_group(const Call *call) noexcept nogil:
@@ -21,33 +21,32 @@ cdef inline Py_ssize_t rows_of_a_group(const Call *call) noexcept nogil:
     return min(<Py_ssize_t> LANES, max(<Py_ssize_t> 1, KEPT // padded_size(call.num_classes)))
 
 
+cdef inline Py_ssize_t thread_size(const Chunks *chunks) noexcept nogil:
+    return chunks.segments_size + chunks.exps_size
+
+
 cdef int add_memory(Chunks *chunks, int num_threads) except -1:
     # the caller frees it
     cdef const Call *call = chunks.call
-    cdef Py_ssize_t exps_size = 0
     if not call.has_grad or call.num_classes <= FEW:
         return 0
-    if call.num_classes <= KEPT and chunks.task != LOG_SOFTMAX:
-        exps_size = (chunks.group_rows * padded_size(call.num_classes) + LANES) * sizeof(real)  # see write_scaled
+    if call.num_classes <= KEPT and chunks.task != LOG_SOFTMAX:  # and a vector: see write_scaled
+        chunks.exps_size = whole_lines((chunks.group_rows * padded_size(call.num_classes) + LANES) * sizeof(real))
     if call.num_classes > TILE:
-        chunks.segments_size = chunks.group_rows * segments_of(call.num_classes) * sizeof(RowStatistics)
-        chunks.segments_size = (chunks.segments_size + LINE - 1) // LINE * LINE
-    chunks.size = chunks.segments_size + exps_size + LINE
-    chunks.memory = <char *> malloc(num_threads * chunks.size)
-    if chunks.memory == NULL:
-        raise MemoryError
+        chunks.segments_size = whole_lines(chunks.group_rows * segments_of(call.num_classes) * sizeof(RowStatistics))
+    if thread_size(chunks):
+        chunks.memory = <char *> malloc(num_threads * thread_size(chunks) + LINE)
+        if chunks.memory == NULL:
+            raise MemoryError
     return 0
 
 
 cdef Kept kept_of_thread(const Chunks *chunks, int thread) noexcept nogil:
     cdef Kept kept = nothing_kept()
-    cdef char *memory
-    if chunks.memory == NULL:
-        return kept
-    memory = <char *> aligned(chunks.memory + thread * chunks.size)
+    cdef char *memory = <char *> aligned(chunks.memory) + thread * thread_size(chunks)
     if chunks.segments_size:
         kept.segments = <RowStatistics *> memory
-    if chunks.size > chunks.segments_size + <Py_ssize_t> LINE:
+    if chunks.exps_size:
         kept.exps = <real *> (memory + chunks.segments_size)
     return kept
 
