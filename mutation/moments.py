@@ -59,7 +59,7 @@ MUTANTS = [
     ),
     *mutants_of(
         "ext/statistics/long_rows.pxi",
-        ("of_tile >= label_logit", "of_tile > label_logit", "equals in another tile"),
+        ("highest >= label_logit", "highest > label_logit", "equals in another tile"),
         (
             " or (0 <= tile.left_out < count and statistics.anchor != label)",
             "",

@@ -106,7 +106,7 @@ MUTANTS = [
         ("SUB(zero, z), SUB(zero, low)", "SUB(zero, z), low", "digits of labels far above"),
         ("low = where_less_f64(z, zero, zero, low);", "", "digits of labels below"),
         ("where_equal_f64(nll, nll, factor", "where_equal_f64(zero, zero, factor", "no softmax"),
-        ("scaled(exps, s), k);", "scaled(exps, s), 0);", "numbers before the first whole vector"),
+        ("scaled(exps, f, c, m), k);", "scaled(exps, f, c, m), 0);", "before the first line"),
         ("MUL(s, SPLAT(-uniform))", "MUL(s, SPLAT(uniform))", "the smoothing's sign"),
         ("sweep->most = 1.0;", "sweep->most = INFINITY;", "probabilities above 1"),
         (
@@ -115,8 +115,8 @@ MUTANTS = [
             "1 - p by subtraction",
         ),
         (
-            "minimum(s.most, fused(load(exps), s.factor, s.constant))",
-            "minimum(fused(load(exps), s.factor, s.constant), s.most)",
+            "minimum(most, fused(load(exps), factor, constant))",
+            "minimum(fused(load(exps), factor, constant), most)",
             "nan in a gradient",
         ),
     ),

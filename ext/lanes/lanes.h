@@ -188,6 +188,11 @@ LANES_INLINE void store_logits_part(stored *x, lanes a, int count) {
 }
 #endif
 
+/* The next vector of `count` logits: what is left of them, 0 in the other lanes. */
+LANES_INLINE lanes load_up_to(const stored *x, ptrdiff_t count) {
+    return count < LANES ? load_logits_part(x, (int)count) : load_logits(x);
+}
+
 /* Past the caches where the whole vector is aligned to a register. */
 LANES_INLINE void stream(real *x, lanes a) { EACH_REGISTER OP(stream)(x + i * WIDTH, a.r[i]); }
 enum { STREAM_ALIGNMENT = WIDTH * sizeof(real) };

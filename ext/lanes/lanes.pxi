@@ -20,7 +20,7 @@ cdef extern from "lanes/lanes.h" nogil:
     lanes narrow(const double *)
     void store(real *, lanes)
     lanes load_logits(const stored *)
-    lanes load_logits_part(const stored *, int)
+    lanes load_up_to(const stored *, Py_ssize_t)
     void store_logits(stored *, lanes)
     void store_logits_part(stored *, lanes, int)
     void finish_streams()

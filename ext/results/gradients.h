@@ -64,42 +64,37 @@ LANES_FUNCTION void softmax_factors(const RowGroup *g, SecondSweep *sweep) {
     }
 }
 
-/* Of a tile: min(exp factor + constant, most), past the caches if `streams`. A whole vector may be read
- * beyond the last of `exps`; `out` need be aligned to a number alone. */
-typedef struct {
-    lanes factor, constant, most;
-} Scaling;
-LANES_INLINE Scaling scaling_of(double factor, double constant, double most) {
-    return (Scaling){splat((real)factor), splat((real)constant), splat((real)most)};
+LANES_INLINE lanes scaled(const real *exps, lanes factor, lanes constant, lanes most) {
+    return minimum(most, fused(load(exps), factor, constant)); /* lets NaN pass */
 }
-LANES_INLINE lanes scaled(const real *exps, Scaling s) {
-    return minimum(s.most, fused(load(exps), s.factor, s.constant));
-} /* lets NaN pass */
+
 LANES_INLINE void put_few(real *out, lanes values, ptrdiff_t count) {
     real numbers[LANES];
     store(numbers, values);
     memcpy(out, numbers, count * sizeof(real));
 }
+/* Of a tile: min(exp factor + constant, most), past the caches if `streams`. A whole vector may be read
+ * beyond the last of `exps`; `out` need be aligned to a number alone. */
 LANES_FUNCTION void write_scaled(
     real *out, const real *exps, ptrdiff_t count, double factor, double constant, double most, int streams) {
-    const Scaling s = scaling_of(factor, constant, most);
+    const lanes f = splat((real)factor), c = splat((real)constant), m = splat((real)most);
     ptrdiff_t k = 0;
     if (streams) {
         k = (ptrdiff_t)(-(uintptr_t)out % STREAM_ALIGNMENT / sizeof(real));
         k = k < count ? k : count;
-        put_few(out, scaled(exps, s), k);
-        for (; k + LANES <= count; k += LANES) stream(out + k, scaled(exps + k, s));
+        put_few(out, scaled(exps, f, c, m), k);
+        for (; k + LANES <= count; k += LANES) stream(out + k, scaled(exps + k, f, c, m));
     }
-    for (; k + LANES <= count; k += LANES) store(out + k, scaled(exps + k, s));
-    if (k < count) put_few(out + k, scaled(exps + k, s), count - k);
+    for (; k + LANES <= count; k += LANES) store(out + k, scaled(exps + k, f, c, m));
+    if (k < count) put_few(out + k, scaled(exps + k, f, c, m), count - k);
 }
 
 /* log p of a tile: see log_softmax_segment. `values` has room for whole vectors. */
 LANES_FUNCTION void log_softmax_tile(real *values, const stored *x, ptrdiff_t count, double top, double nll) {
     const wide of_top = wide_splat(top), of_row = wide_splat(nll);
     for (ptrdiff_t k = 0; k < count; k += LANES) {
-        lanes v = k + LANES <= count ? load_logits(x + k) : load_logits_part(x + k, (int)(count - k));
-        store(values + k, narrow_wide(wide_sub(wide_sub(widen(v), of_top), of_row)));
+        wide distance = wide_sub(widen(load_up_to(x + k, count - k)), of_top);
+        store(values + k, narrow_wide(wide_sub(distance, of_row)));
     }
 }
 
@@ -108,9 +103,8 @@ LANES_FUNCTION void log_softmax_tile(real *values, const stored *x, ptrdiff_t co
 /* min(g p_k + constant, most) for QUAD classes from `number` on, `own` for the anchor. */
 LANES_INLINE void few_gradient_quad(
     const few_factors *f, const real *exps, lanes anchors, lanes number, lanes *values) {
-    UNROLLED for (int k = 0; k < QUAD; k++, number = add(number, splat(1))) /* lets NaN pass */
-        values[k] = where_equal(
-            anchors, number, f->own, minimum(f->most, fused(load(exps + k * LANES), f->factor, f->constant)));
+    UNROLLED for (int k = 0; k < QUAD; k++, number = add(number, splat(1))) values[k] =
+        where_equal(anchors, number, f->own, scaled(exps + k * LANES, f->factor, f->constant, f->most));
 }
 /* All of it, into rows `stride` bytes apart. */
 LANES_INLINE void few_gradient_rows_inline(const few_factors *sweep, const real *exps, lanes anchors,

@@ -17,8 +17,8 @@ cdef bint finish_group(
         shares_of_group(call, group)
         if task == SOFTMAX:
             softmax_factors(group, sweep)
-        if task == SOFTMAX and call.num_classes <= FEW:
-            few_softmax_factors(group, sweep)
+            if call.num_classes <= FEW:
+                few_softmax_factors(group, sweep)
         if task == LOG_SUM_EXP:
             for i in range(count):  # of the top class, lse = x - log p
                 total = group.anchor_logit[i] + group.nll[i]

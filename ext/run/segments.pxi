@@ -26,7 +26,7 @@ cdef void read_segment(const Call *call, LongRows *rows, Py_ssize_t i, Py_ssize_
     if rows.group.kept[i]:
         segment_statistics(
             call, at, row, segment, rows.group.anchor[i], rows.group.by_top[i], label,
-            kept_of_row(call, nothing_kept(), row, 0), &workspace, statistics_at(call, rows, i, segment))
+            nothing_of_row(), &workspace, statistics_at(call, rows, i, segment))
 
 
 cdef void write_row_segment(

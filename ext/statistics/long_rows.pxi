@@ -21,7 +21,7 @@ cdef void add_targets(
     cdef Py_ssize_t vector, k
     for vector in range(vectors_of(count)):
         k = vector * LANES
-        values = load_logits(x + k) if k + LANES <= count else load_logits_part(x + k, <int> (count - k))
+        values = load_up_to(x + k, count - k)
         if k <= left_out < k + LANES:
             values = where_equal(numbers, splat(<real> (left_out - k)), splat(<real> centre), values)
         t = wide_load(targets + k)
@@ -38,7 +38,7 @@ cdef Py_ssize_t first_of(const stored *x, Py_ssize_t count, real value) noexcept
     cdef real at
     for vector in range(vectors_of(count)):
         k = vector * LANES
-        values = load_logits(x + k) if k + LANES <= count else load_logits_part(x + k, <int> (count - k))
+        values = load_up_to(x + k, count - k)
         first = maximum(first, where_equal(values, wanted, sub(splat(<real> -k), numbers), none))
     at = -largest(first)
     return <Py_ssize_t> at if at < count else NO_CLASS
@@ -152,10 +152,9 @@ cdef void exps_relative_to(
 
 cdef void add_tile(
     const Call *call, RowSums *sums, tile_logits tile, tile_logits next, Py_ssize_t count, kept_row kept,
-    double *highest,
+    double *highest_of_next,
 ) noexcept nogil:
-    # sums of exp and, where smoothing is uniform, of gaps; `highest` is no larger than the reference is made for, and
-    # becomes that of the next tile
+    # sums of exp and, where smoothing is uniform, of gaps, relative to a reference that is no lower than the tile
     cdef tile_reference m
     cdef tile_sums of_tile
     cdef Py_ssize_t others = count - (0 <= tile.left_out < count)
@@ -163,7 +162,7 @@ cdef void add_tile(
     if sums.reference.offset == 0.0:
         m = tile_reference_of(sums.reference.scale)
         sum_tile(&of_tile, tile, next, count, &m, kept, call.sums_with)
-        highest[0] = of_tile.highest_of_next
+        highest_of_next[0] = of_tile.highest_of_next
         add_sum(&sums.exps, &of_tile.exps)
         if call.sums_with & MOMENTS:
             sums.moments += wide_sum(of_tile.moments) + m.off * total_of(of_tile.exps)
@@ -173,7 +172,7 @@ cdef void add_tile(
             add_sum(&sums.gaps, &of_tile.gaps)
             add_value(&sums.gaps, -others * m.off, 0.0)
     else:
-        highest[0] = highest_of(next.x, count, next.left_out)
+        highest_of_next[0] = highest_of(next.x, count, next.left_out)
         add_large_tile(sums, tile.x, count, tile.left_out)
         if kept.exps != NULL:
             exps_relative_to(sums.reference, tile.x, count, kept.exps)
@@ -215,7 +214,8 @@ cdef void segment_statistics(
     cdef tile_logits tile, next
     cdef const double *targets
     cdef real label_logit = 0
-    cdef double of_tile, highest = 0.0, scale = call.label_smoothing if by_top and not call.has_probabilities else 1.0
+    cdef double highest, highest_of_next = 0.0
+    cdef double scale = call.label_smoothing if by_top and not call.has_probabilities else 1.0
     cdef bint is_in_place = call.logits.class_stride == sizeof(stored) and not call.transforms, is_known = False
     memset(statistics, 0, sizeof(RowStatistics))
     memset(&sums, 0, sizeof(sums))
@@ -234,25 +234,23 @@ cdef void segment_statistics(
         tile.x = contiguous(call, row + start * call.logits.class_stride, count, workspace.logits)
         tile.left_out = statistics.anchor - start if statistics.anchor >= 0 else NO_CLASS
         targets = tile_targets(call, row_index, start, count, workspace)
-        if not is_known:
-            highest = highest_of(tile.x, count, tile.left_out)
-        of_tile = highest
-        if of_tile > sums.highest:
-            raise_reference(&sums, of_tile)
-            if isfinite(of_tile) and not (by_top or call.uniform_smoothing):
-                move_centre(call, statistics, &sums, of_tile, start)
+        highest = highest_of_next if is_known else highest_of(tile.x, count, tile.left_out)
+        if highest > sums.highest:
+            raise_reference(&sums, highest)
+            if isfinite(highest) and not (by_top or call.uniform_smoothing):
+                move_centre(call, statistics, &sums, highest, start)
         next = tile
         is_known = is_in_place and start + 2 * <Py_ssize_t> TILE <= end
         if is_known:
             next.x += TILE
             next.left_out -= TILE
-        add_tile(call, &sums, tile, next, count, kept_from(kept, start), &highest)
+        add_tile(call, &sums, tile, next, count, kept_from(kept, start), &highest_of_next)
         statistics.references[index] = sums.reference
         if sums.highest == -INFINITY:
             statistics.references[index].scale = INFINITY
         if targets != NULL:
             add_targets(&sums, tile.x, count, tile.left_out, targets, statistics.centre)
-        if label >= 0 and (of_tile >= label_logit or (0 <= tile.left_out < count and statistics.anchor != label)):
+        if label >= 0 and (highest >= label_logit or (0 <= tile.left_out < count and statistics.anchor != label)):
             sums.rank = rank_of(tile.x, count, label - start, label_logit, sums.rank, call.enough)
     statistics.improper = workspace.improper
     settle_segment(call, &sums, statistics)

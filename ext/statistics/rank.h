@@ -11,7 +11,7 @@ enum { STRETCH = 16 * LANES }; /* logits between two looks at whether that is en
 LANES_INLINE ptrdiff_t beaten_by(const stored *x, ptrdiff_t count, real logit, const int equals_beat) {
     lanes limit = splat(logit), one = splat(1), zero = splat(0), beats = zero, numbers = lane_numbers();
     for (ptrdiff_t k = 0; k < count; k += LANES) {
-        lanes v = count - k >= LANES ? load_logits(x + k) : load_logits_part(x + k, (int)(count - k));
+        lanes v = load_up_to(x + k, count - k);
         lanes beat = equals_beat ? where_less(v, limit, zero, one) : where_less(limit, v, one, zero);
         if (count - k < LANES) beat = where_less(numbers, splat((real)(count - k)), beat, zero);
         beats = add(beats, beat);

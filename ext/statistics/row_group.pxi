@@ -83,6 +83,13 @@ cdef inline real *kept_exps(const Call *call, Kept kept, Py_ssize_t i) noexcept 
     return kept.exps + i * padded_size(call.num_classes) if kept.exps != NULL else NULL
 
 
+cdef inline kept_row nothing_of_row() noexcept nogil:
+    cdef kept_row row
+    row.exps = NULL
+    row.written = NULL
+    return row
+
+
 cdef inline kept_row kept_of_row(const Call *call, Kept kept, Py_ssize_t first, Py_ssize_t i) noexcept nogil:
     cdef kept_row row
     row.exps = kept_exps(call, kept, i)

@@ -215,10 +215,8 @@ LANES_FUNCTION void sum_tile(tile_sums *sums, tile_logits tile, tile_logits next
 LANES_FUNCTION void exps_of_tile(
     real *exps, const stored *x, ptrdiff_t count, const tile_reference *reference) {
     const exp_reference m = reference->exp;
-    for (ptrdiff_t k = 0; k < count; k += LANES) {
-        lanes v = k + LANES <= count ? load_logits(x + k) : load_logits_part(x + k, (int)(count - k));
-        store(exps + k, exp_of(exp_term_of(v, m)));
-    }
+    for (ptrdiff_t k = 0; k < count; k += LANES)
+        store(exps + k, exp_of(exp_term_of(load_up_to(x + k, count - k), m)));
 }
 
 LANES_INLINE double total_of(compensated sum) {
