@@ -7,8 +7,8 @@ definition subtracts two terms it is that of the larger one:
                   p nears 1
     log_sum_exp   the largest logit and the sum's logarithm relative to it
 
-A probability below the smallest normal number of float32 or float64 may be 0, and a gradient may
-leave it out.
+A probability that is too small for a normal number of float32 or float64 may be 0, and a gradient
+may take it for 0.
 """
 
 from __future__ import annotations
