@@ -13,8 +13,9 @@ LIMIT_OF_THE_KERNEL = 350
 FILES = sorted(path for path in EXT.rglob("*") if path.suffix in {".h", ".pxi", ".pyx", ".py"})
 OUR_HEADERS = {path.relative_to(EXT).as_posix() for path in EXT.rglob("*.h")}
 OF_REGISTERS = {  # which registers.h, or lanes.h, includes where there is all that these need
-    f"lanes/{stem}.h"
-    for stem in ("avx2", "avx512", "fma", "halves", "neon", "portable", "quads", "x86")
+    *(path.relative_to(EXT).as_posix() for path in EXT.glob("lanes/instruction_sets/*.h")),
+    "lanes/halves.h",
+    "lanes/quads.h",
 }
 STANDARD_HEADERS = {
     "math.h",

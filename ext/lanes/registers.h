@@ -72,14 +72,14 @@ static const float STEP_ERRORS[] LINE_ALIGNED = {EIGHT_ERRORS, EIGHT_ERRORS};
 /* SMOOTHXENT_PORTABLE: the readable twin, whatever the compiler was told about the machine. */
 #if defined(__AVX2__) && defined(__FMA__) && !defined(SMOOTHXENT_PORTABLE)
 #if defined(__AVX512F__) && defined(__AVX512DQ__)
-#include "lanes/avx512.h"
+#include "lanes/instruction_sets/avx512.h"
 #else
-#include "lanes/avx2.h"
+#include "lanes/instruction_sets/avx2.h"
 #endif
 #elif defined(__ARM_NEON) && defined(__aarch64__) && !defined(SMOOTHXENT_PORTABLE)
-#include "lanes/neon.h"
+#include "lanes/instruction_sets/neon.h"
 #else
-#include "lanes/portable.h"
+#include "lanes/instruction_sets/portable.h"
 #endif
 
 /* Loops over what is in flight: registers stay registers only where no index is left. */

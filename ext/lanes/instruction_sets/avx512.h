@@ -2,7 +2,7 @@
 #ifndef SMOOTHXENT_AVX512_H
 #define SMOOTHXENT_AVX512_H
 
-#include "lanes/x86.h"
+#include "lanes/instruction_sets/x86.h"
 
 typedef __m512 reg_f32;
 typedef __m512d reg_f64;

@@ -6,7 +6,7 @@
 
 #define REGISTERS_ARE_PLAIN
 
-#include "lanes/fma.h"
+#include "lanes/instruction_sets/fma.h"
 #include "lanes/halves.h"
 
 LANES_INLINE void finish_streams(void) {}

@@ -2,7 +2,7 @@
 #ifndef SMOOTHXENT_AVX2_H
 #define SMOOTHXENT_AVX2_H
 
-#include "lanes/x86.h"
+#include "lanes/instruction_sets/x86.h"
 
 typedef __m256 reg_f32;
 typedef __m256d reg_f64;
