@@ -116,11 +116,11 @@ LANES_INLINE void read_columns(few_statistics *to, const GroupPlace *place, ptrd
  *
  * exp of the classes but the anchor, relative to the lane's reference, is summed as powers and rests (see
  * exp.h). Powers are at most 1, and their sum starts with 2: so what an addition of two of them to it loses
- * is known from three operations (Dekker 1971, a fast two-sum). Only the sum of the two is rounded. The same
- * for gaps to `top`, which have one sign.
+ * is known from three operations (Dekker 1971, a fast two-sum). Only the sum of the two is rounded. So is
+ * that of two gaps to `top`, which have one sign; further sums of gaps are in float64.
  */
 typedef struct {
-    lanes powers, lost, rests, gaps_lost;
+    lanes powers, lost, rests;
     wide gaps, gaps_error, moments, squares;
 } few_sums;
 
@@ -137,9 +137,7 @@ LANES_INLINE void add_rests(
     if (LOW_PARTS) s->lost = add(s->lost, sum.low);
 }
 LANES_INLINE void add_gaps(few_sums *s, lanes a, lanes b) {
-    lanes large = minimum(a, b), small = maximum(a, b), sum = add(large, small);
-    s->gaps_lost = add(s->gaps_lost, sub(small, sub(sum, large)));
-    accumulate(&s->gaps, &s->gaps_error, widen(sum));
+    accumulate(&s->gaps, &s->gaps_error, widen(add(a, b)));
 }
 
 /* `count` <= 4 columns from class `number` on. `exps`: where their exp goes, with `keep`. */
@@ -206,8 +204,8 @@ LANES_INLINE few_statistics columns_statistics_inline(const int64_t *anchors, co
     ptrdiff_t num_classes, const char *ahead, real *columns, real *exps, const int with, const int keep,
     const int anchor) {
     few_statistics s;
-    few_sums t = {splat(2), splat(0), splat(0), splat(0), wide_splat(0.0), wide_splat(0.0), wide_splat(0.0),
-        wide_splat(0.0)};
+    few_sums t = {
+        splat(2), splat(0), splat(0), wide_splat(0.0), wide_splat(0.0), wide_splat(0.0), wide_splat(0.0)};
     lanes number = splat(0), four = splat(4);
     ptrdiff_t k = 0;
     s.anchors = anchor == ANCHOR_TOP ? splat(-1) : of_integers(anchors);
@@ -234,8 +232,8 @@ LANES_INLINE few_statistics columns_statistics_inline(const int64_t *anchors, co
             wide_fused(widen(s.scale), wide_splat(STEP / STEPS), widen(s.top))); /* top - m */
     if (with & GAPS) { /* of the reference: m - x_k = (m - top) - (x_k - top) */
         wide others = wide_splat((double)(num_classes - 1));
-        s.gaps = wide_sub(wide_sub(wide_splat(0.0), wide_mul(others, to_top)),
-            wide_add(t.gaps, wide_add(t.gaps_error, widen(t.gaps_lost))));
+        s.gaps =
+            wide_sub(wide_sub(wide_splat(0.0), wide_mul(others, to_top)), wide_add(t.gaps, t.gaps_error));
     }
     if (with & MOMENTS) {
         s.moments = wide_fused(to_top, wide_add(widen(s.sum), widen(s.sum_low)), t.moments);
