@@ -49,6 +49,7 @@ guard: $(DONE)/built  ## count instructions with valgrind, compare with those sa
 
 lint: $(DONE)/built $(DONE)/lint  ## ruff, mypy --strict, cython-lint and clang-format
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy
 	PATH="$(abspath $(BIN)):$$PATH" cython-lint $(filter %.pyx %.pxi %.pxd,$(KERNEL))  # it runs pycodestyle
 	$(BIN)/clang-format --dry-run --Werror $(filter %.h,$(KERNEL))
@@ -108,7 +109,7 @@ mutants: $(DONE)/built $(DONE)/test  ## make small mistakes on purpose and count
 clean:  ## remove the environment and everything that was built
 	rm -rf $(VENV) build dist .benchmarks .hypothesis .mypy_cache .pytest_cache .ruff_cache src/*.egg-info
 	find src tests bench ext fuzz mutation -name __pycache__ -prune -exec rm -rf {} +
-	rm -f src/smoothxent/*.so
+	rm -f src/smoothxent/_kernel/*.so
 
 # venv: the interpreter with the build requirements of pyproject.toml
 # installed: the package, editable, without kernels; again when its metadata or its build change

@@ -57,6 +57,7 @@ DIRECTIVES = {
     "initializedcheck": False,
     "freethreading_compatible": True,
 }
+PACKAGE = "smoothxent._kernel"  # of all compiled modules
 KERNEL = "ext/kernel.pxi"  # of all kernels: a module of one line each includes it
 MOST_JOBS = 4
 MEMORY_OF_A_JOB = 600 << 20  # bytes
@@ -132,7 +133,7 @@ class BuildKernels(build_ext):
         for extension in self.extensions:
             extension.sources = sources[extension.name]
             # These two come before OpenMP's runtime, so they must not load it.
-            own = openmp * (not extension.name.endswith(("._cpu", "._openmp")))
+            own = openmp * (not extension.name.endswith((".cpu", ".openmp")))
             extension.extra_compile_args = [*compile_args, *extension.extra_compile_args, *own]
             extension.extra_link_args = [*link_args, *own]
         super().build_extensions()
@@ -182,12 +183,12 @@ def kernels() -> list[Extension]:
     ]
     macros = [("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")]
     plain = [
-        Extension(f"smoothxent._{name}", [f"ext/{name}.pyx"])
+        Extension(f"{PACKAGE}.{name}", [f"ext/{name}.pyx"])
         for name in ("cpu", "openmp", "reference")
     ]
     return plain + [
         Extension(
-            f"smoothxent._kernel_{isa}_{dtype}",
+            f"{PACKAGE}.{isa}_{dtype}",
             [KERNEL],
             depends=parts,
             include_dirs=["ext", numpy.get_include()],

@@ -100,9 +100,7 @@ def after_numpy(problem: Problem) -> Times:
 def after_torch(problem: Problem) -> Times:
     import torch
 
-    hidden, weight, logits = map(
-        torch.from_numpy, (problem.hidden, problem.weight, problem.logits)
-    )
+    hidden, weight, logits = map(torch.from_numpy, (problem.hidden, problem.weight, problem.logits))
     with torch.inference_mode():
         multiply = lambda: torch.matmul(hidden, weight, out=logits)  # noqa: E731
         neighbour, loss = in_turns(multiply, problem.loss, calls=problem.calls)

@@ -21,6 +21,7 @@ from mutation import bridges, checks, files, kernel, metrics, moments, results, 
 
 ROOT = Path(__file__).parent.parent
 ISA = smoothxent.available_isas()[-1]
+KERNELS = "src/smoothxent/_kernel"
 TREE = ["src", "ext", "tests", "setup.py", "pyproject.toml", "README.md", "CONTRIBUTING.md"]
 PATIENCE = 600  # seconds for the tests of one mutant; one that hangs is noticed
 NEEDED = 0.9  # of the mutants that are not equivalent
@@ -115,9 +116,8 @@ def built(dtype, tree):
 
 def restore_kernels(tree):
     """Put the kernels without a mistake back."""
-    for kernel_file in (ROOT / "src/smoothxent").glob("_kernel_*"):
-        if kernel_file.suffix != ".pyi":
-            shutil.copy2(kernel_file, tree / "src/smoothxent")
+    for kernel_file in (ROOT / KERNELS).glob("*_*.so"):
+        shutil.copy2(kernel_file, tree / KERNELS)
 
 
 def passed(mutant, is_kernel, tree):

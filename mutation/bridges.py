@@ -4,7 +4,7 @@ from importlib.util import find_spec
 
 from mutation import mutants_of
 
-ARRAYS = "src/smoothxent/_arrays.py"
+ARRAYS = "src/smoothxent/_arguments/arrays.py"
 FOREIGN = "src/smoothxent/jax/_foreign.py"
 
 MUTANTS = [

@@ -4,7 +4,7 @@ from mutation import mutants_of
 
 MUTANTS = [
     *mutants_of(
-        "src/smoothxent/_destinations.py",
+        "src/smoothxent/_arguments/outputs.py",
         ("if not value.flags.writeable:", "if False:", "a read-only out is written"),
         ("        if value.dtype != FLOAT32:\n", "        if False:\n", "another complaint"),
         ("if not (same_place and same_steps):", "if not (same_place or same_steps):", "overlap"),
@@ -23,14 +23,7 @@ MUTANTS = [
         ),
     ),
     *mutants_of(
-        "src/smoothxent/_checks.py",
-        ("    if name != own:\n", "    if False:\n", "another dtype than the logits' is believed"),
-        ("-ndim <= position < ndim", "-ndim <= position <= ndim", "axis ndim is taken"),
-        (
-            "if not shape[position] and 0 not in row_shape",
-            "if not shape[position]",
-            "no rows of no classes are refused",
-        ),
+        "src/smoothxent/_arguments/options.py",
         (
             "return ~((array >= 0) & (array < np.inf))",
             "return ~((array >= 0) & (array <= np.inf))",
@@ -52,7 +45,11 @@ MUTANTS = [
         ("    if number < 1:\n", "    if number < 0:\n", "0 threads are asked for"),
         ("limits.min <= number <= limits.max", "limits.min <= number < limits.max", "the largest"),
         ("limits.min <= number <= limits.max", "True", "an ignore_index is cut to the dtype"),
-        ("    if not is_index:\n", "    if False:\n", "ignore_index with probabilities is dropped"),
+        (
+            "    if not are_indices:\n",
+            "    if False:\n",
+            "ignore_index with probabilities is dropped",
+        ),
         ("and not (flat.min() >= 0 and", "and not (", "a negative weight is taken"),
         ("flat.max() < np.inf)", "flat.max() <= np.inf)", "an infinite weight is taken"),
         (
@@ -66,14 +63,11 @@ MUTANTS = [
         ("PRIOR_SUM_TOLERANCE = 1e-6", "PRIOR_SUM_TOLERANCE = 1e-3", "a prior of sum 1.0005"),
         ("PRIOR_SUM_TOLERANCE = 1e-6", "PRIOR_SUM_TOLERANCE = 1e-9", "a prior in float32"),
         ("except (KeyError, TypeError):", "except KeyError:", "an unhashable reduction"),
-        ("return position % ndim", "return position", "an axis from the end"),
-        ('if own == "uint16" and name in HALVES:', "if name in HALVES:", "int16 is bits"),
-        ("return dtype if dtype in FLOATS else FLOAT32", "return dtype", "losses in half types"),
     ),
     *mutants_of(
-        "src/smoothxent/_label_checks.py",
+        "src/smoothxent/_arguments/labels.py",
         (
-            "            class_indices(array)  # a wrong kind is the more helpful complaint\n",
+            "            check_integers(array)  # an error about the kind helps more\n",
             "            pass\n",
             "float labels of a wrong shape are a ValueError",
         ),
@@ -93,7 +87,7 @@ MUTANTS = [
         ("return array if array.dtype in INTEGERS", "return array if True", "float class indices"),
     ),
     *mutants_of(
-        "src/smoothxent/_reductions.py",
+        "src/smoothxent/_loss/reductions.py",
         ("empty=math.nan),  # PyTorch", "empty=0.0),  # PyTorch", "the mean of nothing is 0"),
         ("return special or _quotient", "return _quotient", "a nan row does not show"),
         ("math.inf if self.empty == 0 else math.nan", "math.nan", "gradient over nothing is nan"),
@@ -111,20 +105,18 @@ MUTANTS = [
         ("count[NUM_ROWS] << count[PLACES], empty", "count[NUM_ROWS], empty", "not in units"),
     ),
     *mutants_of(
-        "src/smoothxent/_rows.py",
-        ("and not np.may_share_memory", "and np.may_share_memory", "strided outs get nothing"),
-        ("if array.flags.carray else", "if True else", "losses are written side by side"),
+        "src/smoothxent/_kernel/views.py",
         ("if axis == 1 and ndim == 2:", "if ndim == 2:", "classes on axis 0 are taken for rows"),
         ("np.moveaxis(array, axis, cut)", "array", "classes in the middle stay there"),
     ),
     *mutants_of(
-        "src/smoothxent/_runtime.py",
+        "src/smoothxent/_kernel/runtime.py",
         ('if not _policies("GOMP_SPINCOUNT"):', "if False:", "spins for milliseconds"),
         ('if not _policies("GOMP_SPINCOUNT"):', "if True:", "the policy of the user"),
         ("is_ours, is_gnu = path not in before,", "is_ours, is_gnu = True,", "whose runtime it is"),
     ),
     *mutants_of(
-        "src/smoothxent/_threads.py",
+        "src/smoothxent/_kernel/threads.py",
         ("threads > 1 and kernel.is_in_debt()", "False", "teams that come late"),
         ("if num_threads is None and threads", "if threads", "a number that was asked for"),
         ("min(limit, _most() if _IS_SET_BY_USER else _usable_cpus())", "limit", "quotas"),
@@ -136,7 +128,42 @@ MUTANTS = [
         ("if num_logits < _LEAST_PARALLEL:", "if False:", "a team for a single row"),
     ),
     *mutants_of(
-        "src/smoothxent/_fused.py",
+        "src/smoothxent/_loss/fused.py",
+    ),
+    *mutants_of(
+        "src/smoothxent/_loss/cross_entropy.py",
+        ('check_in_place_or_apart("grad_out", grad, rows[0])', "pass", "overlaps the logits"),
+    ),
+    *mutants_of(
+        "src/smoothxent/_loss/smoothing.py",
+        ("(1.0 - eps) * targets", "targets", "rows sum to more than 1"),
+        ("smoothed += eps / size", "smoothed += eps", "rows sum to more than 1"),
+        ("if targets.dtype == np.float32 else", "if False else", "float32 tables become float64"),
+    ),
+    *mutants_of(
+        "src/smoothxent/_arguments/logits.py",
+        ("    if name != own:\n", "    if False:\n", "another dtype than the logits' is believed"),
+        ("-ndim <= position < ndim", "-ndim <= position <= ndim", "axis ndim is taken"),
+        (
+            "if not shape[position] and 0 not in row_shape",
+            "if not shape[position]",
+            "no rows of no classes are refused",
+        ),
+        ("return position % ndim", "return position", "an axis from the end"),
+        ('if own == "uint16" and name in HALVES:', "if name in HALVES:", "int16 is bits"),
+        ("return dtype if dtype in FLOATS else FLOAT32", "return dtype", "losses in half types"),
+    ),
+    *mutants_of(
+        "src/smoothxent/_arguments/outputs.py",
+        (
+            "if written is not target and not np.may_share_memory",
+            "if written is not target and np.may_share_memory",
+            "strided outs get nothing",
+        ),
+        ("if array.flags.carray else", "if True else", "losses are written side by side"),
+    ),
+    *mutants_of(
+        "src/smoothxent/_loss/cross_entropy.py",
         (
             "if out is not None or is_callers_grad or (grad",
             "if out is not None or (grad",
@@ -144,29 +171,9 @@ MUTANTS = [
         ),
         (" or (grad is not None and has_weights):", ":", "gradients of weights: what they weigh"),
         (
-            (
-                "        bad_row, count = kernel.tally(rows, targets, w, s, ignored)\n"
-                "        if bad_row >= 0:\n"
-            ),
-            (
-                "        bad_row, count = kernel.tally(rows, targets, w, s, ignored)\n"
-                "        if False:\n"
-            ),
+            "        bad_row, count = kernel.tally(logits, labels, targets)\n        if bad_row >= 0:\n",
+            "        bad_row, count = kernel.tally(logits, labels, targets)\n        if False:\n",
             "outs are harmed",
         ),
-    ),
-    *mutants_of(
-        "src/smoothxent/_loss.py",
-        (
-            '_destinations.in_place_or_apart("grad_out", grad, checked)',
-            "pass",
-            "overlaps the logits",
-        ),
-    ),
-    *mutants_of(
-        "src/smoothxent/_smoothing.py",
-        ("(1.0 - eps) * targets", "targets", "rows sum to more than 1"),
-        ("smoothed += eps / size", "smoothed += eps", "rows sum to more than 1"),
-        ("if targets.dtype == np.float32 else", "if False else", "float32 tables become float64"),
     ),
 ]

@@ -4,25 +4,21 @@ from mutation import mutants_of
 
 MUTANTS = [
     *mutants_of(
-        "src/smoothxent/_evaluate_file.py",
+        "src/smoothxent/_files/evaluate_file.py",
         ("options, part, ignore_index,", "options, part, None,", "no row is ignored"),
         ("weights[chunk.first_row : chunk.end]", "weights[: len(chunk.arrays[0])]", "weights stay"),
         ("rows.taken_as", "dtype", "bfloat16 of a .safetensors file is words"),
         ("            total += evaluation\n", "            total = evaluation\n", "the last chunk"),
         ("progress(num_done, rows", "progress(len(runs), rows", "progress is told nonsense"),
-        ("run.row_shape), run.dtype)", "run.row_shape), np.float32)", "not its dtype"),
+        ("array.row_shape), array.dtype)", "array.row_shape), np.float32)", "not its dtype"),
     ),
     *mutants_of(
-        "src/smoothxent/_file_checks.py",
+        "src/smoothxent/_files/errors.py",
+        ("bad = is_improper(weights)", "bad = weights == np.inf", "a negative weight is taken"),
+        ("bad = is_improper(weights)", "bad = weights < 0", "an infinite weight is taken"),
         (
-            "bad = _checks.improper(weights)",
-            "bad = weights == np.inf",
-            "a negative weight is taken",
-        ),
-        ("bad = _checks.improper(weights)", "bad = weights < 0", "an infinite weight is taken"),
-        (
-            "run.entry(chunk.first_row + row",
-            "run.entry(row",
+            "stored.entry(chunk.first_row + row",
+            "stored.entry(row",
             "a weight is named by its row in the chunk",
         ),
         (
@@ -44,15 +40,19 @@ MUTANTS = [
         ("(labels >= allowed.start)", "(labels > allowed.start)", "label 0 is named as bad"),
     ),
     *mutants_of(
-        "src/smoothxent/_labelled_rows.py",
+        "src/smoothxent/_files/chunks.py",
         ("max(1, CHUNK_BYTES", "max(0, CHUNK_BYTES", "a row larger than a chunk has no room"),
-        ("max(run.row_bytes for run in runs)", "runs[-1].row_bytes", "chunks as wide as labels"),
+        (
+            "max(array.row_bytes for array in inputs)",
+            "inputs[-1].row_bytes",
+            "chunks as wide as labels",
+        ),
         ("-(-num_rows // size)", "num_rows // size", "the last rows are left out"),
         ("min(size, num_rows - first)", "size", "the last chunk has old rows too"),
-        ("number % len(rooms)", "0", "a chunk is overwritten while it is computed"),
+        ("number % num_buffers", "0", "a chunk is overwritten while it is computed"),
     ),
     *mutants_of(
-        "src/smoothxent/_read_ahead.py",
+        "src/smoothxent/_files/read_ahead.py",
         ("return num_threads + 1", "return num_threads", "nothing is read while all compute"),
         ("if number + ahead < count:", "if number + ahead < count - 1:", "the last is never read"),
         ("start(number + ahead)", "start(number + ahead - 1)", "chunks are read twice"),
@@ -60,12 +60,12 @@ MUTANTS = [
         ("ThreadPoolExecutor(1) as reader", "ThreadPoolExecutor(4) as reader", "in disorder"),
     ),
     *mutants_of(
-        "src/smoothxent/_read_ahead.py",
+        "src/smoothxent/_files/read_ahead.py",
         ("cancel_futures=True", "cancel_futures=False", "no more than the rooms is read in vain"),
         is_equivalent=True,
     ),
     *mutants_of(
-        "src/smoothxent/_run.py",
+        "src/smoothxent/_files/sharded_array.py",
         ("(shard.dtype, shard.shape[1:]) !=", "(first.dtype, shard.shape[1:]) !=", "any dtype"),
         ("(first.dtype, first.shape[1:])", "(first.dtype, shard.shape[1:])", "any classes"),
         ("room[: self._left]", "room", "a shard is read beyond its end"),
@@ -73,15 +73,15 @@ MUTANTS = [
         ("            row -= num_rows\n", "", "a row is named as if the shards before were none"),
     ),
     *mutants_of(
-        "src/smoothxent/_files.py",
+        "src/smoothxent/_files/formats.py",
         ('BYTES_OF_TWO = np.dtype("V2")', 'BYTES_OF_TWO = np.dtype("V4")', "np.save's bfloat16"),
         ("or not shard.shape[-1]:", ":", "no classes are taken"),
-        ("if run.shape != logits.shape:", "if run.num_rows < logits.num_rows:", "more labels"),
+        ("if array.shape != logits.shape:", "if array.num_rows < logits.num_rows:", "more labels"),
         ("if place.member and not", "if False and not", "a member of a .npy file is made up"),
         ('start.startswith(b"\\x80") and likely', "False and likely", "a pickle is damaged"),
     ),
     *mutants_of(
-        "src/smoothxent/_shards.py",
+        "src/smoothxent/_files/shards.py",
         ("if not listed:", "if False:", "no paths are taken"),
         ("if colons and not Path(path).exists()", "if colons", "a name with colons is cut"),
         ("or Path(pattern).exists():", ":", "a file whose name looks like a pattern is not found"),
@@ -92,7 +92,7 @@ MUTANTS = [
         ("stacklevel=3", "stacklevel=2", "the warning is about a line of ours"),
     ),
     *mutants_of(
-        "src/smoothxent/_stored_array.py",
+        "src/smoothxent/_files/stored_array.py",
         ("if found == self.num_bytes:", "if found >= self.num_bytes:", "what follows is dropped"),
         ("if found == self.num_bytes:", "if found <= self.num_bytes:", "a short file is read"),
         ("if min(self.shape, default=0) < 0:", "if False:", "negative shapes multiply"),
@@ -100,14 +100,14 @@ MUTANTS = [
         ("if len(names) == 1 and not self.member:", "if names:", "the first of several is taken"),
     ),
     *mutants_of(
-        "src/smoothxent/_npy.py",
+        "src/smoothxent/_files/npy.py",
         ("    if dtype.hasobject:\n", "    if False:\n", "pickled objects have another error"),
         ("if is_fortran and", "if False and", "Fortran order is read as C order"),
         ("sum(size != 1 for size in shape) > 1", "True", "one column is refused"),
         ("    (3, 0): npy", "    (4, 0): npy", "version 3 is unknown and 4 is read"),
     ),
     *mutants_of(
-        "src/smoothxent/_npz.py",
+        "src/smoothxent/_files/npz.py",
         ("ZIP_DEFLATED: 1032", "ZIP_DEFLATED: 1 << 40", "any claim of a member is believed"),
         ("if len(infos) < num_members:", "if False:", "the second of two members is taken"),
         ("ZIP_STORED: 1,", "ZIP_STORED: 1 << 40,", "any claim of a stored member is believed"),
@@ -116,7 +116,7 @@ MUTANTS = [
         ("(BadZipFile, EOFError, zlib.error)", "(EOFError,)", "a flipped bit names no file"),
     ),
     *mutants_of(
-        "src/smoothxent/_safetensors.py",
+        "src/smoothxent/_files/safetensors.py",
         ("length > min(MOST_HEADER, size - LENGTH_BYTES)", "length > MOST_HEADER", "a long header"),
         ("length > min(MOST_HEADER, size - LENGTH_BYTES)", "length > size - 8", "a huge header"),
         ("start + first)", "first)", "the header is logits"),
@@ -132,7 +132,7 @@ MUTANTS = [
         ('"bfloat16" if self.dtype.kind == "V" else ""', '""', "BF16 is unknown"),
     ),
     *mutants_of(
-        "src/smoothxent/_text.py",
+        "src/smoothxent/_files/text.py",
         ('if b"_" in line:', "if False:", "1_0 is 10"),
         ('if b"\\0" in block:', "if False:", "UTF-16 has an error about its shape"),
         ("num_lines = num_ends +", "num_lines =", "the lines of one block are all"),

@@ -45,11 +45,6 @@ MUTANTS = [
             "what a sum of powers loses",
         ),
         (
-            "s->gaps_lost = add(s->gaps_lost, sub(small, sub(sum, large)));",
-            "s->gaps_lost = splat(0);",
-            "what a sum of two gaps loses",
-        ),
-        (
             "all_less(sub(s->anchor_logits, s->top), splat((real)CERTAIN))",
             "1",
             "rows whose loss is near the smallest number",

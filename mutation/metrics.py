@@ -197,16 +197,7 @@ MUTANTS = [
             "call.enough = 1",
             "ranks above the first",
         ),
-        (
-            "label_smoothing == 0.0 and call.class_weight == NULL and call.sample_weight",
-            "label_smoothing == 0.0 and call.sample_weight",
-            "class weights are left out",
-        ),
-        (
-            "label_smoothing == 0.0 and call.class_weight == NULL and call.sample_weight",
-            "call.class_weight == NULL and call.sample_weight",
-            "smoothing is left out",
-        ),
+        ("call.label_smoothing == 0.0 and is_bare(call)", "is_bare(call)", "smoothing is left out"),
     ),
     *mutants_of(
         "ext/run/reports.pxi",
@@ -239,5 +230,13 @@ MUTANTS = [
     *mutants_of(
         "ext/run/calls.pxi",
         ("call.enough = call.num_classes", "call.enough = 1", "ranks above the first of a row"),
+    ),
+    *mutants_of(
+        "ext/call/call.pxi",
+        (
+            "return call.z_loss == 0.0 and not has_weights(call)",
+            "return call.z_loss == 0.0 and call.sample_weight == NULL",
+            "class weights are left out",
+        ),
     ),
 ]

@@ -4,53 +4,49 @@ from mutation import mutants_of
 
 MUTANTS = [
     *mutants_of(
-        "src/smoothxent/_checks.py",
+        "src/smoothxent/_arguments/options.py",
         ("tuple(sorted({1, *(", "tuple(sorted({*(", "top_k without an accuracy"),
         ("tuple(sorted({1, *(", "tuple(({1, *(", "top_k in any order"),
-        ('*(at_most("top_k", k, MOST_K)', '*(integer("top_k", k)', "top 0"),
+        ('*(check_at_most("top_k", k, MOST_K)', '*(check_integer("top_k", k)', "top 0"),
         ("    if number > most:\n", "    if number >= most:\n", "the most is refused"),
         ("MOST_K, MOST_BINS = 2**63 - 1", "MOST_K, MOST_BINS = 2**63", "a k that is no int64"),
         ("if not isinstance(value, Iterable):", "if False:", "top_k=5 is a foreign complaint"),
         (
-            'number = integer("ignore_index", value)\n        raise',
-            'number = integer("ignore_index", value)\n        return number if number else',
+            '    if labels is None:\n        raise ValueError(f"ignore_index',
+            '    if labels is None:\n        return number if number else ValueError(f"ignore_index',
             "ignore_index without labels is dropped",
         ),
     ),
     *mutants_of(
-        "src/smoothxent/_label_checks.py",
+        "src/smoothxent/_arguments/labels.py",
         ("    if array.shape == shape:\n", "    if False:\n", "rows of q have another shape"),
     ),
     *mutants_of(
-        "src/smoothxent/_evaluation.py",
+        "src/smoothxent/_evaluation/evaluation.py",
         ("weights[NUM_ROWS] - count", "0", "ignored rows are forgotten"),
         ("(loss, places, special)", "(loss, places, 0.0)", "a loss without nan"),
         ("(weights[WEIGHT], places, 0.0)", "(weights[NUM_ROWS], 0, 0.0)", "class weights"),
     ),
     *mutants_of(
-        "src/smoothxent/_evaluate.py",
+        "src/smoothxent/_evaluation/evaluate.py",
         ("min(k, layout.num_classes) for k", "k for k", "a k beyond int64"),
-        (
-            ", check=_label_checks.indices_alone",
-            "",
-            "probabilities are taken for class indices",
-        ),
+        (", check=check_class_indices", "", "probabilities are taken for class indices"),
         ("label_out_of_range(labels, layout", "label_out_of_range(targets, layout", "axes"),
     ),
     *mutants_of(
-        "src/smoothxent/_evaluation.py",
+        "src/smoothxent/_evaluation/evaluation.py",
         ("if ours[name] != theirs[name]:", "if False:", "evaluations of other settings are added"),
         ("type(other) is int and other == 0", "other == 0", "0.0 is added"),
         ("sizes[0] if sizes else 0", "0", "no rows of no classes alone"),
     ),
     *mutants_of(
-        "src/smoothxent/_statistics.py",
-        ("if bad_row >= 0 and labels is not None:", "if False:", "bad labels"),
-        ("_label_checks.indices_alone(", "_label_checks.labels(", "rows of q"),
+        "src/smoothxent/_loss/row_statistics.py",
+        ("if bad_row >= 0 and targets is not None:", "if False:", "bad labels"),
+        ("targets = check_class_indices(", "targets = check_labels(", "rows of q"),
         ("if ignore_index is not None:", "if False:", "ignored rows have a rank"),
     ),
     *mutants_of(
-        "src/smoothxent/_metrics.py",
+        "src/smoothxent/_evaluation/metrics.py",
         (
             "sums.loss / self._totals.sums.loss_weight",
             "sums.loss / self._totals.sums.weight",
@@ -78,7 +74,7 @@ MUTANTS = [
         ("return self.top_k[1]", "return max(self.top_k.values())", "accuracy is that of top 5"),
     ),
     *mutants_of(
-        "src/smoothxent/_totals.py",
+        "src/smoothxent/_evaluation/totals.py",
         ("HISTOGRAM_STEPS = -32, 84", "HISTOGRAM_STEPS = -32, 85", "another histogram of nothing"),
         ("self.ignored + other.ignored,", "self.ignored,", "ignored rows of the second"),
         ("self.count + other.count,", "max(self.count, other.count),", "counts of the larger"),
@@ -89,18 +85,20 @@ MUTANTS = [
         ("(ZERO,) * len(settings.top_k)", "(ZERO,) * 2", "k of nothing"),
     ),
     *mutants_of(
-        "src/smoothxent/_settings.py",
-        ("softcap or None", "softcap", "none is a soft cap of 0"),
-        ("or (0.0, 1.0, 0.0)", "or (0.0, 0.0, 0.0)", "none is a temperature of 0"),
-        ("checksum(u), checksum(w)", "checksum(w), checksum(u)", "a prior is class weights"),
+        "src/smoothxent/_evaluation/settings.py",
+        (
+            "checksum(prior), checksum(class_weight)",
+            "checksum(class_weight), checksum(prior)",
+            "a prior is class weights",
+        ),
         ("(numbers + 0.0)", "numbers", "-0.0 is another weight than 0.0"),
         ("'<f8'", "'>f8'", "checksums of another byte order"),
         (":08x}", ":x}", "checksums of fewer digits"),
         ("if numbers is None:", "if numbers is None or not numbers.any():", "weights of 0"),
-        ("if value != default", "if value", "a temperature of 1 is shown"),
+        ("if value != usual[name]", "if value", "a temperature of 1 is shown"),
     ),
     *mutants_of(
-        "src/smoothxent/_exact.py",
+        "src/smoothxent/_evaluation/exact.py",
         ("zeros = (units & -units).bit_length() - 1", "zeros = 0", "equal numbers are unequal"),
         ("max(self.special, other.special)", "self.special or other.special", "inf + nan"),
         ("if (self.units < 0) == (other.units < 0) else -math.inf", "", "a quotient below 0"),
@@ -119,7 +117,7 @@ MUTANTS = [
         ("        if special:\n", "        if False:\n", "infinite terms are left out"),
     ),
     *mutants_of(
-        "src/smoothxent/_exact.py",
+        "src/smoothxent/_evaluation/exact.py",
         (
             "if other.special or not other.units:",
             "if not other.units:",
@@ -128,7 +126,7 @@ MUTANTS = [
         is_equivalent=True,
     ),
     *mutants_of(
-        "src/smoothxent/_evaluation_record.py",
+        "src/smoothxent/_evaluation/record.py",
         ("type(value) is not type(rule) or value != rule", "value != rule", "version true is 1"),
         ("type(value) is not int or value < 0", "not isinstance(value, int) or value < 0", "true"),
         ("type(value) is not int or value < 0", "type(value) is not int", "counts below 0"),
@@ -160,5 +158,10 @@ MUTANTS = [
         ("for k in sorted(map(int, given))", "for k in map(int, given)", "10 before 5"),
         ("isinstance(key, str) and RANK", "RANK", "keys that are no text"),
         ("if not isinstance(value, list):", "if not isinstance(value, list | tuple):", "tuples"),
+    ),
+    *mutants_of(
+        "src/smoothxent/_arguments/options.py",
+        ("softcap or None", "softcap", "none is a soft cap of 0"),
+        ("or (0.0, 1.0, 0.0)", "or (0.0, 0.0, 0.0)", "none is a temperature of 0"),
     ),
 ]

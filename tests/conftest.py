@@ -96,7 +96,7 @@ def torch():
 def small_chunks(monkeypatch):
     """Chunks of 700 bytes, so that small files have many."""
     # By its name: under `make tsan` the kernels can't be imported into this process.
-    monkeypatch.setattr("smoothxent._labelled_rows.CHUNK_BYTES", 700)
+    monkeypatch.setattr("smoothxent._files.chunks.CHUNK_BYTES", 700)
 
 
 @pytest.fixture

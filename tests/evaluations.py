@@ -9,8 +9,8 @@ from fractions import Fraction
 import numpy as np
 
 from smoothxent import Evaluation
-from smoothxent._settings import Settings
-from smoothxent._totals import Totals
+from smoothxent._evaluation.settings import Settings
+from smoothxent._evaluation.totals import Totals
 
 HISTOGRAM_EDGES = np.exp2(np.arange(-64, 21) / 2)  # 2**-32 to 2**10
 
@@ -127,7 +127,7 @@ def evaluation(rows):
     } | {name: triple(weighted(rows, name)) for name in MEANS}
     top_k = tuple(sorted({1, *rows.top_k}))
     totals = Totals.of(
-        Settings.of(rows.label_smoothing, None, "", "", top_k, rows.num_bins),
+        Settings(rows.label_smoothing, (None, 1.0, 0.0), "", "", top_k, rows.num_bins),
         len(rows),
         rows.ignored,
         sums,

@@ -11,7 +11,7 @@ import numpy as np
 import smoothxent
 from battery import record
 from inventory import DTYPES
-from smoothxent import _dispatch
+from smoothxent._kernel import builds
 
 INTEGERS = ["i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8"]
 # Every number of classes modulo 64 where a row takes one lane (up to 128) and where it takes tiles.
@@ -94,9 +94,9 @@ def statistics(array, labels, num_threads):
     names = smoothxent.RowStatistics._fields[: 8 if labels is not None else 5]
     outs = [array[name] for name in names]
     logits = array["logits"]
-    kernel = _dispatch.kernel(logits.dtype.name)
-    missing = [None] * (8 - len(outs))
-    assert kernel.row_statistics(logits, labels, None, *outs, *missing, num_threads) == -1
+    kernel = builds.kernel(logits.dtype.name)
+    results = *outs, *[None] * (8 - len(outs))
+    assert kernel.row_statistics(logits, labels, None, None, results, num_threads) == -1
     return outs
 
 

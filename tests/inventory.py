@@ -3,7 +3,7 @@
 import ml_dtypes
 import numpy as np
 
-from smoothxent import _dispatch
+from smoothxent._kernel import builds
 
 DTYPES = [np.float32, np.float64, np.float16, ml_dtypes.bfloat16]  # of logits
 INTEGERS = [np.dtype(kind) for kind in "bhilqBHILQ"]  # of class indices
@@ -14,4 +14,4 @@ SOFTMAXES = ["softmax", "log_softmax", "log_sum_exp"]
 
 def rows_for_threads(num_classes, least):
     """Return how many rows more than one thread computes: at least `least`."""
-    return max(least, _dispatch.kernel("float32").LEAST_PARALLEL // num_classes + 3)
+    return max(least, builds.kernel("float32").LEAST_PARALLEL // num_classes + 3)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from judging import complaint
-from smoothxent import _text, evaluate, evaluate_file
+from smoothxent import evaluate, evaluate_file
 
 LOGITS = np.arange(12, dtype=np.float32).reshape(4, 3)
 
@@ -147,8 +147,7 @@ def test_member_that_ends_before_its_claim_is_an_error(tmp_path, labels):
     path = archive(tmp_path / "a.npz", zipfile.ZIP_DEFLATED, a=header((4, 12)) + bytes(48))
     claim(path, 128 + 192)
     assert refusal(path, labels) == (
-        f"logits file {path}::a is corrupt: the last 144 bytes are missing; "
-        "copy or save it again"
+        f"logits file {path}::a is corrupt: the last 144 bytes are missing; copy or save it again"
     )
 
 
@@ -345,7 +344,7 @@ SAVE_TEXT = "save them with np.savetxt(..., labels, fmt='%d')"
 
 @pytest.mark.parametrize("line", ["1.0", "", "one", "1 2", "1_0", "9" * 30, "\ufeff1"])
 def test_text_that_is_no_integer_is_named_with_its_line(tmp_path, monkeypatch, line):
-    monkeypatch.setattr(_text, "MOST_LINES", 1)
+    monkeypatch.setattr("smoothxent._files.text.MOST_LINES", 1)
     np.save(tmp_path / "logits.npy", LOGITS)
     path = tmp_path / "labels.txt"
     path.write_bytes(f"0\n2\n{line}\n1\n".encode())

@@ -6,7 +6,8 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
-from smoothxent.cli import bench, main, stopwatch
+from smoothxent.cli import bench, main
+from smoothxent.cli.bench import stopwatch
 
 INSTALLED = [name for name in stopwatch.LIBRARIES if find_spec(bench.MODULES[name])]
 

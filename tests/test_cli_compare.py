@@ -39,9 +39,12 @@ def test_table_says_which_is_which_above_that_of_the_library(arrays, capsys):
 def test_every_option_is_that_of_the_library(arrays, capsys):
     options = [
         *("--label-smoothing", "0.125", "--ignore-index", "3", "--top-k", "2,4", "--bins", "6"),
-        *("--threads", "2", "--json", "-"),
+        *("--threads", "2", "--json", "-", "--temperature", "0.5,2", "--softcap", "20"),
     ]
-    expected = compare(*arrays, label_smoothing=0.125, ignore_index=3, top_k=(2, 4), num_bins=6)
+    expected = compare(
+        *arrays, label_smoothing=0.125, ignore_index=3, top_k=(2, 4), num_bins=6,
+        temperature=(0.5, 2.0), softcap=20.0,
+    )  # fmt: skip
     assert json.loads(printed(capsys, *options)) == expected.to_dict()
 
 

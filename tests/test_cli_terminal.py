@@ -110,9 +110,7 @@ def test_output_of_ascii_has_bars_of_ascii(files, run_child):
 def test_comparison_on_output_of_ascii_has_signs_of_ascii(files, run_child):
     (logits, labels), _ = files
     array = np.load(logits)
-    shown = run_child(
-        RUN, "compare", logits, logits, labels, silent=True, PYTHONIOENCODING="ascii"
-    )
+    shown = run_child(RUN, "compare", logits, logits, labels, silent=True, PYTHONIOENCODING="ascii")
     table = in_ascii(f"{compare(array, array, np.load(labels))}\n")
     assert shown == f"A  {logits}\nB  {logits}\n\n{table}"
 

@@ -18,7 +18,8 @@ import oracle
 import smoothxent
 from inventory import DTYPES
 from judging import complaint
-from smoothxent import _pairs, compare, evaluate
+from smoothxent import compare, evaluate
+from smoothxent._comparison import pairs
 from ways import instruction_set
 
 CLASS_COUNTS = [1, 2, 10, 1000, 40_000]  # the last is more than a block of logits
@@ -212,6 +213,31 @@ def test_any_layout_gives_the_bits_of_the_contiguous_copy(rng):
     assert compare(a.tolist(), b.tolist(), labels.tolist()).agreement == expected.agreement
 
 
+def test_each_classifier_may_have_transforms_of_its_own(rng):
+    a, b, labels = draw(rng, 200, 30, np.float64)
+    comparison = compare(a, b, labels, temperature=(2.0, 0.5), softcap=(None, 6.0))
+    assert comparison.a == evaluate(a, labels, temperature=2.0)
+    assert comparison.b == evaluate(b, labels, temperature=0.5, softcap=6.0)
+    other = compare(a / 2, 6 * np.tanh(b / 6) / 0.5, labels)
+    np.testing.assert_allclose(comparison.nll_difference, other.nll_difference, rtol=1e-12)
+    np.testing.assert_allclose(comparison.kl, other.kl, rtol=1e-12)
+    assert comparison.agreement == other.agreement
+    both = compare(a, b, labels, temperature=3.0, softcap=7.0)
+    assert both == compare(a, b, labels, temperature=(3.0, 3.0), softcap=(7.0, 7.0))
+
+
+@pytest.mark.parametrize(
+    "options, text",
+    [
+        ({"temperature": (1.0, 2.0, 3.0)}, "temperature must be a number or a pair of numbers, "),
+        ({"temperature": (1.0, 0.0)}, "temperature must lie in [1e-37, 1e+37], got 0.0"),
+        ({"softcap": (None, -1.0)}, "softcap must lie in [1e-37, 1e+37], got -1.0"),
+    ],
+)
+def test_transforms_outside_their_range_are_named(rng, options, text):
+    assert complaint(ValueError, compare, *draw(rng, 2, 3), **options).startswith(text)
+
+
 def test_same_bits_for_any_number_of_threads_and_every_instruction_set(rng):
     a, b, labels = draw(rng, 300, 700)
     expected = compare(a, b, labels)
@@ -220,6 +246,11 @@ def test_same_bits_for_any_number_of_threads_and_every_instruction_set(rng):
     for isa in smoothxent.available_isas():
         with instruction_set(isa, "evaluate", "softmax", "log_softmax"):
             assert compare(a, b, labels) == expected
+    options = {"softcap": 5.0, "temperature": (0.7, 1.3)}
+    expected = compare(a, b, labels, **options)
+    for isa in smoothxent.available_isas():
+        with instruction_set(isa, "evaluate", "transform"):
+            assert compare(a, b, labels, **options) == expected
 
 
 @pytest.mark.thread_unsafe(reason="tracemalloc counts what every thread holds")
@@ -232,7 +263,7 @@ def test_no_copy_of_the_logits_is_made(rng):
     finally:
         tracemalloc.stop()
     rows = 17 * 40_000 + 4 * labels.nbytes  # of pairs; of indices, and of what quantiles sort
-    blocks = 6 * 8 * _pairs.BLOCK
+    blocks = 6 * 8 * pairs.BLOCK
     assert peak < rows + blocks < a.nbytes / 2
 
 

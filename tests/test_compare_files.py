@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from judging import complaint
-from smoothxent import _labelled_rows, _pairs, compare, compare_files
+from smoothxent import compare, compare_files
+from smoothxent._comparison import pairs
+from smoothxent._files import chunks
 
 
 @pytest.fixture
@@ -86,7 +88,7 @@ def test_progress_is_told_of_every_chunk_in_order_in_the_thread_of_the_caller(tm
 
 @pytest.mark.thread_unsafe(reason="tracemalloc counts what every thread holds")
 def test_memory_is_that_of_some_chunks_and_17_bytes_a_row(tmp_path, rng, monkeypatch):
-    monkeypatch.setattr(_labelled_rows, "CHUNK_BYTES", 4 << 20)
+    monkeypatch.setattr("smoothxent._files.chunks.CHUNK_BYTES", 4 << 20)
     a = rng.normal(size=(100_000, 200)).astype(np.float32)
     paths = saved(tmp_path, a, a[::-1], rng.integers(0, 200, 100_000))
     tracemalloc.start()
@@ -95,10 +97,10 @@ def test_memory_is_that_of_some_chunks_and_17_bytes_a_row(tmp_path, rng, monkeyp
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    chunks = 2 * 2 * _labelled_rows.CHUNK_BYTES  # of a and of b, one read while one is compared
-    blocks = 8 * 8 * _pairs.BLOCK
+    of_chunks = 2 * 2 * chunks.CHUNK_BYTES  # of a and of b, one read while one is compared
+    blocks = 8 * 8 * pairs.BLOCK
     rows = 100_000 * (2 * 17 + 2 * 8)  # in parts and in one piece; what quantiles sort
-    assert peak < chunks + blocks + rows < a.nbytes / 3
+    assert peak < of_chunks + blocks + rows < a.nbytes / 3
 
 
 def test_logits_of_unequal_shapes_are_refused(tmp_path, arrays):

@@ -17,7 +17,7 @@ from inventory import rows_for_threads
 from judging import complaint
 from measured import CLASS_COUNTS, ORDINARY_TOLERANCE, draw
 from smoothxent import Evaluation, evaluate
-from smoothxent._exact import square_root
+from smoothxent._evaluation.exact import square_root
 from ways import instruction_set
 
 MEASURES = ("nll", "entropy", "confidence", "brier", "rank")

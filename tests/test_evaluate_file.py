@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from judging import complaint
-from smoothxent import Evaluation, _settings, evaluate, evaluate_file
+from smoothxent import Evaluation, evaluate, evaluate_file
+from smoothxent._evaluation import settings
 
 
 def draw(rng, num_rows=100, num_classes=10, dtype=np.float32, labels_dtype=np.int64):
@@ -106,14 +107,14 @@ def test_all_options_are_those_of_evaluate(tmp_path, rng):
 def test_checksums_are_made_once_for_all_chunks(tmp_path, rng, monkeypatch, small_chunks):
     made = []
 
-    def checksum(numbers, of=_settings.checksum):
+    def checksum(numbers, of=settings.checksum):
         made.append(numbers)
         return of(numbers)
 
     logits, labels = draw(rng, 100, 10)
     options = {"prior": np.full(10, 0.1), "class_weight": np.ones(10)}
     expected = evaluate(logits, labels, **options)
-    monkeypatch.setattr(_settings, "checksum", checksum)
+    monkeypatch.setattr("smoothxent._evaluation.settings.checksum", checksum)
     assert evaluate_file(*save_both(tmp_path, logits, labels), **options) == expected
     assert len(made) == 2
 

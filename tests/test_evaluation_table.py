@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 
 import evaluations
-from smoothxent import Evaluation, _evaluation_table, evaluate
+from smoothxent import Evaluation, evaluate
+from smoothxent._evaluation import table
 from test_evaluation_merge import splits
 
 
@@ -104,7 +105,7 @@ def test_more_bins_than_anyone_reads_are_not_shown():
     ],
 )
 def test_numbers_are_shown_with_four_decimals_or_four_digits(value, shown):
-    assert _evaluation_table.number(value) == shown
+    assert table.number(value) == shown
 
 
 @pytest.mark.parametrize(
@@ -118,7 +119,7 @@ def test_numbers_are_shown_with_four_decimals_or_four_digits(value, shown):
     ],
 )
 def test_standard_error_has_two_digits(stderr, shown):
-    assert _evaluation_table.deviation(stderr) == shown
+    assert table.deviation(stderr) == shown
 
 
 @given(splits())

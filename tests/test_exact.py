@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smoothxent._exact import ZERO, Exact, square_root
+from smoothxent._evaluation.exact import ZERO, Exact, square_root
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 NUMBERS = st.builds(Exact.of, st.integers(-(2**90), 2**90), st.integers(-60, 1100))

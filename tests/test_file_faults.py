@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from judging import complaint
-from smoothxent import _labelled_rows, evaluate_file
+from smoothxent import evaluate_file
 
 
 @pytest.fixture
@@ -111,9 +111,7 @@ def test_header_of_nonsense_is_corrupt(files, header, version):
     length = len(text).to_bytes(2 if version == (1, 0) else 4, "little")
     path.write_bytes(b"\x93NUMPY" + bytes(version) + length + text)
     message = refusal(ValueError, files)
-    assert message.startswith(
-        f"labels file {path} is corrupt: NumPy can't read its header ("
-    )
+    assert message.startswith(f"labels file {path} is corrupt: NumPy can't read its header (")
     assert message.endswith("); copy or save it again")
 
 
@@ -316,7 +314,7 @@ def test_file_without_members_has_none_to_name(files):
 
 def test_file_that_shrinks_while_it_is_read_is_an_error(files, monkeypatch):
     before = set(threading.enumerate())
-    monkeypatch.setattr(_labelled_rows, "CHUNK_BYTES", 12)
+    monkeypatch.setattr("smoothxent._files.chunks.CHUNK_BYTES", 12)
     path = files / "logits.npy"
     np.save(path, np.zeros((400, 3), np.float32))
     np.save(files / "labels.npy", np.zeros(400, int))
@@ -327,7 +325,6 @@ def test_file_that_shrinks_while_it_is_read_is_an_error(files, monkeypatch):
                 file.truncate(128 + 12 * 300 + 5)
 
     assert refusal(ValueError, files, progress=progress) == (
-        f"logits file {path} is corrupt: the last 1195 bytes are missing; "
-        "copy or save it again"
+        f"logits file {path} is corrupt: the last 1195 bytes are missing; copy or save it again"
     )
     assert set(threading.enumerate()) <= before  # those of other libraries' pools stay

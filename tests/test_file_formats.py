@@ -6,7 +6,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from smoothxent import _text, evaluate, evaluate_file
+from smoothxent import evaluate, evaluate_file
 
 SAFETENSORS = {
     "F64": np.float64,
@@ -101,8 +101,8 @@ def test_text_may_begin_with_a_byte_order_mark(tmp_path, rng):
 
 @pytest.mark.parametrize("end", ["", "\n", "\r\n", "\n \n  "])
 def test_text_is_read_in_parts(tmp_path, rng, monkeypatch, end):
-    monkeypatch.setattr(_text, "MOST_LINES", 5)
-    monkeypatch.setattr(_text, "BLOCK_BYTES", 7)
+    monkeypatch.setattr("smoothxent._files.text.MOST_LINES", 5)
+    monkeypatch.setattr("smoothxent._files.text.BLOCK_BYTES", 7)
     test_labels_may_be_text(tmp_path, rng, end)
 
 

@@ -7,7 +7,7 @@ import pytest
 import smoothxent
 from inventory import SOFTMAXES
 from judging import complaint
-from smoothxent import _arrays
+from smoothxent._arguments.arrays import numbers_of
 
 N, C = 12, 37
 LABELS = np.arange(N) % C
@@ -118,10 +118,10 @@ def test_metrics_of_any_library_are_those_of_numpy(kind, rng):
 def test_numbers_of_another_library_are_read_where_they_lie(kind, rng):
     logits, _ = arguments(rng)
     lender = kind(logits)
-    array, is_bfloat16 = _arrays.lent("logits", lender)
-    again, _ = _arrays.lent("logits", lender)
+    array, dtype_name = numbers_of("logits", lender)
+    again, _ = numbers_of("logits", lender)
     assert np.shares_memory(array, again)
-    assert not is_bfloat16
+    assert dtype_name == logits.dtype.name
     np.testing.assert_array_equal(array, logits)
 
 
@@ -139,8 +139,8 @@ def test_tensor_on_the_cpu_is_read_in_any_strides(rng, torch):
 def test_bfloat16_of_torch_is_read_where_it_lies_and_comes_back_as_bits(rng, torch):
     logits, _ = arguments(rng, ml_dtypes.bfloat16)
     tensor = torch.from_numpy(logits.astype(np.float32)).bfloat16()
-    array, is_bfloat16 = _arrays.lent("logits", tensor)
-    assert is_bfloat16
+    array, dtype_name = numbers_of("logits", tensor)
+    assert dtype_name == "bfloat16"
     assert array.ctypes.data == tensor.data_ptr()
     loss, grad = smoothxent.cross_entropy_and_grad(tensor, torch.from_numpy(LABELS))
     expected_loss, expected_grad = smoothxent.cross_entropy_and_grad(logits, LABELS)
@@ -158,7 +158,7 @@ def test_bfloat16_of_jax_is_read_where_it_lies(rng):
     jnp = pytest.importorskip("jax.numpy")
     logits, _ = arguments(rng, ml_dtypes.bfloat16)
     array = jnp.asarray(logits)
-    assert _arrays.lent("logits", array)[0].ctypes.data == array.unsafe_buffer_pointer()
+    assert numbers_of("logits", array).array.ctypes.data == array.unsafe_buffer_pointer()
     grad = smoothxent.cross_entropy_and_grad(array, jnp.asarray(LABELS))[1]
     np.testing.assert_array_equal(grad, smoothxent.cross_entropy_and_grad(logits, LABELS)[1])
 

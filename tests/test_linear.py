@@ -14,8 +14,6 @@ import pytest
 
 import oracle
 from smoothxent import (
-    _head,
-    _labelled_head,
     available_isas,
     cross_entropy,
     cross_entropy_and_grad,
@@ -24,6 +22,9 @@ from smoothxent import (
     linear_cross_entropy_and_grad,
     linear_evaluate,
 )
+from smoothxent._arguments.half import Numbers
+from smoothxent._linear.head import Head
+from smoothxent._linear.labelled_head import LabelledHead
 from ways import instruction_set
 
 # One row; a class; a lane's; up to a tile, a segment, and beyond; rows that fill groups and not.
@@ -74,10 +75,10 @@ def logits_of(hidden, weight, bias, dtype=np.float64):
 def rows_each(request, monkeypatch):
     """How many rows a block has, and how small its pieces are: results do not depend on it."""
     if request.param:
-        monkeypatch.setattr(_head, "_FEWEST_ROWS", request.param)
-        monkeypatch.setattr(_head, "_TYPICAL_BLOCK", 0)
-        monkeypatch.setattr(_head, "_TEMPORARY", 1 << 13)
-        monkeypatch.setattr(_head, "_PRODUCT", 1 << 14)
+        monkeypatch.setattr("smoothxent._linear.head._FEWEST_ROWS", request.param)
+        monkeypatch.setattr("smoothxent._linear.head._TYPICAL_BLOCK", 0)
+        monkeypatch.setattr("smoothxent._linear.head._TEMPORARY", 1 << 13)
+        monkeypatch.setattr("smoothxent._linear.head._PRODUCT", 1 << 14)
 
 
 @pytest.mark.parametrize("name", OPTIONS)
@@ -275,7 +276,8 @@ def test_ignored_rows_spoil_no_gradient(rng, num_classes):
 def test_bits_are_the_same_for_any_number_of_threads_and_instruction_set(
     rng, monkeypatch, num_classes
 ):
-    monkeypatch.setattr(_labelled_head, "_PART", 1)  # as few rows as a thread can take
+    # As few rows as a thread can take.
+    monkeypatch.setattr("smoothxent._linear.labelled_head._PART", 1)
     hidden, weight, bias, labels = draw_whole(rng, 1400 if num_classes == 50 else 70, num_classes)
 
     def bits(num_threads):
@@ -294,14 +296,14 @@ def test_bits_are_the_same_for_any_number_of_threads_and_instruction_set(
 def test_labels_are_read_once(rng, monkeypatch):
     hidden, weight, _, labels = draw_whole(rng, 9, 40)
     expected = linear_cross_entropy(hidden, weight, labels)
-    tally = _labelled_head.LabelledHead.tally
+    tally = LabelledHead.tally
 
     def tally_and_spoil(head):
         count = tally(head)
         labels[:] = 10**9  # as another thread may
         return count
 
-    monkeypatch.setattr(_labelled_head.LabelledHead, "tally", tally_and_spoil)
+    monkeypatch.setattr(LabelledHead, "tally", tally_and_spoil)
     assert linear_cross_entropy(hidden, weight, labels) == expected
 
 
@@ -331,12 +333,11 @@ print(peak() - before)
 def test_what_the_kernel_keeps_of_a_block_is_bounded_for_any_number_of_classes(num_classes):
     hidden, weight = (np.broadcast_to(np.float32(0), (size, 4)) for size in (100_000, num_classes))
     width = 1 << 14
-    head = _head.Head(
-        _head.Numbers(hidden, ""), _head.Numbers(weight, ""), None, np.dtype(np.float32), width
-    )
+    numbers = Numbers(hidden, "float32"), Numbers(weight, "float32")
+    blocks = Head(*numbers, None, np.dtype(np.float32), width)
     segments = -(-num_classes // width)
-    assert head.most_rows == 1 or head.most_rows * segments * 152 <= 5 << 20
-    assert head.most_rows >= min(512, (1 << 15) // segments)
+    assert blocks.most_rows == 1 or blocks.most_rows * segments * 152 <= 5 << 20
+    assert blocks.most_rows >= min(512, (1 << 15) // segments)
 
 
 @pytest.mark.thread_unsafe(reason="tracemalloc counts what every thread holds")

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from smoothxent import _read_ahead
+from smoothxent._files.read_ahead import num_rooms, results_in_order
 
 pytestmark = pytest.mark.usefixtures("no_thread_stays")
 
@@ -12,15 +12,15 @@ pytestmark = pytest.mark.usefixtures("no_thread_stays")
 @pytest.mark.parametrize("num_threads", [1, 2, 7])
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 50])
 def test_results_come_in_order(count, num_threads):
-    results = _read_ahead.results(lambda n: n, lambda n: n * n, count, num_threads)
+    results = results_in_order(lambda n: n, lambda n: n * n, count, num_threads)
     assert list(results) == [n * n for n in range(count)]
 
 
 @pytest.mark.parametrize("num_threads", [1, 3])
 def test_no_more_than_the_rooms_are_read_beyond_what_is_taken(num_threads):
     read = []
-    rooms = _read_ahead.num_rooms(num_threads)
-    results = _read_ahead.results(lambda n: read.append(n) or n, lambda n: n, 40, num_threads)
+    rooms = num_rooms(num_threads)
+    results = results_in_order(lambda n: read.append(n) or n, lambda n: n, 40, num_threads)
     for number in results:
         assert read == list(range(len(read)))
         assert number < len(read) <= number + 1 + rooms
@@ -39,7 +39,7 @@ def test_chunk_is_read_while_another_is_computed():
             both.wait()
         return number
 
-    assert list(_read_ahead.results(read, compute, 4, 1)) == [0, 1, 2, 3]
+    assert list(results_in_order(read, compute, 4, 1)) == [0, 1, 2, 3]
 
 
 @pytest.mark.parametrize("where", ["read", "compute"])
@@ -55,13 +55,13 @@ def test_lowest_error_comes_where_its_result_would(where, bad):
 
     done = []
     with pytest.raises(OSError) as caught:
-        done.extend(_read_ahead.results(step("read"), step("compute"), 40, 3))
+        done.extend(results_in_order(step("read"), step("compute"), 40, 3))
     assert caught.value.args == (bad,)
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
 def test_error_of_the_caller_ends_the_threads(error):
-    results = _read_ahead.results(lambda n: n, lambda n: n, 10**6, 2)
+    results = results_in_order(lambda n: n, lambda n: n, 10**6, 2)
     with pytest.raises(error):  # noqa: PT012
         for number in results:
             if number == 5:
@@ -70,7 +70,7 @@ def test_error_of_the_caller_ends_the_threads(error):
 
 def test_results_that_are_not_wanted_are_not_computed():
     read = []
-    results = _read_ahead.results(lambda n: read.append(n) or n, lambda n: n, 10**6, 2)
+    results = results_in_order(lambda n: read.append(n) or n, lambda n: n, 10**6, 2)
     assert next(results) == 0
     results.close()
-    assert len(read) <= 1 + _read_ahead.num_rooms(2)
+    assert len(read) <= 1 + num_rooms(2)

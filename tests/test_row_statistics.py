@@ -144,6 +144,45 @@ def test_bits_of_bfloat16_are_its_numbers(rng):
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.parametrize("num_classes", [3, 128, 1000, 20_000])
+def test_statistics_are_those_of_the_transformed_logits(any_dtype, rng, num_classes):
+    logits, labels = draw(rng, 40, num_classes, any_dtype, 4)
+    real = np.float64 if any_dtype == np.float64 else np.float32
+    wide = logits.astype(real)
+    options = {"softcap": 5.0, "temperature": 0.75}
+    capped = wide.astype(np.float64)
+    capped = (5.0 * np.tanh(capped / 5.0) / 0.75).astype(real)
+    for given, expected in [
+        ({"temperature": 2.0}, row_statistics(wide / real(2), labels)),  # an exact quotient
+        (options, row_statistics(capped, labels)),
+    ]:
+        statistics = row_statistics(logits, labels, **given)
+        for name in ("log_sum_exp", "max_logit", "entropy", "confidence", "label_logit", "nll"):
+            one, other = getattr(statistics, name), getattr(expected, name)
+            assert one.dtype == other.dtype
+            np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5, err_msg=name)
+    np.testing.assert_array_equal(statistics.argmax, wide.argmax(axis=1))
+
+
+def test_row_that_a_temperature_makes_infinite_says_so():
+    logits = np.array([[1e38, 0, 0], [1.0, 2, 3]], np.float32)
+    statistics = row_statistics(logits, [0, 0], temperature=2**-10)
+    assert statistics.log_sum_exp.tolist() == [np.inf, 3072.0]
+    assert statistics.max_logit.tolist() == [np.inf, 3072.0]
+
+
+def test_blocks_in_which_halves_are_widened_do_not_show(rng, monkeypatch):
+    logits, labels = draw(rng, 30, 20, ml_dtypes.bfloat16)
+    expected = row_statistics(logits, labels, softcap=4.0)
+    monkeypatch.setattr("smoothxent._kernel.widening._BLOCK", 50)
+    for one, other in zip(row_statistics(logits, labels, softcap=4.0), expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+    labels[[17, 23]] = 20
+    assert complaint(IndexError, row_statistics, logits, labels, softcap=4.0) == (
+        "labels must lie in [0, 20), got labels[17] = 20"
+    )
+
+
 @pytest.mark.parametrize("num_classes", [4, 400, 20_000])
 def test_lowest_label_out_of_range_is_named(num_classes):
     num_rows = rows_for_threads(num_classes, 40)

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 import smoothxent
-from smoothxent import _openmp
+from smoothxent._kernel import openmp
 
 RUNTIME = smoothxent.info()["openmp_runtime"]
 IS_GNU = "libgomp" in RUNTIME
@@ -43,7 +43,7 @@ def import_settings():
 def test_idle_threads_spin_for_about_as_long_as_waking_one_takes(import_settings):
     # libgomp's own default is 300,000 turns, which is milliseconds.
     turns = int(import_settings()["GOMP_SPINCOUNT"])
-    assert _openmp.turns_in(5e-6) < turns < _openmp.turns_in(1e-4)
+    assert openmp.turns_in(5e-6) < turns < openmp.turns_in(1e-4)
 
 
 @of_gnu
@@ -65,7 +65,7 @@ def test_policy_of_the_user_counts(import_settings, run_child, name, value, show
 @of_gnu
 @pytest.mark.parametrize("name, value", [("OMP_WAIT_POLICY", "abc"), ("KMP_BLOCKTIME", "3")])
 def test_variable_that_the_runtime_passes_over_is_no_policy(import_settings, name, value):
-    assert int(import_settings(**{name: value})["GOMP_SPINCOUNT"]) < _openmp.turns_in(5e-4)
+    assert int(import_settings(**{name: value})["GOMP_SPINCOUNT"]) < openmp.turns_in(5e-4)
 
 
 ENVIRONMENT = """
@@ -155,8 +155,8 @@ def test_variables_of_the_loading_are_gone_whatever_another_thread_does_meanwhil
     subprocess.run(build, check=True)
     source = """
 import ctypes, os, subprocess, sys
-from smoothxent import _openmp
-_openmp.load(os.fsencode(sys.argv[1]), [b"GOMP_SPINCOUNT=777"])
+from smoothxent._kernel import openmp
+openmp.load(os.fsencode(sys.argv[1]), [b"GOMP_SPINCOUNT=777"])
 seen = ctypes.CDLL(sys.argv[1])
 seen.what_was_seen.restype = ctypes.c_char_p
 child = subprocess.run(["env"], capture_output=True, text=True, check=True).stdout.splitlines()

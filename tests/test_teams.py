@@ -16,8 +16,8 @@ PRELUDE = """
 import json, os, statistics, sys, time
 import numpy as np
 import smoothxent
-from smoothxent import _dispatch, _threads
-kernel = _dispatch.kernel("float32")
+from smoothxent._kernel import builds, threads
+kernel = builds.kernel("float32")
 logits = np.random.default_rng(0).standard_normal((512, 1000), np.float32)
 labels = np.random.default_rng(1).integers(0, 1000, 512)
 def loss(num_threads):
@@ -35,8 +35,8 @@ LONG_SPIN = {"GOMP_SPINCOUNT": "1000000", "OMP_WAIT_POLICY": ""}
 
 def test_team_that_came_late_is_not_called_again_by_default(run_child):
     source = """
-_threads.default = lambda: 2
-print(_threads.team(None, 10**6, kernel), _threads.team(2, 10**6, kernel))
+threads.default_num_threads = lambda: 2
+print(threads.team_size(None, 10**6, kernel), threads.team_size(2, 10**6, kernel))
 """
     assert run_child(PRELUDE + LATE + source, **LONG_SPIN) == "1 2\n"
 
@@ -82,8 +82,8 @@ def test_team_that_is_made_again_after_a_fork_is_no_loss(run_child):
     source = """
 wide = logits.astype(np.float64)
 smoothxent.cross_entropy(wide, labels, num_threads=2)
-_threads._pause_before_fork()  # as os.fork does
-kernels = [_dispatch.kernel(dtype) for dtype in ("float32", "float64")]
+threads._pause_before_fork()  # as os.fork does
+kernels = [builds.kernel(dtype) for dtype in ("float32", "float64")]
 while any(kernel.is_in_debt() for kernel in kernels):
     loss(1), smoothxent.cross_entropy(wide, labels, num_threads=1)
 loss(2), smoothxent.cross_entropy(wide, labels, num_threads=2)
@@ -97,7 +97,7 @@ def test_forked_worker_that_is_pinned_to_a_cpu_uses_one_thread(run_child):
 loss(None)  # in the parent, which may use all
 if os.fork() == 0:
     os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
-    print(smoothxent.info()["num_threads"], _threads.team(None, 10**6, kernel), flush=True)
+    print(smoothxent.info()["num_threads"], threads.team_size(None, 10**6, kernel), flush=True)
     os._exit(0)
 os.wait()
 """

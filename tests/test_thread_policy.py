@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from smoothxent import _dispatch, _threads
+from smoothxent._kernel import builds, threads
+from smoothxent._kernel.threads import default_num_threads, thread_count
 
 QUOTAS = {
     "own group": ("0::/a/b\n", {"a/b/cpu.max": "250000 100000\n"}, 2.5),
@@ -37,17 +38,17 @@ def test_quotas_of_control_groups_are_found(case, tmp_path):
     for path, text in {proc / "self/cgroup": groups, **texts}.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    assert _threads._cgroup_quota(proc, root) == expected
+    assert threads._cgroup_quota(proc, root) == expected
 
 
 def test_without_control_groups_there_is_no_quota(tmp_path):
-    assert _threads._cgroup_quota(tmp_path, tmp_path) == math.inf
+    assert threads._cgroup_quota(tmp_path, tmp_path) == math.inf
 
 
 @pytest.mark.parametrize("quota", [0.2, 1.0, 1.9])
 def test_quota_below_two_cpus_leaves_one_thread(monkeypatch, quota):
-    monkeypatch.setattr(_threads, "_cgroup_quota", lambda: quota)
-    assert _threads._usable_cpus() == 1
+    monkeypatch.setattr("smoothxent._kernel.threads._cgroup_quota", lambda: quota)
+    assert threads._usable_cpus() == 1
 
 
 WORDS = [("3", True), (" 4,2", True), ("0", False), ("abc", False), ("\u00b2", False)]
@@ -55,7 +56,7 @@ WORDS = [("3", True), (" 4,2", True), ("0", False), ("abc", False), ("\u00b2", F
 
 @pytest.mark.parametrize(("said", "is_set"), WORDS)
 def test_only_a_positive_number_is_the_users_word(said, is_set):
-    source = "from smoothxent import _threads; print(_threads._IS_SET_BY_USER)"
+    source = "from smoothxent._kernel import threads; print(threads._IS_SET_BY_USER)"
     child = subprocess.run(
         [sys.executable, "-c", source],
         env={"OMP_NUM_THREADS": said, "PYTHONPATH": ":".join(sys.path)},
@@ -77,20 +78,20 @@ print(smoothxent.info()["num_threads"])
 
 
 @pytest.mark.skipif(
-    "libgomp" not in _dispatch.RUNTIME.path, reason="LLVM's runtime reads it at its first call"
+    "libgomp" not in builds.RUNTIME.path, reason="LLVM's runtime reads it at its first call"
 )
 def test_number_that_is_set_after_the_runtime_was_loaded_lifts_no_limit(run_child):
-    assert run_child(SET_LATE, _dispatch.RUNTIME.path, 50, OMP_NUM_THREADS="") == "1\n"
+    assert run_child(SET_LATE, builds.RUNTIME.path, 50, OMP_NUM_THREADS="") == "1\n"
 
 
-@pytest.mark.skipif(not _dispatch.RUNTIME.path, reason="the kernels were built without OpenMP")
+@pytest.mark.skipif(not builds.RUNTIME.path, reason="the kernels were built without OpenMP")
 def test_number_that_another_packages_runtime_has_read_counts(run_child):
-    assert run_child(SET_LATE, _dispatch.RUNTIME.path, 3, OMP_NUM_THREADS="3") == "3\n"
+    assert run_child(SET_LATE, builds.RUNTIME.path, 3, OMP_NUM_THREADS="3") == "3\n"
 
 
 def test_little_work_gets_one_thread():
-    assert _threads.resolve(8, 100) == 1
-    assert _threads.resolve(None, 100) == 1
+    assert thread_count(8, 100) == 1
+    assert thread_count(None, 100) == 1
 
 
 @pytest.mark.parametrize(
@@ -98,14 +99,14 @@ def test_little_work_gets_one_thread():
     [(1, 16, 16), (1, 17, 16), (15, 10**6, 16), (64, 17, 17), (64, 64, 64), (64, 10**6, 64)],
 )
 def test_threads_asked_for_are_at_most_16_or_one_a_cpu(monkeypatch, cpus, asked_for, expected):
-    monkeypatch.setattr(_threads, "_usable_cpus", lambda: cpus)
-    assert _threads.resolve(asked_for, 10**9) == expected
+    monkeypatch.setattr("smoothxent._kernel.threads._usable_cpus", lambda: cpus)
+    assert thread_count(asked_for, 10**9) == expected
 
 
 @pytest.mark.parametrize(("is_set", "expected"), [(False, 3), (True, 8)])
 def test_quota_limits_the_default_unless_the_user_has_set_it(monkeypatch, is_set, expected):
-    kernel = _dispatch.kernel("float32")
+    kernel = builds.kernel("float32")
     monkeypatch.setattr(kernel, "max_threads", lambda: 8)
-    monkeypatch.setattr(_threads, "_usable_cpus", lambda: 3)
-    monkeypatch.setattr(_threads, "_IS_SET_BY_USER", is_set)
-    assert _threads.default() == expected
+    monkeypatch.setattr("smoothxent._kernel.threads._usable_cpus", lambda: 3)
+    monkeypatch.setattr("smoothxent._kernel.threads._IS_SET_BY_USER", is_set)
+    assert default_num_threads() == expected

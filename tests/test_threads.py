@@ -9,7 +9,7 @@ import pytest
 
 import smoothxent
 from judging import complaint
-from smoothxent import _dispatch
+from smoothxent._kernel import builds
 
 PRELUDE = """
 import os, sys, threading
@@ -213,7 +213,7 @@ def test_labels_changed_between_the_two_looks_at_them_raise(any_dtype, rng, monk
     value, error, rule = BETWEEN[labels]
     targets = np.full(90, 3) if labels == "indices" else np.full((90, 30), 1 / 30)
     logits = rng.normal(0, 4, (90, 30)).astype(any_dtype)
-    kernel = _dispatch.kernel(logits.dtype.name)
+    kernel = builds.kernel(logits.dtype.name)
     look = kernel.tally
 
     def look_and_spoil(*arguments):

@@ -7,14 +7,9 @@ import pytest
 import oracle
 from inventory import rows_for_threads
 from judging import complaint, losses_dtype
-from smoothxent import (
-    _halves,
-    _widened,
-    available_isas,
-    cross_entropy,
-    cross_entropy_and_grad,
-    evaluate,
-)
+from smoothxent import available_isas, cross_entropy, cross_entropy_and_grad, evaluate
+from smoothxent._arguments.half import narrow
+from smoothxent._kernel import widening
 from ways import instruction_set
 
 # One row a lane; a row in lanes; a tile, a segment, and beyond each; groups that are full and not.
@@ -164,7 +159,7 @@ def test_rounding_to_bfloat16_is_to_nearest_even_and_keeps_nan(rng):
 
 
 def test_probabilities_and_many_blocks_of_halves(rng, monkeypatch):
-    monkeypatch.setattr("smoothxent._widened._BLOCK", 50)
+    monkeypatch.setattr("smoothxent._kernel.widening._BLOCK", 50)
     for shape, axis in [((9, 11), 1), ((2, 11, 7), 1), ((11, 5), 0), ((0, 11), 1)]:
         logits = rng.normal(0, 3, shape).astype(np.float16)
         table = rng.uniform(0, 1, shape)
@@ -186,7 +181,7 @@ def test_probabilities_and_many_blocks_of_halves(rng, monkeypatch):
 
 
 def test_bad_label_of_halves_is_named_by_its_row(rng, monkeypatch):
-    monkeypatch.setattr("smoothxent._widened._BLOCK", 50)
+    monkeypatch.setattr("smoothxent._kernel.widening._BLOCK", 50)
     logits = rng.normal(0, 3, (20, 11)).astype(np.float16)
     labels = rng.integers(0, 11, 20)
     labels[[13, 17]] = 11
@@ -308,7 +303,7 @@ def test_blocks_of_halves_add_up_to_those_of_one_call(rng, monkeypatch, reductio
     logits, labels = draw(rng, 30, 20, ml_dtypes.bfloat16)
     options = {"temperature": 2.0, "reduction": reduction, "ignore_index": int(labels[3])}
     expected = cross_entropy(logits.astype(np.float32), labels, **options)
-    monkeypatch.setattr("smoothxent._widened._BLOCK", 50)
+    monkeypatch.setattr("smoothxent._kernel.widening._BLOCK", 50)
     assert cross_entropy(logits, labels, **options) == expected
     logits[0] = np.nan
     labels[0] = (labels[3] + 1) % 20
@@ -318,13 +313,13 @@ def test_blocks_of_halves_add_up_to_those_of_one_call(rng, monkeypatch, reductio
 @pytest.mark.parametrize("shape", [(7, 5), (1, 5, 9), (4, 5, 3), (3, 5, 40), (0, 5), (2, 5, 0)])
 @pytest.mark.parametrize("block", [1, 50, 1000])
 def test_each_row_of_halves_is_in_one_block(monkeypatch, shape, block):
-    monkeypatch.setattr(_widened, "_BLOCK", block)
+    monkeypatch.setattr("smoothxent._kernel.widening._BLOCK", block)
     rows = np.arange(np.prod(shape) // 5).reshape(shape[0], *shape[2:])
     seen = []
-    for part in _widened.parts(shape):
-        of_part = rows[part.of_labels].ravel()
-        np.testing.assert_array_equal(rows.ravel()[part.rows], of_part)
-        seen += of_part.tolist()
+    for each in widening.blocks(shape):
+        of_block = rows[each.of_labels].ravel()
+        np.testing.assert_array_equal(rows.ravel()[each.rows], of_block)
+        seen += of_block.tolist()
     assert seen == rows.ravel().tolist()
 
 
@@ -339,7 +334,7 @@ def test_rounding_to_halves_is_to_even_at_ties(rng, name):
     below, above = (np.nextafter(ties, np.float32(towards)) for towards in (-np.inf, np.inf))
     numbers = np.concatenate([halves, ties, below, above])
     result = np.empty(len(numbers), dtype)
-    _halves.narrow(numbers, result, name)
+    narrow(numbers, result, name)
     with np.errstate(over="ignore", invalid="ignore"):
         expected = numbers.astype(dtype)
     is_nan = np.isnan(expected)

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from smoothxent._workers import Workers
+from smoothxent._linear.workers import Workers
 
 pytestmark = pytest.mark.usefixtures("no_thread_stays")
 

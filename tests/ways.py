@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 import smoothxent
 from battery import canonical
 from memory import MEMORY, placed
-from smoothxent import _dispatch
+from smoothxent._kernel import builds
 
 
 class Observed:
@@ -48,9 +48,9 @@ def instruction_set(isa, *functions):
     called = set()
 
     def kernel(dtype):
-        return Observed(import_module(f"smoothxent._kernel_{isa}_{dtype}"), called)
+        return Observed(import_module(f"smoothxent._kernel.{isa}_{dtype}"), called)
 
-    with mock.patch.object(_dispatch, "kernel", kernel):
+    with mock.patch.object(builds, "kernel", kernel):
         yield
     assert called >= set(functions), f"of the {isa} builds only {called} were called"
 

@@ -112,7 +112,8 @@ class PlainCython(Contender):
         return threads
 
     def loss(self, eps: float, x: Any, y: Any) -> list[Call]:
-        losses_of, threads = import_module("smoothxent._reference").cross_entropy, self.threads
+        losses_of = import_module("smoothxent._kernel.reference").cross_entropy
+        threads = self.threads
 
         def call(x: Floats, y: Labels) -> float:
             losses = np.empty(len(y))

@@ -66,7 +66,7 @@ class Limits(Smoothxent):
 
     def prepare(self, group: str, eps: float, x: Any, y: Any) -> Call:
         # A private name of the package: the limits must run on the very registers of the kernel.
-        kernel = self.library._dispatch.kernel(x.dtype.name)
+        kernel = self.library._kernel.builds.kernel(x.dtype.name)
         threads, num_tiles = self.threads, -(-x.size // TILE)
         return {
             READ_LIMIT: lambda x, y: kernel.read_sum(x, threads),

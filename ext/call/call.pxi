@@ -68,18 +68,20 @@ cdef Call call_of(cnp.ndarray logits):
     return call
 
 
-cdef void add_labels(
-    Call *call, cnp.ndarray labels, bint has_classes, cnp.ndarray class_weight, cnp.ndarray sample_weight,
-    object ignore_index,
-):
+cdef int add_target_options(Call *call, cnp.ndarray labels, bint has_classes, tuple targets) except -1:
+    # (label_smoothing, prior, class_weight, sample_weight, ignore_index), which hold the arrays
+    cdef cnp.ndarray prior, class_weight, sample_weight
+    call.label_smoothing, prior, class_weight, sample_weight, ignore_index = targets
     call.has_probabilities = has_classes
     if has_classes:
         call.probabilities = rows_of(labels, has_classes)
         call.probabilities_are_float32 = cnp.PyArray_ITEMSIZE(labels) == 4
     else:
         call.labels = labels_of(labels, call.num_classes, ignore_index)
+    call.prior = doubles(prior)
     call.class_weight = doubles(class_weight)
     call.sample_weight = doubles(sample_weight)
+    return 0
 
 
 cdef int add_transforms(Call *call, tuple transforms) except -1:
@@ -102,3 +104,8 @@ cdef void add_grad(Call *call, cnp.ndarray grad):
 
 cdef inline bint has_weights(const Call *call) noexcept nogil:
     return call.class_weight != NULL or call.sample_weight != NULL
+
+
+cdef inline bint is_bare(const Call *call) noexcept nogil:
+    # whether the loss of a label without smoothing is its -log p, with neither weights nor z_loss
+    return call.z_loss == 0.0 and not has_weights(call)

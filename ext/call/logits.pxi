@@ -1,12 +1,13 @@
 # Logits of a call: as they lie in memory, or copied, or what a soft cap and a temperature make of them.
 
-cdef inline real label_logit_at(const Call *call, Py_ssize_t row, Py_ssize_t label) noexcept nogil:
-    cdef real x
-    if call.label_logits != NULL:
-        x = call.label_logits[row]
-    else:
-        x = real_at(row_start(&call.logits, row) + label * call.logits.class_stride)
+cdef inline real transformed(const Call *call, real x) noexcept nogil:
     return transform_logit(x, call.transform) if call.transforms else x
+
+
+cdef inline real label_logit_at(const Call *call, Py_ssize_t row, Py_ssize_t label) noexcept nogil:
+    if call.label_logits != NULL:
+        return transformed(call, call.label_logits[row])
+    return transformed(call, real_at(row_start(&call.logits, row) + label * call.logits.class_stride))
 
 
 cdef inline const stored *contiguous(

@@ -10,12 +10,10 @@ cdef void fill_smoothing(const Call *call, double *smoothing) noexcept nogil:
         smoothing[k] = 0.0
 
 
-cdef int add_smoothing(Call *call, double label_smoothing, cnp.ndarray prior) except -1:
+cdef int add_smoothing(Call *call) except -1:
     # the caller frees call.smoothing
     cdef double *smoothing
-    call.label_smoothing = label_smoothing
-    call.prior = doubles(prior)
-    if label_smoothing == 0.0 or call.has_probabilities:
+    if call.label_smoothing == 0.0 or call.has_probabilities:
         return 0
     call.uniform_smoothing = call.prior == NULL and call.class_weight == NULL
     call.smoothing_total = 1.0

@@ -49,9 +49,9 @@ LANES_INLINE few_shares few_shares_of(const few_statistics *s) {
     return shares;
 }
 
-/* ---- losses of class indices without weights, targets of their own or z_loss
- * ------------------------------------------
+/* ---- bare losses of class indices ---------------------------------------------------------------------
  *
+ * Without weights or targets of their own, and with nothing added to -log p.
  * `uniform`: the share of one class in smoothing, which is uniform or none; `others`: of all but the anchor.
  * `s`: what the gradient is times. */
 typedef struct {

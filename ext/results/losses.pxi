@@ -94,7 +94,7 @@ cdef real limit(const Call *call, const char *at) noexcept nogil:
     cdef Py_ssize_t k
     cdef real x, highest = -INFINITY
     for k in range(call.num_classes):
-        x = real_at(at + k * call.logits.class_stride)
+        x = transformed(call, real_at(at + k * call.logits.class_stride))
         if x != x:
             return x
         highest = max(highest, x)

@@ -70,7 +70,7 @@ cdef Totals *new_totals(Totals *alone, int num_threads, void **memory) except NU
 
 
 cdef int add_metrics_of_threads(
-    Call *call, double label_smoothing, cnp.ndarray ranks, Py_ssize_t num_bins, int num_threads
+    Call *call, cnp.ndarray ranks, Py_ssize_t num_bins, int num_threads
 ) except -1:
     # the caller frees call.metrics_memory
     cdef Py_ssize_t i
@@ -80,8 +80,7 @@ cdef int add_metrics_of_threads(
     call.num_bins = num_bins
     for i in range(call.num_ranks):
         call.enough = max(call.enough, <Py_ssize_t> call.ranks[i])
-    call.loss_is_nll = (
-        label_smoothing == 0.0 and call.class_weight == NULL and call.sample_weight == NULL and call.z_loss == 0.0)
+    call.loss_is_nll = call.label_smoothing == 0.0 and is_bare(call)
     call.metrics_size = size_of_metrics(call.num_ranks, num_bins)
     call.metrics_memory = calloc(num_threads * call.metrics_size + LINE, 1)
     if call.metrics_memory == NULL:

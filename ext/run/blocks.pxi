@@ -18,14 +18,13 @@ cdef class Blocks:
 
     def __cinit__(
         self, Py_ssize_t num_classes, Py_ssize_t most_rows, cnp.ndarray labels not None,
-        cnp.ndarray label_logits not None, double label_smoothing, cnp.ndarray prior, cnp.ndarray class_weight,
-        cnp.ndarray sample_weight, ignore_index, cnp.ndarray out, grad_divisor, cnp.ndarray ranks,
-        Py_ssize_t num_bins, tuple transforms,
+        cnp.ndarray label_logits not None, tuple targets not None, tuple transforms, cnp.ndarray out, grad_divisor,
+        cnp.ndarray ranks, Py_ssize_t num_bins,
     ):
         cdef Call *call = &self.call
         cdef RowStatistics *statistics
         cdef Py_ssize_t g, num_groups = vectors_of(most_rows), segments = LANES * segments_of(num_classes)
-        self.arrays = labels, label_logits, prior, class_weight, sample_weight, out, ranks
+        self.arrays = labels, label_logits, targets, out, ranks
         call.num_classes = num_classes
         call.num_rows = cnp.PyArray_DIM(labels, 0)
         call.label_logits = reals(label_logits)
@@ -34,10 +33,10 @@ cdef class Blocks:
         call.grad_is_real = True
         call.grad_divisor = grad_divisor if call.has_grad else 1.0
         add_transforms(call, transforms)
-        add_labels(call, labels, False, class_weight, sample_weight, ignore_index)
-        add_smoothing(call, label_smoothing, prior)
+        add_target_options(call, labels, False, targets)
+        add_smoothing(call)
         if ranks is not None:
-            add_metrics_of_threads(call, label_smoothing, ranks, num_bins, 1)
+            add_metrics_of_threads(call, ranks, num_bins, 1)
         settle_call(call, LOSS)
         self.memory = calloc(
             sizeof(Totals) + num_groups * (sizeof(LongRows) + segments * sizeof(RowStatistics)) + LINE, 1)

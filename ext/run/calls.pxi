@@ -27,8 +27,8 @@ cdef void settle_call(Call *call, int task) noexcept nogil:
     call.has_targets = call.has_probabilities or call.smoothing != NULL
     call.sums_with = sums_with(call)
     call.is_plain = (
-        task == LOSS and call.num_classes <= FEW and call.label_logits == NULL and call.z_loss == 0.0
-        and not (call.has_targets or call.has_metrics or has_weights(call)))
+        task == LOSS and call.num_classes <= FEW and call.label_logits == NULL and is_bare(call)
+        and not (call.has_targets or call.has_metrics))
     call.needs_kept = not call.is_plain or call.out == NULL or call.labels.has_ignore_index
 
 
@@ -47,14 +47,14 @@ cdef int run(Call *call, int task, int num_threads) except -1:
     return run_rows(call, task, num_threads)
 
 
-cdef int run_loss(Call *call, double label_smoothing, cnp.ndarray prior, int num_threads) except -1:
+cdef int run_loss(Call *call, int num_threads) except -1:
     # `call.totals` of the first thread become those of all, but for `loss` and `weight`, which are yet to settle
     cdef Totals *totals = totals_at(call, 0)
     cdef int t
     for t in range(num_threads):
         totals_at(call, t).bad_row = NO_ROW
     try:
-        add_smoothing(call, label_smoothing, prior)
+        add_smoothing(call)
         run(call, LOSS, num_threads)
     finally:
         free(<void *> call.smoothing)
@@ -65,44 +65,41 @@ cdef int run_loss(Call *call, double label_smoothing, cnp.ndarray prior, int num
 
 
 def cross_entropy(
-    cnp.ndarray logits not None, cnp.ndarray labels not None, double label_smoothing, cnp.ndarray prior,
-    cnp.ndarray class_weight, cnp.ndarray sample_weight, ignore_index, cnp.ndarray out, cnp.ndarray grad,
-    double grad_divisor, tuple transforms, int num_threads,
+    cnp.ndarray logits not None, cnp.ndarray labels not None, tuple targets not None, tuple transforms,
+    cnp.ndarray out, cnp.ndarray grad, double grad_divisor, int num_threads,
 ):
     cdef Call call = call_of(logits)
     cdef Totals alone
     cdef void *memory = NULL
     num_threads = team(&call, num_threads)
     add_transforms(&call, transforms)
-    add_labels(
-        &call, labels, cnp.PyArray_NDIM(labels) == cnp.PyArray_NDIM(logits), class_weight, sample_weight, ignore_index)
+    add_target_options(&call, labels, cnp.PyArray_NDIM(labels) == cnp.PyArray_NDIM(logits), targets)
     call.out = reals(out)
     call.grad_divisor = grad_divisor
     if grad is not None:
         add_grad(&call, grad)
     try:
         call.totals = new_totals(&alone, num_threads, &memory)
-        run_loss(&call, label_smoothing, prior, num_threads)
+        run_loss(&call, num_threads)
         return loss_of(&call, num_threads)
     finally:
         free(memory)
 
 
 def evaluate(
-    cnp.ndarray logits not None, cnp.ndarray labels not None, double label_smoothing, cnp.ndarray prior,
-    cnp.ndarray class_weight, cnp.ndarray sample_weight, ignore_index, cnp.ndarray ranks not None,
-    Py_ssize_t num_bins, tuple transforms, int num_threads,
+    cnp.ndarray logits not None, cnp.ndarray labels not None, tuple targets not None, tuple transforms,
+    cnp.ndarray ranks not None, Py_ssize_t num_bins, int num_threads,
 ):
     cdef Call call = call_of(logits)
     cdef Totals alone
     cdef void *memory = NULL
     num_threads = team(&call, num_threads)
     add_transforms(&call, transforms)
-    add_labels(&call, labels, False, class_weight, sample_weight, ignore_index)
+    add_target_options(&call, labels, False, targets)
     try:
         call.totals = new_totals(&alone, num_threads, &memory)
-        add_metrics_of_threads(&call, label_smoothing, ranks, num_bins, num_threads)
-        run_loss(&call, label_smoothing, prior, num_threads)
+        add_metrics_of_threads(&call, ranks, num_bins, num_threads)
+        run_loss(&call, num_threads)
         return evaluation_of(&call, num_threads)
     finally:
         free(call.metrics_memory)
@@ -110,16 +107,18 @@ def evaluate(
 
 
 def row_statistics(
-    cnp.ndarray logits not None, cnp.ndarray labels, ignore_index, cnp.ndarray log_sum_exp not None,
-    cnp.ndarray max_logit not None, cnp.ndarray argmax not None, cnp.ndarray entropy not None,
-    cnp.ndarray confidence not None, cnp.ndarray label_logit, cnp.ndarray nll, cnp.ndarray rank, int num_threads,
+    cnp.ndarray logits not None, cnp.ndarray labels, ignore_index, tuple transforms, tuple results not None,
+    int num_threads,
 ):
+    cdef cnp.ndarray log_sum_exp, max_logit, argmax, entropy, confidence, label_logit, nll, rank
     cdef Call call = call_of(logits)
     cdef Totals alone
     cdef void *memory = NULL
     cdef Py_ssize_t bad_row = NO_ROW
     cdef int t
+    log_sum_exp, max_logit, argmax, entropy, confidence, label_logit, nll, rank = results
     num_threads = team(&call, num_threads)
+    add_transforms(&call, transforms)
     call.has_metrics = True
     call.enough = call.num_classes
     call.has_labels = labels is not None
@@ -163,6 +162,17 @@ def log_sum_exp(cnp.ndarray logits not None, cnp.ndarray out not None, int num_t
     cdef Call call = call_of(logits)
     call.out = reals(out)
     run(&call, LOG_SUM_EXP, team(&call, num_threads))
+
+
+def transform(cnp.ndarray logits not None, tuple transforms not None):
+    # in place
+    cdef Call call
+    cdef stored *x = <stored *> cnp.PyArray_DATA(logits)
+    cdef Py_ssize_t size = cnp.PyArray_SIZE(logits)
+    memset(&call, 0, sizeof(call))
+    add_transforms(&call, transforms)
+    with nogil:
+        transform_logits(x, x, size, call.transform)
 
 
 def max_threads():

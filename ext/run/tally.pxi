@@ -54,17 +54,14 @@ cdef Py_ssize_t tally_groups(
     return NO_ROW
 
 
-def tally(
-    cnp.ndarray logits not None, cnp.ndarray labels not None, cnp.ndarray class_weight, cnp.ndarray sample_weight,
-    ignore_index,
-):
+def tally(cnp.ndarray logits not None, cnp.ndarray labels not None, tuple targets not None):
     cdef Call call = call_of(logits)
     cdef bint has_classes = cnp.PyArray_NDIM(labels) == cnp.PyArray_NDIM(logits)
     cdef Py_ssize_t groups = vectors_of(call.num_rows), first = 0, last, portion, bad_row = NO_ROW, num_kept = 0
     cdef double due
     cdef ExactSum total
     memset(&total, 0, sizeof(total))
-    add_labels(&call, labels, has_classes, class_weight, sample_weight, ignore_index)
+    add_target_options(&call, labels, has_classes, targets)
     portion = portion_of(((call.num_classes if has_classes else 0) + ROW_ELEMENTS) * LANES, 1)
     while first < groups and bad_row == NO_ROW:
         due = 0.0

@@ -1,23 +1,23 @@
 """Label-smoothed softmax cross-entropy of NumPy arrays on the CPU, in one read of the logits."""
 
-from smoothxent._compare import compare
-from smoothxent._compare_files import compare_files
-from smoothxent._comparison import Comparison
-from smoothxent._dispatch import available_isas
-from smoothxent._evaluate import evaluate
-from smoothxent._evaluate_file import evaluate_file
-from smoothxent._evaluation import Evaluation
-from smoothxent._info import info
-from smoothxent._labelled_head import LinearGradients
-from smoothxent._linear import (
+from smoothxent._comparison.compare import compare
+from smoothxent._comparison.comparison import Comparison
+from smoothxent._evaluation.evaluate import evaluate
+from smoothxent._evaluation.evaluation import Evaluation
+from smoothxent._files.compare_files import compare_files
+from smoothxent._files.evaluate_file import evaluate_file
+from smoothxent._kernel.builds import available_isas
+from smoothxent._kernel.info import info
+from smoothxent._linear.labelled_head import LinearGradients
+from smoothxent._linear.linear_cross_entropy import (
     linear_cross_entropy,
     linear_cross_entropy_and_grad,
     linear_evaluate,
 )
-from smoothxent._loss import cross_entropy, cross_entropy_and_grad
-from smoothxent._smoothing import smooth_labels
-from smoothxent._softmax import log_softmax, log_sum_exp, softmax
-from smoothxent._statistics import RowStatistics, row_statistics
+from smoothxent._loss.cross_entropy import cross_entropy, cross_entropy_and_grad
+from smoothxent._loss.row_statistics import RowStatistics, row_statistics
+from smoothxent._loss.smoothing import smooth_labels
+from smoothxent._loss.softmax import log_softmax, log_sum_exp, softmax
 
 __version__ = "0.1.0"
 

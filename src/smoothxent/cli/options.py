@@ -50,6 +50,14 @@ def above_zero(text: str) -> float:
     return number
 
 
+def above_zero_each(text: str) -> float | tuple[float, float]:
+    """Return the number above 0, or the two between which a comma stands."""
+    numbers = [above_zero(each) for each in text.split(",")]
+    if len(numbers) > 2:
+        raise argparse.ArgumentTypeError(f"must be one number or two, got {text!r}")
+    return numbers[0] if len(numbers) == 1 else (numbers[0], numbers[1])
+
+
 def several(text: str) -> tuple[int, ...]:
     """Return the whole numbers >= 1 that stand between commas."""
     return tuple(_at_least(1, each, most=MOST_K) for each in text.split(","))

@@ -1,0 +1,1 @@
+"""Callers' arguments become plain arrays and numbers; errors about them are worded here."""

@@ -1,0 +1,134 @@
+"""Array-likes and tensors of other libraries as NumPy arrays, without a copy.
+
+NumPy itself reads most objects, by `__array__` or the buffer protocol. This module adds tensors
+that offer only DLPack, bfloat16 of torch, and errors for memory that NumPy can't read. It imports
+no other library: a caller who hands over a tensor has imported that library.
+"""
+
+import sys
+from functools import lru_cache
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from smoothxent._arguments.half import Numbers
+
+AnyArray: TypeAlias = NDArray[Any]
+# float32 or float64; bfloat16 is a dtype of ml_dtypes, or uint16 bits
+FloatArray: TypeAlias = NDArray[Any]
+
+# The kDLCPU, kDLCUDAHost, kDLROCMHost and kDLCUDAManaged of dlpack.h: what a CPU reads.
+READABLE = frozenset({1, 3, 11, 13})
+
+# How the arrays of a package come to the CPU.
+TO_CPU = {"cupy": "{}.get()", "jaxlib": "jax.device_get({})", "torch": "{}.cpu()"}
+
+
+def numbers_of(name: str, value: Any) -> Numbers:
+    """Return an array over the memory of `value`, and the dtype of its numbers."""
+    array, is_bfloat16 = _array_of(name, value)
+    return Numbers(array, "bfloat16" if is_bfloat16 else dtype_name(array.dtype))
+
+
+def plain_array(name: str, value: ArrayLike) -> AnyArray:
+    """Return `value` as a base-class array; masked arrays raise, as NumPy would drop the mask."""
+    if type(value) is np.ndarray:
+        return value
+    array, is_bfloat16 = _array_of(name, value)
+    return Numbers(array, "bfloat16").widened() if is_bfloat16 else array
+
+
+def in_native_order(array: AnyArray) -> AnyArray:
+    """Return `array` in this machine's byte order, copied only if it is in the other one."""
+    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+
+
+@lru_cache  # NumPy makes the name anew each time
+def dtype_name(dtype: np.dtype[Any]) -> str:
+    return dtype.name
+
+
+def entry(name: str, array: AnyArray, index: tuple[Any, ...]) -> str:
+    """Return `name[i, j] = value`, the value as its own dtype prints it."""
+    place = f"[{', '.join(str(i) for i in index)}]" if index else ""
+    return f"{name}{place} = {array[index]}"
+
+
+def is_tensor(value: object) -> bool:
+    """Whether `value` is a tensor of torch."""
+    return isinstance(value, getattr(sys.modules.get("torch"), "Tensor", ()))
+
+
+def _array_of(name: str, value: Any) -> tuple[AnyArray, bool]:
+    """Return an array over the memory of `value`, and whether its uint16 are bits of bfloat16."""
+    if type(value) is np.ndarray:
+        return value, False
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(
+            f"{name} must be a plain array, got a masked array; fill it with {name}.filled(value)"
+        )
+    if is_tensor(value):
+        return _of_tensor(name, value)
+    if isinstance(value, getattr(sys.modules.get("jax.core"), "Tracer", ())):
+        raise TypeError(
+            f"{name} must hold numbers, got a JAX tracer; call outside of jax.jit, jax.grad and "
+            "jax.vmap, inside of which smoothxent.jax.cross_entropy works"
+        )
+    if hasattr(value, "__dlpack_device__") and not _is_readable(value):
+        raise _elsewhere(name, value)
+    if hasattr(value, "__dlpack__") and not hasattr(value, "__array__"):
+        try:
+            return np.from_dlpack(value), False
+        except Exception as error:
+            raise _unreadable(name, value, error) from error
+    return np.asarray(value), False
+
+
+def _of_tensor(name: str, tensor: Any) -> tuple[AnyArray, bool]:
+    torch = sys.modules["torch"]
+    if tensor.device.type != "cpu":
+        raise _elsewhere(name, tensor)
+    if tensor.requires_grad:
+        remedy = f"use {name}.detach()"
+        if name == "logits":
+            remedy += ", or smoothxent.torch.cross_entropy"
+        raise TypeError(f"{name} must not require grad, got a tensor that does; {remedy}")
+    is_bfloat16 = tensor.dtype == torch.bfloat16
+    try:
+        return np.asarray(tensor.view(torch.uint16) if is_bfloat16 else tensor), is_bfloat16
+    except Exception as error:
+        raise _unreadable(name, tensor, error) from error
+
+
+def _is_readable(value: Any) -> bool:
+    try:
+        device, _ = value.__dlpack_device__()
+    except Exception:  # of JAX, over several devices, which NumPy gathers, or deleted, as it says
+        return True
+    return device in READABLE
+
+
+def _elsewhere(name: str, value: Any) -> TypeError:
+    """Word the error for numbers that are not in the memory of the CPU."""
+    device = getattr(value, "device", "another device")
+    package = "torch" if is_tensor(value) else type(value).__module__.partition(".")[0]
+    remedy = "; copy it there"
+    if str(device) == "meta":
+        remedy = ", which has none"
+    elif package in TO_CPU:
+        remedy += f" with {TO_CPU[package].format(name)}"
+    return TypeError(
+        f"{name} must be in the memory of the CPU, got {_kind_of(value)} on {device}{remedy}"
+    )
+
+
+def _unreadable(name: str, value: Any, error: Exception) -> TypeError:
+    return TypeError(f"{name} must be readable by NumPy, got {_kind_of(value)}: {error}")
+
+
+def _kind_of(value: Any) -> str:
+    if is_tensor(value):
+        return "a tensor"
+    kind = type(value).__name__
+    return f"an {kind}" if kind[0] in "AEIOU" else f"a {kind}"

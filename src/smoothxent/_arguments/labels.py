@@ -1,0 +1,139 @@
+"""Labels: class indices or probabilities, and every error about them.
+
+The kernel finds labels that are out of range while it reads them; the error is worded here.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from smoothxent._arguments.arrays import AnyArray, dtype_name, entry, in_native_order, plain_array
+from smoothxent._arguments.half import HALVES
+from smoothxent._arguments.options import is_improper
+
+# In native byte order: what the kernel takes as it is.
+INTEGERS = frozenset(map(np.dtype, "bBhHiIlLqQ"))
+
+
+def check_labels(value: ArrayLike, shape: tuple[int, ...], row_shape: tuple[int, ...]) -> AnyArray:
+    """Class indices of `row_shape`, or probabilities of `shape` as float32 or float64."""
+    array = value if type(value) is np.ndarray else plain_array("labels", value)
+    if array.shape == row_shape:
+        return array if array.dtype in INTEGERS else check_integers(array)
+    if array.shape != shape:
+        if array.ndim == len(row_shape):
+            check_integers(array)  # an error about the kind helps more
+        raise ValueError(
+            f"labels must have shape {row_shape} (class indices) or {shape} (probabilities), "
+            f"got {array.shape}{reshape_remedy('use', 'labels', array.shape, row_shape)}"
+        )
+    return _probabilities(array)
+
+
+def check_integers(array: AnyArray, argument: str = "labels") -> AnyArray:
+    kind = array.dtype.kind
+    if kind not in "iu":
+        remedy = "; convert with labels.astype(np.int64)" if kind in "bf" else ""
+        raise TypeError(
+            f"{argument} must be integers where they are class indices, got {array.dtype}{remedy}"
+        )
+    return in_native_order(array)
+
+
+def _probabilities(array: AnyArray) -> AnyArray:
+    if dtype_name(array.dtype) in HALVES:
+        return array.astype(np.float32)
+    if array.dtype.kind not in "iuf":
+        remedy = "; convert with labels.astype(np.float32)" if array.dtype.kind == "b" else ""
+        raise TypeError(
+            f"labels must be real numbers where they are probabilities, got {array.dtype}{remedy}"
+        )
+    return in_native_order(array) if array.dtype.char in "fd" else array.astype(np.float64)
+
+
+def check_class_indices(
+    value: ArrayLike, shape: tuple[int, ...], row_shape: tuple[int, ...]
+) -> AnyArray:
+    """Return class indices of `row_shape`; probabilities of `shape` raise."""
+    array = plain_array("labels", value)
+    if array.shape == shape:
+        if array.ndim == 1:  # N scores of two classes with N labels, or one row with probabilities
+            raise ValueError(
+                f"labels must be one class index where logits have one axis, got shape {shape}; "
+                "if these are scores s of two classes, as of a binary decision_function, use "
+                "np.stack([np.zeros_like(s), s], axis=-1) for logits"
+            )
+        raise ValueError(
+            f"labels must be class indices here, got probabilities of shape {shape}; "
+            "take their argmax over the class axis"
+        )
+    indices = check_integers(array)
+    if array.shape != row_shape:
+        remedy = reshape_remedy("use", "labels", array.shape, row_shape)
+        raise ValueError(f"labels must have shape {row_shape}, got {array.shape}{remedy}")
+    return indices
+
+
+def reshape_remedy(
+    do: str, argument: str, shape: tuple[int, ...], row_shape: tuple[int, ...]
+) -> str:
+    """Return the remedy for as many numbers as rows in another shape, as of a column; else ""."""
+    if math.prod(shape) != math.prod(row_shape):
+        return ""
+    return f"; {do} {argument}.reshape({row_shape})"
+
+
+def check_not_indices(array: AnyArray) -> None:
+    """Raise for one axis of integers in place of probabilities: they are more likely indices."""
+    if array.ndim == 1 and array.dtype.kind in "iu":
+        raise ValueError(
+            "num_classes must be given where labels are one axis of integers, got None; "
+            "one row of probabilities is labels.astype(np.float64)"
+        )
+
+
+def check_indices_in_range(array: AnyArray, num_classes: int) -> AnyArray:
+    """Class indices, all of which lie in [0, num_classes)."""
+    indices = check_integers(array)
+    bad = (indices < 0) | (indices >= num_classes)
+    if bad.any():
+        raise label_out_of_range(array, num_classes, int(bad.argmax()))
+    return indices
+
+
+def check_probabilities(array: AnyArray, axis: int) -> AnyArray:
+    """Probabilities, all of which are finite and not negative."""
+    table = _probabilities(array)
+    bad = is_improper(table)
+    if bad.any():
+        row = int(np.moveaxis(bad, axis, -1).argmax()) // array.shape[axis]
+        raise improper_probability(array, axis, row)
+    return table
+
+
+def label_out_of_range(array: AnyArray, num_classes: int, row: int) -> IndexError:
+    """Word the error for the label of `row`, counted in C order over the labels."""
+    index = np.unravel_index(row, array.shape)
+    return IndexError(f"labels must lie in [0, {num_classes}), got {entry('labels', array, index)}")
+
+
+def improper_probability(array: AnyArray, axis: int, row: int) -> ValueError:
+    """Word the error for the first bad class of `row`, counted in C order over the other axes."""
+    index: list[Any] = [*np.unravel_index(row, array.shape[:axis] + array.shape[axis + 1 :])]
+    index.insert(axis, slice(None))
+    table = _probabilities(array[tuple(index)])
+    index[axis] = is_improper(table).argmax()
+    found = entry("labels", array, tuple(index))
+    return ValueError(f"labels must be finite and not negative, got {found}")
+
+
+def bad_label(
+    value: ArrayLike, shape: tuple[int, ...], axis: int, row: int
+) -> IndexError | ValueError:
+    """Word the error for the bad labels of `row` of logits of this shape."""
+    array = plain_array("labels", value)
+    if array.ndim < len(shape):
+        return label_out_of_range(array, shape[axis], row)
+    return improper_probability(array, axis, row)

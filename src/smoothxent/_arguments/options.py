@@ -1,0 +1,204 @@
+"""The options of a call: numbers, weights and names.
+
+Those of the loss travel as two tuples: the transforms of the logits, and what the targets are made
+of. A check returns its argument in the form that the kernel takes: a Python number or a float64
+array. Errors read `<argument> must <rule>, got <found>; <remedy>`.
+"""
+
+import operator
+from collections.abc import Iterable, Mapping
+from typing import TypeAlias, TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from smoothxent._arguments.arrays import AnyArray, dtype_name, entry, plain_array
+from smoothxent._arguments.half import HALVES
+
+TRANSFORMS = ("softcap", "temperature", "z_loss")
+# As callers give them, and as the kernel takes them, with 0 for no softcap.
+GivenTransforms: TypeAlias = tuple[float | None, float, float]
+Transforms: TypeAlias = tuple[float, float, float]
+
+# label_smoothing, prior, class_weight, sample_weight, ignore_index
+GivenTargets: TypeAlias = tuple[
+    float, ArrayLike | None, ArrayLike | None, ArrayLike | None, int | None
+]
+# prior and class_weight (C,), sample_weight (N,); an ignore_index that the labels' dtype can hold
+Targets: TypeAlias = tuple[
+    float,
+    NDArray[np.float64] | None,
+    NDArray[np.float64] | None,
+    NDArray[np.float64] | None,
+    int | None,
+]
+Choice = TypeVar("Choice")
+
+# A prior normalised in float32 misses 1 by about 2**-24 = 6e-8, or a few times that.
+PRIOR_SUM_TOLERANCE = 1e-6
+
+# What is normal in float32, as its reciprocal is.
+LEAST_SCALE, MOST_SCALE = 1e-37, 1e37
+
+# No axis has more classes; so many bins are 3 GB of totals for each thread.
+MOST_K, MOST_BINS = 2**63 - 1, 2**20
+
+
+def check_integer(name: str, value: int) -> int:
+    """Return `value`, of any Python or NumPy integer type, as a Python integer."""
+    if type(value) is int:
+        return value
+    if not isinstance(value, bool | np.bool_):
+        try:
+            return operator.index(value)
+        except TypeError:
+            pass
+    raise TypeError(f"{name} must be an integer, got {value!r}")
+
+
+def check_positive(name: str, value: int) -> int:
+    number = check_integer(name, value)
+    if number < 1:
+        raise ValueError(f"{name} must be at least 1, got {number}")
+    return number
+
+
+def check_at_most(name: str, value: int, most: int) -> int:
+    """Return `value`, an integer of 1 to `most`."""
+    number = check_positive(name, value)
+    if number > most:
+        raise ValueError(f"{name} must be at most {most}, got {number}")
+    return number
+
+
+def check_real(name: str, value: float) -> float:
+    """Return `value`, of any Python or NumPy type of real numbers, as a Python float."""
+    if type(value) is float:
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+        raise TypeError(f"{name} must be a real number, got {value!r}")
+    try:
+        return float(value)
+    except OverflowError:  # of an integer, which no range has
+        return np.inf if value > 0 else -np.inf
+
+
+def check_scale(name: str, value: float) -> float:
+    """Return `value`, which logits of any dtype can be divided by and multiplied with."""
+    number = check_real(name, value)
+    if not LEAST_SCALE <= number <= MOST_SCALE:
+        raise ValueError(f"{name} must lie in [{LEAST_SCALE}, {MOST_SCALE}], got {value}")
+    return number
+
+
+def check_choice(name: str, value: str, table: Mapping[str, Choice]) -> Choice:
+    """Return what `value` names in the table."""
+    try:
+        return table[value]
+    except (KeyError, TypeError):
+        names = ", ".join(map(repr, table))
+        raise ValueError(f"{name} must be one of {names}, got {value!r}") from None
+
+
+def check_transforms(given: GivenTransforms) -> Transforms | None:
+    """Return the three as the kernel takes them, or None where they change nothing."""
+    softcap, temperature, z_loss = given
+    # Every function call counts for one row: mostly there is nothing to check.
+    are_floats = type(temperature) is type(z_loss) is float
+    if softcap is None and are_floats and temperature == 1.0 and z_loss == 0.0:
+        return None
+    number = check_real("z_loss", z_loss)
+    if not 0.0 <= number <= MOST_SCALE:
+        raise ValueError(f"z_loss must lie in [0, {MOST_SCALE}], got {z_loss}")
+    cap = 0.0 if softcap is None else check_scale("softcap", softcap)
+    checked = cap, check_scale("temperature", temperature), number
+    return None if checked == (0.0, 1.0, 0.0) else checked
+
+
+def given_transforms(transforms: Transforms | None) -> GivenTransforms:
+    """Return checked transforms as callers give them."""
+    softcap, *others = transforms or (0.0, 1.0, 0.0)
+    return softcap or None, others[0], others[1]
+
+
+def check_targets(
+    given: GivenTargets,
+    num_classes: int,
+    row_shape: tuple[int, ...],
+    labels: AnyArray | None = None,
+    are_indices: bool = True,
+) -> Targets:
+    """Return what the targets of rows of this shape are made of; `labels` have been checked."""
+    label_smoothing, prior, class_weight, sample_weight, ignore_index = given
+    u = w = s = ignored = None
+    eps = check_label_smoothing(label_smoothing)
+    if prior is not None:
+        u = check_prior(prior, num_classes)
+    if class_weight is not None:
+        w = check_weights("class_weight", class_weight, (num_classes,))
+    if sample_weight is not None:
+        s = check_weights("sample_weight", sample_weight, row_shape)
+    if ignore_index is not None:
+        ignored = check_ignore_index(ignore_index, labels, are_indices)
+    return eps, u, w, s, ignored
+
+
+def check_label_smoothing(value: float) -> float:
+    number = check_real("label_smoothing", value)
+    if not 0.0 <= number <= 1.0:
+        raise ValueError(f"label_smoothing must lie in [0, 1], got {value}")
+    return number
+
+
+def check_weights(name: str, value: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """Return finite and non-negative numbers of this shape, flat, in float64."""
+    array = plain_array(name, value)
+    if array.dtype.kind not in "iuf" and dtype_name(array.dtype) not in HALVES:
+        raise TypeError(f"{name} must be real numbers, got {array.dtype}")
+    if array.shape != shape:
+        raise ValueError(f"{name} must have shape {shape}, got {array.shape}")
+    flat: NDArray[np.float64] = np.require(array, np.float64, ["C", "A"]).reshape(-1)
+    if flat.size and not (flat.min() >= 0 and flat.max() < np.inf):
+        index = np.unravel_index(int(is_improper(flat).argmax()), shape)
+        raise ValueError(f"{name} must be finite and not negative, got {entry(name, array, index)}")
+    return flat
+
+
+def is_improper(array: AnyArray) -> NDArray[np.bool_]:
+    """Where weights or probabilities are negative or not finite."""
+    return ~((array >= 0) & (array < np.inf))
+
+
+def check_prior(value: ArrayLike, num_classes: int) -> NDArray[np.float64]:
+    flat = check_weights("prior", value, (num_classes,))
+    if not num_classes:
+        return flat
+    total = float(flat.sum())
+    if not abs(total - 1) <= PRIOR_SUM_TOLERANCE:
+        raise ValueError(f"prior must sum to 1, got a sum of {total}; divide it by its sum")
+    return flat
+
+
+def check_ignore_index(value: int, labels: AnyArray | None, are_indices: bool = True) -> int | None:
+    """Return `value`, or None if no label of this dtype can equal it."""
+    number = check_integer("ignore_index", value)
+    if labels is None:
+        raise ValueError(f"ignore_index must be None where there are no labels, got {number}")
+    if not are_indices:
+        raise ValueError(
+            f"ignore_index must be None where labels are probabilities, got {number}; "
+            "give such rows a sample_weight of 0"
+        )
+    limits = np.iinfo(labels.dtype)
+    return number if limits.min <= number <= limits.max else None
+
+
+def check_num_bins(value: int) -> int:
+    return check_at_most("num_bins", value, MOST_BINS)
+
+
+def check_top_k(value: object) -> tuple[int, ...]:
+    """Return the numbers of `value` and 1, in order."""
+    if not isinstance(value, Iterable):
+        raise TypeError(f"top_k must be a tuple of integers, got {value!r}")
+    return tuple(sorted({1, *(check_at_most("top_k", k, MOST_K) for k in value)}))

@@ -1,0 +1,78 @@
+"""Arrays of the caller that a function writes."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from smoothxent._arguments.arrays import AnyArray, is_tensor, numbers_of
+from smoothxent._arguments.logits import FLOAT32
+
+# Steps that NumPy may take to prove two strided arrays apart; beyond it they count as overlapping.
+OVERLAP_WORK: Any = 10_000  # which NumPy's stubs know only from 2.5 on
+
+
+def check_out_like_logits(name: str, value: object, logits: AnyArray) -> AnyArray:
+    """Return `value`, an array like `logits`, or of float32 where these are a half type."""
+    dtype = logits.dtype
+    if dtype.itemsize == 2 and isinstance(value, np.ndarray) and value.dtype != dtype:
+        if value.dtype != FLOAT32:
+            raise TypeError(f"{name} must be {dtype} or float32, got {value.dtype}")
+        dtype = FLOAT32
+    return check_out(name, value, logits.shape, dtype)
+
+
+def check_out(name: str, value: object, shape: tuple[int, ...], dtype: np.dtype[Any]) -> AnyArray:
+    """Return `value`, an array to be written, without its subclass."""
+    if not isinstance(value, np.ndarray) or isinstance(value, np.ma.MaskedArray):
+        remedy = f"; write into {name}.numpy()" if is_tensor(value) else ""
+        raise TypeError(f"{name} must be a plain NumPy array, got {type(value).__name__}{remedy}")
+    if value.dtype != dtype:
+        raise TypeError(f"{name} must be {dtype}, got {value.dtype}")
+    if value.shape != shape:
+        raise ValueError(f"{name} must have shape {shape}, got {value.shape}")
+    if not value.flags.writeable:
+        raise ValueError(f"{name} must be writeable, got a read-only array")
+    return np.asarray(value)
+
+
+def check_losses_out(
+    value: object, reduction: str, row_shape: tuple[int, ...], dtype: np.dtype[Any]
+) -> AnyArray:
+    """Return `value`, an array for one loss of each row."""
+    if reduction != "none":
+        raise ValueError(
+            f"out must be None unless reduction is 'none', got an array for {reduction!r}"
+        )
+    return check_out("out", value, row_shape, dtype)
+
+
+def check_no_overlap(name: str, array: AnyArray, **inputs: ArrayLike | None) -> None:
+    """Raise where an `array` to be written shares memory with one of the inputs."""
+    for other, value in inputs.items():
+        if value is None:
+            continue
+        memory = value if type(value) is np.ndarray else numbers_of(other, value).array
+        if np.may_share_memory(array, memory, max_work=OVERLAP_WORK):
+            raise ValueError(f"{name} must not overlap {other}, got arrays that share memory")
+
+
+def check_in_place_or_apart(name: str, array: AnyArray, logits: AnyArray) -> None:
+    """Raise where an `array`, shaped as the logits, overlaps them but is not the same memory."""
+    if array is logits or not np.may_share_memory(array, logits):
+        return
+    same_place = array.__array_interface__["data"] == logits.__array_interface__["data"]
+    same_steps = array.strides == logits.strides and array.itemsize == logits.itemsize
+    if not (same_place and same_steps):
+        check_no_overlap(name, array, logits=logits)
+
+
+def contiguous_like(array: AnyArray) -> AnyArray:
+    """Return `array` where it is contiguous and aligned, else a new array that is."""
+    return array if array.flags.carray else np.empty(array.shape, array.dtype)
+
+
+def write_back(target: AnyArray, written: AnyArray) -> None:
+    """Copy what was written into `target`, unless `written` is a view of it."""
+    if written is not target and not np.may_share_memory(target, written):
+        target[...] = written.reshape(target.shape)

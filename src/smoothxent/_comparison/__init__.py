@@ -1,0 +1,1 @@
+"""Comparisons of two classifiers on the same labelled rows."""

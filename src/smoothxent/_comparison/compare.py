@@ -1,0 +1,134 @@
+"""Two classifiers on the same labelled rows: the metrics of each, and of their pairs of rows."""
+
+from __future__ import annotations  # help() shows types by their names
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from smoothxent._arguments.arrays import numbers_of, plain_array
+from smoothxent._arguments.half import Numbers
+from smoothxent._arguments.labels import check_class_indices
+from smoothxent._arguments.logits import DType, check_logits
+from smoothxent._comparison.comparison import Comparison
+from smoothxent._comparison.pairs import Table, pairs_of
+from smoothxent._comparison.settings import OfEach, options_of_both
+from smoothxent._evaluation.evaluate import evaluate_rows
+from smoothxent._evaluation.probabilities import look_like_probabilities, warn_of_probabilities
+from smoothxent._kernel.rows import checked_rows
+
+
+def compare(
+    logits_a: ArrayLike,
+    logits_b: ArrayLike,
+    labels: ArrayLike,
+    *,
+    softcap: OfEach[float | None] = None,
+    temperature: OfEach[float] = 1.0,
+    label_smoothing: float = 0.0,
+    ignore_index: int | None = None,
+    top_k: Iterable[int] = (1, 5),
+    num_bins: int = 15,
+    dtype: DType | None = None,
+    num_threads: int | None = None,
+) -> Comparison:
+    r"""Return what two classifiers' logits say about the same labelled rows.
+
+    With :math:`p = \mathrm{softmax}(x)` for one row of logits :math:`x` and its label :math:`y`,
+    the means over the rows of
+
+    .. math:: \log p^a_y - \log p^b_y, \qquad \sum_k p^a_k (\log p^a_k - \log p^b_k)
+
+    are `nll_difference` and `kl`: what it costs on the label, and overall, to use b in place of a.
+
+    Parameters
+    ----------
+    logits_a, logits_b : array_like of float32, float64, float16 or bfloat16, shape (..., C)
+        Of the first classifier, to which the second is compared, and of the second: the same shape,
+        each of any dtype. The classes are on the last axis.
+    labels : array_like of any integer dtype, shape (...)
+        Class indices in [0, C).
+    softcap, temperature : float or pair of float, optional
+        As in `cross_entropy`: one for both, or a tuple of that of a and that of b.
+    label_smoothing, top_k, num_bins
+        As in `evaluate`, for the metrics of each.
+    ignore_index : int, optional
+        Rows with this label count nowhere, whatever their logits hold.
+    dtype : {"bfloat16", "float16"} or dtype, optional
+        The dtype whose bits uint16 logits hold.
+    num_threads : int, optional
+        The most threads to use, at least 1; as in `cross_entropy`.
+
+    Returns
+    -------
+    Comparison
+        The evaluation of each, and the metrics of their pairs of rows.
+
+    Raises
+    ------
+    IndexError, TypeError, ValueError
+        As in `evaluate`; the logits have unequal shapes.
+
+    See Also
+    --------
+    evaluate : the metrics of one classifier.
+
+    Notes
+    -----
+    Accuracy: differences and divergences of rows are computed in float64 whatever the dtypes of
+    the logits, with log-probabilities within 4 ulp. The result has the same bits for any number of
+    threads and on every instruction set.
+
+    Memory: 17 bytes a row, for exact quantiles; nothing of the size of the logits, unless their
+    row axes can't be walked as one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from smoothxent import compare
+    >>> logits = np.array([[4.0, 5, 10], [1, 5, 4], [1, 15, 4]])
+    >>> comparison = compare(logits, logits / 2, [2, 2, 1])
+    >>> round(comparison.nll_difference, 4), round(comparison.nll_difference_stderr, 4)
+    (-0.0506, 0.1149)
+    >>> comparison.agreement, round(comparison.kl, 4)
+    (1.0, 0.0549)
+    """
+    a, b = _checked(logits_a, logits_b, dtype)
+    if a.array.shape != b.array.shape:
+        raise ValueError(
+            f"logits_b must have the shape of logits_a, {a.array.shape}, got {b.array.shape}"
+        )
+    indices = plain_array("labels", labels)
+    both = [
+        checked_rows(each.array, indices, -1, each.dtype_name, check=check_class_indices)
+        for each in (a, b)
+    ]
+    options = options_of_both(
+        both[0][2].num_classes, softcap, temperature, label_smoothing, top_k, num_bins
+    )
+    evaluations = [
+        evaluate_rows(rows, each, None, ignore_index, num_threads)
+        for rows, each in zip(both, options, strict=True)
+    ]
+    for name, rows in zip(("logits_a", "logits_b"), both, strict=True):
+        if look_like_probabilities(*rows, ignore_index):
+            warn_of_probabilities(name, stacklevel=2)
+    tables = Table(a, options[0].transforms), Table(b, options[1].transforms)
+    pairs = pairs_of(*tables, indices, ignore_index, num_threads)
+    return Comparison.of(evaluations[0], evaluations[1], pairs)
+
+
+def _checked(
+    logits_a: ArrayLike, logits_b: ArrayLike, dtype: DType | None
+) -> tuple[Numbers, Numbers]:
+    """Return the logits of both; `dtype` is for those that are uint16, if there are any."""
+    a, b = numbers_of("logits_a", logits_a), numbers_of("logits_b", logits_b)
+    words = [each.array.dtype == np.uint16 for each in (a, b)]
+
+    def check(name: str, numbers: Numbers, is_words: bool) -> Numbers:
+        if numbers.dtype_name == "bfloat16":
+            return check_logits(numbers.array, "bfloat16", name)
+        return check_logits(numbers.array, dtype if is_words or not any(words) else None, name)
+
+    return check("logits_a", a, words[0]), check("logits_b", b, words[1])

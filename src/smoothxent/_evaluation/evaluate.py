@@ -1,0 +1,174 @@
+"""Every metric of an evaluation, from the one read of the logits that their loss takes."""
+
+from __future__ import annotations  # help() shows types by their names
+
+from collections.abc import Iterable
+from functools import reduce
+from operator import add
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from smoothxent._arguments.labels import check_class_indices, label_out_of_range
+from smoothxent._arguments.logits import DType
+from smoothxent._arguments.options import Targets, check_ignore_index, check_weights
+from smoothxent._evaluation.evaluation import Evaluation
+from smoothxent._evaluation.probabilities import look_like_probabilities, warn_of_probabilities
+from smoothxent._evaluation.settings import Options
+from smoothxent._kernel import widening
+from smoothxent._kernel.rows import Rows, checked_rows
+from smoothxent._kernel.threads import team_size
+from smoothxent._kernel.views import row_views
+
+
+def evaluate(
+    logits: ArrayLike,
+    labels: ArrayLike,
+    *,
+    softcap: float | None = None,
+    temperature: float = 1.0,
+    z_loss: float = 0.0,
+    label_smoothing: float = 0.0,
+    prior: ArrayLike | None = None,
+    class_weight: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+    ignore_index: int | None = None,
+    top_k: Iterable[int] = (1, 5),
+    num_bins: int = 15,
+    axis: int = -1,
+    dtype: DType | None = None,
+    num_threads: int | None = None,
+) -> Evaluation:
+    r"""Return every metric of logits on labelled rows, from a single read of the logits.
+
+    With :math:`p = \mathrm{softmax}(x)` for one row of logits :math:`x`, its label :math:`y` and
+    the row's sample weight :math:`s`, the weighted means over the rows of
+
+    .. math::
+
+        -\log p_y, \quad -\sum_k p_k \log p_k, \quad \max_k p_k, \quad \sum_k (p_k - [k = y])^2
+
+    are `nll`, `entropy`, `confidence` and `brier`; `loss` is that of `cross_entropy`.
+
+    Parameters
+    ----------
+    logits : array_like of float32, float64, float16 or bfloat16, shape (..., C, ...)
+        As in `cross_entropy`.
+    labels : array_like of any integer dtype
+        Class indices in [0, C), with the shape of `logits` without the class axis.
+    softcap, temperature
+        As in `cross_entropy`: every metric is that of the logits that they make.
+    z_loss, label_smoothing, prior, class_weight
+        As in `cross_entropy`; they are for `loss` alone.
+    sample_weight : array_like, optional
+        A finite weight, not negative, for each row: for every mean and share. Ones unless given.
+    ignore_index : int, optional
+        Rows with this label count nowhere, whatever their logits hold.
+    top_k : iterable of int, default (1, 5)
+        The k, each in [1, 2**63), of which to say how many labels are among the k largest logits;
+        of equal logits that with the lower index is the larger. 1, `accuracy`, is always among
+        them.
+    num_bins : int, default 15
+        1 to 2**20 bins of the confidence, of equal width, for the calibration error: row by row,
+        bin ``floor(confidence * num_bins)`` in float64, 1 in the last one.
+    axis, dtype, num_threads
+        As in `cross_entropy`.
+
+    Returns
+    -------
+    Evaluation
+        The metrics; see there. Those of several batches add up with ``+`` where they were
+        evaluated with the same settings.
+
+    Raises
+    ------
+    IndexError
+        A label that is not `ignore_index` lies outside [0, C); the first such row is named.
+    TypeError, ValueError
+        As in `cross_entropy`, but labels must be class indices; `top_k` or `num_bins` lies
+        outside its range.
+
+    Warns
+    -----
+    UserWarning
+        The logits look like probabilities: no row is negative anywhere and each sums to 1. The
+        first 16,384 logits are looked at, or 4 rows where that is more; rows that are ignored or
+        hold nan do not count. Where such rows are meant,
+        ``warnings.filterwarnings("ignore", "logits.* must not be probabilities")`` is silent.
+
+    See Also
+    --------
+    row_statistics : most of these measures for each row.
+    cross_entropy : the loss alone.
+
+    Notes
+    -----
+    Accuracy: `loss` has the bits of ``cross_entropy(..., reduction="mean")``, and `nll`, of the
+    same without smoothing and class weights, its accuracy. The other measures of a row agree with
+    their formulas in exact arithmetic to 1e-5 for float32 logits and halves of it, mostly to 1e-6,
+    and to 1e-12 for float64. Totals are exact sums over the rows, in a
+    superaccumulator (Kulisch 1997; Neal 2015, arXiv:1505.05571): the same bits for any number of
+    threads, order of rows or split into batches.
+
+    NaN and infinity: a row that holds nan, +inf or nothing but -inf makes the metrics of its
+    probabilities nan; it lies in no bin and is a miss for each k.
+
+    Memory: nothing of the size of `logits` is allocated; each thread needs some 80 kB for its
+    totals.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from smoothxent import evaluate
+    >>> logits = np.array([[4.0, 5, 10], [1, 5, 4], [1, 15, 4]])
+    >>> evaluation = evaluate(logits, [2, 2, 1], label_smoothing=0.001)
+    >>> round(evaluation.nll, 6), round(evaluation.loss, 6), round(evaluation.accuracy, 6)
+    (0.445252, 0.449474, 0.666667)
+    >>> evaluation + evaluate(logits[:1], [2], label_smoothing=0.001) == evaluate(
+    ...     logits[[0, 0, 1, 2]], [2, 2, 2, 1], label_smoothing=0.001)
+    True
+    """
+    rows = checked_rows(logits, labels, axis, dtype, check=check_class_indices)
+    options = Options.of(
+        rows[2].num_classes, (softcap, temperature, z_loss), (label_smoothing, prior, class_weight),
+        top_k, num_bins,
+    )  # fmt: skip
+    evaluation = evaluate_rows(rows, options, sample_weight, ignore_index, num_threads)
+    if look_like_probabilities(*rows, ignore_index):
+        warn_of_probabilities("logits", stacklevel=2)
+    return evaluation
+
+
+def evaluate_rows(
+    rows: Rows,
+    options: Options,
+    sample_weight: ArrayLike | None,
+    ignore_index: int | None,
+    num_threads: int | None,
+) -> Evaluation:
+    """Return the evaluation of checked rows whose labels are class indices."""
+    logits, labels, layout = rows
+    settings, transforms, (label_smoothing, prior, class_weight, _, _) = options
+    weights = ignored = None
+    if sample_weight is not None:
+        weights = check_weights("sample_weight", sample_weight, layout.row_shape)
+    if ignore_index is not None:
+        ignored = check_ignore_index(ignore_index, labels)
+    targets: Targets = label_smoothing, prior, class_weight, weights, ignored
+    kernel = widening.kernel_for(layout.dtype_name, transforms)
+    threads = team_size(num_threads, logits.size, kernel)
+
+    indices = labels
+    if not layout.is_flat:
+        logits, indices = row_views(layout.axis, logits, labels)
+    ranks = np.array([min(k, layout.num_classes) for k in settings.top_k], np.int64)
+    evaluations = []
+    for block, wide in widening.wide_blocks(layout.dtype_name, transforms, logits):
+        of_rows = widening.targets_of_rows(targets, block.rows)
+        result = kernel.evaluate(
+            wide, indices[block.of_labels], of_rows, transforms, ranks, settings.num_bins, threads
+        )
+        if result[0] >= 0:
+            raise label_out_of_range(labels, layout.num_classes, block.rows.start + result[0])
+        evaluations.append(Evaluation._of_kernel(settings, result[1:]))
+    return reduce(add, evaluations)

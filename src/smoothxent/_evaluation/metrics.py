@@ -1,0 +1,158 @@
+"""Metrics: each is one function of the totals, and rounds once."""
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import NamedTuple
+
+from smoothxent._evaluation.exact import Exact, square_root
+from smoothxent._evaluation.totals import Totals
+
+# The squares of the weights are rounded to float64 before they are summed: an effective number of
+# rows this close to 1 is that of a single row.
+ONE_ROW = 1 + Fraction(1, 2**50)
+
+
+class Bin(NamedTuple):
+    """Rows whose confidence, the largest probability, lies in [low, high); the last has 1 too."""
+
+    low: float
+    high: float
+    count: int  # type: ignore[assignment]  # of rows; hides tuple.count
+    confidence: float  # mean; nan without rows
+    accuracy: float  # share of the rows whose top class is the label; nan without rows
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """The metrics of some totals."""
+
+    _totals: Totals
+
+    @property
+    def count(self) -> int:
+        """Rows that are not ignored."""
+        return self._totals.count
+
+    @property
+    def ignored(self) -> int:
+        """Rows whose label is `ignore_index`."""
+        return self._totals.ignored
+
+    @property
+    def nan_rows(self) -> int:
+        """Rows of `count` that hold nan, +inf or nothing but -inf."""
+        return self._totals.count - sum(self._totals.histogram)
+
+    @property
+    def weight(self) -> float:
+        """Sum of the sample weights of the rows that are not ignored."""
+        return self._totals.sums.weight / Exact(1, 0)
+
+    @property
+    def label_smoothing(self) -> float:
+        """The share of the target that `loss` moves from the label to the prior."""
+        return self._totals.settings.label_smoothing
+
+    @property
+    def softcap(self) -> float | None:
+        """The bound that no logit exceeds, or None."""
+        return self._totals.settings.transforms[0]
+
+    @property
+    def temperature(self) -> float:
+        """What logits are divided by."""
+        return self._totals.settings.transforms[1]
+
+    @property
+    def z_loss(self) -> float:
+        """The coefficient in `loss` of the square of the log-sum-exp."""
+        return self._totals.settings.transforms[2]
+
+    @property
+    def loss(self) -> float:
+        """Mean loss, as `cross_entropy` returns it, in nats."""
+        return self._totals.sums.loss / self._totals.sums.loss_weight
+
+    @property
+    def nll(self) -> float:
+        """Mean of -log p of the label, without label smoothing or class weights, in nats."""
+        return self._mean(self._totals.sums.nll)
+
+    @property
+    def nll_stderr(self) -> float:
+        """Standard error of `nll`, in nats; nan for fewer than two rows."""
+        sums = self._totals.sums
+        if sums.nll.special or sums.nll_square.special or not sums.weight_square.units:
+            return math.nan
+        weight = sums.weight.fraction()
+        effective = weight**2 / sums.weight_square.fraction()
+        if effective <= ONE_ROW:
+            return math.nan
+        mean_square = sums.nll_square.fraction() / weight
+        variance = mean_square - (sums.nll.fraction() / weight) ** 2
+        # Below 0 by no more than the roundings of weight times nll, where all rows are alike.
+        return square_root(max(variance, Fraction()) / (effective - 1))
+
+    @property
+    def perplexity(self) -> float:
+        """The number of classes among which an even guess has this `nll`: exp(nll)."""
+        try:
+            return math.exp(self.nll)
+        except OverflowError:
+            return math.inf
+
+    @property
+    def accuracy(self) -> float:
+        """Share of the rows whose largest logit is the label's."""
+        return self.top_k[1]
+
+    @property
+    def top_k(self) -> dict[int, float]:
+        """For each k, the share of the rows whose label is among the k largest logits."""
+        totals = self._totals
+        return {
+            k: self._mean(hits) for k, hits in zip(totals.settings.top_k, totals.hits, strict=True)
+        }
+
+    @property
+    def entropy(self) -> float:
+        """Mean entropy of the probabilities, in nats."""
+        return self._mean(self._totals.sums.entropy)
+
+    @property
+    def confidence(self) -> float:
+        """Mean of the largest probability."""
+        return self._mean(self._totals.sums.confidence)
+
+    @property
+    def brier(self) -> float:
+        """Mean squared distance of the probabilities from the label's one-hot row, 0 to 2."""
+        return self._mean(self._totals.sums.brier)
+
+    @property
+    def calibration_error(self) -> float:
+        """Mean over the rows of their bin's |accuracy - confidence|."""
+        # (W_b / W) |H_b / W_b - C_b / W_b| = |H_b - C_b| / W: one quotient for all bins.
+        sums = self._totals.sums
+        if sums.confidence.special or not sums.weight.units:
+            return math.nan
+        gaps = (abs(b.hits.fraction() - b.confidence.fraction()) for b in self._totals.bins)
+        return float(sum(gaps, Fraction()) / sums.weight.fraction())
+
+    @property
+    def bins(self) -> tuple[Bin, ...]:
+        """Accuracy by confidence, in equal steps of [0, 1]."""
+        size = len(self._totals.bins)
+        return tuple(
+            Bin(i / size, (i + 1) / size, b.num_rows, b.confidence / b.weight, b.hits / b.weight)
+            for i, b in enumerate(self._totals.bins)
+        )
+
+    @property
+    def histogram(self) -> tuple[int, ...]:
+        """Numbers of rows by nll, in half octaves from 2**-32 to 2**10."""
+        return self._totals.histogram
+
+    def _mean(self, total: Exact) -> float:
+        return total / self._totals.sums.weight

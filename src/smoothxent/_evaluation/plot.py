@@ -1,0 +1,129 @@
+"""The picture of an evaluation: how sure against how right, and the histogram of the losses."""
+
+import math
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, SubFigure
+from matplotlib.ticker import MaxNLocator, NullLocator, StrMethodFormatter
+
+from smoothxent._evaluation.metrics import Bin, Metrics
+from smoothxent._evaluation.table import deviation, number
+from smoothxent._evaluation.totals import HISTOGRAM_START, HISTOGRAM_STEPS
+
+BLUE, RED, GREEN, INK, FAINT = "#2f6fab", "#c44e52", "#55a868", "#333333", "#bbbbbb"
+BARS: dict[str, Any] = {"align": "edge", "edgecolor": "white", "linewidth": 0.8}
+TITLE_PAD = 32  # points; lifts a title as high as the one above the probabilities
+HEADROOM = 1.25  # above the tallest bar, for the legend
+
+# Half octaves; the counts of what lies beyond either end are drawn as one more of them.
+EDGES = np.exp2(np.arange(-1, HISTOGRAM_STEPS + 2) / 2 + HISTOGRAM_START)
+ONE_NAT = 64  # around which the axis stands where there are no rows
+FEWEST = 12  # half octaves that are shown, and one at each end: two powers of 10 are among them
+# Marks above the losses: probabilities of the label that stand well apart on their axis.
+PROBABILITIES = ("0.99999999", "0.999999", "0.9999", "0.99", "0.9", "0.5", "0.01")
+
+
+def draw(metrics: Metrics, figure: Figure | SubFigure | None) -> Figure | SubFigure:
+    """Draw into the figure, a new one unless given, and return it."""
+    if figure is None:
+        figure = Figure(figsize=(11, 4.8), layout="constrained")
+    axes = figure.subplot_mosaic(
+        [["reliability", "losses"], ["counts", "losses"]],
+        height_ratios=(3, 1),
+        width_ratios=(1, 1.4),
+    )
+    axes["counts"].sharex(axes["reliability"])
+    bins = metrics.bins
+    held, width = [each for each in bins if each.count], 1 / len(bins)
+    _draw_reliability(axes["reliability"], held, width, metrics.calibration_error)
+    _draw_counts(axes["counts"], held, width)
+    _draw_losses(axes["losses"], metrics)
+    for each in axes.values():
+        each.spines[["top", "right"]].set_visible(False)
+        each.tick_params(colors=INK, labelsize=9)
+        each.title.set(fontsize=11.5, fontweight="bold", color=INK)
+    return figure
+
+
+def _draw_reliability(axes: Axes, held: list[Bin], width: float, calibration_error: float) -> None:
+    low = [each.low for each in held]
+    kept = [min(each.accuracy, each.confidence) for each in held]
+    axes.bar(low, kept, width, color=BLUE, **BARS)
+    for name, colour, sign in (
+        ("more sure than right", RED, 1),
+        ("more right than sure", GREEN, -1),
+    ):
+        gap = [max(0.0, sign * (each.confidence - each.accuracy)) for each in held]
+        if any(gap):
+            axes.bar(low, gap, width, kept, color=colour, alpha=0.55, label=name, **BARS)
+    axes.plot([0, 1], [0, 1], color=INK, linewidth=0.9, linestyle=(0, (4, 3)))
+    axes.set_title("How sure, how right", pad=TITLE_PAD)
+    axes.set(ylabel="accuracy", xlim=(0, 1), ylim=(0, 1))
+    axes.tick_params(labelbottom=False)
+    # Above the axes: bars may be as high as these.
+    above = {"loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 0, "ncols": 2}
+    _explain(axes, f"calibration error {number(calibration_error)}", **above)
+
+
+def _draw_counts(axes: Axes, held: list[Bin], width: float) -> None:
+    low, count = [each.low for each in held], [each.count for each in held]
+    axes.bar(low, count, width, color=FAINT, **BARS)
+    axes.set(xlabel="confidence", ylabel="rows", ylim=(0, 1.05 * max(count, default=1)))
+    _tick_rows(axes, 3)
+
+
+def _draw_losses(axes: Axes, metrics: Metrics) -> None:
+    counts = np.array(metrics.histogram)
+    held = np.flatnonzero(counts)
+    first, last = (held[0], held[-1]) if held.size else (ONE_NAT, ONE_NAT)
+    lacking = max(0, FEWEST - 1 - (last - first))
+    first = min(max(0, first - lacking // 2), len(counts) - FEWEST)
+    last = max(last, first + FEWEST - 1)
+    axes.set_xscale("log")
+    axes.bar(EDGES[1:-2], counts[1:-1], np.diff(EDGES[1:-1]), color=BLUE, **BARS)
+    for i, side in ((0, f"below {EDGES[1]:.1e}"), (-1, f"{EDGES[-2]:g} or more")):
+        if counts[i]:
+            left, right = EDGES[:-1][i], EDGES[1:][i]
+            axes.bar(left, counts[i], right - left, color=FAINT, label=side, **BARS)
+    if 0 < metrics.nll < math.inf:
+        mean = f"mean {number(metrics.nll)}{deviation(metrics.nll_stderr)}"
+        axes.axvline(metrics.nll, color=RED, linewidth=1.6, label=mean)
+    axes.set_xlim(EDGES[max(first - 1, 0)], EDGES[min(last + 2, len(EDGES) - 1)])
+    axes.set(title="Loss on the label", xlabel="nats", ylabel="rows")
+    _tick_rows(axes, 6)
+    axes.set_ylim(0, HEADROOM * max(1, counts.max()))
+    _explain(axes)
+    _mark_probabilities(axes)
+
+
+def _mark_probabilities(axes: Axes) -> None:
+    """Put an axis of exp(-nats) on top."""
+    low, high = axes.get_xlim()
+    places = {name: -math.log(float(name)) for name in PROBABILITIES}
+    shown = {name: place for name, place in places.items() if low <= place <= high}
+    top = axes.secondary_xaxis("top")
+    top.set_xticks(list(shown.values()), list(shown))
+    top.xaxis.set_minor_locator(NullLocator())
+    top.tick_params(colors=INK, labelsize=8)
+    top.spines["top"].set_visible(False)
+    top.set_xlabel("probability of the label", fontsize=8.5, color=INK)
+
+
+def _explain(axes: Axes, title: str | None = None, **place: Any) -> None:
+    handles, _ = axes.get_legend_handles_labels()
+    axes.legend(
+        handles=handles,
+        title=title,
+        title_fontsize=9,
+        alignment="left",
+        frameon=False,
+        fontsize=8.5,
+        **{"loc": "upper left"} | place,
+    )
+
+
+def _tick_rows(axes: Axes, most: int) -> None:
+    axes.yaxis.set_major_locator(MaxNLocator(most, integer=True))
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))

@@ -1,0 +1,94 @@
+"""What rows are evaluated with: checked once for all of them, and kept with their totals."""
+
+import zlib
+from collections.abc import Iterable
+from typing import NamedTuple, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from smoothxent._arguments.options import (
+    TRANSFORMS,
+    GivenTransforms,
+    Targets,
+    Transforms,
+    check_num_bins,
+    check_targets,
+    check_top_k,
+    check_transforms,
+    given_transforms,
+)
+
+
+class Settings(NamedTuple):
+    """What must agree where evaluations are added."""
+
+    label_smoothing: float
+    transforms: GivenTransforms
+    prior: str  # checksum; "" where none is given
+    class_weight: str  # the same
+    top_k: tuple[int, ...]
+    num_bins: int
+
+    @classmethod
+    def of(
+        cls,
+        transforms: Transforms | None,
+        targets: Targets,
+        top_k: tuple[int, ...],
+        num_bins: int,
+    ) -> Self:
+        """Return the settings that checked arguments are."""
+        label_smoothing, prior, class_weight, _, _ = targets
+        checksums = checksum(prior), checksum(class_weight)
+        return cls(label_smoothing, given_transforms(transforms), *checksums, top_k, num_bins)
+
+    def by_name(self) -> dict[str, object]:
+        """Return each by the name of its argument."""
+        transforms = dict(zip(TRANSFORMS, self.transforms, strict=True))
+        return {
+            "label_smoothing": self.label_smoothing,
+            **transforms,
+            "prior": f"checksum {self.prior}" if self.prior else "none",
+            "class_weight": f"checksum {self.class_weight}" if self.class_weight else "none",
+            "top_k": self.top_k,
+            "num_bins": self.num_bins,
+        }
+
+    def changed(self) -> dict[str, object]:
+        """Return by name what changes the loss of a row and is not the default."""
+        usual = self.of(None, (0.0, None, None, None, None), self.top_k, self.num_bins).by_name()
+        return {name: value for name, value in self.by_name().items() if value != usual[name]}
+
+
+class Options(NamedTuple):
+    """Checked arguments that hold for all rows."""
+
+    settings: Settings
+    transforms: Transforms | None
+    targets: Targets  # without what each row has: a sample weight, and whether it is ignored
+
+    @classmethod
+    def of(
+        cls,
+        num_classes: int,
+        transforms: GivenTransforms,
+        targets: tuple[float, ArrayLike | None, ArrayLike | None],
+        top_k: Iterable[int],
+        num_bins: int,
+    ) -> Self:
+        """Check the arguments of an evaluation of logits with this number of classes.
+
+        targets: label_smoothing, prior and class_weight.
+        """
+        checked = check_transforms(transforms)
+        of_all_rows = check_targets((*targets, None, None), num_classes, ())
+        ranks, bins = check_top_k(top_k), check_num_bins(num_bins)
+        return cls(Settings.of(checked, of_all_rows, ranks, bins), checked, of_all_rows)
+
+
+def checksum(numbers: NDArray[np.float64] | None) -> str:
+    """Return the CRC-32 of the numbers on any machine, -0.0 being 0.0; "" for None."""
+    if numbers is None:
+        return ""
+    return f"{zlib.crc32((numbers + 0.0).astype('<f8', copy=False).data):08x}"

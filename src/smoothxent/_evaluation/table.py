@@ -1,0 +1,192 @@
+"""The tables of an evaluation: as text of 80 columns, as HTML, as Markdown."""
+
+import math
+from collections.abc import Sequence
+from html import escape
+from textwrap import wrap
+from typing import NamedTuple
+
+from smoothxent._evaluation.metrics import Bin, Metrics
+
+WIDTH = 80  # of text
+MOST_BINS = 25  # with more of them a table of bins is no longer looked through
+BAR_WIDTH = 32
+EIGHTHS = " ▏▎▍▌▋▊▉"
+
+STYLE = (
+    "<style>.smoothxent td, .smoothxent th { text-align: right; padding: 1px 10px; "
+    "font-variant-numeric: tabular-nums; } "
+    ".smoothxent td:first-child, .smoothxent td:last-child, .smoothxent th:first-child "
+    "{ text-align: left; } "
+    ".smoothxent .bar { background: #2f6fab; height: 0.8em; }</style>"
+)
+
+
+class Line(NamedTuple):
+    """One metric: its name, its number, what else is to be said of it."""
+
+    name: str
+    number: str
+    note: str = ""
+
+
+def text(metrics: Metrics) -> str:
+    """Return the title and, where there are rows, the metrics and the bins that hold rows."""
+    parts = [title(metrics)]
+    if metrics.count:
+        shown = lines(metrics)
+        width = max(len(line.name) for line in shown)
+        indent = width + len("  0123456789  ")
+        parts.append(
+            "\n".join(
+                f"{name:<{width}}  {number:>10}  {_folded(note, indent)}".rstrip()
+                for name, number, note in shown
+            )
+        )
+    held = _held(metrics)
+    if held:
+        counts = [f"{each.count:,}" for each in held]
+        width = max(len("rows"), *map(len, counts))
+        most = max(each.count for each in held)
+        parts.append(
+            "\n".join(
+                [
+                    f"confidence   mean  accuracy  {'rows':>{width}}",
+                    *(
+                        f"{_range(each)}  {each.confidence:.3f}  {each.accuracy:8.3f}  "
+                        f"{count:>{width}}  {_bar(each.count / most)}".rstrip()
+                        for each, count in zip(held, counts, strict=True)
+                    ),
+                ]
+            )
+        )
+    return "\n\n".join(parts)
+
+
+def line(metrics: Metrics) -> str:
+    """Return the number of rows and, where there are any, two metrics in one line."""
+    shown = counts(metrics)
+    if metrics.count:
+        shown += f", nll {number(metrics.nll)}, accuracy {number(metrics.accuracy)}"
+    return f"Evaluation({shown})"
+
+
+def markdown(metrics: Metrics) -> str:
+    """Return the metrics as a table of Markdown."""
+    shown = [f"| {name} | {number} | {note} |" for name, number, note in lines(metrics)]
+    return "\n".join([title(metrics), "", "| metric | value | |", "|---|--:|---|", *shown, ""])
+
+
+def html(metrics: Metrics) -> str:
+    """Return the title, the metrics and the bins that hold rows as HTML."""
+    parts = [f"<strong>{escape(title(metrics))}</strong>"]
+    if metrics.count:
+        parts.append(_html_table([], [tuple(map(escape, line)) for line in lines(metrics)]))
+    held = _held(metrics)
+    if held:
+        most = max(each.count for each in held)
+        cells = [
+            (
+                _range(each),
+                f"{each.confidence:.3f}",
+                f"{each.accuracy:.3f}",
+                f"{each.count:,}",
+                f'<div class="bar" style="width: {100 * each.count / most:.1f}px"></div>',
+            )
+            for each in held
+        ]
+        parts.append(_html_table(["confidence", "mean", "accuracy", "rows", ""], cells))
+    return f'<div class="smoothxent">{STYLE}{"".join(parts)}</div>'
+
+
+def title(metrics: Metrics) -> str:
+    """Return what was evaluated."""
+    return f"Evaluation of {rows(metrics)}"
+
+
+def rows(metrics: Metrics) -> str:
+    """Return how many rows there are, as a title says it."""
+    return counts(metrics) + "; losses in nats" * bool(metrics.count)
+
+
+def counts(metrics: Metrics) -> str:
+    """Return how many rows are counted and how many are not."""
+    ignored = f", {metrics.ignored:,} more ignored" if metrics.ignored else ""
+    return f"{_plural(metrics.count, 'row')}{ignored}"
+
+
+def lines(metrics: Metrics) -> list[Line]:
+    """Return the metrics as they are shown; losses in nats."""
+    nll = Line("nll", number(metrics.nll), deviation(metrics.nll_stderr).strip())
+    settings = ", ".join(
+        f"{name} {value:g}" if isinstance(value, float) else name
+        for name, value in metrics._totals.settings.changed().items()
+    )
+    if str(metrics.loss) == str(metrics.nll) and not settings:  # nan is like nan as text alone
+        losses = [nll._replace(name="loss (nll)")]
+    else:
+        losses = [Line("loss", number(metrics.loss), settings), nll]
+    shown = [
+        *losses,
+        Line("perplexity", number(metrics.perplexity)),
+        Line("accuracy", number(metrics.accuracy)),
+        *(Line(f"top {k}", number(share)) for k, share in metrics.top_k.items() if k != 1),
+        Line("entropy", number(metrics.entropy)),
+        Line("confidence", number(metrics.confidence)),
+        Line("brier", number(metrics.brier)),
+        Line(
+            "calibration error",
+            number(metrics.calibration_error),
+            _plural(len(metrics.bins), "bin"),
+        ),
+    ]
+    if metrics.nan_rows:
+        note = "hold nan, +inf or nothing but -inf"
+        shown.append(Line("nan rows", f"{metrics.nan_rows:,}", note))
+    if metrics.weight != metrics.count:
+        shown.append(Line("weight", number(metrics.weight)))
+    return shown
+
+
+def number(value: float) -> str:
+    """Return four decimals, or four digits where these would show too little or too much."""
+    if value == 0 or 0.001 <= abs(value) < 100_000:
+        return f"{value:.4f}"
+    return f"{value:.3e}"
+
+
+def deviation(stderr: float) -> str:
+    """Return a standard error as it stands behind a mean, to two digits; nothing where unknown."""
+    if math.isnan(stderr):
+        return ""
+    return f" ± {stderr:.2g}" if stderr == 0 or 0.0001 <= stderr < 100 else f" ± {number(stderr)}"
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
+def _folded(note: str, indent: int) -> str:
+    """Return a note that begins at this column, in as many lines as it needs."""
+    return f"\n{' ' * indent}".join(wrap(note, WIDTH - indent))
+
+
+def _held(metrics: Metrics) -> list[Bin]:
+    bins = metrics.bins
+    return [each for each in bins if each.count] if len(bins) <= MOST_BINS else []
+
+
+def _range(each: Bin) -> str:
+    return f"{each.low:.2f}–{each.high:.2f}"
+
+
+def _bar(share: float) -> str:
+    """Return a bar of blocks, to an eighth of a column; any row at all shows."""
+    full, eighths = divmod(max(1, round(8 * BAR_WIDTH * share)), 8)
+    return "█" * full + EIGHTHS[eighths].strip()
+
+
+def _html_table(head: list[str], rows: Sequence[tuple[str, ...]]) -> str:
+    cells = "".join(f"<th>{each}</th>" for each in head)
+    body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
+    return f"<table>{f'<thead><tr>{cells}</tr></thead>' * bool(head)}<tbody>{body}</tbody></table>"

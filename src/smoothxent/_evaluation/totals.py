@@ -1,0 +1,116 @@
+"""Totals over rows: a monoid, so that those of two batches add up to those of both, exactly."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple, Self
+
+from smoothxent._evaluation.exact import ZERO, Exact
+from smoothxent._evaluation.settings import Settings
+
+# An exact sum as the kernel returns it: units, places, special; see `Exact.of`.
+Triple = tuple[int, int, float]
+
+# Counts of rows by nll: below 2**-32; by half octaves, [2**(i/2 - 32), 2**((i+1)/2 - 32)) for each
+# i below 84; 2**10 and above. Float32 losses below 2**-32 are those of rows beyond all doubt.
+HISTOGRAM_START, HISTOGRAM_STEPS = -32, 84
+HISTOGRAM_SIZE = HISTOGRAM_STEPS + 2
+
+
+class Sums(NamedTuple):
+    """Sums over the rows that are not ignored; s is a row's sample weight, w its label's weight."""
+
+    weight: Exact  # of s
+    weight_square: Exact  # of s**2
+    loss: Exact  # of the losses of cross_entropy
+    loss_weight: Exact  # of s * w
+    nll: Exact  # of s * nll; nll is the loss without label smoothing or class weights
+    nll_square: Exact  # of s * nll**2, the square not rounded
+    entropy: Exact  # of s * entropy
+    confidence: Exact  # of s * largest probability
+    brier: Exact  # of s * squared distance of the probabilities from the label's one-hot row
+
+
+class BinTotals(NamedTuple):
+    """Totals of the rows whose confidence lies in one bin."""
+
+    num_rows: int
+    weight: Exact
+    confidence: Exact
+    hits: Exact  # the weight of those whose top class is the label
+
+
+NO_ROWS = BinTotals(0, ZERO, ZERO, ZERO)
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """All that an evaluation knows; every metric is a function of it."""
+
+    settings: Settings
+    count: int
+    ignored: int
+    sums: Sums
+    hits: tuple[Exact, ...]  # for each k of top_k, the weight of the rows whose rank is below k
+    bins: tuple[BinTotals, ...]  # num_bins equal steps of [0, 1]
+    histogram: tuple[int, ...]
+
+    @classmethod
+    def of(
+        cls,
+        settings: Settings,
+        count: int,
+        ignored: int,
+        sums: dict[str, Triple],
+        hits: Iterable[Triple],
+        bins: tuple[tuple[int, Triple, Triple, Triple], ...],
+        histogram: tuple[int, ...],
+    ) -> Self:
+        """Return the totals that the kernel's numbers are."""
+        return cls(
+            settings,
+            count,
+            ignored,
+            Sums(**{name: Exact.of(*triple) for name, triple in sums.items()}),
+            tuple(Exact.of(*triple) for triple in hits),
+            tuple(
+                BinTotals(num_rows, Exact.of(*weight), Exact.of(*confidence), Exact.of(*hits))
+                if num_rows
+                else NO_ROWS
+                for num_rows, weight, confidence, hits in bins
+            ),
+            tuple(histogram),
+        )
+
+    @classmethod
+    def empty(cls, settings: Settings) -> Self:
+        """Return the totals of no rows."""
+        return cls(
+            settings,
+            0,
+            0,
+            Sums(*[ZERO] * len(Sums._fields)),
+            (ZERO,) * len(settings.top_k),
+            (NO_ROWS,) * settings.num_bins,
+            (0,) * HISTOGRAM_SIZE,
+        )
+
+    def __add__(self, other: Self) -> Self:
+        """Return the totals of the rows of both, whose settings agree."""
+        pairs = zip(self.bins, other.bins, strict=True)
+        return type(self)(
+            self.settings,
+            self.count + other.count,
+            self.ignored + other.ignored,
+            Sums(*(a + b for a, b in zip(self.sums, other.sums, strict=True))),
+            tuple(a + b for a, b in zip(self.hits, other.hits, strict=True)),
+            tuple(
+                BinTotals(
+                    a.num_rows + b.num_rows,
+                    a.weight + b.weight,
+                    a.confidence + b.confidence,
+                    a.hits + b.hits,
+                )
+                for a, b in pairs
+            ),
+            tuple(a + b for a, b in zip(self.histogram, other.histogram, strict=True)),
+        )

@@ -1,0 +1,1 @@
+"""Logits and labels in files of any size, read chunk by chunk."""

@@ -1,0 +1,167 @@
+"""Two classifiers whose logits are in files, which may be larger than memory."""
+
+from __future__ import annotations  # help() shows types by their names
+
+from collections.abc import Callable, Iterable
+from contextlib import closing
+from typing import TypeAlias
+
+import numpy as np
+
+from smoothxent._arguments.half import Numbers
+from smoothxent._arguments.logits import DType
+from smoothxent._comparison.comparison import Comparison
+from smoothxent._comparison.pair_metrics import Pairs
+from smoothxent._comparison.pairs import Table, pairs_of
+from smoothxent._comparison.settings import OfEach, options_of_both
+from smoothxent._evaluation.evaluate import evaluate_rows
+from smoothxent._evaluation.evaluation import Evaluation
+from smoothxent._evaluation.probabilities import look_like_probabilities, warn_of_probabilities
+from smoothxent._files.chunks import Chunk, chunk_results
+from smoothxent._files.errors import bad_chunk_label
+from smoothxent._files.formats import stored_labels, stored_logits
+from smoothxent._files.sharded_array import ShardedArray
+from smoothxent._files.shards import Paths, shards_of
+from smoothxent._kernel.rows import checked_rows
+from smoothxent._kernel.threads import thread_count
+
+# rows done, rows in all, and the evaluations of those that are done
+Progress: TypeAlias = Callable[[int, int, Evaluation, Evaluation], object]
+
+
+def compare_files(
+    logits_a: Paths,
+    logits_b: Paths,
+    labels: Paths,
+    *,
+    softcap: OfEach[float | None] = None,
+    temperature: OfEach[float] = 1.0,
+    label_smoothing: float = 0.0,
+    ignore_index: int | None = None,
+    top_k: Iterable[int] = (1, 5),
+    num_bins: int = 15,
+    dtype: DType | None = None,
+    num_threads: int | None = None,
+    progress: Progress | None = None,
+) -> Comparison:
+    """Return what `compare` does, of logits and labels in files of any size, each read once.
+
+    Parameters
+    ----------
+    logits_a, logits_b, labels : path, pattern or sequence of paths
+        As `evaluate_file` takes them, of equal shapes; the dtypes of both logits may differ, and
+        shards may be cut at different rows.
+    softcap, temperature, label_smoothing, ignore_index, top_k, num_bins
+        As in `compare`.
+    dtype : "bfloat16" or "float16", optional
+        The dtype of logits that are stored as bare 2-byte words; as in `evaluate_file`.
+    num_threads : int, optional
+        Threads that compute, each a chunk of its own; one more reads ahead of them.
+    progress : callable, optional
+        Called as progress(rows_done, num_rows, evaluation_a, evaluation_b), in the caller's thread
+        and in the order of the rows, with the evaluations of the rows that are done.
+
+    Returns
+    -------
+    Comparison
+        To the last bit that of `compare` for the whole arrays.
+
+    Raises
+    ------
+    OSError, IndexError, TypeError, ValueError
+        As in `evaluate_file`; the logits have unequal shapes.
+
+    Warns
+    -----
+    UserWarning
+        As in `evaluate_file`.
+
+    See Also
+    --------
+    compare : the same of arrays in memory.
+    evaluate_file : the metrics of one classifier.
+
+    Notes
+    -----
+    Memory: some chunks of 8 MB, as in `evaluate_file`, and 17 bytes a row.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> from smoothxent import compare, compare_files
+    >>> rng = np.random.default_rng(0)
+    >>> arrays = {"a": rng.normal(size=(100, 9)), "b": rng.normal(size=(100, 9))}
+    >>> arrays["labels"] = rng.integers(0, 9, size=100)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     paths = [Path(folder, f"{name}.npy") for name in arrays]
+    ...     for path, array in zip(paths, arrays.values()):
+    ...         np.save(path, array)
+    ...     comparison = compare_files(*paths)
+    >>> comparison == compare(*arrays.values())
+    True
+    """
+    a, b = _stored_logits(shards_of("logits_a", logits_a), shards_of("logits_b", logits_b), dtype)
+    indices = stored_labels(shards_of("labels", labels), a)
+    options = options_of_both(
+        a.row_shape[0], softcap, temperature, label_smoothing, top_k, num_bins
+    )
+    threads = thread_count(num_threads, a.num_rows * a.row_shape[0])
+    suspects: list[str] = []
+
+    def compute(chunk: Chunk) -> tuple[Evaluation, Evaluation, Pairs]:
+        rows_a, labels, rows_b = chunk.arrays
+        both = [
+            checked_rows(rows, labels, -1, array.taken_as)
+            for rows, array in ((rows_a, a), (rows_b, b))
+        ]
+        try:
+            of_a, of_b = (
+                evaluate_rows(rows, each, None, ignore_index, num_threads=1)
+                for rows, each in zip(both, options, strict=True)
+            )
+        except IndexError:
+            raise bad_chunk_label(chunk, a, indices, ignore_index) from None
+        for array, rows in zip((a, b), both, strict=True):
+            if not chunk.first_row and look_like_probabilities(*rows, ignore_index):
+                suspects.append(str(array))
+        pair = [
+            Table(Numbers(rows, layout.dtype_name), each.transforms)
+            for (rows, _, layout), each in zip(both, options, strict=True)
+        ]
+        return of_a, of_b, pairs_of(pair[0], pair[1], labels, ignore_index, num_threads=1)
+
+    nothing = (np.empty((0, *array.row_shape), array.dtype) for array in (a, indices, b))
+    total_a, total_b, pairs = compute(Chunk(0, tuple(nothing)))  # any other check finds its fault
+    parts = [pairs]
+    with closing(chunk_results(compute, (a, indices, b), threads)) as results:
+        for num_done, (of_a, of_b, pairs) in results:
+            total_a += of_a
+            total_b += of_b
+            parts.append(pairs)
+            while suspects:  # warned of here, in the caller's thread
+                warn_of_probabilities(suspects.pop(0), stacklevel=2)
+            if progress is not None:
+                progress(num_done, a.num_rows, total_a, total_b)
+    return Comparison.of(total_a, total_b, Pairs(*map(np.concatenate, zip(*parts, strict=True))))
+
+
+def _stored_logits(
+    logits_a: list[str], logits_b: list[str], dtype: DType | None
+) -> tuple[ShardedArray, ShardedArray]:
+    """Return the rows of both; `dtype` is for those that are stored as bare 2-byte words."""
+    a, b = _of_one(logits_a, dtype), _of_one(logits_b, dtype)
+    if a.taken_as is b.taken_as is None:
+        stored_logits(logits_b, dtype)  # raises where no file has bare words
+    if (a.shape, a.row_shape) != (b.shape, b.row_shape):
+        rule = f"have the shape of {a}, {a.shape + a.row_shape}"
+        raise ValueError(f"{b} must {rule}, got {b.shape + b.row_shape}")
+    return a, b
+
+
+def _of_one(paths: list[str], dtype: DType | None) -> ShardedArray:
+    try:
+        return stored_logits(paths, None)
+    except TypeError:  # bare words, or a fault that `dtype` does not mend
+        return stored_logits(paths, dtype)

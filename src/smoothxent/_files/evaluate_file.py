@@ -1,0 +1,162 @@
+"""Every metric of logits in files, which may be larger than memory."""
+
+from __future__ import annotations  # help() shows types by their names
+
+from collections.abc import Callable, Iterable
+from contextlib import closing
+from typing import TypeAlias, cast
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from smoothxent._arguments.logits import DType
+from smoothxent._arguments.options import check_weights
+from smoothxent._evaluation.evaluate import evaluate_rows
+from smoothxent._evaluation.evaluation import Evaluation
+from smoothxent._evaluation.probabilities import look_like_probabilities, warn_of_probabilities
+from smoothxent._evaluation.settings import Options
+from smoothxent._files.chunks import Chunk, chunk_results
+from smoothxent._files.errors import bad_chunk_label, check_chunk_weights
+from smoothxent._files.formats import stored_labels, stored_logits, stored_weights
+from smoothxent._files.shards import Paths, are_paths, shards_of
+from smoothxent._kernel.rows import checked_rows
+from smoothxent._kernel.threads import thread_count
+
+# rows done, rows in all, and the evaluation of those that are done
+Progress: TypeAlias = Callable[[int, int, Evaluation], object]
+
+
+def evaluate_file(
+    logits: Paths,
+    labels: Paths,
+    *,
+    softcap: float | None = None,
+    temperature: float = 1.0,
+    z_loss: float = 0.0,
+    label_smoothing: float = 0.0,
+    prior: ArrayLike | None = None,
+    class_weight: ArrayLike | None = None,
+    sample_weight: ArrayLike | Paths | None = None,
+    ignore_index: int | None = None,
+    top_k: Iterable[int] = (1, 5),
+    num_bins: int = 15,
+    dtype: DType | None = None,
+    num_threads: int | None = None,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Return what `evaluate` does, of logits and labels in files of any size.
+
+    Parameters
+    ----------
+    logits : path, pattern or sequence of paths
+        float32, float64, float16 or bfloat16 of shape (N, C) or more axes with the classes last, in
+        C order, in a .npy, .npz or .safetensors file; or its shards, whose rows follow one another.
+        A pattern such as ``"logits-*.npy"`` takes the shards in the order of the numbers in their
+        names, ``**`` for folders of any depth; a sequence of paths or patterns is taken in its own
+        order. An array in a file of several is named as ``"file.npz::name"``.
+    labels : path, pattern or sequence of paths
+        Class indices in [0, C) of any integer dtype, with the shape of `logits` without the class
+        axis, in such a file, or one a line in a .txt file; or its shards, which may be cut
+        elsewhere than those of the logits.
+    softcap, temperature, z_loss, label_smoothing, prior, class_weight, ignore_index
+        As in `evaluate`.
+    top_k, num_bins
+        As in `evaluate`.
+    sample_weight : array_like, path, pattern or sequence of paths, optional
+        A finite weight, not negative, for each row of all shards; in memory, or in files too.
+    dtype : "bfloat16" or "float16", optional
+        The dtype of logits that a .npy or .npz file holds as bare 2-byte words, as np.save writes
+        bfloat16.
+    num_threads : int, optional
+        Threads that compute, each a chunk of its own; one more reads ahead of them.
+    progress : callable, optional
+        Called as progress(rows_done, num_rows, evaluation), in the caller's thread and in the order
+        of the rows, with the evaluation of the rows that are done, after each chunk.
+
+    Returns
+    -------
+    Evaluation
+        To the last bit that of `evaluate` for the whole arrays.
+
+    Raises
+    ------
+    OSError
+        A file can't be opened or read.
+    IndexError
+        A label that is not `ignore_index` lies outside [0, C); the first such row is named, counted
+        over all shards, with its file.
+    TypeError, ValueError
+        As in `evaluate`; a file is no such array, its length is not what its header declares, or
+        shards do not fit together. The file is named.
+
+    Warns
+    -----
+    UserWarning
+        A sequence of shards is in the order of text, which puts number 10 before number 9; or the
+        logits look like probabilities, as in `evaluate`.
+
+    See Also
+    --------
+    evaluate : the same of arrays in memory.
+
+    Notes
+    -----
+    Every header is read, and its claim checked against the length of the file, before any room is
+    made. Pickles are never loaded. An archive is streamed, not unpacked; that it is intact is known
+    at its end, so that `progress` may have seen rows of a corrupt one.
+
+    Memory: a chunk of some 8 MB of logits, one row at least, for each thread and one more, however
+    large the files are. Nothing is mapped into memory.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> from smoothxent import evaluate, evaluate_file
+    >>> rng = np.random.default_rng(0)
+    >>> logits = rng.normal(size=(1000, 10)).astype(np.float32)
+    >>> labels = rng.integers(0, 10, size=1000)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     np.save(Path(folder, "logits.npy"), logits)
+    ...     np.save(Path(folder, "labels.npy"), labels)
+    ...     evaluation = evaluate_file(Path(folder, "logits.npy"), Path(folder, "labels.npy"))
+    >>> evaluation == evaluate(logits, labels)
+    True
+    """
+    rows = stored_logits(shards_of("logits", logits), dtype)
+    indices = stored_labels(shards_of("labels", labels), rows)
+    inputs, weights = [rows, indices], None
+    if are_paths(sample_weight):
+        inputs.append(stored_weights(shards_of("sample_weight", sample_weight), rows))
+    elif sample_weight is not None:
+        weights = check_weights("sample_weight", cast(ArrayLike, sample_weight), rows.shape)
+    threads = thread_count(num_threads, rows.num_rows * rows.row_shape[0])
+    options = Options.of(
+        rows.row_shape[0], (softcap, temperature, z_loss), (label_smoothing, prior, class_weight),
+        top_k, num_bins,
+    )  # fmt: skip
+    suspects: list[str] = []
+
+    def compute(chunk: Chunk) -> Evaluation:
+        part = None if weights is None else weights[chunk.first_row : chunk.end]
+        if len(inputs) > 2:
+            part = check_chunk_weights(chunk, inputs[2])
+        located = checked_rows(chunk.arrays[0], chunk.arrays[1], -1, rows.taken_as)
+        if not chunk.first_row and look_like_probabilities(*located, ignore_index):
+            suspects.append(str(rows))
+        try:
+            return evaluate_rows(located, options, part, ignore_index, num_threads=1)
+        except IndexError:
+            raise bad_chunk_label(chunk, rows, indices, ignore_index) from None
+
+    nothing = (np.empty((0, *array.row_shape), array.dtype) for array in inputs)
+    total = compute(Chunk(0, tuple(nothing)))  # any other check finds its fault
+    with closing(chunk_results(compute, inputs, threads)) as results:
+        for num_done, evaluation in results:
+            total += evaluation
+            while suspects:  # warned of here, in the caller's thread
+                warn_of_probabilities(suspects.pop(), stacklevel=2)
+            if progress is not None:
+                progress(num_done, rows.num_rows, total)
+    return total

@@ -1,0 +1,124 @@
+"""Files of logits and labels: which reader takes each, and the shards of an array as one."""
+
+import stat
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from smoothxent._arguments.labels import check_integers, reshape_remedy
+from smoothxent._arguments.logits import DType, check_logits
+from smoothxent._arguments.options import check_weights
+from smoothxent._files import npy, npz, safetensors, text
+from smoothxent._files.sharded_array import ShardedArray
+from smoothxent._files.shards import split_member
+from smoothxent._files.stored_array import Place, StoredArray
+
+BYTES_OF_TWO = np.dtype("V2")  # what np.save makes of bfloat16
+
+
+class Format(NamedTuple):
+    suffix: str
+    magic: bytes  # with which such a file begins, if they all do
+    has_members: bool
+    stored: Callable[[Place], StoredArray]
+
+
+FORMATS = (
+    Format(".npy", npy.MAGIC, False, npy.stored),
+    Format(".npz", npz.MAGIC, True, npz.stored),
+    Format(".safetensors", b"", True, safetensors.stored),
+    Format(".txt", b"", False, text.stored),
+)
+NAMES = ", ".join(row.suffix for row in FORMATS)
+
+
+def stored_logits(
+    paths: Sequence[str], dtype: DType | None, argument: str = "logits"
+) -> ShardedArray:
+    """Return the rows of logits of some files, which can be taken as of this dtype."""
+    shards = _stored(argument, paths)
+    taken_as = dtype if dtype is not None else shards[0].words_of or None
+    for shard in shards:
+        check_logits(np.empty(0, _words(shard.dtype)), taken_as, str(shard.place))
+        if len(shard.shape) < 2 or not shard.shape[-1]:
+            raise ValueError(
+                f"{shard.place} must have shape (N, C) or more axes, the classes last, "
+                f"got {shard.shape}"
+            )
+    array = ShardedArray.of(shards, shards[0].shape[1:-1], shards[0].shape[-1:])
+    return replace(array, dtype=_words(array.dtype), taken_as=taken_as)
+
+
+def stored_labels(paths: Sequence[str], logits: ShardedArray) -> ShardedArray:
+    """Return the class indices of some files, one for each row of logits."""
+    shards = _stored("labels", paths)
+    for shard in shards:
+        if shard.shape[1:] == logits.shape[1:] + logits.row_shape:
+            raise ValueError(
+                f"{shard.place} must be class indices, got probabilities of shape {shard.shape}; "
+                "save their argmax over the class axis"
+            )
+        check_integers(np.empty(0, shard.dtype), str(shard.place))
+    return _beside(logits, shards)
+
+
+def stored_weights(paths: Sequence[str], logits: ShardedArray) -> ShardedArray:
+    """Return the weights of some files, one for each row of logits."""
+    shards = _stored("sample_weight", paths)
+    for shard in shards:
+        check_weights(str(shard.place), np.empty(0, shard.dtype), (0,))
+    return _beside(logits, shards)
+
+
+def _beside(logits: ShardedArray, shards: Sequence[StoredArray]) -> ShardedArray:
+    """Return shards that hold one number for each row of logits."""
+    for shard in shards:
+        if not shard.shape:
+            raise ValueError(f"{shard.place} must have shape (N,) or more axes, got ()")
+    array = ShardedArray.of(shards, shards[0].shape[1:], ())
+    if array.shape != logits.shape:
+        argument = shards[0].place.argument
+        remedy = reshape_remedy("save", argument, array.shape, logits.shape)
+        raise ValueError(
+            f"{array} must have shape {logits.shape}, a number for each row of {logits}, "
+            f"got {array.shape}{remedy or '; name all shards of both'}"
+        )
+    return array
+
+
+def _words(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Return the dtype that stored numbers are read as: plain words where it says too little."""
+    return np.dtype(np.uint16) if dtype == BYTES_OF_TWO else dtype
+
+
+def _stored(argument: str, shards: Sequence[str]) -> list[StoredArray]:
+    """Return the arrays at the paths, each shown to be as large as it claims."""
+    places = [Place(argument, Path(file), member) for file, member in map(split_member, shards)]
+    return [_format_of(place).stored(place) for place in places]
+
+
+def _format_of(place: Place) -> Format:
+    """Return the format of a file, by its first bytes or else by its suffix."""
+    mode = place.path.stat().st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # a folder is refused where it is opened
+        raise ValueError(f"{place} must be a regular file, got a pipe or device; save it first")
+    with place.path.open("rb") as file:
+        start = file.read(max(len(row.magic) for row in FORMATS))
+    likely = [row for row in FORMATS if row.magic and start.startswith(row.magic)]
+    likely += [row for row in FORMATS if row.suffix == place.path.suffix]
+    if not likely or (start.startswith(b"\x80") and likely[0].magic):
+        found = f"a file that begins with {start!r}"
+        if start.startswith(b"\x80"):
+            found = "a pickle, which is never loaded"
+        raise ValueError(
+            f"{place} must be one of {NAMES}, got {found}; save the array with np.save"
+        )
+    if place.member and not likely[0].has_members:
+        raise ValueError(
+            f"{place} must be a file with members, got {likely[0].suffix}; leave out "
+            f"::{place.member}"
+        )
+    return likely[0]

@@ -1,0 +1,83 @@
+"""The shards of an array: files that a pattern matches, or that are listed, in order."""
+
+import errno
+import itertools
+import os
+import re
+import warnings
+from collections.abc import Sequence
+from glob import glob, has_magic
+from pathlib import Path
+from typing import TypeAlias, TypeGuard
+
+Paths: TypeAlias = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+
+
+def are_paths(value: object) -> TypeGuard[Paths]:
+    """Whether `value` names a file, or begins with what does."""
+    first = value[0] if isinstance(value, list | tuple) and value else value
+    return isinstance(first, str | os.PathLike)
+
+
+def shards_of(argument: str, paths: object) -> list[str]:
+    """Return the path or those of the sequence; in place of a pattern, the paths that it matches.
+
+    For the public function that is called: a warning is about its caller's line.
+    """
+    if isinstance(paths, bytes) or not isinstance(paths, str | os.PathLike | Sequence):
+        found = type(paths).__name__
+        remedy = "decode it with os.fsdecode" if found == "bytes" else "evaluate takes arrays"
+        raise TypeError(f"{argument} must be a path or a sequence of paths, got {found}; {remedy}")
+    listed = [paths] if isinstance(paths, str | os.PathLike) else paths
+    if not listed:
+        raise ValueError(f"{argument} must be at least one path, got none")
+    for path in listed:
+        if not isinstance(path, str | os.PathLike):
+            raise TypeError(f"{argument} must be paths, got {path!r}")
+        if path == "":
+            raise ValueError(f"{argument} must be paths, got ''")
+    shards = [shard for path in listed for shard in _matching(os.fspath(path))]
+    if misplaced := _misplaced(shards):
+        first, second = misplaced
+        warnings.warn(
+            f"{argument} must be in the order of their rows, got {first} before {second}; "
+            "a pattern in place of the list takes them by number",
+            stacklevel=3,
+        )
+    return shards
+
+
+def split_member(path: str) -> tuple[str, str]:
+    """Return a path and the name of a member behind its last `::`, "" where there is none."""
+    file, colons, member = path.rpartition("::")
+    return (file, member) if colons and not Path(path).exists() else (path, "")
+
+
+def _matching(path: str) -> list[str]:
+    """Return the path or, where it is a pattern and no file, those it matches, by number."""
+    pattern, member = split_member(path)
+    if not has_magic(pattern) or Path(pattern).exists():
+        return [path]
+    found = sorted(glob(pattern, recursive=True), key=_numbers_by_size)  # noqa: PTH207
+    if not found:
+        raise FileNotFoundError(errno.ENOENT, "No file matches", path)
+    return [f"{each}::{member}" if member else each for each in found]
+
+
+def _misplaced(shards: list[str]) -> tuple[str, str] | None:
+    """Return the first two neighbours whose names differ in numbers alone, the larger one first.
+
+    None for a list that is not in the order of text: its caller has thought of an order.
+    """
+    if shards == sorted(shards):
+        for first, second in itertools.pairwise(shards):
+            alike = re.sub(r"\d+", "0", first) == re.sub(r"\d+", "0", second)
+            if alike and _numbers_by_size(first) > _numbers_by_size(second):
+                return first, second
+    return None
+
+
+def _numbers_by_size(path: str) -> list[tuple[int, str]]:
+    # part-2 before part-10; every other piece is a number, so that like is compared with like.
+    pieces = re.split(r"(\d+)", path)
+    return [(int(piece) if piece.isdecimal() else 0, piece) for piece in pieces]

@@ -1,0 +1,69 @@
+"""Checked logits and labels, and what their shapes and dtypes say: class axis, rows, build."""
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from smoothxent._arguments.arrays import AnyArray, FloatArray
+from smoothxent._arguments.labels import INTEGERS, check_labels
+from smoothxent._arguments.logits import FLOATS, DType, check_class_axis, check_logits, losses_dtype
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    LabelsCheck: TypeAlias = Callable[[ArrayLike, tuple[int, ...], tuple[int, ...]], AnyArray]
+
+
+class Layout(NamedTuple):
+    axis: int
+    num_classes: int
+    row_shape: tuple[int, ...]
+    losses_dtype: np.dtype[Any]
+    dtype_name: str  # of the logits: that of the build of the kernel which takes them
+    is_flat: bool  # whether the kernel walks the arrays as they are, without another view
+
+
+Rows: TypeAlias = tuple[FloatArray, AnyArray, Layout]  # logits, labels, their layout
+
+
+def checked_rows(
+    logits: ArrayLike,
+    labels: ArrayLike,
+    axis: int,
+    dtype: DType | None,
+    check: "LabelsCheck" = check_labels,
+) -> Rows:
+    """Return the logits and the labels as the kernel takes them, and their layout."""
+    if type(logits) is type(labels) is np.ndarray and type(axis) is int and dtype is None:
+        layout = _flat(logits.shape, logits.dtype, labels.shape, labels.dtype, axis)
+        if layout is not None:
+            return logits, labels, layout
+    array, layout = checked_logits(logits, axis, dtype)
+    return array, check(labels, array.shape, layout.row_shape), layout
+
+
+def checked_logits(logits: ArrayLike, axis: int, dtype: DType | None) -> tuple[FloatArray, Layout]:
+    """Return logits without labels as the kernel takes them, and their layout."""
+    array, name = check_logits(logits, dtype)
+    position, num_classes, row_shape = check_class_axis("logits", axis, array.shape)
+    real = losses_dtype(array.dtype)
+    return array, Layout(position, num_classes, row_shape, real, name, is_flat=False)
+
+
+@lru_cache  # most calls have the shapes and dtypes of one before; the checks cost more than a row
+def _flat(
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    labels_shape: tuple[int, ...],
+    labels_dtype: np.dtype[Any],
+    axis: int,
+) -> Layout | None:
+    """Return the layout of (N, C) logits and N class indices that need no check, else None."""
+    if len(shape) != 2 or axis not in (-1, 1) or labels_shape != shape[:1] or not shape[1]:
+        return None
+    if dtype not in FLOATS or labels_dtype not in INTEGERS:
+        return None
+    real = np.dtype(dtype.char)  # without the metadata that the caller's may have
+    return Layout(1, shape[1], labels_shape, real, dtype.name, is_flat=True)

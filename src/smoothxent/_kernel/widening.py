@@ -1,0 +1,122 @@
+"""Calls with half-precision logits that are to be transformed: widened block by block.
+
+A transformed logit is a float32, which the builds of the kernel for 2-byte types can't hold. So the
+float32 build gets them, some rows at a time, in a block that stays in the caches; the totals of
+these calls are exact and add up to those of one call.
+"""
+
+import math
+from collections.abc import Iterator
+from types import EllipsisType
+from typing import NamedTuple
+
+import numpy as np
+
+from smoothxent._arguments.arrays import AnyArray, FloatArray
+from smoothxent._arguments.half import HALVES, narrow, widened
+from smoothxent._arguments.options import Targets, Transforms
+from smoothxent._kernel import builds
+from smoothxent._kernel.protocol import Count, Kernel
+
+_BLOCK = 1 << 18  # logits at a time, at least a row: 1 MiB
+
+
+class Block(NamedTuple):
+    """Some rows of a call, as indices of (outer, C, inner) or (outer, C) arrays and of others."""
+
+    rows: slice  # of an array with one entry for each row
+    of_labels: tuple[slice | EllipsisType, ...]  # (outer, inner)
+    of_logits: tuple[slice | EllipsisType, ...]  # with classes
+
+
+WHOLE = Block(slice(0, None), (...,), (...,))
+
+
+def targets_of_rows(targets: Targets, rows: slice) -> Targets:
+    """Return the targets of some rows of a call."""
+    label_smoothing, prior, class_weight, sample_weight, ignore_index = targets
+    if sample_weight is not None:
+        sample_weight = sample_weight[rows]
+    return label_smoothing, prior, class_weight, sample_weight, ignore_index
+
+
+def is_needed(dtype_name: str, transforms: Transforms | None) -> bool:
+    """Whether the build for logits of this dtype can't hold what they become."""
+    return transforms is not None and dtype_name in HALVES and transforms[:2] != (0.0, 1.0)
+
+
+def blocks(shape: tuple[int, ...]) -> Iterator[Block]:
+    """Cut the rows of logits of this shape into blocks, in order; at least one."""
+    num_outer, num_classes, *rest = shape
+    num_inner = math.prod(rest)
+    each = max(1, _BLOCK // max(1, num_classes))
+    step = max(1, each // max(1, num_inner))
+    for first in range(0, max(1, num_outer), step):
+        outer = slice(first, min(first + step, num_outer))
+        for start in range(0, max(1, num_inner), each):  # once where `step` outer rows fit
+            stop = min(start + each, num_inner)
+            begin = first * num_inner + start
+            rows = slice(begin, max(begin, (outer.stop - 1) * num_inner + stop))
+            inner = (slice(start, stop),) if rest else ()
+            yield Block(rows, (outer, *inner), (outer, slice(None), *inner))
+
+
+def kernel_for(dtype_name: str, transforms: Transforms | None) -> Kernel:
+    """Return the build of the kernel that takes the blocks of `wide_blocks`."""
+    return builds.kernel("float32" if is_needed(dtype_name, transforms) else dtype_name)
+
+
+def wide_blocks(
+    dtype_name: str, transforms: Transforms | None, logits: AnyArray
+) -> Iterator[tuple[Block, FloatArray]]:
+    """Yield the rows of a call as the kernel can transform them: all at once where it can."""
+    if not is_needed(dtype_name, transforms):
+        yield WHOLE, logits
+        return
+    for block in blocks(logits.shape):
+        yield block, widened(logits[block.of_logits], dtype_name)
+
+
+def cross_entropy(
+    dtype_name: str,
+    logits: AnyArray,
+    labels: AnyArray,
+    targets: Targets,
+    transforms: Transforms,
+    out: FloatArray | None,
+    grad: AnyArray | None,
+    grad_divisor: float,
+    num_threads: int,
+) -> tuple[int, Count, int, float]:
+    """As the kernel's function of this name, for logits of this half type."""
+    kernel = builds.kernel("float32")
+    num_rows, kept, weight, units, total, special = 0, 0, 0, 0, 0, 0.0
+    flat = None if out is None else out.reshape(-1)
+    for block, wide in wide_blocks(dtype_name, transforms, logits):
+        bad_row, count, of_losses, of_others = kernel.cross_entropy(
+            wide,
+            labels[block.of_logits if labels.ndim == logits.ndim else block.of_labels],
+            targets_of_rows(targets, block.rows),
+            transforms,
+            None if flat is None else flat[block.rows],
+            None if grad is None else wide,
+            grad_divisor,
+            num_threads,
+        )
+        if bad_row >= 0:
+            return block.rows.start + bad_row, (0, 0, 0, 0), 0, 0.0
+        if grad is not None:
+            _put(wide, grad[block.of_logits], dtype_name)
+        shift = max(units, count[3])
+        weight = (weight << (shift - units)) + (count[2] << (shift - count[3]))
+        total = (total << (shift - units)) + (of_losses << (shift - count[3]))
+        num_rows, kept, units = num_rows + count[0], kept + count[1], shift
+        special += of_others
+    return -1, (num_rows, kept, weight, units), total, special
+
+
+def _put(wide: FloatArray, to: AnyArray, dtype_name: str) -> None:
+    if to.dtype == np.float32:
+        to[...] = wide
+    else:
+        narrow(wide, to, dtype_name)

@@ -1,0 +1,159 @@
+"""A classifier's head with labelled rows for it: checked arguments, and the walk over blocks."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from smoothxent._arguments.arrays import FloatArray
+from smoothxent._arguments.labels import check_class_indices, label_out_of_range
+from smoothxent._arguments.logits import check_features, check_head_weight
+from smoothxent._arguments.options import (
+    GivenTargets,
+    GivenTransforms,
+    check_targets,
+    check_transforms,
+)
+from smoothxent._kernel import builds
+from smoothxent._kernel.protocol import Blocks, Count
+from smoothxent._kernel.threads import thread_count
+from smoothxent._linear.head import Head
+from smoothxent._linear.workers import Workers
+
+_PART = 1 << 18  # logits of a block that a thread takes at a time
+
+
+class LinearGradients(NamedTuple):
+    """Gradients of the loss of a head, as `linear_cross_entropy_and_grad` returns them.
+
+    Attributes
+    ----------
+    hidden, weight : ndarray
+        With the shapes of the arguments.
+    bias : ndarray or None
+        None without a bias.
+    """
+
+    hidden: FloatArray
+    weight: FloatArray
+    bias: FloatArray | None
+
+
+class LabelledHead:
+    def __init__(
+        self,
+        hidden: ArrayLike,
+        weight: ArrayLike,
+        labels: ArrayLike,
+        bias: ArrayLike | None,
+        transforms: GivenTransforms,
+        targets: GivenTargets,
+        num_threads: int | None,
+    ) -> None:
+        features = check_features("hidden", hidden)
+        shape = features.array.shape
+        self.weight = check_head_weight(weight, shape)
+        self.row_shape, num_classes = shape[:-1], len(self.weight.array)
+        self.bias = None if bias is None else check_features("bias", bias, (num_classes,))
+        self.transforms = check_transforms(transforms)
+        indices = check_class_indices(labels, (*self.row_shape, num_classes), self.row_shape)
+        self.targets = check_targets(targets, num_classes, self.row_shape, indices)
+        self.num_threads = thread_count(num_threads, indices.size * num_classes)
+
+        self.labels = indices.flatten()  # a copy, which no other thread can change
+        rows = features.array.reshape(len(self.labels), shape[-1])
+        self.hidden = features._replace(array=rows)
+        # float16 and bfloat16 are computed in float32
+        arrays = [numbers.array for numbers in (self.hidden, self.weight, self.bias) if numbers]
+        self.dtype = np.result_type(np.float32, *(a.dtype for a in arrays if a.itemsize > 2))
+        self.kernel = builds.kernel(self.dtype.name)
+
+    def tally(self) -> Count:
+        """Return what the rows weigh; raise if a label is out of range."""
+        num_classes = len(self.weight.array)
+        logits = np.broadcast_to(np.zeros((), self.dtype), (len(self.labels), num_classes))
+        bad_row, count = self.kernel.tally(logits, self.labels, self.targets)
+        if bad_row >= 0:
+            labels = self.labels.reshape(self.row_shape)
+            raise label_out_of_range(labels, num_classes, bad_row)
+        return count
+
+    def room_for_losses(self) -> FloatArray:
+        return np.empty(self.row_shape, self.dtype)
+
+    def read(
+        self, losses: FloatArray | None, top_k: tuple[int, ...] | None = None, num_bins: int = 0
+    ) -> Blocks:
+        """Read the logits of all rows, for their loss or, with top_k, for an evaluation."""
+        ranks = None
+        if top_k is not None:
+            ranks = np.array([min(k, len(self.weight.array)) for k in top_k], np.int64)
+        return self._walk(losses, None, ranks, num_bins, None)
+
+    def read_and_write(
+        self, losses: FloatArray | None, grad_divisor: float
+    ) -> tuple[Blocks, LinearGradients]:
+        """Read the logits of all rows and add up the gradients."""
+        room = np.empty if len(self.labels) else np.zeros  # without rows nobody writes to them
+        gradients = LinearGradients(
+            room(self.hidden.array.shape, self.dtype),
+            room(self.weight.array.shape, self.dtype),
+            None if self.bias is None else np.zeros(self.bias.array.shape, self.dtype),
+        )
+        blocks = self._walk(losses, grad_divisor, None, 0, gradients)
+        shape = (*self.row_shape, self.hidden.array.shape[1])
+        return blocks, gradients._replace(hidden=gradients.hidden.reshape(shape))
+
+    def _walk(
+        self,
+        losses: FloatArray | None,
+        grad_divisor: float | None,
+        ranks: NDArray[np.int64] | None,
+        num_bins: int,
+        gradients: LinearGradients | None,
+    ) -> Blocks:
+        head = Head(self.hidden, self.weight, self.bias, self.dtype, self.kernel.BLOCK_CLASSES)
+        label_logits = np.empty(len(self.labels), self.dtype)
+        blocks = self.kernel.Blocks(
+            head.num_classes, head.most_rows, self.labels, label_logits, self.targets,
+            self.transforms, losses, grad_divisor, ranks, num_bins,
+        )  # fmt: skip
+        with np.errstate(all="ignore"), Workers(self.num_threads) as workers:
+            for rows in head.row_blocks():
+                hidden, indices = self._rows(head, rows)
+                blocks.begin(rows.start, len(hidden))
+                if not head.is_one_block:
+                    label_logits[rows] = head.label_logits(hidden, indices)
+                for classes in head.class_blocks():
+                    logits = head.logits(hidden, classes)
+                    if head.is_one_block:
+                        label_logits[rows] = logits[np.arange(len(logits)), indices]
+                    workers.each(blocks.read, self._parts(logits, classes))
+                blocks.finish(len(hidden))
+                if gradients is None:
+                    continue
+                for classes in reversed(head.class_blocks()):
+                    if classes.stop < head.num_classes:  # the last block is still there
+                        logits = head.logits(hidden, classes)
+                    workers.each(blocks.write, self._parts(logits, classes))
+                    head.add_gradients(hidden, rows, classes, logits, gradients)
+        return blocks
+
+    def _parts(self, block: FloatArray, classes: slice) -> list[tuple[FloatArray, int, int]]:
+        """What threads take of a block, with its first row and class."""
+        step = self.kernel.BLOCK_ROWS
+        step *= max(1, _PART // (step * block.shape[1]))
+        return [(block[n : n + step], n, classes.start) for n in range(0, len(block), step)]
+
+    def _rows(self, head: Head, rows: slice) -> tuple[FloatArray, NDArray[np.int64]]:
+        """Hidden features and class indices, both 0 where rows are ignored.
+
+        A gradient of 0 times a nan among the features would be nan for every weight.
+        """
+        hidden, labels = head.hidden_rows(rows), self.labels[rows]
+        *_, ignore_index = self.targets
+        if ignore_index is not None:
+            ignored = labels == ignore_index
+            labels = np.where(ignored, 0, labels)
+            hidden = np.where(ignored[:, None], self.dtype.type(0), hidden)
+        return hidden, labels.astype(np.int64)

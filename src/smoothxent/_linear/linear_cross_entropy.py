@@ -1,0 +1,322 @@
+"""A classifier's head, hidden @ weight.T + bias: its loss, gradients and evaluation.
+
+The logits, which are far larger than what they come from and lead to, are never all in memory.
+"""
+
+from __future__ import annotations  # help() shows types by their names
+
+from collections.abc import Iterable
+from typing import Literal, TypedDict, Unpack, overload
+
+from numpy.typing import ArrayLike
+
+from smoothxent._arguments.arrays import FloatArray
+from smoothxent._arguments.options import check_choice, check_num_bins, check_top_k
+from smoothxent._evaluation.evaluation import Evaluation
+from smoothxent._evaluation.settings import Settings
+from smoothxent._linear.labelled_head import LabelledHead, LinearGradients
+from smoothxent._loss.reductions import REDUCTIONS, Reduced
+
+
+class _Options(TypedDict, total=False):
+    """The options that have no say in the result's type."""
+
+    bias: ArrayLike | None
+    softcap: float | None
+    temperature: float
+    z_loss: float
+    label_smoothing: float
+    prior: ArrayLike | None
+    class_weight: ArrayLike | None
+    sample_weight: ArrayLike | None
+    ignore_index: int | None
+    num_threads: int | None
+
+
+@overload
+def linear_cross_entropy(
+    hidden: ArrayLike,
+    weight: ArrayLike,
+    labels: ArrayLike,
+    *,
+    reduction: Literal["none"],
+    **options: Unpack[_Options],
+) -> FloatArray: ...
+@overload
+def linear_cross_entropy(
+    hidden: ArrayLike,
+    weight: ArrayLike,
+    labels: ArrayLike,
+    *,
+    reduction: Reduced = "mean",
+    **options: Unpack[_Options],
+) -> float: ...
+def linear_cross_entropy(
+    hidden: ArrayLike,
+    weight: ArrayLike,
+    labels: ArrayLike,
+    *,
+    bias: ArrayLike | None = None,
+    softcap: float | None = None,
+    temperature: float = 1.0,
+    z_loss: float = 0.0,
+    label_smoothing: float = 0.0,
+    prior: ArrayLike | None = None,
+    class_weight: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    num_threads: int | None = None,
+) -> float | FloatArray:
+    r"""Return the cross-entropy of the logits ``hidden @ weight.T + bias``, which are never stored.
+
+    With :math:`z = W h + b` for one row :math:`h` of `hidden`, the loss is that of `cross_entropy`
+    for the logits
+
+    .. math:: x = z / T \quad\text{or, with a soft cap,}\quad x = \frac{c}{T} \tanh(z / c)
+
+    Parameters
+    ----------
+    hidden : array_like of float32, float64, float16 or bfloat16, shape (..., H)
+        What the head makes logits of, such as the last layer of a language model. One axis, (H,),
+        is one row.
+    weight : array_like of any of these dtypes, shape (C, H)
+        One row for each class, as in ``torch.nn.Linear``.
+    labels : array_like of any integer dtype, shape (...)
+        Class indices in [0, C).
+    bias : array_like of any of these dtypes, shape (C,), optional
+        Zeros unless given.
+    softcap : float, optional
+        The bound :math:`c`, in [1e-37, 1e37], that no logit exceeds, as in Gemma 2; none unless
+        given.
+    temperature : float, default 1.0
+        :math:`T`, in [1e-37, 1e37], which divides the logits, after the soft cap.
+    z_loss, label_smoothing, prior, class_weight, sample_weight, ignore_index, reduction
+        As in `cross_entropy`.
+    num_threads : int, optional
+        The most threads for all but the matrix products. Those are the BLAS's that NumPy uses:
+        `threadpoolctl` or ``OPENBLAS_NUM_THREADS`` limits its threads.
+
+    Returns
+    -------
+    float or ndarray
+        In nats. For ``reduction="none"`` an array with the shape of `labels`, float64 if any of
+        `hidden`, `weight` and `bias` is and else float32; otherwise a Python float.
+
+    Raises
+    ------
+    IndexError
+        A label that is not `ignore_index` lies outside [0, C); the first such row is named.
+    TypeError
+        A dtype or kind is not one of those above.
+    ValueError
+        A shape does not fit; or as in `cross_entropy`.
+
+    See Also
+    --------
+    linear_cross_entropy_and_grad : the loss and its gradients.
+    linear_evaluate : every metric, from the same blocks of logits.
+
+    Notes
+    -----
+    Method: blocks of the product go into a buffer of 32 MiB, and what the loss needs of a row is
+    merged over its blocks. float16 and bfloat16 are converted piece by piece. Beside the buffer
+    temporaries take up to 30 MiB for any number of rows and classes and up to 4096 features; for
+    more features, more in proportion; and some 16 bytes for each row. Arrays in another byte order
+    are copied first, and a `hidden` whose strides do not make rows of it.
+
+    Accuracy: given the logits as the BLAS rounds them, that of `cross_entropy`; of more than 16384
+    classes the logit of the label is summed in float64 and rounded once. The same bits for any
+    `num_threads`, but the BLAS promises no such thing for the products.
+
+    NaN policy: that of `cross_entropy` for the logits.
+
+    References
+    ----------
+    E. Wijmans, B. Huval, A. Hertzberg, V. Koltun and P. Krähenbühl, "Cut Your Losses in
+    Large-Vocabulary Language Models", 2024. arXiv:2411.09009.
+    Gemma Team, "Gemma 2: Improving Open Language Models at a Practical Size", 2024, section 2:
+    the soft cap. arXiv:2408.00118.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from smoothxent import linear_cross_entropy
+    >>> hidden = np.array([[1.0, 2], [3, -1], [0, 1]])
+    >>> weight = np.array([[1.0, 0], [0, 1], [1, 1], [-1, 2]])
+    >>> round(linear_cross_entropy(hidden, weight, [3, 0, 1], label_smoothing=0.1), 6)
+    1.090301
+    """
+    transforms = softcap, temperature, z_loss
+    targets = label_smoothing, prior, class_weight, sample_weight, ignore_index
+    head = LabelledHead(hidden, weight, labels, bias, transforms, targets, num_threads)
+    rule = check_choice("reduction", reduction, REDUCTIONS)
+    head.tally()
+    losses = head.room_for_losses() if reduction == "none" else None
+    _, count, total, special = head.read(losses).loss()
+    return rule.loss(total, special, count) if losses is None else losses
+
+
+@overload
+def linear_cross_entropy_and_grad(
+    hidden: ArrayLike,
+    weight: ArrayLike,
+    labels: ArrayLike,
+    *,
+    reduction: Literal["none"],
+    **options: Unpack[_Options],
+) -> tuple[FloatArray, LinearGradients]: ...
+@overload
+def linear_cross_entropy_and_grad(
+    hidden: ArrayLike,
+    weight: ArrayLike,
+    labels: ArrayLike,
+    *,
+    reduction: Reduced = "mean",
+    **options: Unpack[_Options],
+) -> tuple[float, LinearGradients]: ...
+def linear_cross_entropy_and_grad(
+    hidden: ArrayLike,
+    weight: ArrayLike,
+    labels: ArrayLike,
+    *,
+    bias: ArrayLike | None = None,
+    softcap: float | None = None,
+    temperature: float = 1.0,
+    z_loss: float = 0.0,
+    label_smoothing: float = 0.0,
+    prior: ArrayLike | None = None,
+    class_weight: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    num_threads: int | None = None,
+) -> tuple[float | FloatArray, LinearGradients]:
+    r"""Return the loss of `linear_cross_entropy` and its gradients, without storing the logits.
+
+    With :math:`g` the gradient that `cross_entropy_and_grad` gives for the logits :math:`x` and
+    :math:`d = g\, \partial x / \partial z`, the gradients are the products of all rows,
+
+    .. math:: \partial L/\partial h = W^\top d, \quad \partial L/\partial W = d\, h^\top, \quad
+              \partial L/\partial b = d
+
+    Parameters
+    ----------
+    hidden, weight, labels, bias, softcap, temperature
+        As in `linear_cross_entropy`.
+    z_loss, label_smoothing, prior, class_weight, sample_weight, ignore_index, num_threads
+        As in `linear_cross_entropy`.
+    reduction
+        As in `linear_cross_entropy`. For "none" the gradients are those of the sum of the losses.
+        Rows that are ignored have no part in them, whatever they hold.
+
+    Returns
+    -------
+    loss : float or ndarray
+        In nats, as `linear_cross_entropy` returns it.
+    gradients : LinearGradients
+        Of `hidden`, `weight` and `bias`, with their shapes, float64 if any of them is and else
+        float32.
+
+    Raises
+    ------
+    IndexError, TypeError, ValueError
+        As in `linear_cross_entropy`.
+
+    See Also
+    --------
+    linear_cross_entropy : the loss alone.
+
+    Notes
+    -----
+    Method: once the losses of some rows are known, their logits are computed again, block by
+    block, and each block becomes its gradient in place. That is a fourth matrix product beside
+    the three that any way takes, but for the block that is still in the buffer: for up to 16384
+    classes there is no fourth. Memory beside the results is that of `linear_cross_entropy`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from smoothxent import linear_cross_entropy_and_grad
+    >>> hidden = np.array([[1.0, 2], [3, -1], [0, 1]])
+    >>> weight = np.array([[1.0, 0], [0, 1], [1, 1], [-1, 2]])
+    >>> loss, gradients = linear_cross_entropy_and_grad(hidden, weight, [3, 0, 1])
+    >>> gradients.hidden.round(4).tolist()
+    [[0.3514, -0.2182], [-0.0046, 0.093], [-0.0885, 0.154]]
+    >>> gradients.bias is None
+    True
+    """
+    transforms = softcap, temperature, z_loss
+    targets = label_smoothing, prior, class_weight, sample_weight, ignore_index
+    head = LabelledHead(hidden, weight, labels, bias, transforms, targets, num_threads)
+    rule = check_choice("reduction", reduction, REDUCTIONS)
+    grad_divisor = rule.grad_divisor(head.tally(), class_weight is not None)
+    losses = head.room_for_losses() if reduction == "none" else None
+    blocks, gradients = head.read_and_write(losses, grad_divisor)
+    _, count, total, special = blocks.loss()
+    return rule.loss(total, special, count) if losses is None else losses, gradients
+
+
+def linear_evaluate(
+    hidden: ArrayLike,
+    weight: ArrayLike,
+    labels: ArrayLike,
+    *,
+    bias: ArrayLike | None = None,
+    softcap: float | None = None,
+    temperature: float = 1.0,
+    z_loss: float = 0.0,
+    label_smoothing: float = 0.0,
+    prior: ArrayLike | None = None,
+    class_weight: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+    ignore_index: int | None = None,
+    top_k: Iterable[int] = (1, 5),
+    num_bins: int = 15,
+    num_threads: int | None = None,
+) -> Evaluation:
+    """Return every metric of the logits ``hidden @ weight.T + bias``, which are never stored.
+
+    Parameters
+    ----------
+    hidden, weight, labels, bias, softcap, temperature, num_threads
+        As in `linear_cross_entropy`.
+    z_loss, label_smoothing, prior, class_weight, sample_weight, ignore_index, top_k, num_bins
+        As in `evaluate`.
+
+    Returns
+    -------
+    Evaluation
+        As `evaluate` returns it for these logits.
+
+    Raises
+    ------
+    IndexError, TypeError, ValueError
+        As in `linear_cross_entropy` and `evaluate`.
+
+    See Also
+    --------
+    evaluate : the same for logits that are there.
+
+    Notes
+    -----
+    Method, memory and accuracy are those of `linear_cross_entropy`. Where the logit of the label is
+    rounded on its own, a class with the same weights may come before or after it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from smoothxent import linear_evaluate
+    >>> hidden = np.array([[1.0, 2], [3, -1], [0, 1]])
+    >>> weight = np.array([[1.0, 0], [0, 1], [1, 1], [-1, 2]])
+    >>> round(linear_evaluate(hidden, weight, [3, 0, 1]).accuracy, 6)
+    0.333333
+    """
+    transforms = softcap, temperature, z_loss
+    targets = label_smoothing, prior, class_weight, sample_weight, ignore_index
+    head = LabelledHead(hidden, weight, labels, bias, transforms, targets, num_threads)
+    ranks, bins = check_top_k(top_k), check_num_bins(num_bins)
+    settings = Settings.of(head.transforms, head.targets, ranks, bins)
+    head.tally()
+    result = head.read(None, settings.top_k, settings.num_bins).evaluation()
+    return Evaluation._of_kernel(settings, result[1:])

@@ -1,0 +1,1 @@
+"""The loss, its gradient, and the other functions of rows of logits."""

@@ -1,0 +1,453 @@
+"""The loss, and the loss with its gradient."""
+
+from __future__ import annotations  # help() shows types by their names
+
+from typing import Literal, TypedDict, Unpack, overload
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from smoothxent._arguments.arrays import FloatArray
+from smoothxent._arguments.labels import bad_label
+from smoothxent._arguments.logits import DType
+from smoothxent._arguments.options import (
+    GivenTargets,
+    GivenTransforms,
+    check_choice,
+    check_targets,
+    check_transforms,
+)
+from smoothxent._arguments.outputs import (
+    check_in_place_or_apart,
+    check_losses_out,
+    check_no_overlap,
+    check_out_like_logits,
+    contiguous_like,
+    write_back,
+)
+from smoothxent._kernel import builds, widening
+from smoothxent._kernel.rows import Rows, checked_rows
+from smoothxent._kernel.threads import team_size
+from smoothxent._kernel.views import row_views
+from smoothxent._loss.reductions import REDUCTIONS, Reduced
+
+
+class _Options(TypedDict, total=False):
+    """The options that have no say in the result's type."""
+
+    softcap: float | None
+    temperature: float
+    z_loss: float
+    label_smoothing: float
+    prior: ArrayLike | None
+    class_weight: ArrayLike | None
+    sample_weight: ArrayLike | None
+    ignore_index: int | None
+    axis: int
+    dtype: DType | None
+    num_threads: int | None
+
+
+@overload
+def cross_entropy(
+    logits: ArrayLike,
+    labels: ArrayLike,
+    *,
+    reduction: Literal["none"],
+    out: FloatArray | None = None,
+    **options: Unpack[_Options],
+) -> FloatArray: ...
+@overload
+def cross_entropy(
+    logits: ArrayLike,
+    labels: ArrayLike,
+    *,
+    reduction: Reduced = "mean",
+    **options: Unpack[_Options],
+) -> float: ...
+def cross_entropy(
+    logits: ArrayLike,
+    labels: ArrayLike,
+    *,
+    softcap: float | None = None,
+    temperature: float = 1.0,
+    z_loss: float = 0.0,
+    label_smoothing: float = 0.0,
+    prior: ArrayLike | None = None,
+    class_weight: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    axis: int = -1,
+    dtype: DType | None = None,
+    out: FloatArray | None = None,
+    num_threads: int | None = None,
+) -> float | FloatArray:
+    r"""Return the label-smoothed softmax cross-entropy of logits, in nats.
+
+    With :math:`p = \mathrm{softmax}(x)` for one row of logits :math:`x`, its label :math:`y`,
+    smoothing :math:`\varepsilon`, prior :math:`u`, class weights :math:`w` and the row's sample
+    weight :math:`s`,
+
+    .. math::
+
+        L = s \left[ (1-\varepsilon)\, w_y (-\log p_y)
+              + \varepsilon \sum_k w_k u_k (-\log p_k) \right]
+
+    and for a row of label probabilities :math:`q`
+
+    .. math:: L = s \sum_k w_k \left[(1-\varepsilon) q_k + \varepsilon u_k\right] (-\log p_k)
+
+    With `softcap` :math:`c` and `temperature` :math:`T` each logit becomes
+    :math:`\frac{c}{T} \tanh(x/c)`, or :math:`x/T`, before all else; `z_loss` adds
+    :math:`\lambda \left(\log \sum_j e^{x_j}\right)^2` to each :math:`-\log p_k`.
+
+    Parameters
+    ----------
+    logits : array_like of float32, float64, float16 or bfloat16, shape (..., C, ...)
+        Unnormalised log-probabilities with the C classes on `axis`. One axis, (C,), is one row.
+        bfloat16 is the dtype of ml_dtypes or of torch, or bits as uint16 with `dtype`.
+    labels : array_like
+        With one axis fewer than `logits`: class indices in [0, C), of any integer dtype, with the
+        shape of `logits` without the class axis. With as many axes: label probabilities, of any
+        real dtype and the shape of `logits`, finite and not negative; rows need not sum to 1.
+    softcap : float, optional
+        The bound :math:`c`, in [1e-37, 1e37], that no logit exceeds, as in Gemma 2. None unless
+        given.
+    temperature : float, default 1.0
+        :math:`T`, in [1e-37, 1e37], which divides the logits, after the soft cap.
+    z_loss : float, default 0.0
+        :math:`\lambda`, in [0, 1e37], which keeps log-sum-exp near 0, as in PaLM. Weights of
+        classes and rows, and the divisor of `reduction`, are the same for it as for the rest of the
+        loss.
+    label_smoothing : float, default 0.0
+        The share, in [0, 1], of the target that is moved from the label to `prior`.
+    prior : array_like of shape (C,), optional
+        Where that share goes: not negative, sum 1 (to 1e-6). Uniform, 1/C each, unless given.
+    class_weight : array_like of shape (C,), optional
+        A finite weight, not negative, for each class. Ones unless given.
+    sample_weight : array_like, optional
+        A finite weight, not negative, for each row; the shape of `logits` without the class axis.
+        Ones unless given.
+    ignore_index : int, optional
+        Rows with this label have loss 0, whatever their logits hold. Only for class indices; may
+        lie outside [0, C).
+    reduction : {"mean", "none", "sum", "sum_over_batch_size", "sum_by_nonzero_weights"}
+        "none" gives each row's loss, "sum" their sum. The others divide the sum: "mean" by the sum
+        of sample weight times the label's class weight over the rows that are not ignored
+        (PyTorch's mean), with label probabilities by the sum of the sample weights;
+        "sum_over_batch_size" by the number of rows (Keras); "sum_by_nonzero_weights" by the number
+        of rows that are not ignored and have a sample weight other than 0 (TensorFlow's
+        ``tf.losses``). Where the divisor is 0, "mean" is nan and the two others are 0.0.
+    axis : int, default -1
+        The class axis of `logits`, and of `labels` where these are probabilities.
+    dtype : {"bfloat16", "float16"} or dtype, optional
+        The dtype whose bits uint16 logits hold; no other logits need it.
+    out : ndarray, optional
+        Where to put the losses of the rows, for ``reduction="none"`` only: the dtype that they are
+        returned in and the shape of `logits` without the class axis, sharing no memory with an
+        input.
+    num_threads : int, optional
+        The most threads to use, at least 1. Unless given, as many as this process may run on, and
+        as ``OMP_NUM_THREADS`` says.
+
+    Returns
+    -------
+    float or ndarray
+        In nats. For ``reduction="none"`` an array (`out` if given), float64 for float64 logits and
+        else float32, with the shape of `logits` without the class axis; otherwise a Python float.
+
+    Raises
+    ------
+    IndexError
+        A label that is not `ignore_index` lies outside [0, C); the first such row is named.
+    TypeError
+        A dtype or kind is not one of those above: labels that are bool, or float where they are
+        class indices; masked arrays; an `out` of another dtype than the losses.
+    ValueError
+        A shape does not fit; `label_smoothing` lies outside [0, 1]; a weight, prior or probability
+        is negative or not finite; `prior` does not sum to 1; `softcap`, `temperature` or `z_loss`
+        lies outside its range; `reduction` or `axis` is unknown;
+        `num_threads` is below 1; `ignore_index` is given with probabilities; there are rows but no
+        classes; `out` has another shape, is read-only, overlaps an input, or comes with another
+        reduction. Whatever of these is raised, `out` is unharmed; a KeyboardInterrupt in the middle
+        of the call leaves part of the result there.
+
+    See Also
+    --------
+    cross_entropy_and_grad : the loss and its gradient.
+    smooth_labels : the smoothed targets as a table, which this function never stores.
+
+    Notes
+    -----
+    Accuracy, without a soft cap and `z_loss`: losses of float32, float16 and bfloat16 rows are
+    within 2 ulp of the exact value, float64 losses within 4, for rows predicted with near certainty
+    too. float16 and bfloat16 logits count as the float32 numbers that they are. A reduced loss is
+    the correctly rounded sum or mean of the losses that ``reduction="none"`` returns. It has the
+    same bits for any number of threads. With a temperature, all this holds for the logits as
+    divided by it in float32 or float64; each capped logit is within 5 ulp.
+
+    NaN and infinity: a nan or +inf among a row's logits makes its loss nan, as do logits of -inf
+    only; no other row is touched. A logit of -inf gives +inf if its class has a share in the
+    target, and otherwise counts as absent. A term whose weight is exactly 0 is left out, never 0
+    times infinity. With a soft cap all this holds for the capped logits: c for +inf, -c for -inf.
+
+    Threads: the global interpreter lock is released, and calls from many threads are safe.
+
+    Memory: each logit is read once and nothing of the size of `logits` is allocated. Arrays of any
+    strides are read in place; only those in another byte order, or with four axes or more of
+    irregular strides, are copied, and probabilities that are neither float32 nor float64. Objects
+    with `__array__` or `__dlpack__`, such as tensors of torch, JAX and pyarrow, are array_like and
+    read in place too; bfloat16 of torch as bits. float16 and bfloat16 logits with a soft cap or a
+    temperature are widened in blocks of 1 MiB, or of one row.
+
+    References
+    ----------
+    C. Szegedy, V. Vanhoucke, S. Ioffe, J. Shlens and Z. Wojna, "Rethinking
+    the Inception Architecture for Computer Vision", 2016, section 7. arXiv:1512.00567.
+    Gemma Team, "Gemma 2: Improving Open Language Models at a Practical Size", 2024, section 2:
+    the soft cap. arXiv:2408.00118.
+    A. Chowdhery et al., "PaLM: Scaling Language Modeling with Pathways", 2022, section 5: z_loss.
+    arXiv:2204.02311.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from smoothxent import cross_entropy
+    >>> logits = np.array([[4.0, 5, 10], [1, 5, 4], [1, 15, 4]])
+    >>> round(cross_entropy(logits, [2, 1, 1]), 15)
+    0.111918219645003
+    >>> round(cross_entropy(logits, [2, 1, 1], label_smoothing=0.001), 15)
+    0.116473775200559
+
+    One-hot rows, or any other probabilities, serve as labels too:
+
+    >>> one_hot = [[0, 0, 1], [0, 1, 0], [0, 1, 0]]
+    >>> round(cross_entropy(logits, one_hot, label_smoothing=0.001), 15)
+    0.116473775200559
+
+    A row predicted with near certainty keeps all its digits, and an ignored row counts nowhere:
+
+    >>> f"{cross_entropy(np.array([40.0, 0.0]), 0):.6g}"
+    '4.24835e-18'
+    >>> cross_entropy(logits, [2, 1, -100], ignore_index=-100, reduction="none").round(4).tolist()
+    [0.0092, 0.3266, 0.0]
+    """
+    rows = checked_rows(logits, labels, axis, dtype)
+    transforms = softcap, temperature, z_loss
+    targets = label_smoothing, prior, class_weight, sample_weight, ignore_index
+    return _compute(rows, labels, transforms, targets, reduction, out, None, False, num_threads)
+
+
+@overload
+def cross_entropy_and_grad(
+    logits: ArrayLike,
+    labels: ArrayLike,
+    *,
+    reduction: Literal["none"],
+    out: FloatArray | None = None,
+    grad_out: FloatArray | None = None,
+    **options: Unpack[_Options],
+) -> tuple[FloatArray, FloatArray]: ...
+@overload
+def cross_entropy_and_grad(
+    logits: ArrayLike,
+    labels: ArrayLike,
+    *,
+    reduction: Reduced = "mean",
+    grad_out: FloatArray | None = None,
+    **options: Unpack[_Options],
+) -> tuple[float, FloatArray]: ...
+def cross_entropy_and_grad(
+    logits: ArrayLike,
+    labels: ArrayLike,
+    *,
+    softcap: float | None = None,
+    temperature: float = 1.0,
+    z_loss: float = 0.0,
+    label_smoothing: float = 0.0,
+    prior: ArrayLike | None = None,
+    class_weight: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+    axis: int = -1,
+    dtype: DType | None = None,
+    out: FloatArray | None = None,
+    grad_out: FloatArray | None = None,
+    num_threads: int | None = None,
+) -> tuple[float | FloatArray, FloatArray]:
+    r"""Return the label-smoothed softmax cross-entropy and its gradient with respect to the logits.
+
+    The loss is that of `cross_entropy`. With the symbols used there and :math:`W = \sum_k w_k u_k`,
+    the gradient of a row's loss is, for class indices,
+
+    .. math::
+
+        g_k = s \left\{ [(1-\varepsilon) w_y + \varepsilon W]\, p_k - (1-\varepsilon) w_y [k = y]
+              - \varepsilon w_k u_k \right\}
+
+    and for label probabilities, with :math:`q' = (1-\varepsilon) q + \varepsilon u`,
+
+    .. math:: g_k = s \left\{ \left(\textstyle\sum_j w_j q'_j\right) p_k - w_k q'_k \right\}
+
+    divided by what `reduction` divides the loss by; times the slope of the soft cap, by the
+    temperature. With `z_loss` the factor of :math:`p_k` is
+    :math:`1 + 2 \lambda \log \sum_j e^{x_j}` times as large.
+
+    Parameters
+    ----------
+    logits, labels
+        As in `cross_entropy`.
+    softcap, temperature, z_loss
+        As in `cross_entropy`; the gradient is with respect to the logits as they are given.
+    label_smoothing, prior, class_weight, sample_weight, ignore_index, axis, dtype, num_threads
+        As in `cross_entropy`.
+    reduction, out
+        As in `cross_entropy`. For "none" the gradient is that of each row's own loss.
+    grad_out : ndarray, optional
+        Where to put the gradient: the shape and dtype of `logits`, or float32 for float16 and
+        bfloat16 logits. It may be the very array `logits`, which is then overwritten; any other
+        overlap with an input is refused.
+
+    Returns
+    -------
+    loss : float or ndarray
+        In nats, as `cross_entropy` returns it.
+    grad : ndarray
+        The gradient (`grad_out` if given), with the shape and dtype of `logits` (uint16 bits where
+        they are such, or bfloat16 of torch), in nats per unit of logit. Rows that are ignored have
+        exact zeros.
+
+    Raises
+    ------
+    IndexError, TypeError, ValueError
+        As in `cross_entropy`. The rules of `out` hold for `grad_out` too, except that it may be
+        `logits` itself. Whatever of these is raised, `out` and `grad_out` are unharmed; a
+        KeyboardInterrupt in the middle of the call leaves part of the results there, in place of
+        logits too.
+
+    See Also
+    --------
+    cross_entropy : the loss alone.
+
+    Notes
+    -----
+    Accuracy, without a soft cap and `z_loss`: each element is within 4 + abs(log2(p_k)) ulp of the
+    exact value (of float32 for float16 and bfloat16 logits, then rounded to their dtype), counted
+    in ulps of the larger where it is the difference of two terms, as with smoothing. A probability
+    below the smallest normal number, 2**-126 in float32, may count as 0. The label's own element is
+    the sum over the other classes, never 1 taken from `p`, so it does not collapse to 0 in rows
+    predicted with near certainty. The same bits for any number of threads.
+
+    NaN policy and threads are those of `cross_entropy`. Memory: each logit is read twice; beside
+    the gradient, nothing of the size of `logits` is allocated.
+
+    References
+    ----------
+    C. Szegedy, V. Vanhoucke, S. Ioffe, J. Shlens and Z. Wojna, "Rethinking
+    the Inception Architecture for Computer Vision", 2016, section 7. arXiv:1512.00567.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from smoothxent import cross_entropy_and_grad
+    >>> logits = np.array([[4.0, 5, 10], [1, 5, 4], [1, 15, 4]])
+    >>> loss, grad = cross_entropy_and_grad(logits, [2, 1, 1], label_smoothing=0.001)
+    >>> round(loss, 15)
+    0.116473775200559
+    >>> grad[1].round(4).tolist()
+    [0.0043, -0.0926, 0.0884]
+
+    In place, without another array of this size:
+
+    >>> loss, grad = cross_entropy_and_grad(logits, [2, 1, 1], grad_out=logits)
+    >>> grad is logits
+    True
+    """
+    rows = checked_rows(logits, labels, axis, dtype)
+    if grad_out is None:
+        grad: FloatArray = np.empty(rows[0].shape, rows[0].dtype)
+    else:
+        grad = check_out_like_logits("grad_out", grad_out, rows[0])
+        check_in_place_or_apart("grad_out", grad, rows[0])
+        check_no_overlap(
+            "grad_out", grad, labels=labels, prior=prior, class_weight=class_weight,
+            sample_weight=sample_weight,
+        )  # fmt: skip
+    transforms = softcap, temperature, z_loss
+    targets = label_smoothing, prior, class_weight, sample_weight, ignore_index
+    is_callers = grad_out is not None
+    loss = _compute(
+        rows, labels, transforms, targets, reduction, out, grad, is_callers, num_threads
+    )
+    return loss, grad if grad_out is None else grad_out
+
+
+def _compute(
+    rows: Rows,
+    given_labels: ArrayLike,
+    given_transforms: GivenTransforms,
+    given_targets: GivenTargets,
+    reduction: str,
+    out: FloatArray | None,
+    grad: FloatArray | None,
+    is_callers_grad: bool,
+    num_threads: int | None,
+) -> float | FloatArray:
+    """Check -> allocate -> call -> reduce; nothing is written before every check has passed."""
+    logits, labels, layout = rows
+    axis, num_classes, row_shape, losses_dtype, dtype_name, is_flat = layout
+    kernel = builds.kernel(dtype_name)
+    transforms = check_transforms(given_transforms)
+    are_indices = labels.ndim < logits.ndim
+    targets = check_targets(given_targets, num_classes, row_shape, labels, are_indices)
+    _, _, class_weight, sample_weight, ignore_index = targets
+    rule = check_choice("reduction", reduction, REDUCTIONS)
+    threads = team_size(num_threads, logits.size, kernel)
+    losses = None
+    if out is not None:
+        losses = check_losses_out(out, reduction, row_shape, losses_dtype)
+        _, prior, *weights, _ = given_targets
+        check_no_overlap(
+            "out", losses, logits=logits, labels=given_labels, prior=prior,
+            class_weight=weights[0], sample_weight=weights[1], grad_out=grad,
+        )  # fmt: skip
+
+    shape, grads = logits.shape, grad
+    if not is_flat:
+        logits, labels, grads = row_views(axis, logits, labels, grad)
+    grad_divisor = 1.0
+    has_weights = any(each is not None for each in (class_weight, sample_weight, ignore_index))
+    # The caller's arrays are written only after a look at all labels, which may also have to say
+    # what the rows weigh.
+    if out is not None or is_callers_grad or (grad is not None and has_weights):
+        bad_row, count = kernel.tally(logits, labels, targets)
+        if bad_row >= 0:
+            raise bad_label(given_labels, shape, axis, bad_row)
+        grad_divisor = rule.grad_divisor(count, class_weight is not None and are_indices)
+    elif grad is not None:
+        num_rows = logits.size // num_classes if num_classes else 0
+        grad_divisor = rule.grad_divisor((num_rows, num_rows, num_rows, 0), False)
+
+    written: FloatArray | None = None
+    if losses is not None:
+        written = contiguous_like(losses)
+    elif reduction == "none":
+        losses = written = np.empty(row_shape, losses_dtype)
+    if transforms is None or not widening.is_needed(dtype_name, transforms):
+        bad_row, count, total, special = kernel.cross_entropy(
+            logits, labels, targets, transforms, written, grads, grad_divisor, threads
+        )
+    else:
+        bad_row, count, total, special = widening.cross_entropy(
+            dtype_name, logits, labels, targets, transforms, written, grads, grad_divisor, threads
+        )
+    if bad_row >= 0:  # with an array of the caller's: another thread wrote to the labels meanwhile
+        raise bad_label(given_labels, shape, axis, bad_row)
+    if grad is not None and grads is not None:
+        write_back(grad, grads)
+    if losses is None or written is None:
+        return rule.loss(total, special, count)
+    write_back(losses, written)
+    return losses if out is None else out
