@@ -171,8 +171,8 @@ MUTANTS = [
         ),
         (" or (grad is not None and has_weights):", ":", "gradients of weights: what they weigh"),
         (
-            "        bad_row, count = kernel.tally(logits, labels, targets)\n        if bad_row >= 0:\n",
-            "        bad_row, count = kernel.tally(logits, labels, targets)\n        if False:\n",
+            "= kernel.tally(logits, labels, targets)\n        if bad_row >= 0:\n",
+            "= kernel.tally(logits, labels, targets)\n        if False:\n",
             "outs are harmed",
         ),
     ),

@@ -12,8 +12,8 @@ MUTANTS = [
         ("MOST_K, MOST_BINS = 2**63 - 1", "MOST_K, MOST_BINS = 2**63", "a k that is no int64"),
         ("if not isinstance(value, Iterable):", "if False:", "top_k=5 is a foreign complaint"),
         (
-            '    if labels is None:\n        raise ValueError(f"ignore_index',
-            '    if labels is None:\n        return number if number else ValueError(f"ignore_index',
+            "    if labels is None:\n        raise",
+            "    if labels is None:\n        return number if number else",
             "ignore_index without labels is dropped",
         ),
     ),
