@@ -115,7 +115,6 @@ MUTANTS = [
         ("(size_t)left_out < (size_t)(count * LANES)", "0", "a label in a whole vector"),
         ("v[0] = without(x, tile.left_out - k, filler);", "v[0] = x;", "a label in the last one"),
         ("splat((real)count), load_logits_part", "splat(0), load_logits_part", "the last classes"),
-        ("load(beside, tile, k, loaded, m.near)", "load(beside, tile, k, loaded, none)", "its gap"),
         ("flush_rests(&sums, &s, with);\n    sums.high", "sums.high", "the last rests"),
         ("sums.highest_of_next = largest(highest)", "sums.highest_of_next = 0", "a reference"),
     ),
@@ -207,5 +206,14 @@ MUTANTS = [
     *mutants_of(
         "ext/statistics/row_group.pxi",
         ("(1.0 - call.label_smoothing) * group.weight[i] == 0.0", "False", "labels of no share"),
+    ),
+    *mutants_of(
+        "ext/statistics/sums.h",
+        (
+            "load(beside, tile, k, loaded, m.near)",
+            "load(beside, tile, k, loaded, none)",
+            "the label's gap is infinite: the row goes the general way, which is slower",
+        ),
+        is_equivalent=True,
     ),
 ]

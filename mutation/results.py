@@ -103,8 +103,6 @@ MUTANTS = [
     ),
     *mutants_of(
         "ext/results/gradients.h",
-        ("SUB(zero, z), SUB(zero, low)", "SUB(zero, z), low", "digits of labels far above"),
-        ("low = where_less_f64(z, zero, zero, low);", "", "digits of labels below"),
         ("where_equal_f64(nll, nll, factor", "where_equal_f64(zero, zero, factor", "no softmax"),
         ("scaled(exps, f, c, m), k);", "scaled(exps, f, c, m), 0);", "before the first line"),
         ("MUL(s, SPLAT(-uniform))", "MUL(s, SPLAT(uniform))", "the smoothing's sign"),

@@ -155,9 +155,13 @@ MUTANTS = [
     ),
     *mutants_of(
         "src/smoothxent/_arguments/options.py",
-        ("and temperature == 1.0 and z_loss == 0.0:", "and temperature == 1.0:", "z_loss alone"),
-        ("and temperature == 1.0 and z_loss == 0.0:", "and z_loss == 0.0:", "a temperature alone"),
-        ("if softcap is None and are_floats", "if are_floats", "a soft cap alone"),
+        ("and temperature == 1.0 and z_loss == 0.0\n", "and temperature == 1.0\n", "z_loss alone"),
+        (
+            "and temperature == 1.0 and z_loss == 0.0\n",
+            "and z_loss == 0.0\n",
+            "a temperature alone",
+        ),
+        ("are_usual = softcap is None and ", "are_usual = ", "a soft cap alone"),
     ),
     *mutants_of(
         "src/smoothxent/_kernel/widening.py",

@@ -20,7 +20,7 @@ int requests_made(void) { return requests; }
 
 static int fails(void *caller) {
     Dl_info found;
-    if (!watching || !dladdr(caller, &found) || !strstr(found.dli_fname, "/_kernel_")) return 0;
+    if (!watching || !dladdr(caller, &found) || !strstr(found.dli_fname, "/_kernel/")) return 0;
     requests += 1;
     return requests == failing;
 }

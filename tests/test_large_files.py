@@ -15,7 +15,7 @@ import re, sys
 from pathlib import Path
 import numpy as np
 from smoothxent import evaluate_file
-from smoothxent._labelled_rows import CHUNK_BYTES
+from smoothxent._files.chunks import CHUNK_BYTES
 
 def peak():  # ru_maxrss begins with that of the process that started this one
     return int(re.search("VmHWM:(.*)kB", Path("/proc/self/status").read_text())[1]) * 1024

@@ -105,6 +105,15 @@ def test_softmax_sums_to_one(dtype, rng, num_classes):
     assert np.all(np.abs(p.sum(axis=1) - 1) <= allowed)
 
 
+@pytest.mark.parametrize("num_classes", [2, 3, 100, 300, 3000])
+def test_no_probability_is_above_one(dtype, rng, num_classes):
+    logits = rng.normal(0, 1, (4000, num_classes)).astype(dtype)
+    rows = np.arange(len(logits))
+    logits[rows, rng.integers(0, num_classes, len(logits))] += rng.uniform(10, 60, len(logits))
+    assert smoothxent.softmax(logits).max() == 1
+    assert smoothxent.row_statistics(logits).confidence.max() == 1
+
+
 @pytest.mark.parametrize("name", ["softmax", "log_softmax"])
 @pytest.mark.parametrize("axis", [0, 1, 2, -1, -2, -3])
 def test_each_class_axis_gives_the_same_bits_as_the_last(dtype, rng, name, axis):

@@ -5,9 +5,12 @@ cdef inline real transformed(const Call *call, real x) noexcept nogil:
 
 
 cdef inline real label_logit_at(const Call *call, Py_ssize_t row, Py_ssize_t label) noexcept nogil:
+    cdef real x
     if call.label_logits != NULL:
-        return transformed(call, call.label_logits[row])
-    return transformed(call, real_at(row_start(&call.logits, row) + label * call.logits.class_stride))
+        x = call.label_logits[row]
+    else:
+        x = real_at(row_start(&call.logits, row) + label * call.logits.class_stride)
+    return transformed(call, x)
 
 
 cdef inline const stored *contiguous(

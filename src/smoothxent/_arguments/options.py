@@ -103,9 +103,8 @@ def check_choice(name: str, value: str, table: Mapping[str, Choice]) -> Choice:
 def check_transforms(given: GivenTransforms) -> Transforms | None:
     """Return the three as the kernel takes them, or None where they change nothing."""
     softcap, temperature, z_loss = given
-    # Every function call counts for one row: mostly there is nothing to check.
-    are_floats = type(temperature) is type(z_loss) is float
-    if softcap is None and are_floats and temperature == 1.0 and z_loss == 0.0:
+    are_usual = softcap is None and temperature == 1.0 and z_loss == 0.0
+    if are_usual and type(temperature) is type(z_loss) is float:  # not bool
         return None
     number = check_real("z_loss", z_loss)
     if not 0.0 <= number <= MOST_SCALE:
@@ -131,7 +130,9 @@ def check_targets(
     """Return what the targets of rows of this shape are made of; `labels` have been checked."""
     label_smoothing, prior, class_weight, sample_weight, ignore_index = given
     u = w = s = ignored = None
-    eps = check_label_smoothing(label_smoothing)
+    eps = label_smoothing
+    if type(eps) is not float or not 0.0 <= eps <= 1.0:
+        eps = check_label_smoothing(label_smoothing)
     if prior is not None:
         u = check_prior(prior, num_classes)
     if class_weight is not None:

@@ -31,7 +31,7 @@ _IS_SET_BY_USER = _is_set_by_user()
 
 def thread_count(num_threads: int | None, num_logits: int) -> int:
     """Return how many threads: the default for None, never more than is safe to create."""
-    if num_threads is not None:
+    if num_threads is not None and (type(num_threads) is not int or num_threads < 1):
         num_threads = check_positive("num_threads", num_threads)
     if num_logits < _LEAST_PARALLEL:  # the kernel would leave the others idle
         return 1
@@ -42,6 +42,8 @@ def thread_count(num_threads: int | None, num_logits: int) -> int:
 
 def team_size(num_threads: int | None, num_logits: int, kernel: Kernel) -> int:
     """Return the same for a team of OpenMP's: by default one thread where teams came late."""
+    if num_threads is None and num_logits < _LEAST_PARALLEL:  # as often for a few rows
+        return 1
     threads = thread_count(num_threads, num_logits)
     if num_threads is None and threads > 1 and kernel.is_in_debt():
         return 1

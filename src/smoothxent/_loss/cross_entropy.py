@@ -403,7 +403,10 @@ def _compute(
     are_indices = labels.ndim < logits.ndim
     targets = check_targets(given_targets, num_classes, row_shape, labels, are_indices)
     _, _, class_weight, sample_weight, ignore_index = targets
-    rule = check_choice("reduction", reduction, REDUCTIONS)
+    try:
+        rule = REDUCTIONS[reduction]
+    except (KeyError, TypeError):
+        rule = check_choice("reduction", reduction, REDUCTIONS)  # which raises
     threads = team_size(num_threads, logits.size, kernel)
     losses = None
     if out is not None:
@@ -418,7 +421,7 @@ def _compute(
     if not is_flat:
         logits, labels, grads = row_views(axis, logits, labels, grad)
     grad_divisor = 1.0
-    has_weights = any(each is not None for each in (class_weight, sample_weight, ignore_index))
+    has_weights = class_weight is not None or sample_weight is not None or ignore_index is not None
     # The caller's arrays are written only after a look at all labels, which may also have to say
     # what the rows weigh.
     if out is not None or is_callers_grad or (grad is not None and has_weights):

@@ -8,6 +8,7 @@ import math
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Literal, TypeAlias
 
 Reduced: TypeAlias = Literal["mean", "sum", "sum_over_batch_size", "sum_by_nonzero_weights"]
@@ -29,7 +30,12 @@ class Reduction:
         denominator = self.denominator(count)
         if not denominator:
             return self.empty
-        return special or _quotient(total, denominator)
+        if special:
+            return special
+        try:
+            return total / denominator
+        except OverflowError:
+            return math.inf
 
     def grad_divisor(self, count: Count, has_class_weight: bool) -> float:
         """Return what the gradient of each row's own loss is divided by.
@@ -40,7 +46,10 @@ class Reduction:
         denominator = self.denominator(count)
         if not denominator:
             return math.inf if self.empty == 0 else math.nan
-        divisor = _quotient(denominator, 1 << count[PLACES])
+        try:
+            divisor = denominator / (1 << count[PLACES])
+        except OverflowError:
+            divisor = math.inf
         least, most = sys.float_info.min if has_class_weight else 0.0, sys.float_info.max
         if not least <= divisor <= most:
             name = "class_weight" if has_class_weight else "sample_weight"
@@ -51,17 +60,10 @@ class Reduction:
         return divisor
 
 
-def _quotient(numerator: int, denominator: int) -> float:
-    try:
-        return numerator / denominator
-    except OverflowError:
-        return math.inf
-
-
 REDUCTIONS = {
     "none": Reduction(lambda count: 1 << count[PLACES], empty=0.0),
     "sum": Reduction(lambda count: 1 << count[PLACES], empty=0.0),
-    "mean": Reduction(lambda count: count[WEIGHT], empty=math.nan),  # PyTorch
+    "mean": Reduction(itemgetter(WEIGHT), empty=math.nan),  # PyTorch
     "sum_over_batch_size": Reduction(  # Keras
         lambda count: count[NUM_ROWS] << count[PLACES], empty=0.0
     ),
