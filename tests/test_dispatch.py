@@ -1,11 +1,14 @@
 """Which build of the kernel runs, and how the environment chooses another."""
 
+import inspect
 import subprocess
 import sys
+from importlib import import_module
 
 import pytest
 
 import smoothxent
+from smoothxent._kernel import protocol
 
 KERNELS_IN_USE = """
 import sys, numpy as np, smoothxent
@@ -46,3 +49,22 @@ def test_unknown_instruction_set_is_refused_at_import():
     names = ", ".join(smoothxent.available_isas())
     assert done.returncode == 1
     assert done.stderr.endswith(f"ImportError: SMOOTHXENT_ISA must be one of {names}, got mmx\n")
+
+
+def parameters_of(holder, names):
+    return {name: [*inspect.signature(getattr(holder, name)).parameters] for name in names}
+
+
+@pytest.mark.parametrize("isa", smoothxent.available_isas())
+@pytest.mark.parametrize("dtype", smoothxent.info()["dtypes"])
+def test_every_build_has_the_functions_of_the_protocol(isa, dtype):
+    build = import_module(f"smoothxent._kernel.{isa}_{dtype}")
+    for promised, given in [(protocol.Kernel, build), (protocol.Blocks, build.Blocks)]:
+        names = [name for name, value in vars(promised).items() if inspect.isfunction(value)]
+        names = [name for name in names if not name.startswith("_")]
+        expected = parameters_of(promised, names)
+        if promised is protocol.Kernel:  # whose functions are a module's
+            expected = {name: parameters[1:] for name, parameters in expected.items()}
+        assert parameters_of(given, names) == expected
+        constants = set(promised.__annotations__) - {"Blocks"}
+        assert constants <= set(dir(given))

@@ -55,7 +55,7 @@ class Blocks(Protocol):
     def begin(self, first_row: int, num_rows: int) -> bool:
         """These rows come next; whether their labels are in range: if not, show none of them."""
 
-    def read(self, logits: NDArray[Any], first_row: int, first_class: int) -> None:
+    def read(self, block: NDArray[Any], first_row: int, first_class: int) -> None:
         """A part of these rows (rows, classes): whole segments, or all classes up to the last.
 
         first_row: among these rows. Several threads may read or write parts at once.
@@ -64,7 +64,7 @@ class Blocks(Protocol):
     def finish(self, num_rows: int) -> None:
         """All blocks of these rows have been read."""
 
-    def write(self, logits: NDArray[Any], first_row: int, first_class: int) -> None:
+    def write(self, block: NDArray[Any], first_row: int, first_class: int) -> None:
         """Put the gradient in place of a part that was read before."""
 
     def loss(self) -> tuple[int, Count, int, float]:
