@@ -100,15 +100,15 @@ FUZZED := $(CURDIR)/build/fuzz
 
 fuzz: $(DONE)/built $(DONE)/test $(DONE)/fuzz  ## look for a call that the oracle contradicts, for a minute
 	SMOOTHXENT_FUZZ=1 $(BIN)/python setup.py --quiet build --build-base $(FUZZED) --build-lib $(FUZZED)/lib
-	$(CC) -O2 -Wall -Wextra -Werror -shared -fPIC fuzz/counters.c -o $(FUZZED)/counters.so
-	PYTHONPATH=$(FUZZED)/lib:tests $(BIN)/python -m fuzz $(ARGS)
+	$(CC) -O2 -Wall -Wextra -Werror -shared -fPIC tools/fuzz/counters.c -o $(FUZZED)/counters.so
+	PYTHONPATH=$(FUZZED)/lib:tests $(BIN)/python -m tools.fuzz $(ARGS)
 
 mutants: $(DONE)/built $(DONE)/test  ## make small mistakes on purpose and count those that no test notices
-	$(BIN)/python -m mutation $(ARGS)
+	$(BIN)/python -m tools.mutation $(ARGS)
 
 clean:  ## remove the environment and everything that was built
 	rm -rf $(VENV) build dist .benchmarks .hypothesis .mypy_cache .pytest_cache .ruff_cache src/*.egg-info
-	find src tests bench ext fuzz mutation -name __pycache__ -prune -exec rm -rf {} +
+	find src tests bench ext tools -name __pycache__ -prune -exec rm -rf {} +
 	rm -f src/smoothxent/_kernel/*.so
 
 # venv: the interpreter with the build requirements of pyproject.toml

@@ -57,7 +57,7 @@ def files(*roots):
 
 MODULES = sorted(SOURCE.rglob("*.py"))
 EVERY_FILE = [
-    *files("src", "ext", "tests", "fuzz", "mutation", "bench", "docs", "examples"),
+    *files("src", "ext", "tests", "tools", "bench", "docs", "examples"),
     *(path for path in sorted(ROOT.iterdir()) if is_written_by_people(path)),
 ]
 
@@ -70,7 +70,7 @@ def test_tree_in_the_guide_names_every_module_of_the_packages_and_every_folder()
     for package in CHAIN:
         modules = {path.stem for path in (SOURCE / package).glob("*.py")} - {"__init__"}
         assert modules <= set(re.findall(r"\w+", entries[f"{package}/"])), package
-    folders = {path.parent for path in files("src", "ext", "tests", "bench", "mutation", "fuzz")}
+    folders = {path.parent for path in files("src", "ext", "tests", "bench", "tools")}
     named = set(re.findall(r"(\w+)/", TREE))
     assert {folder.name for folder in folders} - {"results", "libraries"} <= named
 

@@ -1,4 +1,4 @@
-"""The mistakes of mutation/ differ, and those whose line has changed since are named."""
+"""The mistakes of tools/mutation/ differ, and those whose line has changed since are named."""
 
 import re
 import sys
@@ -6,8 +6,8 @@ import warnings
 from pathlib import Path
 
 import pytest
-from mutation import Mutant, __main__
-from mutation.__main__ import MUTANTS, OF_BUILDS, TESTS
+from tools.mutation import Mutant, __main__
+from tools.mutation.__main__ import MUTANTS, OF_BUILDS, TESTS
 
 ROOT = Path(__file__).parent.parent
 OLD = Mutant("ext/gone.pxi", "a + b", "a - b", "a difference")

@@ -1,6 +1,6 @@
 """Mutants of what reads files."""
 
-from mutation import mutants_of
+from tools.mutation import mutants_of
 
 MUTANTS = [
     *mutants_of(

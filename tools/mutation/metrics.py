@@ -1,6 +1,6 @@
 """Mutants of metrics: from row statistics to what an evaluation returns."""
 
-from mutation import mutants_of
+from tools.mutation import mutants_of
 
 MUTANTS = [
     *mutants_of(

@@ -1,6 +1,6 @@
 """Mutants of the kernel from row statistics on: losses, gradients, exact sums, threads."""
 
-from mutation import mutants_of
+from tools.mutation import mutants_of
 
 MUTANTS = [
     *mutants_of(

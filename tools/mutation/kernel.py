@@ -1,6 +1,6 @@
 """Mutants of the kernel up to row statistics: formulas, bounds, comparisons, nan."""
 
-from mutation import mutants_of
+from tools.mutation import mutants_of
 
 MUTANTS = [
     *mutants_of(

@@ -2,7 +2,7 @@
 
 from importlib.util import find_spec
 
-from mutation import mutants_of
+from tools.mutation import mutants_of
 
 ARRAYS = "src/smoothxent/_arguments/arrays.py"
 FOREIGN = "src/smoothxent/jax/_foreign.py"

@@ -23,7 +23,7 @@ MOST_BYTES = 2048  # what the largest call takes, and as much again
 
 def main():
     """Parse the arguments and fuzz."""
-    parser = argparse.ArgumentParser(prog="python -m fuzz", description="Fuzz any call.")
+    parser = argparse.ArgumentParser(prog="python -m tools.fuzz", description="Fuzz any call.")
     parser.add_argument("--seconds", type=int, default=60, help="at least the corpus once")
     parser.add_argument("--corpus", type=Path, default=BUILD / "corpus", help="where it is kept")
     options = parser.parse_args()

@@ -1,6 +1,6 @@
 """Mutants of what becomes of logits, and of logits that come in blocks."""
 
-from mutation import mutants_of
+from tools.mutation import mutants_of
 
 MUTANTS = [
     *mutants_of(

@@ -1,6 +1,6 @@
 """Mutants of what an evaluation is in Python: arguments, totals, metrics, records."""
 
-from mutation import mutants_of
+from tools.mutation import mutants_of
 
 MUTANTS = [
     *mutants_of(

@@ -1,6 +1,6 @@
 """Mutants of what row statistics hold for an evaluation alone: rank, moments, the highest logit."""
 
-from mutation import mutants_of
+from tools.mutation import mutants_of
 
 MUTANTS = [
     *mutants_of(

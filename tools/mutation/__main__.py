@@ -17,9 +17,19 @@ import time
 from pathlib import Path
 
 import smoothxent
-from mutation import bridges, checks, files, kernel, metrics, moments, results, totals, transforms
+from tools.mutation import (
+    bridges,
+    checks,
+    files,
+    kernel,
+    metrics,
+    moments,
+    results,
+    totals,
+    transforms,
+)
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 ISA = smoothxent.available_isas()[-1]
 KERNELS = "src/smoothxent/_kernel"
 TREE = ["src", "ext", "tests", "setup.py", "pyproject.toml", "README.md", "CONTRIBUTING.md"]
@@ -56,7 +66,9 @@ MUTANTS = {mutant: tests for module, tests in TESTS.items() for mutant in module
 
 def main():
     """Parse the arguments, run the mutants, say which survived."""
-    parser = argparse.ArgumentParser(prog="python -m mutation", description="Count mutants killed.")
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.mutation", description="Count mutants killed."
+    )
     parser.add_argument("words", nargs="*", help="parts of the names of the files to mutate")
     words = parser.parse_args().words
     chosen = [each for each in MUTANTS if not words or any(word in each.path for word in words)]
