@@ -1,19 +1,16 @@
-"""Times smoothxent against the machine's limits, NumPy, plain Cython and every peer installed.
+"""What was measured, and how: speed, accuracy, promises.
 
-python -m bench            each contender in its own process, merged into tables, pictures, one JSON
-python -m bench --readme   the README's tables, from the saved JSON
-pytest bench               the same measurements in one process, for a quick look
+peers/        each library wrapped once, for all of the following
+speed/        python -m bench: every peer against ours, and ours against the machine's limits
+accuracy/     python -m bench.accuracy: errors in ulps against exact values
+promises/     python -m bench.promises: the tables of docs/promises.md
+results/      the saved figures, written by saved.py with a record a line
 
-cases.py        the shapes, and the inputs made from them
-contenders/     everyone who is timed, one file a family; ours.py holds the limits as well
-reference.py    the NumPy formula, and the truth in float64
-test_speed.py   one measurement: right first, then timed; conftest.py puts them in order
-processes.py    one contender in a process of its own
-load.py         how much of the machine others used meanwhile
-records.py      the saved result, and what follows from it: ratios, fractions of the limit
-tables.py, report.py                 the tables, and how they are written
-ratios.py, roofline.py, drawing.py   the pictures
-
-Measurements of their own: instructions.py (counted.py), accuracy/, promises/; and, by duels.py,
-torch_drop_in.py, jax_in_jit.py and linear_head.py.
+neighbours.py                  the loss where it is used: after a product, beside a busy process
+instructions.py, counted.py    instructions of a call, against those saved
+duels.py                       calls that do the same, in turns: torch_drop_in.py, jax_in_jit.py,
+                               linear_head.py
+children.py                    one way to run a child process
+load.py                        how much of the machine others used meanwhile
+figures.py                     figures as text, tables
 """

@@ -22,7 +22,7 @@ import numpy as np
 
 import smoothxent
 
-from .cases import Case, make_inputs
+from .speed.cases import Case, make_inputs
 
 Call = Callable[[], Any]
 

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from . import load
-from .contenders import default_threads
-from .processes import ROOT
-from .tables import seconds_text
+from . import children, load, saved
+from .children import ROOT
+from .figures import seconds_text
+from .peers import default_threads
 
 PASSES = 3
 SECONDS = 0.5  # for each measurement
@@ -32,8 +28,7 @@ class Duel:
     call: Callable[..., Callable[[], Any]]  # (name, threads, *case): what is timed
 
     def main(self) -> None:
-        name = self.module.removeprefix("bench.")
-        saved = ROOT / "bench" / "results" / f"{name}.json"
+        path = ROOT / "bench" / "results" / f"{self.module.removeprefix('bench.')}.json"
         parser = argparse.ArgumentParser(prog=f"python -m {self.module}", description=self.about)
         parser.add_argument("--threads", type=int, default=default_threads())
         parser.add_argument(
@@ -41,7 +36,7 @@ class Duel:
             action="store_true",
             help="one thread, timed by its CPU's clock, which a busy neighbour hardly touches",
         )
-        parser.add_argument("--save", action="store_true", help=f"to {saved.relative_to(ROOT)}")
+        parser.add_argument("--save", action="store_true", help=f"to {path.relative_to(ROOT)}")
         parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
         options = parser.parse_args()
         threads = 1 if options.cpu else options.threads
@@ -55,9 +50,8 @@ class Duel:
         busy = load.others_busy(begin, load.now())
         print(f"other processes kept {busy} cores busy meanwhile")
         if options.save:
-            clock = "cpu" if options.cpu else "wall"
-            record = {"threads": threads, "clock": clock, "others_busy": busy, "seconds": figures}
-            saved.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+            run = {"threads": threads, "clock": "cpu" if options.cpu else "wall"}
+            saved.save(path, run | {"others_busy": busy, "seconds": figures})
 
     def timed(self, title: str, threads: int, cpu: bool) -> dict[str, float]:
         """Return the least time of each call, and print it."""
@@ -72,14 +66,13 @@ class Duel:
         return least
 
     def in_a_process(self, title: str, name: str, threads: int, cpu: bool) -> float:
-        command = [sys.executable, "-m", self.module, "--child", title, name]
-        command += ["--threads", str(threads), *["--cpu"] * cpu]
-        # What sets OpenBLAS to another CPU than this is for other purposes, and slows it.
-        strange = {"OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"}
-        environment = {key: value for key, value in os.environ.items() if key not in strange}
-        environment |= {"OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": str(threads)}
-        done = subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True)
-        return float(done.stdout)
+        count = str(threads)
+        ended = children.run(
+            self.module,
+            *("--child", title, name, "--threads", count, *["--cpu"] * cpu),
+            environment=children.surroundings(OMP_NUM_THREADS=count, OPENBLAS_NUM_THREADS=count),
+        )
+        return float(ended.checked())
 
 
 def least_time(function: Callable[[], Any], clock: Callable[[], float]) -> float:

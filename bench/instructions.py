@@ -14,15 +14,16 @@ import os
 import platform
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from . import children
+from . import saved as results
+from .children import ROOT
 from .counted import COUNTED
-from .processes import ROOT
-from .tables import aligned
+from .figures import aligned
 
 SAVED = ROOT / "bench" / "results" / "instructions.json"
 TOLERANCE = 0.03
@@ -37,11 +38,11 @@ class Figures:
     instructions: dict[str, int]
 
     def save(self, path: Path) -> None:
-        path.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
+        results.save(path, asdict(self))
 
 
 def load(path: Path) -> Figures:
-    return Figures(**json.loads(path.read_text(encoding="utf-8")))
+    return Figures(**results.load(path))
 
 
 class CountingFailed(Exception):
@@ -54,23 +55,17 @@ def count() -> Figures:
         raise CountingFailed("counting instructions needs valgrind: apt install valgrind")
     with tempfile.TemporaryDirectory(prefix="smoothxent-count-") as folder:
         dump = f"{folder}/dump"
-        command = [
-            "valgrind",
-            "--tool=callgrind",
-            "--dump-before=getppid",
-            f"--callgrind-out-file={dump}",
-            sys.executable,
-            "-m",
+        valgrind = ("valgrind", "--tool=callgrind", "--dump-before=getppid")
+        ended = children.run(
             "bench.counted",
-        ]
-        done = subprocess.run(
-            command, cwd=ROOT, env=_environment(), capture_output=True, text=True, check=False
+            under=(*valgrind, f"--callgrind-out-file={dump}"),
+            environment=_environment(),
         )
-        if done.returncode:
-            raise CountingFailed(f"{done.stderr}\nthe run under valgrind failed")
+        if ended.status:
+            raise CountingFailed(f"{ended.errors}\nthe run under valgrind failed")
         counts = [_total(Path(f"{dump}.{2 * n + 2}")) for n in range(len(COUNTED))]
     instructions = {c.name: round(n / c.times) for c, n in zip(COUNTED, counts, strict=True)}
-    return Figures(json.loads(done.stdout), instructions)
+    return Figures(json.loads(ended.output), instructions)
 
 
 def _environment() -> dict[str, str]:

@@ -12,7 +12,6 @@ import argparse
 import json
 import os
 import platform
-import subprocess
 import sys
 import threading
 import time
@@ -28,9 +27,9 @@ from typing import Any
 
 import numpy as np
 
-from . import load
-from .processes import ROOT
-from .tables import Table, aligned, ratio_text, seconds_text
+from . import children, figures, load, saved
+from .children import ROOT
+from .figures import Table, aligned, ratio_text, seconds_text
 
 SAVED = ROOT / "bench" / "results" / "neighbours.json"
 PAGE = ROOT / "docs" / "neighbours.md"
@@ -184,12 +183,8 @@ def shape_text(shape: tuple[int, int, int]) -> str:
 
 
 def in_a_process(title: str, mode: str) -> dict[str, dict[str, list[float]]]:
-    # What sets OpenBLAS to another CPU than this is for other purposes, and slows it.
-    strange = {"OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"}
-    environment = {key: value for key, value in os.environ.items() if key not in strange}
-    command = [sys.executable, "-m", "bench.neighbours", "--child", title, mode]
-    done = subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True)
-    found: dict[str, dict[str, list[float]]] = json.loads(done.stdout)
+    ended = children.run("bench.neighbours", "--child", title, mode)
+    found: dict[str, dict[str, list[float]]] = json.loads(ended.checked())
     return found
 
 
@@ -204,13 +199,13 @@ def measure(passes: int) -> dict[str, Any]:
     busy = load.others_busy(begin, load.now())
     records = []
     for title, shape in product(titles, map(shape_text, SHAPES)):
-        figures = {}
+        seconds = {}
         for mode in MODES:
             of_mode = [run[shape] for run in runs[title, mode]]
             for name in of_mode[0]:
                 pairs = zip(*(run[name] for run in of_mode), strict=True)
-                figures[f"{name}, {mode}"] = [median(values) for values in pairs]
-        records.append({"situation": title, "shape": shape, "seconds": figures})
+                seconds[f"{name}, {mode}"] = [median(values) for values in pairs]
+        records.append({"situation": title, "shape": shape, "seconds": seconds})
     return {"heading": heading(passes, busy), "records": records}
 
 
@@ -251,9 +246,7 @@ def markdown(record: dict[str, Any]) -> str:
     parts = [title, EXPLAINED]
     for percentile in (0, 1):
         of_kind = table(record, percentile)
-        rule = [":--", ":--", *["--:"] * (len(of_kind.header) - 2)]
-        lines = [f"| {' | '.join(cells)} |" for cells in [of_kind.header, rule, *of_kind.rows]]
-        parts += [f"## {of_kind.title}", "\n".join(lines)]
+        parts += [f"## {of_kind.title}", figures.markdown(of_kind.header, of_kind.rows, left=2)]
     return "\n\n".join([*parts, f"Measured on {record['heading']}."]) + "\n"
 
 
@@ -273,7 +266,7 @@ def main(arguments: list[str] | None = None) -> int:
     print(aligned([of_medians.header, *of_medians.rows], left=2))
     print(record["heading"])
     if options.save:
-        SAVED.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        saved.save(SAVED, record)
         PAGE.write_text(markdown(record), encoding="utf-8")
     return 0
 

@@ -11,12 +11,13 @@ import pytest
 from bench.accuracy import __main__ as command
 from bench.accuracy import bars, report
 from bench.accuracy.judge import ExactProblem, Worst, verdicts
-from bench.accuracy.libraries.arrays import NumPy, Smoothxent
+from bench.accuracy.libraries import Library
 from bench.accuracy.problems import DTYPES, drawn, problems
 from bench.accuracy.processes import Processes
 from bench.accuracy.records import Record, Tally, campaign, load
 from bench.accuracy.regimes import REGIMES
 from bench.accuracy.ulps import FORMATS, errors, exact_of_mpf
+from bench.peers import OURS
 
 import oracle
 import smoothxent
@@ -35,7 +36,7 @@ def judged(library, problem, results=None):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_every_result_keeps_its_bar_in_every_regime(dtype):
-    ours, functions = Smoothxent(), set()
+    ours, functions = Library(OURS), set()
     for problem in problems(quick=True, dtypes=(dtype,)):
         worst = judged(ours, problem)
         functions |= set(worst)
@@ -48,7 +49,7 @@ def test_every_result_keeps_its_bar_in_every_regime(dtype):
 @pytest.mark.parametrize("name", ["levels", "ascending", "huge"])
 def test_rows_of_several_segments_keep_their_bars(name, dtype):
     # A segment has 16384 classes; here the largest logits of the second lie elsewhere.
-    worst = judged(Smoothxent(), drawn(BY_NAME[name], dtype, 1, 20_000))
+    worst = judged(Library(OURS), drawn(BY_NAME[name], dtype, 1, 20_000))
     assert [w.case for w in worst.values() if w.fraction > 1] == []
 
 
@@ -132,7 +133,7 @@ def test_exact_mean_is_the_sum_of_the_losses_by_the_sum_of_the_weights():
 def test_judge_sees_a_result_that_is_five_ulps_off(dtype, function):
     # The class of the largest probability has the tightest bar: 4 ulp, and less than 1 for p > 1/2.
     problem = drawn(BY_NAME["confident"], dtype, 4, 10)
-    results = Smoothxent().results(problem)
+    results = Library(OURS).results(problem)
     assert judged(None, problem, results)[function].fraction <= 1
     setting = "" if function in (bars.SOFTMAX, bars.LOG_SUM_EXP) else "plain"
     result = np.array(results[function, setting])
@@ -143,7 +144,7 @@ def test_judge_sees_a_result_that_is_five_ulps_off(dtype, function):
 
 
 def test_judge_sees_where_the_textbook_loses_all_digits():
-    worst = judged(NumPy(), drawn(BY_NAME["confident"], "float32", 8, 10))
+    worst = judged(Library("NumPy"), drawn(BY_NAME["confident"], "float32", 8, 10))
     assert worst[bars.LOSS].zero
     assert worst[bars.LOSS].fraction > 1
     assert worst[bars.LOSS].ulps > 2**23
@@ -152,14 +153,14 @@ def test_judge_sees_where_the_textbook_loses_all_digits():
 @pytest.mark.parametrize("wrong", [math.nan, math.inf, -math.inf])
 def test_judge_calls_what_is_not_finite_infinitely_wrong(wrong):
     problem = drawn(BY_NAME["usual"], "float32", 4, 10)
-    results = Smoothxent().results(problem)
+    results = Library(OURS).results(problem)
     results[bars.LOSS, "plain"][2] = wrong
     assert judged(None, problem, results)[bars.LOSS].ulps == math.inf
 
 
 def test_judge_sees_a_mean_that_is_rounded_twice():
     problem = drawn(BY_NAME["usual"], "float64", 8, 10)
-    results = Smoothxent().results(problem)
+    results = Library(OURS).results(problem)
     mean = results[bars.MEAN, "plain"]
     assert judged(None, problem, results)[bars.MEAN_OF_ROWS].fraction <= 1
     for neighbour in (np.nextafter(mean, 0), np.nextafter(mean, 9)):

@@ -72,7 +72,7 @@ def test_tree_in_the_guide_names_every_module_of_the_packages_and_every_folder()
         assert modules <= set(re.findall(r"\w+", entries[f"{package}/"])), package
     folders = {path.parent for path in files("src", "ext", "tests", "bench", "tools")}
     named = set(re.findall(r"(\w+)/", TREE))
-    assert {folder.name for folder in folders} - {"results", "libraries"} <= named
+    assert {folder.name for folder in folders} - {"results"} <= named
 
 
 def test_option_is_named_in_few_files():

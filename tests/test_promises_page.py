@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-from bench.promises.libraries import OURS
+from bench.peers import OURS
 from bench.promises.page import column_of, with_tables
 from bench.promises.processes import answers
 

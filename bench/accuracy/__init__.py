@@ -7,6 +7,6 @@ exact.py       exact values of rows, of 262,144 classes too
 ulps.py        exact values as arrays, errors in units of the last place
 bars.py        what is promised
 judge.py       results against exact values
-libraries/     who is judged; processes.py gives each a process of its own
+libraries.py   who is judged; processes.py gives each a process of its own
 records.py, report.py  the saved result, and the pages of docs/ made of it
 """

@@ -10,11 +10,12 @@ import sys
 import time
 from pathlib import Path
 
-from bench.processes import ROOT
+from bench.children import ROOT
+from bench.peers import OURS
 
 from . import report
 from .judge import ExactProblem, verdicts
-from .libraries import LIBRARIES, OURS
+from .libraries import LIBRARIES
 from .problems import DTYPES, problems
 from .processes import OursFailed, Processes
 from .records import Campaign, Tally, campaign, load
@@ -106,8 +107,7 @@ def main(arguments: list[str] | None = None) -> int:
         names = [
             name
             for name, library in LIBRARIES.items()
-            if library.contender.installed()
-            and (name == OURS or not options.peer or name in options.peer)
+            if library.installed() and (name == OURS or not options.peer or name in options.peer)
         ]
         try:
             run = judge(
@@ -119,8 +119,8 @@ def main(arguments: list[str] | None = None) -> int:
         except KeyboardInterrupt:
             return 130
     publish(run, options)
-    for name, failure in run.failures.items():
-        print(f"{name} failed and is left out from then on: {failure}", file=sys.stderr)
+    for name, text in run.failures.items():
+        print(f"{name} failed and is left out from then on: {text}", file=sys.stderr)
     broken = run.broken(OURS)
     for record in broken:
         print(f"beyond its bar: {record.case}", file=sys.stderr)

@@ -11,10 +11,12 @@ import mpmath
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.peers import Setting
+
 from . import bars
 from .exact import Gradient, Row, working
 from .problems import Problem
-from .settings import Setting, coefficients
+from .settings import coefficients
 from .ulps import FORMATS, Exact, Floats, errors, exact_of_mpf, stacked, text
 
 Results = dict[tuple[str, str], NDArray[Any]]  # by function and setting, "" for those without

@@ -12,17 +12,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.peers import Setting
+
 from .regimes import REGIMES, Draw, Labels, Regime
 from .settings import (
     BARE_SETTINGS,
     FEW_SETTINGS,
     SETTINGS,
-    Setting,
     settings_of,
 )
 
 DTYPES = ("float32", "float64", "float16", "bfloat16")
-HALVES = ("float16", "bfloat16")
 
 # One class; few, taken one row a lane up to 128; a tile of 1024 and its tail; several segments.
 CLASS_COUNTS = (1, 2, 3, 10, 17, 100, 128, 129, 1000, 1025, 20_000, 262_144)

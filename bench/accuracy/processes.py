@@ -8,8 +8,10 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import ExitStack
 from typing import Any
 
+from bench.peers import OURS
+
 from .judge import Results
-from .libraries import OURS, details_of, results_of
+from .libraries import details_of, results_of
 from .problems import Problem
 
 

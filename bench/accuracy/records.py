@@ -5,7 +5,6 @@ Of smoothxent also by number of classes, and with the case that came closest to 
 
 from __future__ import annotations
 
-import json
 import math
 import platform
 from collections import defaultdict
@@ -14,8 +13,10 @@ from dataclasses import asdict, astuple, dataclass, field
 from datetime import date
 from pathlib import Path
 
+from bench import saved
+from bench.peers import OURS
+
 from .judge import Verdict, Worst
-from .libraries import OURS
 from .problems import Problem
 
 REGIME, SETTING, CLASSES = "regime", "setting", "classes"
@@ -69,17 +70,14 @@ class Campaign:
         return sorted(beyond, key=lambda r: -_number(r.fraction))
 
     def save(self, path: Path) -> None:
-        """Write a record a line, its values alone: short, and a difference can be read."""
+        """Write of the records, which come last, only the values: short."""
         whole = {key: value for key, value in asdict(self).items() if key != "records"}
-        head = json.dumps(whole, indent=1)[:-2]
-        lines = ",\n".join(f"  {json.dumps(astuple(r), allow_nan=False)}" for r in self.records)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(f'{head},\n "records": [\n{lines}\n ]\n}}\n', encoding="utf-8")
+        saved.save(path, whole | {"records": [astuple(record) for record in self.records]})
 
 
 def load(path: Path) -> Campaign:
-    saved = json.loads(path.read_text(encoding="utf-8"))
-    return Campaign(**saved | {"records": [Record(*record) for record in saved["records"]]})
+    whole = saved.load(path)
+    return Campaign(**whole | {"records": [Record(*record) for record in whole["records"]]})
 
 
 class Tally:

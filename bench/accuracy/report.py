@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from bench.tables import aligned
+from bench import figures
+from bench.figures import aligned
+from bench.peers import OURS
+from bench.peers.peer import HALVES
 
 from .bars import FUNCTIONS, LOSS
 from .exact import PRECISION
-from .libraries import OURS
-from .problems import DTYPES, HALVES
+from .problems import DTYPES
 from .records import CLASSES, REGIME, SETTING, Campaign, Record
 from .regimes import REGIMES
 from .settings import SETTINGS
@@ -132,8 +134,7 @@ def _table(campaign: Campaign, function: str, dtype: str, by: str) -> str:
 
 def _markdown(header: list[str], rows: list[list[str]]) -> str:
     numbers = len(header) > 2
-    rule = [":--", *["--:" if numbers else ":--"] * (len(header) - 1)]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in [header, rule, *rows]) + "\n"
+    return figures.markdown(header, rows, left=1 if numbers else len(header)) + "\n"
 
 
 def heading(campaign: Campaign) -> str:

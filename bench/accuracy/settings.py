@@ -17,38 +17,10 @@ import mpmath
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.peers import IGNORED, Setting
+
 BITS = 256  # coefficients are multiples of 2**-BITS, products rounded down to them
 ONE = 1 << BITS
-IGNORED = -100
-
-
-@dataclass(frozen=True)
-class Setting:
-    """One set of options, with labels: indices (N,) or probabilities (N, C)."""
-
-    name: str
-    labels: NDArray[Any]
-    options: dict[str, Any]
-
-    @property
-    def has_probabilities(self) -> bool:
-        return self.labels.ndim == 2
-
-    @property
-    def is_plain(self) -> bool:
-        return not (self.options or self.has_probabilities)
-
-    def kept(self) -> NDArray[np.bool_]:
-        if "ignore_index" not in self.options:
-            return np.ones(len(self.labels), bool)
-        return np.asarray(self.labels != self.options["ignore_index"])
-
-    def row_weights(self) -> NDArray[np.float64]:
-        """Return what each row counts in the denominator of the mean; exact, for short weights."""
-        weights = self.kept() * self.options.get("sample_weight", np.ones(len(self.labels)))
-        if "class_weight" in self.options and not self.has_probabilities:
-            weights = weights * self.options["class_weight"][np.where(self.kept(), self.labels, 0)]
-        return np.asarray(weights, np.float64)
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,10 @@ import sys
 from datetime import date
 from pathlib import Path
 
-from bench.processes import ROOT
+from bench.children import ROOT
+from bench.peers import OURS
 
-from .libraries import LIBRARIES, OURS
+from .child import LIBRARIES
 from .page import with_tables
 from .processes import answers
 
@@ -36,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
     said, versions = {}, {}
     for name, library in LIBRARIES.items():
         asked = name == OURS or not options.peer or name in options.peer
-        if asked and library.contender.installed():
+        if asked and library.installed():
             said[name], details = answers(name)
             versions[name] = details["version"]
             print(name, file=sys.stderr)

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .libraries import IGNORED, Library, NotOfferedError
+from bench.peers import IGNORED, NotOfferedError, Peer
 
-Ask = Callable[[Library], str]
+Ask = Callable[[Peer], str]
 MEMORY, DIGITS, BITS = "memory", "digits", "bits"
 LABELS, MASKS, FORK = "labels", "masks", "fork"
 ONE_THREAD, TWO_THREADS = 1, 2
@@ -124,18 +124,18 @@ def _digest(values: Iterable[Any]) -> str:
     return hashlib.sha256(b"".join(np.asarray(value).tobytes() for value in values)).hexdigest()
 
 
-def _means(library: Library) -> str:
+def _means(library: Peer) -> str:
     return _digest(library.mean(x, y) for x, y in _batches())
 
 
 def _bits() -> list[Case]:
     """Each says whether the bytes of all results are equal."""
 
-    def reversed_rows(library: Library) -> str:
+    def reversed_rows(library: Peer) -> str:
         backwards = (library.mean(x[::-1].copy(), y[::-1].copy()) for x, y in _batches())
         return _same(_means(library), _digest(backwards))
 
-    def cut(library: Library) -> str:
+    def cut(library: Peer) -> str:
         whole = (library.losses(x, y) for x, y in _batches())
         parts = (
             library.losses(x[a:b].copy(), y[a:b])
@@ -192,7 +192,7 @@ def _labels() -> list[Case]:
     def bad(label: Any, dtype: Any) -> Ask:
         labels = np.array([label, 1], dtype)
 
-        def ask(library: Library) -> str:
+        def ask(library: Peer) -> str:
             loss = float(np.asarray(library.losses(x, labels))[0])
             said = (text for value, text in meanings.items() if abs(value - loss) < 1e-5)
             return next(said, number(loss))
@@ -219,10 +219,10 @@ def _masks() -> list[Case]:
     def mean(x: NDArray[Any], y: NDArray[Any]) -> Ask:
         return lambda library: number(library.mean(x, y, ignoring=True))
 
-    def gradient(library: Library) -> str:
+    def gradient(library: Peer) -> str:
         return number(np.asarray(library.gradient(bad_row, ignored, ignoring=True))[1, 1])
 
-    def smoothed(library: Library) -> str:
+    def smoothed(library: Peer) -> str:
         return number(np.asarray(library.losses(absent, np.array([1]), 0.1))[0])
 
     return [
@@ -249,7 +249,7 @@ def _masks() -> list[Case]:
     ]
 
 
-def _memory(library: Library) -> str:
+def _memory(library: Peer) -> str:
     """Say how far the resident set rises above what it was after the first such call."""
     x = np.random.default_rng(0).standard_normal((64, 262_144), np.float32)
     y = np.zeros(64, np.int64)
@@ -271,7 +271,7 @@ def _resident(name: str) -> int:
     return int(found[1])
 
 
-def _fork(library: Library) -> str:
+def _fork(library: Peer) -> str:
     """A child that never ends is the parent's to end: processes.py says that it hangs."""
     before = _means(library)
     child = os.fork()

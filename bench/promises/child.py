@@ -9,11 +9,30 @@ import json
 import sys
 import warnings
 
+from bench.peers import (
+    Jax,
+    NotOfferedError,
+    NumPy,
+    OnnxRuntime,
+    Peer,
+    PyTorch,
+    ScikitLearn,
+    SciPy,
+    Smoothxent,
+    TensorFlow,
+)
+
 from .cases import Case, cases
-from .libraries import LIBRARIES, Library, NotOfferedError
+
+LIBRARIES: dict[str, type[Peer]] = {
+    peer.name: peer
+    for peer in (
+        Smoothxent, PyTorch, Jax, TensorFlow, OnnxRuntime, ScikitLearn, SciPy, NumPy,
+    )
+}  # fmt: skip
 
 
-def answer(case: Case, library: Library) -> str:
+def answer(case: Case, library: Peer) -> str:
     try:
         return case.ask(library)
     except NotOfferedError:
@@ -24,8 +43,9 @@ def answer(case: Case, library: Library) -> str:
 
 def main(name: str, threads: str, *indices: str) -> None:
     warnings.simplefilter("ignore")
-    library, asked = LIBRARIES[name](int(threads)), cases()
-    print(json.dumps(library.hold.details()), flush=True)
+    library, asked = LIBRARIES[name](), cases()
+    library.start(int(threads), by_default=True)
+    print(json.dumps(library.details()), flush=True)
     for index in indices:
         print(json.dumps(answer(asked[int(index)], library)), flush=True)
 

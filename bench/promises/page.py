@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 
+from bench import figures
+from bench.peers import OURS
+
 from .cases import cases
-from .libraries import OURS
 
 BEGIN, END = "<!-- {}: python -m bench.promises -->", "<!-- end -->"
 
@@ -37,10 +39,11 @@ def _table(name: str, said: Said) -> str:
         # Ours stays alone: it is what a test compares.
         columns.setdefault((*column, OURS) if library == OURS else column, []).append(library)
     header = ["case", "exact", *(", ".join(names) for names in columns.values())]
-    lines = [header, [":--"] * len(header)]
-    for n, (case, exact) in enumerate(rows.items()):
-        lines.append([case, exact, *(column[n] for column in columns)])
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+    lines = [
+        [case, exact, *(column[n] for column in columns)]
+        for n, (case, exact) in enumerate(rows.items())
+    ]
+    return figures.markdown(header, lines, left=len(header))
 
 
 def column_of(text: str, library: str) -> dict[str, str]:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
-import sys
 from collections import defaultdict
 from collections.abc import Iterator
 
-from bench.processes import ROOT
+from bench import children
 
 from .cases import Case, cases, joined
 
@@ -46,27 +43,20 @@ def _groups(asked: list[Case], *, apart: bool) -> Iterator[list[int]]:
 
 def _run(name: str, threads: int, indices: list[int]) -> tuple[dict[str, str], list[str]]:
     """Return the library's details, and an answer for each; of those that a crash left out, why."""
-    command = [sys.executable, "-m", "bench.promises.child", name, str(threads)]
-    # NPROC: XLA's threads, which else are as many as the process has CPUs.
-    environment = os.environ | {"NPROC": str(threads)}
-    with subprocess.Popen(
-        [*command, *map(str, indices)],
-        cwd=ROOT,
-        env=environment,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    ) as child:
-        try:
-            output, ending = child.communicate(timeout=PATIENCE)[0], ""
-        except subprocess.TimeoutExpired:
-            os.killpg(child.pid, signal.SIGKILL)  # what it forked hangs with it
-            output, ending = child.communicate()[0], "hangs"
-    lines = [json.loads(line) for line in output.splitlines()]
-    if child.returncode < 0:
-        ending = ending or f"crash ({signal.Signals(-child.returncode).name})"
-    elif child.returncode:
-        ending = f"exit {child.returncode}"
+    ended = children.run(
+        "bench.promises.child",
+        *(name, str(threads), *map(str, indices)),
+        # NPROC: XLA's threads, which else are as many as the process has CPUs.
+        environment=children.surroundings(NPROC=str(threads)),
+        patience=PATIENCE,
+    )
+    ending = ""
+    if ended.hung:
+        ending = "hangs"
+    elif ended.status < 0:
+        ending = f"crash ({signal.Signals(-ended.status).name})"
+    elif ended.status:
+        ending = f"exit {ended.status}"
+    lines = [json.loads(line) for line in ended.output.splitlines()]
     details, found = (lines or [{}])[0], lines[1:]
     return details, [*found, *[ending] * (len(indices) - len(found))]

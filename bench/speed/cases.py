@@ -11,13 +11,8 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-LOSS, GRADIENT = "loss", "loss + gradient"
-GROUPS = (LOSS, GRADIENT)
-EVALUATION = "evaluation"  # all metrics at once, beside the loss alone; no peer has it
+from bench.peers.peer import EVALUATION, GRADIENT, GROUPS, LIMITS, LOSS
 
-# Lower bounds of the time of a loss, measured like one: see contenders/ours.py.
-READ_LIMIT, EXP_LIMIT = "read limit", "exp limit"
-LIMITS = (READ_LIMIT, EXP_LIMIT)
 LIMITED_SIZE = 2**15  # smaller calls are decided by what a call costs
 
 # Inputs of a case timed from memory are copied until together they exceed any last-level cache of

@@ -1,20 +1,19 @@
-"""Runs `pytest bench` for one contender in a process of its own."""
+"""Runs `pytest bench/speed` for one contender in a process of its own."""
 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .cases import selected
-from .contenders import Contender
+from bench import children
+from bench.children import ROOT
+from bench.peers import Peer
 
-ROOT = Path(__file__).resolve().parent.parent
+from .cases import selected
+from .contenders import takes
 
 
 @dataclass(frozen=True)
@@ -25,8 +24,8 @@ class Plan:
     quick: bool
     folder: Path  # scratch: the float64 truth, shared by all processes, and their JSON files
 
-    def measurements(self, contender: type[Contender]) -> int:
-        return sum(contender.takes(group, case) for group, case in selected(quick=self.quick))
+    def measurements(self, contender: type[Peer]) -> int:
+        return sum(takes(contender, group, case) for group, case in selected(quick=self.quick))
 
 
 class ContenderFailed(Exception):
@@ -34,7 +33,7 @@ class ContenderFailed(Exception):
 
 
 def run_contender(
-    contender: type[Contender], plan: Plan, advance: Callable[[], None]
+    contender: type[Peer], plan: Plan, advance: Callable[[], None]
 ) -> tuple[dict[str, Any] | None, str]:
     """Return pytest-benchmark's JSON, if any, and the end of pytest's report, if a test failed.
 
@@ -42,11 +41,14 @@ def run_contender(
     """
     output = plan.folder / "measured.json"
     output.unlink(missing_ok=True)
-    command = [
-        sys.executable,
-        "-m",
+
+    def each_line(line: str) -> None:
+        if " PASSED" in line or " FAILED" in line:
+            advance()
+
+    ended = children.run(
         "pytest",
-        str(ROOT / "bench"),
+        str(ROOT / "bench" / "speed"),
         "--verbose",
         "--no-header",
         "--tb=short",
@@ -66,22 +68,10 @@ def run_contender(
         "--benchmark-json",
         str(output),
         *(["--bench-quick"] if plan.quick else []),
-    ]
-    lines = []
-    # What one pass of torch.compile has compiled serves the next.
-    environment = os.environ | {"TORCHINDUCTOR_CACHE_DIR": str(plan.folder / "inductor")}
-    with subprocess.Popen(
-        command,
-        cwd=ROOT,
-        env=environment,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    ) as child:
-        assert child.stdout is not None
-        for line in child.stdout:
-            lines.append(line)
-            if " PASSED" in line or " FAILED" in line:
-                advance()
+        # What one pass of torch.compile has compiled serves the next.
+        environment=children.surroundings(TORCHINDUCTOR_CACHE_DIR=str(plan.folder / "inductor")),
+        each_line=each_line,
+    )
     measured = json.loads(output.read_text()) if output.exists() else None
-    return measured, "".join(lines[-40:]) if child.returncode else ""
+    lines = f"{ended.output}{ended.errors}".splitlines(keepends=True)
+    return measured, "".join(lines[-40:]) if ended.status else ""

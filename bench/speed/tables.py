@@ -1,57 +1,15 @@
-"""What is said about a run: figures as text, and the tables made of them."""
+"""What is said about a run: its figures, and the tables made of them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from bench.figures import Table, rate_text, ratio_text, seconds_text, three_digits
+from bench.peers import OURS
+from bench.peers.peer import EVALUATION, GROUPS, LOSS
 
-from .cases import EVALUATION, GROUPS, LOSS, Case
-from .contenders import OURS
+from .cases import Case
 from .records import Record, Run
 
 BEHIND = "▼"  # marks a peer that is faster
-
-
-@dataclass(frozen=True)
-class Table:
-    """The first column names the shape; the others hold figures."""
-
-    title: str
-    header: list[str]
-    rows: list[list[str]]
-
-
-def aligned(rows: list[list[str]], left: int = 1) -> str:
-    """Write rows in columns, the first ones flush left and the others flush right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join(
-            cell.ljust(width) if n < left else cell.rjust(width)
-            for n, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    )
-
-
-def seconds_text(seconds: float) -> str:
-    """Write three digits with the unit that suits: 1.23 ms."""
-    units = {"s": 1.0, "ms": 1e-3, "µs": 1e-6}
-    unit, scale = next((u for u in units.items() if seconds >= u[1]), ("µs", 1e-6))
-    return f"{_three_digits(seconds / scale)} {unit}"
-
-
-def rate_text(rate: float) -> str:
-    """Write three digits with k, M or G: 624 k."""
-    units = {"G": 1e9, "M": 1e6, "k": 1e3}
-    unit, scale = next((u for u in units.items() if rate >= u[1]), ("", 1.0))
-    return f"{_three_digits(rate / scale)} {unit}".rstrip()
-
-
-def _three_digits(value: float) -> str:
-    return f"{value:.{max(0, 3 - len(str(int(value))))}f}"
-
-
-def ratio_text(ratio: float) -> str:
-    return f"{ratio:.{2 if ratio < 1 else 1 if ratio < 9.95 else 0}f}x"
 
 
 def limit_text(run: Run, case: Case) -> str:
@@ -94,7 +52,7 @@ def own_table(run: Run, group: str) -> Table:
                 seconds_text(ours.median_s),
                 seconds_text(ours.min_s),
                 rate_text(ours.elements_per_s),
-                _three_digits(ours.gb_per_s),
+                three_digits(ours.gb_per_s),
             ]
         )
         row += [limit_text(run, case)] * (group == LOSS) + [fastest_text(run, group, case)]
@@ -139,7 +97,7 @@ def _readme_table(run: Run, group: str) -> Table:
             continue
         row = [case.label, seconds_text(ours.median_s)]
         if group == LOSS:
-            row += [_three_digits(ours.gb_per_s), limit_text(run, case)]
+            row += [three_digits(ours.gb_per_s), limit_text(run, case)]
         else:
             row += [compared_text(run, run.find(group, case, f"{OURS} grad_out"), case)]
         row += [

@@ -1,4 +1,4 @@
-"""Options of `pytest bench`, and the contender-by-contender order of its measurements."""
+"""Options of `pytest bench/speed`, and the contender-by-contender order of its measurements."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from bench.peers import default_threads
+
 from .cases import selected
-from .contenders import CONTENDERS, default_threads
+from .contenders import CONTENDERS, takes
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -46,6 +48,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             for contender in CONTENDERS
             if contender.installed() and (not wanted or contender.name in wanted)
             for group, case in pairs
-            if contender.takes(group, case)
+            if takes(contender, group, case)
         ],
     )

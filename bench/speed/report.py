@@ -5,8 +5,11 @@ from __future__ import annotations
 import sys
 from importlib.util import find_spec
 
+from bench import figures
+from bench.figures import Table, aligned
+
 from .records import Run
-from .tables import BEHIND, Table, aligned, readme_tables, standing, tables
+from .tables import BEHIND, readme_tables, standing, tables
 
 EXPLAINED = f"""\
 Median time of one call, mean over rows; float32, label smoothing 0.1 and logits from memory \
@@ -60,6 +63,4 @@ def readme(run: Run) -> str:
 
 
 def _markdown(table: Table) -> str:
-    rule = [":--", *["--:"] * (len(table.header) - 1)]
-    lines = (f"| {' | '.join(cells)} |" for cells in [table.header, rule, *table.rows])
-    return "\n".join(lines) + "\n"
+    return figures.markdown(table.header, table.rows) + "\n"

@@ -6,10 +6,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.figures import ratio_text
+
 from .cases import Case
 from .drawing import COLOURS, GREEN, GREY, OTHERS, RED, figure, machine, plain
 from .records import Run
-from .tables import ratio_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from bench.reference import Floats, Labels
+from .peer import ALL_DTYPES, Array, Call, Floats, Labels, Peer
+from .setting import Setting
 
-from .contender import Call, Contender
 
+class PyTorch(Peer):
+    """Its cross_entropy, whose default ignores the label -100."""
 
-class PyTorch(Contender):
     name = "PyTorch"
     module = "torch"
-    dtypes = ("float32", "float64", "bfloat16", "float16")
+    dtypes = ALL_DTYPES
 
     def pin(self, threads: int) -> int:
         self.library.set_num_threads(threads)
@@ -32,10 +33,10 @@ class PyTorch(Contender):
         array = array.detach()
         return super().to_numpy(array.float() if array.itemsize == 2 else array)
 
-    def loss(self, eps: float, x: Any, y: Any) -> list[Call]:
+    def loss_ways(self, eps: float, x: Any, y: Any) -> list[Call]:
         return [self.optimised(loss) for loss in self._formulas(eps, x)]
 
-    def loss_and_gradient(self, eps: float, x: Any, y: Any) -> list[Call]:
+    def gradient_ways(self, eps: float, x: Any, y: Any) -> list[Call]:
         grad_of = self.library.autograd.grad
 
         def with_gradient(loss: Call) -> Call:
@@ -65,6 +66,50 @@ class PyTorch(Contender):
 
     def optimised(self, loss: Call) -> Call:
         return loss
+
+    def softmax(self, x: Any) -> Any:
+        return self.library.softmax(x, 1)
+
+    def log_softmax(self, x: Any) -> Any:
+        return self.library.log_softmax(x, 1)
+
+    def log_sum_exp(self, x: Any) -> Any:
+        return self.library.logsumexp(x, 1)
+
+    def has(self, setting: Setting) -> bool:
+        return "prior" not in setting.options
+
+    def losses_and_gradient(self, x: Any, setting: Setting) -> tuple[Any, Any]:
+        options, tensor = setting.options, self.library.as_tensor
+        labels, x = tensor(setting.labels), x.detach().requires_grad_()
+        if setting.has_probabilities:
+            labels = labels.to(x.dtype)
+        weight = options.get("class_weight")
+        losses = self.library.nn.functional.cross_entropy(
+            x,
+            labels,
+            reduction="none",
+            label_smoothing=options.get("label_smoothing", 0.0),
+            weight=None if weight is None else tensor(weight).to(x.dtype),
+        )
+        if "sample_weight" in options:
+            losses = losses * tensor(options["sample_weight"]).to(x.dtype)
+        (grad,) = self.library.autograd.grad(losses.sum(), x)
+        return losses.detach(), grad
+
+    def losses(self, x: Array, y: Array, eps: float = 0.0) -> Any:
+        return self._loss(self.library.from_numpy(x), y, label_smoothing=eps, reduction="none")
+
+    def mean(self, x: Array, y: Array, *, ignoring: bool = False) -> Any:
+        return self._loss(self.library.from_numpy(x), y)
+
+    def gradient(self, x: Array, y: Array, *, ignoring: bool = False) -> Any:
+        logits = self.library.from_numpy(x).requires_grad_()
+        return self.library.autograd.grad(self._loss(logits, y), logits)[0]
+
+    def _loss(self, x: Any, y: Array, **options: Any) -> Any:
+        cross_entropy = self.library.nn.functional.cross_entropy
+        return cross_entropy(x, self.library.from_numpy(y), **options)
 
 
 class Compiled(PyTorch):

@@ -16,9 +16,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from .cases import GRADIENT, LIMITS, Case, Inputs, make_inputs
-from .contenders import Contender
-from .reference import Truth, float64_truth, gradient_error, loss_error
+from bench.peers import Peer
+from bench.peers.peer import GRADIENT, LIMITS
+
+from .cases import Case, Inputs, make_inputs
+from .contenders import fastest_way
+from .truth import Truth, float64_truth, gradient_error, loss_error
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # the libraries' own, which are not ours to mend
 
@@ -40,7 +43,7 @@ def inputs_of(case: Case) -> Inputs:
 
 
 @lru_cache(maxsize=1)
-def started(contender: type[Contender], threads: int) -> Contender:
+def started(contender: type[Peer], threads: int) -> Peer:
     instance = contender()
     instance.start(threads)
     return instance
@@ -69,9 +72,7 @@ def rounds_for(call: Callable[[], Any], *, quick: bool) -> tuple[int, int]:
     return min(1000, max(FEWEST_ROUNDS, rounds)), calls
 
 
-def check(
-    contender: Contender, result: Any, group: str, truth: Truth, case: Case
-) -> dict[str, float]:
+def check(contender: Peer, result: Any, group: str, truth: Truth, case: Case) -> dict[str, float]:
     """Return the errors after asserting that they are small."""
     loss, grad = result if group == GRADIENT else (result, None)
     errors = {"loss_error": loss_error(float(contender.to_numpy(loss)), truth)}
@@ -85,7 +86,7 @@ def check(
 
 def test_speed(
     benchmark: Any,
-    contender_class: type[Contender],
+    contender_class: type[Peer],
     group: str,
     case: Case,
     pytestconfig: pytest.Config,
@@ -93,7 +94,7 @@ def test_speed(
     inputs = inputs_of(case)
     contender = started(contender_class, pytestconfig.getoption("--bench-threads"))
     placed = [contender.place(*pair) for pair in zip(inputs.logits, inputs.labels, strict=True)]
-    function = contender.prepare(group, case.label_smoothing, *placed[0])
+    function = fastest_way(contender, group, case.label_smoothing, *placed[0])
 
     result = function(*placed[0])
     errors = {}

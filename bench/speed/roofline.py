@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .cases import EXP_LIMIT, LIMITS, LOSS, READ_LIMIT, Case
-from .contenders import OURS
+from bench.peers import OURS
+from bench.peers.peer import EXP_LIMIT, LIMITS, LOSS, READ_LIMIT
+
+from .cases import Case
 from .drawing import COLOURS, FAINT, GREEN, GREY, OTHERS, figure, machine, plain
 from .records import Run
 

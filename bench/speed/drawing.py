@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .contenders import OURS
+from bench.peers import OURS
+
 from .records import Run
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 from collections import defaultdict
 from collections.abc import Iterable
@@ -12,8 +11,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from .cases import CASES, GROUPS, LIMITS, LOSS, Case
-from .contenders import OURS
+from bench import saved
+from bench.peers import OURS
+from bench.peers.peer import GROUPS, LIMITS, LOSS
+
+from .cases import CASES, Case
 
 
 @dataclass(frozen=True)
@@ -99,13 +101,12 @@ class Run:
         )
 
     def save(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(asdict(self), indent=1) + "\n")
+        saved.save(path, asdict(self))
 
 
 def load(path: Path) -> Run:
-    saved = json.loads(path.read_text())
-    return Run(**saved | {"records": [Record(**record) for record in saved["records"]]})
+    whole = saved.load(path)
+    return Run(**whole | {"records": [Record(**record) for record in whole["records"]]})
 
 
 def merge(

@@ -1,0 +1,144 @@
+"""smoothxent, the limits that the machine sets to it, and its loss in plain Cython."""
+
+from __future__ import annotations
+
+import os
+from importlib import import_module
+from typing import Any, ClassVar
+
+import numpy as np
+
+from .peer import (
+    ALL_DTYPES,
+    EVALUATION,
+    EXP_LIMIT,
+    GRADIENT,
+    GROUPS,
+    IGNORED,
+    LIMITS,
+    LOSS,
+    READ_LIMIT,
+    Array,
+    Call,
+    Floats,
+    Labels,
+    Peer,
+)
+from .setting import Setting
+
+TILE = 1024  # classes; what one repetition of the exp limit works on
+
+
+class Smoothxent(Peer):
+    name = "smoothxent"
+    module = "smoothxent"
+    groups: ClassVar[tuple[str, ...]] = (*GROUPS, EVALUATION)
+    dtypes = ALL_DTYPES
+
+    def pin(self, threads: int) -> int:
+        return threads
+
+    def details(self) -> dict[str, str]:
+        isa = os.environ.get("SMOOTHXENT_ISA") or self.library.available_isas()[-1]
+        return super().details() | {"instruction_set": isa}
+
+    def ways(self, group: str, eps: float, x: Any, y: Any) -> list[Call]:
+        if group != EVALUATION:
+            return super().ways(group, eps, x, y)
+        call, threads = self.library.evaluate, self.threads
+        return [lambda x, y: call(x, y, label_smoothing=eps, num_threads=threads).loss]
+
+    def loss_ways(self, eps: float, x: Any, y: Any) -> list[Call]:
+        call, threads = self.library.cross_entropy, self.threads
+        return [lambda x, y: call(x, y, label_smoothing=eps, num_threads=threads)]
+
+    def gradient_ways(self, eps: float, x: Any, y: Any) -> list[Call]:
+        call, threads = self.library.cross_entropy_and_grad, self.threads
+        return [lambda x, y: call(x, y, label_smoothing=eps, num_threads=threads)]
+
+    def softmax(self, x: Any) -> Any:
+        return self.library.softmax(x)
+
+    def log_softmax(self, x: Any) -> Any:
+        return self.library.log_softmax(x)
+
+    def log_sum_exp(self, x: Any) -> Any:
+        return self.library.log_sum_exp(x)
+
+    def losses_and_gradient(self, x: Any, setting: Setting) -> tuple[Any, Any]:
+        call = self.library.cross_entropy_and_grad
+        losses, grad = call(x, setting.labels, reduction="none", **setting.options)
+        return losses, grad
+
+    def mean_loss(self, x: Any, setting: Setting) -> Any:
+        """Return the mean loss as ours makes it: with all options, of half types too."""
+        return self.library.cross_entropy(x, setting.labels, **setting.options)
+
+    def losses(self, x: Array, y: Array, eps: float = 0.0) -> Any:
+        return self.library.cross_entropy(
+            x, y, label_smoothing=eps, reduction="none", num_threads=self.threads
+        )
+
+    def mean(self, x: Array, y: Array, *, ignoring: bool = False) -> Any:
+        return self.library.cross_entropy(x, y, **self._options(ignoring))
+
+    def gradient(self, x: Array, y: Array, *, ignoring: bool = False) -> Any:
+        return self.library.cross_entropy_and_grad(x, y, **self._options(ignoring))[1]
+
+    def _options(self, ignoring: bool) -> dict[str, Any]:
+        return {"num_threads": self.threads} | ({"ignore_index": IGNORED} if ignoring else {})
+
+
+class SmoothxentReusing(Smoothxent):
+    """With `grad_out`: no fresh N x C array, so no page faults. The peers have no such argument.
+
+    One array serves all copies of the inputs, as it would in a training loop.
+    """
+
+    name = "smoothxent grad_out"
+    product = "smoothxent"
+    groups = (GRADIENT,)
+
+    def gradient_ways(self, eps: float, x: Any, y: Any) -> list[Call]:
+        call, threads, grad = self.library.cross_entropy_and_grad, self.threads, np.zeros_like(x)
+        return [lambda x, y: call(x, y, label_smoothing=eps, num_threads=threads, grad_out=grad)]
+
+
+class Limits(Smoothxent):
+    """What no loss can beat: a bare sum of the same logits, and exp of logits that lie in L1."""
+
+    name = "limits"
+    product = "smoothxent"
+    groups = LIMITS
+
+    def ways(self, group: str, eps: float, x: Any, y: Any) -> list[Call]:
+        # A private name of the package: the limits must run on the very registers of the kernel.
+        kernel = self.library._kernel.builds.kernel(x.dtype.name)
+        threads, num_tiles = self.threads, -(-x.size // TILE)
+        limits: dict[str, Call] = {
+            READ_LIMIT: lambda x, y: kernel.read_sum(x, threads),
+            EXP_LIMIT: lambda x, y: kernel.exp_sum(num_tiles, threads),
+        }
+        return [limits[group]]
+
+
+class PlainCython(Peer):
+    """ext/reference.pyx, the kernel as a newcomer would write it: prange, two reads of a row."""
+
+    name = "plain Cython"
+    module = product = "smoothxent"
+    groups = (LOSS,)
+
+    def pin(self, threads: int) -> int:
+        return threads
+
+    def loss_ways(self, eps: float, x: Any, y: Any) -> list[Call]:
+        losses_of = import_module("smoothxent._kernel.reference").cross_entropy
+        threads = self.threads
+
+        def call(x: Floats, y: Labels) -> float:
+            losses = np.empty(len(y))
+            losses_of(x, y, eps, losses, threads)
+            return float(losses.mean())
+
+        return [call]
