@@ -17,45 +17,51 @@ import numpy as np
 
 from .duels import Duel
 
+Way = Callable[[], Any]  # what is timed
+
 SHAPES = ((1024, 768, 50257), (4096, 768, 1000), (2048, 2048, 32000))
 
 
-def product(hidden: Any, weight: Any, labels: Any) -> Callable[[], Any]:
+def product(hidden: Any, weight: Any, labels: Any) -> Way:
     out = np.empty((len(hidden), len(weight)), np.float32)
     return lambda: np.matmul(hidden, weight.T, out=out)
 
 
-def ours(hidden: Any, weight: Any, labels: Any) -> Callable[[], Any]:
+def ours(hidden: Any, weight: Any, labels: Any) -> Way:
     from smoothxent import linear_cross_entropy
 
     return lambda: linear_cross_entropy(hidden, weight, labels, label_smoothing=0.1)
 
 
-def ours_with_gradients(hidden: Any, weight: Any, labels: Any) -> Callable[[], Any]:
+def ours_with_gradients(hidden: Any, weight: Any, labels: Any) -> Way:
     from smoothxent import linear_cross_entropy_and_grad
 
     return lambda: linear_cross_entropy_and_grad(hidden, weight, labels, label_smoothing=0.1)
 
 
-def two_steps(hidden: Any, weight: Any, labels: Any) -> Callable[[], Any]:
+def two_steps(hidden: Any, weight: Any, labels: Any) -> Way:
     from smoothxent import cross_entropy
 
     return lambda: cross_entropy(hidden @ weight.T, labels, label_smoothing=0.1)
 
 
-def of_torch(hidden: Any, weight: Any, labels: Any, *, chunked: bool, backward: bool) -> Any:
+def of_torch(hidden: Any, weight: Any, labels: Any, *, chunked: bool, backward: bool) -> Way:
     import torch
 
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
     h, w, y = (torch.from_numpy(array) for array in (hidden, weight, labels))
     functional: Any = torch.nn.functional
-    if chunked:  # which refuses label smoothing
+    if chunked:  # which has no label smoothing
         options = torch.nn.LinearCrossEntropyOptions()
-        loss = lambda: functional.linear_cross_entropy(h, w, y, options=options)  # noqa: E731
+
+        def loss() -> Any:
+            return functional.linear_cross_entropy(h, w, y, options=options)
+
     else:
-        loss = lambda: functional.cross_entropy(  # noqa: E731
-            functional.linear(h, w), y, label_smoothing=0.1
-        )
+
+        def loss() -> Any:
+            return functional.cross_entropy(functional.linear(h, w), y, label_smoothing=0.1)
+
     if not backward:
         return loss
     h.requires_grad_(), w.requires_grad_()
@@ -67,7 +73,7 @@ def of_torch(hidden: Any, weight: Any, labels: Any, *, chunked: bool, backward: 
     return forward_and_backward
 
 
-WAYS: dict[str, Callable[..., Any]] = {
+WAYS: dict[str, Callable[..., Way]] = {
     "bare product": product,
     "linear_cross_entropy": ours,
     "product, cross_entropy": two_steps,
@@ -81,9 +87,7 @@ WAYS: dict[str, Callable[..., Any]] = {
 }
 
 
-def call(
-    name: str, threads: int, num_rows: int, num_features: int, num_classes: int
-) -> Callable[[], Any]:
+def call(name: str, threads: int, num_rows: int, num_features: int, num_classes: int) -> Way:
     """Return what is timed, on inputs of the same seed for everyone."""
     rng = np.random.default_rng(0)
     hidden = rng.standard_normal((num_rows, num_features), dtype=np.float32)

@@ -129,7 +129,8 @@ def _masked(d: Draw) -> tuple[Floats, Labels]:
 
 
 def _subnormal(d: Draw) -> tuple[Floats, Labels]:
-    return d.rng.integers(-99, 100, (d.num_rows, d.num_classes)) * d.tiny, d.classes()
+    multiples = d.rng.integers(-99, 100, (d.num_rows, d.num_classes))
+    return np.asarray(multiples * d.tiny, np.float64), d.classes()
 
 
 def _magnitudes(d: Draw) -> tuple[Floats, Labels]:

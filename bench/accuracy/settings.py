@@ -102,7 +102,7 @@ def _fractions(rng: Rng, labels: Labels, num_classes: int, bits: int) -> NDArray
 
 
 def _prior(rng: Rng, labels: Labels, num_classes: int) -> NDArray[np.float64]:
-    return _fractions(rng, labels[:1], num_classes, 22)[0]
+    return np.asarray(_fractions(rng, labels[:1], num_classes, 22)[0])
 
 
 def _weights(rng: Rng, count: int) -> NDArray[np.float64]:

@@ -29,7 +29,9 @@ class Format:
         exponent = np.frexp(scale)[1].astype(np.int64)
         exponent[~np.isfinite(scale)] = self.largest
         exponent[scale == 0] = self.smallest
-        return np.maximum(np.minimum(exponent, self.largest) - self.digits, self.smallest)
+        return np.asarray(
+            np.maximum(np.minimum(exponent, self.largest) - self.digits, self.smallest)
+        )
 
 
 FORMATS = {
@@ -54,7 +56,8 @@ class Exact:
             return np.ldexp(self.high, np.minimum(self.exponent, 2000))
 
     def reshape(self, *shape: int) -> Exact:
-        return Exact(*(part.reshape(shape) for part in (self.high, self.low, self.exponent)))
+        high, low, exponent = self.high, self.low, self.exponent
+        return Exact(high.reshape(shape), low.reshape(shape), exponent.reshape(shape))
 
 
 def exact_of(mantissas: NDArray[Any], exponents: NDArray[np.int64]) -> Exact:
@@ -89,7 +92,7 @@ def errors(actual: NDArray[Any], exact: Exact, scale: Floats, dtype: str) -> Flo
     actual = actual.astype(np.float64)
     with np.errstate(over="ignore", invalid="ignore"):
         apart = np.abs((np.ldexp(actual, -exact.exponent) - exact.high) - exact.low)
-        ulps = np.ldexp(apart, exact.exponent - form.last_place(scale))
+        ulps: Floats = np.ldexp(apart, exact.exponent - form.last_place(scale))
         limit = 1 - 2.0 ** -(form.digits + 1)  # of the largest number, where rounding gives inf
         overflows = np.ldexp(np.abs(exact.high), exact.exponent - form.largest) >= limit
     right_infinity = overflows & np.isinf(actual) & (np.signbit(actual) == (exact.high < 0))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -16,7 +16,7 @@ class NumPy(Peer):
 
     name = "NumPy"
     module = "numpy"
-    dtypes = ALL_DTYPES
+    dtypes: ClassVar[tuple[str, ...]] = ALL_DTYPES
 
     def loss_ways(self, eps: float, x: Any, y: Any) -> list[Call]:
         return [_widened(numpy_loss, eps, x)]

@@ -7,6 +7,7 @@ import zlib
 from dataclasses import dataclass
 from importlib.util import find_spec
 from itertools import product
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -143,7 +144,7 @@ def make_inputs(case: Case) -> Inputs:
     dtype = np.float64 if case.dtype == "float64" else np.float32
     block = rng.standard_normal(min(case.size, BLOCK), dtype=dtype)
     block *= 3
-    logits = np.resize(block, (case.num_rows, case.num_classes))
+    logits: NDArray[Any] = np.resize(block, (case.num_rows, case.num_classes))
     if case.ascending:
         logits.sort(axis=1)
     logits = logits.astype(case.dtype, copy=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from bench.peers import OURS
 
@@ -47,7 +47,7 @@ def figure(path: Path, size: tuple[float, float]) -> Iterator[Figure]:
         plt.close(drawn)
 
 
-def plain(ax: Axes, grid: str) -> None:
+def plain(ax: Axes, grid: Literal["x", "y"]) -> None:
     """Leave of the frame only the grid lines along one axis."""
     ax.grid(axis=grid, color=FAINT, lw=0.7)
     ax.set_axisbelow(True)

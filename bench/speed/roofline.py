@@ -103,7 +103,8 @@ def _panel(ax: Axes, run: Run, title: str, cases: list[Case]) -> None:
         ]
         points = [(place, r.elements_per_s / 1e9) for place, r in enumerate(found) if r]
         ax.scatter(
-            *zip(*points, strict=True),
+            [place for place, _ in points],
+            [rate for _, rate in points],
             s=26,
             color=colour,
             marker=marker,

@@ -15,13 +15,14 @@ import os
 import random
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 BUILD = Path("build/fuzz")
 MOST_BYTES = 2048  # what the largest call takes, and as much again
 
 
-def main():
+def main() -> None:
     """Parse the arguments and fuzz."""
     parser = argparse.ArgumentParser(prog="python -m tools.fuzz", description="Fuzz any call.")
     parser.add_argument("--seconds", type=int, default=60, help="at least the corpus once")
@@ -53,14 +54,14 @@ def main():
     atheris.Fuzz()
 
 
-def watch_kernels(libfuzzer):
+def watch_kernels(libfuzzer: str) -> None:
     """Lay counters.c under the kernels, which are yet to be loaded, and show it to libFuzzer."""
-    counters = ctypes.CDLL(BUILD.absolute() / "counters.so", mode=ctypes.RTLD_GLOBAL)
+    counters = ctypes.CDLL(str(BUILD.absolute() / "counters.so"), mode=ctypes.RTLD_GLOBAL)
     functions = ctypes.CDLL(libfuzzer, mode=ctypes.RTLD_GLOBAL)
     counters.watch(functions.__sanitizer_cov_8bit_counters_init, functions.__sanitizer_cov_pcs_init)
 
 
-def seeds(corpus):
+def seeds(corpus: Path) -> Path:
     """Put some random bytes into an empty corpus: too few bytes make no call."""
     if not any(corpus.iterdir()):
         for n in range(64):
@@ -68,7 +69,7 @@ def seeds(corpus):
     return corpus
 
 
-def target():
+def target() -> Callable[[bytes], None]:
     """Return what makes and judges the call that some bytes stand for."""
     import test_calls
 
@@ -80,14 +81,14 @@ def target():
     ]
     judges = [test.hypothesis.fuzz_one_input for test in tests]
 
-    def one(data):
+    def one(data: bytes) -> None:
         if data:
             judges[data[0] % len(judges)](data[1:])
 
     return one
 
 
-def fuzz_at_random(seconds):
+def fuzz_at_random(seconds: int) -> None:
     """Judge the calls of random bytes."""
     one, count, end = target(), 0, time.monotonic() + seconds
     while time.monotonic() < end:

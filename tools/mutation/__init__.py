@@ -25,6 +25,11 @@ class Mutant:
         return f"stale mutant of {self.path}: {self.old!r} must occur once; give it the new text"
 
 
-def mutants_of(path, *mistakes, dtype="float32", is_equivalent=False):
+def mutants_of(
+    path: str,
+    *mistakes: tuple[str, str, str],
+    dtype: str = "float32",
+    is_equivalent: bool = False,
+) -> list[Mutant]:
     """Return the mutants of one file; a mistake is its old and new text, and what goes wrong."""
-    return [Mutant(path, *mistake, dtype, is_equivalent) for mistake in mistakes]
+    return [Mutant(path, old, new, why, dtype, is_equivalent) for old, new, why in mistakes]

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import smoothxent
 from tools.mutation import (
+    Mutant,
     bridges,
     checks,
     files,
@@ -64,7 +65,7 @@ OF_BUILDS = ["another_way", "instruction_set"]  # tests that compare them: parts
 MUTANTS = {mutant: tests for module, tests in TESTS.items() for mutant in module.MUTANTS}
 
 
-def main():
+def main() -> None:
     """Parse the arguments, run the mutants, say which survived."""
     parser = argparse.ArgumentParser(
         prog="python -m tools.mutation", description="Count mutants killed."
@@ -83,7 +84,7 @@ def main():
     sys.exit(not counted or killed < NEEDED * len(counted))
 
 
-def copied_tree(folder):
+def copied_tree(folder: Path) -> Path:
     """Return a copy of the tree, with the kernels that are built."""
     for name in TREE:
         source, target = ROOT / name, folder / name
@@ -97,7 +98,7 @@ def copied_tree(folder):
     return folder
 
 
-def verdict_on(mutant, tree):
+def verdict_on(mutant: Mutant, tree: Path) -> str:
     """Return "killed", "SURVIVED" or "equivalent"."""
     if mutant.is_equivalent:
         return "equivalent"
@@ -114,7 +115,7 @@ def verdict_on(mutant, tree):
         restore_kernels(tree)
 
 
-def built(dtype, tree):
+def built(dtype: str, tree: Path) -> bool:
     """Build the one kernel; return whether it compiled."""
     environment = os.environ | {
         "SMOOTHXENT_KERNELS": f"{ISA}_{dtype}",
@@ -126,13 +127,13 @@ def built(dtype, tree):
     return done.returncode == 0
 
 
-def restore_kernels(tree):
+def restore_kernels(tree: Path) -> None:
     """Put the kernels without a mistake back."""
     for kernel_file in (ROOT / KERNELS).glob("*_*.so"):
         shutil.copy2(kernel_file, tree / KERNELS)
 
 
-def passed(mutant, is_kernel, tree):
+def passed(mutant: Mutant, is_kernel: bool, tree: Path) -> bool:
     """Return whether all tests that should notice the mutant pass."""
     is_half = mutant.dtype in ("float16", "bfloat16")
     names = OF_HALVES if is_half else MUTANTS[mutant]
@@ -153,7 +154,7 @@ def passed(mutant, is_kernel, tree):
     return done.returncode == 0
 
 
-def report(mutant, verdict):
+def report(mutant: Mutant, verdict: str) -> str:
     """Print the verdict on a mutant; return it."""
     now = time.strftime("%H:%M:%S")
     print(f"{now} {verdict:10} {mutant.path}: {mutant.new.strip()!r}: {mutant.why}", flush=True)
