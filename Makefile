@@ -9,7 +9,7 @@ ARGS   ?=
 BIN    := $(VENV)/bin
 DONE   := $(VENV)/.done
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-KERNEL := $(wildcard $(foreach kind,py pyx pxi pxd h,ext/*.$(kind) ext/*/*.$(kind)))
+KERNEL := $(shell find ext -name "*.py" -o -name "*.pyx" -o -name "*.pxi" -o -name "*.h")
 
 # Warnings are errors here, not for those who only install: their compiler may know others.
 export SMOOTHXENT_WERROR ?= 1
