@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from smoothxent._files.read_ahead import num_rooms, results_in_order
+from smoothxent._files.read_ahead import num_chunks_at_once, results_in_order
 
 pytestmark = pytest.mark.usefixtures("no_thread_stays")
 
@@ -19,11 +19,11 @@ def test_results_come_in_order(count, num_threads):
 @pytest.mark.parametrize("num_threads", [1, 3])
 def test_no_more_than_the_rooms_are_read_beyond_what_is_taken(num_threads):
     read = []
-    rooms = num_rooms(num_threads)
+    num_chunks = num_chunks_at_once(num_threads)
     results = results_in_order(lambda n: read.append(n) or n, lambda n: n, 40, num_threads)
     for number in results:
         assert read == list(range(len(read)))
-        assert number < len(read) <= number + 1 + rooms
+        assert number < len(read) <= number + 1 + num_chunks
 
 
 def test_chunk_is_read_while_another_is_computed():
@@ -73,4 +73,4 @@ def test_results_that_are_not_wanted_are_not_computed():
     results = results_in_order(lambda n: read.append(n) or n, lambda n: n, 10**6, 2)
     assert next(results) == 0
     results.close()
-    assert len(read) <= 1 + num_rooms(2)
+    assert len(read) <= 1 + num_chunks_at_once(2)

@@ -38,7 +38,7 @@ ADDED_AT_ONCE = 16
 ENTRY = re.compile(r"(?<=\[)[0-9]+(?:, [0-9]+)*(?=\] = )")
 
 
-class Place(NamedTuple):
+class BlockPosition(NamedTuple):
     """Which block it is, and its first row in the whole array, None where sizes are unknown."""
 
     block: Index
@@ -155,8 +155,8 @@ def evaluate(
     shared = dask.delayed(options)  # sent to a worker once: a weight per class may be long
     evaluate_block, add = dask.delayed(_evaluate_block), dask.delayed(sum)
     parts = [
-        evaluate_block(shared, place, *block)
-        for place, *block in zip(_places(chunks), *blocks, strict=True)
+        evaluate_block(shared, position, *block)
+        for position, *block in zip(_positions(chunks), *blocks, strict=True)
     ]
     while len(parts) > 1:
         parts = [add(parts[i : i + ADDED_AT_ONCE]) for i in range(0, len(parts), ADDED_AT_ONCE)]
@@ -166,7 +166,7 @@ def evaluate(
 
 def _evaluate_block(
     options: Options,
-    place: Place,
+    position: BlockPosition,
     logits: AnyArray,
     labels: AnyArray,
     sample_weight: AnyArray | None = None,
@@ -175,14 +175,14 @@ def _evaluate_block(
     try:
         return smoothxent.evaluate(logits, labels, sample_weight=sample_weight, **options)
     except (IndexError, ValueError) as error:
-        raise type(error)(_of_the_whole(str(error), place)) from None
+        raise type(error)(_of_the_whole(str(error), position)) from None
 
 
-def _of_the_whole(text: str, place: Place) -> str:
+def _of_the_whole(text: str, position: BlockPosition) -> str:
     """Return the text of an error of a block as one of the whole array."""
-    if place.first is None:
-        return f"{text} in block {place.block}"
-    first = place.first
+    if position.first is None:
+        return f"{text} in block {position.block}"
+    first = position.first
 
     def moved(entry: re.Match[str]) -> str:
         indices = map(int, entry[0].split(", "))
@@ -191,13 +191,13 @@ def _of_the_whole(text: str, place: Place) -> str:
     return ENTRY.sub(moved, text)
 
 
-def _places(chunks: Chunks) -> Iterator[Place]:
-    """Yield the place of each block, in C order."""
+def _positions(chunks: Chunks) -> Iterator[BlockPosition]:
+    """Yield the position of each block, in C order."""
     blocks = product(*(range(len(sizes)) for sizes in chunks))
     if any(map(math.isnan, chain(*chunks))):
-        return (Place(block, None) for block in blocks)
+        return (BlockPosition(block, None) for block in blocks)
     firsts = product(*(accumulate(sizes[:-1], initial=0) for sizes in chunks))
-    return map(Place, blocks, firsts)
+    return map(BlockPosition, blocks, firsts)
 
 
 def _evaluation_of_no_rows(

@@ -7,7 +7,7 @@ MUTANTS = [
         "src/smoothxent/_files/evaluate_file.py",
         ("options, part, ignore_index,", "options, part, None,", "no row is ignored"),
         ("weights[chunk.first_row : chunk.end]", "weights[: len(chunk.arrays[0])]", "weights stay"),
-        ("rows.taken_as", "dtype", "bfloat16 of a .safetensors file is words"),
+        ("rows.dtype_of_words", "dtype", "bfloat16 of a .safetensors file is words"),
         ("            total += evaluation\n", "            total = evaluation\n", "the last chunk"),
         ("progress(num_done, rows", "progress(len(runs), rows", "progress is told nonsense"),
         ("array.row_shape), array.dtype)", "array.row_shape), np.float32)", "not its dtype"),
@@ -61,15 +61,19 @@ MUTANTS = [
     ),
     *mutants_of(
         "src/smoothxent/_files/read_ahead.py",
-        ("cancel_futures=True", "cancel_futures=False", "no more than the rooms is read in vain"),
+        ("cancel_futures=True", "cancel_futures=False", "chunks are read in vain after an error"),
         is_equivalent=True,
     ),
     *mutants_of(
         "src/smoothxent/_files/sharded_array.py",
         ("(shard.dtype, shard.shape[1:]) !=", "(first.dtype, shard.shape[1:]) !=", "any dtype"),
         ("(first.dtype, first.shape[1:])", "(first.dtype, shard.shape[1:])", "any classes"),
-        ("room[: self._left]", "room", "a shard is read beyond its end"),
-        ('raise self._shard.place.corrupt(f"the', 'return print(f"', "what is missing is made up"),
+        ("buffer[: self._left]", "buffer", "a shard is read beyond its end"),
+        (
+            'raise self._shard.location.corrupt(f"the',
+            'return print(f"',
+            "what is missing is made up",
+        ),
         ("            row -= num_rows\n", "", "a row is named as if the shards before were none"),
     ),
     *mutants_of(
@@ -77,7 +81,7 @@ MUTANTS = [
         ('BYTES_OF_TWO = np.dtype("V2")', 'BYTES_OF_TWO = np.dtype("V4")', "np.save's bfloat16"),
         ("or not shard.shape[-1]:", ":", "no classes are taken"),
         ("if array.shape != logits.shape:", "if array.num_rows < logits.num_rows:", "more labels"),
-        ("if place.member and not", "if False and not", "a member of a .npy file is made up"),
+        ("if location.member and not", "if False and not", "a member of a .npy file is made up"),
         ('start.startswith(b"\\x80") and likely', "False and likely", "a pickle is damaged"),
     ),
     *mutants_of(
@@ -93,8 +97,8 @@ MUTANTS = [
     ),
     *mutants_of(
         "src/smoothxent/_files/stored_array.py",
-        ("if found == self.num_bytes:", "if found >= self.num_bytes:", "what follows is dropped"),
-        ("if found == self.num_bytes:", "if found <= self.num_bytes:", "a short file is read"),
+        ("if size == self.num_bytes:", "if size >= self.num_bytes:", "what follows is dropped"),
+        ("if size == self.num_bytes:", "if size <= self.num_bytes:", "a short file is read"),
         ("if min(self.shape, default=0) < 0:", "if False:", "negative shapes multiply"),
         ("if len(names) == 1 and not self.member:", "if len(names) == 1:", "a wrong name is taken"),
         ("if len(names) == 1 and not self.member:", "if names:", "the first of several is taken"),
@@ -139,6 +143,6 @@ MUTANTS = [
         ("block.rstrip()", "block", "blank lines at the end are rows"),
         ("self._done + row + 1", "row + 1", "a line is named by its number in the part"),
         ("        self._done += len(lines)\n", "", "the same"),
-        ("len(lines) * INT64.itemsize", "len(room)", "rows are made up"),
+        ("len(lines) * INT64.itemsize", "len(buffer)", "rows are made up"),
     ),
 ]

@@ -42,20 +42,20 @@ def pairs_of(
     step = max(1, BLOCK // max(1, num_classes))
     blocks = [slice(first, first + step) for first in range(0, len(kept), step)]
     # Room that is kept from block to block: a fresh page costs more than what is done on it.
-    rooms: SimpleQueue[NDArray[np.float64]] = SimpleQueue()
+    buffers: SimpleQueue[NDArray[np.float64]] = SimpleQueue()
     threads = min(thread_count(num_threads, a.logits.array.size), max(1, len(blocks)))
     for _ in range(threads):
-        rooms.put(np.empty((4, min(step, len(kept)), num_classes)))
+        buffers.put(np.empty((4, min(step, len(kept)), num_classes)))
 
     def fill(block: slice) -> None:
-        rows, room = kept[block], rooms.get()
+        rows, buffer = kept[block], buffers.get()
         parts = [
             Table(each._replace(array=_rows(each.array, rows)), table.transforms)
             for each, table in zip(logits, (a, b), strict=True)
         ]
         here = Pairs(pairs.nll_difference[block], pairs.divergence[block], pairs.agrees[block])
-        _fill(here, parts, indices[rows], room[:, : len(rows)])
-        rooms.put(room)
+        _fill(here, parts, indices[rows], buffer[:, : len(rows)])
+        buffers.put(buffer)
 
     with ThreadPoolExecutor(threads) as pool:
         for _ in pool.map(fill, blocks):
@@ -69,9 +69,9 @@ def _rows(table: AnyArray, rows: NDArray[np.intp]) -> AnyArray:
     return table[first:end] if end - first == len(rows) else table[rows]
 
 
-def _fill(pairs: Pairs, parts: list[Table], labels: AnyArray, room: NDArray[np.float64]) -> None:
-    """Fill in the pairs of one block of rows (N, C); `room` is (4, N, C)."""
-    a, b, p, gap = room
+def _fill(pairs: Pairs, parts: list[Table], labels: AnyArray, buffer: NDArray[np.float64]) -> None:
+    """Fill in the pairs of one block of rows (N, C); `buffer` is (4, N, C)."""
+    a, b, p, gap = buffer
     for wide, part in zip((a, b), parts, strict=True):
         wide[...] = part.logits.widened()
         if part.transforms is not None:

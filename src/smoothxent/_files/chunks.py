@@ -1,4 +1,4 @@
-"""Rows of logits and what stands beside them in other files, chunk by chunk, in step."""
+"""Chunks of rows: the same rows of the logits, the labels and the other inputs."""
 
 from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, closing
@@ -7,13 +7,13 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 
 from smoothxent._arguments.arrays import AnyArray
-from smoothxent._files.read_ahead import num_rooms, results_in_order
+from smoothxent._files.read_ahead import num_chunks_at_once, results_in_order
 from smoothxent._files.sharded_array import ShardedArray, Stream
 
 Result = TypeVar("Result")
 
-# Of the input with the longest rows. Half as much costs a sixth more CPU, in Python; twice as much
-# saves nothing and falls out of most caches between reading and computing.
+# Of the input with the longest rows. Chunks of half the size cost a sixth more CPU time, in Python.
+# Chunks of twice the size save nothing, and most caches lose them between reading and computing.
 CHUNK_BYTES = 8 << 20
 
 
@@ -31,7 +31,7 @@ class Chunk(NamedTuple):
 def chunk_results(
     compute: Callable[[Chunk], Result], inputs: Sequence[ShardedArray], num_threads: int
 ) -> Generator[tuple[int, Result], None, None]:
-    """Yield for each chunk of inputs of equal length, in order, its end and what is computed of it.
+    """Yield the end and the result of each chunk, in order; the inputs have the same length.
 
     `compute` is called in up to `num_threads` threads at once.
     """
@@ -42,7 +42,7 @@ def chunk_results(
     count = -(-num_rows // size)
     num_threads = min(num_threads, count)
     sizes = [size * array.row_bytes for array in inputs]
-    num_buffers = min(count, num_rooms(num_threads))
+    num_buffers = min(count, num_chunks_at_once(num_threads))
     try:
         buffers = [[np.empty(each, np.uint8) for each in sizes] for _ in range(num_buffers)]
     except MemoryError:
@@ -58,8 +58,8 @@ def chunk_results(
             first = number * size
             length = min(size, num_rows - first)
             arrays = []
-            of_chunk = buffers[number % num_buffers]
-            for array, stream, buffer in zip(inputs, streams, of_chunk, strict=True):
+            chunk_buffers = buffers[number % num_buffers]
+            for array, stream, buffer in zip(inputs, streams, chunk_buffers, strict=True):
                 part = buffer[: length * array.row_bytes]
                 stream.fill(part.data)
                 arrays.append(part.view(array.dtype).reshape(length, *array.row_shape))
@@ -68,6 +68,6 @@ def chunk_results(
         def compute_with_end(chunk: Chunk) -> tuple[int, Result]:
             return chunk.end, compute(chunk)
 
-        # Closed before the streams are: no thread reads any more.
+        # Closed before the streams, so that no thread reads a closed file.
         chunks = results_in_order(read, compute_with_end, count, num_threads)
         yield from stack.enter_context(closing(chunks))

@@ -1,4 +1,4 @@
-"""Two classifiers whose logits are in files, which may be larger than memory."""
+"""Comparison of two classifiers whose logits are in files, which may be larger than memory."""
 
 from __future__ import annotations  # help() shows types by their names
 
@@ -25,7 +25,7 @@ from smoothxent._files.shards import Paths, shards_of
 from smoothxent._kernel.rows import checked_rows
 from smoothxent._kernel.threads import thread_count
 
-# rows done, rows in all, and the evaluations of those that are done
+# rows done, rows in total, and the evaluations of a and of b for the rows done
 Progress: TypeAlias = Callable[[int, int, Evaluation, Evaluation], object]
 
 
@@ -44,32 +44,32 @@ def compare_files(
     num_threads: int | None = None,
     progress: Progress | None = None,
 ) -> Comparison:
-    """Return what `compare` does, of logits and labels in files of any size, each read once.
+    """Return what `compare` returns, for logits and labels in files of any size, each read once.
 
     Parameters
     ----------
     logits_a, logits_b, labels : path, pattern or sequence of paths
-        As `evaluate_file` takes them, of equal shapes; the dtypes of both logits may differ, and
-        shards may be cut at different rows.
+        As in `evaluate_file`. Both logits must have the same shape; their dtypes may differ, and
+        their shards may be cut at different rows.
     softcap, temperature, label_smoothing, ignore_index, top_k, num_bins
         As in `compare`.
     dtype : "bfloat16" or "float16", optional
         The dtype of logits that are stored as bare 2-byte words; as in `evaluate_file`.
     num_threads : int, optional
-        Threads that compute, each a chunk of its own; one more reads ahead of them.
+        The number of threads that compute, each on its own chunk; one more thread reads ahead.
     progress : callable, optional
         Called as progress(rows_done, num_rows, evaluation_a, evaluation_b), in the caller's thread
-        and in the order of the rows, with the evaluations of the rows that are done.
+        and in the order of the rows, with the evaluations of the rows done so far.
 
     Returns
     -------
     Comparison
-        To the last bit that of `compare` for the whole arrays.
+        The same, to the last bit, as `compare` returns for the whole arrays.
 
     Raises
     ------
     OSError, IndexError, TypeError, ValueError
-        As in `evaluate_file`; the logits have unequal shapes.
+        As in `evaluate_file`; also if the logits have different shapes.
 
     Warns
     -----
@@ -78,7 +78,7 @@ def compare_files(
 
     See Also
     --------
-    compare : the same of arrays in memory.
+    compare : the same for arrays in memory.
     evaluate_file : the metrics of one classifier.
 
     Notes
@@ -113,7 +113,7 @@ def compare_files(
     def compute(chunk: Chunk) -> tuple[Evaluation, Evaluation, Pairs]:
         rows_a, labels, rows_b = chunk.arrays
         both = [
-            checked_rows(rows, labels, -1, array.taken_as)
+            checked_rows(rows, labels, -1, array.dtype_of_words)
             for rows, array in ((rows_a, a), (rows_b, b))
         ]
         try:
@@ -133,14 +133,15 @@ def compare_files(
         return of_a, of_b, pairs_of(pair[0], pair[1], labels, ignore_index, num_threads=1)
 
     nothing = (np.empty((0, *array.row_shape), array.dtype) for array in (a, indices, b))
-    total_a, total_b, pairs = compute(Chunk(0, tuple(nothing)))  # any other check finds its fault
+    # Without rows: the other checks, before any data is read.
+    total_a, total_b, pairs = compute(Chunk(0, tuple(nothing)))
     parts = [pairs]
     with closing(chunk_results(compute, (a, indices, b), threads)) as results:
         for num_done, (of_a, of_b, pairs) in results:
             total_a += of_a
             total_b += of_b
             parts.append(pairs)
-            while suspects:  # warned of here, in the caller's thread
+            while suspects:  # the warning must come from the caller's thread
                 warn_of_probabilities(suspects.pop(0), stacklevel=2)
             if progress is not None:
                 progress(num_done, a.num_rows, total_a, total_b)
@@ -150,18 +151,18 @@ def compare_files(
 def _stored_logits(
     logits_a: list[str], logits_b: list[str], dtype: DType | None
 ) -> tuple[ShardedArray, ShardedArray]:
-    """Return the rows of both; `dtype` is for those that are stored as bare 2-byte words."""
-    a, b = _of_one(logits_a, dtype), _of_one(logits_b, dtype)
-    if a.taken_as is b.taken_as is None:
-        stored_logits(logits_b, dtype)  # raises where no file has bare words
+    """Return the rows of both; `dtype` is that of logits stored as bare 2-byte words."""
+    a, b = _rows_of(logits_a, dtype), _rows_of(logits_b, dtype)
+    if a.dtype_of_words is b.dtype_of_words is None:
+        stored_logits(logits_b, dtype)  # raises: neither file has bare words
     if (a.shape, a.row_shape) != (b.shape, b.row_shape):
         rule = f"have the shape of {a}, {a.shape + a.row_shape}"
         raise ValueError(f"{b} must {rule}, got {b.shape + b.row_shape}")
     return a, b
 
 
-def _of_one(paths: list[str], dtype: DType | None) -> ShardedArray:
+def _rows_of(paths: list[str], dtype: DType | None) -> ShardedArray:
     try:
         return stored_logits(paths, None)
-    except TypeError:  # bare words, or a fault that `dtype` does not mend
+    except TypeError:  # bare words, or an error that `dtype` does not solve
         return stored_logits(paths, dtype)

@@ -1,4 +1,4 @@
-"""What only a read of files can tell: labels out of range, weights that will not do."""
+"""Errors that only the data shows: labels out of range, and weights that are not valid."""
 
 from contextlib import closing
 
@@ -12,40 +12,40 @@ from smoothxent._files.sharded_array import ShardedArray
 
 
 def check_chunk_weights(chunk: Chunk, stored: ShardedArray) -> NDArray[np.float64]:
-    """Return the weights that stand last in a chunk, all of them finite and not negative."""
+    """Return the weights, the last array of a chunk, if all are finite and not negative."""
     weights = chunk.arrays[-1].astype(np.float64)
     bad = is_improper(weights)
     if bad.any():
         row = int(bad.argmax())
-        place, found = stored.entry(chunk.first_row + row, weights[row])
-        raise ValueError(f"{place} must be finite and not negative, got {found}")
+        location, value = stored.entry(chunk.first_row + row, weights[row])
+        raise ValueError(f"{location} must be finite and not negative, got {value}")
     return weights
 
 
 def bad_chunk_label(
     chunk: Chunk, rows: ShardedArray, indices: ShardedArray, ignore_index: int | None
 ) -> IndexError:
-    """Word the error for the first label of a chunk that is out of range."""
+    """Return the error for the first label of a chunk that is out of range."""
     num_classes = rows.row_shape[0]
     labels = chunk.arrays[1]
     row = int((~_lie_in(range(num_classes), labels, ignore_index)).argmax())
-    place, found = indices.entry(chunk.first_row + row, labels[row])
+    location, value = indices.entry(chunk.first_row + row, labels[row])
     remedy = ""
     if _seem_to_count_from_one(indices, num_classes, ignore_index):
         remedy = "; none is 0: if they count from 1, subtract 1 from each"
-    return IndexError(f"{place} must lie in [0, {num_classes}), got {found}{remedy}")
+    return IndexError(f"{location} must lie in [0, {num_classes}), got {value}{remedy}")
 
 
 def _seem_to_count_from_one(
     indices: ShardedArray, num_classes: int, ignore_index: int | None
 ) -> bool:
-    """Whether no label is 0 and all would lie in range if they were 1 less."""
+    """Whether subtracting 1 would bring all labels into range."""
 
-    def do_here(chunk: Chunk) -> bool:
+    def is_shifted(chunk: Chunk) -> bool:
         return bool(_lie_in(range(1, num_classes + 1), chunk.arrays[0], ignore_index).all())
 
-    with closing(chunk_results(do_here, [indices], 1)) as results:
-        return all(do for _, do in results)
+    with closing(chunk_results(is_shifted, [indices], 1)) as results:
+        return all(each for _, each in results)
 
 
 def _lie_in(allowed: range, labels: AnyArray, ignore_index: int | None) -> NDArray[np.bool_]:

@@ -1,4 +1,4 @@
-"""Every metric of logits in files, which may be larger than memory."""
+"""Evaluation of logits in files, which may be larger than memory."""
 
 from __future__ import annotations  # help() shows types by their names
 
@@ -22,7 +22,7 @@ from smoothxent._files.shards import Paths, are_paths, shards_of
 from smoothxent._kernel.rows import checked_rows
 from smoothxent._kernel.threads import thread_count
 
-# rows done, rows in all, and the evaluation of those that are done
+# rows done, rows in total, and the evaluation of the rows done
 Progress: TypeAlias = Callable[[int, int, Evaluation], object]
 
 
@@ -44,69 +44,69 @@ def evaluate_file(
     num_threads: int | None = None,
     progress: Progress | None = None,
 ) -> Evaluation:
-    """Return what `evaluate` does, of logits and labels in files of any size.
+    """Return what `evaluate` returns, for logits and labels in files of any size.
 
     Parameters
     ----------
     logits : path, pattern or sequence of paths
-        float32, float64, float16 or bfloat16 of shape (N, C) or more axes with the classes last, in
-        C order, in a .npy, .npz or .safetensors file; or its shards, whose rows follow one another.
-        A pattern such as ``"logits-*.npy"`` takes the shards in the order of the numbers in their
-        names, ``**`` for folders of any depth; a sequence of paths or patterns is taken in its own
-        order. An array in a file of several is named as ``"file.npz::name"``.
+        A .npy, .npz or .safetensors file with a C-ordered array of float32, float64, float16 or
+        bfloat16, of shape (N, C) or with more axes, the classes last; or the shards of this array.
+        A pattern such as ``"logits-*.npy"`` takes shards in the order of the numbers in their
+        names; ``**`` matches folders of any depth. A sequence of paths or patterns keeps its own
+        order. ``"file.npz::name"`` is one array of a file with several.
     labels : path, pattern or sequence of paths
-        Class indices in [0, C) of any integer dtype, with the shape of `logits` without the class
-        axis, in such a file, or one a line in a .txt file; or its shards, which may be cut
-        elsewhere than those of the logits.
+        A file of one of these formats with class indices in [0, C) of any integer dtype, with the
+        shape of `logits` without the class axis; or a .txt file with one a line; or shards, which
+        may be cut at other rows than those of the logits.
     softcap, temperature, z_loss, label_smoothing, prior, class_weight, ignore_index
         As in `evaluate`.
     top_k, num_bins
         As in `evaluate`.
     sample_weight : array_like, path, pattern or sequence of paths, optional
-        A finite weight, not negative, for each row of all shards; in memory, or in files too.
+        A finite weight, not negative, for each row of all shards; an array or files.
     dtype : "bfloat16" or "float16", optional
         The dtype of logits that a .npy or .npz file holds as bare 2-byte words, as np.save writes
         bfloat16.
     num_threads : int, optional
-        Threads that compute, each a chunk of its own; one more reads ahead of them.
+        The number of threads that compute, each on its own chunk; one more thread reads ahead.
     progress : callable, optional
         Called as progress(rows_done, num_rows, evaluation), in the caller's thread and in the order
-        of the rows, with the evaluation of the rows that are done, after each chunk.
+        of the rows, with the evaluation of the rows done so far, after each chunk.
 
     Returns
     -------
     Evaluation
-        To the last bit that of `evaluate` for the whole arrays.
+        The same, to the last bit, as `evaluate` returns for the whole arrays.
 
     Raises
     ------
     OSError
         A file can't be opened or read.
     IndexError
-        A label that is not `ignore_index` lies outside [0, C); the first such row is named, counted
-        over all shards, with its file.
+        A label that is not `ignore_index` lies outside [0, C). The error names the first such row,
+        counted over all shards, and its file.
     TypeError, ValueError
-        As in `evaluate`; a file is no such array, its length is not what its header declares, or
-        shards do not fit together. The file is named.
+        As in `evaluate`; also if a file does not hold an array as described above, its length is
+        not what its header declares, or shards do not fit together. The error names the file.
 
     Warns
     -----
     UserWarning
         A sequence of shards is in the order of text, which puts number 10 before number 9; or the
-        logits look like probabilities, as in `evaluate`.
+        logits look like probabilities, as described in `evaluate`.
 
     See Also
     --------
-    evaluate : the same of arrays in memory.
+    evaluate : the same for arrays in memory.
 
     Notes
     -----
-    Every header is read, and its claim checked against the length of the file, before any room is
-    made. Pickles are never loaded. An archive is streamed, not unpacked; that it is intact is known
-    at its end, so that `progress` may have seen rows of a corrupt one.
+    Every header is read and checked against the length of its file before memory is allocated.
+    Pickles are never loaded. An archive is streamed, not unpacked. Its checksum comes at the end,
+    so `progress` may have seen rows of a corrupt archive.
 
-    Memory: a chunk of some 8 MB of logits, one row at least, for each thread and one more, however
-    large the files are. Nothing is mapped into memory.
+    Memory: a chunk of about 8 MB of logits, at least one row, for each thread and one more chunk,
+    however large the files are. Nothing is mapped into memory.
 
     Examples
     --------
@@ -142,7 +142,7 @@ def evaluate_file(
         part = None if weights is None else weights[chunk.first_row : chunk.end]
         if len(inputs) > 2:
             part = check_chunk_weights(chunk, inputs[2])
-        located = checked_rows(chunk.arrays[0], chunk.arrays[1], -1, rows.taken_as)
+        located = checked_rows(chunk.arrays[0], chunk.arrays[1], -1, rows.dtype_of_words)
         if not chunk.first_row and look_like_probabilities(*located, ignore_index):
             suspects.append(str(rows))
         try:
@@ -151,11 +151,12 @@ def evaluate_file(
             raise bad_chunk_label(chunk, rows, indices, ignore_index) from None
 
     nothing = (np.empty((0, *array.row_shape), array.dtype) for array in inputs)
-    total = compute(Chunk(0, tuple(nothing)))  # any other check finds its fault
+    # Without rows: the other checks, before any data is read.
+    total = compute(Chunk(0, tuple(nothing)))
     with closing(chunk_results(compute, inputs, threads)) as results:
         for num_done, evaluation in results:
             total += evaluation
-            while suspects:  # warned of here, in the caller's thread
+            while suspects:  # the warning must come from the caller's thread
                 warn_of_probabilities(suspects.pop(), stacklevel=2)
             if progress is not None:
                 progress(num_done, rows.num_rows, total)

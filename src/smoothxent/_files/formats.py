@@ -1,4 +1,4 @@
-"""Files of logits and labels: which reader takes each, and the shards of an array as one."""
+"""Files of logits, labels and weights: the reader for each format, and shards as one array."""
 
 import stat
 from collections.abc import Callable, Sequence
@@ -14,16 +14,16 @@ from smoothxent._arguments.options import check_weights
 from smoothxent._files import npy, npz, safetensors, text
 from smoothxent._files.sharded_array import ShardedArray
 from smoothxent._files.shards import split_member
-from smoothxent._files.stored_array import Place, StoredArray
+from smoothxent._files.stored_array import Location, StoredArray
 
-BYTES_OF_TWO = np.dtype("V2")  # what np.save makes of bfloat16
+BYTES_OF_TWO = np.dtype("V2")  # as np.save writes bfloat16
 
 
 class Format(NamedTuple):
     suffix: str
-    magic: bytes  # with which such a file begins, if they all do
+    magic: bytes  # the first bytes of every such file; empty if they differ
     has_members: bool
-    stored: Callable[[Place], StoredArray]
+    stored: Callable[[Location], StoredArray]
 
 
 FORMATS = (
@@ -38,18 +38,18 @@ NAMES = ", ".join(row.suffix for row in FORMATS)
 def stored_logits(
     paths: Sequence[str], dtype: DType | None, argument: str = "logits"
 ) -> ShardedArray:
-    """Return the rows of logits of some files, which can be taken as of this dtype."""
+    """Return the rows of logits in some files; `dtype` is that of bare 2-byte words."""
     shards = _stored(argument, paths)
-    taken_as = dtype if dtype is not None else shards[0].words_of or None
+    dtype_of_words = dtype if dtype is not None else shards[0].declared_dtype or None
     for shard in shards:
-        check_logits(np.empty(0, _words(shard.dtype)), taken_as, str(shard.place))
+        check_logits(np.empty(0, _words(shard.dtype)), dtype_of_words, str(shard.location))
         if len(shard.shape) < 2 or not shard.shape[-1]:
             raise ValueError(
-                f"{shard.place} must have shape (N, C) or more axes, the classes last, "
+                f"{shard.location} must have shape (N, C) or more axes, the classes last, "
                 f"got {shard.shape}"
             )
     array = ShardedArray.of(shards, shards[0].shape[1:-1], shards[0].shape[-1:])
-    return replace(array, dtype=_words(array.dtype), taken_as=taken_as)
+    return replace(array, dtype=_words(array.dtype), dtype_of_words=dtype_of_words)
 
 
 def stored_labels(paths: Sequence[str], logits: ShardedArray) -> ShardedArray:
@@ -58,29 +58,29 @@ def stored_labels(paths: Sequence[str], logits: ShardedArray) -> ShardedArray:
     for shard in shards:
         if shard.shape[1:] == logits.shape[1:] + logits.row_shape:
             raise ValueError(
-                f"{shard.place} must be class indices, got probabilities of shape {shard.shape}; "
-                "save their argmax over the class axis"
+                f"{shard.location} must be class indices, got probabilities of shape "
+                f"{shard.shape}; save their argmax over the class axis"
             )
-        check_integers(np.empty(0, shard.dtype), str(shard.place))
-    return _beside(logits, shards)
+        check_integers(np.empty(0, shard.dtype), str(shard.location))
+    return _one_for_each_row(logits, shards)
 
 
 def stored_weights(paths: Sequence[str], logits: ShardedArray) -> ShardedArray:
     """Return the weights of some files, one for each row of logits."""
     shards = _stored("sample_weight", paths)
     for shard in shards:
-        check_weights(str(shard.place), np.empty(0, shard.dtype), (0,))
-    return _beside(logits, shards)
+        check_weights(str(shard.location), np.empty(0, shard.dtype), (0,))
+    return _one_for_each_row(logits, shards)
 
 
-def _beside(logits: ShardedArray, shards: Sequence[StoredArray]) -> ShardedArray:
-    """Return shards that hold one number for each row of logits."""
+def _one_for_each_row(logits: ShardedArray, shards: Sequence[StoredArray]) -> ShardedArray:
+    """Return the shards as one array, which must have one number for each row of logits."""
     for shard in shards:
         if not shard.shape:
-            raise ValueError(f"{shard.place} must have shape (N,) or more axes, got ()")
+            raise ValueError(f"{shard.location} must have shape (N,) or more axes, got ()")
     array = ShardedArray.of(shards, shards[0].shape[1:], ())
     if array.shape != logits.shape:
-        argument = shards[0].place.argument
+        argument = shards[0].location.argument
         remedy = reshape_remedy("save", argument, array.shape, logits.shape)
         raise ValueError(
             f"{array} must have shape {logits.shape}, a number for each row of {logits}, "
@@ -90,35 +90,37 @@ def _beside(logits: ShardedArray, shards: Sequence[StoredArray]) -> ShardedArray
 
 
 def _words(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """Return the dtype that stored numbers are read as: plain words where it says too little."""
+    """Return the dtype to read stored numbers with: uint16 for bare 2-byte words."""
     return np.dtype(np.uint16) if dtype == BYTES_OF_TWO else dtype
 
 
 def _stored(argument: str, shards: Sequence[str]) -> list[StoredArray]:
-    """Return the arrays at the paths, each shown to be as large as it claims."""
-    places = [Place(argument, Path(file), member) for file, member in map(split_member, shards)]
-    return [_format_of(place).stored(place) for place in places]
+    """Return the arrays at the paths; the size of each has been checked against its file."""
+    locations = [
+        Location(argument, Path(file), member) for file, member in map(split_member, shards)
+    ]
+    return [_format_of(location).stored(location) for location in locations]
 
 
-def _format_of(place: Place) -> Format:
+def _format_of(location: Location) -> Format:
     """Return the format of a file, by its first bytes or else by its suffix."""
-    mode = place.path.stat().st_mode
-    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # a folder is refused where it is opened
-        raise ValueError(f"{place} must be a regular file, got a pipe or device; save it first")
-    with place.path.open("rb") as file:
+    mode = location.path.stat().st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # opening a folder raises
+        raise ValueError(f"{location} must be a regular file, got a pipe or device; save it first")
+    with location.path.open("rb") as file:
         start = file.read(max(len(row.magic) for row in FORMATS))
     likely = [row for row in FORMATS if row.magic and start.startswith(row.magic)]
-    likely += [row for row in FORMATS if row.suffix == place.path.suffix]
+    likely += [row for row in FORMATS if row.suffix == location.path.suffix]
     if not likely or (start.startswith(b"\x80") and likely[0].magic):
-        found = f"a file that begins with {start!r}"
+        content = f"a file that begins with {start!r}"
         if start.startswith(b"\x80"):
-            found = "a pickle, which is never loaded"
+            content = "a pickle, which is never loaded"
         raise ValueError(
-            f"{place} must be one of {NAMES}, got {found}; save the array with np.save"
+            f"{location} must be one of {NAMES}, got {content}; save the array with np.save"
         )
-    if place.member and not likely[0].has_members:
+    if location.member and not likely[0].has_members:
         raise ValueError(
-            f"{place} must be a file with members, got {likely[0].suffix}; leave out "
-            f"::{place.member}"
+            f"{location} must be a file with members, got {likely[0].suffix}; leave out "
+            f"::{location.member}"
         )
     return likely[0]

@@ -1,4 +1,4 @@
-"""Arrays in .npz archives, stored or deflated: streamed, never unpacked as a whole."""
+"""Arrays in .npz archives, stored or deflated, which are streamed and never fully unpacked."""
 
 import zlib
 from dataclasses import dataclass
@@ -6,11 +6,11 @@ from typing import IO, ClassVar, cast
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 from smoothxent._files import npy
-from smoothxent._files.stored_array import Bytes, Place, StoredArray
+from smoothxent._files.stored_array import Bytes, Location, StoredArray
 
 MAGIC = b"PK\x03\x04"
-SUFFIX = ".npy"  # of a member; its name goes without
-# What one byte of an archive can hold; deflated, at two bits for 258 bytes (RFC 1951).
+SUFFIX = ".npy"  # of a member; users name it without the suffix
+# The most bytes that one byte of an archive can hold: deflate takes two bits for 258 (RFC 1951).
 MOST = {ZIP_STORED: 1, ZIP_DEFLATED: 1032}
 
 
@@ -19,55 +19,55 @@ class NpzMember(StoredArray):
     info: ZipInfo
     offset: int  # of the data in the member
 
-    damage: ClassVar = (BadZipFile, EOFError, zlib.error)
+    read_errors: ClassVar = (BadZipFile, EOFError, zlib.error)
 
     def open(self) -> Bytes:
-        member = _opened(self.place, self.info)
+        member = _opened(self.location, self.info)
         member.read(self.offset)
         return cast(Bytes, member)
 
 
-def stored(place: Place) -> StoredArray:
+def stored(location: Location) -> StoredArray:
     """Return an array of an archive."""
     try:
-        with ZipFile(place.path) as archive:
+        with ZipFile(location.path) as archive:
             infos = {info.filename: info for info in archive.infolist()}
             num_members = len(archive.infolist())
-    except Exception as error:  # of any kind: zipfile checks little of what it reads
-        raise place.corrupt(error) from error
+    except Exception as error:  # of any type: zipfile checks little of what it reads
+        raise location.corrupt(error) from error
     if len(infos) < num_members:
-        raise place.corrupt("two of its members have the same name")
+        raise location.corrupt("two of its members have the same name")
     names = [name.removesuffix(SUFFIX) for name in infos if name.endswith(SUFFIX)]
     if not names and any(name.endswith(".pkl") for name in infos):
         raise ValueError(
-            f"{place} must be an archive of arrays, got one of pickles, which are never loaded; "
+            f"{location} must be an archive of arrays, got one of pickles, which are never loaded; "
             "save the array with np.save"
         )
-    place = place.of_member(names)
-    info = infos[place.member + SUFFIX]
-    _check(place, info)
-    with _opened(place, info) as member:
-        shape, dtype = npy.header(place, member)
-        array = NpzMember(place, shape, dtype, info, member.tell())
+    location = location.of_member(names)
+    info = infos[location.member + SUFFIX]
+    _check(location, info)
+    with _opened(location, info) as member:
+        shape, dtype = npy.header(location, member)
+        array = NpzMember(location, shape, dtype, info, member.tell())
     array.check_size(info.file_size - array.offset)
     return array
 
 
-def _opened(place: Place, info: ZipInfo) -> IO[bytes]:
+def _opened(location: Location, info: ZipInfo) -> IO[bytes]:
     try:
-        with ZipFile(place.path) as archive:  # which stays open until the member is closed
+        with ZipFile(location.path) as archive:  # the file stays open until the member is closed
             return archive.open(info)
     except Exception as error:
-        raise place.corrupt(error) from error
+        raise location.corrupt(error) from error
 
 
-def _check(place: Place, info: ZipInfo) -> None:
-    """Raise where a member can't hold what the archive claims."""
+def _check(location: Location, info: ZipInfo) -> None:
+    """Raise if a member is too small for the size that the archive declares."""
     if info.compress_type not in MOST:
         raise ValueError(
-            f"{place} must be stored or deflated, got compression {info.compress_type}; "
+            f"{location} must be stored or deflated, got compression {info.compress_type}; "
             "save it with np.savez_compressed"
         )
-    held = min(info.compress_size, place.path.stat().st_size)
-    if info.file_size > held * MOST[info.compress_type]:
-        raise place.corrupt(f"its directory claims {info.file_size} bytes in {held}")
+    size = min(info.compress_size, location.path.stat().st_size)
+    if info.file_size > size * MOST[info.compress_type]:
+        raise location.corrupt(f"its directory claims {info.file_size} bytes in {size}")

@@ -1,7 +1,7 @@
-"""Chunks read ahead in one thread and computed by several, their results in order.
+"""Chunks that one thread reads ahead and several threads compute, with results in order.
 
-A team of OpenMP waits for its last thread, for milliseconds where the reader or another program has
-that thread's CPU. Threads that each compute a chunk of their own wait for nobody.
+An OpenMP team waits for its last thread. The wait takes milliseconds if the reader or another
+program has that thread's CPU. Threads that each compute their own chunk do not wait for each other.
 """
 
 from collections import deque
@@ -13,8 +13,8 @@ Chunk = TypeVar("Chunk")
 Result = TypeVar("Result")
 
 
-def num_rooms(num_threads: int) -> int:
-    """Return how many chunks there are at a time: one being read while all threads compute."""
+def num_chunks_at_once(num_threads: int) -> int:
+    """Return how many chunks are in memory: one for each thread, and one that is being read."""
     return num_threads + 1
 
 
@@ -23,8 +23,8 @@ def results_in_order(
 ) -> Generator[Result, None, None]:
     """Yield compute(read(number)) for each number below `count`, in order.
 
-    Chunks are read in order too, chunk n not before chunk n - num_rooms is computed, whose memory
-    it may use. An error ends it where the result would come, and all threads end with it.
+    Chunks are read in order too. Chunk n is read after chunk n - num_chunks_at_once is computed, so
+    both may use the same memory. An error is raised in place of its result, and ends all threads.
     """
     pending: deque[Future[Result]] = deque()
     with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(num_threads) as team:
@@ -34,7 +34,7 @@ def results_in_order(
             pending.append(team.submit(lambda: compute(chunk.result())))
 
         try:
-            ahead = num_rooms(num_threads)
+            ahead = num_chunks_at_once(num_threads)
             for number in range(min(ahead, count)):
                 start(number)
             for number in range(count):

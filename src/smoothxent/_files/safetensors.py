@@ -1,7 +1,7 @@
-"""Arrays in .safetensors files: a length, a header in JSON, and the data of each array in a piece.
+"""Arrays in .safetensors files: a length, a JSON header, and the contiguous data of each array.
 
-The package of that name maps the whole file into memory and knows no bfloat16 without a framework;
-what is needed of the format is the header, whose rules are checked here.
+The package safetensors is not used: it maps the whole file into memory, and it reads bfloat16 only
+with a framework. This module reads the header and checks the rules of the format.
 """
 
 import json
@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from smoothxent._files.stored_array import Place, PlainFile, StoredArray
+from smoothxent._files.stored_array import Location, PlainFile, StoredArray
 
 MOST_HEADER = 100_000_000  # bytes: the format's own limit
 LENGTH_BYTES = 8
@@ -35,7 +35,7 @@ DTYPES = {
 
 
 class Entry(NamedTuple):
-    """What the header says of an array."""
+    """The entry of an array in the header."""
 
     dtype: str
     shape: tuple[int, ...]
@@ -46,50 +46,50 @@ class Entry(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class SafeTensor(PlainFile):
     @property
-    def words_of(self) -> str:
+    def declared_dtype(self) -> str:
         return "bfloat16" if self.dtype.kind == "V" else ""
 
 
-def stored(place: Place) -> StoredArray:
+def stored(location: Location) -> StoredArray:
     """Return an array of a file."""
-    with place.path.open("rb") as file:
+    with location.path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         length = int.from_bytes(file.read(LENGTH_BYTES), "little")
         if length > min(MOST_HEADER, size - LENGTH_BYTES):
-            raise place.corrupt(f"its header has {length} bytes and the file {size}")
+            raise location.corrupt(f"its header has {length} bytes and the file {size}")
         text = file.read(length)
     start = LENGTH_BYTES + length
     try:
         arrays = json.loads(text.decode(), object_pairs_hook=_unrepeated).items()
         entries = {name: _entry(**entry) for name, entry in arrays if name != "__metadata__"}
     except (AttributeError, RecursionError, TypeError, ValueError) as error:
-        raise place.corrupt(error) from error
-    place = place.of_member(list(entries))
-    code, shape, first, end = entries[place.member]
+        raise location.corrupt(error) from error
+    location = location.of_member(list(entries))
+    code, shape, first, end = entries[location.member]
     if code not in DTYPES:
-        raise TypeError(f"{place} must be one of {', '.join(DTYPES)}, got {code}")
-    array = SafeTensor(place, shape, np.dtype(DTYPES[code]), start + first)
+        raise TypeError(f"{location} must be one of {', '.join(DTYPES)}, got {code}")
+    array = SafeTensor(location, shape, np.dtype(DTYPES[code]), start + first)
     array.check_size(end - first)
     array.check_size(min(end, size - start) - first)
-    _check_layout(place, entries, size - start)
+    _check_layout(location, entries, size - start)
     return array
 
 
-def _check_layout(place: Place, entries: Mapping[str, Entry], size: int) -> None:
-    """Raise unless the arrays fill the data from end to end, each byte in one of them."""
+def _check_layout(location: Location, entries: Mapping[str, Entry], size: int) -> None:
+    """Raise unless each byte of the data belongs to exactly one array."""
     done, before = 0, ""
     for first, end, name in sorted((each.first, each.end, name) for name, each in entries.items()):
         if first < done:
-            raise place.corrupt(f"its arrays {before} and {name} overlap")
+            raise location.corrupt(f"its arrays {before} and {name} overlap")
         if first > done:
-            raise place.corrupt(f"bytes {done} to {first} of its data are in no array")
+            raise location.corrupt(f"bytes {done} to {first} of its data are in no array")
         done, before = end, name
     if done != size:
-        raise place.corrupt(f"its arrays take {done} bytes of {size}")
+        raise location.corrupt(f"its arrays take {done} bytes of {size}")
 
 
 def _unrepeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return the object of JSON, each of whose keys must be there once."""
+    """Return a JSON object as a dict; a repeated key raises."""
     names = dict(pairs)
     if len(names) < len(pairs):
         raise ValueError("a key of its header is there twice")
@@ -97,10 +97,10 @@ def _unrepeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _entry(dtype: object, shape: list[int], data_offsets: list[int], **_: Any) -> Entry:
-    """Return what the header says of an array, if it is of the right kinds."""
+    """Return the entry of an array if its fields have the right types, else raise."""
     first, end = data_offsets
     numbers = [*shape, first, end]
     if not isinstance(dtype, str) or any(type(n) is not int or n < 0 for n in numbers):
-        found = f"dtype {dtype}, shape {shape}, data_offsets {data_offsets}"
-        raise ValueError(f"its header has {found}")
+        fields = f"dtype {dtype}, shape {shape}, data_offsets {data_offsets}"
+        raise ValueError(f"its header has {fields}")
     return Entry(dtype, tuple(shape), first, end)

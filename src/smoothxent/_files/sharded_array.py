@@ -1,4 +1,4 @@
-"""The shards of an array, one after the other, as one stream of rows."""
+"""The shards of an array as one stream of rows."""
 
 import math
 from collections.abc import Sequence
@@ -8,29 +8,29 @@ from typing import Any
 import numpy as np
 
 from smoothxent._arguments.logits import DType
-from smoothxent._files.stored_array import Bytes, Place, StoredArray
+from smoothxent._files.stored_array import Bytes, Location, StoredArray
 
 
 @dataclass(frozen=True, slots=True)
 class ShardedArray:
-    """Rows of one dtype and shape, in files; nothing of them has been read."""
+    """Rows of one dtype and shape in one or more files; only the headers have been read."""
 
     shards: tuple[StoredArray, ...]
     shape: tuple[int, ...]  # of the rows: (N,) or more axes
     row_shape: tuple[int, ...]  # (C,) of logits, () of labels
     dtype: np.dtype[Any]
-    taken_as: DType | None = None  # the dtype of bare 2-byte words
+    dtype_of_words: DType | None = None  # the dtype of bare 2-byte words
 
     @classmethod
     def of(
         cls, shards: Sequence[StoredArray], axes: tuple[int, ...], row_shape: tuple[int, ...]
     ) -> "ShardedArray":
-        """Return the rows of all shards, which must be alike but for their number."""
+        """Return the rows of all shards, which may differ only in their number of rows."""
         first = shards[0]
         for shard in shards[1:]:
             if (shard.dtype, shard.shape[1:]) != (first.dtype, first.shape[1:]):
                 raise ValueError(
-                    f"{shard.place} must be as {first.place.name} but for the first axis, "
+                    f"{shard.location} must be as {first.location.name} but for the first axis, "
                     f"{first.dtype} {first.shape}, got {shard.dtype} {shard.shape}"
                 )
         length = sum(shard.shape[0] for shard in shards)
@@ -45,46 +45,46 @@ class ShardedArray:
         return math.prod(self.row_shape) * self.dtype.itemsize
 
     def __str__(self) -> str:
-        first, last = self.shards[0].place, self.shards[-1].place
+        first, last = self.shards[0].location, self.shards[-1].location
         if len(self.shards) == 1:
             return str(first)
         return f"{first.argument} files {first.name} to {last.name}"
 
-    def entry(self, row: int, value: object) -> tuple[Place, str]:
-        """Return the file that holds a row, and how an error says what stands there."""
+    def entry(self, row: int, value: object) -> tuple[Location, str]:
+        """Return the file that holds a row, and the text `labels[3] = 9` for an error about it."""
         index = ", ".join(map(str, np.unravel_index(row, self.shape)))
         for shard in self.shards:
             num_rows = shard.num_bytes // self.row_bytes
             if row < num_rows:
                 break
             row -= num_rows
-        found = f"{shard.place.argument}[{index}] = {value}"
-        return shard.place, f"{found}, row {row} of it" if len(self.shards) > 1 else found
+        text = f"{shard.location.argument}[{index}] = {value}"
+        return shard.location, f"{text}, row {row} of it" if len(self.shards) > 1 else text
 
 
 class Stream:
-    """The bytes of the rows, each shard opened when the one before it is read."""
+    """The bytes of the rows; a shard is opened when the shard before it has been read."""
 
     def __init__(self, array: ShardedArray) -> None:
         self._shards = iter(array.shards)
         self._shard = array.shards[0]
         self._file: Bytes | None = None
-        self._left = 0  # bytes of the shard
+        self._left = 0  # bytes of the shard that have not been read
 
-    def fill(self, room: memoryview) -> None:
-        """Read the next bytes, as many as there is room for."""
-        while len(room):
+    def fill(self, buffer: memoryview) -> None:
+        """Fill the buffer with the next bytes."""
+        while len(buffer):
             if self._file is None or not self._left:
                 self._open_next()
                 continue
             try:
-                count = self._file.readinto(room[: self._left])
-            except self._shard.damage as error:
-                raise self._shard.place.corrupt(error) from error
+                count = self._file.readinto(buffer[: self._left])
+            except self._shard.read_errors as error:
+                raise self._shard.location.corrupt(error) from error
             if not count:
-                raise self._shard.place.corrupt(f"the last {self._left} bytes are missing")
+                raise self._shard.location.corrupt(f"the last {self._left} bytes are missing")
             self._left -= count
-            room = room[count:]
+            buffer = buffer[count:]
 
     def close(self) -> None:
         if self._file is not None:

@@ -1,4 +1,4 @@
-"""The shards of an array: files that a pattern matches, or that are listed, in order."""
+"""The shards of an array: files from a pattern or a list, in order."""
 
 import errno
 import itertools
@@ -14,20 +14,20 @@ Paths: TypeAlias = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 
 def are_paths(value: object) -> TypeGuard[Paths]:
-    """Whether `value` names a file, or begins with what does."""
+    """Whether `value` is a path or a sequence that begins with a path."""
     first = value[0] if isinstance(value, list | tuple) and value else value
     return isinstance(first, str | os.PathLike)
 
 
 def shards_of(argument: str, paths: object) -> list[str]:
-    """Return the path or those of the sequence; in place of a pattern, the paths that it matches.
+    """Return the path or the paths of a sequence, with each pattern replaced by its matches.
 
-    For the public function that is called: a warning is about its caller's line.
+    Only public functions call this: the warning names the line of their caller.
     """
     if isinstance(paths, bytes) or not isinstance(paths, str | os.PathLike | Sequence):
-        found = type(paths).__name__
-        remedy = "decode it with os.fsdecode" if found == "bytes" else "evaluate takes arrays"
-        raise TypeError(f"{argument} must be a path or a sequence of paths, got {found}; {remedy}")
+        kind = type(paths).__name__
+        remedy = "decode it with os.fsdecode" if kind == "bytes" else "evaluate takes arrays"
+        raise TypeError(f"{argument} must be a path or a sequence of paths, got {kind}; {remedy}")
     listed = [paths] if isinstance(paths, str | os.PathLike) else paths
     if not listed:
         raise ValueError(f"{argument} must be at least one path, got none")
@@ -48,26 +48,26 @@ def shards_of(argument: str, paths: object) -> list[str]:
 
 
 def split_member(path: str) -> tuple[str, str]:
-    """Return a path and the name of a member behind its last `::`, "" where there is none."""
+    """Return a path and the name of a member after its last `::`, or "" without one."""
     file, colons, member = path.rpartition("::")
     return (file, member) if colons and not Path(path).exists() else (path, "")
 
 
 def _matching(path: str) -> list[str]:
-    """Return the path or, where it is a pattern and no file, those it matches, by number."""
+    """Return the path or, if it is a pattern and not a file, its matches in order of number."""
     pattern, member = split_member(path)
     if not has_magic(pattern) or Path(pattern).exists():
         return [path]
-    found = sorted(glob(pattern, recursive=True), key=_numbers_by_size)  # noqa: PTH207
-    if not found:
+    matches = sorted(glob(pattern, recursive=True), key=_numbers_by_size)  # noqa: PTH207
+    if not matches:
         raise FileNotFoundError(errno.ENOENT, "No file matches", path)
-    return [f"{each}::{member}" if member else each for each in found]
+    return [f"{each}::{member}" if member else each for each in matches]
 
 
 def _misplaced(shards: list[str]) -> tuple[str, str] | None:
-    """Return the first two neighbours whose names differ in numbers alone, the larger one first.
+    """Return the first two neighbours that differ only in numbers, with the larger number first.
 
-    None for a list that is not in the order of text: its caller has thought of an order.
+    Return None for a list that is not in the order of text: its caller has chosen the order.
     """
     if shards == sorted(shards):
         for first, second in itertools.pairwise(shards):
@@ -78,6 +78,6 @@ def _misplaced(shards: list[str]) -> tuple[str, str] | None:
 
 
 def _numbers_by_size(path: str) -> list[tuple[int, str]]:
-    # part-2 before part-10; every other piece is a number, so that like is compared with like.
+    # part-2 before part-10; every second piece is a number, so numbers are compared with numbers.
     pieces = re.split(r"(\d+)", path)
     return [(int(piece) if piece.isdecimal() else 0, piece) for piece in pieces]

@@ -1,4 +1,4 @@
-"""An array in a file: what its header declares, checked against the file before room is made."""
+"""An array in a file: its header, checked against the size of the file before any allocation."""
 
 import math
 from abc import ABC, abstractmethod
@@ -13,14 +13,14 @@ import numpy as np
 class Bytes(Protocol):
     """A stream of the bytes of an array."""
 
-    def readinto(self, room: memoryview, /) -> int | None:
-        """Read the next bytes into the room, and return how many: 0 at the end alone."""
+    def readinto(self, buffer: memoryview, /) -> int | None:
+        """Read the next bytes into the buffer, and return how many: 0 only at the end."""
 
     def close(self) -> None: ...
 
 
-class Place(NamedTuple):
-    """Where an array is stored, and as which argument: what an error says of it."""
+class Location(NamedTuple):
+    """The argument, file and member of an array, as error messages name them."""
 
     argument: str
     path: Path
@@ -33,14 +33,14 @@ class Place(NamedTuple):
     def __str__(self) -> str:
         return f"{self.argument} file {self.name}"
 
-    def corrupt(self, found: object) -> ValueError:
+    def corrupt(self, reason: object) -> ValueError:
         """Return the error for a file that breaks the rules of its format."""
-        if isinstance(found, Exception):
-            found = str(found) or type(found).__name__
-        return ValueError(f"{self} is corrupt: {found}; copy or save it again")
+        if isinstance(reason, Exception):
+            reason = str(reason) or type(reason).__name__
+        return ValueError(f"{self} is corrupt: {reason}; copy or save it again")
 
-    def of_member(self, names: Sequence[str]) -> "Place":
-        """Return the place of the member that is asked for, which may go unnamed if it is alone."""
+    def of_member(self, names: Sequence[str]) -> "Location":
+        """Return the location of the named member, or of the only member if none is named."""
         if self.member in names:
             return self
         if len(names) == 1 and not self.member:
@@ -53,17 +53,17 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class StoredArray(ABC):
-    """An array of which nothing but the header has been read."""
+    """An array in a file, of which only the header has been read."""
 
-    place: Place
+    location: Location
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
 
-    damage: ClassVar[tuple[type[Exception], ...]] = ()  # what reading may raise beside OSError
+    read_errors: ClassVar[tuple[type[Exception], ...]] = ()  # in addition to OSError
 
     @property
-    def words_of(self) -> str:
-        """Return the dtype of bare 2-byte words, where the file names it."""
+    def declared_dtype(self) -> str:
+        """Return the dtype of bare 2-byte words if the file declares it, else ""."""
         return ""
 
     @property
@@ -72,33 +72,33 @@ class StoredArray(ABC):
 
     @abstractmethod
     def open(self) -> Bytes:
-        """Return a stream that stands at the first of its bytes, which are in C order."""
+        """Return a stream at the first byte of the data, which is in C order."""
 
-    def check_size(self, found: int) -> None:
-        """Raise unless the file holds as many bytes of data as the header declares."""
+    def check_size(self, size: int) -> None:
+        """Raise unless the file has as many bytes of data as its header declares."""
         if min(self.shape, default=0) < 0:
             raise ValueError(
-                f"{self.place} must have a shape without negative numbers, got {self.shape}; "
+                f"{self.location} must have a shape without negative numbers, got {self.shape}; "
                 "save it again"
             )
-        if found == self.num_bytes:
+        if size == self.num_bytes:
             return
         remedy = "it is cut short: copy or save it again"
-        if found > self.num_bytes:
+        if size > self.num_bytes:
             remedy = "save the array again, in a file of its own"
         raise ValueError(
-            f"{self.place} must hold {self.num_bytes} bytes of data, as its header declares, "
-            f"got {found}; {remedy}"
+            f"{self.location} must hold {self.num_bytes} bytes of data, as its header declares, "
+            f"got {size}; {remedy}"
         )
 
 
 @dataclass(frozen=True, slots=True)
 class PlainFile(StoredArray):
-    """An array whose bytes lie side by side in a file, from `offset` on."""
+    """An array whose bytes are contiguous in a file, from `offset` on."""
 
     offset: int
 
     def open(self) -> Bytes:
-        file = self.place.path.open("rb", buffering=0)
+        file = self.location.path.open("rb", buffering=0)
         file.seek(self.offset)
         return file

@@ -49,10 +49,10 @@ class Head:
         size = dtype.itemsize * max(1, num_features)
         self._piece = max(1, _TEMPORARY // size)  # rows of hidden or weight
         self._product = max(1, _PRODUCT // size)  # rows of weight
-        held = _BUFFER // (dtype.itemsize * self._width)
-        held = min(held, _MOST_SEGMENTS // len(self.class_blocks()))
+        limit = _BUFFER // (dtype.itemsize * self._width)
+        limit = min(limit, _MOST_SEGMENTS // len(self.class_blocks()))
         rows = min(_TYPICAL_BLOCK // self._width, self._piece)
-        self.most_rows = max(1, min(max(rows, _FEWEST_ROWS), held, self.num_rows))
+        self.most_rows = max(1, min(max(rows, _FEWEST_ROWS), limit, self.num_rows))
         padding = _PADDING if self._width > _PADDING else 0
         self._buffer = np.empty((self.most_rows, self._width + padding), dtype)
 

@@ -78,7 +78,7 @@ class LabelledHead:
             raise label_out_of_range(labels, num_classes, bad_row)
         return count
 
-    def room_for_losses(self) -> FloatArray:
+    def empty_losses(self) -> FloatArray:
         return np.empty(self.row_shape, self.dtype)
 
     def read(
@@ -94,10 +94,10 @@ class LabelledHead:
         self, losses: FloatArray | None, grad_divisor: float
     ) -> tuple[Blocks, LinearGradients]:
         """Read the logits of all rows and add up the gradients."""
-        room = np.empty if len(self.labels) else np.zeros  # without rows nobody writes to them
+        allocate = np.empty if len(self.labels) else np.zeros  # without rows nobody writes to them
         gradients = LinearGradients(
-            room(self.hidden.array.shape, self.dtype),
-            room(self.weight.array.shape, self.dtype),
+            allocate(self.hidden.array.shape, self.dtype),
+            allocate(self.weight.array.shape, self.dtype),
             None if self.bias is None else np.zeros(self.bias.array.shape, self.dtype),
         )
         blocks = self._walk(losses, grad_divisor, None, 0, gradients)

@@ -152,7 +152,7 @@ def linear_cross_entropy(
     head = LabelledHead(hidden, weight, labels, bias, transforms, targets, num_threads)
     rule = check_choice("reduction", reduction, REDUCTIONS)
     head.tally()
-    losses = head.room_for_losses() if reduction == "none" else None
+    losses = head.empty_losses() if reduction == "none" else None
     _, count, total, special = head.read(losses).loss()
     return rule.loss(total, special, count) if losses is None else losses
 
@@ -251,7 +251,7 @@ def linear_cross_entropy_and_grad(
     head = LabelledHead(hidden, weight, labels, bias, transforms, targets, num_threads)
     rule = check_choice("reduction", reduction, REDUCTIONS)
     grad_divisor = rule.grad_divisor(head.tally(), class_weight is not None)
-    losses = head.room_for_losses() if reduction == "none" else None
+    losses = head.empty_losses() if reduction == "none" else None
     blocks, gradients = head.read_and_write(losses, grad_divisor)
     _, count, total, special = blocks.loss()
     return rule.loss(total, special, count) if losses is None else losses, gradients
