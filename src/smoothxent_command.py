@@ -1,10 +1,10 @@
-"""The command `smoothxent`, outside the package: its import is what may fail."""
+"""The command `smoothxent`. It is outside the package because importing the package may fail."""
 
 import sys
 
 
 def main() -> int:
-    """Run the command line and return its exit code; 2 where SMOOTHXENT_ISA is wrong."""
+    """Run the command line and return its exit code; 2 if SMOOTHXENT_ISA is wrong."""
     try:
         from smoothxent.cli import main as run
     except ImportError as error:

@@ -1,4 +1,4 @@
-"""Label-smoothed softmax cross-entropy of NumPy arrays on the CPU, in one read of the logits."""
+"""Label-smoothed softmax cross-entropy for NumPy arrays on the CPU, in one read of the logits."""
 
 from smoothxent._comparison.compare import compare
 from smoothxent._comparison.comparison import Comparison

@@ -36,9 +36,9 @@ def draw(metrics: Metrics, figure: Figure | SubFigure | None) -> Figure | SubFig
     )
     axes["counts"].sharex(axes["reliability"])
     bins = metrics.bins
-    held, width = [each for each in bins if each.count], 1 / len(bins)
-    _draw_reliability(axes["reliability"], held, width, metrics.calibration_error)
-    _draw_counts(axes["counts"], held, width)
+    filled, width = [each for each in bins if each.count], 1 / len(bins)
+    _draw_reliability(axes["reliability"], filled, width, metrics.calibration_error)
+    _draw_counts(axes["counts"], filled, width)
     _draw_losses(axes["losses"], metrics)
     for each in axes.values():
         each.spines[["top", "right"]].set_visible(False)
@@ -47,15 +47,17 @@ def draw(metrics: Metrics, figure: Figure | SubFigure | None) -> Figure | SubFig
     return figure
 
 
-def _draw_reliability(axes: Axes, held: list[Bin], width: float, calibration_error: float) -> None:
-    low = [each.low for each in held]
-    kept = [min(each.accuracy, each.confidence) for each in held]
+def _draw_reliability(
+    axes: Axes, filled: list[Bin], width: float, calibration_error: float
+) -> None:
+    low = [each.low for each in filled]
+    kept = [min(each.accuracy, each.confidence) for each in filled]
     axes.bar(low, kept, width, color=BLUE, **BARS)
     for name, colour, sign in (
         ("more sure than right", RED, 1),
         ("more right than sure", GREEN, -1),
     ):
-        gap = [max(0.0, sign * (each.confidence - each.accuracy)) for each in held]
+        gap = [max(0.0, sign * (each.confidence - each.accuracy)) for each in filled]
         if any(gap):
             axes.bar(low, gap, width, kept, color=colour, alpha=0.55, label=name, **BARS)
     axes.plot([0, 1], [0, 1], color=INK, linewidth=0.9, linestyle=(0, (4, 3)))
@@ -67,8 +69,8 @@ def _draw_reliability(axes: Axes, held: list[Bin], width: float, calibration_err
     _explain(axes, f"calibration error {number(calibration_error)}", **above)
 
 
-def _draw_counts(axes: Axes, held: list[Bin], width: float) -> None:
-    low, count = [each.low for each in held], [each.count for each in held]
+def _draw_counts(axes: Axes, filled: list[Bin], width: float) -> None:
+    low, count = [each.low for each in filled], [each.count for each in filled]
     axes.bar(low, count, width, color=FAINT, **BARS)
     axes.set(xlabel="confidence", ylabel="rows", ylim=(0, 1.05 * max(count, default=1)))
     _tick_rows(axes, 3)
@@ -76,8 +78,8 @@ def _draw_counts(axes: Axes, held: list[Bin], width: float) -> None:
 
 def _draw_losses(axes: Axes, metrics: Metrics) -> None:
     counts = np.array(metrics.histogram)
-    held = np.flatnonzero(counts)
-    first, last = (held[0], held[-1]) if held.size else (ONE_NAT, ONE_NAT)
+    filled = np.flatnonzero(counts)
+    first, last = (filled[0], filled[-1]) if filled.size else (ONE_NAT, ONE_NAT)
     lacking = max(0, FEWEST - 1 - (last - first))
     first = min(max(0, first - lacking // 2), len(counts) - FEWEST)
     last = max(last, first + FEWEST - 1)

@@ -43,11 +43,11 @@ def text(metrics: Metrics) -> str:
                 for name, number, note in shown
             )
         )
-    held = _held(metrics)
-    if held:
-        counts = [f"{each.count:,}" for each in held]
+    filled = _filled_bins(metrics)
+    if filled:
+        counts = [f"{each.count:,}" for each in filled]
         width = max(len("rows"), *map(len, counts))
-        most = max(each.count for each in held)
+        most = max(each.count for each in filled)
         parts.append(
             "\n".join(
                 [
@@ -55,7 +55,7 @@ def text(metrics: Metrics) -> str:
                     *(
                         f"{_range(each)}  {each.confidence:.3f}  {each.accuracy:8.3f}  "
                         f"{count:>{width}}  {_bar(each.count / most)}".rstrip()
-                        for each, count in zip(held, counts, strict=True)
+                        for each, count in zip(filled, counts, strict=True)
                     ),
                 ]
             )
@@ -82,9 +82,9 @@ def html(metrics: Metrics) -> str:
     parts = [f"<strong>{escape(title(metrics))}</strong>"]
     if metrics.count:
         parts.append(_html_table([], [tuple(map(escape, line)) for line in lines(metrics)]))
-    held = _held(metrics)
-    if held:
-        most = max(each.count for each in held)
+    filled = _filled_bins(metrics)
+    if filled:
+        most = max(each.count for each in filled)
         cells = [
             (
                 _range(each),
@@ -93,7 +93,7 @@ def html(metrics: Metrics) -> str:
                 f"{each.count:,}",
                 f'<div class="bar" style="width: {100 * each.count / most:.1f}px"></div>',
             )
-            for each in held
+            for each in filled
         ]
         parts.append(_html_table(["confidence", "mean", "accuracy", "rows", ""], cells))
     return f'<div class="smoothxent">{STYLE}{"".join(parts)}</div>'
@@ -171,7 +171,7 @@ def _folded(note: str, indent: int) -> str:
     return f"\n{' ' * indent}".join(wrap(note, WIDTH - indent))
 
 
-def _held(metrics: Metrics) -> list[Bin]:
+def _filled_bins(metrics: Metrics) -> list[Bin]:
     bins = metrics.bins
     return [each for each in bins if each.count] if len(bins) <= MOST_BINS else []
 

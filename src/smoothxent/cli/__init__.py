@@ -1,10 +1,10 @@
 """The command line, `smoothxent COMMAND`.
 
-A command is a module with a docstring whose first line is its help, `add_arguments` and `run`; one
-row in `COMMANDS` makes it known. Commands import their extras inside `run`, so that the others work
-without them.
+A command is a module with `add_arguments`, `run` and a docstring, whose first line is the help
+text; one row in `COMMANDS` registers it. Commands import their extras inside `run`, so that the
+other commands work without them.
 
-Exit codes: 0 done, 1 the data or the surroundings refused (a file, a closed pipe), 2 wrong
+Exit codes: 0 success, 1 an error in the data or the system (a file, a closed pipe), 2 wrong
 arguments or a missing extra, 130 Ctrl-C.
 """
 
@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from types import ModuleType
 
 import smoothxent
-from smoothxent.cli import bench, compare, demo, encoding, evaluate, info, merge, refusals
+from smoothxent.cli import bench, compare, demo, encoding, errors, evaluate, info, merge
 from smoothxent.cli.parser import Parser, line, unknown
 
 COMMANDS: dict[str, ModuleType] = {
@@ -29,7 +29,7 @@ COMMANDS: dict[str, ModuleType] = {
     "info": info,
 }
 
-# What the extras of pyproject.toml bring: "demo" all of it, "cli" what the other commands need.
+# The packages of the extras in pyproject.toml: "demo" has all, "cli" those of the other commands.
 OPTIONAL = {"matplotlib", "rich", "sklearn", "threadpoolctl"}
 
 
@@ -45,48 +45,48 @@ def main(argv: Sequence[str] | None = None) -> int:
             COMMANDS[arguments.command].run(arguments)
         print(end="", flush=True)
     except KeyboardInterrupt:
-        return _complain("interrupted", 130)
+        return _report("interrupted", 130)
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
         if package not in OPTIONAL:
             raise
         extra = "demo" if arguments.command == "demo" else "cli"
         remedy = f'pip install "smoothxent[{extra}]"'
-        return _complain(f"{arguments.command} needs {package}; {remedy}", 2)
-    except BrokenPipeError:  # whoever read stdout has left
+        return _report(f"{arguments.command} needs {package}; {remedy}", 2)
+    except BrokenPipeError:  # the reader of stdout has closed it
         _drop_output()
         return 1
     except OSError as error:
         try:
             print(end="", flush=True)
-        except OSError:  # it was stdout that could not be written
+        except OSError:  # stdout could not be written
             _drop_output()
-        return _complain(refusals.of(error), 1)
-    except refusals.Refusal as error:
-        return _complain(str(error), 1)
+        return _report(errors.message_of(error), 1)
+    except errors.CommandError as error:
+        return _report(str(error), 1)
     return 0
 
 
 def _drop_output() -> None:
-    """Let the interpreter's own flush at exit find an open file for what can't be written."""
+    """Send the output that can't be written to os.devnull, so that the flush at exit succeeds."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _complain(message: str, code: int) -> int:
-    if sys.stderr is not None:  # as where it was closed; print would take stdout then
+def _report(message: str, code: int) -> int:
+    if sys.stderr is not None:  # None where it was closed; print would use stdout
         print(line(f"smoothxent: {message}"), file=sys.stderr)
     return code
 
 
 @contextmanager
 def _warnings_in_lines() -> Iterator[None]:
-    """Print each warning as one line, as an error is, without a line of source."""
+    """Print each warning as one line, like an error, without a line of source."""
     with warnings.catch_warnings(record=True) as caught:
         try:
             yield
         finally:
             for each in caught:
-                _complain(f"warning: {each.message}", 0)
+                _report(f"warning: {each.message}", 0)
 
 
 def _parser() -> Parser:
@@ -97,7 +97,7 @@ def _parser() -> Parser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, command in COMMANDS.items():
         summary = (command.__doc__ or "").partition("\n")[0]
-        of_command = commands.add_parser(name, help=summary, description=summary)
-        of_command.set_defaults(error=of_command.error, remedy="")
-        command.add_arguments(of_command)
+        subparser = commands.add_parser(name, help=summary, description=summary)
+        subparser.set_defaults(error=subparser.error, remedy="")
+        command.add_arguments(subparser)
     return parser

@@ -1,12 +1,12 @@
-"""Compare the logits of two models or checkpoints on the same labels, pair by pair of rows.
+"""Compare the logits of two models or checkpoints on the same labels, row by row.
 
-LOGITS_A, LOGITS_B and LABELS are files of arrays, or quoted patterns of the shards of one.
+LOGITS_A, LOGITS_B and LABELS are files of arrays, or quoted patterns that match shards.
 """
 
 import argparse
 
 from smoothxent import compare_files
-from smoothxent.cli import inputs, options, progress, refusals, results
+from smoothxent.cli import errors, inputs, options, progress, results
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,25 +22,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="T[,T]",
         type=options.above_zero_each,
         default=1.0,
-        help="divides the logits of both, or those of A and those of B (default: %(default)g)",
+        help="divide logits by T; with two numbers, those of A and of B (default: %(default)g)",
     )
     parser.add_argument(
         "--softcap",
         metavar="C[,C]",
         type=options.above_zero_each,
-        help="replaces each logit x of both, or of A and of B, by C tanh(x / C)",
+        help="replace each logit x by C tanh(x / C); with two numbers, those of A and of B",
     )
     results.add_arguments(parser, "save the result as JSON")
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Compare the files, a bar on the terminal meanwhile, and hand over the result."""
+    """Compare the files with a progress bar, and write the result."""
     files = (arguments.a, arguments.b, arguments.labels)
     results.check(arguments, *files)
     settings = inputs.settings(arguments)
     settings |= {"temperature": arguments.temperature, "softcap": arguments.softcap}
-    with refusals.naming(), progress.shown(not arguments.quiet) as tell:
-        comparison = compare_files(*files, **settings, progress=tell)
+    with errors.as_command_errors(), progress.shown(not arguments.quiet) as update:
+        comparison = compare_files(*files, **settings, progress=update)
     if arguments.format == "table" and not arguments.quiet and arguments.json != "-":
         print(f"A  {arguments.a}\nB  {arguments.b}\n")
-    results.hand_over(comparison, arguments)
+    results.write(comparison, arguments)

@@ -1,4 +1,4 @@
-"""ASCII in place of characters that the encoding of an output does not have."""
+"""ASCII replacements for characters that the encoding of an output lacks."""
 
 import codecs
 
@@ -12,7 +12,7 @@ ASCII = str.maketrans(
 
 
 def in_ascii(error: UnicodeError) -> tuple[str, int]:
-    """Return the ASCII for the characters that can't be encoded, and the place behind them."""
+    """Return ASCII for the characters that can't be encoded, and the position after them."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     missing = error.object[error.start : error.end]

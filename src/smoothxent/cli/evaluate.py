@@ -1,12 +1,12 @@
-"""Compute loss, accuracy, calibration and other metrics of logits in files, in one read.
+"""Compute loss, accuracy, calibration and other metrics of logits in files.
 
-LOGITS and LABELS are files of arrays, or quoted patterns of the shards of one.
+LOGITS and LABELS are files of arrays, or quoted patterns that match shards.
 """
 
 import argparse
 
 from smoothxent import evaluate_file
-from smoothxent.cli import inputs, options, progress, refusals, results
+from smoothxent.cli import errors, inputs, options, progress, results
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -15,35 +15,38 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("labels", metavar="LABELS", type=options.file, help=inputs.LABELS)
     inputs.add_arguments(parser)
     parser.add_argument(
-        "--sample-weight", metavar="FILE", type=options.file, help="a weight for each row: a file"
+        "--sample-weight", metavar="FILE", type=options.file, help="file with a weight for each row"
     )
     parser.add_argument(
         "--temperature",
         metavar="T",
         type=options.above_zero,
         default=1.0,
-        help="divides the logits (default: %(default)g)",
+        help="divide the logits by T (default: %(default)g)",
     )
     parser.add_argument(
         "--softcap",
         metavar="C",
         type=options.above_zero,
-        help="replaces each logit x by C tanh(x / C), before the temperature",
+        help="replace each logit x by C tanh(x / C), before the temperature",
     )
     parser.add_argument(
-        "--class-weight", metavar="FILE", type=options.file, help="a weight for each class: a .npy"
+        "--class-weight",
+        metavar="FILE",
+        type=options.file,
+        help=".npy file with a weight for each class",
     )
     parser.add_argument(
         "--prior",
         metavar="FILE",
         type=options.file,
-        help="a share for each class, for label smoothing: a .npy (default: all equal)",
+        help=".npy file with the share of each class in label smoothing (default: uniform)",
     )
     results.add_arguments(parser, "save the result as JSON, for `smoothxent merge`")
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Evaluate the files, a bar on the terminal meanwhile, and hand over the result."""
+    """Evaluate the files with a progress bar, and write the result."""
     of_classes = {"class_weight": arguments.class_weight, "prior": arguments.prior}
     files = (arguments.logits, arguments.labels, arguments.sample_weight, *of_classes.values())
     results.check(arguments, *files)
@@ -51,6 +54,6 @@ def run(arguments: argparse.Namespace) -> None:
     settings |= {"temperature": arguments.temperature, "softcap": arguments.softcap}
     settings |= {name: inputs.array(file) for name, file in of_classes.items()}
     settings["sample_weight"] = arguments.sample_weight
-    with refusals.naming(**of_classes), progress.shown(not arguments.quiet) as tell:
-        evaluation = evaluate_file(arguments.logits, arguments.labels, **settings, progress=tell)
-    results.hand_over(evaluation, arguments)
+    with errors.as_command_errors(**of_classes), progress.shown(not arguments.quiet) as update:
+        evaluation = evaluate_file(arguments.logits, arguments.labels, **settings, progress=update)
+    results.write(evaluation, arguments)

@@ -1,4 +1,4 @@
-"""Say which version, instruction set, threads and dtypes a call would use here."""
+"""Show the version, instruction set, threads and dtypes that calls use on this machine."""
 
 import argparse
 import json

@@ -1,4 +1,4 @@
-"""The arguments that `evaluate` and `compare` share: files, and how to read and judge them."""
+"""The arguments that `evaluate` and `compare` share: files, and options of reading and metrics."""
 
 import argparse
 import stat
@@ -10,15 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smoothxent.cli import options
-from smoothxent.cli.refusals import Refusal
+from smoothxent.cli.errors import CommandError
 
-# Where a shell has made many arguments of a pattern.
+# For a pattern that the shell has expanded into many arguments.
 QUOTE = "; quote a pattern, as in 'part-*.npy', so that the shell leaves it as it is"
 LOGITS = (
-    "logits, shape (N, C): a .npy, .npz or .safetensors file, FILE::NAME for one of its arrays, or "
-    "a quoted pattern such as 'part-*.npy' for shards, in the order of their numbers"
+    "logits, shape (N, C): a .npy, .npz or .safetensors file, FILE::NAME for one array in it, or "
+    "a quoted pattern such as 'part-*.npy' for shards in the order of their numbers"
 )
-LABELS = "N class indices: such a file, or a .txt with one a line"
+LABELS = "N class indices: a file as above, or a .txt file with one index a line"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,14 +35,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--ignore-index",
         metavar="I",
         type=options.whole,
-        help="leave out rows with this label",
+        help="ignore rows with this label",
     )
     parser.add_argument(
         "--top-k",
         metavar="K,K...",
         type=options.several,
         default=(1, 5),
-        help="the share of labels among the K largest logits (default: 1,5)",
+        help="show the share of labels among the K largest logits (default: 1,5)",
     )
     parser.add_argument(
         "--bins",
@@ -60,12 +60,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--threads",
         metavar="T",
         type=options.positive,
-        help="threads that compute (default: as many as the process may use)",
+        help="number of computing threads (default: as many as the process may use)",
     )
 
 
 def files(path: str) -> list[Path]:
-    """Return the file of this path or, where there is none, those that it matches as a pattern."""
+    """Return the file at this path or, if there is none, the files that it matches as a pattern."""
     return [Path(path)] if Path(path).exists() else sorted(map(Path, glob(path, recursive=True)))  # noqa: PTH207
 
 
@@ -85,13 +85,13 @@ def array(file: str | None) -> NDArray[Any] | None:
     """Return the array in a .npy file of numbers; None for no file."""
     if file is None:
         return None
-    refusal = Refusal(f"{file}: no array of numbers in .npy format; save it with np.save")
+    wrong_file = CommandError(f"{file}: no array of numbers in .npy format; save it with np.save")
     if not stat.S_ISREG(Path(file).stat().st_mode) and not Path(file).is_dir():
-        raise refusal  # to open a pipe may wait for ever
+        raise wrong_file  # opening a pipe may block forever
     try:
-        # Mapped, as that takes no memory for what a header claims and the file does not have.
+        # Mapped: a header that declares more than the file holds then costs no memory.
         return np.lib.format.open_memmap(file, mode="r")
     except OSError:
         raise
-    except Exception as error:  # of any kind: literal_eval and tokenize meet whatever stands there
-        raise refusal from error
+    except Exception as error:  # of any type: literal_eval and tokenize read arbitrary text
+        raise wrong_file from error

@@ -1,27 +1,27 @@
-"""What the values of options must be."""
+"""Types of the command line's options: each function parses and checks a text."""
 
 import argparse
 import math
 import os
 from pathlib import Path
 
-from smoothxent.cli.refusals import Refusal
+from smoothxent.cli.errors import CommandError
 
 MOST_K, MOST_BINS = 2**63 - 1, 2**20  # the library's own limits
 
 
 def positive(text: str) -> int:
-    """Return the whole number >= 1 that the text is."""
+    """Parse a whole number >= 1."""
     return _at_least(1, text)
 
 
 def not_negative(text: str) -> int:
-    """Return the whole number >= 0 that the text is."""
+    """Parse a whole number >= 0."""
     return _at_least(0, text)
 
 
 def whole(text: str) -> int:
-    """Return the whole number that the text is."""
+    """Parse a whole number."""
     try:
         return int(text)
     except ValueError:
@@ -29,7 +29,7 @@ def whole(text: str) -> int:
 
 
 def share(text: str) -> float:
-    """Return the number from 0 to 1 that the text is."""
+    """Parse a number from 0 to 1."""
     try:
         number = float(text)
     except ValueError:
@@ -40,7 +40,7 @@ def share(text: str) -> float:
 
 
 def above_zero(text: str) -> float:
-    """Return the number above 0 that the text is."""
+    """Parse a number above 0."""
     try:
         number = float(text)
     except ValueError:
@@ -51,7 +51,7 @@ def above_zero(text: str) -> float:
 
 
 def above_zero_each(text: str) -> float | tuple[float, float]:
-    """Return the number above 0, or the two between which a comma stands."""
+    """Parse a number above 0, or two with a comma between them."""
     numbers = [above_zero(each) for each in text.split(",")]
     if len(numbers) > 2:
         raise argparse.ArgumentTypeError(f"must be one number or two, got {text!r}")
@@ -59,12 +59,12 @@ def above_zero_each(text: str) -> float | tuple[float, float]:
 
 
 def several(text: str) -> tuple[int, ...]:
-    """Return the whole numbers >= 1 that stand between commas."""
+    """Parse whole numbers >= 1, separated by commas."""
     return tuple(_at_least(1, each, most=MOST_K) for each in text.split(","))
 
 
 def bins(text: str) -> int:
-    """Return the number of bins that the text is."""
+    """Parse a number of bins."""
     return _at_least(1, text, most=MOST_BINS)
 
 
@@ -81,26 +81,26 @@ def _at_least(least: int, text: str, most: float = math.inf) -> int:
 
 
 def file(text: str) -> str:
-    """Return the path, or pattern of paths, that the text is."""
+    """Parse a path, or a pattern of paths."""
     if not text:
         raise argparse.ArgumentTypeError("must be the name of a file, got ''")
     return text
 
 
 def picture_file(text: str) -> Path:
-    """Return the path, whose ending must be that of a picture."""
+    """Parse the path of a picture; its suffix names the format."""
     if not text.lower().endswith((".png", ".pdf", ".svg")):
         raise argparse.ArgumentTypeError(f"must end in .png, .pdf or .svg, got {text!r}")
     return Path(text)
 
 
-def require_place_for(file: Path, option: str) -> None:
-    """Raise before the work is done, not after, where its result can't be written to the file."""
+def check_writable(file: Path, option: str) -> None:
+    """Raise if the file can't be written; for use before the work, not after it."""
     folder = file.absolute().parent
     if not folder.is_dir():
-        raise Refusal(f"{folder}: no such folder; create it or choose another {option}")
+        raise CommandError(f"{folder}: no such folder; create it or choose another {option}")
     if file.is_dir():
-        raise Refusal(f"{file}: is a folder; name a file in it for {option}")
-    place = file if file.exists() and not file.is_file() else folder  # a pipe or a device
-    if not os.access(place, os.W_OK):
-        raise Refusal(f"{place}: can't be written; choose another {option}")
+        raise CommandError(f"{file}: is a folder; name a file in it for {option}")
+    target = file if file.exists() and not file.is_file() else folder  # a pipe or a device
+    if not os.access(target, os.W_OK):
+        raise CommandError(f"{target}: can't be written; choose another {option}")

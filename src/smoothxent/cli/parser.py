@@ -1,4 +1,4 @@
-"""The parser of arguments, whose errors are one line on stderr and exit code 2."""
+"""The argument parser: errors are one line on stderr and exit code 2."""
 
 import argparse
 from collections.abc import Sequence
@@ -6,9 +6,9 @@ from typing import Any, NoReturn
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse's parser; an error names the command for the help in place of the whole usage.
+    """argparse's parser; an error refers to `--help` and does not print the whole usage.
 
-    No option may be shortened: what is short for one today may be short for two tomorrow.
+    Options can't be abbreviated: an abbreviation becomes ambiguous when a similar option is added.
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -16,17 +16,17 @@ class Parser(argparse.ArgumentParser):
         self.allow_abbrev = False
 
     def error(self, message: str) -> NoReturn:
-        """Say in one line what is wrong, and exit."""
+        """Print the error in one line, and exit."""
         self.exit(2, f"{line(f'{self.prog}: error: {message}; see {self.prog} --help')}\n")
 
 
 def line(message: str) -> str:
-    """Return the message in one line, without anything that a terminal would obey."""
+    """Return the message in one line, with control characters escaped."""
     return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in message)
 
 
 def unknown(others: Sequence[str], remedy: str) -> str:
-    """Return the error for arguments that the command does not have; the remedy is for files."""
+    """Return the error for unknown arguments; `remedy` is added for files, not for options."""
     for each in others:
         if each.startswith("-"):
             return f"unknown option {each}"

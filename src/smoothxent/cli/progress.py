@@ -1,4 +1,4 @@
-"""How far a command is: a bar on stderr with rows a second and the running loss."""
+"""A progress bar on stderr, with the rows per second and the loss so far."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -7,12 +7,12 @@ from typing import TypeAlias
 
 from smoothxent import Evaluation
 
-Tell: TypeAlias = Callable[..., object]  # of rows done, rows in all, one evaluation or more
+Update: TypeAlias = Callable[..., object]  # rows done, rows in total, one evaluation or more
 
 
 @contextmanager
-def shown(wanted: bool) -> Iterator[Tell | None]:
-    """Give what moves the bar; None without a terminal, or without rich."""
+def shown(wanted: bool) -> Iterator[Update | None]:
+    """Yield a function that updates the bar, or None without a terminal or without rich."""
     if not (wanted and sys.stderr and sys.stderr.isatty()):
         yield None
         return
@@ -38,7 +38,7 @@ def shown(wanted: bool) -> Iterator[Tell | None]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("", total=None, rate="", loss="")
 
-        def tell(num_done: int, num_rows: int, *evaluations: Evaluation) -> None:
+        def update(num_done: int, num_rows: int, *evaluations: Evaluation) -> None:
             speed = progress.tasks[task].speed
             progress.update(
                 task,
@@ -48,4 +48,4 @@ def shown(wanted: bool) -> Iterator[Tell | None]:
                 loss="loss " + ", ".join(f"{each.loss:.4f}" for each in evaluations),
             )
 
-        yield tell
+        yield update

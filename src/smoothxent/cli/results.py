@@ -1,4 +1,4 @@
-"""How a command hands over its result: printed in a format, saved as JSON, drawn."""
+"""Output of a command's result: printed in a format, saved as JSON, plotted."""
 
 import argparse
 import csv
@@ -10,56 +10,56 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from smoothxent import Comparison, Evaluation
-from smoothxent.cli import inputs, options, refusals
+from smoothxent.cli import errors, inputs, options
 
 Result: TypeAlias = Evaluation | Comparison
 
 
 def add_arguments(parser: argparse.ArgumentParser, to_save: str) -> None:
-    """Add the options that say where a result goes, and how it looks."""
+    """Add the options for the format and the files of the result."""
     parser.add_argument(
         "--format",
         choices=FORMATS,
         default="table",
-        help="how the result is printed (default: %(default)s)",
+        help="format of the printed result (default: %(default)s)",
     )
     parser.add_argument(
         "--json",
         metavar="FILE",
         type=options.file,
-        help=f"{to_save}; - prints it instead",
+        help=f"{to_save}; - prints it to stdout instead",
     )
     parser.add_argument(
         "--plot",
         metavar="FILE.png",
         type=options.picture_file,
-        help="save a reliability diagram and the histogram of the losses; or .pdf, .svg",
+        help="save a reliability diagram and a histogram of the losses, also as .pdf or .svg",
     )
-    parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
+    parser.add_argument("--quiet", action="store_true", help="print only errors")
 
 
 def check(arguments: argparse.Namespace, *names: str | None) -> None:
-    """Raise before the work is done where its result could not be saved or drawn.
+    """Raise, before the work begins, if its result can't be saved or plotted.
 
-    An output that is one of the inputs, or the other output, is wrong usage.
+    An output that is also an input, or the other output, is a usage error.
     """
-    taken = [file for each in names if each is not None for file in _files_of(each)]
+    used = [file for each in names if each is not None for file in _files_of(each)]
     outputs = {"--json": arguments.json, "--plot": arguments.plot}
     for option, name in outputs.items():
         if name in (None, "-"):
             continue
         file = Path(name)
-        if any(_are_same(file, each) for each in taken):
+        if any(_are_same(file, each) for each in used):
             rule = f"must be another file than those that are read and written, got {str(file)!r}"
             arguments.error(f"argument {option}: {rule}")
-        options.require_place_for(file, option)
-        taken.append(file)
+        options.check_writable(file, option)
+        used.append(file)
     if arguments.plot:
         import matplotlib  # noqa: F401
 
 
 def _files_of(argument: str) -> list[Path]:
-    """Return all files that an argument may mean, which may stand before `::`."""
+    """Return all files that an argument may mean; a `::NAME` at its end is dropped."""
     path = argument if Path(argument).exists() else argument.rpartition("::")[0] or argument
     return inputs.files(path)
 
@@ -70,12 +70,12 @@ def _are_same(file: Path, other: Path) -> bool:
     return file.resolve() == other.resolve()
 
 
-def hand_over(result: Result, arguments: argparse.Namespace) -> None:
-    """Save what is to be saved, then print the result."""
+def write(result: Result, arguments: argparse.Namespace) -> None:
+    """Save the result to the files that the options name, then print it."""
     if arguments.json not in (None, "-"):
         _save(_json(result), Path(arguments.json))
     if arguments.plot:
-        with refusals.naming_file(arguments.plot):
+        with errors.name_file(arguments.plot):
             result.plot().figure.savefig(arguments.plot, dpi=144)
     if arguments.json == "-":
         print(_json(result), end="")
@@ -84,16 +84,16 @@ def hand_over(result: Result, arguments: argparse.Namespace) -> None:
 
 
 def _save(text: str, file: Path) -> None:
-    """Write the whole text or, where that fails, leave the file as it was."""
-    with refusals.naming_file(file):
+    """Write the whole text; if that fails, leave the file as it was."""
+    with errors.name_file(file):
         if file.exists() and not file.is_file():  # a pipe or a device
             file.write_text(text, encoding="utf-8")
             return
-        place = file.resolve()
-        draft = place.with_name(f".{place.name}.{os.getpid()}")
+        target = file.resolve()
+        draft = target.with_name(f".{target.name}.{os.getpid()}")
         try:
             draft.write_text(text, encoding="utf-8")
-            draft.replace(place)
+            draft.replace(target)
         finally:
             draft.unlink(missing_ok=True)
 
@@ -118,7 +118,7 @@ def _csv(result: Result) -> str:
 
 
 def _columns(result: Result) -> dict[str, Any]:
-    """Return the numbers that `to_dict` names, by name, nan and inf among them."""
+    """Return the metrics of `to_dict` by name, with nan and inf as they are."""
     names = OF_EVALUATION * isinstance(result, Evaluation)
     columns: dict[str, Any] = {}
     metrics = result.to_dict()["metrics"]
@@ -135,7 +135,7 @@ def _columns(result: Result) -> dict[str, Any]:
     return columns
 
 
-# What an evaluation has beside its metrics.
+# Columns of an evaluation before those of its metrics.
 OF_EVALUATION = [
     "count",
     "ignored",

@@ -1,4 +1,4 @@
-"""Time the loss on this machine, against the NumPy formula and PyTorch if it is installed."""
+"""Time the loss on this machine: smoothxent, a NumPy formula and, if installed, PyTorch."""
 
 import argparse
 import json
@@ -31,14 +31,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="T",
         type=options.positive,
         default=smoothxent.info()["num_threads"],
-        help="threads of every library that has threads (default: %(default)s)",
+        help="number of threads of each library that has threads (default: %(default)s)",
     )
     parser.add_argument("--quick", action="store_true", help="two shapes, a few seconds")
     parser.add_argument(
         "--json",
         metavar="FILE",
         type=options.file,
-        help="save the figures; - prints them instead",
+        help="save the figures; - prints them to stdout instead",
     )
 
 
@@ -52,9 +52,9 @@ def run(arguments: argparse.Namespace) -> None:
     from rich.console import Console
 
     if arguments.json:
-        options.require_place_for(Path(arguments.json), "--json")
-    waiting = "timing; best on a machine that does nothing else"
-    with Console(stderr=True).status(waiting, spinner="line"):  # of ASCII
+        options.check_writable(Path(arguments.json), "--json")
+    waiting = "timing; results are best on an idle machine"
+    with Console(stderr=True).status(waiting, spinner="line"):  # an ASCII spinner
         figures = measured(arguments.threads, seconds, shapes)
     if arguments.json:
         Path(arguments.json).write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
@@ -62,7 +62,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def measured(threads: int, seconds: float, shapes: tuple[str, ...]) -> Facts:
-    """Return the figures of all libraries, and what they were measured on."""
+    """Return the figures of all libraries, and the versions and settings behind them."""
     results = [
         facts
         for library in LIBRARIES
@@ -85,7 +85,7 @@ def measured(threads: int, seconds: float, shapes: tuple[str, ...]) -> Facts:
 
 
 def _timed(library: str, threads: int, seconds: float, shapes: tuple[str, ...]) -> list[Facts]:
-    # Each in a process of its own: thread pools that wait for work spoil each other's figures.
+    # Each library in its own process: waiting thread pools disturb each other's measurements.
     command = [sys.executable, "-c", CHILD, library, str(threads), str(seconds), *shapes]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode:
@@ -95,7 +95,7 @@ def _timed(library: str, threads: int, seconds: float, shapes: tuple[str, ...]) 
 
 
 def show(figures: Facts) -> None:
-    """Print one line a shape: the time, the rates, and how many times as long the others take."""
+    """Print one line a shape: time, rates, and the other libraries' times relative to ours."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
@@ -111,7 +111,7 @@ def show(figures: Facts) -> None:
     ]
 
     console = Console(highlight=False)
-    title = "The mean loss: time of a call (median), 1e9 logits and GB of them a second"
+    title = "Mean loss: median time of a call, 1e9 logits per second, GB per second"
     table = Table(box=SIMPLE_HEAD, title=title, title_justify="left", title_style="bold")
     table.add_column("rows x classes", no_wrap=True)
     for header in ("smoothxent", "1e9/s", "GB/s", *others):
@@ -132,7 +132,7 @@ def show(figures: Facts) -> None:
     console.print(
         f"float32, label_smoothing {figures['label_smoothing']}, {threads} "
         f"thread{'s' if threads > 1 else ''}, {figures['isa']}, NumPy {figures['numpy']}; in "
-        f"brackets how many times as long as smoothxent. The losses agree to "
+        f"brackets the time relative to smoothxent. The losses agree to "
         f"{_disagreement(by_shape):.0e}."
     )
 

@@ -1,4 +1,4 @@
-"""The loss of one library timed: what `smoothxent bench` runs in a process of its own."""
+"""Timing of one library's loss, which `smoothxent bench` runs in a separate process."""
 
 import json
 from collections.abc import Callable
@@ -39,14 +39,14 @@ def main(argv: list[str]) -> int:
 
 
 def inputs(num_rows: int, num_classes: int) -> tuple[Logits, Labels]:
-    """Return normal logits times 3 and uniform labels, the same in every process."""
+    """Return logits (normal, times 3) and uniform labels, the same in every process."""
     rng = np.random.default_rng(num_rows * num_classes)
     logits = 3 * rng.standard_normal((num_rows, num_classes), dtype=np.float32)
     return logits, rng.integers(num_classes, size=num_rows)
 
 
 def timed(loss: Loss, logits: Logits, labels: Labels, seconds: float) -> list[float]:
-    """Return the times of calls that fill the given time, after two that are not counted."""
+    """Return the times of calls over this many seconds, after two warm-up calls."""
     loss(logits, labels)
     loss(logits, labels)
     times: list[float] = []

@@ -11,7 +11,7 @@ from smoothxent.cli import options
 
 LABEL_SMOOTHING = (0.0, 0.1)
 
-# The worked example that label smoothing is often explained with: three rows, all of them right.
+# A common worked example of label smoothing: three rows, all classified correctly.
 EXAMPLE_LOGITS = np.array([[4.0, 5.0, 10.0], [1.0, 5.0, 4.0], [1.0, 15.0, 4.0]])
 EXAMPLE_LABELS = np.array([[0, 0, 1], [0, 1, 0], [0, 1, 0]])
 EXAMPLE_SMOOTHING = 0.001
@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE.png",
         type=options.picture_file,
         default=Path("smoothxent-demo.png"),
-        help="the picture to save; or .pdf, .svg (default: %(default)s)",
+        help="the picture to save, also as .pdf or .svg (default: %(default)s)",
     )
     parser.add_argument(
         "--epochs",
@@ -50,11 +50,11 @@ def run(arguments: argparse.Namespace) -> None:
 
     from smoothxent.cli.demo import picture, report, training
 
-    options.require_place_for(arguments.output, "--output")
+    options.check_writable(arguments.output, "--output")
     _print_worked_example()
     learn, test = training.digits(arguments.seed)
     screen = Console(stderr=True)
-    # The products are small: a second BLAS thread would only wait, and for long on a busy machine.
+    # The products are small: a second BLAS thread would only wait, for long on a busy machine.
     with (
         threadpool_limits(1, user_api="blas"),
         Progress(

@@ -1,4 +1,4 @@
-"""The demo's picture: the loss on the label as it learns, and how sure it is against how right."""
+"""The demo's picture: loss curves, a reliability diagram and the distribution of confidence."""
 
 import math
 from pathlib import Path
@@ -13,14 +13,14 @@ INK, FAINT = "#333333", "#bbbbbb"
 
 
 def draw(plain: Run, smoothed: Run, path: Path) -> None:
-    """Save the picture of both runs; the ending of `path` chooses the format."""
+    """Save the picture of both runs; the suffix of `path` chooses the format."""
     runs = (plain, smoothed)
     figure = Figure(figsize=(14, 4.6), layout="constrained")
-    losses, diagram, sureness = figure.subplots(1, 3, width_ratios=(1.25, 1, 1))
+    losses, diagram, confidence = figure.subplots(1, 3, width_ratios=(1.25, 1, 1))
     _draw_losses(losses, runs)
     _draw_reliability(diagram, runs)
-    _draw_confidence(sureness, runs)
-    for axes in (losses, diagram, sureness):
+    _draw_confidence(confidence, runs)
+    for axes in (losses, diagram, confidence):
         axes.spines[["top", "right"]].set_visible(False)
         axes.tick_params(colors=INK, labelsize=9)
         axes.title.set(fontsize=11.5, fontweight="bold", color=INK)
@@ -28,7 +28,7 @@ def draw(plain: Run, smoothed: Run, path: Path) -> None:
 
 
 def target_nll(label_smoothing: float, num_classes: int) -> float:
-    """Return the loss on the label of a classifier that predicts the smoothed label exactly."""
+    """Return the loss on the label if the prediction is exactly the smoothed label."""
     return -math.log(1 - label_smoothing + label_smoothing / num_classes)
 
 
@@ -56,7 +56,7 @@ def _draw_losses(axes: Axes, runs: tuple[Run, Run]) -> None:
     floor = target_nll(runs[1].label_smoothing, NUM_CLASSES)
     axes.axhline(floor, color=COLOURS[1], linewidth=0.9, linestyle=":")
     axes.annotate(
-        f"the smoothed label itself: {floor:.3f}",
+        f"prediction = smoothed label: {floor:.3f}",
         (runs[0].curve.epochs[-1], floor),
         (0, -5),
         textcoords="offset points",
@@ -66,7 +66,7 @@ def _draw_losses(axes: Axes, runs: tuple[Run, Run]) -> None:
         color=COLOURS[1],
     )
     axes.set(
-        title="The loss on the label stops racing to 0",
+        title="Loss on the label",
         xlabel="epoch",
         ylabel="loss on the label, nats",
         xscale="log",
@@ -79,26 +79,24 @@ def _draw_losses(axes: Axes, runs: tuple[Run, Run]) -> None:
 def _draw_reliability(axes: Axes, runs: tuple[Run, Run]) -> None:
     axes.plot([0, 1], [0, 1], color=FAINT, linewidth=1.2, zorder=0)
     for run, colour in zip(runs, COLOURS, strict=True):
-        held = [each for each in run.test.bins if each.count]
-        confidence = [each.confidence for each in held]
-        accuracy = [each.accuracy for each in held]
+        filled = [each for each in run.test.bins if each.count]
+        confidence = [each.confidence for each in filled]
+        accuracy = [each.accuracy for each in filled]
         axes.plot(confidence, accuracy, color=colour, linewidth=1.4, alpha=0.4)
         axes.scatter(
             confidence,
             accuracy,
-            [12 + 300 * each.count / run.test.count for each in held],
+            [12 + 300 * each.count / run.test.count for each in filled],
             color=colour,
             alpha=0.75,
             linewidth=0,
             clip_on=False,
             label=f"{_name(run)}, ECE {run.test.calibration_error:.3f}",
         )
-    axes.text(0.03, 0.97, "more right\nthan sure", va="top", fontsize=9, color=INK, style="italic")
-    axes.text(
-        0.97, 0.24, "more sure\nthan right", ha="right", fontsize=9, color=INK, style="italic"
-    )
+    axes.text(0.03, 0.97, "underconfident", va="top", fontsize=9, color=INK, style="italic")
+    axes.text(0.97, 0.24, "overconfident", ha="right", fontsize=9, color=INK, style="italic")
     axes.set(
-        title="Test digits: how right, how sure",
+        title="Reliability diagram, test digits",
         xlabel="confidence (mean of a bin)",
         ylabel="accuracy",
         xlim=(0, 1.02),
@@ -124,7 +122,7 @@ def _draw_confidence(axes: Axes, runs: tuple[Run, Run]) -> None:
             label=f"{_name(run)}: mean {run.test.confidence:.3f}",
         )
     axes.set(
-        title="Test digits: how sure",
+        title="Distribution of confidence, test digits",
         xlabel="confidence",
         ylabel="share of the digits",
         xlim=(0, 1),

@@ -1,4 +1,4 @@
-"""The demo's table and the line that says what it shows."""
+"""The demo's table, and a sentence that sums it up."""
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -18,9 +18,11 @@ ROWS = {
 
 
 def show(plain: Run, smoothed: Run, *, num_rows: tuple[int, int]) -> None:
-    """Print the table of both runs and the line on what changed."""
+    """Print the table of both runs and the sentence that sums it up."""
     console = Console(highlight=False)
-    title = f"Handwritten digits: {num_rows[0]} to learn, {num_rows[1]} to test; losses in nats"
+    title = (
+        f"Handwritten digits: {num_rows[0]} for training, {num_rows[1]} for testing; losses in nats"
+    )
     table = Table(box=SIMPLE_HEAD, title=title, title_justify="left", title_style="bold")
     table.add_column("")
     for run in (plain, smoothed):
@@ -38,18 +40,18 @@ def _number(value: float) -> str:
 
 
 def lesson(plain: Run, smoothed: Run) -> str:
-    """Return what the two runs show, in words that follow from their numbers."""
+    """Return a sentence about the two runs, with their numbers."""
     before, after = plain.test, smoothed.test
     return (
-        f"On the digits it learned, the loss on the label is {_trend(plain)} without smoothing, "
-        f"{_trend(smoothed)} with it. On the others, confidence goes from {_gap(before)} to "
+        f"On the training digits, the loss on the label is {_trend(plain)} without smoothing, "
+        f"{_trend(smoothed)} with it. On the test digits, confidence goes from {_gap(before)} to "
         f"{_gap(after)}, accuracy from {before.accuracy:.3f} to {after.accuracy:.3f}, the "
         f"calibration error from {before.calibration_error:.3f} to {after.calibration_error:.3f}."
     )
 
 
 def _trend(run: Run) -> str:
-    """Say whether the training loss on the label still moved by a tenth over the last half."""
+    """Return the last training loss on the label, and whether the last half moved it by a tenth."""
     end = run.curve.train[-1]
     half = next(
         (

@@ -1,7 +1,7 @@
 """A small softmax classifier of handwritten digits, trained with our loss and gradient.
 
-One hidden layer, gradient descent with momentum on all training rows at once. So few images that
-the classifier can learn each of them by heart: that is where the two losses part.
+One hidden layer, gradient descent with momentum on all training rows at once. The images are so few
+that the classifier can memorise them: there the two losses differ most.
 """
 
 from collections.abc import Callable
@@ -23,14 +23,14 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Rows:
-    """Images and what they show: (N, 64) in [0, 1] and (N,) in [0, 10)."""
+    """Images (N, 64) in [0, 1], and the digits that they show (N,) in [0, 10)."""
 
     images: Floats
     labels: NDArray[np.int64]
 
 
 def digits(seed: int) -> tuple[Rows, Rows]:
-    """Return scikit-learn's digits, shuffled: `NUM_TRAIN` rows to learn, the rest to test."""
+    """Return scikit-learn's digits, shuffled: `NUM_TRAIN` training rows, then the test rows."""
     from sklearn.datasets import load_digits
 
     images, labels = load_digits(return_X_y=True)
@@ -42,7 +42,7 @@ def digits(seed: int) -> tuple[Rows, Rows]:
 
 @dataclass
 class Classifier:
-    """Softmax over one hidden layer of rectified units."""
+    """A softmax classifier with one hidden layer of rectified linear units."""
 
     hidden_weight: Floats
     hidden_bias: Floats
@@ -54,8 +54,8 @@ class Classifier:
         self.velocity = [np.zeros_like(parameter) for parameter in self.parameters]
 
     @classmethod
-    def drawn(cls, seed: int, num_pixels: int, num_classes: int) -> "Classifier":
-        """Draw weights of variance 2 / inputs (He et al. 2015) and no bias."""
+    def random(cls, seed: int, num_pixels: int, num_classes: int) -> "Classifier":
+        """Draw weights of variance 2 / inputs (He et al. 2015); biases are 0."""
         rng = np.random.default_rng(seed)
 
         def weights(inputs: int, outputs: int) -> Floats:
@@ -71,7 +71,7 @@ class Classifier:
 
     @property
     def parameters(self) -> tuple[Floats, Floats, Floats, Floats]:
-        """All that is learned, in the order of the gradients."""
+        """The parameters, in the order of their gradients."""
         return self.hidden_weight, self.hidden_bias, self.weight, self.bias
 
     def hidden(self, images: Floats) -> Floats:
@@ -110,7 +110,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Run:
-    """One trained classifier and what became of it."""
+    """Training curve and final evaluations of one classifier."""
 
     label_smoothing: float
     curve: Curve
@@ -127,8 +127,8 @@ def train(
     seed: int,
     advance: Callable[[], None],
 ) -> Run:
-    """Train from the weights that `seed` draws; call `advance` after every epoch."""
-    classifier = Classifier.drawn(seed, learn.images.shape[1], NUM_CLASSES)
+    """Train from random weights of this seed; call `advance` after every epoch."""
+    classifier = Classifier.random(seed, learn.images.shape[1], NUM_CLASSES)
     curve = Curve([], [], [])
     watched = set(np.geomspace(1, epochs, 120).round().astype(int))
     for epoch in range(1, epochs + 1):

@@ -1,4 +1,4 @@
-"""What a command says, in one line, where a file is not what it should be."""
+"""Errors of commands: one line that names the file and the remedy."""
 
 import errno
 import re
@@ -18,35 +18,35 @@ NEGATIVE_LABEL = re.compile(r"must lie in \[0, \d+\), got labels\[.*\] = (-\d+)"
 WEIGHTS_OF_ANOTHER_SHAPE = re.compile(r"(class_weight|prior) must have shape ")
 
 
-class Refusal(Exception):
-    """Data that a command can't work with: the file and the remedy, in one line."""
+class CommandError(Exception):
+    """An error in the data; its text is one line that names the file and the remedy."""
 
 
 @contextmanager
-def naming(file: Path | None = None, **files: str | None) -> Iterator[None]:
-    """Turn what the library says of the data into a refusal.
+def as_command_errors(file: Path | None = None, **files: str | None) -> Iterator[None]:
+    """Turn the library's errors about the data into command errors.
 
-    It names `file`, or else that of `files` which holds the argument that the library names.
+    The error names `file` or, without it, the one of `files` that the library's error is about.
     """
     try:
         yield
     except (IndexError, MemoryError, TypeError, ValueError) as error:
-        message = str(error).partition("\n")[0] or "out of memory"  # which alone has no text
-        place = file or files.get(message.partition(" ")[0])
-        raise Refusal(f"{f'{place}: ' if place else ''}{message}{_remedy(message)}") from error
+        message = str(error).partition("\n")[0] or "out of memory"  # only MemoryError has no text
+        name = file or files.get(message.partition(" ")[0])
+        raise CommandError(f"{f'{name}: ' if name else ''}{message}{_remedy(message)}") from error
 
 
 @contextmanager
-def naming_file(file: Path) -> Iterator[None]:
-    """Let the system's refusal to write name the file."""
+def name_file(file: Path) -> Iterator[None]:
+    """Add the name of the file to an OSError."""
     try:
         yield
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(file)) from error
 
 
-def of(error: OSError) -> str:
-    """Return what the system refused, and the remedy where there is one."""
+def message_of(error: OSError) -> str:
+    """Return the text of an error of the system, with its remedy if there is one."""
     if error.filename is None:
         return error.strerror or str(error)
     remedy = REMEDIES.get(error.errno or 0)
@@ -54,9 +54,9 @@ def of(error: OSError) -> str:
 
 
 def _remedy(message: str) -> str:
-    """Return what would do about a label that stands for none, weights or bare words."""
-    if found := NEGATIVE_LABEL.search(message):
-        return f"; --ignore-index {found[1]} drops such rows"
+    """Return the remedy for negative labels, weights of another shape or bare 2-byte words."""
+    if match := NEGATIVE_LABEL.search(message):
+        return f"; --ignore-index {match[1]} drops such rows"
     if WEIGHTS_OF_ANOTHER_SHAPE.match(message):
         return "; save one number for each class"
     return ": --dtype bfloat16, --dtype float16" if message.endswith("say so with dtype") else ""
