@@ -158,6 +158,6 @@ def _class_indices(y: ArrayLike, classes: NDArray[Any], num_rows: int) -> NDArra
     indices = [index_of.get(label, -1) for label in labels.tolist()]
     if -1 in indices:
         row = indices.index(-1)
-        found = f"y[{row}] = {labels.tolist()[row]!r}"
-        raise ValueError(f"y must hold classes that the estimator was fitted on, got {found}")
+        label = f"y[{row}] = {labels.tolist()[row]!r}"
+        raise ValueError(f"y must hold classes that the estimator was fitted on, got {label}")
     return np.array(indices, np.int64)

@@ -1,1 +1,1 @@
-"""Callers' arguments become plain arrays and numbers; errors about them are worded here."""
+"""Checks of arguments, which become plain arrays and numbers, and all error texts about them."""

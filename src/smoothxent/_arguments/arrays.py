@@ -2,7 +2,7 @@
 
 NumPy itself reads most objects, by `__array__` or the buffer protocol. This module adds tensors
 that offer only DLPack, bfloat16 of torch, and errors for memory that NumPy can't read. It imports
-no other library: a caller who hands over a tensor has imported that library.
+no other library: a caller with a tensor has already imported its library.
 """
 
 import sys
@@ -18,10 +18,10 @@ AnyArray: TypeAlias = NDArray[Any]
 # float32 or float64; bfloat16 is a dtype of ml_dtypes, or uint16 bits
 FloatArray: TypeAlias = NDArray[Any]
 
-# The kDLCPU, kDLCUDAHost, kDLROCMHost and kDLCUDAManaged of dlpack.h: what a CPU reads.
+# kDLCPU, kDLCUDAHost, kDLROCMHost and kDLCUDAManaged of dlpack.h: memory that a CPU can read.
 READABLE = frozenset({1, 3, 11, 13})
 
-# How the arrays of a package come to the CPU.
+# For each package, the expression that copies an array to the CPU.
 TO_CPU = {"cupy": "{}.get()", "jaxlib": "jax.device_get({})", "torch": "{}.cpu()"}
 
 
@@ -32,7 +32,7 @@ def numbers_of(name: str, value: Any) -> Numbers:
 
 
 def plain_array(name: str, value: ArrayLike) -> AnyArray:
-    """Return `value` as a base-class array; masked arrays raise, as NumPy would drop the mask."""
+    """Return `value` as a plain ndarray; masked arrays raise, because NumPy would drop the mask."""
     if type(value) is np.ndarray:
         return value
     array, is_bfloat16 = _array_of(name, value)
@@ -40,28 +40,28 @@ def plain_array(name: str, value: ArrayLike) -> AnyArray:
 
 
 def in_native_order(array: AnyArray) -> AnyArray:
-    """Return `array` in this machine's byte order, copied only if it is in the other one."""
+    """Return `array` in this machine's byte order; only an array in the other order is copied."""
     return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
 
-@lru_cache  # NumPy makes the name anew each time
+@lru_cache  # NumPy builds the name at each access
 def dtype_name(dtype: np.dtype[Any]) -> str:
     return dtype.name
 
 
 def entry(name: str, array: AnyArray, index: tuple[Any, ...]) -> str:
-    """Return `name[i, j] = value`, the value as its own dtype prints it."""
+    """Return the text `name[i, j] = value` for an error message."""
     place = f"[{', '.join(str(i) for i in index)}]" if index else ""
     return f"{name}{place} = {array[index]}"
 
 
 def is_tensor(value: object) -> bool:
-    """Whether `value` is a tensor of torch."""
+    """Whether `value` is a torch tensor."""
     return isinstance(value, getattr(sys.modules.get("torch"), "Tensor", ()))
 
 
 def _array_of(name: str, value: Any) -> tuple[AnyArray, bool]:
-    """Return an array over the memory of `value`, and whether its uint16 are bits of bfloat16."""
+    """Return an array over the memory of `value`, and whether it holds bfloat16 bits as uint16."""
     if type(value) is np.ndarray:
         return value, False
     if isinstance(value, np.ma.MaskedArray):
@@ -104,13 +104,13 @@ def _of_tensor(name: str, tensor: Any) -> tuple[AnyArray, bool]:
 def _is_readable(value: Any) -> bool:
     try:
         device, _ = value.__dlpack_device__()
-    except Exception:  # of JAX, over several devices, which NumPy gathers, or deleted, as it says
+    except Exception:  # a JAX array on several devices, which NumPy gathers, or a deleted one
         return True
     return device in READABLE
 
 
 def _elsewhere(name: str, value: Any) -> TypeError:
-    """Word the error for numbers that are not in the memory of the CPU."""
+    """Return the error for numbers that are not in the memory of the CPU."""
     device = getattr(value, "device", "another device")
     package = "torch" if is_tensor(value) else type(value).__module__.partition(".")[0]
     remedy = "; copy it there"

@@ -1,7 +1,7 @@
-"""float16 and bfloat16, and their way to float32 and back.
+"""Conversion of float16 and bfloat16 to float32 and back.
 
-NumPy does not know bfloat16. Its bits are the upper half of a float32's, which is also a faster way
-to widen it than the cast of the dtype that ml_dtypes makes.
+NumPy does not know bfloat16. The bits of a bfloat16 are the upper half of those of a float32, so a
+shift widens it; this is also faster than the cast of the ml_dtypes dtype.
 """
 
 from typing import Any, NamedTuple
@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-HALVES = ("float16", "bfloat16")  # by name: bfloat16 is not NumPy's own
+HALVES = ("float16", "bfloat16")  # by name, because NumPy has no bfloat16
 
 
 class Numbers(NamedTuple):
-    """An array, and what its numbers are where NumPy's dtype does not say: bits in uint16."""
+    """An array, and the dtype of its numbers, which may be stored as bits in uint16."""
 
     array: NDArray[Any]
     dtype_name: str
@@ -23,12 +23,12 @@ class Numbers(NamedTuple):
         return self.dtype_name in HALVES
 
     def widened(self) -> NDArray[Any]:
-        """Return the same numbers in a dtype that NumPy computes with: float32 for half types."""
+        """Return the numbers in a dtype that NumPy can compute with: float32 for half types."""
         return widened(self.array, self.dtype_name) if self.is_half else self.array
 
 
 def widened(array: NDArray[Any], dtype_name: str) -> NDArray[Any]:
-    """Return the numbers of the half type of this name in float32."""
+    """Return the numbers of this half type as float32."""
     if dtype_name == "float16":
         return array.view(np.float16).astype(np.float32)
     bits = array.view(np.uint16).astype(np.uint32)
@@ -37,7 +37,7 @@ def widened(array: NDArray[Any], dtype_name: str) -> NDArray[Any]:
 
 
 def narrow(array: NDArray[Any], to: NDArray[Any], dtype_name: str) -> None:
-    """Round float32 numbers, ties to even, into an array of the half type of this name."""
+    """Round float32 numbers, ties to even, into an array of this half type."""
     if dtype_name == "float16":
         with np.errstate(over="ignore"):
             to.view(np.float16)[...] = array

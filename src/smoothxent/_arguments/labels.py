@@ -1,6 +1,6 @@
-"""Labels: class indices or probabilities, and every error about them.
+"""Labels: class indices or probabilities, and all errors about them.
 
-The kernel finds labels that are out of range while it reads them; the error is worded here.
+The kernel finds labels that are out of range while it reads them; this module makes the error.
 """
 
 import math
@@ -13,18 +13,18 @@ from smoothxent._arguments.arrays import AnyArray, dtype_name, entry, in_native_
 from smoothxent._arguments.half import HALVES
 from smoothxent._arguments.options import is_improper
 
-# In native byte order: what the kernel takes as it is.
+# The dtypes that the kernel accepts without a conversion: in native byte order.
 INTEGERS = frozenset(map(np.dtype, "bBhHiIlLqQ"))
 
 
 def check_labels(value: ArrayLike, shape: tuple[int, ...], row_shape: tuple[int, ...]) -> AnyArray:
-    """Class indices of `row_shape`, or probabilities of `shape` as float32 or float64."""
+    """Return class indices of `row_shape`, or probabilities of `shape` as float32 or float64."""
     array = value if type(value) is np.ndarray else plain_array("labels", value)
     if array.shape == row_shape:
         return array if array.dtype in INTEGERS else check_integers(array)
     if array.shape != shape:
         if array.ndim == len(row_shape):
-            check_integers(array)  # an error about the kind helps more
+            check_integers(array)  # an error about the dtype is more helpful
         raise ValueError(
             f"labels must have shape {row_shape} (class indices) or {shape} (probabilities), "
             f"got {array.shape}{reshape_remedy('use', 'labels', array.shape, row_shape)}"
@@ -56,10 +56,10 @@ def _probabilities(array: AnyArray) -> AnyArray:
 def check_class_indices(
     value: ArrayLike, shape: tuple[int, ...], row_shape: tuple[int, ...]
 ) -> AnyArray:
-    """Return class indices of `row_shape`; probabilities of `shape` raise."""
+    """Return class indices of `row_shape`; raise for probabilities of `shape`."""
     array = plain_array("labels", value)
     if array.shape == shape:
-        if array.ndim == 1:  # N scores of two classes with N labels, or one row with probabilities
+        if array.ndim == 1:  # N scores for two classes with N labels, or one row with probabilities
             raise ValueError(
                 f"labels must be one class index where logits have one axis, got shape {shape}; "
                 "if these are scores s of two classes, as of a binary decision_function, use "
@@ -79,14 +79,14 @@ def check_class_indices(
 def reshape_remedy(
     do: str, argument: str, shape: tuple[int, ...], row_shape: tuple[int, ...]
 ) -> str:
-    """Return the remedy for as many numbers as rows in another shape, as of a column; else ""."""
+    """Return the remedy if there is one number for each row but in another shape, else ""."""
     if math.prod(shape) != math.prod(row_shape):
         return ""
     return f"; {do} {argument}.reshape({row_shape})"
 
 
 def check_not_indices(array: AnyArray) -> None:
-    """Raise for one axis of integers in place of probabilities: they are more likely indices."""
+    """Raise for integers on one axis: they are more likely class indices than probabilities."""
     if array.ndim == 1 and array.dtype.kind in "iu":
         raise ValueError(
             "num_classes must be given where labels are one axis of integers, got None; "
@@ -95,7 +95,7 @@ def check_not_indices(array: AnyArray) -> None:
 
 
 def check_indices_in_range(array: AnyArray, num_classes: int) -> AnyArray:
-    """Class indices, all of which lie in [0, num_classes)."""
+    """Return class indices; raise if one lies outside [0, num_classes)."""
     indices = check_integers(array)
     bad = (indices < 0) | (indices >= num_classes)
     if bad.any():
@@ -104,7 +104,7 @@ def check_indices_in_range(array: AnyArray, num_classes: int) -> AnyArray:
 
 
 def check_probabilities(array: AnyArray, axis: int) -> AnyArray:
-    """Probabilities, all of which are finite and not negative."""
+    """Return probabilities; raise if one is negative or not finite."""
     table = _probabilities(array)
     bad = is_improper(table)
     if bad.any():
@@ -114,25 +114,25 @@ def check_probabilities(array: AnyArray, axis: int) -> AnyArray:
 
 
 def label_out_of_range(array: AnyArray, num_classes: int, row: int) -> IndexError:
-    """Word the error for the label of `row`, counted in C order over the labels."""
+    """Return the error for the label of `row`, counted in C order over the labels."""
     index = np.unravel_index(row, array.shape)
     return IndexError(f"labels must lie in [0, {num_classes}), got {entry('labels', array, index)}")
 
 
 def improper_probability(array: AnyArray, axis: int, row: int) -> ValueError:
-    """Word the error for the first bad class of `row`, counted in C order over the other axes."""
+    """Return the error for the first bad class of `row`, counted in C order over the other axes."""
     index: list[Any] = [*np.unravel_index(row, array.shape[:axis] + array.shape[axis + 1 :])]
     index.insert(axis, slice(None))
     table = _probabilities(array[tuple(index)])
     index[axis] = is_improper(table).argmax()
-    found = entry("labels", array, tuple(index))
-    return ValueError(f"labels must be finite and not negative, got {found}")
+    value = entry("labels", array, tuple(index))
+    return ValueError(f"labels must be finite and not negative, got {value}")
 
 
 def bad_label(
     value: ArrayLike, shape: tuple[int, ...], axis: int, row: int
 ) -> IndexError | ValueError:
-    """Word the error for the bad labels of `row` of logits of this shape."""
+    """Return the error for the bad labels of `row`, for logits of this shape."""
     array = plain_array("labels", value)
     if array.ndim < len(shape):
         return label_out_of_range(array, shape[axis], row)

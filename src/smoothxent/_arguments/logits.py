@@ -1,6 +1,6 @@
-"""Logits, and what a head makes them of: their dtypes, their class axis, their rows.
+"""Checks of logits and of the inputs of a linear head: dtype, class axis, rows.
 
-A check returns its argument in the form that the kernel takes. Errors read
+A check returns its argument in the form that the kernel accepts. Errors read
 `<argument> must <rule>, got <found>; <remedy>`.
 """
 
@@ -17,13 +17,14 @@ from smoothxent._arguments.options import check_integer
 DType: TypeAlias = str | np.dtype[Any] | type[Any]
 
 FLOAT32 = np.dtype(np.float32)
-# In native byte order: what the kernel takes as it is. With the names, which take NumPy a while.
+# The dtypes that the kernel accepts without a conversion: in native byte order. With their names,
+# because NumPy takes long to build them.
 FLOATS = {FLOAT32: "float32", np.dtype(np.float64): "float64"}
 NAMES = "float32, float64, float16 or bfloat16"
 
 
 def check_logits(value: ArrayLike, dtype: DType | None, argument: str = "logits") -> Numbers:
-    """Return `value` as the kernel takes it; `dtype` says what uint16 are the bits of."""
+    """Return `value` as the kernel accepts it; `dtype` is the half type whose bits uint16 holds."""
     numbers = None
     array = value
     if type(array) is not np.ndarray:
@@ -33,7 +34,7 @@ def check_logits(value: ArrayLike, dtype: DType | None, argument: str = "logits"
         return Numbers(array, FLOATS[array.dtype])
     own = numbers.dtype_name if numbers else dtype_name(array.dtype)
     name = own if dtype is None else _name_of(dtype)
-    if own == "uint16" and name in HALVES:  # the bits of such numbers
+    if own == "uint16" and name in HALVES:  # the bits of a half type
         return Numbers(in_native_order(array), name)
     if array.dtype.char not in "fd" and own not in HALVES:
         raise TypeError(
@@ -45,18 +46,18 @@ def check_logits(value: ArrayLike, dtype: DType | None, argument: str = "logits"
 
 
 def check_features(name: str, value: ArrayLike, shape: tuple[int, ...] | None = None) -> Numbers:
-    """Return `value`, of any dtype that logits may have, with this shape where one is given."""
+    """Return `value`, of any dtype that logits may have; check its shape if `shape` is given."""
     numbers = check_logits(value, None, name)
-    found = numbers.array.shape
-    if shape is not None and found != shape:
-        raise ValueError(f"{name} must have shape {shape}, got {found}")
-    if not found:
+    own_shape = numbers.array.shape
+    if shape is not None and own_shape != shape:
+        raise ValueError(f"{name} must have shape {shape}, got {own_shape}")
+    if not own_shape:
         raise ValueError(f"{name} must have at least one axis, got shape ()")
     return numbers
 
 
 def check_head_weight(value: ArrayLike, hidden_shape: tuple[int, ...]) -> Numbers:
-    """Return `value`, a row for each of at least one class, each as long as a row of hidden."""
+    """Return `value`, with a row for each class, as long as a row of hidden; at least one row."""
     numbers = check_features("weight", value)
     shape = numbers.array.shape
     if len(shape) != 2 or shape[1] != hidden_shape[-1] or not shape[0]:
@@ -68,7 +69,7 @@ def check_head_weight(value: ArrayLike, hidden_shape: tuple[int, ...]) -> Number
 
 
 def losses_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """Return what the losses of rows of such logits are in."""
+    """Return the dtype of the losses of rows, for logits of this dtype."""
     return dtype if dtype in FLOATS else FLOAT32
 
 
@@ -83,11 +84,11 @@ def check_axis(value: int, ndim: int) -> int:
 def check_class_axis(
     name: str, value: int, shape: tuple[int, ...]
 ) -> tuple[int, int, tuple[int, ...]]:
-    """Return `value` counted from the front, the number of classes there, the shape of the rows."""
+    """Return the axis counted from the front, the number of classes, and the shape of the rows."""
     return _class_axis(name, value if type(value) is int else check_integer("axis", value), shape)
 
 
-@lru_cache  # most calls have the shape of a call before
+@lru_cache  # most calls repeat the shape of an earlier call
 def _class_axis(name: str, value: int, shape: tuple[int, ...]) -> tuple[int, int, tuple[int, ...]]:
     if not shape:
         raise ValueError(f"{name} must have at least one axis, got shape ()")
@@ -113,14 +114,14 @@ def _name_of(dtype: DType) -> str:
 
 
 def _remedy(argument: str, dtype: np.dtype[Any]) -> str:
-    is_of_head = argument in {"hidden", "weight", "bias"}  # whose functions have no `dtype`
+    is_of_head = argument in {"hidden", "weight", "bias"}  # their functions have no `dtype`
     if is_of_head and dtype in {np.dtype("H"), np.dtype("V2")}:
         return f"; if these are the bits of bfloat16, use {argument}.view(ml_dtypes.bfloat16)"
-    array = argument.partition(" ")[0]  # of "logits file x.npy" too
+    array = argument.partition(" ")[0]  # "logits" for "logits file x.npy" as well
     if dtype.char == "H":
         return "; if these are the bits of bfloat16 or float16, say so with dtype"
     if dtype.kind in "biuf":
         return f"; convert with {array}.astype(np.float32)"
-    if dtype == np.dtype("V2"):  # what np.save and np.load make of bfloat16
+    if dtype == np.dtype("V2"):  # bfloat16 after np.save and np.load
         return f'; if these are bfloat16, use {array}.view(np.uint16) and dtype="bfloat16"'
     return ""

@@ -1,8 +1,8 @@
 """The options of a call: numbers, weights and names.
 
-Those of the loss travel as two tuples: the transforms of the logits, and what the targets are made
-of. A check returns its argument in the form that the kernel takes: a Python number or a float64
-array. Errors read `<argument> must <rule>, got <found>; <remedy>`.
+The options of the loss travel as two tuples: the transforms of the logits, and the options of the
+targets. A check returns its argument in the form that the kernel accepts: a Python number or a
+float64 array. Errors read `<argument> must <rule>, got <found>; <remedy>`.
 """
 
 import operator
@@ -16,7 +16,7 @@ from smoothxent._arguments.arrays import AnyArray, dtype_name, entry, plain_arra
 from smoothxent._arguments.half import HALVES
 
 TRANSFORMS = ("softcap", "temperature", "z_loss")
-# As callers give them, and as the kernel takes them, with 0 for no softcap.
+# As callers pass them, and as the kernel accepts them, with 0 for no softcap.
 GivenTransforms: TypeAlias = tuple[float | None, float, float]
 Transforms: TypeAlias = tuple[float, float, float]
 
@@ -24,7 +24,7 @@ Transforms: TypeAlias = tuple[float, float, float]
 GivenTargets: TypeAlias = tuple[
     float, ArrayLike | None, ArrayLike | None, ArrayLike | None, int | None
 ]
-# prior and class_weight (C,), sample_weight (N,); an ignore_index that the labels' dtype can hold
+# Checked: prior and class_weight (C,), sample_weight (N,), ignore_index in the labels' range
 Targets: TypeAlias = tuple[
     float,
     NDArray[np.float64] | None,
@@ -34,13 +34,14 @@ Targets: TypeAlias = tuple[
 ]
 Choice = TypeVar("Choice")
 
-# A prior normalised in float32 misses 1 by about 2**-24 = 6e-8, or a few times that.
+# The sum of a prior that was normalised in float32 differs from 1 by about 2**-24 = 6e-8, or a few
+# times that.
 PRIOR_SUM_TOLERANCE = 1e-6
 
-# What is normal in float32, as its reciprocal is.
+# Numbers that are normal in float32, and whose reciprocals are too.
 LEAST_SCALE, MOST_SCALE = 1e-37, 1e37
 
-# No axis has more classes; so many bins are 3 GB of totals for each thread.
+# No axis has more classes than MOST_K. MOST_BINS bins take 3 GB of totals for each thread.
 MOST_K, MOST_BINS = 2**63 - 1, 2**20
 
 
@@ -64,7 +65,7 @@ def check_positive(name: str, value: int) -> int:
 
 
 def check_at_most(name: str, value: int, most: int) -> int:
-    """Return `value`, an integer of 1 to `most`."""
+    """Return `value`, an integer from 1 to `most`."""
     number = check_positive(name, value)
     if number > most:
         raise ValueError(f"{name} must be at most {most}, got {number}")
@@ -79,12 +80,12 @@ def check_real(name: str, value: float) -> float:
         raise TypeError(f"{name} must be a real number, got {value!r}")
     try:
         return float(value)
-    except OverflowError:  # of an integer, which no range has
+    except OverflowError:  # an integer beyond float64, which is outside every range
         return np.inf if value > 0 else -np.inf
 
 
 def check_scale(name: str, value: float) -> float:
-    """Return `value`, which logits of any dtype can be divided by and multiplied with."""
+    """Return `value`, a safe factor and divisor of logits of any dtype."""
     number = check_real(name, value)
     if not LEAST_SCALE <= number <= MOST_SCALE:
         raise ValueError(f"{name} must lie in [{LEAST_SCALE}, {MOST_SCALE}], got {value}")
@@ -92,7 +93,7 @@ def check_scale(name: str, value: float) -> float:
 
 
 def check_choice(name: str, value: str, table: Mapping[str, Choice]) -> Choice:
-    """Return what `value` names in the table."""
+    """Return the entry of the table with the name `value`."""
     try:
         return table[value]
     except (KeyError, TypeError):
@@ -101,7 +102,7 @@ def check_choice(name: str, value: str, table: Mapping[str, Choice]) -> Choice:
 
 
 def check_transforms(given: GivenTransforms) -> Transforms | None:
-    """Return the three as the kernel takes them, or None where they change nothing."""
+    """Return the three transforms as the kernel accepts them, or None if they change nothing."""
     softcap, temperature, z_loss = given
     are_usual = softcap is None and temperature == 1.0 and z_loss == 0.0
     if are_usual and type(temperature) is type(z_loss) is float:  # not bool
@@ -115,7 +116,7 @@ def check_transforms(given: GivenTransforms) -> Transforms | None:
 
 
 def given_transforms(transforms: Transforms | None) -> GivenTransforms:
-    """Return checked transforms as callers give them."""
+    """Return checked transforms as callers pass them."""
     softcap, *others = transforms or (0.0, 1.0, 0.0)
     return softcap or None, others[0], others[1]
 
@@ -127,7 +128,7 @@ def check_targets(
     labels: AnyArray | None = None,
     are_indices: bool = True,
 ) -> Targets:
-    """Return what the targets of rows of this shape are made of; `labels` have been checked."""
+    """Return the checked options of the targets; `labels` have been checked before."""
     label_smoothing, prior, class_weight, sample_weight, ignore_index = given
     u = w = s = ignored = None
     eps = label_smoothing
@@ -152,7 +153,7 @@ def check_label_smoothing(value: float) -> float:
 
 
 def check_weights(name: str, value: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.float64]:
-    """Return finite and non-negative numbers of this shape, flat, in float64."""
+    """Return finite, non-negative numbers of this shape as a flat float64 array."""
     array = plain_array(name, value)
     if array.dtype.kind not in "iuf" and dtype_name(array.dtype) not in HALVES:
         raise TypeError(f"{name} must be real numbers, got {array.dtype}")
@@ -166,7 +167,7 @@ def check_weights(name: str, value: ArrayLike, shape: tuple[int, ...]) -> NDArra
 
 
 def is_improper(array: AnyArray) -> NDArray[np.bool_]:
-    """Where weights or probabilities are negative or not finite."""
+    """Return True where weights or probabilities are negative or not finite."""
     return ~((array >= 0) & (array < np.inf))
 
 
@@ -181,7 +182,7 @@ def check_prior(value: ArrayLike, num_classes: int) -> NDArray[np.float64]:
 
 
 def check_ignore_index(value: int, labels: AnyArray | None, are_indices: bool = True) -> int | None:
-    """Return `value`, or None if no label of this dtype can equal it."""
+    """Return `value`, or None if the dtype of the labels can't hold it."""
     number = check_integer("ignore_index", value)
     if labels is None:
         raise ValueError(f"ignore_index must be None where there are no labels, got {number}")
@@ -199,7 +200,7 @@ def check_num_bins(value: int) -> int:
 
 
 def check_top_k(value: object) -> tuple[int, ...]:
-    """Return the numbers of `value` and 1, in order."""
+    """Return 1 and the numbers of `value`, sorted."""
     if not isinstance(value, Iterable):
         raise TypeError(f"top_k must be a tuple of integers, got {value!r}")
     return tuple(sorted({1, *(check_at_most("top_k", k, MOST_K) for k in value)}))

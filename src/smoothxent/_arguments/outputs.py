@@ -1,4 +1,4 @@
-"""Arrays of the caller that a function writes."""
+"""Checks of the caller's arrays that a function writes: `out` and `grad_out`."""
 
 from typing import Any
 
@@ -8,12 +8,13 @@ from numpy.typing import ArrayLike
 from smoothxent._arguments.arrays import AnyArray, is_tensor, numbers_of
 from smoothxent._arguments.logits import FLOAT32
 
-# Steps that NumPy may take to prove two strided arrays apart; beyond it they count as overlapping.
-OVERLAP_WORK: Any = 10_000  # which NumPy's stubs know only from 2.5 on
+# The most steps for NumPy's search for an overlap of two strided arrays. Beyond it they count as
+# overlapping.
+OVERLAP_WORK: Any = 10_000  # NumPy's stubs accept an int only from 2.5 on
 
 
 def check_out_like_logits(name: str, value: object, logits: AnyArray) -> AnyArray:
-    """Return `value`, an array like `logits`, or of float32 where these are a half type."""
+    """Return `value`, an array like `logits`, or a float32 array if `logits` are a half type."""
     dtype = logits.dtype
     if dtype.itemsize == 2 and isinstance(value, np.ndarray) and value.dtype != dtype:
         if value.dtype != FLOAT32:
@@ -23,7 +24,7 @@ def check_out_like_logits(name: str, value: object, logits: AnyArray) -> AnyArra
 
 
 def check_out(name: str, value: object, shape: tuple[int, ...], dtype: np.dtype[Any]) -> AnyArray:
-    """Return `value`, an array to be written, without its subclass."""
+    """Return `value`, a writeable array of this shape and dtype, as a plain ndarray."""
     if not isinstance(value, np.ndarray) or isinstance(value, np.ma.MaskedArray):
         remedy = f"; write into {name}.numpy()" if is_tensor(value) else ""
         raise TypeError(f"{name} must be a plain NumPy array, got {type(value).__name__}{remedy}")
@@ -39,7 +40,7 @@ def check_out(name: str, value: object, shape: tuple[int, ...], dtype: np.dtype[
 def check_losses_out(
     value: object, reduction: str, row_shape: tuple[int, ...], dtype: np.dtype[Any]
 ) -> AnyArray:
-    """Return `value`, an array for one loss of each row."""
+    """Return `value`, an array with one entry for each row."""
     if reduction != "none":
         raise ValueError(
             f"out must be None unless reduction is 'none', got an array for {reduction!r}"
@@ -48,7 +49,7 @@ def check_losses_out(
 
 
 def check_no_overlap(name: str, array: AnyArray, **inputs: ArrayLike | None) -> None:
-    """Raise where an `array` to be written shares memory with one of the inputs."""
+    """Raise if the output `array` shares memory with one of the inputs."""
     for other, value in inputs.items():
         if value is None:
             continue
@@ -58,7 +59,7 @@ def check_no_overlap(name: str, array: AnyArray, **inputs: ArrayLike | None) -> 
 
 
 def check_in_place_or_apart(name: str, array: AnyArray, logits: AnyArray) -> None:
-    """Raise where an `array`, shaped as the logits, overlaps them but is not the same memory."""
+    """Raise if `array` overlaps the logits without being exactly the same memory."""
     if array is logits or not np.may_share_memory(array, logits):
         return
     same_place = array.__array_interface__["data"] == logits.__array_interface__["data"]
@@ -68,11 +69,11 @@ def check_in_place_or_apart(name: str, array: AnyArray, logits: AnyArray) -> Non
 
 
 def contiguous_like(array: AnyArray) -> AnyArray:
-    """Return `array` where it is contiguous and aligned, else a new array that is."""
+    """Return `array` if it is contiguous and aligned, else a new array that is."""
     return array if array.flags.carray else np.empty(array.shape, array.dtype)
 
 
 def write_back(target: AnyArray, written: AnyArray) -> None:
-    """Copy what was written into `target`, unless `written` is a view of it."""
+    """Copy `written` into `target`, unless it is a view of `target`."""
     if written is not target and not np.may_share_memory(target, written):
         target[...] = written.reshape(target.shape)

@@ -1,1 +1,1 @@
-"""The only door to compiled code: the kernel's builds, its threads, and arrays as it takes them."""
+"""The only access to compiled code: the kernel's builds, its threads, and its views of arrays."""

@@ -1,4 +1,4 @@
-"""Which build of the kernel this CPU runs."""
+"""Choice of the build of the kernel for this CPU."""
 
 import os
 import sys
@@ -14,15 +14,15 @@ _ISAS = ("portable", "neon", "avx2", "avx512")  # slowest first
 
 
 def available_isas() -> tuple[str, ...]:
-    """Return the instruction sets that this CPU can run, the one in use by default last.
+    """Return the instruction sets that this CPU can run; the last one is the default.
 
-    The environment variable ``SMOOTHXENT_ISA``, read when the package is imported, chooses another
-    one of them. Results have the same bits with each, but for the sign of a nan.
+    The environment variable ``SMOOTHXENT_ISA`` selects another one. It is read when the package is
+    imported. Results have the same bits with each of them, except for the sign of a nan.
 
     Returns
     -------
     tuple of str
-        Of "portable", "avx2" and "avx512" (x86-64), "neon" (aarch64).
+        Names out of "portable", "avx2" and "avx512" (x86-64), "neon" (aarch64).
 
     Examples
     --------
@@ -34,13 +34,13 @@ def available_isas() -> tuple[str, ...]:
 
 
 def _chosen_isa() -> str:
-    wish = os.environ.get("SMOOTHXENT_ISA", "")
+    name = os.environ.get("SMOOTHXENT_ISA", "")
     available = available_isas()
-    if wish and wish not in available:
-        # With the package's name `python -m smoothxent` prints one line in place of a traceback.
+    if name and name not in available:
+        # With the package's name, `python -m smoothxent` prints one line instead of a traceback.
         rule = f"SMOOTHXENT_ISA must be one of {', '.join(available)}"
-        raise ImportError(f"{rule}, got {wish}", name="smoothxent")
-    return wish or available[-1]
+        raise ImportError(f"{rule}, got {name}", name="smoothxent")
+    return name or available[-1]
 
 
 def _module(dtype: str) -> str:
@@ -48,7 +48,7 @@ def _module(dtype: str) -> str:
 
 
 def _loaded_runtime() -> runtime.Runtime:
-    """Load OpenMP's runtime with the first kernel, whose import then finds it."""
+    """Load the OpenMP runtime through the file of a kernel, before any kernel is imported."""
     spec = find_spec(_module("float32"))
     return runtime.load((spec and spec.origin) or "")
 
@@ -59,7 +59,7 @@ RUNTIME = _loaded_runtime()
 
 @cache
 def kernel(dtype: str) -> Kernel:
-    """Return the build of the kernel for logits of the dtype of this name."""
+    """Return the build of the kernel for logits of this dtype."""
     return cast(Kernel, import_module(_module(dtype)))
 
 

@@ -1,4 +1,4 @@
-"""What a call would use on this machine."""
+"""The instruction set, threads and OpenMP runtime that calls use on this machine."""
 
 from pathlib import Path
 from pkgutil import iter_modules
@@ -23,18 +23,18 @@ class Info(TypedDict):
 
 
 def info() -> Info:
-    """Return what a call would use on this machine, for a bug report or a benchmark's record.
+    """Return the settings that calls use on this machine, for bug reports and benchmarks.
 
     Returns
     -------
     dict
-        available_isas : the instruction sets that this CPU can run; isa : the one in
-        use; num_threads : the default of that argument; openmp : whether the kernel was built with
-        OpenMP; openmp_runtime : the file of its runtime; openmp_loaded_by : "smoothxent", or
-        "another package" that was imported before; wait_policy : how long a thread without work
-        spins before it sleeps, or the environment variables in which the user has set that; dtypes
-        : the names of the logits' dtypes that the kernel was built for. The three texts about the
-        runtime are empty without OpenMP.
+        available_isas : the instruction sets that this CPU can run; isa : the instruction set in
+        use; num_threads : the default number of threads; openmp : whether the kernel was built with
+        OpenMP; openmp_runtime : the file of the OpenMP runtime; openmp_loaded_by : "smoothxent", or
+        "another package" that was imported before; wait_policy : how long an idle thread spins
+        before it sleeps, or the environment variables by which the user has set this; dtypes : the
+        dtypes of logits that the kernel was built for. The three texts about the runtime are empty
+        without OpenMP.
 
     Examples
     --------

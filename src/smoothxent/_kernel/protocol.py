@@ -1,10 +1,10 @@
-"""The typed contract of every build of the kernel, the modules `<isa>_<dtype>` of this folder.
+"""The typed interface of every build of the kernel, the modules `<isa>_<dtype>` of this folder.
 
-`stored` stands for the build's dtype, bits in uint16 for float16 and bfloat16; `real` is float32
-for these and else the same. N = outer * inner rows, row n = o * inner + i. An inner axis of length
-1 may be missing, from all arrays alike. Arrays may have any strides and alignment unless they are
-said to be contiguous; byte order is native. A build validates nothing but what only a read of the
-data can tell: labels and probabilities.
+`stored` is the dtype of the build; float16 and bfloat16 are stored as bits in uint16. `real` is
+float32 for these two and the same as `stored` for the others. There are N = outer * inner rows, and
+row n = o * inner + i. An inner axis of length 1 may be missing, but then from all arrays. Arrays
+may have any strides and alignment unless "contiguous" is stated; byte order is native. A build
+checks only the values of labels and probabilities; Python checks everything else.
 """
 
 from typing import Any, Protocol, TypeAlias
@@ -14,15 +14,15 @@ from numpy.typing import NDArray
 
 from smoothxent._arguments.options import Targets, Transforms
 
-# What the rows weigh: how many there are; how many of them are not ignored and have a sample weight
-# other than 0; the exact sum over these of sample weight times the label's class weight, and of the
-# losses beside it, in units of 2**-places, the fourth number.
+# Counts and weights of the rows: the number of rows; the number of rows that are not ignored and
+# have a sample weight other than 0; the exact sum over these rows of sample weight times the label's
+# class weight, in units of 2**-places; places. The sum of the losses has the same units.
 Count: TypeAlias = tuple[int, int, int, int]
 # An exact sum: units, places, and the sum of the terms that are not finite.
 Triple: TypeAlias = tuple[int, int, float]
-# What the rows weigh; the exact sum of the finite losses, in float64, and that of the others; how
-# many rows are not ignored; sums, hits, bins and histogram, as `totals` names them, without the
-# sums of the loss.
+# The count; the exact sum of the finite losses, in float64, and the sum of the other losses; the
+# number of rows that are not ignored; sums, hits, bins and histogram, named as in `totals`, without
+# the sums of the loss.
 KernelEvaluation: TypeAlias = tuple[
     Count,
     int,
@@ -36,48 +36,49 @@ KernelEvaluation: TypeAlias = tuple[
 
 
 class Blocks(Protocol):
-    """N rows of logits, of which blocks are shown one at a time. All arrays are kept."""
+    """N rows of logits, which are passed one block at a time. References to all arrays are kept."""
 
     def __init__(
         self,
         num_classes: int,
         most_rows: int,  # of a block
         labels: NDArray[Any],  # IN  class indices (N,)
-        label_logits: NDArray[Any],  # IN  real, N contiguous; those of rows that are not ignored
+        label_logits: NDArray[Any],  # IN  real, N contiguous; ignored rows may hold anything
         targets: Targets,
         transforms: Transforms | None,
         out: NDArray[Any] | None,  # OUT real, N contiguous: losses
-        grad_divisor: float | None,  # None unless the gradient is wanted
-        ranks: NDArray[np.int64] | None,  # as in evaluate; None unless that is wanted
+        grad_divisor: float | None,  # None unless the gradient is needed
+        ranks: NDArray[np.int64] | None,  # as in evaluate; None unless evaluation is called
         num_bins: int,
     ) -> None: ...
 
     def begin(self, first_row: int, num_rows: int) -> bool:
-        """These rows come next; whether their labels are in range: if not, show none of them."""
+        """Begin a block of rows; return whether all labels are in range. If not, skip it."""
 
     def read(self, block: NDArray[Any], first_row: int, first_class: int) -> None:
-        """A part of these rows (rows, classes): whole segments, or all classes up to the last.
+        """Read a part (rows, classes) of the block: whole segments, or all classes to the end.
 
-        first_row: among these rows. Several threads may read or write parts at once.
+        `first_row` counts from the start of the block. Several threads may read or write parts at
+        the same time.
         """
 
     def finish(self, num_rows: int) -> None:
-        """All blocks of these rows have been read."""
+        """End the block: all its parts have been read."""
 
     def write(self, block: NDArray[Any], first_row: int, first_class: int) -> None:
-        """Put the gradient in place of a part that was read before."""
+        """Replace a part that was read before by its gradient."""
 
     def loss(self) -> tuple[int, Count, int, float]:
-        """As cross_entropy, at the end."""
+        """Return what `cross_entropy` returns, after the last block."""
 
     def evaluation(self) -> tuple[int, *KernelEvaluation]:
-        """As evaluate, at the end."""
+        """Return what `evaluate` returns, after the last block."""
 
 
 class Kernel(Protocol):
     OPENMP: bool
-    LEAST_PARALLEL: int  # with fewer logits one thread is used, however many are allowed
-    BLOCK_ROWS: int  # parts of blocks begin at multiples of it
+    LEAST_PARALLEL: int  # calls with fewer logits use one thread
+    BLOCK_ROWS: int  # parts of blocks begin at multiples of this number of rows
     BLOCK_CLASSES: int
     Blocks: type[Blocks]
 
@@ -93,7 +94,7 @@ class Kernel(Protocol):
         grad_divisor: float,
         num_threads: int,
     ) -> tuple[int, Count, int, float]:
-        """As tally; then the exact sum of the finite losses, in float64, and that of the others."""
+        """Return `tally`'s results, the exact sum of the finite losses, in float64, and that of others."""
 
     def evaluate(
         self,
@@ -105,7 +106,7 @@ class Kernel(Protocol):
         num_bins: int,
         num_threads: int,
     ) -> tuple[int, *KernelEvaluation]:
-        """The first bad row or -1; what `KernelEvaluation` says."""
+        """Return the first bad row or -1, and the items of `KernelEvaluation`."""
 
     def row_statistics(
         self,
@@ -113,18 +114,18 @@ class Kernel(Protocol):
         labels: NDArray[Any] | None,  # IN  class indices
         ignore_index: int | None,
         transforms: Transforms | None,
-        results: tuple[NDArray[Any] | None, ...],  # OUT as RowStatistics names them, contiguous:
-        #     real, int64 where they are classes or ranks; None what depends on labels, without them
+        results: tuple[NDArray[Any] | None, ...],  # OUT fields of RowStatistics, contiguous:
+        #     int64 for classes and ranks, else real; without labels None for those that need labels
         num_threads: int,
     ) -> int:
-        """The first bad row or -1."""
+        """Return the first bad row or -1."""
 
     def softmax(self, logits: NDArray[Any], out: NDArray[Any], num_threads: int) -> None: ...
     def log_softmax(self, logits: NDArray[Any], out: NDArray[Any], num_threads: int) -> None: ...
     def log_sum_exp(self, logits: NDArray[Any], out: NDArray[Any], num_threads: int) -> None: ...
 
     def transform(self, logits: NDArray[Any], transforms: Transforms) -> None:
-        """Put the soft cap and the temperature on real, contiguous logits, in place."""
+        """Apply the soft cap and the temperature to real, contiguous logits, in place."""
 
     def tally(
         self,
@@ -132,19 +133,19 @@ class Kernel(Protocol):
         labels: NDArray[Any],  # IN  as in cross_entropy
         targets: Targets,
     ) -> tuple[int, Count]:
-        """The first bad row or -1; what the rows weigh if there is none."""
+        """Return the first bad row or -1, and the count if there is no bad row."""
 
     def read_sum(self, logits: NDArray[Any], num_threads: int) -> float:
-        """The plain sum of a contiguous array: the time is a limit that memory sets."""
+        """Return the plain sum of a contiguous array; its time is the limit set by memory."""
 
     def exp_sum(self, num_tiles: int, num_threads: int) -> float:
-        """Sum of exp of 0 to -8 in even steps, a tile at a time: a limit that arithmetic sets."""
+        """Return the sum of exp over tiles of 0 to -8; its time is the limit set by arithmetic."""
 
     def max_threads(self) -> int:
-        """What the OpenMP runtime would use: OMP_NUM_THREADS or threadpoolctl may have set it."""
+        """Return OpenMP's number of threads; OMP_NUM_THREADS or threadpoolctl may have set it."""
 
     def is_in_debt(self) -> bool:
-        """Whether teams of the calling thread came late and cost more than they brought."""
+        """Whether late teams have cost the calling thread more time than they saved."""
 
     def pause_threads(self) -> None:
-        """Let go of idle threads; the next parallel region makes new ones."""
+        """End idle threads; the next parallel region starts new ones."""

@@ -1,4 +1,4 @@
-"""Checked logits and labels, and what their shapes and dtypes say: class axis, rows, build."""
+"""Checked logits and labels, and their layout: class axis, rows, dtypes, build of the kernel."""
 
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
@@ -21,8 +21,8 @@ class Layout(NamedTuple):
     num_classes: int
     row_shape: tuple[int, ...]
     losses_dtype: np.dtype[Any]
-    dtype_name: str  # of the logits: that of the build of the kernel which takes them
-    is_flat: bool  # whether the kernel walks the arrays as they are, without another view
+    dtype_name: str  # of the logits; it selects the build of the kernel
+    is_flat: bool  # whether the kernel accepts the arrays without another view
 
 
 Rows: TypeAlias = tuple[FloatArray, AnyArray, Layout]  # logits, labels, their layout
@@ -35,7 +35,7 @@ def checked_rows(
     dtype: DType | None,
     check: "LabelsCheck" = check_labels,
 ) -> Rows:
-    """Return the logits and the labels as the kernel takes them, and their layout."""
+    """Return the logits and the labels as the kernel accepts them, and their layout."""
     if type(logits) is type(labels) is np.ndarray and type(axis) is int and dtype is None:
         layout = _flat(logits.shape, logits.dtype, labels.shape, labels.dtype, axis)
         if layout is not None:
@@ -45,14 +45,14 @@ def checked_rows(
 
 
 def checked_logits(logits: ArrayLike, axis: int, dtype: DType | None) -> tuple[FloatArray, Layout]:
-    """Return logits without labels as the kernel takes them, and their layout."""
+    """Return logits without labels as the kernel accepts them, and their layout."""
     array, name = check_logits(logits, dtype)
     position, num_classes, row_shape = check_class_axis("logits", axis, array.shape)
     real = losses_dtype(array.dtype)
     return array, Layout(position, num_classes, row_shape, real, name, is_flat=False)
 
 
-@lru_cache  # most calls have the shapes and dtypes of one before; the checks cost more than a row
+@lru_cache  # most calls repeat earlier shapes and dtypes; the checks cost more than a row
 def _flat(
     shape: tuple[int, ...],
     dtype: np.dtype[Any],
@@ -65,5 +65,5 @@ def _flat(
         return None
     if dtype not in FLOATS or labels_dtype not in INTEGERS:
         return None
-    real = np.dtype(dtype.char)  # without the metadata that the caller's may have
+    real = np.dtype(dtype.char)  # without the metadata of the caller's dtype
     return Layout(1, shape[1], labels_shape, real, dtype.name, is_flat=True)

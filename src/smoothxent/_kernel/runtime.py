@@ -1,10 +1,10 @@
 """The OpenMP runtime of the kernels: who loaded it, and how long its idle threads spin.
 
-A thread that waits for work spins before it sleeps. That saves waking it where work comes soon, and
-takes a CPU from others where it does not. GCC's runtime spins for milliseconds, unless it is told
-otherwise when it is loaded: long enough to hold up the matrix product before a loss, and the loss
-after it. Here it spins for as long as waking a thread takes. A policy that the user has set counts
-instead, and a runtime that is loaded already keeps its own.
+An idle thread spins before it sleeps. If work comes soon, spinning saves the cost of waking the
+thread; otherwise it takes a CPU from other work. By default GCC's runtime spins for milliseconds.
+That delays a matrix product before a loss, and the loss after it. This module sets the spin time to
+about the time that waking a thread takes. It can do so only when it loads the runtime: a runtime
+that is already loaded keeps its own policy. A policy that the user has set takes precedence.
 """
 
 import os
@@ -12,17 +12,17 @@ from typing import NamedTuple
 
 from smoothxent._kernel import openmp
 
-_SPIN = 5e-5  # seconds: about what waking a thread takes
+_SPIN = 5e-5  # seconds; about the time to wake a thread
 
 
 class Runtime(NamedTuple):
     path: str  # "" where the kernels were built without OpenMP
-    is_ours: bool  # whether nobody had loaded it before us
+    is_ours: bool  # whether smoothxent was the first to load it
     wait_policy: str
 
 
 def load(kernel: str) -> Runtime:
-    """Load this file of a kernel, and with it the runtime, unless that is loaded already."""
+    """Load the file of a kernel, and with it the runtime, unless the runtime is already loaded."""
     before = openmp.libraries()
     settings = []
     if not _policies("GOMP_SPINCOUNT"):
@@ -42,9 +42,9 @@ def load(kernel: str) -> Runtime:
     return Runtime(path, is_ours, policy if path else "")
 
 
-def _policies(of_runtime: str) -> list[str]:
-    """What the user has set of OpenMP's variable and the runtime's own, as NAME=VALUE."""
-    said = {name: os.environ.get(name, "").strip() for name in ("OMP_WAIT_POLICY", of_runtime)}
-    if said["OMP_WAIT_POLICY"].lower() not in {"active", "passive"}:
-        del said["OMP_WAIT_POLICY"]  # the runtime passes over it
-    return [f"{name}={value}" for name, value in said.items() if value]
+def _policies(variable: str) -> list[str]:
+    """Return the user's settings of OMP_WAIT_POLICY and of this variable, as NAME=VALUE."""
+    settings = {name: os.environ.get(name, "").strip() for name in ("OMP_WAIT_POLICY", variable)}
+    if settings["OMP_WAIT_POLICY"].lower() not in {"active", "passive"}:
+        del settings["OMP_WAIT_POLICY"]  # the runtime ignores it
+    return [f"{name}={value}" for name, value in settings.items() if value]

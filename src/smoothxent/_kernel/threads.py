@@ -1,4 +1,4 @@
-"""How many threads a call uses, and what happens to them at fork()."""
+"""The number of threads of a call, and the handling of threads at fork()."""
 
 import math
 import os
@@ -12,28 +12,28 @@ from smoothxent._kernel import builds
 from smoothxent._kernel.protocol import Kernel
 
 _LEAST_PARALLEL = builds.kernel("float32").LEAST_PARALLEL
-_MOST_ASKED_FOR = 16  # on fewer CPUs; a thread that can't be created ends the process, uncatchably
+_MOST_ASKED_FOR = 16  # on fewer CPUs; OpenMP ends the process if it can't create a thread
 
 
 def _is_set_by_user() -> bool:
-    """Whether OpenMP's runtime has taken a number of threads from OMP_NUM_THREADS.
+    """Whether the OpenMP runtime has its number of threads from OMP_NUM_THREADS.
 
-    It reads the variable once, when it is loaded, and passes over what is no positive number. One
-    that another package loaded may not have seen what the variable holds now.
+    The runtime reads the variable once, when it is loaded, and ignores anything but a positive
+    number. If another package loaded the runtime, the variable may have changed since then.
     """
     number = re.match(r"\s*0*([1-9][0-9]*)\s*(,|$)", os.environ.get("OMP_NUM_THREADS", ""))
-    taken = str(builds.kernel("float32").max_threads())
-    return number is not None and (builds.RUNTIME.is_ours or number[1] == taken)
+    in_use = str(builds.kernel("float32").max_threads())
+    return number is not None and (builds.RUNTIME.is_ours or number[1] == in_use)
 
 
 _IS_SET_BY_USER = _is_set_by_user()
 
 
 def thread_count(num_threads: int | None, num_logits: int) -> int:
-    """Return how many threads: the default for None, never more than is safe to create."""
+    """Return the number of threads: the default for None, never more than is safe to create."""
     if num_threads is not None and (type(num_threads) is not int or num_threads < 1):
         num_threads = check_positive("num_threads", num_threads)
-    if num_logits < _LEAST_PARALLEL:  # the kernel would leave the others idle
+    if num_logits < _LEAST_PARALLEL:  # the kernel would use only one
         return 1
     if num_threads is None:
         return default_num_threads()
@@ -41,8 +41,8 @@ def thread_count(num_threads: int | None, num_logits: int) -> int:
 
 
 def team_size(num_threads: int | None, num_logits: int, kernel: Kernel) -> int:
-    """Return the same for a team of OpenMP's: by default one thread where teams came late."""
-    if num_threads is None and num_logits < _LEAST_PARALLEL:  # as often for a few rows
+    """Return `thread_count` for an OpenMP team: one thread by default if teams came late."""
+    if num_threads is None and num_logits < _LEAST_PARALLEL:  # saves a call for a few rows
         return 1
     threads = thread_count(num_threads, num_logits)
     if num_threads is None and threads > 1 and kernel.is_in_debt():
@@ -51,8 +51,8 @@ def team_size(num_threads: int | None, num_logits: int, kernel: Kernel) -> int:
 
 
 def default_num_threads() -> int:
-    """Return how many threads a call uses that has work for them."""
-    # What OpenMP would use holds OMP_NUM_THREADS and threadpoolctl's limits, but not CPU quotas.
+    """Return the default number of threads of a large call."""
+    # OpenMP's number respects OMP_NUM_THREADS and threadpoolctl's limits, but not CPU quotas.
     limit = builds.kernel("float32").max_threads()
     return min(limit, _most() if _IS_SET_BY_USER else _usable_cpus())
 
@@ -62,9 +62,9 @@ def _most() -> int:
 
 
 def _usable_cpus() -> int:
-    """CPUs that the calling thread may run on, by affinity and by the quota of its control group.
+    """Return the number of CPUs that affinity and the control group's quota allow this thread.
 
-    Affinity is asked for each time: a worker may be forked first and pinned afterwards.
+    The affinity is read at each call: a worker may be forked first and pinned afterwards.
     """
     if hasattr(os, "sched_getaffinity"):
         cpus = len(os.sched_getaffinity(0))
@@ -75,10 +75,10 @@ def _usable_cpus() -> int:
 
 @cache
 def _cgroup_quota(proc: Path = Path("/proc"), root: Path = Path("/sys/fs/cgroup")) -> float:
-    """CPUs' worth of time that this process's control groups and their parents grant.
+    """Return the CPU quota of this process's control groups and their parents, in CPUs.
 
-    A container may see the host's path, of which it has no folders: those that exist count, the
-    root among them.
+    In a container the path may be that of the host, whose folders do not exist there. Only folders
+    that exist count, including the root.
     """
     quotas = [math.inf]
     with suppress(OSError):
@@ -106,5 +106,5 @@ def _pause_before_fork() -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    # A forked child has none of its parent's threads, but libgomp's pool would still wait for them.
+    # A forked child has no threads of its parent, but libgomp's pool would still wait for them.
     os.register_at_fork(before=_pause_before_fork)

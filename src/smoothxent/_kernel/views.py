@@ -1,9 +1,9 @@
-"""The (outer, num_classes, inner) views, of arrays of any shape and strides, that the kernel walks.
+"""(outer, num_classes, inner) views of arrays of any shape and strides, for the kernel.
 
-Row n = o * inner + i of such a view is row n, in C order, of the shape without the class axis. For
-contiguous arrays `outer` holds the axes before the class axis and `inner` those after it. Where
-that would take a copy, as for logits[:, :-1], the row axes are cut elsewhere. An array of shape
-(outer, num_classes) is such a view already: the kernel takes it without an inner axis.
+Row n = o * inner + i of a view is row n, in C order, of the shape without the class axis. For
+contiguous arrays, `outer` combines the axes before the class axis and `inner` those after it. Where
+this would need a copy, as for logits[:, :-1], the row axes are split at another place. An array of
+shape (outer, num_classes) needs no view: the kernel accepts it without an inner axis.
 """
 
 import math
@@ -19,8 +19,8 @@ from smoothxent._arguments.arrays import AnyArray
 def row_views(axis: int, *arrays: Any) -> tuple[Any, ...]:
     """Return the views of the logits, which come first, and of the other arrays; None stays None.
 
-    Class indices, with an axis fewer, become (outer, inner). Arrays are copied only where no cut
-    of the row axes that all can share avoids it.
+    Class indices, which have one axis less, become (outer, inner). Arrays are copied only if no
+    split of the row axes works for all of them.
     """
     ndim = arrays[0].ndim
     if axis == 1 and ndim == 2:
@@ -33,7 +33,7 @@ def row_views(axis: int, *arrays: Any) -> tuple[Any, ...]:
 
 
 def _num_outer_axes(axis: int, arrays: Sequence[AnyArray]) -> int:
-    """How many row axes `outer` takes so that nothing is copied; `axis` where each way copies."""
+    """Return how many row axes go into `outer` so that nothing is copied; else `axis`."""
     if all(array.flags.c_contiguous for array in arrays):
         return axis
     cuts = sorted(range(arrays[0].ndim), key=lambda cut: cut != axis)
@@ -48,7 +48,7 @@ def _is_viewable(array: AnyArray, axis: int, cut: int) -> bool:
 
 
 def _is_one_step(steps: Sequence[tuple[int, int]]) -> bool:
-    """Whether these axes, as (length, stride), can be walked as a single axis."""
+    """Whether these axes, as (length, stride), can be merged into a single axis."""
     steps = [step for step in steps if step[0] != 1]
     return all(
         stride == next_length * next_stride

@@ -1,8 +1,8 @@
-"""Calls with half-precision logits that are to be transformed: widened block by block.
+"""Calls that transform half-precision logits: the logits are widened block by block.
 
-A transformed logit is a float32, which the builds of the kernel for 2-byte types can't hold. So the
-float32 build gets them, some rows at a time, in a block that stays in the caches; the totals of
-these calls are exact and add up to those of one call.
+A transformed logit is a float32, which the kernel builds for 2-byte types can't hold. So the
+float32 build computes these calls, some rows at a time, in a block that stays in the caches. The
+totals of the blocks are exact, so they add up to the totals of one call.
 """
 
 import math
@@ -18,15 +18,15 @@ from smoothxent._arguments.options import Targets, Transforms
 from smoothxent._kernel import builds
 from smoothxent._kernel.protocol import Count, Kernel
 
-_BLOCK = 1 << 18  # logits at a time, at least a row: 1 MiB
+_BLOCK = 1 << 18  # logits at a time (1 MiB), at least one row
 
 
 class Block(NamedTuple):
-    """Some rows of a call, as indices of (outer, C, inner) or (outer, C) arrays and of others."""
+    """Some rows of a call, as indices for arrays of each layout."""
 
-    rows: slice  # of an array with one entry for each row
-    of_labels: tuple[slice | EllipsisType, ...]  # (outer, inner)
-    of_logits: tuple[slice | EllipsisType, ...]  # with classes
+    rows: slice  # for an array with one entry for each row
+    of_labels: tuple[slice | EllipsisType, ...]  # for (outer, inner) or (outer,)
+    of_logits: tuple[slice | EllipsisType, ...]  # for (outer, C, inner) or (outer, C)
 
 
 WHOLE = Block(slice(0, None), (...,), (...,))
@@ -41,7 +41,7 @@ def targets_of_rows(targets: Targets, rows: slice) -> Targets:
 
 
 def is_needed(dtype_name: str, transforms: Transforms | None) -> bool:
-    """Whether the build for logits of this dtype can't hold what they become."""
+    """Whether the build for this dtype can't hold the transformed logits."""
     return transforms is not None and dtype_name in HALVES and transforms[:2] != (0.0, 1.0)
 
 
@@ -53,7 +53,7 @@ def blocks(shape: tuple[int, ...]) -> Iterator[Block]:
     step = max(1, each // max(1, num_inner))
     for first in range(0, max(1, num_outer), step):
         outer = slice(first, min(first + step, num_outer))
-        for start in range(0, max(1, num_inner), each):  # once where `step` outer rows fit
+        for start in range(0, max(1, num_inner), each):  # only once if `step` outer rows fit
             stop = min(start + each, num_inner)
             begin = first * num_inner + start
             rows = slice(begin, max(begin, (outer.stop - 1) * num_inner + stop))
@@ -62,14 +62,14 @@ def blocks(shape: tuple[int, ...]) -> Iterator[Block]:
 
 
 def kernel_for(dtype_name: str, transforms: Transforms | None) -> Kernel:
-    """Return the build of the kernel that takes the blocks of `wide_blocks`."""
+    """Return the build of the kernel for the blocks of `wide_blocks`."""
     return builds.kernel("float32" if is_needed(dtype_name, transforms) else dtype_name)
 
 
 def wide_blocks(
     dtype_name: str, transforms: Transforms | None, logits: AnyArray
 ) -> Iterator[tuple[Block, FloatArray]]:
-    """Yield the rows of a call as the kernel can transform them: all at once where it can."""
+    """Yield the rows of a call in blocks for the kernel: one block unless widening is needed."""
     if not is_needed(dtype_name, transforms):
         yield WHOLE, logits
         return
@@ -88,12 +88,12 @@ def cross_entropy(
     grad_divisor: float,
     num_threads: int,
 ) -> tuple[int, Count, int, float]:
-    """As the kernel's function of this name, for logits of this half type."""
+    """Return what the kernel's `cross_entropy` returns, for logits of this half type."""
     kernel = builds.kernel("float32")
     num_rows, kept, weight, units, total, special = 0, 0, 0, 0, 0, 0.0
     flat = None if out is None else out.reshape(-1)
     for block, wide in wide_blocks(dtype_name, transforms, logits):
-        bad_row, count, of_losses, of_others = kernel.cross_entropy(
+        bad_row, count, block_total, block_special = kernel.cross_entropy(
             wide,
             labels[block.of_logits if labels.ndim == logits.ndim else block.of_labels],
             targets_of_rows(targets, block.rows),
@@ -109,9 +109,9 @@ def cross_entropy(
             _put(wide, grad[block.of_logits], dtype_name)
         shift = max(units, count[3])
         weight = (weight << (shift - units)) + (count[2] << (shift - count[3]))
-        total = (total << (shift - units)) + (of_losses << (shift - count[3]))
+        total = (total << (shift - units)) + (block_total << (shift - count[3]))
         num_rows, kept, units = num_rows + count[0], kept + count[1], shift
-        special += of_others
+        special += block_special
     return -1, (num_rows, kept, weight, units), total, special
 
 
