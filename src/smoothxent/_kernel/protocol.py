@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from smoothxent._arguments.options import Targets, Transforms
 
 # Counts and weights of the rows: the number of rows; the number of rows that are not ignored and
-# have a sample weight other than 0; the exact sum over these rows of sample weight times the label's
-# class weight, in units of 2**-places; places. The sum of the losses has the same units.
+# have a sample weight other than 0; the exact sum over these rows of sample weight times the
+# label's class weight, in units of 2**-places; places. The sum of the losses has the same units.
 Count: TypeAlias = tuple[int, int, int, int]
 # An exact sum: units, places, and the sum of the terms that are not finite.
 Triple: TypeAlias = tuple[int, int, float]
@@ -94,7 +94,7 @@ class Kernel(Protocol):
         grad_divisor: float,
         num_threads: int,
     ) -> tuple[int, Count, int, float]:
-        """Return `tally`'s results, the exact sum of the finite losses, in float64, and that of others."""
+        """Return `tally`'s results, the exact sum of the finite losses, and that of the others."""
 
     def evaluate(
         self,

@@ -1,1 +1,1 @@
-"""The logits hidden @ weight.T + bias of a classifier's head, block by block."""
+"""Loss, gradients and metrics of a linear head, whose logits are computed block by block."""

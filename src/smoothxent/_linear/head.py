@@ -1,8 +1,9 @@
-"""The logits of a classifier's head, hidden @ weight.T + bias, block by block in one buffer.
+"""The logits of a linear head, hidden @ weight.T + bias, block by block in one buffer.
 
-A block is a matrix product, which NumPy hands to its BLAS. It has as many classes as the kernel
-takes at a time, and so many rows that all blocks take little longer than one product: with 512 rows
-1.06 times as long, with 128 rows 1.42 times (1024 x 768 x 50257, float32, two threads).
+A block is a matrix product, which NumPy passes to its BLAS. It has as many classes as the kernel
+reads at a time. It has so many rows that all blocks together take little longer than one product:
+1.06 times as long with 512 rows, 1.42 times with 128 rows (1024 x 768 x 50257, float32, two
+threads).
 """
 
 from typing import Any, Protocol
@@ -14,17 +15,17 @@ from smoothxent._arguments.arrays import FloatArray
 from smoothxent._arguments.half import Numbers
 
 _BUFFER = 1 << 25  # bytes of a block of logits
-_FEWEST_ROWS = 512  # of a block, where the buffer holds them
-_TYPICAL_BLOCK = 1 << 21  # logits of a block with more rows, where there are few classes
+_FEWEST_ROWS = 512  # of a block, if the buffer can hold them
+_TYPICAL_BLOCK = 1 << 21  # logits of a block with more rows, for few classes
 _MOST_SEGMENTS = 1 << 15  # rows of a block times blocks of classes: the kernel keeps 152 bytes each
-_PADDING = 80  # logits between rows: at a power of two they would crowd a few sets of the caches
-_TEMPORARY = 1 << 23  # bytes of a converted or added piece
-_PRODUCT = 1 << 26  # bytes of the weight in one product, for whose end Ctrl-C waits
+_PADDING = 80  # logits between rows: rows at a power of two would share few sets of the caches
+_TEMPORARY = 1 << 23  # bytes of a piece that is converted or added
+_PRODUCT = 1 << 26  # bytes of the weight in one product; Ctrl-C waits for its end
 
 
 class Gradients(Protocol):
     @property
-    def hidden(self) -> FloatArray: ...  # (N, H), as what follows in the dtype of the logits
+    def hidden(self) -> FloatArray: ...  # (N, H); all in the dtype of the logits
     @property
     def weight(self) -> FloatArray: ...  # (C, H)
     @property
@@ -32,7 +33,7 @@ class Gradients(Protocol):
 
 
 class Head:
-    """Blocks of the logits, and how their gradients go back to hidden, weight and bias."""
+    """Blocks of the logits, and the gradients of hidden, weight and bias from those of a block."""
 
     def __init__(
         self,
@@ -68,11 +69,11 @@ class Head:
         return _pieces(slice(0, self.num_classes), self._width)
 
     def hidden_rows(self, rows: slice) -> FloatArray:
-        """Rows of hidden as the products take them."""
+        """Return rows of hidden in the dtype of the products."""
         return _take(self._hidden, rows, self._dtype)
 
     def logits(self, hidden: FloatArray, classes: slice) -> FloatArray:
-        """The block of these classes for these rows."""
+        """Return the block of logits of these classes for these rows."""
         block: FloatArray = self._buffer[: len(hidden), : classes.stop - classes.start]
         for part in self._parts(classes):
             weight = _take(self._weight, part, self._dtype)
@@ -82,7 +83,7 @@ class Head:
         return block
 
     def label_logits(self, hidden: FloatArray, labels: NDArray[np.int64]) -> FloatArray:
-        """The logit of each row's own label, whose sum is taken in float64."""
+        """Return the logit of each row's own label, summed in float64."""
         logits = np.empty(len(hidden))
         for part in _pieces(slice(0, len(hidden)), self._piece):
             weight = _take(self._weight, labels[part], self._dtype)
@@ -94,24 +95,25 @@ class Head:
     def add_gradients(
         self, hidden: FloatArray, rows: slice, classes: slice, grad: FloatArray, to: Gradients
     ) -> None:
-        """Add what the gradient of a block of logits gives, of the last classes of rows first.
+        """Add the contribution of one block's gradient to the gradients of the head.
 
-        Of `to`, hidden and weight need hold nothing before the first block that they are part of.
+        The last classes of some rows come first. The arrays `to.hidden` and `to.weight` need no
+        initial values: the first block of each row and class overwrites them.
         """
         is_first_of_classes, is_first_of_rows = rows.start == 0, classes.stop == self.num_classes
         if to.bias is not None:
             to.bias[classes] += grad.sum(axis=0)
         for part in _pieces(classes, self._piece):
-            of_part = grad[:, _within(part, classes)]
-            _add_product(of_part.T, hidden, to.weight[part], is_first_of_classes)
+            part_grad = grad[:, _within(part, classes)]
+            _add_product(part_grad.T, hidden, to.weight[part], is_first_of_classes)
         for part in self._parts(classes):
-            of_part = grad[:, _within(part, classes)]
+            part_grad = grad[:, _within(part, classes)]
             weight = _take(self._weight, part, self._dtype)
-            _add_product(of_part, weight, to.hidden[rows], is_first_of_rows)
+            _add_product(part_grad, weight, to.hidden[rows], is_first_of_rows)
             is_first_of_rows = False
 
     def _parts(self, classes: slice) -> list[slice]:
-        """As many as in a product where BLAS takes the weight as it is, else as to convert."""
+        """Split classes: into products if the BLAS accepts the weight as it is, or into pieces."""
         weight = self._weight.array
         is_plain = weight.dtype == self._dtype and weight.flags.aligned
         if is_plain and weight.itemsize in weight.strides and min(weight.strides) > 0:
@@ -120,7 +122,7 @@ class Head:
 
 
 def _take(numbers: Numbers, index: slice | NDArray[np.int64], dtype: np.dtype[Any]) -> FloatArray:
-    """Return some rows in a dtype that holds the same numbers; a view if it is theirs."""
+    """Return some rows in this dtype, which holds them exactly; a view if they have this dtype."""
     rows = numbers._replace(array=numbers.array[index])
     return rows.widened().astype(dtype, copy=False)
 

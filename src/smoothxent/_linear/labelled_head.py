@@ -1,4 +1,4 @@
-"""A classifier's head with labelled rows for it: checked arguments, and the walk over blocks."""
+"""A linear head with labelled rows: checked arguments, and the loop over blocks."""
 
 from typing import NamedTuple
 
@@ -60,7 +60,7 @@ class LabelledHead:
         self.targets = check_targets(targets, num_classes, self.row_shape, indices)
         self.num_threads = thread_count(num_threads, indices.size * num_classes)
 
-        self.labels = indices.flatten()  # a copy, which no other thread can change
+        self.labels = indices.flatten()  # a copy, so that no other thread can change the labels
         rows = features.array.reshape(len(self.labels), shape[-1])
         self.hidden = features._replace(array=rows)
         # float16 and bfloat16 are computed in float32
@@ -69,7 +69,7 @@ class LabelledHead:
         self.kernel = builds.kernel(self.dtype.name)
 
     def tally(self) -> Count:
-        """Return what the rows weigh; raise if a label is out of range."""
+        """Return counts and weights of the rows; raise if a label is out of range."""
         num_classes = len(self.weight.array)
         logits = np.broadcast_to(np.zeros((), self.dtype), (len(self.labels), num_classes))
         bad_row, count = self.kernel.tally(logits, self.labels, self.targets)
@@ -94,7 +94,7 @@ class LabelledHead:
         self, losses: FloatArray | None, grad_divisor: float
     ) -> tuple[Blocks, LinearGradients]:
         """Read the logits of all rows and add up the gradients."""
-        allocate = np.empty if len(self.labels) else np.zeros  # without rows nobody writes to them
+        allocate = np.empty if len(self.labels) else np.zeros  # without rows nothing is written
         gradients = LinearGradients(
             allocate(self.hidden.array.shape, self.dtype),
             allocate(self.weight.array.shape, self.dtype),
@@ -133,22 +133,23 @@ class LabelledHead:
                 if gradients is None:
                     continue
                 for classes in reversed(head.class_blocks()):
-                    if classes.stop < head.num_classes:  # the last block is still there
+                    if classes.stop < head.num_classes:  # the last block is still in the buffer
                         logits = head.logits(hidden, classes)
                     workers.each(blocks.write, self._parts(logits, classes))
                     head.add_gradients(hidden, rows, classes, logits, gradients)
         return blocks
 
     def _parts(self, block: FloatArray, classes: slice) -> list[tuple[FloatArray, int, int]]:
-        """What threads take of a block, with its first row and class."""
+        """Split a block into parts for threads, each with its first row and class."""
         step = self.kernel.BLOCK_ROWS
         step *= max(1, _PART // (step * block.shape[1]))
         return [(block[n : n + step], n, classes.start) for n in range(0, len(block), step)]
 
     def _rows(self, head: Head, rows: slice) -> tuple[FloatArray, NDArray[np.int64]]:
-        """Hidden features and class indices, both 0 where rows are ignored.
+        """Return hidden features and class indices, both 0 in ignored rows.
 
-        A gradient of 0 times a nan among the features would be nan for every weight.
+        Otherwise a nan among the features, times a gradient of 0, would make every weight's
+        gradient nan.
         """
         hidden, labels = head.hidden_rows(rows), self.labels[rows]
         *_, ignore_index = self.targets

@@ -1,6 +1,6 @@
-"""A classifier's head, hidden @ weight.T + bias: its loss, gradients and evaluation.
+"""Loss, gradients and evaluation of a linear head, hidden @ weight.T + bias.
 
-The logits, which are far larger than what they come from and lead to, are never all in memory.
+The logits are far larger than the inputs and the results. They are never all in memory.
 """
 
 from __future__ import annotations  # help() shows types by their names
@@ -19,7 +19,7 @@ from smoothxent._loss.reductions import REDUCTIONS, Reduced
 
 
 class _Options(TypedDict, total=False):
-    """The options that have no say in the result's type."""
+    """The options that do not affect the type of the result."""
 
     bias: ArrayLike | None
     softcap: float | None
@@ -78,56 +78,58 @@ def linear_cross_entropy(
     Parameters
     ----------
     hidden : array_like of float32, float64, float16 or bfloat16, shape (..., H)
-        What the head makes logits of, such as the last layer of a language model. One axis, (H,),
-        is one row.
+        The input of the head, such as the last layer of a language model. An array (H,) is one
+        row.
     weight : array_like of any of these dtypes, shape (C, H)
         One row for each class, as in ``torch.nn.Linear``.
     labels : array_like of any integer dtype, shape (...)
         Class indices in [0, C).
     bias : array_like of any of these dtypes, shape (C,), optional
-        Zeros unless given.
+        Zeros by default.
     softcap : float, optional
-        The bound :math:`c`, in [1e-37, 1e37], that no logit exceeds, as in Gemma 2; none unless
-        given.
+        The bound :math:`c`, in [1e-37, 1e37], on the size of each logit, as in Gemma 2. By default
+        there is no bound.
     temperature : float, default 1.0
-        :math:`T`, in [1e-37, 1e37], which divides the logits, after the soft cap.
+        :math:`T`, in [1e-37, 1e37]. It divides the logits, after the soft cap.
     z_loss, label_smoothing, prior, class_weight, sample_weight, ignore_index, reduction
         As in `cross_entropy`.
     num_threads : int, optional
-        The most threads for all but the matrix products. Those are the BLAS's that NumPy uses:
-        `threadpoolctl` or ``OPENBLAS_NUM_THREADS`` limits its threads.
+        The maximum number of threads for everything except the matrix products. NumPy's BLAS
+        computes the products; `threadpoolctl` or ``OPENBLAS_NUM_THREADS`` limits its threads.
 
     Returns
     -------
     float or ndarray
-        In nats. For ``reduction="none"`` an array with the shape of `labels`, float64 if any of
-        `hidden`, `weight` and `bias` is and else float32; otherwise a Python float.
+        The loss in nats. For ``reduction="none"`` an array with the shape of `labels`, float64 if
+        `hidden`, `weight` or `bias` is float64, else float32; otherwise a Python float.
 
     Raises
     ------
     IndexError
-        A label that is not `ignore_index` lies outside [0, C); the first such row is named.
+        A label that is not `ignore_index` lies outside [0, C); the error names the first such row.
     TypeError
-        A dtype or kind is not one of those above.
+        An argument has a type or dtype other than those above.
     ValueError
         A shape does not fit; or as in `cross_entropy`.
 
     See Also
     --------
     linear_cross_entropy_and_grad : the loss and its gradients.
-    linear_evaluate : every metric, from the same blocks of logits.
+    linear_evaluate : all metrics, from the same blocks of logits.
 
     Notes
     -----
-    Method: blocks of the product go into a buffer of 32 MiB, and what the loss needs of a row is
-    merged over its blocks. float16 and bfloat16 are converted piece by piece. Beside the buffer
-    temporaries take up to 30 MiB for any number of rows and classes and up to 4096 features; for
-    more features, more in proportion; and some 16 bytes for each row. Arrays in another byte order
-    are copied first, and a `hidden` whose strides do not make rows of it.
+    Method: blocks of the product are computed in a buffer of 32 MiB, and the statistics of a row
+    are merged over its blocks. float16 and bfloat16 are converted piece by piece.
 
-    Accuracy: given the logits as the BLAS rounds them, that of `cross_entropy`; of more than 16384
-    classes the logit of the label is summed in float64 and rounded once. The same bits for any
-    `num_threads`, but the BLAS promises no such thing for the products.
+    Memory: in addition to the buffer, temporaries take up to 30 MiB for any number of rows and
+    classes and up to 4096 features (more in proportion for more features), and about 16 bytes for
+    each row. Arrays in another byte order are copied first, and so is a `hidden` that can't be
+    reshaped to rows without a copy.
+
+    Accuracy: that of `cross_entropy` for the logits as rounded by the BLAS. For more than 16384
+    classes the logit of the label is summed in float64 and rounded once. Given the products, the
+    result has the same bits for any `num_threads`; the BLAS does not promise this for the products.
 
     NaN policy: that of `cross_entropy` for the logits.
 
@@ -208,15 +210,15 @@ def linear_cross_entropy_and_grad(
         As in `linear_cross_entropy`.
     reduction
         As in `linear_cross_entropy`. For "none" the gradients are those of the sum of the losses.
-        Rows that are ignored have no part in them, whatever they hold.
+        Ignored rows do not contribute to the gradients, even if they hold nan.
 
     Returns
     -------
     loss : float or ndarray
         In nats, as `linear_cross_entropy` returns it.
     gradients : LinearGradients
-        Of `hidden`, `weight` and `bias`, with their shapes, float64 if any of them is and else
-        float32.
+        The gradients of `hidden`, `weight` and `bias`, with their shapes: float64 if one of the
+        three is float64, else float32.
 
     Raises
     ------
@@ -225,14 +227,15 @@ def linear_cross_entropy_and_grad(
 
     See Also
     --------
-    linear_cross_entropy : the loss alone.
+    linear_cross_entropy : only the loss.
 
     Notes
     -----
-    Method: once the losses of some rows are known, their logits are computed again, block by
-    block, and each block becomes its gradient in place. That is a fourth matrix product beside
-    the three that any way takes, but for the block that is still in the buffer: for up to 16384
-    classes there is no fourth. Memory beside the results is that of `linear_cross_entropy`.
+    Method: when the losses of some rows are known, their logits are computed again, block by
+    block, and each block is replaced by its gradient. Any method needs three matrix products; this
+    one needs a fourth, except for the block that is still in the buffer. So up to 16384 classes
+    there is no fourth product. Memory, in addition to the results, is that of
+    `linear_cross_entropy`.
 
     Examples
     --------
@@ -275,7 +278,7 @@ def linear_evaluate(
     num_bins: int = 15,
     num_threads: int | None = None,
 ) -> Evaluation:
-    """Return every metric of the logits ``hidden @ weight.T + bias``, which are never stored.
+    """Return all metrics of the logits ``hidden @ weight.T + bias``, which are never stored.
 
     Parameters
     ----------
@@ -296,12 +299,13 @@ def linear_evaluate(
 
     See Also
     --------
-    evaluate : the same for logits that are there.
+    evaluate : the same for logits in an array.
 
     Notes
     -----
-    Method, memory and accuracy are those of `linear_cross_entropy`. Where the logit of the label is
-    rounded on its own, a class with the same weights may come before or after it.
+    Method, memory and accuracy are those of `linear_cross_entropy`. For more than 16384 classes the
+    logit of the label is rounded separately, so a class with the same weights may rank above or
+    below it.
 
     Examples
     --------

@@ -1,7 +1,7 @@
-"""Parts of a job over threads that sleep while they wait.
+"""Threads that share the parts of a job, and sleep while they wait.
 
-OpenMP's threads spin, for milliseconds, and so do those of a BLAS: where both have as many threads
-as there are CPUs, each waits for CPUs on which the other spins.
+Idle threads of OpenMP and of a BLAS spin for milliseconds. If both have as many threads as there
+are CPUs, each waits for CPUs on which the other spins.
 """
 
 from collections import deque
@@ -13,11 +13,11 @@ from typing import Any, Self
 
 
 class Workers:
-    """A context: the threads end with it. The calling thread is one of them."""
+    """A context manager that ends its threads on exit. The calling thread also works."""
 
     def __init__(self, num_threads: int) -> None:
         self._others = num_threads - 1
-        self._pool = ThreadPoolExecutor(max(1, self._others))  # starts no thread before it must
+        self._pool = ThreadPoolExecutor(max(1, self._others))  # starts threads only when needed
 
     def __enter__(self) -> Self:
         return self
@@ -31,7 +31,7 @@ class Workers:
         self._pool.shutdown(cancel_futures=True)
 
     def each(self, work: Callable[..., None], parts: Iterable[tuple[Any, ...]]) -> None:
-        """Call work(*part) for each part, in whatever order threads get to them."""
+        """Call work(*part) for each part, in any order."""
         left = deque(parts)
 
         def take() -> None:
@@ -43,7 +43,7 @@ class Workers:
                 work(*part)
 
         helpers = []
-        with suppress(RuntimeError):  # no more threads: a limit, or the interpreter is ending
+        with suppress(RuntimeError):  # no new threads: at a limit, or at the end of the interpreter
             for _ in range(min(self._others, len(left) - 1)):
                 helpers.append(self._pool.submit(take))  # noqa: PERF401 (those begun are kept)
         take()

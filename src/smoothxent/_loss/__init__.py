@@ -1,1 +1,1 @@
-"""The loss, its gradient, and the other functions of rows of logits."""
+"""The loss, its gradient, softmax and other functions of rows of logits."""

@@ -33,7 +33,7 @@ from smoothxent._loss.reductions import REDUCTIONS, Reduced
 
 
 class _Options(TypedDict, total=False):
-    """The options that have no say in the result's type."""
+    """The options that do not affect the type of the result."""
 
     softcap: float | None
     temperature: float
@@ -98,80 +98,84 @@ def cross_entropy(
 
     .. math:: L = s \sum_k w_k \left[(1-\varepsilon) q_k + \varepsilon u_k\right] (-\log p_k)
 
-    With `softcap` :math:`c` and `temperature` :math:`T` each logit becomes
-    :math:`\frac{c}{T} \tanh(x/c)`, or :math:`x/T`, before all else; `z_loss` adds
+    With `softcap` :math:`c` and `temperature` :math:`T`, each logit :math:`x` is first replaced by
+    :math:`\frac{c}{T} \tanh(x/c)`, or by :math:`x/T` without a soft cap. `z_loss` adds
     :math:`\lambda \left(\log \sum_j e^{x_j}\right)^2` to each :math:`-\log p_k`.
 
     Parameters
     ----------
     logits : array_like of float32, float64, float16 or bfloat16, shape (..., C, ...)
-        Unnormalised log-probabilities with the C classes on `axis`. One axis, (C,), is one row.
-        bfloat16 is the dtype of ml_dtypes or of torch, or bits as uint16 with `dtype`.
+        Unnormalised log-probabilities with the C classes on `axis`. An array (C,) is one row.
+        bfloat16 is the dtype of ml_dtypes or torch, or uint16 bits with `dtype`.
     labels : array_like
-        With one axis fewer than `logits`: class indices in [0, C), of any integer dtype, with the
-        shape of `logits` without the class axis. With as many axes: label probabilities, of any
-        real dtype and the shape of `logits`, finite and not negative; rows need not sum to 1.
+        Class indices in [0, C), of any integer dtype, with the shape of `logits` without the class
+        axis; or label probabilities, of any real dtype, with the shape of `logits`, finite and not
+        negative. Rows of probabilities need not sum to 1.
     softcap : float, optional
-        The bound :math:`c`, in [1e-37, 1e37], that no logit exceeds, as in Gemma 2. None unless
-        given.
+        The bound :math:`c`, in [1e-37, 1e37], on the size of each logit, as in Gemma 2. By default
+        there is no bound.
     temperature : float, default 1.0
-        :math:`T`, in [1e-37, 1e37], which divides the logits, after the soft cap.
+        :math:`T`, in [1e-37, 1e37]. It divides the logits, after the soft cap.
     z_loss : float, default 0.0
-        :math:`\lambda`, in [0, 1e37], which keeps log-sum-exp near 0, as in PaLM. Weights of
-        classes and rows, and the divisor of `reduction`, are the same for it as for the rest of the
-        loss.
+        :math:`\lambda`, in [0, 1e37]. It keeps log-sum-exp near 0, as in PaLM. The weights of
+        classes and rows and the divisor of `reduction` apply to it as to the rest of the loss.
     label_smoothing : float, default 0.0
         The share, in [0, 1], of the target that is moved from the label to `prior`.
     prior : array_like of shape (C,), optional
-        Where that share goes: not negative, sum 1 (to 1e-6). Uniform, 1/C each, unless given.
+        The distribution of that share over the classes: not negative, with sum 1 (to 1e-6). By
+        default it is uniform, 1/C for each class.
     class_weight : array_like of shape (C,), optional
-        A finite weight, not negative, for each class. Ones unless given.
+        A finite weight, not negative, for each class. 1 by default.
     sample_weight : array_like, optional
-        A finite weight, not negative, for each row; the shape of `logits` without the class axis.
-        Ones unless given.
+        A finite weight, not negative, for each row, with the shape of `logits` without the class
+        axis. 1 by default.
     ignore_index : int, optional
-        Rows with this label have loss 0, whatever their logits hold. Only for class indices; may
-        lie outside [0, C).
+        Rows with this label have loss 0 for any logits, nan included. Only for class indices; it
+        may lie outside [0, C).
     reduction : {"mean", "none", "sum", "sum_over_batch_size", "sum_by_nonzero_weights"}
-        "none" gives each row's loss, "sum" their sum. The others divide the sum: "mean" by the sum
-        of sample weight times the label's class weight over the rows that are not ignored
-        (PyTorch's mean), with label probabilities by the sum of the sample weights;
-        "sum_over_batch_size" by the number of rows (Keras); "sum_by_nonzero_weights" by the number
-        of rows that are not ignored and have a sample weight other than 0 (TensorFlow's
-        ``tf.losses``). Where the divisor is 0, "mean" is nan and the two others are 0.0.
+        "none" gives the loss of each row, "sum" their sum. The other three divide the sum. For
+        class indices, "mean" divides it by the sum of sample weight times the label's class weight
+        over the rows that are not ignored (PyTorch's mean); for label probabilities, by the sum of
+        the sample weights. "sum_over_batch_size" divides by the number of rows (Keras).
+        "sum_by_nonzero_weights" divides by the number of rows that are not ignored and have a
+        sample weight other than 0 (TensorFlow's ``tf.losses``). If the divisor is 0, "mean" is nan
+        and the other two are 0.0.
     axis : int, default -1
-        The class axis of `logits`, and of `labels` where these are probabilities.
+        The class axis of `logits`, and of `labels` if they are probabilities.
     dtype : {"bfloat16", "float16"} or dtype, optional
-        The dtype whose bits uint16 logits hold; no other logits need it.
+        The dtype whose bits uint16 logits hold; not needed for other logits.
     out : ndarray, optional
-        Where to put the losses of the rows, for ``reduction="none"`` only: the dtype that they are
-        returned in and the shape of `logits` without the class axis, sharing no memory with an
-        input.
+        The array for the losses of the rows, only for ``reduction="none"``. It has the dtype in
+        which losses are returned and the shape of `logits` without the class axis, and shares no
+        memory with an input.
     num_threads : int, optional
-        The most threads to use, at least 1. Unless given, as many as this process may run on, and
-        as ``OMP_NUM_THREADS`` says.
+        The maximum number of threads, at least 1. By default it is the number of CPUs that this
+        process may use, or ``OMP_NUM_THREADS``.
 
     Returns
     -------
     float or ndarray
-        In nats. For ``reduction="none"`` an array (`out` if given), float64 for float64 logits and
-        else float32, with the shape of `logits` without the class axis; otherwise a Python float.
+        The loss in nats. For ``reduction="none"`` an array (`out` if given), float64 for float64
+        logits and else float32, with the shape of `logits` without the class axis; otherwise a
+        Python float.
 
     Raises
     ------
     IndexError
-        A label that is not `ignore_index` lies outside [0, C); the first such row is named.
+        A label that is not `ignore_index` lies outside [0, C); the error names the first such row.
     TypeError
-        A dtype or kind is not one of those above: labels that are bool, or float where they are
-        class indices; masked arrays; an `out` of another dtype than the losses.
+        An argument has a type or dtype other than those above: bool labels, or float labels as
+        class indices; masked arrays; an `out` with another dtype than the losses.
     ValueError
         A shape does not fit; `label_smoothing` lies outside [0, 1]; a weight, prior or probability
         is negative or not finite; `prior` does not sum to 1; `softcap`, `temperature` or `z_loss`
         lies outside its range; `reduction` or `axis` is unknown;
         `num_threads` is below 1; `ignore_index` is given with probabilities; there are rows but no
         classes; `out` has another shape, is read-only, overlaps an input, or comes with another
-        reduction. Whatever of these is raised, `out` is unharmed; a KeyboardInterrupt in the middle
-        of the call leaves part of the result there.
+        reduction.
+
+        `out` is unchanged after all these errors. A KeyboardInterrupt in the middle of the call
+        leaves part of the result in it.
 
     See Also
     --------
@@ -181,24 +185,25 @@ def cross_entropy(
     Notes
     -----
     Accuracy, without a soft cap and `z_loss`: losses of float32, float16 and bfloat16 rows are
-    within 2 ulp of the exact value, float64 losses within 4, for rows predicted with near certainty
-    too. float16 and bfloat16 logits count as the float32 numbers that they are. A reduced loss is
-    the correctly rounded sum or mean of the losses that ``reduction="none"`` returns. It has the
-    same bits for any number of threads. With a temperature, all this holds for the logits as
-    divided by it in float32 or float64; each capped logit is within 5 ulp.
+    within 2 ulp of the exact value, float64 losses within 4. This includes rows predicted with near
+    certainty. float16 and bfloat16 logits are exact float32 numbers, and are computed as such. A
+    reduced loss is the correctly rounded sum or mean of the losses that ``reduction="none"``
+    returns. It has the same bits for any number of threads. With a temperature, these bounds hold
+    for the quotients, rounded to float32 or float64; each capped logit is within 5 ulp.
 
-    NaN and infinity: a nan or +inf among a row's logits makes its loss nan, as do logits of -inf
-    only; no other row is touched. A logit of -inf gives +inf if its class has a share in the
-    target, and otherwise counts as absent. A term whose weight is exactly 0 is left out, never 0
-    times infinity. With a soft cap all this holds for the capped logits: c for +inf, -c for -inf.
+    NaN and infinity: the loss of a row is nan if a logit is nan or +inf, or if all logits are -inf;
+    other rows are not affected. If some logits are -inf, the loss is +inf if one of their classes
+    has a share in the target, and otherwise as if these classes were absent. A term whose weight is
+    exactly 0 is left out, so it is never 0 times infinity. With a soft cap these rules hold for the
+    capped logits: c for +inf, -c for -inf.
 
     Threads: the global interpreter lock is released, and calls from many threads are safe.
 
-    Memory: each logit is read once and nothing of the size of `logits` is allocated. Arrays of any
-    strides are read in place; only those in another byte order, or with four axes or more of
-    irregular strides, are copied, and probabilities that are neither float32 nor float64. Objects
-    with `__array__` or `__dlpack__`, such as tensors of torch, JAX and pyarrow, are array_like and
-    read in place too; bfloat16 of torch as bits. float16 and bfloat16 logits with a soft cap or a
+    Memory: each logit is read once, and nothing of the size of `logits` is allocated. Arrays of any
+    strides are read in place. Only these arrays are copied: those in another byte order, those with
+    four axes or more of irregular strides, and probabilities that are neither float32 nor float64.
+    Objects with `__array__` or `__dlpack__`, such as tensors of torch, JAX and pyarrow, are
+    array_like and are read in place too. float16 and bfloat16 logits with a soft cap or a
     temperature are widened in blocks of 1 MiB, or of one row.
 
     References
@@ -220,13 +225,13 @@ def cross_entropy(
     >>> round(cross_entropy(logits, [2, 1, 1], label_smoothing=0.001), 15)
     0.116473775200559
 
-    One-hot rows, or any other probabilities, serve as labels too:
+    Labels may be one-hot rows or any other probabilities:
 
     >>> one_hot = [[0, 0, 1], [0, 1, 0], [0, 1, 0]]
     >>> round(cross_entropy(logits, one_hot, label_smoothing=0.001), 15)
     0.116473775200559
 
-    A row predicted with near certainty keeps all its digits, and an ignored row counts nowhere:
+    The loss of a row predicted with near certainty has all its digits. An ignored row has loss 0:
 
     >>> f"{cross_entropy(np.array([40.0, 0.0]), 0):.6g}"
     '4.24835e-18'
@@ -291,57 +296,57 @@ def cross_entropy_and_grad(
 
     .. math:: g_k = s \left\{ \left(\textstyle\sum_j w_j q'_j\right) p_k - w_k q'_k \right\}
 
-    divided by what `reduction` divides the loss by; times the slope of the soft cap, by the
-    temperature. With `z_loss` the factor of :math:`p_k` is
-    :math:`1 + 2 \lambda \log \sum_j e^{x_j}` times as large.
+    divided by the divisor of `reduction` and by the temperature, and multiplied by the slope of the
+    soft cap. With `z_loss` the factor of :math:`p_k` is multiplied by
+    :math:`1 + 2 \lambda \log \sum_j e^{x_j}`.
 
     Parameters
     ----------
     logits, labels
         As in `cross_entropy`.
     softcap, temperature, z_loss
-        As in `cross_entropy`; the gradient is with respect to the logits as they are given.
+        As in `cross_entropy`; the gradient is with respect to the logits before these transforms.
     label_smoothing, prior, class_weight, sample_weight, ignore_index, axis, dtype, num_threads
         As in `cross_entropy`.
     reduction, out
         As in `cross_entropy`. For "none" the gradient is that of each row's own loss.
     grad_out : ndarray, optional
-        Where to put the gradient: the shape and dtype of `logits`, or float32 for float16 and
-        bfloat16 logits. It may be the very array `logits`, which is then overwritten; any other
-        overlap with an input is refused.
+        The array for the gradient, with the shape and dtype of `logits`, or float32 for float16 and
+        bfloat16 logits. It may be the array `logits` itself, which is then overwritten. Any other
+        overlap with an input is an error.
 
     Returns
     -------
     loss : float or ndarray
         In nats, as `cross_entropy` returns it.
     grad : ndarray
-        The gradient (`grad_out` if given), with the shape and dtype of `logits` (uint16 bits where
-        they are such, or bfloat16 of torch), in nats per unit of logit. Rows that are ignored have
+        The gradient (`grad_out` if given), with the shape and dtype of `logits`, in nats per unit
+        of logit. It is uint16 bits for uint16 logits and for bfloat16 of torch. Ignored rows have
         exact zeros.
 
     Raises
     ------
     IndexError, TypeError, ValueError
         As in `cross_entropy`. The rules of `out` hold for `grad_out` too, except that it may be
-        `logits` itself. Whatever of these is raised, `out` and `grad_out` are unharmed; a
-        KeyboardInterrupt in the middle of the call leaves part of the results there, in place of
-        logits too.
+        `logits` itself. `out` and `grad_out` are unchanged after all these errors. A
+        KeyboardInterrupt in the middle of the call leaves part of the results in them, also if
+        `grad_out` is `logits`.
 
     See Also
     --------
-    cross_entropy : the loss alone.
+    cross_entropy : only the loss.
 
     Notes
     -----
     Accuracy, without a soft cap and `z_loss`: each element is within 4 + abs(log2(p_k)) ulp of the
-    exact value (of float32 for float16 and bfloat16 logits, then rounded to their dtype), counted
-    in ulps of the larger where it is the difference of two terms, as with smoothing. A probability
-    below the smallest normal number, 2**-126 in float32, may count as 0. The label's own element is
-    the sum over the other classes, never 1 taken from `p`, so it does not collapse to 0 in rows
-    predicted with near certainty. The same bits for any number of threads.
+    exact value (of float32 for float16 and bfloat16 logits, then rounded to their dtype). For a
+    difference of two terms, as with smoothing, these are ulps of the larger term. A probability
+    below the smallest normal number, 2**-126 in float32, may count as 0. The element of the label
+    is a sum over the other classes, never p - 1, so it does not become 0 in rows predicted with
+    near certainty. The gradient has the same bits for any number of threads.
 
-    NaN policy and threads are those of `cross_entropy`. Memory: each logit is read twice; beside
-    the gradient, nothing of the size of `logits` is allocated.
+    NaN policy and threads are those of `cross_entropy`. Memory: each logit is read twice. Apart
+    from the gradient, nothing of the size of `logits` is allocated.
 
     References
     ----------
@@ -359,7 +364,7 @@ def cross_entropy_and_grad(
     >>> grad[1].round(4).tolist()
     [0.0043, -0.0926, 0.0884]
 
-    In place, without another array of this size:
+    The gradient may overwrite the logits, which saves an array of this size:
 
     >>> loss, grad = cross_entropy_and_grad(logits, [2, 1, 1], grad_out=logits)
     >>> grad is logits
@@ -422,8 +427,8 @@ def _compute(
         logits, labels, grads = row_views(axis, logits, labels, grad)
     grad_divisor = 1.0
     has_weights = class_weight is not None or sample_weight is not None or ignore_index is not None
-    # The caller's arrays are written only after a look at all labels, which may also have to say
-    # what the rows weigh.
+    # The caller's arrays are written only after all labels have been checked. The gradient may also
+    # need the weights of the rows first.
     if out is not None or is_callers_grad or (grad is not None and has_weights):
         bad_row, count = kernel.tally(logits, labels, targets)
         if bad_row >= 0:
@@ -446,7 +451,7 @@ def _compute(
         bad_row, count, total, special = widening.cross_entropy(
             dtype_name, logits, labels, targets, transforms, written, grads, grad_divisor, threads
         )
-    if bad_row >= 0:  # with an array of the caller's: another thread wrote to the labels meanwhile
+    if bad_row >= 0:  # after a tally: another thread has changed the labels meanwhile
         raise bad_label(given_labels, shape, axis, bad_row)
     if grad is not None and grads is not None:
         write_back(grad, grads)

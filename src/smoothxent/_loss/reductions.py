@@ -1,7 +1,7 @@
-"""The named reductions: what each divides the sum of the losses by.
+"""The reductions: for each name, the denominator of the sum of the losses.
 
-The kernel sums exactly, in integers that count units of 2**-places: one division of two integers,
-which Python rounds correctly, is the only rounding between the per-row losses and the reduced loss.
+The kernel sums exactly, in integers that count units of 2**-places. The only rounding between the
+losses of rows and the reduced loss is one division of two integers, which Python rounds correctly.
 """
 
 import math
@@ -13,9 +13,9 @@ from typing import Literal, TypeAlias
 
 Reduced: TypeAlias = Literal["mean", "sum", "sum_over_batch_size", "sum_by_nonzero_weights"]
 
-# What the rows of one call weigh: how many there are; how many are not ignored and have a sample
-# weight other than 0; the exact sum over these of sample weight times the label's class weight, in
-# units; places.
+# Counts and weights of the rows of one call: the number of rows; the number of rows that are not
+# ignored and have a sample weight other than 0; the exact sum over these rows of sample weight
+# times the label's class weight, in units; places.
 Count: TypeAlias = tuple[int, int, int, int]
 NUM_ROWS, NUM_KEPT, WEIGHT, PLACES = range(4)
 
@@ -23,7 +23,7 @@ NUM_ROWS, NUM_KEPT, WEIGHT, PLACES = range(4)
 @dataclass(frozen=True, slots=True)
 class Reduction:
     denominator: Callable[[Count], int]  # in units
-    empty: float  # the result where the denominator is 0
+    empty: float  # the result if the denominator is 0
 
     def loss(self, total: int, special: float, count: Count) -> float:
         """Reduce the sum of the finite losses, in units, and the sum of the others."""
@@ -38,10 +38,11 @@ class Reduction:
             return math.inf
 
     def grad_divisor(self, count: Count, has_class_weight: bool) -> float:
-        """Return what the gradient of each row's own loss is divided by.
+        """Return the divisor of the gradient of each row's own loss.
 
-        The denominator is exact, but the kernel divides by a float: one that is none would make
-        every gradient 0. Where the labels have class weights, it divides 1 by it first.
+        The denominator is exact, but the kernel divides by a float. A denominator beyond the range
+        of floats would make every gradient 0. If labels have class weights, the kernel computes
+        1 / divisor, so the divisor must not be subnormal.
         """
         denominator = self.denominator(count)
         if not denominator:

@@ -1,4 +1,4 @@
-"""What one read of a row of logits says about it, row by row."""
+"""Statistics of each row of logits, from one read."""
 
 from typing import Any, NamedTuple
 
@@ -21,22 +21,22 @@ class RowStatistics(NamedTuple):
     Attributes
     ----------
     log_sum_exp : ndarray
-        Logarithm of the sum of the exponentials of the logits, in nats.
+        Logarithm of the sum of the exponentials of the row's logits, in nats.
     max_logit : ndarray
         The largest logit.
     argmax : ndarray of int64
-        Its class, the lowest of equals; -1 for a row that holds nan.
+        The class of the largest logit, the lowest among equals; -1 for a row that holds nan.
     entropy : ndarray
-        Of the probabilities, in nats.
+        Entropy of the probabilities, in nats.
     confidence : ndarray
         The largest probability.
     label_logit : ndarray or None
-        The logit of the label. This and what follows is None without labels.
+        The logit of the label. `label_logit`, `nll` and `rank` are None without labels.
     nll : ndarray or None
         -log of the label's probability, in nats.
     rank : ndarray of int64 or None
-        How many logits beat the label's: those above it, and equal ones of a lower class. 0 where
-        the label is `argmax`.
+        The number of logits that rank above the label's: larger ones, and equal ones of a lower
+        class. It is 0 if the label is `argmax`.
     """
 
     log_sum_exp: FloatArray
@@ -49,8 +49,9 @@ class RowStatistics(NamedTuple):
     rank: NDArray[np.int64] | None = None
 
 
+# Annotations are quoted so that help() shows names; a named tuple rules out the future import.
 def row_statistics(
-    logits: "ArrayLike",  # names, which help() shows; a named tuple can't have them
+    logits: "ArrayLike",
     labels: "ArrayLike | None" = None,
     *,
     softcap: float | None = None,
@@ -69,7 +70,7 @@ def row_statistics(
     labels : array_like of any integer dtype, optional
         Class indices in [0, C), with the shape of `logits` without the class axis.
     softcap, temperature
-        As in `cross_entropy`; every logit below is one after both.
+        As in `cross_entropy`; all statistics are those of the transformed logits.
     ignore_index : int, optional
         Rows with this label have a `label_logit` of nan, an `nll` of 0 and a `rank` of -1; the
         other statistics are those of their logits.
@@ -85,24 +86,24 @@ def row_statistics(
     Raises
     ------
     IndexError
-        A label that is not `ignore_index` lies outside [0, C); the first such row is named.
+        A label that is not `ignore_index` lies outside [0, C); the error names the first such row.
     TypeError, ValueError
-        As in `cross_entropy`, but labels must be class indices; `ignore_index` is given without
-        labels.
+        As in `cross_entropy`; also if labels are not class indices, or if `ignore_index` is given
+        without labels.
 
     See Also
     --------
-    evaluate : metrics over all rows, which take no memory.
-    log_sum_exp : that alone.
+    evaluate : metrics over all rows, without arrays of the size of the rows.
+    log_sum_exp : only the first of these statistics.
 
     Notes
     -----
     Accuracy: `log_sum_exp` is within 4 ulp of the exact value, or of the largest logit where that
     is larger; `nll` is as accurate as a loss of `cross_entropy`. `entropy` and `confidence` agree
-    with their formulas to 1e-5 for float32 logits and halves of it, mostly to 1e-6, and to 1e-12
-    for float64. Logits and ranks are exact.
+    with their formulas to 1e-5 for float32, float16 and bfloat16 logits, mostly to 1e-6, and to
+    1e-12 for float64. Logits and ranks are exact.
 
-    NaN and infinity: where a row holds nan, +inf or nothing but -inf, `entropy`, `confidence` and
+    NaN and infinity: if a row holds nan or +inf, or only -inf, then `entropy`, `confidence` and
     `nll` are nan and `rank` is C; `max_logit` and `log_sum_exp` are nan, or the infinity.
 
     The statistics have the same bits for any number of threads, and each logit is read once.
@@ -141,9 +142,9 @@ def row_statistics(
     rows, indices = row_views(layout.axis, rows, targets)
     flat = [None if each is None else each.reshape(-1) for each in result]
     for block, wide in widening.wide_blocks(layout.dtype_name, transforms, rows):
-        of_block = None if indices is None else indices[block.of_labels]
+        block_labels = None if indices is None else indices[block.of_labels]
         results = tuple(None if each is None else each[block.rows] for each in flat)
-        bad_row = kernel.row_statistics(wide, of_block, ignored, transforms, results, threads)
+        bad_row = kernel.row_statistics(wide, block_labels, ignored, transforms, results, threads)
         if bad_row >= 0 and targets is not None:
             raise label_out_of_range(targets, layout.num_classes, block.rows.start + bad_row)
     return result

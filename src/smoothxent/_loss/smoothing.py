@@ -1,4 +1,4 @@
-"""The smoothed targets as a table."""
+"""The label-smoothed targets as a table of probabilities."""
 
 from __future__ import annotations  # help() shows types by their names
 
@@ -27,38 +27,39 @@ def smooth_labels(
 
     .. math:: q'_k = (1-\varepsilon)\, q_k + \varepsilon\, u_k
 
-    `cross_entropy` of this table without smoothing is `cross_entropy` of the labels with it; the
-    latter never stores the table.
+    `cross_entropy` of this table without smoothing equals `cross_entropy` of the labels with
+    smoothing, which does not need to store the table.
 
     Parameters
     ----------
     labels : array_like
-        With `num_classes`: class indices in [0, C), of any integer dtype and any shape. Without:
-        label probabilities of any real dtype, one-hot integers included, with the C classes on
-        `axis`. One axis of integers is taken for class indices and needs `num_classes`.
+        With `num_classes`: class indices in [0, C), of any integer dtype and any shape. Without
+        `num_classes`: label probabilities of any real dtype, one-hot integers included, with the C
+        classes on `axis`. Integers on one axis are class indices and need `num_classes`.
     label_smoothing : float
         The share :math:`\varepsilon`, in [0, 1], of the target that is moved from the label to
         `prior`.
     num_classes : int, optional
-        C, at least 1, where `labels` are class indices.
+        C, at least 1, if `labels` are class indices.
     prior : array_like of shape (C,), optional
-        Where that share goes: not negative, sum 1 (to 1e-6). Uniform, 1/C each, unless given.
+        The distribution of that share over the classes: not negative, with sum 1 (to 1e-6). By
+        default it is uniform, 1/C for each class.
     axis : int, default -1
         The class axis of the result.
 
     Returns
     -------
     ndarray
-        Probabilities, in float32 for a table of float32, float16 or bfloat16 and else in float64.
-        The shape is that of the table, or that of the class indices with an axis of C classes put
-        in at `axis`.
+        Probabilities: float32 for labels of float32, float16 or bfloat16, otherwise float64. The
+        shape is that of the label probabilities, or that of the class indices with an axis of C
+        classes inserted at `axis`.
 
     Raises
     ------
     IndexError
-        A class index lies outside [0, C); the first one is named.
+        A class index lies outside [0, C); the error names the first one.
     TypeError
-        The labels are of another dtype than described, or a masked array; an option is not a
+        The labels have another dtype than described, or are a masked array; an option is not a
         number.
     ValueError
         `label_smoothing` lies outside [0, 1]; a probability is negative or not finite; `prior` does
@@ -67,7 +68,7 @@ def smooth_labels(
 
     Notes
     -----
-    Computed in float64 and rounded once more for a float32 table.
+    The table is computed in float64; a float32 table is rounded once more.
 
     References
     ----------
@@ -106,5 +107,5 @@ def smooth_labels(
 
 
 def _along(values: AnyArray, axis: int, ndim: int) -> AnyArray:
-    """`values` laid along one axis of an array of `ndim` axes."""
+    """Reshape `values` so that they lie along one axis of `ndim` axes."""
     return values.reshape((-1,) + (1,) * (ndim - axis - 1))

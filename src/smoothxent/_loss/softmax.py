@@ -31,37 +31,37 @@ def softmax(
     out: FloatArray | None = None,
     num_threads: int | None = None,
 ) -> FloatArray:
-    r"""Return the probabilities that logits stand for.
+    r"""Return the softmax of logits: the probabilities of the classes.
 
     .. math:: p_k = \exp(x_k) / \sum_j \exp(x_j)
 
     Parameters
     ----------
     logits : array_like of float32, float64, float16 or bfloat16, shape (..., C, ...)
-        Unnormalised log-probabilities with the C classes on `axis`. One axis, (C,), is one row.
-        bfloat16 is the dtype of ml_dtypes or of torch, or bits as uint16 with `dtype`.
+        Unnormalised log-probabilities with the C classes on `axis`. An array (C,) is one row.
+        bfloat16 is the dtype of ml_dtypes or torch, or uint16 bits with `dtype`.
     axis : int, default -1
         The class axis.
     dtype : {"bfloat16", "float16"} or dtype, optional
-        The dtype whose bits uint16 logits hold; no other logits need it.
+        The dtype whose bits uint16 logits hold; not needed for other logits.
     out : ndarray, optional
-        Where to put the result: the shape and dtype of `logits`, or float32 for float16 and
-        bfloat16 logits. It may be the very array `logits`, which is then overwritten; any other
-        overlap with them is refused.
+        The array for the result, with the shape and dtype of `logits`, or float32 for float16 and
+        bfloat16 logits. It may be the array `logits` itself, which is then overwritten. Any other
+        overlap with `logits` is an error.
     num_threads : int, optional
-        The most threads to use, at least 1. Unless given, as many as this process may run on, and
-        as ``OMP_NUM_THREADS`` says.
+        The maximum number of threads, at least 1. By default it is the number of CPUs that this
+        process may use, or ``OMP_NUM_THREADS``.
 
     Returns
     -------
     ndarray
-        Probabilities in [0, 1] (`out` if given), with the shape and dtype of `logits`; for
-        bfloat16 of torch as uint16 bits.
+        Probabilities in [0, 1] (`out` if given), with the shape and dtype of `logits`; uint16 bits
+        for bfloat16 of torch.
 
     Raises
     ------
     TypeError
-        `logits` have another dtype than those above, or are a masked array; so has `out`.
+        `logits` or `out` have another dtype than those above, or are masked arrays.
     ValueError
         There are rows but no classes; `axis` does not exist; `num_threads` is below 1; `out` has
         another shape, is read-only or overlaps `logits`.
@@ -76,9 +76,9 @@ def softmax(
     float16 and bfloat16 logits, then rounded to their dtype); one below the smallest normal number,
     2**-126 in float32, may be 0.
 
-    A row with a nan or +inf, or of -inf only, becomes nan; a logit of -inf beside
-    others gets probability 0. The result has the same bits for any number of threads. The global
-    interpreter lock is released. No memory of the size of `logits` is taken beside the result.
+    A row with a nan or +inf, or with only -inf, becomes nan; otherwise a logit of -inf gets
+    probability 0. The result has the same bits for any number of threads. The global interpreter
+    lock is released. Apart from the result, no memory of the size of `logits` is allocated.
 
     Examples
     --------
@@ -98,7 +98,7 @@ def log_softmax(
     out: FloatArray | None = None,
     num_threads: int | None = None,
 ) -> FloatArray:
-    r"""Return the logarithms of the probabilities that logits stand for, in nats.
+    r"""Return the logarithms of the softmax of logits, in nats.
 
     .. math:: \log p_k = x_k - \log \sum_j \exp(x_j)
 
@@ -110,7 +110,8 @@ def log_softmax(
     Returns
     -------
     ndarray
-        In nats, not above 0 (`out` if given), with the shape and dtype of `logits`.
+        Log-probabilities in nats, at most 0 (`out` if given), with the shape and dtype of `logits`;
+        uint16 bits for bfloat16 of torch.
 
     Raises
     ------
@@ -126,8 +127,8 @@ def log_softmax(
     Accuracy: each entry is within 4 ulp of the exact value (of float32 for float16 and bfloat16
     logits, then rounded to their dtype), those near 0 included.
 
-    A row with a nan or +inf, or of -inf only, becomes nan; a logit of -inf beside
-    others gets -inf. Bits, threads and memory as in `softmax`.
+    A row with a nan or +inf, or with only -inf, becomes nan; otherwise a logit of -inf gives -inf.
+    Bits, threads and memory are as in `softmax`.
 
     Examples
     --------
@@ -147,7 +148,7 @@ def log_sum_exp(
     out: FloatArray | None = None,
     num_threads: int | None = None,
 ) -> FloatArray:
-    r"""Return the logarithm of the sum of the exponentials of each row, in nats.
+    r"""Return the log-sum-exp of each row of logits, in nats.
 
     .. math:: \mathrm{lse} = \log \sum_k \exp(x_k)
 
@@ -156,14 +157,14 @@ def log_sum_exp(
     logits, axis, dtype, num_threads
         As in `softmax`.
     out : ndarray, optional
-        Where to put the result: float64 for float64 logits and else float32, with the shape of
-        `logits` without the class axis, sharing no memory with them.
+        The array for the result: float64 for float64 logits and else float32, with the shape of
+        `logits` without the class axis. It shares no memory with `logits`.
 
     Returns
     -------
     ndarray
-        In nats (`out` if given), float64 for float64 logits and else float32, with the shape of
-        `logits` without the class axis.
+        Log-sum-exps in nats (`out` if given), float64 for float64 logits and else float32, with the
+        shape of `logits` without the class axis.
 
     Raises
     ------
@@ -178,8 +179,8 @@ def log_sum_exp(
     -----
     Accuracy: within 4 ulp of the exact value, or of the largest logit where that is larger.
 
-    A nan gives nan; a row of -inf only gives -inf. The result has the same bits for any number
-    of threads, and each logit is read once.
+    A row with nan gives nan; a row with only -inf gives -inf. The result has the same bits for any
+    number of threads, and each logit is read once.
 
     Examples
     --------
