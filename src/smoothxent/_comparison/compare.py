@@ -1,4 +1,4 @@
-"""Two classifiers on the same labelled rows: the metrics of each, and of their pairs of rows."""
+"""Comparison of two classifiers on the same labelled rows."""
 
 from __future__ import annotations  # help() shows types by their names
 
@@ -33,42 +33,43 @@ def compare(
     dtype: DType | None = None,
     num_threads: int | None = None,
 ) -> Comparison:
-    r"""Return what two classifiers' logits say about the same labelled rows.
+    r"""Return a comparison of two classifiers' logits on the same labelled rows.
 
     With :math:`p = \mathrm{softmax}(x)` for one row of logits :math:`x` and its label :math:`y`,
     the means over the rows of
 
     .. math:: \log p^a_y - \log p^b_y, \qquad \sum_k p^a_k (\log p^a_k - \log p^b_k)
 
-    are `nll_difference` and `kl`: what it costs on the label, and overall, to use b in place of a.
+    are `nll_difference` and `kl`: the cost of using b instead of a, on the label and over all
+    classes.
 
     Parameters
     ----------
     logits_a, logits_b : array_like of float32, float64, float16 or bfloat16, shape (..., C)
-        Of the first classifier, to which the second is compared, and of the second: the same shape,
-        each of any dtype. The classes are on the last axis.
+        The logits of the first classifier (a) and of the second (b), which is compared with a. They
+        have the same shape, but may have different dtypes. The classes are on the last axis.
     labels : array_like of any integer dtype, shape (...)
         Class indices in [0, C).
     softcap, temperature : float or pair of float, optional
-        As in `cross_entropy`: one for both, or a tuple of that of a and that of b.
+        As in `cross_entropy`: one number for both, or a pair of numbers for a and b.
     label_smoothing, top_k, num_bins
-        As in `evaluate`, for the metrics of each.
+        As in `evaluate`, for the evaluations of a and b.
     ignore_index : int, optional
-        Rows with this label count nowhere, whatever their logits hold.
+        Rows with this label are left out of all metrics, even if their logits hold nan.
     dtype : {"bfloat16", "float16"} or dtype, optional
         The dtype whose bits uint16 logits hold.
     num_threads : int, optional
-        The most threads to use, at least 1; as in `cross_entropy`.
+        The maximum number of threads, at least 1, as in `cross_entropy`.
 
     Returns
     -------
     Comparison
-        The evaluation of each, and the metrics of their pairs of rows.
+        The evaluations of a and b, and the metrics of their pairs of rows.
 
     Raises
     ------
     IndexError, TypeError, ValueError
-        As in `evaluate`; the logits have unequal shapes.
+        As in `evaluate`; also if the logits have different shapes.
 
     See Also
     --------
@@ -76,12 +77,12 @@ def compare(
 
     Notes
     -----
-    Accuracy: differences and divergences of rows are computed in float64 whatever the dtypes of
-    the logits, with log-probabilities within 4 ulp. The result has the same bits for any number of
+    Accuracy: differences and divergences of rows are computed in float64 for all dtypes of the
+    logits, with log-probabilities within 4 ulp. The result has the same bits for any number of
     threads and on every instruction set.
 
-    Memory: 17 bytes a row, for exact quantiles; nothing of the size of the logits, unless their
-    row axes can't be walked as one.
+    Memory: 17 bytes a row, for exact quantiles. Nothing of the size of the logits is allocated,
+    unless their row axes can't be merged into one without a copy.
 
     Examples
     --------
@@ -122,7 +123,7 @@ def compare(
 def _checked(
     logits_a: ArrayLike, logits_b: ArrayLike, dtype: DType | None
 ) -> tuple[Numbers, Numbers]:
-    """Return the logits of both; `dtype` is for those that are uint16, if there are any."""
+    """Return the checked logits of both; `dtype` applies to uint16 logits."""
     a, b = numbers_of("logits_a", logits_a), numbers_of("logits_b", logits_b)
     words = [each.array.dtype == np.uint16 for each in (a, b)]
 

@@ -1,4 +1,4 @@
-"""Comparison: what two classifiers say about the same labelled rows."""
+"""Comparison: the paired metrics of two classifiers on the same labelled rows."""
 
 from __future__ import annotations  # help() shows types by their names
 
@@ -22,33 +22,33 @@ METRICS = ("nll_difference", "nll_difference_stderr", "agreement", "kl", "kl_std
 class Comparison(PairMetrics):
     """Two classifiers' logits over the same labelled rows, as `compare` returns them.
 
-    The paired metrics are far sharper than a difference of two means: most of what makes a row hard
-    is the same for both. A comparison prints as a table, has one line as its `repr`, and never
-    changes. Those with the same numbers are equal, nan being like nan.
+    Paired metrics have much smaller standard errors than the difference of two means, because the
+    same rows are difficult for both classifiers. A comparison prints as a table. Its `repr` is one
+    line. It is immutable. Comparisons with the same numbers are equal; here nan equals nan.
 
     Attributes
     ----------
     a, b : Evaluation
-        The metrics of each over the rows that are counted.
+        The metrics of a and b over the rows that are not ignored.
     nll_difference, nll_difference_stderr : float
-        Mean over the rows of the nll of b less that of a, in nats, and its standard error; the
-        latter is nan for fewer than two rows. Above 0, a is the better one.
+        Mean over the rows of the nll of b minus the nll of a, in nats, and its standard error,
+        which is nan for fewer than two rows. If the difference is positive, a is better.
     agreement : float
-        Share of the rows in which both have the same top class, right or wrong; of equal logits
-        that with the lower index is the larger.
+        Share of the rows in which both have the same top class, right or wrong. Among equal logits
+        the top class is the one with the lowest index.
     kl, kl_stderr : float
         Mean over the rows of the Kullback-Leibler divergence sum p_a log(p_a / p_b) of b from a, in
         nats, 0 or more, and its standard error.
     kl_quantiles : dict of float to float
-        The divergence that a share 0, 0.25, 0.5, 0.75, 0.9, 0.99 and 1 of the rows stays at or
-        below: 0 is the least, 1 the largest.
+        Quantiles 0, 0.25, 0.5, 0.75, 0.9, 0.99 and 1 of the divergences of rows: 0 is the smallest,
+        1 the largest.
 
     Notes
     -----
     Each quantile is the divergence of some row: the inverse of the distribution function, without
-    interpolation. A row that holds nan, +inf or nothing but -inf, in a or in b, makes the means and
-    the quantiles nan and is no agreement; a class that b rules out and a does not makes the
-    divergence inf. Without rows everything is nan.
+    interpolation. A row that holds nan or +inf, or only -inf, in a or in b, makes the means and the
+    quantiles nan and does not count as agreement. If a class has probability 0 in b but not in a,
+    the divergence is inf. Without rows all metrics are nan.
 
     References
     ----------
@@ -67,13 +67,13 @@ class Comparison(PairMetrics):
     __slots__ = ()  # see Evaluation
 
     def to_dict(self) -> dict[str, Any]:
-        """Return a dict for JSON, for other readers: it is not read again.
+        """Return a dict for JSON, for other programs; smoothxent can't read it back.
 
         Returns
         -------
         dict
-            "format" and "version" say what it is, "a" and "b" are what `Evaluation.to_dict` makes
-            of these, and "metrics" holds the other attributes, null where they are nan or inf.
+            "format" and "version" identify the record. "a" and "b" are the results of
+            `Evaluation.to_dict`. "metrics" holds the other attributes, with null for nan and inf.
 
         Examples
         --------
@@ -97,7 +97,7 @@ class Comparison(PairMetrics):
         }
 
     def to_markdown(self) -> str:
-        """Return the metrics of both and of their pairs as tables of Markdown.
+        """Return the metrics of both and of their pairs of rows as Markdown tables.
 
         Returns
         -------
@@ -126,27 +126,27 @@ class Comparison(PairMetrics):
         return hash(self._key())
 
     def _key(self) -> tuple[object, ...]:
-        """Return what is equal in equal comparisons: nan as text, which is equal to itself."""
+        """Return the value that equality and hash use: nan as text, because nan != nan."""
         numbers = (*(getattr(self, name) for name in METRICS), *self._kl_quantiles)
         return self.a, self.b, *("nan" if math.isnan(number) else number for number in numbers)
 
     def plot(self, figure: Figure | SubFigure | None = None) -> Figure | SubFigure:
-        """Return a figure of both evaluations, as `Evaluation.plot` draws them, a above b.
+        """Return a figure with the plots of both evaluations (see `Evaluation.plot`), a above b.
 
         Parameters
         ----------
         figure : matplotlib Figure or SubFigure, optional
-            What to draw into; a new Figure unless given.
+            The figure to draw into; by default a new Figure.
 
         Returns
         -------
         matplotlib Figure or SubFigure
-            Two pictures, named A and B.
+            Two plots, titled A and B.
 
         Raises
         ------
         ModuleNotFoundError
-            matplotlib is not installed; the extra "cli" brings it.
+            matplotlib is not installed; the extra "cli" installs it.
 
         Examples
         --------

@@ -1,4 +1,4 @@
-"""Metrics of a comparison: of each of two classifiers, and of the pairs of their rows."""
+"""Metrics of a comparison: evaluations of both classifiers, and metrics of their pairs of rows."""
 
 from dataclasses import dataclass
 from typing import NamedTuple, Self
@@ -12,11 +12,11 @@ QUANTILES = (0.0, 0.25, 0.5, 0.75, 0.9, 0.99, 1.0)
 
 
 class Pairs(NamedTuple):
-    """What each pair of rows is compared by, one number for each pair."""
+    """Measures of each pair of rows."""
 
-    nll_difference: NDArray[np.float64]  # of b less that of a
-    divergence: NDArray[np.float64]  # of b from a
-    agrees: NDArray[np.bool_]  # on the top class
+    nll_difference: NDArray[np.float64]  # nll of b minus nll of a
+    divergence: NDArray[np.float64]  # KL divergence of b from a
+    agrees: NDArray[np.bool_]  # whether both have the same top class
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class PairMetrics:
 
     a: Evaluation
     b: Evaluation
-    nll_difference: float  # mean of that of b less that of a, in nats
+    nll_difference: float  # mean of nll of b minus nll of a, in nats
     nll_difference_stderr: float
     agreement: float  # share of the rows in which both have the same top class
     kl: float  # mean divergence of b from a, in nats
@@ -34,7 +34,7 @@ class PairMetrics:
 
     @property
     def kl_quantiles(self) -> dict[float, float]:
-        """The divergence that each share of the rows stays at or below."""
+        """Quantiles of the divergences of rows."""
         return dict(zip(QUANTILES, self._kl_quantiles, strict=True))
 
     @classmethod

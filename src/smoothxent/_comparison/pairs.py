@@ -1,4 +1,4 @@
-"""Pairs of rows of logits for the same label: how far apart two classifiers are on each."""
+"""Pairs of rows of two classifiers with the same label: differences of nll, KL divergences."""
 
 from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
@@ -15,13 +15,13 @@ from smoothxent._kernel import builds
 from smoothxent._kernel.threads import thread_count
 from smoothxent._loss.softmax import log_softmax, softmax
 
-# Logits of a block of rows in float64, four arrays of which stay in the cache: as few as hide what
-# the calls themselves cost. Rows that are longer are blocks of their own.
+# Logits of a block of rows. Four such arrays in float64 stay in the cache, and smaller blocks would
+# make the overhead of calls visible. A longer row is a block of its own.
 BLOCK = 1 << 16
 
 
 class Table(NamedTuple):
-    """Rows of one classifier (N, C), and what its logits are changed by."""
+    """Rows of one classifier (N, C), and the transforms of its logits."""
 
     logits: Numbers
     transforms: Transforms | None
@@ -30,7 +30,7 @@ class Table(NamedTuple):
 def pairs_of(
     a: Table, b: Table, labels: AnyArray, ignore_index: int | None, num_threads: int | None
 ) -> Pairs:
-    """Compare the pairs of rows (..., C) whose label, in range, is not ignored."""
+    """Compare the pairs of rows (..., C) that are not ignored; labels have been checked."""
     indices = labels.reshape(-1)
     kept = np.arange(len(indices))
     if ignore_index is not None:
@@ -41,7 +41,7 @@ def pairs_of(
     pairs = Pairs(np.empty(len(kept)), np.empty(len(kept)), np.empty(len(kept), np.bool_))
     step = max(1, BLOCK // max(1, num_classes))
     blocks = [slice(first, first + step) for first in range(0, len(kept), step)]
-    # Room that is kept from block to block: a fresh page costs more than what is done on it.
+    # Buffers are reused for all blocks: new memory pages would cost more than the computation.
     buffers: SimpleQueue[NDArray[np.float64]] = SimpleQueue()
     threads = min(thread_count(num_threads, a.logits.array.size), max(1, len(blocks)))
     for _ in range(threads):
@@ -64,7 +64,7 @@ def pairs_of(
 
 
 def _rows(table: AnyArray, rows: NDArray[np.intp]) -> AnyArray:
-    """Return some rows in ascending order; a view where they follow one another."""
+    """Return some rows, given in ascending order; a view if they are contiguous."""
     first, end = rows[0], rows[-1] + 1
     return table[first:end] if end - first == len(rows) else table[rows]
 
@@ -86,11 +86,11 @@ def _fill(pairs: Pairs, parts: list[Table], labels: AnyArray, buffer: NDArray[np
         np.subtract(a, b, out=gap)
         np.multiply(p, gap, out=gap)
         divergence = gap.sum(axis=1)
-        # 0 * inf and inf - inf; other rows that hold nan stay so.
+        # 0 * inf and inf - inf; rows that hold nan stay nan.
         special = np.isnan(divergence)
         if special.any():
             divergence[special] = _special_divergence(a[special], b[special], p[special])
-    # Rounding may leave a little less than 0 where both are the same.
+    # Rounding may make the divergence of equal rows slightly negative.
     np.maximum(divergence, 0, out=pairs.divergence)
     np.logical_and(same_top, ~np.isnan(divergence), out=pairs.agrees)
 
@@ -98,8 +98,8 @@ def _fill(pairs: Pairs, parts: list[Table], labels: AnyArray, buffer: NDArray[np
 def _special_divergence(
     a: NDArray[np.float64], b: NDArray[np.float64], p: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Return the divergence of rows of log-probabilities that -inf may stand among."""
-    gap = np.where(a == -np.inf, 0, a - b)  # classes of no probability in a count nothing
+    """Return the divergence of rows of log-probabilities that may contain -inf."""
+    gap = np.where(a == -np.inf, 0, a - b)  # classes with probability 0 in a contribute nothing
     ruled_out = gap == np.inf
     divergence = (p * np.where(ruled_out, 0, gap)).sum(axis=1)
     return np.where(ruled_out.any(axis=1), np.inf, divergence)

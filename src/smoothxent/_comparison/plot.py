@@ -1,4 +1,4 @@
-"""The picture of a comparison: those of both evaluations, one above the other."""
+"""The figure of a comparison: the plots of both evaluations, one above the other."""
 
 from matplotlib.figure import Figure, SubFigure
 
@@ -6,7 +6,7 @@ from smoothxent._comparison.pair_metrics import PairMetrics
 
 
 def draw(comparison: PairMetrics, figure: Figure | SubFigure | None) -> Figure | SubFigure:
-    """Draw into the figure, a new one unless given, and return it."""
+    """Draw into the figure, or into a new one, and return it."""
     if figure is None:
         figure = Figure(figsize=(11, 10), layout="constrained")
     parts = figure.subfigures(2, squeeze=False, hspace=0.05).flat

@@ -1,4 +1,4 @@
-"""What two classifiers are compared with: one value of an option for both, or one for each."""
+"""The options of a comparison: one value for both classifiers, or one for each."""
 
 from collections.abc import Iterable
 from typing import TypeAlias, TypeVar

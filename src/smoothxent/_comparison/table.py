@@ -1,4 +1,4 @@
-"""The tables of a comparison: as text of 80 columns, as Markdown."""
+"""The tables of a comparison as text (80 columns) and Markdown."""
 
 import math
 from typing import NamedTuple
@@ -8,7 +8,7 @@ from smoothxent._evaluation.table import counts, deviation, number, rows
 
 
 class Line(NamedTuple):
-    """One metric: its name, that of each, and the difference."""
+    """One metric: name, value of a, value of b, difference."""
 
     name: str
     a: str
@@ -17,7 +17,7 @@ class Line(NamedTuple):
 
 
 def text(comparison: PairMetrics) -> str:
-    """Return the title and, where there are rows, the metrics, the pairs and the quantiles."""
+    """Return the title and, if there are rows, the metrics, the pairs and the quantiles."""
     if not comparison.a.count:
         return title(comparison)
     head = Line("", "A", "B", "B - A")
@@ -34,7 +34,7 @@ def text(comparison: PairMetrics) -> str:
 
 
 def line(comparison: PairMetrics) -> str:
-    """Return the number of rows and, where there are any, two metrics of their pairs: one line."""
+    """Return one line with the number of rows and, if there are any, two metrics of pairs."""
     shown = counts(comparison.a)
     if comparison.a.count:
         difference = _signed(comparison.nll_difference)
@@ -43,7 +43,7 @@ def line(comparison: PairMetrics) -> str:
 
 
 def markdown(comparison: PairMetrics) -> str:
-    """Return the metrics of each and, in a second table, of their pairs, as Markdown."""
+    """Return two Markdown tables: the metrics of a and b, and those of their pairs of rows."""
     both = [
         *((name, value + stderr) for name, value, stderr in pairs(comparison)),
         *((f"KL, {_share(share)}", number(kl)) for share, kl in comparison.kl_quantiles.items()),
@@ -65,12 +65,12 @@ def markdown(comparison: PairMetrics) -> str:
 
 
 def title(comparison: PairMetrics) -> str:
-    """Return what was compared."""
+    """Return the title of the tables."""
     return f"Comparison of A and B on {rows(comparison.a)}"
 
 
 def lines(comparison: PairMetrics) -> list[Line]:
-    """Return the metrics as they are shown; losses in nats."""
+    """Return the lines of the table of metrics; losses are in nats."""
     a, b = comparison.a, comparison.b
     values = {
         **({"loss": (a.loss, b.loss)} if a.label_smoothing else {}),
@@ -109,13 +109,13 @@ def _signed(value: float) -> str:
 
 
 def _aligned(difference: str) -> str:
-    """Return the text so that what stands before a standard error ends where the others end."""
+    """Return the text with its number right-aligned; a standard error may follow."""
     value, space, stderr = difference.partition(" ±")
     return f"{value:>12}{space}{stderr}"
 
 
 def _narrow(value: float) -> str:
-    """Return a number of at most nine characters."""
+    """Return a number in at most nine characters."""
     text = number(value)
     return text if len(text) <= len("1234.5678") else f"{value:.2e}"
 

@@ -1,4 +1,4 @@
-"""Every metric of an evaluation, from the one read of the logits that their loss takes."""
+"""All metrics of an evaluation, from the same single read of the logits as the loss."""
 
 from __future__ import annotations  # help() shows types by their names
 
@@ -39,10 +39,10 @@ def evaluate(
     dtype: DType | None = None,
     num_threads: int | None = None,
 ) -> Evaluation:
-    r"""Return every metric of logits on labelled rows, from a single read of the logits.
+    r"""Return all metrics of a classifier's logits on labelled rows, from one read of the logits.
 
     With :math:`p = \mathrm{softmax}(x)` for one row of logits :math:`x`, its label :math:`y` and
-    the row's sample weight :math:`s`, the weighted means over the rows of
+    the row's sample weight :math:`s`, the means over the rows, weighted with :math:`s`, of
 
     .. math::
 
@@ -57,63 +57,64 @@ def evaluate(
     labels : array_like of any integer dtype
         Class indices in [0, C), with the shape of `logits` without the class axis.
     softcap, temperature
-        As in `cross_entropy`: every metric is that of the logits that they make.
+        As in `cross_entropy`; all metrics are those of the transformed logits.
     z_loss, label_smoothing, prior, class_weight
-        As in `cross_entropy`; they are for `loss` alone.
+        As in `cross_entropy`; they affect only `loss`.
     sample_weight : array_like, optional
-        A finite weight, not negative, for each row: for every mean and share. Ones unless given.
+        A finite weight, not negative, of each row in all means and shares. 1 by default.
     ignore_index : int, optional
-        Rows with this label count nowhere, whatever their logits hold.
+        Rows with this label are left out of all metrics, even if their logits hold nan.
     top_k : iterable of int, default (1, 5)
-        The k, each in [1, 2**63), of which to say how many labels are among the k largest logits;
-        of equal logits that with the lower index is the larger. 1, `accuracy`, is always among
-        them.
+        For each k, in [1, 2**63), the share of labels among the k largest logits is computed. Among
+        equal logits, the one with the lower index ranks higher. k = 1, `accuracy`, is always
+        included.
     num_bins : int, default 15
-        1 to 2**20 bins of the confidence, of equal width, for the calibration error: row by row,
-        bin ``floor(confidence * num_bins)`` in float64, 1 in the last one.
+        The number of bins of confidence, 1 to 2**20, of equal width, for the calibration error. A
+        row is in bin ``floor(confidence * num_bins)``, computed in float64; confidence 1 is in the
+        last bin.
     axis, dtype, num_threads
         As in `cross_entropy`.
 
     Returns
     -------
     Evaluation
-        The metrics; see there. Those of several batches add up with ``+`` where they were
-        evaluated with the same settings.
+        The metrics, as attributes. ``+`` adds the evaluations of several batches, if they have the
+        same settings.
 
     Raises
     ------
     IndexError
-        A label that is not `ignore_index` lies outside [0, C); the first such row is named.
+        A label that is not `ignore_index` lies outside [0, C); the error names the first such row.
     TypeError, ValueError
-        As in `cross_entropy`, but labels must be class indices; `top_k` or `num_bins` lies
+        As in `cross_entropy`; also if labels are not class indices, or `top_k` or `num_bins` lies
         outside its range.
 
     Warns
     -----
     UserWarning
-        The logits look like probabilities: no row is negative anywhere and each sums to 1. The
-        first 16,384 logits are looked at, or 4 rows where that is more; rows that are ignored or
-        hold nan do not count. Where such rows are meant,
-        ``warnings.filterwarnings("ignore", "logits.* must not be probabilities")`` is silent.
+        The logits look like probabilities: no logit is negative and each row sums to 1. Only the
+        first 16,384 logits are checked, or 4 rows if that is more; ignored rows and rows with nan
+        do not count. If the logits are correct, silence the warning with
+        ``warnings.filterwarnings("ignore", "logits.* must not be probabilities")``.
 
     See Also
     --------
-    row_statistics : most of these measures for each row.
-    cross_entropy : the loss alone.
+    row_statistics : most of these metrics for each row.
+    cross_entropy : only the loss.
 
     Notes
     -----
-    Accuracy: `loss` has the bits of ``cross_entropy(..., reduction="mean")``, and `nll`, of the
-    same without smoothing and class weights, its accuracy. The other measures of a row agree with
-    their formulas in exact arithmetic to 1e-5 for float32 logits and halves of it, mostly to 1e-6,
-    and to 1e-12 for float64. Totals are exact sums over the rows, in a
-    superaccumulator (Kulisch 1997; Neal 2015, arXiv:1505.05571): the same bits for any number of
-    threads, order of rows or split into batches.
+    Accuracy: `loss` has the bits of ``cross_entropy(..., reduction="mean")``. `nll` is the same
+    loss without smoothing and class weights, and has the same accuracy. The other metrics of a row
+    agree with their formulas in exact arithmetic to 1e-5 for float32, float16 and bfloat16 logits,
+    mostly to 1e-6, and to 1e-12 for float64. Totals are exact sums over the rows, in a
+    superaccumulator (Kulisch 1997; Neal 2015, arXiv:1505.05571). So they have the same bits for any
+    number of threads, order of rows or split into batches.
 
-    NaN and infinity: a row that holds nan, +inf or nothing but -inf makes the metrics of its
-    probabilities nan; it lies in no bin and is a miss for each k.
+    NaN and infinity: a row that holds nan or +inf, or only -inf, makes the metrics of probabilities
+    nan. It is in no bin and counts as a miss for each k.
 
-    Memory: nothing of the size of `logits` is allocated; each thread needs some 80 kB for its
+    Memory: nothing of the size of `logits` is allocated; each thread needs about 80 kB for its
     totals.
 
     Examples
@@ -164,9 +165,15 @@ def evaluate_rows(
     ranks = np.array([min(k, layout.num_classes) for k in settings.top_k], np.int64)
     evaluations = []
     for block, wide in widening.wide_blocks(layout.dtype_name, transforms, logits):
-        of_rows = widening.targets_of_rows(targets, block.rows)
+        block_targets = widening.targets_of_rows(targets, block.rows)
         result = kernel.evaluate(
-            wide, indices[block.of_labels], of_rows, transforms, ranks, settings.num_bins, threads
+            wide,
+            indices[block.of_labels],
+            block_targets,
+            transforms,
+            ranks,
+            settings.num_bins,
+            threads,
         )
         if result[0] >= 0:
             raise label_out_of_range(labels, layout.num_classes, block.rows.start + result[0])

@@ -1,4 +1,4 @@
-"""Evaluation: what a classifier's logits are worth on labelled rows."""
+"""Evaluation: the metrics of a classifier's logits on labelled rows."""
 
 from __future__ import annotations  # help() shows types by their names
 
@@ -25,63 +25,66 @@ if TYPE_CHECKING:
 class Evaluation(Metrics):
     """The metrics of a classifier's logits over labelled rows, as `evaluate` returns them.
 
-    It holds exact sums over the rows; a mean is one quotient of two of them, correctly rounded. So
-    `a + b` has the metrics of the rows of both to the last bit, in whatever order and from however
-    many files, processes or machines they come; what was evaluated otherwise is not added. It
-    prints as a table, which a notebook shows, has one line as its `repr`, and never changes.
+    An evaluation holds exact sums over the rows; each mean is the correctly rounded quotient of two
+    sums. So `a + b` has, to the last bit, the metrics of all rows of a and b, for any order of the
+    rows and any number of files, processes or machines. Evaluations with different settings can't
+    be added. An evaluation prints as a table, in a notebook too. Its `repr` is one line. It is
+    immutable.
 
     Attributes
     ----------
     count, ignored : int
-        Rows that are counted, and those whose label is `ignore_index`, which are not.
+        The number of rows that are not ignored, and of those that are (label `ignore_index`).
     nan_rows : int
-        Rows of `count` that hold nan, +inf or nothing but -inf: one is enough for means of nan.
+        The number of rows of `count` that hold nan or +inf, or only -inf. One such row makes the
+        means nan.
     weight : float
-        Sum of the sample weights of the rows that are counted: `count` where none are given.
+        Sum of the sample weights of the rows that are not ignored; without sample weights, `count`.
     softcap, temperature : float
-        What every metric was evaluated with; `softcap` is None where none was given.
+        The options of all metrics; `softcap` is None without a soft cap.
     label_smoothing, z_loss : float
-        What `loss` was evaluated with.
+        The options of `loss`.
     loss : float
         Mean loss in nats, as `cross_entropy` returns it for the same options.
     nll, nll_stderr : float
         Mean of -log p of the label in nats, without label smoothing or class weights, and its
-        standard error; the latter is nan for fewer than two rows, and where a square overflows.
+        standard error. The error is nan for fewer than two rows, or if a square overflows.
     perplexity : float
-        exp(nll); inf where that is too large.
+        exp(nll); inf if that is too large.
     accuracy : float
-        Share of the rows whose largest logit is the label's.
+        Share of the rows whose largest logit is that of the label.
     top_k : dict of int to float
-        For each k, 1 included, the share of the rows whose label is among the k largest logits.
+        For each k, including 1, the share of the rows whose label is among the k largest logits.
     entropy, confidence : float
-        Mean entropy of the probabilities in nats, and mean of the largest of them.
+        Mean entropy of the probabilities in nats, and mean of the largest probability.
     brier : float
         Mean squared distance of the probabilities from the label's one-hot row, 0 to 2.
     calibration_error : float
-        Mean over the rows of their bin's abs(accuracy - confidence) (ECE).
+        Expected calibration error (ECE): the mean over the rows of abs(accuracy - confidence) of
+        their bin.
     bins : tuple of Bin
-        low, high, count, confidence and accuracy of the rows whose confidence lies in [low, high),
-        the last bin including 1; nan without rows.
+        For each bin: low, high, and the count, mean confidence and accuracy of the rows whose
+        confidence lies in [low, high). The last bin includes 1. The means are nan without rows.
     histogram : tuple of int
-        Numbers of rows by nll: below 2**-32, 84 half octaves, 2**10 and above.
+        Numbers of rows by nll: below 2**-32, in 84 half octaves, and 2**10 or more.
 
     Notes
     -----
-    Shares and means are weighted by `sample_weight`; counts are of rows. Where the weights sum to 0
-    every mean is nan. A row that holds nan, +inf or nothing but -inf makes the metrics of its
+    Shares and means are weighted by `sample_weight`; counts are of rows. If the weights sum to 0,
+    all means are nan. A row that holds nan or +inf, or only -inf, makes the metrics of
     probabilities nan and is a miss for `accuracy` and `top_k`.
 
-    Evaluations are added where `softcap`, `temperature`, `z_loss`, `label_smoothing`, the keys of
-    `top_k`, the number of `bins`, the prior and the class weights are the same; of the last two
-    checksums are kept and compared. Anything else is a ValueError.
+    Evaluations can be added if they have the same `softcap`, `temperature`, `z_loss`,
+    `label_smoothing`, keys of `top_k`, number of `bins`, prior and class weights. For the prior and
+    the class weights, checksums are stored and compared. Any difference is a ValueError.
 
-    With sample weights s the standard error is sqrt(variance / (n - 1)) of the weighted variance
-    and n = (sum s)**2 / sum s**2, the effective number of rows; without, that is the standard
-    deviation of the sample by the square root of its size. Without weights it is correctly rounded,
-    however alike the rows are: 0 where they are equal. With weights, each product of a weight and
-    an nll or its square is rounded to float64: of rows that are nearly equal the error may be
-    2**-25 of `nll`, divided by the square root of n - 1. An nll above 1e154 has no square in
-    float64.
+    With sample weights s the standard error is sqrt(variance / (n - 1)), with the weighted variance
+    and n = (sum s)**2 / sum s**2, the effective number of rows. Without sample weights, this is the
+    standard deviation of the sample divided by the square root of its size; it is correctly
+    rounded, even for nearly equal rows, and 0 for equal rows. With sample weights, each product of
+    a weight and an nll, or its square, is rounded to float64. For nearly equal rows the standard
+    error may then be wrong by 2**-25 of `nll`, divided by the square root of n - 1. An nll above
+    1e154 has no square in float64.
 
     References
     ----------
@@ -100,13 +103,13 @@ class Evaluation(Metrics):
     True
     """
 
-    # By hand: dataclass(slots=True) makes a second class, and an assignment would raise a TypeError
-    # about super() instead of a FrozenInstanceError.
+    # Not dataclass(slots=True), which creates a second class: an assignment would raise a TypeError
+    # about super() and not a FrozenInstanceError.
     __slots__ = ()
 
     @classmethod
     def _of_kernel(cls, settings: Settings, result: KernelEvaluation) -> Self:
-        """Return the evaluation that the kernel made, with a number of hits for each k."""
+        """Return the evaluation with the totals that the kernel has computed."""
         weights, loss, special, count, sums, hits, bins, histogram = result
         places = weights[PLACES]
         return cls(
@@ -135,7 +138,7 @@ class Evaluation(Metrics):
         top_k: Iterable[int] = (1, 5),
         num_bins: int = 15,
     ) -> Self:
-        """Return the evaluation of no rows, to which others of the same settings are added.
+        """Return the evaluation of no rows, to which others with the same settings can be added.
 
         Parameters
         ----------
@@ -152,7 +155,7 @@ class Evaluation(Metrics):
         Raises
         ------
         TypeError
-            An argument is of another kind.
+            An argument has another type.
         ValueError
             An argument lies outside its range.
 
@@ -162,9 +165,9 @@ class Evaluation(Metrics):
         >>> sum([Evaluation.empty(), Evaluation.empty()], Evaluation.empty()).count
         0
         """
-        of_classes = {"prior": prior, "class_weight": class_weight}
+        per_class = {"prior": prior, "class_weight": class_weight}
         sizes = [
-            plain_array(name, value).size for name, value in of_classes.items() if value is not None
+            plain_array(name, value).size for name, value in per_class.items() if value is not None
         ]
         num_classes = sizes[0] if sizes else 0
         transforms, targets = (softcap, temperature, z_loss), (label_smoothing, prior, class_weight)
@@ -188,15 +191,15 @@ class Evaluation(Metrics):
         return self if type(other) is int and other == 0 else NotImplemented
 
     def to_dict(self) -> dict[str, Any]:
-        """Return a dict for JSON, of which `from_dict` makes this very evaluation again.
+        """Return a dict for JSON, from which `from_dict` restores an equal evaluation.
 
         Returns
         -------
         dict
-            "format" and "version" say what it is. "sums", "hits" and "bins" hold exact sums as
-            hexadecimal text, which `float.fromhex` reads (and rounds). "softcap" is null without
-            one, "prior" and "class_weight" are checksums (CRC-32), "" without them. "metrics" is
-            for other readers: the attributes of these names, null where they are nan or inf.
+            "format" and "version" identify the record. "sums", "hits" and "bins" hold exact sums
+            as hexadecimal text, which `float.fromhex` reads (and rounds). "softcap" is null without
+            a soft cap. "prior" and "class_weight" are checksums (CRC-32), or "". "metrics" is for
+            other programs: the attributes of these names, with null for nan and inf.
 
         Examples
         --------
@@ -210,24 +213,24 @@ class Evaluation(Metrics):
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Self:
-        """Return the evaluation that `to_dict` made into this record.
+        """Return the evaluation that `to_dict` has converted to this record.
 
         Parameters
         ----------
         record : dict
-            What `to_dict` returned, on this machine or another. The "metrics", which follow from
-            the sums, may miss.
+            The result of `to_dict`, on this or another machine. The "metrics", which follow from
+            the sums, may be missing.
 
         Returns
         -------
         Evaluation
-            Equal to the one that the record was made of.
+            Equal to the original evaluation.
 
         Raises
         ------
         ValueError
-            Something is missing, unknown, of another kind, out of range or at odds with the rest;
-            the key is named.
+            An item is missing, unknown, of another type, out of range, or inconsistent with the
+            others; the error names its key.
 
         Examples
         --------
@@ -244,7 +247,7 @@ class Evaluation(Metrics):
         return table.text(self)
 
     def to_markdown(self) -> str:
-        """Return the metrics as a table of Markdown, for a README or an issue.
+        """Return the metrics as a Markdown table, for a README or an issue.
 
         Returns
         -------
@@ -263,23 +266,23 @@ class Evaluation(Metrics):
         return table.html(self)
 
     def plot(self, figure: Figure | SubFigure | None = None) -> Figure | SubFigure:
-        """Return a figure of how sure against how right, and of the histogram of the losses.
+        """Return a figure with a reliability diagram and a histogram of the losses.
 
         Parameters
         ----------
         figure : matplotlib Figure or SubFigure, optional
-            What to draw into; a new Figure unless given.
+            The figure to draw into; by default a new Figure.
 
         Returns
         -------
         matplotlib Figure or SubFigure
-            A reliability diagram with the numbers of rows below it, and the numbers of rows by loss
-            on the label, on a logarithmic axis.
+            A reliability diagram, with the number of rows of each bin below it, and a histogram of
+            the loss on the label, with a logarithmic axis.
 
         Raises
         ------
         ModuleNotFoundError
-            matplotlib is not installed; the extra "cli" brings it.
+            matplotlib is not installed; the extra "cli" installs it.
 
         Examples
         --------

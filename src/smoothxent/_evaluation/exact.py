@@ -1,6 +1,6 @@
-"""Exact sums as the kernel hands them over: dyadic rationals that are added without rounding.
+"""Exact sums: dyadic rationals, which are added without rounding.
 
-The one rounding between the rows and a metric is the quotient of two of them, or its root.
+The only rounding between the rows and a metric is the quotient of two sums, or its square root.
 """
 
 import math
@@ -15,14 +15,14 @@ TEXT = re.compile(r"(-?0x[0-9a-f]+)p([+-]?[0-9]{1,4})|(inf|nan)")
 
 @dataclass(frozen=True, slots=True)
 class Exact:
-    """The number units / 2**places, or what a sum with infinite terms or nan among them is.
+    """The number units / 2**places, or the special value of a sum with infinite or nan terms.
 
-    Equal numbers are equal objects: `units` is odd, or both are 0.
+    Equal numbers are equal objects: `units` is odd, or `units` and `places` are 0.
     """
 
     units: int
     places: int
-    special: str = ""  # "inf" or "nan" in place of the number; a string, as nan is unequal to nan
+    special: str = ""  # "inf" or "nan" instead of the number; a string, because nan != nan
 
     @classmethod
     def of(cls, units: int, places: int, special: float = 0.0) -> Self:
@@ -36,7 +36,7 @@ class Exact:
 
     @classmethod
     def from_text(cls, text: str) -> Self:
-        """Return the number that `str` made into this text; a ValueError for any other text."""
+        """Return the number with this `str`; any other text raises a ValueError."""
         match = TEXT.fullmatch(text)
         if match is None:
             raise ValueError(f"text must be like '0x1abcp-52', 'inf' or 'nan', got {text!r}")
@@ -44,7 +44,7 @@ class Exact:
         return cls(0, 0, special) if special else cls.of(int(units, 16), -int(exponent))
 
     def __str__(self) -> str:
-        """Return the number in full, in hexadecimal; `float.fromhex` reads it too, and rounds."""
+        """Return the exact number in hexadecimal; `float.fromhex` reads it too, and rounds it."""
         return self.special or f"{self.units:#x}p{-self.places:+d}"
 
     def __add__(self, other: Self) -> Self:
@@ -54,7 +54,7 @@ class Exact:
         return self.of(self._in_units(places) + other._in_units(places), places)
 
     def __truediv__(self, other: Self) -> float:
-        """Return the correctly rounded quotient; nan where the divisor is 0 or no number."""
+        """Return the correctly rounded quotient; nan if the divisor is 0, inf or nan."""
         if other.special or not other.units:
             return math.nan
         if self.special:
@@ -66,11 +66,11 @@ class Exact:
             return math.inf if (self.units < 0) == (other.units < 0) else -math.inf
 
     def _in_units(self, places: int) -> int:
-        """Return the number in units of 2**-places, for any `places` that are no fewer."""
+        """Return the number in units of 2**-places; `places` must be at least `self.places`."""
         return self.units << (places - self.places)
 
     def fraction(self) -> Fraction:
-        """Return the number, which must be one."""
+        """Return the number as a Fraction; raise for inf and nan."""
         if self.special:
             raise ValueError(f"sum must be finite, got {self.special}")
         return Fraction(self.units) / Fraction(2) ** self.places
@@ -80,9 +80,9 @@ ZERO = Exact(0, 0)
 
 
 def square_root(value: Fraction) -> float:
-    """Return the correctly rounded square root of a number of 0 or more; inf if too large."""
-    # An even shift leaves 64 bits or more before the point of the root. A remainder is kept as an
-    # odd last bit, far below the last one of a float64: enough to round to the right side.
+    """Return the correctly rounded square root of a number >= 0; inf if it is too large."""
+    # The even shift makes the integer part of the root 64 bits or longer. A remainder sets the last
+    # bit, which is far below the last bit of a float64: enough to round to the right side.
     shift = 64 + max(0, value.denominator.bit_length() - value.numerator.bit_length()) // 2
     scaled, remainder = divmod(value.numerator << (2 * shift), value.denominator)
     root = math.isqrt(scaled)

@@ -1,4 +1,4 @@
-"""Metrics: each is one function of the totals, and rounds once."""
+"""The metrics: each is a function of the totals, and is rounded once."""
 
 import math
 from dataclasses import dataclass
@@ -8,40 +8,40 @@ from typing import NamedTuple
 from smoothxent._evaluation.exact import Exact, square_root
 from smoothxent._evaluation.totals import Totals
 
-# The squares of the weights are rounded to float64 before they are summed: an effective number of
-# rows this close to 1 is that of a single row.
+# The squares of the weights are rounded to float64 before they are summed. An effective number of
+# rows this close to 1 means a single row.
 ONE_ROW = 1 + Fraction(1, 2**50)
 
 
 class Bin(NamedTuple):
-    """Rows whose confidence, the largest probability, lies in [low, high); the last has 1 too."""
+    """Rows whose confidence (largest probability) lies in [low, high); the last bin includes 1."""
 
     low: float
     high: float
-    count: int  # type: ignore[assignment]  # of rows; hides tuple.count
+    count: int  # type: ignore[assignment]  # number of rows; hides tuple.count
     confidence: float  # mean; nan without rows
     accuracy: float  # share of the rows whose top class is the label; nan without rows
 
 
 @dataclass(frozen=True, slots=True)
 class Metrics:
-    """The metrics of some totals."""
+    """The metrics that follow from the totals."""
 
     _totals: Totals
 
     @property
     def count(self) -> int:
-        """Rows that are not ignored."""
+        """Number of rows that are not ignored."""
         return self._totals.count
 
     @property
     def ignored(self) -> int:
-        """Rows whose label is `ignore_index`."""
+        """Number of rows whose label is `ignore_index`."""
         return self._totals.ignored
 
     @property
     def nan_rows(self) -> int:
-        """Rows of `count` that hold nan, +inf or nothing but -inf."""
+        """Number of rows of `count` that hold nan or +inf, or only -inf."""
         return self._totals.count - sum(self._totals.histogram)
 
     @property
@@ -61,12 +61,12 @@ class Metrics:
 
     @property
     def temperature(self) -> float:
-        """What logits are divided by."""
+        """The divisor of the logits."""
         return self._totals.settings.transforms[1]
 
     @property
     def z_loss(self) -> float:
-        """The coefficient in `loss` of the square of the log-sum-exp."""
+        """The coefficient of the squared log-sum-exp in `loss`."""
         return self._totals.settings.transforms[2]
 
     @property
@@ -91,12 +91,12 @@ class Metrics:
             return math.nan
         mean_square = sums.nll_square.fraction() / weight
         variance = mean_square - (sums.nll.fraction() / weight) ** 2
-        # Below 0 by no more than the roundings of weight times nll, where all rows are alike.
+        # With equal rows, rounding of weight times nll may make the variance slightly negative.
         return square_root(max(variance, Fraction()) / (effective - 1))
 
     @property
     def perplexity(self) -> float:
-        """The number of classes among which an even guess has this `nll`: exp(nll)."""
+        """exp(nll): a uniform distribution over this number of classes has the same `nll`."""
         try:
             return math.exp(self.nll)
         except OverflowError:
@@ -104,7 +104,7 @@ class Metrics:
 
     @property
     def accuracy(self) -> float:
-        """Share of the rows whose largest logit is the label's."""
+        """Share of the rows whose largest logit is that of the label."""
         return self.top_k[1]
 
     @property
@@ -132,7 +132,7 @@ class Metrics:
 
     @property
     def calibration_error(self) -> float:
-        """Mean over the rows of their bin's |accuracy - confidence|."""
+        """Mean over the rows of |accuracy - confidence| of their bin."""
         # (W_b / W) |H_b / W_b - C_b / W_b| = |H_b - C_b| / W: one quotient for all bins.
         sums = self._totals.sums
         if sums.confidence.special or not sums.weight.units:
@@ -142,7 +142,7 @@ class Metrics:
 
     @property
     def bins(self) -> tuple[Bin, ...]:
-        """Accuracy by confidence, in equal steps of [0, 1]."""
+        """Confidence and accuracy in bins of equal width over [0, 1]."""
         size = len(self._totals.bins)
         return tuple(
             Bin(i / size, (i + 1) / size, b.num_rows, b.confidence / b.weight, b.hits / b.weight)

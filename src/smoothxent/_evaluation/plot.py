@@ -1,4 +1,4 @@
-"""The picture of an evaluation: how sure against how right, and the histogram of the losses."""
+"""The figure of an evaluation: a reliability diagram and a histogram of the losses."""
 
 import math
 from typing import Any
@@ -14,19 +14,19 @@ from smoothxent._evaluation.totals import HISTOGRAM_START, HISTOGRAM_STEPS
 
 BLUE, RED, GREEN, INK, FAINT = "#2f6fab", "#c44e52", "#55a868", "#333333", "#bbbbbb"
 BARS: dict[str, Any] = {"align": "edge", "edgecolor": "white", "linewidth": 0.8}
-TITLE_PAD = 32  # points; lifts a title as high as the one above the probabilities
-HEADROOM = 1.25  # above the tallest bar, for the legend
+TITLE_PAD = 32  # points; puts the title at the height of the title over the histogram
+HEADROOM = 1.25  # times the tallest bar: space for the legend
 
-# Half octaves; the counts of what lies beyond either end are drawn as one more of them.
+# Half octaves; one more at each end shows the count of the losses beyond.
 EDGES = np.exp2(np.arange(-1, HISTOGRAM_STEPS + 2) / 2 + HISTOGRAM_START)
-ONE_NAT = 64  # around which the axis stands where there are no rows
-FEWEST = 12  # half octaves that are shown, and one at each end: two powers of 10 are among them
-# Marks above the losses: probabilities of the label that stand well apart on their axis.
+ONE_NAT = 64  # centre of the axis if there are no rows
+FEWEST = 12  # half octaves on the axis, plus one at each end: they contain two powers of 10
+# Ticks above the losses: probabilities of the label, far enough apart on this axis.
 PROBABILITIES = ("0.99999999", "0.999999", "0.9999", "0.99", "0.9", "0.5", "0.01")
 
 
 def draw(metrics: Metrics, figure: Figure | SubFigure | None) -> Figure | SubFigure:
-    """Draw into the figure, a new one unless given, and return it."""
+    """Draw into the figure, or into a new one, and return it."""
     if figure is None:
         figure = Figure(figsize=(11, 4.8), layout="constrained")
     axes = figure.subplot_mosaic(
@@ -54,17 +54,17 @@ def _draw_reliability(
     kept = [min(each.accuracy, each.confidence) for each in filled]
     axes.bar(low, kept, width, color=BLUE, **BARS)
     for name, colour, sign in (
-        ("more sure than right", RED, 1),
-        ("more right than sure", GREEN, -1),
+        ("overconfident", RED, 1),
+        ("underconfident", GREEN, -1),
     ):
         gap = [max(0.0, sign * (each.confidence - each.accuracy)) for each in filled]
         if any(gap):
             axes.bar(low, gap, width, kept, color=colour, alpha=0.55, label=name, **BARS)
     axes.plot([0, 1], [0, 1], color=INK, linewidth=0.9, linestyle=(0, (4, 3)))
-    axes.set_title("How sure, how right", pad=TITLE_PAD)
+    axes.set_title("Reliability diagram", pad=TITLE_PAD)
     axes.set(ylabel="accuracy", xlim=(0, 1), ylim=(0, 1))
     axes.tick_params(labelbottom=False)
-    # Above the axes: bars may be as high as these.
+    # The legend is above the axes, because bars may reach the top.
     above = {"loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 0, "ncols": 2}
     _explain(axes, f"calibration error {number(calibration_error)}", **above)
 
@@ -101,7 +101,7 @@ def _draw_losses(axes: Axes, metrics: Metrics) -> None:
 
 
 def _mark_probabilities(axes: Axes) -> None:
-    """Put an axis of exp(-nats) on top."""
+    """Add an axis of probabilities, exp(-nats), on top."""
     low, high = axes.get_xlim()
     places = {name: -math.log(float(name)) for name in PROBABILITIES}
     shown = {name: place for name, place in places.items() if low <= place <= high}

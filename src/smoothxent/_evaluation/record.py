@@ -1,6 +1,6 @@
-"""An evaluation as a dict for JSON: exact sums as text, so that nothing is lost on the way.
+"""An evaluation as a dict for JSON, with exact sums as text, so that nothing is lost.
 
-Whatever is read is checked first: a record may come from another machine, or another hand.
+A record is checked completely when it is read: it may be from another machine, or edited by hand.
 """
 
 import math
@@ -22,7 +22,7 @@ from smoothxent._evaluation.totals import HISTOGRAM_SIZE, BinTotals, Sums, Total
 
 FORMAT, VERSION = "smoothxent.Evaluation", 1
 
-# For readers of the file; `totals` reads none of them, but checks that they are those of the sums.
+# For other programs. `totals_of` does not need them, but checks that they agree with the sums.
 METRICS = (
     "loss",
     "nll",
@@ -36,7 +36,7 @@ METRICS = (
 )
 
 RANK = re.compile("[1-9][0-9]{0,39}")
-# By how much a metric may differ from that of an older version or of another machine's exp.
+# Tolerance of a metric that another version, or the exp of another machine, has computed.
 NEAR = 1e-6
 CHECKSUM = re.compile("([0-9a-f]{8})?")
 
@@ -45,7 +45,7 @@ Value = TypeVar("Value")
 
 
 def record_of(totals: Totals) -> dict[str, Any]:
-    """Return the totals as a dict of str, int, float, list and dict, none of them nan or inf."""
+    """Return the totals as a dict of str, int, float, list and dict, without nan and inf."""
     metrics, settings = Metrics(totals), totals.settings
     return {
         "format": FORMAT,
@@ -82,7 +82,7 @@ def finite(value: float) -> float | None:
 
 
 def totals_of(value: object) -> Totals:
-    """Return the totals that `record_of` made into this; a ValueError names the wrong key."""
+    """Return the totals of a record of `record_of`; a ValueError names the wrong key."""
     given = _dict("record", value)
     _equal(given, "format", FORMAT)
     _equal(given, "version", VERSION)
@@ -111,14 +111,14 @@ def totals_of(value: object) -> Totals:
 
 
 def _known(name: str, given: Record, made: Record) -> None:
-    """Refuse keys that are not among those that `record_of` makes; some of its metrics may miss."""
+    """Raise for keys that `record_of` does not make; keys of metrics may be missing."""
     for key in given:
         if key not in made:
             raise ValueError(f"{name} must have no keys but those of to_dict, got {key!r}")
 
 
 def _equal_metrics(name: str, value: object, made: Record) -> None:
-    """Refuse metrics that the totals do not have."""
+    """Raise for metrics that do not agree with the totals."""
     given = _dict(name, value)
     _known(name, given, made)
     for key, metric in given.items():
@@ -133,12 +133,12 @@ def _equal_metrics(name: str, value: object, made: Record) -> None:
 def _is_near(value: object, expected: object) -> bool:
     if not isinstance(expected, float) or type(value) not in {int, float}:
         return value is expected
-    number = check_real("", cast(float, value))  # an integer may be beyond a float
+    number = check_real("", cast(float, value))  # an integer may be too large for a float
     return math.isclose(number, expected, rel_tol=NEAR, abs_tol=NEAR)
 
 
 def _consistent(read: Totals) -> None:
-    """Refuse what no rows add up to."""
+    """Raise for totals that no rows can have."""
     if not read.bins:
         raise ValueError("bins must hold at least one bin, got none")
     if len(read.histogram) != HISTOGRAM_SIZE:
@@ -171,7 +171,7 @@ def _settings(given: Record, top_k: tuple[int, ...], num_bins: int) -> Settings:
             top_k,
             num_bins,
         )
-    except TypeError as error:  # here every fault is one of a value
+    except TypeError as error:  # every error in a record is one of a value
         raise ValueError(str(error)) from None
 
 
@@ -267,8 +267,8 @@ def _squares(name: str, value: object) -> Exact:
     return squares
 
 
-# Infinite losses and nan can't reach the weights, whose squares may overflow. No row has less than
-# 0 of anything, but for a loss with a prior: its terms may cancel out to a rounding error.
+# Weights are never infinite or nan, but their squares may overflow. No total is negative except the
+# loss with a prior, whose terms may cancel to a rounding error.
 READERS = dict.fromkeys(("nll", "nll_square", "entropy", "confidence", "brier"), _size) | {
     "weight": _weight,
     "weight_square": _squares,

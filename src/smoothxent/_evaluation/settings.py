@@ -1,4 +1,4 @@
-"""What rows are evaluated with: checked once for all of them, and kept with their totals."""
+"""The settings of an evaluation, which are checked once and stored with the totals."""
 
 import zlib
 from collections.abc import Iterable
@@ -21,12 +21,12 @@ from smoothxent._arguments.options import (
 
 
 class Settings(NamedTuple):
-    """What must agree where evaluations are added."""
+    """The settings that must agree in evaluations that are added."""
 
     label_smoothing: float
     transforms: GivenTransforms
-    prior: str  # checksum; "" where none is given
-    class_weight: str  # the same
+    prior: str  # checksum, or ""
+    class_weight: str  # checksum, or ""
     top_k: tuple[int, ...]
     num_bins: int
 
@@ -38,13 +38,13 @@ class Settings(NamedTuple):
         top_k: tuple[int, ...],
         num_bins: int,
     ) -> Self:
-        """Return the settings that checked arguments are."""
+        """Return the settings for checked arguments."""
         label_smoothing, prior, class_weight, _, _ = targets
         checksums = checksum(prior), checksum(class_weight)
         return cls(label_smoothing, given_transforms(transforms), *checksums, top_k, num_bins)
 
     def by_name(self) -> dict[str, object]:
-        """Return each by the name of its argument."""
+        """Return the settings by the names of the arguments."""
         transforms = dict(zip(TRANSFORMS, self.transforms, strict=True))
         return {
             "label_smoothing": self.label_smoothing,
@@ -56,17 +56,17 @@ class Settings(NamedTuple):
         }
 
     def changed(self) -> dict[str, object]:
-        """Return by name what changes the loss of a row and is not the default."""
-        usual = self.of(None, (0.0, None, None, None, None), self.top_k, self.num_bins).by_name()
-        return {name: value for name, value in self.by_name().items() if value != usual[name]}
+        """Return the settings of the loss that differ from the defaults, by name."""
+        defaults = self.of(None, (0.0, None, None, None, None), self.top_k, self.num_bins).by_name()
+        return {name: value for name, value in self.by_name().items() if value != defaults[name]}
 
 
 class Options(NamedTuple):
-    """Checked arguments that hold for all rows."""
+    """The checked arguments that are the same for all rows."""
 
     settings: Settings
     transforms: Transforms | None
-    targets: Targets  # without what each row has: a sample weight, and whether it is ignored
+    targets: Targets  # without sample_weight and ignore_index
 
     @classmethod
     def of(
@@ -82,13 +82,14 @@ class Options(NamedTuple):
         targets: label_smoothing, prior and class_weight.
         """
         checked = check_transforms(transforms)
-        of_all_rows = check_targets((*targets, None, None), num_classes, ())
+        checked_targets = check_targets((*targets, None, None), num_classes, ())
         ranks, bins = check_top_k(top_k), check_num_bins(num_bins)
-        return cls(Settings.of(checked, of_all_rows, ranks, bins), checked, of_all_rows)
+        settings = Settings.of(checked, checked_targets, ranks, bins)
+        return cls(settings, checked, checked_targets)
 
 
 def checksum(numbers: NDArray[np.float64] | None) -> str:
-    """Return the CRC-32 of the numbers on any machine, -0.0 being 0.0; "" for None."""
+    """Return the CRC-32 of the numbers, the same on any machine and for -0.0 as for 0.0."""
     if numbers is None:
         return ""
     return f"{zlib.crc32((numbers + 0.0).astype('<f8', copy=False).data):08x}"

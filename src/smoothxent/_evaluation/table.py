@@ -1,4 +1,4 @@
-"""The tables of an evaluation: as text of 80 columns, as HTML, as Markdown."""
+"""The tables of an evaluation as text (80 columns), HTML and Markdown."""
 
 import math
 from collections.abc import Sequence
@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from smoothxent._evaluation.metrics import Bin, Metrics
 
-WIDTH = 80  # of text
-MOST_BINS = 25  # with more of them a table of bins is no longer looked through
+WIDTH = 80  # columns of text
+MOST_BINS = 25  # a longer table of bins would be hard to read
 BAR_WIDTH = 32
 EIGHTHS = " ▏▎▍▌▋▊▉"
 
@@ -23,7 +23,7 @@ STYLE = (
 
 
 class Line(NamedTuple):
-    """One metric: its name, its number, what else is to be said of it."""
+    """One metric: name, number, note."""
 
     name: str
     number: str
@@ -31,7 +31,7 @@ class Line(NamedTuple):
 
 
 def text(metrics: Metrics) -> str:
-    """Return the title and, where there are rows, the metrics and the bins that hold rows."""
+    """Return the title and, if there are rows, the metrics and the bins with rows."""
     parts = [title(metrics)]
     if metrics.count:
         shown = lines(metrics)
@@ -64,7 +64,7 @@ def text(metrics: Metrics) -> str:
 
 
 def line(metrics: Metrics) -> str:
-    """Return the number of rows and, where there are any, two metrics in one line."""
+    """Return one line with the number of rows and, if there are any, two metrics."""
     shown = counts(metrics)
     if metrics.count:
         shown += f", nll {number(metrics.nll)}, accuracy {number(metrics.accuracy)}"
@@ -72,13 +72,13 @@ def line(metrics: Metrics) -> str:
 
 
 def markdown(metrics: Metrics) -> str:
-    """Return the metrics as a table of Markdown."""
+    """Return the metrics as a Markdown table."""
     shown = [f"| {name} | {number} | {note} |" for name, number, note in lines(metrics)]
     return "\n".join([title(metrics), "", "| metric | value | |", "|---|--:|---|", *shown, ""])
 
 
 def html(metrics: Metrics) -> str:
-    """Return the title, the metrics and the bins that hold rows as HTML."""
+    """Return the title, the metrics and the bins with rows as HTML."""
     parts = [f"<strong>{escape(title(metrics))}</strong>"]
     if metrics.count:
         parts.append(_html_table([], [tuple(map(escape, line)) for line in lines(metrics)]))
@@ -100,29 +100,31 @@ def html(metrics: Metrics) -> str:
 
 
 def title(metrics: Metrics) -> str:
-    """Return what was evaluated."""
+    """Return the title of the tables."""
     return f"Evaluation of {rows(metrics)}"
 
 
 def rows(metrics: Metrics) -> str:
-    """Return how many rows there are, as a title says it."""
+    """Return the numbers of rows and the unit of losses, for a title."""
     return counts(metrics) + "; losses in nats" * bool(metrics.count)
 
 
 def counts(metrics: Metrics) -> str:
-    """Return how many rows are counted and how many are not."""
+    """Return how many rows are counted and how many are ignored."""
     ignored = f", {metrics.ignored:,} more ignored" if metrics.ignored else ""
     return f"{_plural(metrics.count, 'row')}{ignored}"
 
 
 def lines(metrics: Metrics) -> list[Line]:
-    """Return the metrics as they are shown; losses in nats."""
+    """Return the lines of the table of metrics; losses are in nats."""
     nll = Line("nll", number(metrics.nll), deviation(metrics.nll_stderr).strip())
     settings = ", ".join(
         f"{name} {value:g}" if isinstance(value, float) else name
         for name, value in metrics._totals.settings.changed().items()
     )
-    if str(metrics.loss) == str(metrics.nll) and not settings:  # nan is like nan as text alone
+    if (
+        str(metrics.loss) == str(metrics.nll) and not settings
+    ):  # compared as text, because nan != nan
         losses = [nll._replace(name="loss (nll)")]
     else:
         losses = [Line("loss", number(metrics.loss), settings), nll]
@@ -149,14 +151,14 @@ def lines(metrics: Metrics) -> list[Line]:
 
 
 def number(value: float) -> str:
-    """Return four decimals, or four digits where these would show too little or too much."""
+    """Return the number with four decimals, or in scientific notation if it is small or large."""
     if value == 0 or 0.001 <= abs(value) < 100_000:
         return f"{value:.4f}"
     return f"{value:.3e}"
 
 
 def deviation(stderr: float) -> str:
-    """Return a standard error as it stands behind a mean, to two digits; nothing where unknown."""
+    """Return " ± " and a standard error with two digits, or "" if the error is nan."""
     if math.isnan(stderr):
         return ""
     return f" ± {stderr:.2g}" if stderr == 0 or 0.0001 <= stderr < 100 else f" ± {number(stderr)}"
@@ -167,7 +169,7 @@ def _plural(count: int, noun: str) -> str:
 
 
 def _folded(note: str, indent: int) -> str:
-    """Return a note that begins at this column, in as many lines as it needs."""
+    """Return a note that begins at this column, wrapped to the width of the table."""
     return f"\n{' ' * indent}".join(wrap(note, WIDTH - indent))
 
 
@@ -181,7 +183,7 @@ def _range(each: Bin) -> str:
 
 
 def _bar(share: float) -> str:
-    """Return a bar of blocks, to an eighth of a column; any row at all shows."""
+    """Return a bar, in steps of an eighth of a column; a share above 0 is always visible."""
     full, eighths = divmod(max(1, round(8 * BAR_WIDTH * share)), 8)
     return "█" * full + EIGHTHS[eighths].strip()
 

@@ -1,4 +1,4 @@
-"""Totals over rows: a monoid, so that those of two batches add up to those of both, exactly."""
+"""Totals over rows: exact, so that the totals of two batches add up to those of all their rows."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from smoothxent._evaluation.settings import Settings
 Triple = tuple[int, int, float]
 
 # Counts of rows by nll: below 2**-32; by half octaves, [2**(i/2 - 32), 2**((i+1)/2 - 32)) for each
-# i below 84; 2**10 and above. Float32 losses below 2**-32 are those of rows beyond all doubt.
+# i below 84; 2**10 and above. Losses below 2**-32 mean a probability of 1 to float32 precision.
 HISTOGRAM_START, HISTOGRAM_STEPS = -32, 84
 HISTOGRAM_SIZE = HISTOGRAM_STEPS + 2
 
@@ -44,7 +44,7 @@ NO_ROWS = BinTotals(0, ZERO, ZERO, ZERO)
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """All that an evaluation knows; every metric is a function of it."""
+    """All data of an evaluation; every metric is a function of them."""
 
     settings: Settings
     count: int
@@ -65,7 +65,7 @@ class Totals:
         bins: tuple[tuple[int, Triple, Triple, Triple], ...],
         histogram: tuple[int, ...],
     ) -> Self:
-        """Return the totals that the kernel's numbers are."""
+        """Return the totals for the numbers of the kernel."""
         return cls(
             settings,
             count,
@@ -95,7 +95,7 @@ class Totals:
         )
 
     def __add__(self, other: Self) -> Self:
-        """Return the totals of the rows of both, whose settings agree."""
+        """Return the totals of the rows of both; their settings must agree."""
         pairs = zip(self.bins, other.bins, strict=True)
         return type(self)(
             self.settings,
