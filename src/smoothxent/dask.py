@@ -1,4 +1,4 @@
-"""evaluate for dask arrays: one task per block of rows, whose totals add up to the same bits."""
+"""`evaluate` for dask arrays: one task for each block of rows, and the same bits as one call."""
 
 from __future__ import annotations  # help() shows types by their names
 
@@ -32,14 +32,14 @@ Chunks: TypeAlias = tuple[tuple[int, ...], ...]
 Index: TypeAlias = tuple[int, ...]
 Options: TypeAlias = dict[str, Any]
 
-# An evaluation is some kilobytes: few tasks matter more here than what one of them holds.
+# An evaluation has some kilobytes, so a small number of tasks matters more than their size.
 ADDED_AT_ONCE = 16
-# In an error's text: labels[3, 17] = 1000.
+# The indices in the text of an error, as in "labels[3, 17] = 1000".
 ENTRY = re.compile(r"(?<=\[)[0-9]+(?:, [0-9]+)*(?=\] = )")
 
 
 class BlockPosition(NamedTuple):
-    """Which block it is, and its first row in the whole array, None where sizes are unknown."""
+    """The index of a block, and its first row in the whole array (None if sizes are unknown)."""
 
     block: Index
     first: Index | None
@@ -64,31 +64,31 @@ def evaluate(
     num_threads: int | None = 1,
     compute: bool = True,
 ) -> smoothxent.Evaluation | Delayed:
-    """Return every metric of dask arrays of logits on labelled rows: the bits of one machine.
+    """Return all metrics of dask arrays of logits on labelled rows, with the bits of one call.
 
-    Each block of rows is one task, `smoothxent.evaluate`; the evaluations of all add up in a tree.
-    What runs the tasks is up to dask: its threads, its processes, or the machines of a cluster
-    whose `distributed.Client` is active.
+    Each block of rows is one task, a call of `smoothxent.evaluate`; a tree of tasks adds up the
+    evaluations. dask runs the tasks on its threads, its processes, or the machines of a cluster
+    with an active `distributed.Client`.
 
     Parameters
     ----------
     logits : dask array of float32, float64, float16 or bfloat16, shape (..., C, ...)
-        Chunked in any way. Rows that are chunked along their classes too are first made whole, in
-        blocks of dask's ``array.chunk-size``.
+        Any chunks. If they split the classes, the array is first rechunked so that blocks hold
+        whole rows, with dask's ``array.chunk-size``.
     labels : dask array or array_like of any integer dtype
-        Class indices in [0, C), with the shape of `logits` without the class axis; rechunked like
-        their rows.
+        Class indices in [0, C), with the shape of `logits` without the class axis; rechunked to
+        match the rows of `logits`.
     softcap, temperature, z_loss, label_smoothing, prior, class_weight, ignore_index, top_k
         As in `smoothxent.evaluate`.
     num_bins, axis, dtype
         As in `smoothxent.evaluate`.
     sample_weight : dask array or array_like, optional
-        A weight for each row, rechunked as `labels` are.
+        A weight for each row, rechunked like `labels`.
     num_threads : int, optional
-        Threads of each task, 1 unless given, as dask runs several tasks at a time. None takes all
-        CPUs that the process may use.
+        The number of threads of each task, 1 by default, because dask runs several tasks at a time.
+        None uses all CPUs that the process may use.
     compute : bool, default True
-        False returns a `dask.delayed.Delayed` of the evaluation, to be computed with others.
+        If False, return a `dask.delayed.Delayed` of the evaluation, to compute it with others.
 
     Returns
     -------
@@ -98,17 +98,17 @@ def evaluate(
     Raises
     ------
     IndexError
-        A label that is not `ignore_index` lies outside [0, C); one such row is named, by its place
-        in the whole array.
+        A label that is not `ignore_index` lies outside [0, C); the error names one such row, by its
+        index in the whole array.
     TypeError, ValueError
-        As in `smoothxent.evaluate`. All but those about the values of labels and sample weights
-        come before any task runs.
+        As in `smoothxent.evaluate`. All errors except those about the values of labels and sample
+        weights are raised before any task runs.
 
     Notes
     -----
-    Unknown sizes: blocks of rows of unknown (nan) size, as data frames have them, are taken as they
-    are; labels and sample weights must have as many, and errors name the block, not the row in the
-    whole. The number of classes must be known.
+    Unknown sizes: blocks with an unknown (nan) number of rows, as from data frames, are not
+    rechunked. Labels and sample weights must then have the same number of blocks, and errors name
+    the block instead of the row. The number of classes must be known.
 
     Memory: a task holds its block, and nothing else of the size of logits.
 
@@ -142,7 +142,7 @@ def evaluate(
         "num_threads": num_threads,
     }
     nothing = _evaluation_of_no_rows(logits, labels, weights, options)
-    options["top_k"] = tuple(nothing.top_k)  # an iterator can be read but once
+    options["top_k"] = tuple(nothing.top_k)  # an iterator can be read only once
     class_axis = range(logits.ndim)[axis]
     logits = _with_whole_rows(logits, class_axis)
     chunks = logits.chunks[:class_axis] + logits.chunks[class_axis + 1 :]
@@ -150,9 +150,11 @@ def evaluate(
     if weights is not None:
         arrays.append(_with_chunks("sample_weight", weights, chunks))
 
-    # Not optimised here: an optimised graph would share no task with those of other collections.
+    # Not optimised here: an optimised graph would share no tasks with other collections.
     blocks = [array.to_delayed(optimize_graph=False).ravel() for array in arrays]
-    shared = dask.delayed(options)  # sent to a worker once: a weight per class may be long
+    shared = dask.delayed(
+        options
+    )  # sent to each worker once, because a weight for each class may be long
     evaluate_block, add = dask.delayed(_evaluate_block), dask.delayed(sum)
     parts = [
         evaluate_block(shared, position, *block)
@@ -179,7 +181,7 @@ def _evaluate_block(
 
 
 def _of_the_whole(text: str, position: BlockPosition) -> str:
-    """Return the text of an error of a block as one of the whole array."""
+    """Return the text of a block's error with the indices of the whole array."""
     if position.first is None:
         return f"{text} in block {position.block}"
     first = position.first
@@ -203,14 +205,14 @@ def _positions(chunks: Chunks) -> Iterator[BlockPosition]:
 def _evaluation_of_no_rows(
     logits: da.Array, labels: da.Array, weights: da.Array | None, options: Options
 ) -> smoothxent.Evaluation:
-    """Evaluate no rows of these dtypes and this number of classes, as the rules bind them too."""
+    """Evaluate no rows of these dtypes and number of classes, which raises most errors early."""
     if labels.ndim == logits.ndim > 0:
         raise ValueError(
             f"labels must be class indices here, got probabilities of shape {labels.shape}; "
             "take their argmax over the class axis"
         )
     shape = [0] * logits.ndim
-    with suppress(IndexError, TypeError):  # no such axis: the call has the words for it
+    with suppress(IndexError, TypeError):  # no such axis: the call below raises
         shape[options["axis"]] = logits.shape[options["axis"]]
     if math.isnan(sum(shape)):
         raise ValueError(
@@ -240,7 +242,7 @@ def _with_chunks(name: str, array: da.Array, chunks: Chunks) -> da.Array:
     has_sizes = not any(map(math.isnan, (*shape, *array.shape)))
     if array.ndim != len(shape) or (has_sizes and array.shape != shape):
         raise ValueError(f"{name} must have shape {shape}, got {array.shape}")
-    if has_sizes and 0 in shape:  # rechunk may leave no rows as they are
+    if has_sizes and 0 in shape:  # rechunk may leave arrays without rows as they are
         return da.zeros(shape, dtype=array.dtype, chunks=chunks)
     if has_sizes:
         return array.rechunk(chunks)

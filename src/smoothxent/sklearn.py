@@ -1,4 +1,4 @@
-"""The label-smoothed loss as a scorer of scikit-learn."""
+"""The label-smoothed loss as a scorer for scikit-learn."""
 
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -20,9 +20,9 @@ PROBABILITIES, DECISIONS = "predict_proba", "decision_function"
 __all__ = ["SmoothedLogLossScorer", "neg_smoothed_log_loss"]
 
 
-@dataclass(unsafe_hash=True)  # scikit-learn hashes what may be a scorer's name
+@dataclass(unsafe_hash=True)  # scikit-learn hashes the `scoring` argument
 class SmoothedLogLossScorer:
-    """What `neg_smoothed_log_loss` returns: a call scores an estimator on data.
+    """The scorer that `neg_smoothed_log_loss` returns.
 
     Attributes
     ----------
@@ -44,19 +44,21 @@ class SmoothedLogLossScorer:
             label_smoothing=self.label_smoothing,
             sample_weight=sample_weight,
         )
-        if hasattr(estimator, PROBABILITIES):  # softmax divides by their sum; `log_loss` does not
+        if hasattr(
+            estimator, PROBABILITIES
+        ):  # the loss divides by the sum of the probabilities; `log_loss` does not
             weights = None if sample_weight is None else np.asarray(sample_weight)
             loss -= float(np.average(log_sum_exp(logits), weights=weights))
         return -loss
 
     def set_score_request(self, *, sample_weight: bool | str | None) -> Self:
-        """Say whether metadata routing is to bring `sample_weight`, or under which name."""
+        """Set whether metadata routing passes `sample_weight`, and under which name."""
         self._request = MetadataRequest(owner=self)
         self._request.score.add_request(param="sample_weight", alias=sample_weight)
         return self
 
     def get_metadata_routing(self) -> Any:
-        """Return what routing is to bring, as scikit-learn asks for it."""
+        """Return the metadata request of this scorer, for scikit-learn."""
         if self._request is None:
             self.set_score_request(sample_weight=None)
         return self._request
@@ -68,8 +70,8 @@ def neg_smoothed_log_loss(*, label_smoothing: float = 0.1) -> SmoothedLogLossSco
     .. math:: -\frac{1}{\sum_n s_n} \sum_n s_n
               \sum_k \left[(1-\varepsilon) [k = y_n] + \varepsilon / C\right] (-\log p_{nk})
 
-    with :math:`p` the classifier's `predict_proba`, clipped as scikit-learn's `log_loss` does, to
-    :math:`[\delta, 1 - \delta]`, where :math:`\delta` is the spacing of its dtype at 1.
+    where :math:`p` is the classifier's `predict_proba`, clipped to :math:`[\delta, 1 - \delta]` as
+    in scikit-learn's `log_loss`; :math:`\delta` is the spacing of its dtype at 1.
 
     Parameters
     ----------
@@ -80,29 +82,29 @@ def neg_smoothed_log_loss(*, label_smoothing: float = 0.1) -> SmoothedLogLossSco
     Returns
     -------
     SmoothedLogLossScorer
-        A callable `(estimator, X, y, sample_weight=None)` for the `scoring` of `cross_val_score`,
-        `cross_validate`, `GridSearchCV` and their like. The larger, the better.
+        A callable `(estimator, X, y, sample_weight=None)` for the argument `scoring` of
+        `cross_val_score`, `cross_validate`, `GridSearchCV` and similar. Larger is better.
 
     Raises
     ------
     TypeError, ValueError
-        When it is called: the estimator has no `classes_`, or neither `predict_proba` nor
-        `decision_function`; what it says is not one number per class (or one decision per row, for
-        two classes); `y` holds something else than its classes; `label_smoothing` and
-        `sample_weight` as in `cross_entropy`.
+        When the scorer is called: the estimator has no `classes_`, or neither `predict_proba` nor
+        `decision_function`; its output is not one number per class (or one decision per row, for
+        two classes); `y` holds other values than its classes; `label_smoothing` or `sample_weight`
+        is bad, as in `cross_entropy`.
 
     Notes
     -----
-    Clipped, a probability of 0 in float64, as that of a forest or of nearest neighbours may be,
+    Forests and nearest neighbours may predict a probability of 0. In float64, after clipping, it
     costs 36.04 nats times the share of its class in the target.
 
-    Classifiers without `predict_proba`, which "neg_log_loss" can't score, are asked for their
-    `decision_function`. Its numbers are taken for logits, whatever they were fitted as; where there
-    is one per row, it is the logit of the second of two classes, and that of the first is 0. Give
-    an SVC its default, ``decision_function_shape="ovr"``.
+    For classifiers without `predict_proba`, which "neg_log_loss" can't score, the scorer calls
+    `decision_function` and treats its numbers as logits, even if they were not fitted as logits. If
+    there is one number per row, it is the logit of the second of two classes, and the first has
+    logit 0. An SVC needs its default, ``decision_function_shape="ovr"``.
 
-    Under metadata routing the scorer takes `sample_weight` after
-    ``.set_score_request(sample_weight=True)``.
+    With metadata routing, call ``.set_score_request(sample_weight=True)`` so that the scorer
+    receives `sample_weight`.
 
     Examples
     --------
@@ -120,7 +122,7 @@ def neg_smoothed_log_loss(*, label_smoothing: float = 0.1) -> SmoothedLogLossSco
 
 
 def _logits(estimator: Any, X: Any) -> NDArray[Any]:
-    """One row of logits for each row of `X`, in the order of the classes of the estimator."""
+    """Return a row of logits for each row of `X`, in the order of the classes of the estimator."""
     kind = type(estimator).__name__
     if not hasattr(estimator, "classes_"):
         raise TypeError(f"estimator must be a fitted classifier, got {kind} without classes_")
@@ -142,7 +144,7 @@ def _logits(estimator: Any, X: Any) -> NDArray[Any]:
 
 
 def _log_clipped(probabilities: NDArray[Any]) -> NDArray[np.float64]:
-    """The logarithms of which `log_loss` makes a loss."""
+    """Return the logarithms of the clipped probabilities, as in `log_loss`."""
     p = probabilities if probabilities.dtype.kind == "f" else probabilities.astype(np.float64)
     eps = np.finfo(p.dtype).eps
     logs: NDArray[np.float64] = np.log(np.clip(p, eps, 1 - eps), dtype=np.float64)
@@ -150,7 +152,7 @@ def _log_clipped(probabilities: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def _class_indices(y: ArrayLike, classes: NDArray[Any], num_rows: int) -> NDArray[np.int64]:
-    """The place of each label among the classes, which need not be sorted."""
+    """Return the index of each label among the classes, which may be unsorted."""
     labels = np.asarray(y)
     if labels.shape != (num_rows,):
         raise ValueError(f"y must have shape ({num_rows},), got {labels.shape}")

@@ -91,7 +91,7 @@ if find_spec("torch"):
     )
     MUTANTS += mutants_of(
         "src/smoothxent/torch/_loss.py",
-        ("type(t) in _TAKEN", "isinstance(t, Tensor)", "a DTensor is asked for our operator"),
+        ("type(t) in _TYPES", "isinstance(t, Tensor)", "a DTensor is asked for our operator"),
     )
     MUTANTS += mutants_of(
         ARRAYS,
@@ -111,7 +111,7 @@ if find_spec("jax"):
     )
     MUTANTS += mutants_of(
         FOREIGN,
-        ("not OF_CLASSES.isdisjoint(call.names)", "False", "class weights have a batch axis"),
+        ("not PER_CLASS.isdisjoint(call.names)", "False", "class weights have a batch axis"),
         ('(call.options["reduction"] != "none" or', "(False or", "a batch has one mean"),
         ("        outs[0][bad] = np.nan\n", "", "the loss of a bad label is that of class 0"),
         ("[bad] = np.nan\n\n\n", "[bad] = 0\n\n\n", "the gradient of a bad label is 0"),

@@ -1,4 +1,4 @@
-"""The label-smoothed loss for JAX on the CPU: under jit, grad and vmap, in JAX's own memory."""
+"""The label-smoothed loss for JAX on the CPU: under jit, grad and vmap, without copies."""
 
 try:
     from smoothxent.jax._loss import cross_entropy

@@ -1,4 +1,4 @@
-"""What XLA calls: loss and gradient of each element of a batch, written into its memory."""
+"""The function that XLA calls: it writes loss and gradient of each element into XLA's memory."""
 
 import json
 from collections.abc import Iterable
@@ -12,14 +12,14 @@ import smoothxent
 from smoothxent.jax import _xla
 
 TARGET = "smoothxent"
-OF_CLASSES = frozenset({"prior", "class_weight"})  # not an entry for each row
+PER_CLASS = frozenset({"prior", "class_weight"})  # the other arrays have an entry for each row
 
 
 class Call(NamedTuple):
-    """What a foreign call is told beside its arrays."""
+    """The parameters of a foreign call, in addition to its arrays."""
 
     names: list[str]  # of the arrays after the logits
-    row_axes: int  # of the loss, before vmap adds its own
+    row_axes: int  # axes of the loss, without those that vmap adds
     options: dict[str, Any]
 
     def text(self) -> str:
@@ -32,15 +32,15 @@ class Call(NamedTuple):
 
 
 def compute(arguments: _xla.Arrays, results: _xla.Arrays, text: str) -> None:
-    """Fill the loss, and the gradient where it is asked for, of each element of a batch.
+    """Compute the loss, and the gradient if there is an array for it, of each element of a batch.
 
-    The axes of the batch, those that vmap added, come first in every array.
+    The axes of the batch, which vmap has added, come first in every array.
     """
     call = Call.read(text)
     batch = results[0].shape[: results[0].ndim - call.row_axes]
     elements: Iterable[tuple[int, ...]] = [()]
-    if batch and (call.options["reduction"] != "none" or not OF_CLASSES.isdisjoint(call.names)):
-        elements = np.ndindex(batch)  # else the rows of a batch are rows like any others
+    if batch and (call.options["reduction"] != "none" or not PER_CLASS.isdisjoint(call.names)):
+        elements = np.ndindex(batch)  # otherwise one call computes the rows of all elements
     for index in elements:
         element: Any = (*index, ...)
         inputs = [array[element] for array in arguments]
@@ -49,7 +49,7 @@ def compute(arguments: _xla.Arrays, results: _xla.Arrays, text: str) -> None:
 
 
 def _fill(outs: _xla.Arrays, inputs: dict[str, Any], options: dict[str, Any]) -> None:
-    """Fill the loss, and the gradient where it is asked for; with nan where labels are bad."""
+    """Compute the loss and the gradient; both are nan where labels are bad."""
     try:
         _fill_if_good(outs, inputs, options)
     except (IndexError, ValueError):
@@ -61,8 +61,8 @@ def _fill(outs: _xla.Arrays, inputs: dict[str, Any], options: dict[str, Any]) ->
             for out in outs:
                 out[...] = np.nan
             return
-        where = bad if bad.ndim == labels.ndim else np.expand_dims(bad, axis)
-        _fill_if_good(outs, inputs | {"labels": np.where(where, 0, labels)}, options)
+        mask = bad if bad.ndim == labels.ndim else np.expand_dims(bad, axis)
+        _fill_if_good(outs, inputs | {"labels": np.where(mask, 0, labels)}, options)
         outs[0][bad] = np.nan
         for grad in outs[1:]:
             np.moveaxis(grad, axis, -1)[bad] = np.nan
@@ -77,7 +77,7 @@ def _fill_if_good(outs: _xla.Arrays, inputs: dict[str, Any], options: dict[str, 
 
 
 def _bad_rows(labels: Any, logits: Any, options: dict[str, Any]) -> NDArray[np.bool_]:
-    """Which rows have labels that `smoothxent.cross_entropy` refuses."""
+    """Return True for rows with labels for which `smoothxent.cross_entropy` raises."""
     axis = options["axis"]
     if labels.ndim == logits.ndim:
         improper = ~((labels >= 0) & (labels < np.inf))

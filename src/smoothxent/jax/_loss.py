@@ -1,4 +1,4 @@
-"""The label-smoothed loss for JAX on the CPU: under jit, grad and vmap, in JAX's own memory."""
+"""The label-smoothed loss for JAX on the CPU: under jit, grad and vmap, without copies."""
 
 from typing import Any, NamedTuple
 
@@ -28,57 +28,60 @@ def cross_entropy(
 ) -> jax.Array:
     r"""Return the label-smoothed softmax cross-entropy of JAX arrays, in nats.
 
-    The loss of `smoothxent.cross_entropy`, computed by the same kernel from the memory of the
-    arrays themselves. It works under `jax.jit`, `jax.vmap` and reverse-mode differentiation with
-    respect to the logits, whose gradient takes no second read of the labels and weights.
+    This is the loss of `smoothxent.cross_entropy`, computed by the same kernel directly from the
+    memory of the arrays. It works under `jax.jit`, `jax.vmap` and reverse-mode differentiation with
+    respect to the logits. The gradient needs no second read of the labels and weights.
 
     Parameters
     ----------
     logits : array_like of float32, float64, float16 or bfloat16, shape (..., C, ...)
-        Unnormalised log-probabilities with the C classes on `axis`. One axis, (C,), is one row.
+        Unnormalised log-probabilities with the C classes on `axis`. An array (C,) is one row.
     labels : array_like
-        Class indices in [0, C), with an axis fewer than `logits`, or as many label probabilities.
+        Class indices in [0, C), with the shape of `logits` without the class axis; or label
+        probabilities, with the shape of `logits`.
     softcap, temperature, z_loss
         As in `smoothxent.cross_entropy`.
     label_smoothing : float, default 0.0
         The share, in [0, 1], of the target that is moved from the label to `prior`.
     prior, class_weight, sample_weight : array_like, optional
-        As in `smoothxent.cross_entropy`. They and the labels may be traced, but not differentiated.
+        As in `smoothxent.cross_entropy`. These arrays and the labels may be traced, but not
+        differentiated.
     ignore_index : int, optional
-        Rows with this label have loss 0, whatever their logits hold.
+        Rows with this label have loss 0 for any logits, nan included.
     reduction : {"mean", "none", "sum", "sum_over_batch_size", "sum_by_nonzero_weights"}
         As in `smoothxent.cross_entropy`.
     axis : int, default -1
-        The class axis of `logits`, and of `labels` where these are probabilities.
+        The class axis of `logits`, and of `labels` if they are probabilities.
 
     Returns
     -------
     jax.Array
-        In nats: float64 for float64 logits and else float32. For ``reduction="none"`` with the
-        shape of `logits` without the class axis, otherwise without an axis.
+        The loss in nats: float64 for float64 logits and else float32. For ``reduction="none"`` it
+        has the shape of `logits` without the class axis, otherwise the shape ().
 
     Raises
     ------
     TypeError, ValueError
-        While the function is traced: what `smoothxent.cross_entropy` says of shapes, dtypes and
-        options; labels or weights that are to be differentiated.
+        While the function is traced: the errors of `smoothxent.cross_entropy` about shapes, dtypes
+        and options; also if labels or weights are to be differentiated.
     jax.errors.JaxRuntimeError
-        When the result is waited for: what it says of the numbers in `prior`, `class_weight` and
-        `sample_weight`.
+        When the program waits for the result: the errors of `smoothxent.cross_entropy` about the
+        numbers in `prior`, `class_weight` and `sample_weight`.
 
     Notes
     -----
-    Bad labels, indices outside [0, C) or probabilities that are negative or not finite, can't raise
-    inside a compiled function. The loss of such a row is nan, and so is its gradient; with any
-    reduction but "none", both are nan as a whole.
+    Bad labels are indices outside [0, C) and probabilities that are negative or not finite. They
+    can't raise inside a compiled function. The loss and the gradient of a row with a bad label are
+    nan; with any reduction other than "none", the whole loss and the whole gradient are nan.
 
-    Accuracy and threads are those of `smoothxent.cross_entropy_and_grad`; a reduced loss is its
-    exact sum, rounded to the dtype of the result. The gradient is computed together with the loss,
-    and multiplied by what flows back. Under `jax.vmap` each element is a call of its own, of some
-    10 µs, but for ``reduction="none"`` without `prior` and `class_weight`, and for single rows.
+    Accuracy and threads are those of `smoothxent.cross_entropy_and_grad`. A reduced loss is that of
+    `smoothxent.cross_entropy`, rounded to the dtype of the result. The gradient is computed
+    together with the loss, and multiplied by the incoming gradient in the backward pass. Under
+    `jax.vmap` each element is a separate call, which takes about 10 µs. Exceptions are
+    ``reduction="none"`` without `prior` and `class_weight`, and single rows: these are one call.
 
-    JAX refuses forward-mode and second derivatives. Only the CPU has this function: for another
-    device XLA says that it knows no such target.
+    JAX raises for forward-mode and second derivatives. The function exists only on the CPU: for
+    another device XLA reports an unknown target.
 
     Examples
     --------
@@ -121,7 +124,7 @@ def cross_entropy(
 
 
 class _Result(NamedTuple):
-    """The loss of a foreign call, whose `Call` the text is."""
+    """Shape and dtype of the loss of a foreign call, and the text of its `Call`."""
 
     text: str
     shape: tuple[int, ...]
@@ -135,10 +138,10 @@ def _traced(logits: Any, constants: dict[str, Any], **options: Any) -> Any:
             options[name] = float(options[name])
     if options["ignore_index"] is not None:
         options["ignore_index"] = int(options["ignore_index"])
-    if options["axis"] >= 0:  # vmap puts its axes in front
+    if options["axis"] >= 0:  # counted from the end, because vmap adds axes in front
         options["axis"] = int(options["axis"]) - logits.ndim
     if logits.ndim == 1 and constants.keys() == {"labels"} and options["ignore_index"] is None:
-        options["reduction"] = "none"  # the same number, for which a batch is computed at once
+        options["reduction"] = "none"  # the same number, and vmap then needs a single call
     dtype = jnp.float64 if logits.dtype == jnp.float64 else jnp.float32
     text = Call(sorted(constants), loss.ndim, options).text()
     return _differentiable(_Result(text, loss.shape, dtype), logits, constants)
@@ -151,7 +154,7 @@ _jitted = jax.jit(_traced, static_argnames=_OPTIONS)
 
 
 def _loss_of_zeros(logits: Any, constants: dict[str, Any], options: dict[str, Any]) -> Any:
-    """The loss of zeros of these shapes and dtypes; raises what is to be said about them."""
+    """Return the loss of zeros; raise the errors about shapes, dtypes and options."""
     zeros = {
         name: np.broadcast_to(np.zeros((), array.dtype), array.shape)
         for name, array in (constants | {"logits": logits}).items()
@@ -189,11 +192,11 @@ _differentiable.defvjp(_forward, _backward, symbolic_zeros=True)
 
 
 def _foreign(result: _Result, logits: Any, constants: dict[str, Any], *kinds: Any) -> Any:
-    """Results of these shapes and dtypes."""
+    """Call the foreign function for results of these shapes and dtypes."""
     arrays = [logits, *(constants[name] for name in sorted(constants))]
 
     def like(*arrays: Any) -> Any:
-        """Results that vary over the devices of a `shard_map` as the arrays do."""
+        """Return results that vary over the devices of a `shard_map` like the arrays."""
         nothing = sum(array.sum() for array in arrays) * 0
         return [jnp.zeros(shape, dtype) + nothing.astype(dtype) for shape, dtype in kinds]
 

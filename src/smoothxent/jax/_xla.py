@@ -1,9 +1,9 @@
-"""Functions of Python as foreign calls of XLA, whose arrays are XLA's own memory.
+"""Python functions as foreign calls of XLA, with arrays over XLA's own memory.
 
-What JAX's `pure_callback` calls gets copies, and what it returns is copied. A foreign call gets the
-buffers themselves. XLA describes them in the structs of xla/ffi/api/c_api.h (jaxlib installs it:
-`jax.ffi.include_dir()`), which have grown at their ends alone; here stand the beginnings that are
-read, under their names there.
+A function under JAX's `pure_callback` gets copies, and its results are copied too. A foreign call
+gets the buffers themselves. XLA describes them in the structs of xla/ffi/api/c_api.h (which jaxlib
+installs, see `jax.ffi.include_dir()`). New versions only add fields at the ends of these structs.
+This module declares the first fields, as far as it reads them, with the names of c_api.h.
 """
 
 import ctypes
@@ -33,7 +33,7 @@ CANCELLED, INVALID_ARGUMENT, RESOURCE_EXHAUSTED = 1, 3, 8  # XLA_FFI_Error_Code
 
 
 class _Start(Structure):
-    """What every struct begins with."""
+    """The first fields of every struct."""
 
     _fields_: ClassVar[Sequence[tuple[str, Any]]] = (
         ("struct_size", c_size_t),
@@ -112,17 +112,17 @@ class _CallFrame(_Start):
 
 
 def registered(name: str, compute: Compute) -> Any:
-    """Make `compute(arguments, results, text)` XLA's foreign function of this name on the CPU.
+    """Register `compute(arguments, results, text)` as XLA's foreign function on the CPU.
 
-    It works for as long as what is returned lives. The results are there to be written into; the
-    text is the call's one attribute. What `compute` raises becomes the error that XLA reports.
+    It works as long as the returned handler exists. `compute` writes into the results. The text is
+    the only attribute of the call. XLA reports the exceptions of `compute` as errors.
     """
 
     def call(pointer: Any) -> int | None:
         frame: Any = pointer.contents
-        if frame.extension_start:  # XLA asks which version of the interface this was made for
-            asked = ctypes.cast(frame.extension_start, POINTER(_MetadataExtension)).contents
-            version = asked.metadata.contents.api_version
+        if frame.extension_start:  # XLA asks for the version of the interface
+            extension = ctypes.cast(frame.extension_start, POINTER(_MetadataExtension)).contents
+            version = extension.metadata.contents.api_version
             version.major_version, version.minor_version = API_VERSION
         elif frame.stage == EXECUTE:
             try:
@@ -147,16 +147,16 @@ def _arrays(buffers: Any) -> Arrays:
 
 
 def _array(buffer: Any) -> NDArray[Any]:
-    """An array over the memory of a buffer."""
+    """Return an array over the memory of a buffer."""
     shape, dtype = tuple(buffer.dims[: buffer.rank]), DTYPES[buffer.dtype]
     size = math.prod(shape) * dtype.itemsize
-    if not size:  # there may be no memory either
+    if not size:  # its pointer may be null
         return np.empty(shape, dtype)
     return np.ndarray(shape, dtype, (c_char * size).from_address(buffer.data))
 
 
 def _reported(error: BaseException, api: Any) -> int | None:
-    """An error of XLA's that says the same."""
+    """Return an XLA error with the text of this exception."""
     codes = {KeyboardInterrupt: CANCELLED, MemoryError: RESOURCE_EXHAUSTED}
     text = str(error) or type(error).__name__
     arguments = _Error(

@@ -1,4 +1,4 @@
-"""`torch.nn.functional.cross_entropy` and `torch.nn.CrossEntropyLoss` on the CPU, by smoothxent."""
+"""Replacements of PyTorch's `cross_entropy` and `CrossEntropyLoss` for tensors on the CPU."""
 
 try:
     from smoothxent.torch._loss import CrossEntropyLoss, cross_entropy

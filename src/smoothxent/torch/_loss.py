@@ -1,4 +1,4 @@
-"""The function and the module, and which calls are smoothxent's to compute."""
+"""`cross_entropy` and `CrossEntropyLoss`, and the choice between smoothxent and PyTorch."""
 
 import numpy as np
 import torch
@@ -13,8 +13,8 @@ _INTEGERS = {
     torch.int64, torch.int32, torch.int16, torch.int8,
     torch.uint64, torch.uint32, torch.uint16, torch.uint8,
 }  # fmt: skip
-_REDUCTIONS = ("mean", "sum", "none")  # what is not hashable is none of them
-_TAKEN = _operators.PLAIN | {FakeTensor}  # with which PyTorch traces what is done to plain ones
+_REDUCTIONS = ("mean", "sum", "none")  # a tuple, because `reduction` may not be hashable
+_TYPES = _operators.PLAIN | {FakeTensor}  # PyTorch traces plain tensors as FakeTensors
 
 
 def cross_entropy(
@@ -27,7 +27,7 @@ def cross_entropy(
     reduction: str = "mean",
     label_smoothing: float = 0.0,
 ) -> Tensor:
-    r"""Return what `torch.nn.functional.cross_entropy` returns, in a fraction of its time.
+    r"""Return what `torch.nn.functional.cross_entropy` returns, computed by smoothxent.
 
     For each row :math:`x` of logits, its label :math:`y` or probabilities :math:`q`, class weights
     :math:`w` and smoothing :math:`\varepsilon`, with :math:`p = \mathrm{softmax}(x)`,
@@ -46,27 +46,28 @@ def cross_entropy(
         Class indices in [0, C), of any integer dtype, with the shape of `input` without the class
         axis; or probabilities, with the shape of `input`.
     weight : Tensor of shape (C,), optional
-        A weight for each class. Ones unless given.
+        A weight for each class. 1 by default.
     size_average, reduce : bool, optional
-        What PyTorch had before `reduction`; it warns of them.
+        PyTorch's deprecated arguments from before `reduction`; PyTorch warns about them.
     ignore_index : int, default -100
-        Rows with this class index have loss 0 and no gradient, and no part in the mean.
+        Rows with this class index have loss 0 and gradient 0, and do not count in the mean.
     reduction : {"mean", "sum", "none"}
-        "none" gives each row's loss, "sum" their sum; "mean" divides the sum by the sum of the
-        weights of the labels, or by the number of rows where `target` holds probabilities.
+        "none" gives the loss of each row, "sum" their sum. "mean" divides the sum by the sum of the
+        weights of the labels, or by the number of rows if `target` holds probabilities.
     label_smoothing : float, default 0.0
         The share, in [0, 1], of the target that is spread evenly over all classes.
 
     Returns
     -------
     Tensor
-        In nats: of shape (), or for "none" that of `input` without the class axis; in the dtype of
-        `input`, or what PyTorch promotes it to with probabilities of a wider one.
+        The loss in nats, of shape (), or for "none" with the shape of `input` without the class
+        axis. It has the dtype of `input`, or the dtype to which PyTorch promotes `input` and
+        probabilities of a wider dtype.
 
     Raises
     ------
     IndexError
-        A class index that is not `ignore_index` lies outside [0, C); the first one is named.
+        A class index that is not `ignore_index` lies outside [0, C); the error names the first one.
 
     See Also
     --------
@@ -75,26 +76,26 @@ def cross_entropy(
 
     Notes
     -----
-    A call goes to PyTorch itself, which computes or refuses it as ever, where a tensor is not on
-    the CPU, is sparse or belongs to a subclass, such as a DTensor; where `target` or `weight`
-    requires a gradient; inside the transforms of `torch.func` and in forward mode; where `input` is
-    empty; where a probability or a weight is negative or not finite; and where a dtype, a shape or
-    an option is none of the above, such as an `ignore_index` that is not negative with
-    probabilities. So does the gradient where what flows back belongs to a subclass.
+    In these cases PyTorch's own function is called, and returns or raises as usual: a tensor is not
+    on the CPU, is sparse or belongs to a subclass, such as a DTensor; `target` or `weight` requires
+    a gradient; the call is inside a transform of `torch.func` or in forward mode; `input` is empty;
+    a probability or a weight is negative or not finite; a dtype, a shape or an option is none of
+    the above, such as an `ignore_index` that is not negative with probabilities. PyTorch also
+    computes the gradient if the incoming gradient belongs to a subclass.
 
     Accuracy: that of `smoothxent.cross_entropy`. Losses and gradients in half precision are rounded
-    to it once, from float32 or better. A logit of -inf whose class has no share in the target is as
-    if absent, and an ignored row has no gradient whatever it holds; PyTorch makes nan of the first
-    where the target holds probabilities, and of the second where the row holds nan.
+    once, from float32 or better. Two results differ from PyTorch's. A logit of -inf whose class has
+    no share in the target counts as absent; PyTorch returns nan if the target holds probabilities.
+    An ignored row has gradient 0; PyTorch returns nan if the row holds nan.
 
-    Differentiation: to any order, the second and higher ones by PyTorch. The gradient is computed
-    from `input` in the backward pass; autograd refuses it where `input` was changed in between.
-    `torch.compile` and `torch.export` see the operator ``smoothxent::cross_entropy``.
+    Differentiation: derivatives of any order; PyTorch computes the second and higher ones. The
+    gradient is computed from `input` in the backward pass; autograd raises if `input` was changed
+    in between. `torch.compile` and `torch.export` see the operator ``smoothxent::cross_entropy``.
 
-    Threads: at most ``torch.get_num_threads()``. Memory: tensors are read where they lie,
-    but that probabilities or weights in bfloat16 are copied; nothing of the size of `input` is
-    allocated but its gradient, in the backward pass. A gradient in half precision that is
-    multiplied by anything but 1 takes another in float32 meanwhile.
+    Threads: at most ``torch.get_num_threads()``. Memory: tensors are read in place, except that
+    probabilities or weights in bfloat16 are copied. Nothing of the size of `input` is allocated
+    except its gradient, in the backward pass. For a gradient in half precision that is multiplied
+    by a factor other than 1, a float32 array of the same shape is allocated temporarily.
 
     References
     ----------
@@ -121,7 +122,7 @@ def cross_entropy(
         input, target, weight, reduction, ignore_index, label_smoothing,
         _loss_dtype(input, target, weight),
     )  # fmt: skip
-    if _is_watched() or not {type(input), type(target), type(weight)} <= _operators.PLAIN:
+    if _is_recorded() or not {type(input), type(target), type(weight)} <= _operators.PLAIN:
         return torch.ops.smoothxent.cross_entropy.default(*arguments)
     return _operators.Loss.apply(*arguments) if input.requires_grad else _operators.loss(*arguments)
 
@@ -129,7 +130,7 @@ def cross_entropy(
 class CrossEntropyLoss(torch.nn.CrossEntropyLoss):
     """`torch.nn.CrossEntropyLoss`, computed by `cross_entropy`.
 
-    Takes the place of the other with the same arguments, the same state and the same `repr`.
+    It has the same arguments, state and `repr` as the module that it replaces.
     """
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
@@ -144,9 +145,9 @@ def _is_ours(
     input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int, reduction: str,
     label_smoothing: float,
 ) -> bool:  # fmt: skip
-    """Whether the call is one for smoothxent; PyTorch computes, or refuses, every other."""
+    """Whether smoothxent computes this call; PyTorch computes all others, or raises."""
     given = (input, target) if weight is None else (input, target, weight)
-    if not all(type(t) in _TAKEN and t.is_cpu and t.layout == torch.strided for t in given):
+    if not all(type(t) in _TYPES and t.is_cpu and t.layout == torch.strided for t in given):
         return False
     if torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0:
         return False
@@ -165,17 +166,17 @@ def _is_ours(
 
 
 def _is_number(value: object) -> bool:
-    """Whether this is a number of Python or NumPy, not None, a bool or a tensor."""
+    """Whether this is a Python or NumPy number; None, bools and tensors are not."""
     return isinstance(value, float | int | np.number) and not isinstance(value, bool)
 
 
 def _is_constant(tensor: Tensor, shape: torch.Size) -> bool:
-    """Whether these are real numbers of this shape, and none to be differentiated by."""
+    """Whether these are real numbers of this shape that do not require a gradient."""
     return tensor.dtype in _FLOATS and tensor.shape == shape and not tensor.requires_grad
 
 
 def _loss_dtype(input: Tensor, target: Tensor, weight: Tensor | None) -> torch.dtype:
-    """What PyTorch's arithmetic would end in."""
+    """Return the dtype in which PyTorch would return the loss."""
     dtype = input.dtype
     if target.dtype in _FLOATS:
         dtype = torch.promote_types(dtype, target.dtype)
@@ -186,10 +187,12 @@ def _loss_dtype(input: Tensor, target: Tensor, weight: Tensor | None) -> torch.d
     return dtype
 
 
-def _is_watched() -> bool:
-    """Whether a part of PyTorch other than autograd watches what is done with tensors."""
-    return bool(  # private names here and above have no public ones; PyTorch's own Python asks them
-        torch.compiler.is_compiling()
-        or torch.jit.is_tracing()
-        or torch._C._len_torch_dispatch_stack()
+def _is_recorded() -> bool:
+    """Whether a part of PyTorch other than autograd records operations on tensors."""
+    return (
+        bool(  # these private functions have no public names; PyTorch's own Python code uses them
+            torch.compiler.is_compiling()
+            or torch.jit.is_tracing()
+            or torch._C._len_torch_dispatch_stack()
+        )
     )

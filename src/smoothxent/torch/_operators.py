@@ -1,15 +1,15 @@
-"""The loss and its gradient as operators of torch.library, and how they are differentiated.
+"""The loss and its gradient as operators of torch.library, and their derivatives.
 
-Each operator goes from whole tensors to one whole tensor, so that torch.compile and torch.export
-can treat it as any other. The gradient is computed in the backward pass, from the logits. Keeping
-one from the forward pass on would save reading them once, but takes memory of their size in
-between, costs a loss that nobody differentiates twice its time, and leaves nothing to multiply in
-place where the graph is retained.
+Each operator maps whole tensors to one whole tensor, so torch.compile and torch.export can treat it
+like any other operator. The gradient is computed in the backward pass, from the logits. Computing
+it in the forward pass would save one read of the logits. But it would take memory of their size
+until the backward pass, double the time of a loss that is never differentiated, and forbid
+multiplying in place if the graph is retained.
 
-`Loss` is the operator without the dispatcher, which takes longer than a small batch does.
+`Loss` is the operator without the dispatcher, which takes longer than a small batch.
 
-smoothxent raises a ValueError where a probability or a weight is negative or not finite. PyTorch
-takes them, so loss and gradient are then PyTorch's.
+smoothxent raises a ValueError if a probability or a weight is negative or not finite. PyTorch
+accepts these, so PyTorch then computes loss and gradient.
 """
 
 from collections.abc import Callable
@@ -29,7 +29,7 @@ def loss(
     input: Tensor, target: Tensor, weight: Tensor | None, reduction: str, ignore_index: int,
     label_smoothing: float, dtype: torch.dtype,
 ) -> Tensor:  # fmt: skip
-    """The loss in this dtype."""
+    """Return the loss in this dtype."""
     arguments = (input, target, weight, reduction, ignore_index, label_smoothing)
     try:
         value = _call(smoothxent.cross_entropy, *arguments)
@@ -44,12 +44,12 @@ def gradient(
     grad_output: Tensor, input: Tensor, target: Tensor, weight: Tensor | None, reduction: str,
     ignore_index: int, label_smoothing: float, dtype: torch.dtype,
 ) -> Tensor:  # fmt: skip
-    """The gradient with respect to `input`, times that of the loss, in the dtype of `input`."""
+    """Return `grad_output` times the gradient with respect to `input`, in the dtype of `input`."""
     is_per_row = reduction == "none"
     is_one = bool((grad_output == 1).all()) if is_per_row else grad_output.item() == 1
     options: dict[str, Any] = {}
     if input.itemsize == 2 and not is_one:
-        # What a gradient is multiplied by may be there to keep it from underflow in half precision.
+        # In float32: the factor may be a loss scale, which prevents underflow in half precision.
         options["grad_out"] = np.empty(input.shape, np.float32)
     arguments = (input, target, weight, reduction, ignore_index, label_smoothing)
     try:
@@ -68,7 +68,7 @@ def pytorch(
     input: Tensor, target: Tensor, weight: Tensor | None, reduction: str, ignore_index: int,
     label_smoothing: float,
 ) -> Tensor:  # fmt: skip
-    """The same loss, computed by PyTorch."""
+    """Return the same loss, computed by PyTorch."""
     return torch.nn.functional.cross_entropy(
         input, target, weight, ignore_index=ignore_index, reduction=reduction,
         label_smoothing=label_smoothing,
@@ -78,7 +78,7 @@ def pytorch(
 def _pytorchs_gradient(
     grad_output: Tensor, input: Tensor, target: Tensor, weight: Tensor | None, *options: Any
 ) -> Tensor:
-    """The same gradient, computed by PyTorch: for any type of tensor, and differentiable."""
+    """Return the same gradient, computed by PyTorch: for any type of tensor, differentiable."""
     *others, dtype = options
     _, pull = torch.func.vjp(lambda x: pytorch(x, target, weight, *others).to(dtype), input)
     (grad,) = pull(grad_output)
@@ -86,13 +86,13 @@ def _pytorchs_gradient(
 
 
 def _num_threads() -> int | None:
-    """The default, which leaves out teams that come late, unless PyTorch has fewer threads."""
+    """Return None (the default, which avoids late teams), or PyTorch's number if it is lower."""
     threads = torch.get_num_threads()
     return None if threads >= DEFAULT_THREADS else threads
 
 
 def class_axis(input: Tensor) -> int:
-    """Where `input` has its classes."""
+    """Return the class axis of `input`."""
     return min(1, input.ndim - 1)
 
 
@@ -101,7 +101,7 @@ def _call(
     input: Tensor, target: Tensor, weight: Tensor | None, reduction: str, ignore_index: int,
     label_smoothing: float, **options: Any,
 ) -> Any:  # fmt: skip
-    """Call a function of smoothxent on the tensors' own memory."""
+    """Call a function of smoothxent on the memory of the tensors."""
     if target.ndim < input.ndim:
         options["ignore_index"] = ignore_index
     if weight is not None:
@@ -119,7 +119,7 @@ def _call(
 
 
 def _array(tensor: Tensor) -> Any:
-    """The tensor's memory; of bfloat16, which NumPy does not know, a copy in float32."""
+    """Return an array over the tensor's memory; a float32 copy for bfloat16, which NumPy lacks."""
     return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy(force=True)
 
 
@@ -147,7 +147,7 @@ def _differentiate(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, ...]:
 
 
 def _differentiate_twice(ctx: Any, grad_grad: Tensor) -> tuple[Tensor | None, ...]:
-    """Leave what follows the first derivative to PyTorch."""
+    """Let PyTorch compute the second and higher derivatives."""
     grad_output, input, target, weight = ctx.saved_tensors
 
     def first(grad_output: Tensor, input: Tensor) -> Tensor:
@@ -158,17 +158,17 @@ def _differentiate_twice(ctx: Any, grad_grad: Tensor) -> tuple[Tensor | None, ..
 
 
 class Loss(torch.autograd.Function):
-    """`loss` and its gradient, for tensors that nothing but autograd watches."""
+    """`loss` and its gradient, for tensors that only autograd records."""
 
     @staticmethod
     def forward(ctx: Any, *inputs: Any) -> Tensor:
-        """Compute the loss; keep what the gradient needs."""
+        """Compute the loss; save the inputs of the gradient."""
         _keep(ctx, inputs, None)
         return loss(*inputs)
 
     @staticmethod
     def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, ...]:
-        """Compute the gradient, by the operator where others than autograd have a say in it."""
+        """Compute the gradient; call the operator if more than autograd records it."""
         if type(grad_output) not in PLAIN:
             return _pytorchs_gradient(grad_output, *ctx.saved_tensors, *ctx.options), *[None] * 6
         if torch.is_grad_enabled() or torch.compiler.is_compiling() or _is_batched(grad_output):
@@ -177,7 +177,7 @@ class Loss(torch.autograd.Function):
 
 
 def _is_batched(tensor: Tensor) -> bool:
-    """Whether this stands for several, as `vmap` and ``is_grads_batched=True`` have it."""
+    """Whether this is a batched tensor of `vmap` or ``is_grads_batched=True``."""
     functorch = torch._C._functorch  # there is no public name
     return functorch.is_batchedtensor(tensor) or functorch.is_legacy_batchedtensor(tensor)
 
