@@ -185,7 +185,7 @@ def cross_entropy(
     Notes
     -----
     Accuracy, without a soft cap and `z_loss`: losses of float32, float16 and bfloat16 rows are
-    within 2 ulp of the exact value, float64 losses within 4. This includes rows predicted with near
+    within 2 ulp of the exact value, float64 losses within 4, also for rows predicted with near
     certainty. float16 and bfloat16 logits are exact float32 numbers, and are computed as such. A
     reduced loss is the correctly rounded sum or mean of the losses that ``reduction="none"``
     returns. It has the same bits for any number of threads. With a temperature, these bounds hold
