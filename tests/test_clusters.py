@@ -98,7 +98,7 @@ def test_example_of_resuming_does_what_is_missing_alone(tmp_path, rows):
         np.save(parts / f"logits-{i}.npy", rows[0][part])
         np.save(parts / f"labels-{i}.npy", rows[1][part])
     (parts / "logits-3.unfinished").write_text('{"format": "smoothxent.Eval')  # cut short
-    script = example("Anything else, and runs that are cut short")
+    script = example("Other engines, and interrupted runs")
     assert evaluation_of(script, tmp_path) == evaluate(*rows)
 
     (parts / "logits-2.json").unlink()
@@ -116,6 +116,6 @@ def test_example_of_resuming_does_what_is_missing_alone(tmp_path, rows):
 
 
 def test_size_of_the_totals_is_about_what_the_page_says(rows):
-    (said,) = re.findall(r"some (\d+) kB", PAGE)
+    (size,) = re.findall(r"about (\d+) kB", PAGE)
     text = json.dumps(smoothxent.evaluate(*rows, label_smoothing=0.1).to_dict())
-    assert int(said) * 500 < len(text) < int(said) * 2000
+    assert int(size) * 500 < len(text) < int(size) * 2000
