@@ -335,7 +335,7 @@ def test_bfloat16_labels_are_refused(tmp_path):
     entry = {"dtype": "BF16", "shape": [4], "data_offsets": [0, 8]}
     path = safetensors(tmp_path / "a.safetensors", {"a": entry}, bytes(8))
     assert refusal(tmp_path / "logits.npy", path, TypeError) == (
-        f"labels file {path}::a must be integers where they are class indices, got |V2"
+        f"labels file {path}::a must be integers if they are class indices, got |V2"
     )
 
 
@@ -372,6 +372,6 @@ def test_text_in_utf_16_is_refused_with_the_encoding(tmp_path, encoding):
     path = tmp_path / "labels.txt"
     path.write_bytes("0\n2\n1\n1\n".encode(encoding))
     assert refusal(tmp_path / "logits.npy", path) == (
-        f"labels file {path} must be ASCII or UTF-8 text, got zero bytes, as UTF-16 has them; "
+        f"labels file {path} must be ASCII or UTF-8 text, got zero bytes, as in UTF-16; "
         "save it as UTF-8"
     )

@@ -12,7 +12,7 @@ from smoothxent import Evaluation, evaluate
 from smoothxent.cli import main
 
 ONE_EACH = "save one number for each class"
-NO_ARRAY = "no array of numbers in .npy format; save it with np.save"
+NO_ARRAY = "not an array of numbers in .npy format; save it with np.save"
 
 
 @pytest.fixture

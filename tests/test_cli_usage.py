@@ -72,8 +72,8 @@ def test_output_that_is_an_input_is_wrong_usage(files, capsys, tmp_path, command
     name = command.split()[0]
     file = output.split()[1].removeprefix("./")
     assert misuse(capsys, *command.split(), *output.split()) == (
-        f"smoothxent {name}: error: argument --json: must be another file than those that are read "
-        f"and written, got '{file}'; see smoothxent {name} --help"
+        f"smoothxent {name}: error: argument --json: must differ from all other input and "
+        f"output files, got '{file}'; see smoothxent {name} --help"
     )
     assert {path: path.read_bytes() for path in files} == files
 
@@ -81,12 +81,12 @@ def test_output_that_is_an_input_is_wrong_usage(files, capsys, tmp_path, command
 def test_picture_over_an_input_is_wrong_usage(files, capsys):
     Path("labels.npy").rename("labels.png")
     found = misuse(capsys, "evaluate", "logits.npy", "labels.png", "--plot", "labels.png")
-    assert found.startswith("smoothxent evaluate: error: argument --plot: must be another file ")
+    assert found.startswith("smoothxent evaluate: error: argument --plot: must differ from ")
 
 
 def test_record_and_picture_in_one_file_are_wrong_usage(files, capsys):
     found = misuse(capsys, "merge", "a.json", "--json", "both.png", "--plot", "./both.png")
-    assert found.startswith("smoothxent merge: error: argument --plot: must be another file ")
+    assert found.startswith("smoothxent merge: error: argument --plot: must differ from ")
     assert not Path("both.png").exists()
 
 

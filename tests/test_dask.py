@@ -260,7 +260,7 @@ def test_where_sizes_are_unknown_errors_name_the_block(rng):
             "labels must have shape (2,), got (2, 1, 1)"
         )),
         ({"labels": da.zeros(2)}, TypeError(
-            "labels must be integers where they are class indices, got float64; convert with "
+            "labels must be integers if they are class indices, got float64; convert with "
             "labels.astype(np.int64)"
         )),
         ({"labels": da.zeros((2, 3))}, ValueError(

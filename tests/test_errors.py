@@ -67,7 +67,7 @@ def test_rows_without_classes_are_refused(dtype):
         assert complaint(ValueError, getattr(smoothxent, name), logits) == text
 
 
-INDICES = "labels must be integers where they are class indices, got "
+INDICES = "labels must be integers if they are class indices, got "
 BAD_INDICES = [
     ([0.0] * N, "float64; convert with labels.astype(np.int64)"),
     (np.zeros(N, np.float32), "float32; convert with labels.astype(np.int64)"),
@@ -136,7 +136,7 @@ def test_probabilities_of_another_kind_are_refused(dtype, kind, found):
     text = complaint(
         TypeError, smoothxent.cross_entropy, np.zeros((N, C), dtype), np.zeros((N, C), kind)
     )
-    assert text == f"labels must be real numbers where they are probabilities, got {found}"
+    assert text == f"labels must be real numbers if they are probabilities, got {found}"
 
 
 @pytest.mark.parametrize("kind", [np.float32, np.float64, np.float16, ">f8"])
@@ -332,7 +332,7 @@ def test_ignore_index_with_probabilities_is_refused(dtype):
         ignore_index=-100,
     )
     assert text == (
-        "ignore_index must be None where labels are probabilities, got -100; "
+        "ignore_index must be None if labels are probabilities, got -100; "
         "give such rows a sample_weight of 0"
     )
 

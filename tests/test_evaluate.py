@@ -210,8 +210,8 @@ def test_each_mean_is_one_quotient_of_exact_sums(rng):
 def test_scores_of_a_binary_decision_function_are_refused_with_the_remedy(rng, function):
     scores, labels = rng.normal(size=5), np.array([0, 1, 1, 0, 1])
     assert complaint(ValueError, function, scores, labels) == (
-        "labels must be one class index where logits have one axis, got shape (5,); "
-        "if these are scores s of two classes, as of a binary decision_function, use "
+        "labels must be one class index if logits have one axis, got shape (5,); "
+        "if these are scores s of a binary decision_function, use "
         "np.stack([np.zeros_like(s), s], axis=-1) for logits"
     )
     logits = np.stack([np.zeros_like(scores), scores], axis=-1)

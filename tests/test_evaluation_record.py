@@ -113,8 +113,8 @@ def test_metrics_of_a_record_may_miss_and_differ_by_a_rounding():
     assert Evaluation.from_dict(whole) == evaluations.evaluation(ROWS.take([0]))
 
 
-AS_SUMS = {name: f"{value!r}, as the sums have it" for name, value in RECORD["metrics"].items()}
-NO_OTHERS = "have no keys but those of to_dict"
+AS_SUMS = {name: f"{value!r}, the value of the sums" for name, value in RECORD["metrics"].items()}
+NO_OTHERS = "have only keys of to_dict"
 SUM = "be an exact sum such as '0x1abcp-52', 'inf' or 'nan'"
 KEYS = "hits must have positive integers of up to 40 digits as its keys"
 FAULTS = [

@@ -144,8 +144,8 @@ def test_table_counts_the_rows_that_make_the_means_nan():
     labels[:10] = -1
     evaluation = evaluate(logits, labels, ignore_index=-1, sample_weight=np.arange(1300) % 2)
     assert evaluation.nan_rows == 1092
-    assert "nan rows                1,092  hold nan, +inf or nothing but -inf" in str(evaluation)
-    assert "| nan rows | 1,092 | hold nan, +inf or nothing but -inf |" in evaluation.to_markdown()
+    assert "nan rows                1,092  hold nan or +inf, or only -inf" in str(evaluation)
+    assert "| nan rows | 1,092 | hold nan or +inf, or only -inf |" in evaluation.to_markdown()
     twice = Evaluation.from_dict(evaluation.to_dict()) + evaluation
     assert twice.nan_rows == 2 * 1092
 

@@ -207,7 +207,7 @@ def test_dtype_that_is_not_that_of_the_file_is_refused(files, dtype, found):
 def test_labels_of_another_dtype_are_refused(files):
     np.save(files / "labels.npy", np.zeros(4))
     assert refusal(TypeError, files) == (
-        f"labels file {files / 'labels.npy'} must be integers where they are class indices, "
+        f"labels file {files / 'labels.npy'} must be integers if they are class indices, "
         "got float64; convert with labels.astype(np.int64)"
     )
 
@@ -269,7 +269,7 @@ def test_shards_of_another_length_are_refused(files):
 def test_shards_that_differ_are_refused(files, other):
     np.save(files / "other.npy", other)
     assert refusal(ValueError, files, ["logits.npy", "other.npy"]) == (
-        f"logits file {files / 'other.npy'} must be as {files / 'logits.npy'} but for the first "
+        f"logits file {files / 'other.npy'} must match {files / 'logits.npy'} except on the first "
         f"axis, float32 (4, 3), got {other.dtype} {other.shape}"
     )
 

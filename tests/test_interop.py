@@ -322,8 +322,7 @@ def test_jax_tracer_is_refused_with_the_remedy(transform, name):
 
     assert refusal(getattr(jax, transform)(loss), np.zeros((N, C), np.float32)) == (
         f"{name} must hold numbers, got a JAX tracer; "
-        "call outside of jax.jit, jax.grad and jax.vmap, "
-        "inside of which smoothxent.jax.cross_entropy works"
+        "call outside jax.jit, jax.grad and jax.vmap, or use smoothxent.jax.cross_entropy"
     )
 
 

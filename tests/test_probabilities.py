@@ -11,7 +11,7 @@ from smoothxent import compare, compare_files, evaluate, evaluate_file, row_stat
 
 def text(name="logits"):
     return (
-        f"{name} must not be probabilities, got rows that are nowhere negative and sum to 1; "
+        f"{name} must not be probabilities, got rows without negative numbers that sum to 1; "
         "use their logarithm, np.log(p), or the classifier's decision_function"
     )
 

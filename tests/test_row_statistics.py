@@ -204,5 +204,5 @@ def test_what_is_no_class_index_is_refused():
         "labels must have shape (2,), got (1,)"
     )
     assert complaint(ValueError, row_statistics, logits, ignore_index=-100) == (
-        "ignore_index must be None where there are no labels, got -100"
+        "ignore_index must be None without labels, got -100"
     )

@@ -111,7 +111,7 @@ def test_list_in_the_order_of_text_is_warned_of(arrays):
     shards = sorted(named(*range(NUM_SHARDS)))
     text = (
         "logits must be in the order of their rows, got logits-11.npy before logits-2.npy; "
-        "a pattern in place of the list takes them by number"
+        "a pattern instead of the list sorts them by number"
     )
     with pytest.warns(UserWarning, match=f"^{re.escape(text)}$") as caught:
         evaluate_file(shards, "labels.npy")

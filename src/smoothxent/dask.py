@@ -152,9 +152,7 @@ def evaluate(
 
     # Not optimised here: an optimised graph would share no tasks with other collections.
     blocks = [array.to_delayed(optimize_graph=False).ravel() for array in arrays]
-    shared = dask.delayed(
-        options
-    )  # sent to each worker once, because a weight for each class may be long
+    shared = dask.delayed(options)  # sent to each worker once: class weights may be long
     evaluate_block, add = dask.delayed(_evaluate_block), dask.delayed(sum)
     parts = [
         evaluate_block(shared, position, *block)

@@ -44,9 +44,8 @@ class SmoothedLogLossScorer:
             label_smoothing=self.label_smoothing,
             sample_weight=sample_weight,
         )
-        if hasattr(
-            estimator, PROBABILITIES
-        ):  # the loss divides by the sum of the probabilities; `log_loss` does not
+        # Softmax divides probabilities by their sum; scikit-learn's `log_loss` does not.
+        if hasattr(estimator, PROBABILITIES):
             weights = None if sample_weight is None else np.asarray(sample_weight)
             loss -= float(np.average(log_sum_exp(logits), weights=weights))
         return -loss

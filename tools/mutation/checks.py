@@ -67,7 +67,7 @@ MUTANTS = [
     *mutants_of(
         "src/smoothxent/_arguments/labels.py",
         (
-            "            check_integers(array)  # an error about the kind helps more\n",
+            "            check_integers(array)  # an error about the dtype is more helpful\n",
             "            pass\n",
             "float labels of a wrong shape are a ValueError",
         ),

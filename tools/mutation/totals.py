@@ -95,7 +95,7 @@ MUTANTS = [
         ("'<f8'", "'>f8'", "checksums of another byte order"),
         (":08x}", ":x}", "checksums of fewer digits"),
         ("if numbers is None:", "if numbers is None or not numbers.any():", "weights of 0"),
-        ("if value != usual[name]", "if value", "a temperature of 1 is shown"),
+        ("if value != defaults[name]", "if value", "a temperature of 1 is shown"),
     ),
     *mutants_of(
         "src/smoothxent/_evaluation/exact.py",

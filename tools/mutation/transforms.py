@@ -129,7 +129,7 @@ MUTANTS = [
     ),
     *mutants_of(
         "src/smoothxent/_kernel/widening.py",
-        ("special += of_others", "special = of_others", "nan of an earlier block"),
+        ("special += block_special", "special = block_special", "nan of an earlier block"),
         ("block.rows.start + bad_row", "bad_row", "a bad label's row"),
         ("(total << (shift - units))", "total", "blocks of other units"),
         ("(weight << (shift - units))", "weight", "blocks of other units"),

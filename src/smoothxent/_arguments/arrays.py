@@ -72,8 +72,8 @@ def _array_of(name: str, value: Any) -> tuple[AnyArray, bool]:
         return _of_tensor(name, value)
     if isinstance(value, getattr(sys.modules.get("jax.core"), "Tracer", ())):
         raise TypeError(
-            f"{name} must hold numbers, got a JAX tracer; call outside of jax.jit, jax.grad and "
-            "jax.vmap, inside of which smoothxent.jax.cross_entropy works"
+            f"{name} must hold numbers, got a JAX tracer; call outside jax.jit, jax.grad and "
+            "jax.vmap, or use smoothxent.jax.cross_entropy"
         )
     if hasattr(value, "__dlpack_device__") and not _is_readable(value):
         raise _elsewhere(name, value)

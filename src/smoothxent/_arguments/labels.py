@@ -37,7 +37,7 @@ def check_integers(array: AnyArray, argument: str = "labels") -> AnyArray:
     if kind not in "iu":
         remedy = "; convert with labels.astype(np.int64)" if kind in "bf" else ""
         raise TypeError(
-            f"{argument} must be integers where they are class indices, got {array.dtype}{remedy}"
+            f"{argument} must be integers if they are class indices, got {array.dtype}{remedy}"
         )
     return in_native_order(array)
 
@@ -48,7 +48,7 @@ def _probabilities(array: AnyArray) -> AnyArray:
     if array.dtype.kind not in "iuf":
         remedy = "; convert with labels.astype(np.float32)" if array.dtype.kind == "b" else ""
         raise TypeError(
-            f"labels must be real numbers where they are probabilities, got {array.dtype}{remedy}"
+            f"labels must be real numbers if they are probabilities, got {array.dtype}{remedy}"
         )
     return in_native_order(array) if array.dtype.char in "fd" else array.astype(np.float64)
 
@@ -61,8 +61,8 @@ def check_class_indices(
     if array.shape == shape:
         if array.ndim == 1:  # N scores for two classes with N labels, or one row with probabilities
             raise ValueError(
-                f"labels must be one class index where logits have one axis, got shape {shape}; "
-                "if these are scores s of two classes, as of a binary decision_function, use "
+                f"labels must be one class index if logits have one axis, got shape {shape}; "
+                "if these are scores s of a binary decision_function, use "
                 "np.stack([np.zeros_like(s), s], axis=-1) for logits"
             )
         raise ValueError(
@@ -89,7 +89,7 @@ def check_not_indices(array: AnyArray) -> None:
     """Raise for integers on one axis: they are more likely class indices than probabilities."""
     if array.ndim == 1 and array.dtype.kind in "iu":
         raise ValueError(
-            "num_classes must be given where labels are one axis of integers, got None; "
+            "num_classes must be given if labels are integers on one axis, got None; "
             "one row of probabilities is labels.astype(np.float64)"
         )
 

@@ -185,10 +185,10 @@ def check_ignore_index(value: int, labels: AnyArray | None, are_indices: bool = 
     """Return `value`, or None if the dtype of the labels can't hold it."""
     number = check_integer("ignore_index", value)
     if labels is None:
-        raise ValueError(f"ignore_index must be None where there are no labels, got {number}")
+        raise ValueError(f"ignore_index must be None without labels, got {number}")
     if not are_indices:
         raise ValueError(
-            f"ignore_index must be None where labels are probabilities, got {number}; "
+            f"ignore_index must be None if labels are probabilities, got {number}; "
             "give such rows a sample_weight of 0"
         )
     limits = np.iinfo(labels.dtype)

@@ -114,7 +114,7 @@ def _known(name: str, given: Record, made: Record) -> None:
     """Raise for keys that `record_of` does not make; keys of metrics may be missing."""
     for key in given:
         if key not in made:
-            raise ValueError(f"{name} must have no keys but those of to_dict, got {key!r}")
+            raise ValueError(f"{name} must have only keys of to_dict, got {key!r}")
 
 
 def _equal_metrics(name: str, value: object, made: Record) -> None:
@@ -126,7 +126,7 @@ def _equal_metrics(name: str, value: object, made: Record) -> None:
         if isinstance(expected, dict):
             _equal_metrics(f"{name}.{key}", metric, expected)
         elif not _is_near(metric, expected):
-            rule = f"be {expected!r}, as the sums have it"
+            rule = f"be {expected!r}, the value of the sums"
             raise ValueError(f"{name}.{key} must {rule}, got {metric!r}")
 
 

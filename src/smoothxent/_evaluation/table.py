@@ -122,9 +122,8 @@ def lines(metrics: Metrics) -> list[Line]:
         f"{name} {value:g}" if isinstance(value, float) else name
         for name, value in metrics._totals.settings.changed().items()
     )
-    if (
-        str(metrics.loss) == str(metrics.nll) and not settings
-    ):  # compared as text, because nan != nan
+    # Compared as text, because nan != nan.
+    if str(metrics.loss) == str(metrics.nll) and not settings:
         losses = [nll._replace(name="loss (nll)")]
     else:
         losses = [Line("loss", number(metrics.loss), settings), nll]
@@ -143,7 +142,7 @@ def lines(metrics: Metrics) -> list[Line]:
         ),
     ]
     if metrics.nan_rows:
-        note = "hold nan, +inf or nothing but -inf"
+        note = "hold nan or +inf, or only -inf"
         shown.append(Line("nan rows", f"{metrics.nan_rows:,}", note))
     if metrics.weight != metrics.count:
         shown.append(Line("weight", number(metrics.weight)))

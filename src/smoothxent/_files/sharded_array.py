@@ -30,7 +30,7 @@ class ShardedArray:
         for shard in shards[1:]:
             if (shard.dtype, shard.shape[1:]) != (first.dtype, first.shape[1:]):
                 raise ValueError(
-                    f"{shard.location} must be as {first.location.name} but for the first axis, "
+                    f"{shard.location} must match {first.location.name} except on the first axis, "
                     f"{first.dtype} {first.shape}, got {shard.dtype} {shard.shape}"
                 )
         length = sum(shard.shape[0] for shard in shards)

@@ -41,7 +41,7 @@ def shards_of(argument: str, paths: object) -> list[str]:
         first, second = misplaced
         warnings.warn(
             f"{argument} must be in the order of their rows, got {first} before {second}; "
-            "a pattern in place of the list takes them by number",
+            "a pattern instead of the list sorts them by number",
             stacklevel=3,
         )
     return shards

@@ -59,7 +59,7 @@ def stored(location: Location) -> StoredArray:
         while block := file.read(BLOCK_BYTES):  # lines may be of any length
             if b"\0" in block:
                 raise ValueError(
-                    f"{location} must be ASCII or UTF-8 text, got zero bytes, as UTF-16 has them; "
+                    f"{location} must be ASCII or UTF-8 text, got zero bytes, as in UTF-16; "
                     "save it as UTF-8"
                 )
             if text := block.rstrip():

@@ -85,7 +85,9 @@ def array(file: str | None) -> NDArray[Any] | None:
     """Return the array in a .npy file of numbers; None for no file."""
     if file is None:
         return None
-    wrong_file = CommandError(f"{file}: no array of numbers in .npy format; save it with np.save")
+    wrong_file = CommandError(
+        f"{file}: not an array of numbers in .npy format; save it with np.save"
+    )
     if not stat.S_ISREG(Path(file).stat().st_mode) and not Path(file).is_dir():
         raise wrong_file  # opening a pipe may block forever
     try:

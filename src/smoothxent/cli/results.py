@@ -50,7 +50,7 @@ def check(arguments: argparse.Namespace, *names: str | None) -> None:
             continue
         file = Path(name)
         if any(_are_same(file, each) for each in used):
-            rule = f"must be another file than those that are read and written, got {str(file)!r}"
+            rule = f"must differ from all other input and output files, got {str(file)!r}"
             arguments.error(f"argument {option}: {rule}")
         options.check_writable(file, option)
         used.append(file)

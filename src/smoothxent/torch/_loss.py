@@ -189,10 +189,9 @@ def _loss_dtype(input: Tensor, target: Tensor, weight: Tensor | None) -> torch.d
 
 def _is_recorded() -> bool:
     """Whether a part of PyTorch other than autograd records operations on tensors."""
-    return (
-        bool(  # these private functions have no public names; PyTorch's own Python code uses them
-            torch.compiler.is_compiling()
-            or torch.jit.is_tracing()
-            or torch._C._len_torch_dispatch_stack()
-        )
+    # The private functions here and above have no public names; PyTorch's own Python code calls them.
+    return bool(
+        torch.compiler.is_compiling()
+        or torch.jit.is_tracing()
+        or torch._C._len_torch_dispatch_stack()
     )
