@@ -189,7 +189,7 @@ def _loss_dtype(input: Tensor, target: Tensor, weight: Tensor | None) -> torch.d
 
 def _is_recorded() -> bool:
     """Whether a part of PyTorch other than autograd records operations on tensors."""
-    # The private functions here and above have no public names; PyTorch's own Python code calls them.
+    # These private functions and those above have no public names; PyTorch's Python code uses them.
     return bool(
         torch.compiler.is_compiling()
         or torch.jit.is_tracing()
