@@ -23,11 +23,11 @@ static void test_labels(void) {
         const char *labels = itemsize == 8 ? (const char *)wide_labels : (const char *)narrow_labels;
         note("class_indices", LANES, class_indices(g.anchor, labels, itemsize, (uint64_t)num_classes, has_ignore_index, (uint64_t)ignore_index), all);
         EACH_LANE note("class_indices", i, (double)g.anchor[i], (double)expected[i]);
-        keep_rows(&g);
-        EACH_LANE note("keep_rows, kept", i, g.kept[i], expected[i] != NO_CLASS);
-        EACH_LANE note("keep_rows, rest", i, g.weight[i] + g.by_top[i], 1);
+        set_kept_rows(&g);
+        EACH_LANE note("set_kept_rows, kept", i, g.kept[i], expected[i] != NO_CLASS);
+        EACH_LANE note("set_kept_rows, rest", i, g.weight[i] + g.anchor_is_top[i], 1);
         EACH_LANE if (expected[i] < 0) g.anchor[i] = expected[i] = -1;
-        LANES_ARE("of_integers", of_integers(g.anchor), (real)expected[i]);
+        LANES_ARE("lanes_from_integers", lanes_from_integers(g.anchor), (real)expected[i]);
     }
 }
 
@@ -66,7 +66,7 @@ static void check_plain_losses(RowGroup *g, const stored *x, int num_classes, do
     double uniform = eps / num_classes, others = uniform * (num_classes - 1);
     PlainLoss plain = {eps, uniform, others, 0.5, num_classes, num_classes * sizeof(stored), 0, 8, 1, 1, 1, (uint64_t)-1};
     plain_few_losses(g, &f, losses, &plain);
-    store(factor, f.factor), store(own, f.own);
+    store(factor, f.factor), store(own, f.anchor_gradient);
     EACH_LANE {
         long double sum = 0, loss = 0, y;
         if (g->anchor[i] < 0) {
@@ -123,14 +123,14 @@ static void test_columns_statistics(void) {
     EACH_LANE rows[i] = (const char *)(x + i * num_classes);
     GroupPlace place = {(const char *)x, NULL, num_classes * sizeof(stored), sizeof(stored), 1, 0};
     note("columns_statistics", 0, columns_statistics(&g, &place, num_classes, rows[0], columns, NULL, with_gaps, ANCHOR_GIVEN), 1);
-    spread_few_statistics(&g, with_gaps);
+    store_few_statistics(&g, with_gaps);
     check_statistics("columns_statistics", &g, rows, sizeof(stored), num_classes, with_gaps);
     for (int k = 0; k < num_classes; k++)
         EACH_LANE note("columns_statistics, columns", i, columns[k * LANES + i], k == g.anchor[i] ? least : real_of(x[i * num_classes + k]));
     memcpy(of_rows, g.sum_exp, sizeof of_rows);
 
     columns_statistics(&g, &place, num_classes, rows[0], columns, exps, with_gaps, ANCHOR_GIVEN);
-    spread_few_statistics(&g, with_gaps);
+    store_few_statistics(&g, with_gaps);
     EACH_LANE note("columns_statistics, exps kept", i, g.sum_exp[i], of_rows[i]);
     EACH_LANE if (g.anchor[i] >= 0) note("columns_statistics, exps kept", i, exps[g.anchor[i] * LANES + i], 0);
     check_plain_losses(&g, x, num_classes, with_gaps * 0.25, exps);
@@ -142,12 +142,12 @@ static void test_columns_statistics(void) {
     for (int side_by_side = 0; side_by_side < 2; side_by_side++) {
         place = (GroupPlace){(const char *)y, rows, 0, LANES * sizeof(stored), 0, side_by_side};
         columns_statistics(&g, &place, num_classes, rows[0], columns, NULL, with_gaps, ANCHOR_GIVEN);
-        spread_few_statistics(&g, with_gaps);
+        store_few_statistics(&g, with_gaps);
         EACH_LANE note("columns_statistics, strided", i, g.sum_exp[i], of_rows[i]);
     }
 
     columns_statistics(&g, &place, num_classes, rows[0], columns, NULL, 0, ANCHOR_TOP);
-    spread_few_statistics(&g, 0);
+    store_few_statistics(&g, 0);
     check_statistics("columns_statistics, top", &g, rows, LANES * sizeof(stored), num_classes, 0);
     for (int k = 0; k < num_classes; k++)
         EACH_LANE note("columns_statistics, top", i, real_of(y[k * LANES + i]) <= g.anchor_logit[i], 1);
@@ -162,21 +162,21 @@ static void test_columns_that_do_not_hold(void) {
     draw_rows(x, 3, &g);
     EACH_LANE g.anchor[i] = 1;
     for (int i = 0; i < 5; i++) x[3 * i + 1] = stored_of((real)odd[i]); /* labels: nan and infinity are not for lanes */
-    note("rows_that_hold", LANES, columns_statistics(&g, &place, 3, place.start, columns, NULL, 1, ANCHOR_GIVEN), 0);
-    rows_that_hold(&g.few, g.holds);
-    spread_few_statistics(&g, 1);
-    EACH_LANE note("rows_that_hold", i, g.holds[i], i > 3 && isfinite(g.anchor_logit[i]));
+    note("mark_valid_rows", LANES, columns_statistics(&g, &place, 3, place.start, columns, NULL, 1, ANCHOR_GIVEN), 0);
+    mark_valid_rows(&g.few, g.is_valid);
+    store_few_statistics(&g, 1);
+    EACH_LANE note("mark_valid_rows", i, g.is_valid[i], i > 3 && isfinite(g.anchor_logit[i]));
     for (int i = 0; i < 5; i++) x[3 * i + 1] = stored_of(1), x[3 * i] = x[3 * i + 2] = stored_of((real)odd[i]);
     columns_statistics(&g, &place, 3, place.start, columns, NULL, 1, ANCHOR_GIVEN);
-    rows_that_hold(&g.few, g.holds);
-    EACH_LANE note("rows_that_hold", i, g.holds[i], i > 4);
+    mark_valid_rows(&g.few, g.is_valid);
+    EACH_LANE note("mark_valid_rows", i, g.is_valid[i], i > 4);
 }
 
 static void test_short_rows(void) {
     enum { MOST = 400 };
     static stored x[LANES * MOST];
     int num_classes = FEW + 1 + random_below(MOST - FEW), with_gaps = random_below(2);
-    static const kept_row nothing[LANES];
+    static const saved_row nothing[LANES];
     const char *rows[LANES];
     double fit[LANES];
     RowGroup g;
@@ -188,8 +188,8 @@ static void test_short_rows(void) {
     check_statistics("short_rows_statistics", &g, rows, sizeof(stored), num_classes, with_gaps);
     const ptrdiff_t padded = (num_classes + LANES - 1) / LANES * LANES;
     static real exps[LANES * (MOST + LANES)];
-    kept_row kept[LANES];
-    EACH_LANE kept[i] = (kept_row){exps + i * padded, (const char *)exps};
+    saved_row kept[LANES];
+    EACH_LANE kept[i] = (saved_row){exps + i * padded, (const char *)exps};
     double of_rows[LANES];
     memcpy(of_rows, g.sum_exp, sizeof of_rows);
     short_rows_statistics(&g, fit, rows, 0, LANES, num_classes, kept, with_gaps);

@@ -63,7 +63,7 @@ static void check_moments(const char *name, const RowGroup *g, const char *const
 static void test_moments(void) {
     enum { MOST = 400 };
     static stored x[LANES * MOST + QUAD];
-    static const kept_row kept[LANES]; /* nothing */
+    static const saved_row kept[LANES]; /* nothing */
     int few = 2 + random_below(FEW - 1), many = FEW + 1 + random_below(MOST - FEW);
     const char *rows[LANES];
     double fit[LANES], exps[LANES], moments[LANES];
@@ -73,18 +73,18 @@ static void test_moments(void) {
     EACH_LANE rows[i] = (const char *)(x + i * few);
     GroupPlace place = {(const char *)x, NULL, few * sizeof(stored), sizeof(stored), 1, 0};
     columns_statistics(&g, &place, few, rows[0], columns, NULL, 0, ANCHOR_GIVEN);
-    spread_few_statistics(&g, 0);
+    store_few_statistics(&g, 0);
     memcpy(exps, g.sum_exp, sizeof exps);
     columns_statistics(&g, &place, few, rows[0], columns, NULL, MOMENTS, ANCHOR_GIVEN);
-    spread_few_statistics(&g, MOMENTS);
+    store_few_statistics(&g, MOMENTS);
     check_moments("columns_statistics, moments", &g, rows, sizeof(stored), few);
     memcpy(moments, g.moment, sizeof moments);
     columns_statistics(&g, &place, few, rows[0], columns, NULL, MOMENTS | GAPS, ANCHOR_GIVEN);
-    spread_few_statistics(&g, MOMENTS | GAPS);
+    store_few_statistics(&g, MOMENTS | GAPS);
     EACH_LANE note("columns_statistics, moments and gaps", i, g.moment[i], moments[i]);
     EACH_LANE note("columns_statistics, moments and gaps", i, g.sum_exp[i], exps[i]);
     columns_statistics(&g, &place, few, rows[0], columns, NULL, MOMENTS, ANCHOR_TOP);
-    spread_few_statistics(&g, MOMENTS);
+    store_few_statistics(&g, MOMENTS);
     check_moments("columns_statistics, moments but the top's", &g, rows, sizeof(stored), few);
 
     draw_rows(x, many, &g);

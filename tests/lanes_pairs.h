@@ -15,7 +15,7 @@ static void test_pairs(void) {
         a[i] = random_below(2) ? 1 : (real)ordinary(0.7, 200);
         b[i] = (real)ldexp(ordinary(0.5, 1), 5 - size);
     }
-    pair_of_lanes sum = exact_sum(load(a), load(b)), log = log_of_sum(load(a), load(b), mul(load(b), splat((real)(EPSILON / 4))));
+    pair_of_lanes sum = pair_sum(load(a), load(b)), log = log_of_sum(load(a), load(b), mul(load(b), splat((real)(EPSILON / 4))));
     exp_of_pair e = exp_of_pairs((pair_of_lanes){load(high), load(low)});
     store(less_one, e.less_one), store(power, e.power), store(log_high, log.high), store(log_low, log.low);
     LANES_ARE("exact_sum", sum.high, a[i] + b[i]);

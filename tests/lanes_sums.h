@@ -74,7 +74,7 @@ static void test_tile(void) {
     long double exact = 0, gaps = 0, sizes = 0;
     real exps[600 + LANES], again[600 + LANES];
     tile_sums sums, without_gaps, with_exps;
-    const kept_row none = {NULL, NULL}, kept = {exps, (const char *)exps};
+    const saved_row none = {NULL, NULL}, kept = {exps, (const char *)exps};
     for (int k = 0; k < count; k++) x[k] = stored_of((real)(top - ordinary(0, 30)));
     for (int k = 0; k < count; k++)
         if (k != left_out) highest = fmax(highest, real_of(x[k]));
@@ -95,7 +95,7 @@ static void test_tile(void) {
     digest("sum_tile", total_of(sums.exps));
     digest("sum_tile", total_of(sums.gaps));
     check_near("sum_tile", 0, total_of(sums.exps), exact, (EXP_ERROR + 2 * EPSILON) * exact + 0x1p-80L);
-    check_near("sum_tile, gaps", 0, total_of(sums.gaps) - (count - (left_out >= 0)) * m.off, gaps, 2 * EPSILON * (sizes + count));
+    check_near("sum_tile, gaps", 0, total_of(sums.gaps) - (count - (left_out >= 0)) * m.near_error, gaps, 2 * EPSILON * (sizes + count));
     note("sum_tile, highest of next", 0, sums.highest_of_next + 0.0, highest + 0.0);
     note("sum_tile, without gaps", 0, total_of(without_gaps.exps), total_of(sums.exps));
     note("sum_tile, with exps", 0, total_of(with_exps.exps), total_of(sums.exps));
@@ -112,7 +112,7 @@ static void test_odd_tile(void) {
     stored *x = last_logits(count);
     const tile_reference m = tile_reference_of(reference_scale(1));
     const tile_logits tile = {x, left_out};
-    const kept_row none = {NULL, NULL};
+    const saved_row none = {NULL, NULL};
     tile_sums sums;
     for (int k = 0; k < count; k++) x[k] = stored_of(1);
     x[odd] = stored_of((real)NAN);

@@ -112,10 +112,10 @@ def test_part_of_the_kernel_uses_nothing_of_a_room_to_its_right(path):
 
 def test_definitions_of_a_part_are_found():
     functions, names = definitions_of(EXT / "results" / "exact_sum.pxi")
-    assert {"add_in_pieces", "carry", "add_exactly", "exact", "places_of"} <= functions
+    assert {"add_in_pieces", "carry", "add_exactly", "exact_parts", "places_of"} <= functions
     assert {"ExactSum", "LIMBS", "SMALL"} <= names
     functions, names = definitions_of(EXT / "run" / "team.pxi")
-    assert {"inside_region", "settle_region", "each_item", "is_in_debt"} <= functions
+    assert {"inside_region", "charge_late_team", "run_items", "is_in_debt"} <= functions
     assert {"WorkItem", "Region", "PARALLEL_ELEMENTS"} <= names
 
 

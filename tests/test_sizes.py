@@ -17,7 +17,7 @@ SOURCE = "".join(f'#include "{path}"\n' for path in HEADERS if path.name not in 
 BROKEN = [
     ("call/workspace.h", "TILE = 1024", "TILE = 2048", "float64", "hold a tile"),
     ("call/workspace.h", "TILE = 1024", "TILE = 1000", "float32", "vectors left over"),
-    ("call/workspace.h", "KEPT_BYTES = 0x80000", "KEPT_BYTES = 0x8000", "float32", "all rows"),
+    ("call/workspace.h", "SAVED_BYTES = 0x80000", "SAVED_BYTES = 0x8000", "float32", "all rows"),
     ("statistics/sums.h", "VECTORS = 4", "VECTORS = 6", "float32", "vectors left over"),
     ("lanes/lanes.h", "LINE = 64", "LINE = 96", "float32", "whole lines"),
     ("lanes/lanes.h", "LANES = 16", "LANES = 32", "float32", "each lane has its number"),

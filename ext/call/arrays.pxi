@@ -1,12 +1,12 @@
-# Arrays become pointers, strides and sizes.
+# NumPy arrays as pointers, strides and sizes; all other files of the kernel read and write through these functions.
 
 ctypedef struct Rows:
-    # an (outer, num_classes, inner) array seen as rows n = o * inner + i; strides in bytes
+    # the rows of an (outer, num_classes, inner) array: row number outer_index * inner + inner_index; strides in bytes
     char *data
     Py_ssize_t outer_stride, class_stride, inner_stride, inner
 
 cdef Rows rows_of(cnp.ndarray array, bint has_classes):
-    # array: (outer, num_classes, inner), or (outer, inner) without a class axis; inner may be missing where it is 1
+    # array: (outer, num_classes, inner), or (outer, inner) without a class axis; the inner axis may be absent
     cdef Rows rows
     cdef cnp.npy_intp *strides = cnp.PyArray_STRIDES(array)
     cdef int last = 2 if has_classes else 1
@@ -26,10 +26,10 @@ cdef inline char *row_start(const Rows *rows, Py_ssize_t row) noexcept nogil:
 
 
 cdef void rows_of_group(const Rows *rows, Py_ssize_t first, Py_ssize_t count, char **starts) noexcept nogil:
-    # where the rows of a group start; lanes without a row have that of the last one
+    # addresses of the rows of a group; a lane without a row gets the address of the last row
     cdef Py_ssize_t i
     cdef char *at = row_start(rows, first)
-    if rows.inner == 1 and count == LANES:  # a constant: the loop vectorises
+    if rows.inner == 1 and count == LANES:  # a fixed number of rows: the compiler vectorises the loop
         for i in range(LANES):
             starts[i] = at + i * rows.outer_stride
     else:
@@ -38,14 +38,14 @@ cdef void rows_of_group(const Rows *rows, Py_ssize_t first, Py_ssize_t count, ch
 
 
 cdef inline bint side_by_side(const Rows *rows, Py_ssize_t first, Py_ssize_t itemsize) noexcept nogil:
-    # whether LANES rows lie next to each other
+    # whether the numbers of LANES rows for one class are adjacent in memory
     if rows.inner == 1:
         return rows.outer_stride == itemsize
     return rows.inner_stride == itemsize and first % rows.inner + LANES <= rows.inner
 
 
 cdef inline bint is_aligned(const Rows *rows) noexcept nogil:
-    # whether every row starts at a multiple of a number's size
+    # whether every row starts at a multiple of sizeof(real)
     cdef size_t places = <size_t> rows.data | <size_t> rows.outer_stride | <size_t> rows.inner_stride
     return places % sizeof(real) == 0
 
@@ -61,14 +61,7 @@ cdef inline real *reals(cnp.ndarray array):
 
 
 cdef inline real real_at(const char *at) noexcept nogil:
-    # a logit
-    cdef stored value
-    memcpy(&value, at, sizeof(stored))
-    return real_of(value)
-
-
-cdef inline void put_stored(char *at, stored value) noexcept nogil:
-    memcpy(at, &value, sizeof(stored))
+    return real_of(stored_at(<const stored *> at))
 
 
 cdef void copy_classes(stored *to, const char *at, Py_ssize_t stride, Py_ssize_t count) noexcept nogil:

@@ -1,6 +1,6 @@
-# What one call asks for.
+# The arguments of one call in a struct, which run/calls.pxi fills; all other files read it.
 
-cdef enum:
+cdef enum:  # tasks
     LOSS
     SOFTMAX
     LOG_SOFTMAX
@@ -8,7 +8,7 @@ cdef enum:
     ROW_STATISTICS
 
 ctypedef struct RowMetrics:
-    # where the metrics of rows go; the last three are NULL without labels
+    # output arrays of the task ROW_STATISTICS; the last three are NULL where has_labels is false
     real *log_sum_exp
     real *max_logit
     real *entropy
@@ -19,42 +19,51 @@ ctypedef struct RowMetrics:
     int64_t *rank
 
 ctypedef struct Call:
-    Rows logits, probabilities, grad
-    Labels labels
+    # inputs
+    Rows logits
     Py_ssize_t num_rows, num_classes
-    bint has_probabilities, probabilities_are_float32, has_grad
-    bint has_targets  # that differ from class to class: probabilities, or smoothing with a prior or class_weight
-    bint grad_is_real  # else it has the logits' dtype
-    bint streams  # grad is written past the caches
-    bint is_plain  # losses of few classes without weights, targets of their own or z_loss, for no evaluation
-    bint needs_kept  # RowGroup.kept is asked for: with every option, for a total, where rows may be ignored
-    double label_smoothing
-    bint uniform_smoothing  # label_smoothing > 0 with neither prior nor class_weight
-    const double *smoothing  # else: w_k u_k, padded with zeros to whole lanes; NULL where label_smoothing == 0
-    double smoothing_total, smoothing_error  # sum of w_k u_k, 1 if uniform, and its rounding error
+    const real *label_logits  # the label's logit of each row, where `logits` is a block of the classes; else NULL
+    bint transforms  # there is a soft cap or a temperature
+    Transform transform
+    double z_loss
+    # labels: class indices, or probabilities
+    Labels labels
+    bint has_labels  # task ROW_STATISTICS: class indices are given
+    Rows probabilities
+    bint has_probabilities, probabilities_are_float32
+    # weights and targets
     const double *prior
     const double *class_weight
     const double *sample_weight
-    real *out
+    double label_smoothing
+    bint uniform_smoothing  # label_smoothing > 0 with neither prior nor class_weight
+    const double *smoothing  # w_k u_k of each class, padded with zeros; NULL where smoothing is uniform or 0
+    double smoothing_total, smoothing_error  # sum of w_k u_k (1 if uniform), and its rounding error
+    bint has_targets  # each class has its own target: probabilities, or `smoothing`
+    # outputs
+    real *out  # loss or log_sum_exp of each row, or NULL
+    Rows grad  # gradient, softmax or log_softmax
+    bint has_grad
+    bint grad_is_real  # grad has the type `real`, else the logits' own type
+    bint streams  # grad is written past the caches
     double grad_divisor
-    void *totals  # one per thread: see totals_at
-    bint has_metrics  # per-row metrics other than the loss
-    int sums_with  # GAPS and MOMENTS: what is summed along with exp
-    Py_ssize_t enough  # ranks from here on need not be known
-    void *metrics_memory  # whose first whole lines are
-    char *metrics  # of an evaluation's totals, `metrics_size` bytes per thread, or NULL
-    Py_ssize_t metrics_size, num_ranks, num_bins
-    bint loss_is_nll  # so that one sum will do
-    const int64_t *ranks  # the k of top-k accuracies
     RowMetrics row_metrics
-    bint has_labels  # class indices, for the last three of row_metrics
-    bint transforms  # logits: a soft cap or a temperature
-    Transform transform
-    double z_loss
-    const real *label_logits  # of all rows, where `logits` is but a block of them; else NULL
+    # totals of the threads
+    void *totals  # one Totals per thread: see totals_at
+    char *metrics  # evaluation: one Metrics per thread, metrics_size bytes apart; else NULL
+    void *metrics_memory  # allocated memory that `metrics` points into
+    Py_ssize_t metrics_size, num_ranks, num_bins
+    const int64_t *ranks  # evaluation: each k of the top-k accuracies
+    bint loss_is_nll  # evaluation: the loss equals -log p of the label, so one exact sum serves both
+    # which statistics are needed
+    int sums_with  # sums in addition to that of exp: GAPS, MOMENTS
+    bint has_metrics  # rank and moments, for an evaluation or the task ROW_STATISTICS
+    Py_ssize_t rank_limit  # a rank at or above this value need not be exact
+    bint is_plain  # a loss of few classes without weights, own targets, z_loss or metrics: see PlainLoss
+    bint needs_kept  # RowGroup.kept is read
 
-cdef inline bint is_by_top(const Call *call, int task) noexcept nogil:
-    # whether the top class is the anchor of all rows, whatever their labels
+cdef inline bint all_anchors_are_top(const Call *call, int task) noexcept nogil:
+    # whether the anchor of every row is its top class, not its label
     return task == LOG_SOFTMAX or task == LOG_SUM_EXP or task == ROW_STATISTICS or call.has_probabilities
 
 
@@ -69,7 +78,7 @@ cdef Call call_of(cnp.ndarray logits):
 
 
 cdef int add_target_options(Call *call, cnp.ndarray labels, bint has_classes, tuple targets) except -1:
-    # (label_smoothing, prior, class_weight, sample_weight, ignore_index), which hold the arrays
+    # targets: (label_smoothing, prior, class_weight, sample_weight, ignore_index); it keeps the arrays alive
     cdef cnp.ndarray prior, class_weight, sample_weight
     call.label_smoothing, prior, class_weight, sample_weight, ignore_index = targets
     call.has_probabilities = has_classes
@@ -85,7 +94,7 @@ cdef int add_target_options(Call *call, cnp.ndarray labels, bint has_classes, tu
 
 
 cdef int add_transforms(Call *call, tuple transforms) except -1:
-    # (softcap or 0, temperature, z_loss); Python's numbers do not become `real`, which Cython takes for float
+    # transforms: (softcap or 0, temperature, z_loss). Through double, as Cython takes `real` for float.
     cdef double softcap, temperature
     if transforms is not None:
         softcap, temperature, call.z_loss = transforms
@@ -96,7 +105,7 @@ cdef int add_transforms(Call *call, tuple transforms) except -1:
 
 
 cdef void add_grad(Call *call, cnp.ndarray grad):
-    # where the second sweep writes: the logits' dtype or that of `real`
+    # the array that the second sweep writes, of the logits' own type or of type `real`
     call.has_grad = True
     call.grad = rows_of(grad, has_classes=True)
     call.grad_is_real = cnp.PyArray_ITEMSIZE(grad) == sizeof(real)
@@ -107,5 +116,5 @@ cdef inline bint has_weights(const Call *call) noexcept nogil:
 
 
 cdef inline bint is_bare(const Call *call) noexcept nogil:
-    # whether the loss of a label without smoothing is its -log p, with neither weights nor z_loss
+    # whether the loss without label smoothing is -log p of the label: no weights, no z_loss
     return call.z_loss == 0.0 and not has_weights(call)

@@ -1,14 +1,13 @@
-/* labels.h: labels in memory to class indices. */
+/* labels.h: loads labels and checks that each is a class index; for labels.pxi and few_classes_losses.h. */
 #ifndef SMOOTHXENT_LABELS_H
 #define SMOOTHXENT_LABELS_H
 
 #include "lanes/lanes.h"
 
-/* LANES labels of 8 bytes, or of 4 with a sign, to class indices, NO_CLASS (ignored) or OUT_OF_RANGE; returns
- * whether all are in range. Each is read once: nothing that another thread writes meanwhile comes between the
- * comparison and the use. */
+/* LANES labels, int64, uint64 or int32, to class indices, NO_CLASS (ignored) or OUT_OF_RANGE. Returns whether
+ * all are in range. Each label is read once, so that another thread cannot change it after the check. */
 enum { NO_CLASS = -1, OUT_OF_RANGE = -2 };
-static const ptrdiff_t NO_ROW = PTRDIFF_MAX; /* the lowest bad row, where none is bad */
+static const ptrdiff_t NO_ROW = PTRDIFF_MAX; /* in place of a bad row: there is none */
 LANES_INLINE int class_indices(int64_t *indices, const char *labels, int itemsize, uint64_t num_classes,
     int has_ignore_index, uint64_t ignore_index) {
     const reg_i64 limit = set1_i64((int64_t)num_classes), ignored = set1_i64((int64_t)ignore_index),
@@ -25,7 +24,7 @@ LANES_INLINE int class_indices(int64_t *indices, const char *labels, int itemsiz
     return !bad;
 }
 
-/* How many groups of LANES labels, from the first on, are all in range; none is ignored. */
+/* The number of leading groups of LANES labels that are all in range, without an ignore_index. */
 LANES_FUNCTION ptrdiff_t groups_in_range(
     const char *labels, int itemsize, ptrdiff_t num_groups, uint64_t num_classes) {
     int64_t indices[LANES];

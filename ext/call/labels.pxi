@@ -1,4 +1,4 @@
-# Labels become class indices.
+# The labels of a call: integers of any width become class indices. See labels.h.
 
 cdef extern from "call/labels.h" nogil:
     enum:
@@ -15,15 +15,15 @@ ctypedef struct Labels:
     bint is_signed
     uint64_t num_classes
     bint has_ignore_index
-    uint64_t ignore_index  # two's complement of the label's own value
+    uint64_t ignore_index  # as raw_label returns it
 
 cdef inline bint are_wide(const Labels *labels) noexcept nogil:
-    # whether class_indices takes integers of their kind
+    # whether class_indices can load this integer type: int64, uint64 or int32
     return labels.itemsize == 8 or (labels.itemsize == 4 and labels.is_signed)
 
 
 cdef inline bint are_in_order(const Labels *labels) noexcept nogil:
-    # whether it takes them as they lie, all one after the other
+    # whether class_indices can load them from the array itself: a wide type, and one label directly after the other
     return are_wide(labels) and labels.rows.inner == 1 and labels.rows.outer_stride == labels.itemsize
 
 
@@ -39,7 +39,7 @@ cdef Labels labels_of(cnp.ndarray array, Py_ssize_t num_classes, object ignore_i
 
 
 cdef inline uint64_t raw_label(const Labels *labels, Py_ssize_t row) noexcept nogil:
-    # the label's value, sign-extended to 64 bits: a negative one is larger than any number of classes
+    # the label extended to 64 bits, with its sign: a negative label is larger than any number of classes
     cdef const char *at = row_start(&labels.rows, row)
     cdef int64_t i64
     cdef int32_t i32
@@ -59,8 +59,8 @@ cdef inline uint64_t raw_label(const Labels *labels, Py_ssize_t row) noexcept no
 cdef Py_ssize_t labels_of_group(
     const Labels *labels, Py_ssize_t first, Py_ssize_t count, int64_t *out
 ) noexcept nogil:
-    # class indices, NO_CLASS (lanes without a row too) or OUT_OF_RANGE, from one read of each; returns the first row
-    # whose label is out of range, or NO_ROW
+    # out: a class index, NO_CLASS (ignored label, or no row in this lane) or OUT_OF_RANGE; each label is read once.
+    # Returns the first row whose label is out of range, or NO_ROW.
     cdef Py_ssize_t i
     cdef int itemsize = labels.itemsize
     cdef uint64_t raw[LANES]

@@ -1,4 +1,4 @@
-# Logits of a call: as they lie in memory, or copied, or what a soft cap and a temperature make of them.
+# Logits of a call, with the soft cap and the temperature applied.
 
 cdef inline real transformed(const Call *call, real x) noexcept nogil:
     return transform_logit(x, call.transform) if call.transforms else x
@@ -16,7 +16,7 @@ cdef inline real label_logit_at(const Call *call, Py_ssize_t row, Py_ssize_t lab
 cdef inline const stored *contiguous(
     const Call *call, const char *at, Py_ssize_t count, stored *buffer
 ) noexcept nogil:
-    # `count` logits where they lie, or copied, or what they become
+    # `count` logits of one row, one after the other: in place if possible, else copied or transformed into `buffer`
     cdef const stored *x = <const stored *> at
     if call.logits.class_stride != sizeof(stored):
         copy_classes(buffer, at, call.logits.class_stride, count)

@@ -1,6 +1,7 @@
-# The targets q' of the rows of a call.
+# The targets q' of the rows of a call: label smoothing, and labels that are probabilities.
 
 cdef void fill_smoothing(const Call *call, double *smoothing) noexcept nogil:
+    # w_k u_k, padded with zeros to whole vectors
     cdef Py_ssize_t k
     for k in range(call.num_classes):
         smoothing[k] = call.prior[k] if call.prior != NULL else 1.0 / call.num_classes
@@ -54,7 +55,7 @@ cdef void read_probabilities(const Call *call, const char *at, Py_ssize_t count,
 cdef const double *tile_targets(
     const Call *call, Py_ssize_t row, Py_ssize_t start, Py_ssize_t count, Workspace *workspace
 ) noexcept nogil:
-    # probability labels: w_k q'_k; class indices: the part of smoothing, w_k u_k, or NULL where it is uniform or absent
+    # for probabilities w_k q'_k; for class indices w_k u_k, or NULL where smoothing is uniform or 0
     cdef Py_ssize_t k
     cdef double *targets = workspace.targets
     cdef double share = 1.0 - call.label_smoothing, uniform = call.label_smoothing * (1.0 / call.num_classes)
@@ -66,7 +67,7 @@ cdef const double *tile_targets(
     for k in range(count):
         proper &= (targets[k] >= 0.0) & (targets[k] < INFINITY)
     if not proper:
-        workspace.improper = True
+        workspace.bad_probability = True
     if call.label_smoothing > 0.0 and call.prior != NULL:
         for k in range(count):
             targets[k] = targets[k] * share + call.label_smoothing * call.prior[start + k]

@@ -1,9 +1,10 @@
-/* transforms.h: what logits become before anything else is asked of them: a soft cap c, then a temperature T.
+/* transforms.h: the options that change the logits themselves: a soft cap c, then a temperature T.
  *
- *     x  ->  c tanh(x / c) / T        its slope is (1 - tanh(x / c)**2) / T
+ *     x  ->  c tanh(x / c) / T        with the slope (1 - tanh(x / c)**2) / T
  *
- * in `real`; without a cap, the quotient rounded once. A row's tile is transformed where it lies in L1, and a
- * group of rows of few classes on its way into columns, so that the sweeps know nothing of it.
+ * All in `real`; without a soft cap the quotient is rounded once. A tile is transformed when it is read, a
+ * group of rows of few classes when it is loaded into columns, so the loops that sum see transformed logits
+ * only.
  */
 #ifndef SMOOTHXENT_TRANSFORMS_H
 #define SMOOTHXENT_TRANSFORMS_H
@@ -12,12 +13,12 @@
 
 typedef struct {
     real softcap, temperature;
-} Transform; /* 0, 1: none */
+} Transform; /* softcap 0: none; temperature 1: none */
 
-/* With e = exp(2 |x|) - 1, tanh(|x|) = e / (e + 2), in which no digits are lost where |x| is small: power is
- * 1 there. Beyond FLAT it is 1 in `real`. NaN passes. */
+/* With e = exp(2 |x|) - 1, tanh(|x|) = e / (e + 2). No digits are lost where |x| is small, as e.power is 1
+ * there. Where 2 |x| > FLAT, tanh rounds to 1. NaN passes. */
 #ifdef SMOOTHXENT_FLOAT64
-static const double FLAT = 40.0; /* for 2 |x| */
+static const double FLAT = 40.0;
 #else
 static const double FLAT = 20.0;
 #endif
@@ -36,14 +37,14 @@ LANES_INLINE lanes transformed(lanes x, Transform transform) {
     return transform.temperature == 1 ? x : divide(x, splat(transform.temperature));
 }
 
-/* Of one logit. */
+/* One logit. */
 LANES_FUNCTION real transform_logit(real x, Transform transform) {
     real values[LANES];
     store(values, transformed(splat(x), transform));
     return values[0];
 }
 
-/* Of `count` logits; `to` may be `x`. */
+/* `count` logits; `to` may be `x`. */
 LANES_FUNCTION void transform_logits(stored *to, const stored *x, ptrdiff_t count, Transform transform) {
     ptrdiff_t k = 0;
     for (; k + LANES <= count; k += LANES) store_logits(to + k, transformed(load_logits(x + k), transform));
@@ -52,7 +53,7 @@ LANES_FUNCTION void transform_logits(stored *to, const stored *x, ptrdiff_t coun
             to + k, transformed(load_logits_part(x + k, (int)(count - k)), transform), (int)(count - k));
 }
 
-/* Of transformed logits x. */
+/* The slopes at logits whose transformed values are x. */
 LANES_INLINE lanes slopes(lanes x, Transform transform) {
     lanes one = splat(1), slope = one;
     if (transform.softcap != 0) {
@@ -66,7 +67,7 @@ LANES_FUNCTION real slope_at(real x, Transform transform) {
     store(values, slopes(splat(x), transform));
     return values[0];
 }
-/* `values`, which have room for whole vectors or lie in `to` itself, times the slopes. */
+/* Multiplies `values` by the slopes at the transformed logits x. */
 LANES_FUNCTION void times_slopes(real *values, const stored *x, ptrdiff_t count, Transform transform) {
     ptrdiff_t k = 0;
     for (; k + LANES <= count; k += LANES)

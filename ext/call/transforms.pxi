@@ -1,4 +1,4 @@
-# A soft cap and a temperature of logits: see transforms.h.
+# The soft cap and the temperature: see transforms.h.
 
 cdef extern from "call/transforms.h" nogil:
     ctypedef struct Transform:

@@ -1,32 +1,32 @@
-/* workspace.h: what a thread works in, and on how many classes at a time. */
+/* workspace.h: the working memory of a thread, and the numbers of classes that are computed at a time. */
 #ifndef SMOOTHXENT_WORKSPACE_H
 #define SMOOTHXENT_WORKSPACE_H
 
 #include "lanes/exp.h"
 
 enum {
-    TILE = 1024,          /* classes: 4 kB of float32, 8 kB of float64 */
-    SEGMENT = 16 * TILE,  /* classes: the unit of parallel work inside a row */
-    FEW = 128,            /* classes up to which a row takes one lane */
-    KEPT_BYTES = 0x80000, /* of exps that a thread keeps for the second sweep, in L2 */
-    KEPT = KEPT_BYTES / sizeof(real)
+    TILE = 1024,           /* classes that stay in L1: 4 kB of float32, 8 kB of float64 */
+    SEGMENT = 16 * TILE,   /* classes of a long row that one thread takes */
+    FEW = 128,             /* most classes of a row that is computed in one lane */
+    SAVED_BYTES = 0x80000, /* exps that a thread saves for the second sweep: half a megabyte stays in L2 */
+    SAVED_CLASSES = SAVED_BYTES / sizeof(real)
 };
 _Static_assert(
     FEW *LANES >= TILE, "Workspace.logits and columns hold a tile, or a group of rows of few classes");
-_Static_assert(KEPT >= TILE * LANES, "all rows of a group are kept where they are of one tile");
+_Static_assert(
+    SAVED_CLASSES >= TILE * LANES, "the exps of all rows of a group are saved where a row is one tile");
 _Static_assert(TILE <= 1 << 24, "class numbers within a tile, and counts of them, are exact in float32");
 
-typedef struct { /* what a thread works in */
-    LINE_ALIGNED stored
-        logits[FEW * LANES]; /* a tile of strided logits, or a group of rows of few classes, transformed */
-    LINE_ALIGNED real columns[FEW * LANES + LANES]; /* a group of rows of few classes, or a tile */
-    LINE_ALIGNED real
-        exps[FEW * LANES + LANES]; /* of few classes, where the columns are wanted too; or of a tile */
-    LINE_ALIGNED real rows[FEW * LANES + QUAD]; /* a group of rows of few classes, one after the other */
-    LINE_ALIGNED double targets[TILE];
-    LINE_ALIGNED double target_columns[FEW * LANES];
-    char *starts[LANES]; /* of the rows of a group */
-    int improper;        /* a probability was negative or not finite */
+/* "Group" below: LANES rows of few classes. A column is one class of a group. */
+typedef struct {
+    LINE_ALIGNED stored logits[FEW * LANES];         /* a tile, copied or transformed; transformed columns */
+    LINE_ALIGNED real columns[FEW * LANES + LANES];  /* columns of a group; values of a tile to be written */
+    LINE_ALIGNED real exps[FEW * LANES + LANES];     /* exps of a group if `columns` is in use; of a tile */
+    LINE_ALIGNED real rows[FEW * LANES + QUAD];      /* a group as rows, one directly after the other */
+    LINE_ALIGNED double targets[TILE];               /* targets of a tile */
+    LINE_ALIGNED double target_columns[FEW * LANES]; /* targets of a group, as columns */
+    char *starts[LANES];                             /* addresses of the rows of a group */
+    int bad_probability;                             /* a probability is negative or not finite */
 } Workspace;
 
 #endif

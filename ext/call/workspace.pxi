@@ -1,11 +1,11 @@
-# What a thread works in, and on how many classes at a time.
+# The working memory of a thread, and how a row is divided into tiles and segments. See workspace.h.
 
 cdef extern from "call/workspace.h" nogil:
     enum:
         TILE
         SEGMENT
         FEW
-        KEPT
+        SAVED_CLASSES
     ctypedef struct Workspace:
         stored *logits
         real *columns
@@ -14,7 +14,7 @@ cdef extern from "call/workspace.h" nogil:
         double *targets
         double *target_columns
         char **starts
-        bint improper
+        bint bad_probability
 
 
 cdef inline Py_ssize_t tiles_of(Py_ssize_t num_classes) noexcept nogil:

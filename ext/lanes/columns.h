@@ -7,7 +7,7 @@
 /* Few classes: QUAD classes of LANES rows, the first row at `start` and the others `stride` bytes apart,
  * become columns, one row a lane, and `count` <= QUAD of them rows. All QUAD numbers are read, whatever lies
  * there. */
-#ifdef REGISTERS_ARE_PLAIN
+#ifdef REGISTERS_ARE_SCALAR
 LANES_INLINE void load_columns(const char *start, ptrdiff_t stride, lanes *columns) {
     for (int k = 0; k < QUAD; k++)
         EACH_REGISTER columns[k].r[i] = real_of(stored_at((const stored *)(start + i * stride) + k));
@@ -29,8 +29,8 @@ typedef quad_f32 quad;
 enum { QUADS = WIDTH / QUAD };
 _Static_assert(WIDTH % QUAD == 0, "quads fill a register");
 LANES_INLINE void store_quad(char *x, quad a, int count) {
-    if (count == QUAD) OF_REAL(store_quad)((real *)x, a);
-    else OF_REAL(store_quad_part)((real *)x, a, count);
+    if (count == QUAD) REAL_OP(store_quad)((real *)x, a);
+    else REAL_OP(store_quad_part)((real *)x, a, count);
 }
 #ifdef STORED_IS_HALF
 LANES_INLINE quad load_quad(const char *x) { return load_half_quad((const stored *)x); }
@@ -40,7 +40,7 @@ LANES_INLINE void store_logit_quad(char *x, quad a, int count) {
     memcpy(x, part, count * sizeof *part);
 }
 #else
-LANES_INLINE quad load_quad(const char *x) { return OF_REAL(load_quad)((const real *)x); }
+LANES_INLINE quad load_quad(const char *x) { return REAL_OP(load_quad)((const real *)x); }
 #define store_logit_quad store_quad
 #endif
 LANES_INLINE void load_columns(const char *start, ptrdiff_t stride, lanes *columns) {
@@ -49,9 +49,9 @@ LANES_INLINE void load_columns(const char *start, ptrdiff_t stride, lanes *colum
         for (int j = 0; j < QUAD; j++) { /* rows j, j + QUAD, ... */
             quad b[QUADS];
             for (int n = 0; n < QUADS; n++) b[n] = load_quad(start + (i * WIDTH + n * QUAD + j) * stride);
-            a[j] = OF_REAL(join_quads)(b);
+            a[j] = REAL_OP(join_quads)(b);
         }
-        OF_REAL(transpose)(a);
+        REAL_OP(transpose)(a);
         for (int k = 0; k < QUAD; k++) columns[k].r[i] = a[k];
     }
 }
@@ -59,10 +59,10 @@ LANES_INLINE void load_columns(const char *start, ptrdiff_t stride, lanes *colum
     EACH_REGISTER {                                                                   \
         reg_real a[QUAD];                                                             \
         for (int k = 0; k < QUAD; k++) a[k] = columns[k].r[i];                        \
-        OF_REAL(transpose)(a);                                                        \
+        REAL_OP(transpose)(a);                                                        \
         for (int j = 0; j < QUAD; j++) {                                              \
             quad b[QUADS];                                                            \
-            OF_REAL(split_quads)(a[j], b);                                            \
+            REAL_OP(split_quads)(a[j], b);                                            \
             for (int n = 0; n < QUADS; n++)                                           \
                 store_quad(start + (i * WIDTH + n * QUAD + j) * stride, b[n], count); \
         }                                                                             \
@@ -75,12 +75,12 @@ LANES_INLINE void store_columns(char *start, ptrdiff_t stride, int count, const 
 /* The same for rows of two classes, one after the other. */
 LANES_INLINE void load_pairs(const stored *x, lanes *columns) {
     const lanes a[] = {load_logits(x), load_logits(x + LANES)};
-    EACH_REGISTER columns[0].r[i] = OF_REAL(unzip)(a[2 * i / REGISTERS].r[2 * i % REGISTERS],
+    EACH_REGISTER columns[0].r[i] = REAL_OP(unzip)(a[2 * i / REGISTERS].r[2 * i % REGISTERS],
         a[(2 * i + 1) / REGISTERS].r[(2 * i + 1) % REGISTERS], &columns[1].r[i]);
 }
 LANES_INLINE void store_pairs(real *x, const lanes *columns) {
     EACH_REGISTER {
-        reg_real high, low = OF_REAL(zip)(columns[0].r[i], columns[1].r[i], &high);
+        reg_real high, low = REAL_OP(zip)(columns[0].r[i], columns[1].r[i], &high);
         OP(storeu)(x + 2 * i * WIDTH, low);
         OP(storeu)(x + (2 * i + 1) * WIDTH, high);
     }

@@ -14,9 +14,6 @@
 #ifndef SMOOTHXENT_HALVES_H
 #define SMOOTHXENT_HALVES_H
 
-#if defined(SMOOTHXENT_FLOAT16) || defined(SMOOTHXENT_BFLOAT16)
-#define STORED_IS_HALF
-
 LANES_INLINE float float_of_bits(uint32_t bits) {
     float x;
     memcpy(&x, &bits, sizeof x);
@@ -27,6 +24,9 @@ LANES_INLINE uint32_t bits_of_float(float x) {
     memcpy(&bits, &x, sizeof bits);
     return bits;
 }
+
+#if defined(SMOOTHXENT_FLOAT16) || defined(SMOOTHXENT_BFLOAT16)
+#define STORED_IS_HALF
 
 #ifdef SMOOTHXENT_BFLOAT16
 

@@ -28,13 +28,13 @@ typedef double stored, real;
 typedef reg_f64 reg_real;
 enum { LANES = 8, WIDTH = WIDTH_F64, QUAD = QUAD_F64 };
 #define OP(name) OP_F64(name)
-#define OF_REAL(name) name##_f64
+#define REAL_OP(name) name##_f64
 #else
 typedef float real;
 typedef reg_f32 reg_real;
 enum { LANES = 16, WIDTH = WIDTH_F32, QUAD = QUAD_F32 };
 #define OP(name) OP_F32(name)
-#define OF_REAL(name) name##_f32
+#define REAL_OP(name) name##_f32
 #ifdef STORED_IS_HALF
 typedef uint16_t stored;
 #else
@@ -105,21 +105,21 @@ LANES_INLINE lanes negative_fused(lanes a, lanes b, lanes c) {
 }
 /* a == b ? x : y and a < b ? x : y */
 LANES_INLINE lanes where_equal(lanes a, lanes b, lanes x, lanes y) {
-    EACH_REGISTER y.r[i] = OF_REAL(where_equal)(a.r[i], b.r[i], x.r[i], y.r[i]);
+    EACH_REGISTER y.r[i] = REAL_OP(where_equal)(a.r[i], b.r[i], x.r[i], y.r[i]);
     return y;
 }
 LANES_INLINE lanes where_less(lanes a, lanes b, lanes x, lanes y) {
-    EACH_REGISTER y.r[i] = OF_REAL(where_less)(a.r[i], b.r[i], x.r[i], y.r[i]);
+    EACH_REGISTER y.r[i] = REAL_OP(where_less)(a.r[i], b.r[i], x.r[i], y.r[i]);
     return y;
 }
 LANES_INLINE int all_less(lanes a, lanes b) {
     int all = 1;
-    EACH_REGISTER all &= OF_REAL(all_less)(a.r[i], b.r[i]);
+    EACH_REGISTER all &= REAL_OP(all_less)(a.r[i], b.r[i]);
     return all;
 }
 /* m of x = 2**k m, sqrt(1/2) <= m < sqrt(2), for normal x > 0 */
 LANES_INLINE lanes split(lanes x, lanes *k) {
-    EACH_REGISTER x.r[i] = OF_REAL(split)(x.r[i], &k->r[i]);
+    EACH_REGISTER x.r[i] = REAL_OP(split)(x.r[i], &k->r[i]);
     return x;
 }
 LANES_INLINE lanes lane_numbers(void) {
@@ -132,7 +132,7 @@ LANES_INLINE lanes lane_numbers(void) {
 LANES_INLINE real largest(lanes a) {
     for (int half = REGISTERS / 2; half > 0; half /= 2)
         for (int i = 0; i < half; i++) a.r[i] = OP(max)(a.r[i], a.r[i + half]);
-    return OF_REAL(largest)(a.r[0]);
+    return REAL_OP(largest)(a.r[0]);
 }
 
 /* ---- logits in memory --------------------------------------------------------------------------- */
@@ -176,14 +176,14 @@ LANES_INLINE lanes load_logits_part(const stored *x, int count) {
     lanes v;
     EACH_REGISTER {
         int part = registers_part(count, i);
-        v.r[i] = part ? OF_REAL(load_part)(x + i * WIDTH, part) : OP(set1)(0);
+        v.r[i] = part ? REAL_OP(load_part)(x + i * WIDTH, part) : OP(set1)(0);
     }
     return v;
 }
 LANES_INLINE void store_logits_part(stored *x, lanes a, int count) {
     EACH_REGISTER {
         int part = registers_part(count, i);
-        if (part) OF_REAL(store_part)(x + i * WIDTH, a.r[i], part);
+        if (part) REAL_OP(store_part)(x + i * WIDTH, a.r[i], part);
     }
 }
 #endif
@@ -271,15 +271,15 @@ LANES_INLINE lanes narrow_wide(wide a) {
     EACH_REGISTER v.r[i] = a.r[i];
     return v;
 }
-LANES_INLINE lanes of_integers(const int64_t *x) {
+LANES_INLINE lanes lanes_from_integers(const int64_t *x) {
     lanes v;
-    EACH_REGISTER v.r[i] = of_i64(load_i64(x + i * WIDTH));
+    EACH_REGISTER v.r[i] = f64_from_i64(load_i64(x + i * WIDTH));
     return v;
 }
 #else
-LANES_INLINE lanes of_integers(const int64_t *x) {
+LANES_INLINE lanes lanes_from_integers(const int64_t *x) {
     lanes v;
-    EACH_REGISTER v.r[i] = of_i64s(x + i * WIDTH);
+    EACH_REGISTER v.r[i] = f32_from_i64(x + i * WIDTH);
     return v;
 }
 LANES_INLINE lanes narrow_wide(wide a) {

@@ -11,12 +11,12 @@ typedef struct {
 } pair_of_lanes;
 
 /* a + b, with its rounding error: Knuth's two-sum */
-LANES_INLINE pair_of_lanes exact_sum(lanes a, lanes b) {
+LANES_INLINE pair_of_lanes pair_sum(lanes a, lanes b) {
     lanes sum = add(a, b), back = sub(sum, a);
     return (pair_of_lanes){sum, add(sub(a, sub(sum, back)), sub(b, back))};
 }
 /* the same where |a| is at least |b|, or both are so small that the error of an error is nothing */
-LANES_INLINE pair_of_lanes fast_sum(lanes a, lanes b) {
+LANES_INLINE pair_of_lanes fast_pair_sum(lanes a, lanes b) {
     lanes sum = add(a, b);
     return (pair_of_lanes){sum, sub(b, sub(sum, a))};
 }
@@ -63,7 +63,7 @@ static const float LOG_ROW_SERIES[] = {0x1.55557ap-1f, 0x1.995ee0p-2f, 0x1.31df0
 #endif
 enum { LOG_DEGREE = sizeof LOG_ROW_SERIES / sizeof LOG_ROW_SERIES[0] - 1 };
 LANES_INLINE pair_of_lanes log_of_sum(lanes a, lanes b, lanes low) {
-    pair_of_lanes w = exact_sum(a, b);
+    pair_of_lanes w = pair_sum(a, b);
     lanes k, m = split(w.high, &k), f = sub(m, splat(1)), s = divide(f, add(m, splat(1))), z = mul(s, s);
     lanes half_square = mul(mul(f, splat(0.5)), f), series = splat(LOG_ROW_SERIES[LOG_DEGREE]);
     UNROLLED for (int i = LOG_DEGREE - 1; i >= 0; i--) series = fused(series, z, splat(LOG_ROW_SERIES[i]));

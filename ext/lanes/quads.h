@@ -10,7 +10,7 @@
 
 enum { QUAD_F32 = 4, QUAD_F64 = 2 };
 
-#ifndef REGISTERS_ARE_PLAIN
+#ifndef REGISTERS_ARE_SCALAR
 LANES_INLINE void transpose_f32(reg_f32 *a) {
     reg_f64 t0 = CAST_PD(OP_F32(unpacklo)(a[0], a[1])), t1 = CAST_PD(OP_F32(unpackhi)(a[0], a[1]));
     reg_f64 t2 = CAST_PD(OP_F32(unpacklo)(a[2], a[3])), t3 = CAST_PD(OP_F32(unpackhi)(a[2], a[3]));

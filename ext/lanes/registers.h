@@ -33,7 +33,7 @@
  *     below_i64(a, b, y)        a < b ? a : y, both without sign
  *     where_equal_i64           as above
  *     any_equal_i64(a, b)       whether any elements are equal
- *     of_i64(a), of_i64s(x)     to float64; from memory to float32; |a| < 2**31
+ *     f64_from_i64(a), f32_from_i64(x)     to float64; from memory to float32; |a| < 2**31
  */
 #ifndef SMOOTHXENT_REGISTERS_H
 #define SMOOTHXENT_REGISTERS_H
@@ -83,7 +83,7 @@ static const float STEP_ERRORS[] LINE_ALIGNED = {EIGHT_ERRORS, EIGHT_ERRORS};
 #endif
 
 /* Loops over what is in flight: registers stay registers only where no index is left. */
-#if defined(REGISTERS_ARE_PLAIN)
+#if defined(REGISTERS_ARE_SCALAR)
 #define UNROLLED
 #elif defined(__clang__)
 #define UNROLLED _Pragma("clang loop unroll(full)")

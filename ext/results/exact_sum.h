@@ -1,6 +1,5 @@
-/* exact_sum.h: what the rows of a group add to exact sums: pieces of their terms. A register of rows at a
- * time; see exact_sum.pxi.
- */
+/* exact_sum.h: the type ExactSum, and how the rows of a group add terms to it, a register of rows at a time.
+ * Used by exact_sum.pxi, which describes the method, and by totals.h. */
 #ifndef SMOOTHXENT_EXACT_SUM_H
 #define SMOOTHXENT_EXACT_SUM_H
 
@@ -9,29 +8,29 @@
 #include "statistics/row_group.h"
 
 enum {
-    PLACES = 1074,  /* the binary places of the smallest float64, and so of limb 0 */
+    PLACES = 1074,  /* binary places of limb 0, whose unit is the smallest float64, 2**-1074 */
     LIMBS = 68,     /* 2**-1074 .. 2**1024 is 2098 bits: 66 limbs, one for 2**31 terms, one for the sign */
-    CUTS = 3,       /* pieces of a term */
-    MOST_CUT = 4096 /* terms a lane */
+    CUTS = 3,       /* pieces that a term is cut into */
+    MOST_CUT = 4096 /* terms that a lane adds to its pieces before they go into the limbs */
 };
 _Static_assert(LIMBS % 2 == 0, "as_int takes pairs of limbs");
 _Static_assert(
     32 * (LIMBS - 1) >= PLACES + 1024 + 31, "the limbs below the sign hold 2**31 terms of any size");
-_Static_assert(
-    MOST_CUT <= 1 << (53 - 11 - 30), "so many pieces below 2**11, multiples of 2**-30, add without rounding");
-_Static_assert(LANES < 31, "add_to_bins: a bit of an int for each lane");
+_Static_assert(MOST_CUT <= 1 << (53 - 11 - 30),
+    "MOST_CUT pieces below 2**11, multiples of 2**-30, add without rounding");
+_Static_assert(LANES < 31, "add_to_bins returns one bit of an int for each lane");
 static const double SMALL = 0x1p+72;
 typedef struct {
-    LINE_ALIGNED double pieces[CUTS * LANES];
-    double small[CUTS * LANES]; /* of terms times SMALL */
-    ptrdiff_t cut;              /* terms a lane since the pieces were last empty */
+    LINE_ALIGNED double pieces[CUTS * LANES]; /* sums of pieces: piece j of lane i at j * LANES + i */
+    double small[CUTS * LANES];               /* the same for small terms, which are multiplied by SMALL */
+    ptrdiff_t cut;                            /* terms of a lane since the pieces were last empty */
     int64_t limbs[LIMBS];
-    uint32_t terms; /* since the last carry: each term adds less than 2**32 to a limb */
-    double special; /* the sum of what is not finite */
+    uint32_t terms; /* terms in the limbs since the last carry: each adds less than 2**32 to a limb */
+    double special; /* the sum of all terms that are inf or nan */
 } ExactSum;
 
-/* A row's term: its value times its weight, 1 unless `weights` says. Rows that are not kept and those without
- * weight have none, but for nan. */
+/* A row's term: its value times its weight (1 if weights is NULL). It is 0 for a row that is not kept, and
+ * for a row of weight 0 unless its value is nan. */
 LANES_INLINE reg_f64 terms_of_rows(const RowGroup *g, int i, const double *weights, const double *values) {
     reg_f64 value = OP_F64(loadu)(values + i);
     if (weights) {
@@ -41,9 +40,9 @@ LANES_INLINE reg_f64 terms_of_rows(const RowGroup *g, int i, const double *weigh
     return where_nonzero_f64(ROWS(kept), value);
 }
 
-/* Terms in [2**-61, 2**11) fit: they are cut at bits 2**-30 and 2**-72, by the addition and subtraction of a
- * large number, which is exact; their last bit is 2**-114. So MOST_CUT pieces of a lane add without rounding.
- * Others become 0. */
+/* Terms in [2**-61, 2**11) fit: adding and subtracting a large number, which is exact, cuts them at the bits
+ * 2**-30 and 2**-72; their last bit is 2**-114 or higher. So MOST_CUT pieces of a lane add without rounding.
+ * Returns the term, or 0 where it does not fit. */
 LANES_INLINE reg_f64 cut(reg_f64 term, reg_f64 *pieces) {
     const reg_f64 zero = SPLAT(0.0), first = SPLAT(0x1.8p+22), second = SPLAT(0x1.8p-20);
     reg_f64 fits =
@@ -61,8 +60,8 @@ LANES_INLINE reg_f64 add_cut(double *pieces, reg_f64 term) {
         OP_F64(storeu)(pieces + j * LANES, ADD(OP_F64(loadu)(pieces + j * LANES), own[j]));
     return fits;
 }
-/* Adds the terms that fit, or do so times SMALL; returns whether all do. Else `left` holds the others, and 0.
- */
+/* Adds the terms that fit, in themselves or multiplied by SMALL. Returns whether all do; if not, `left` has
+ * the terms that do not fit, and 0 elsewhere. */
 LANES_INLINE int add_in_pieces(
     ExactSum *total, const RowGroup *g, const double *weights, const double *values, double *left) {
     int all = 1;
@@ -81,7 +80,8 @@ LANES_INLINE int add_in_pieces(
     }
     return all;
 }
-/* Cuts the terms; returns how many pieces they take, 0 if some don't fit. */
+/* Cuts the terms into pieces. Returns the number of pieces that are not all 0, or 0 if some term does not
+ * fit. */
 LANES_INLINE int cut_in_pieces(
     double *pieces, const RowGroup *g, const double *weights, const double *values, double *terms) {
     int all = 1, last = 0;

@@ -1,9 +1,9 @@
-# Exact sums of float64: a fixed-point number wide enough for every float64, in limbs of 32 bits with room to spare
-# (Kulisch's long accumulator; Neal 2015, arXiv:1505.05571, calls it a small superaccumulator). Addition of the exact
-# value is associative, so the sum has the same bits for any order of the rows and any number of threads.
+# Exact sums of float64 numbers: a fixed-point accumulator, wide enough for every float64, in limbs of 32 bits that are
+# stored in int64 (Kulisch's long accumulator; Neal 2015, arXiv:1505.05571, calls it a small superaccumulator). Exact
+# addition is associative, so the sum has the same bits for any order of the rows and any number of threads.
 #
-# Most terms are not that wide: in lanes they are cut in pieces that add without rounding (see exact_sum.h), and only
-# when these are full, or with values beyond, is the accumulator touched.
+# Adding to limbs is slow, so terms of ordinary size are cut into pieces that can be added in lanes without rounding (see
+# exact_sum.h). Only full pieces, and terms of other sizes, go into the limbs.
 
 cdef extern from "results/exact_sum.h" nogil:
     ctypedef struct ExactSum:
@@ -24,6 +24,7 @@ cdef extern from "results/exact_sum.h" nogil:
 
 
 cdef void carry(ExactSum *total) noexcept nogil:
+    # brings each limb but the last into [0, 2**32)
     cdef Py_ssize_t i
     cdef int64_t over
     for i in range(LIMBS - 1):
@@ -73,7 +74,7 @@ cdef void add_pieces(ExactSum *total) noexcept nogil:
 cdef inline void add_group_exactly(
     ExactSum *total, const RowGroup *group, const double *weights, const double *values
 ) noexcept nogil:
-    # of the rows that are kept; weights: NULL for ones
+    # adds values[i] * weights[i] of the rows that are kept; weights: NULL for 1
     cdef double left[LANES]
     cdef Py_ssize_t i
     if not add_in_pieces(total, group, weights, values, left):
@@ -85,8 +86,8 @@ cdef inline void add_group_exactly(
         add_pieces(total)
 
 
-cdef void settle(ExactSum *sums, Py_ssize_t step, int count) noexcept nogil:
-    # `count` exact sums, `step` bytes apart, into the first of them, whose limbs become digits, the last one signed
+cdef void add_up(ExactSum *sums, Py_ssize_t step, int count) noexcept nogil:
+    # adds `count` exact sums, `step` bytes apart, into the first; all its limbs are in [0, 2**32) then, but the last, signed
     cdef Py_ssize_t i
     cdef int t
     cdef ExactSum *other
@@ -102,10 +103,10 @@ cdef void settle(ExactSum *sums, Py_ssize_t step, int count) noexcept nogil:
     carry(sums)
 
 
-# Python gets settled sums as integers that count units of 2**-places, as few places as leave nothing out.
+# Python gets a sum as (units, places, special): units * 2**-places with the fewest places, and the sum of inf and nan.
 
 cdef Py_ssize_t places_of(const ExactSum *total) noexcept nogil:
-    # the fewest, but not below 0
+    # the fewest binary places that hold the sum, at least 0; add_up comes first
     cdef Py_ssize_t bit = 0
     while bit < PLACES and total.limbs[bit >> 5] == 0:
         bit += 32
@@ -114,29 +115,24 @@ cdef Py_ssize_t places_of(const ExactSum *total) noexcept nogil:
     return max(<Py_ssize_t> 0, PLACES - bit)
 
 
-cdef inline uint64_t pair(const ExactSum *total, Py_ssize_t i) noexcept nogil:
+cdef inline uint64_t limb_pair(const ExactSum *total, Py_ssize_t i) noexcept nogil:
     return (<uint64_t> total.limbs[2 * i + 1] << 32) + <uint64_t> total.limbs[2 * i]
 
 
 cdef object as_int(const ExactSum *total, Py_ssize_t places):
     cdef Py_ssize_t i = LIMBS // 2, first = (PLACES - places) >> 6
-    digits = -1 if total.limbs[LIMBS - 1] < 0 else 0  # a Python int
-    while digits == 0 and i > first and pair(total, i - 1) == 0:
+    digits = -1 if total.limbs[LIMBS - 1] < 0 else 0  # a Python int of any size
+    while digits == 0 and i > first and limb_pair(total, i - 1) == 0:
         i -= 1
     while i > first:
         i -= 1
-        digits = digits << 64 | pair(total, i)
+        digits = digits << 64 | limb_pair(total, i)
     return digits >> ((PLACES - places) & 63)
 
 
-cdef tuple exact(ExactSum *sums, Py_ssize_t step, int count):
-    # `count` exact sums, `step` bytes apart, as units, places and the sum of what is not finite
+cdef tuple exact_parts(ExactSum *sums, Py_ssize_t step, int count):
+    # (units, places, special) of `count` exact sums, `step` bytes apart
     cdef Py_ssize_t places
-    settle(sums, step, count)
+    add_up(sums, step, count)
     places = places_of(sums)
     return as_int(sums, places), places, sums.special
-
-
-cdef object whole(Py_ssize_t value, Py_ssize_t places):
-    digits = value  # a Python int
-    return digits << places

@@ -10,7 +10,7 @@ cdef extern from "results/few_classes_losses.h" nogil:
     void plain_few_losses(RowGroup *, few_factors *, real *, const PlainLoss *)
     Py_ssize_t plain_few_groups(
         int64_t *, Py_ssize_t, const PlainLoss *, const char *, const char *, real *, real *, char *)
-    void spread_few_shares(RowGroup *)
+    void store_few_shares(RowGroup *)
     void few_gradient_factors(const RowGroup *, SecondSweep *)
     void few_softmax_factors(const RowGroup *, SecondSweep *)
 
@@ -41,7 +41,7 @@ cdef bint is_in_order(const Call *call) noexcept nogil:
             call.labels.has_ignore_index or call.grad.inner != 1 or call.grad.class_stride != grad_itemsize(call))))
 
 
-cdef lanes less_targets(
+cdef lanes subtract_targets(
     const Call *call, const SecondSweep *sweep, lanes values, Py_ssize_t k, const Workspace *workspace
 ) noexcept nogil:
     cdef real buffer[LANES]
@@ -78,7 +78,7 @@ cdef void few_classes_columns(
         numbers[i] = group.kept[i] if call.needs_kept or task != LOSS else 1.0
     kept = narrow(numbers)
     if call.transforms:
-        sweep.few.own = mul(sweep.few.own, slopes(group.few.anchor_logits, call.transform))
+        sweep.few.anchor_gradient = mul(sweep.few.anchor_gradient, slopes(group.few.anchor_logits, call.transform))
     for k in range(call.num_classes):
         if task == LOG_SOFTMAX:
             x = log_softmax_column(columns + k * LANES, group)
@@ -87,7 +87,7 @@ cdef void few_classes_columns(
                 few_gradient_quad(&sweep.few, columns + k * LANES, anchors, splat(<real> k), quad)
             x = quad[k % QUAD]
             if call.has_targets:
-                x = where_equal(anchors, splat(<real> k), x, less_targets(call, sweep, x, k, workspace))
+                x = where_equal(anchors, splat(<real> k), x, subtract_targets(call, sweep, x, k, workspace))
             if call.transforms:
                 slope = slopes(load_logits(workspace.logits + k * LANES), call.transform)
                 x = where_equal(anchors, splat(<real> k), x, mul(x, slope))
@@ -102,7 +102,7 @@ cdef void sweep_few_classes(
     cdef Py_ssize_t i, k, stride = call.grad.class_stride, itemsize = grad_itemsize(call)
     cdef bint is_simple = not (
         call.has_targets or call.transforms or task == LOG_SOFTMAX or call.labels.has_ignore_index)
-    cdef bint whole = count == LANES and group.all_hold, by_rows = stride == itemsize
+    cdef bint whole = count == LANES and group.all_valid, by_rows = stride == itemsize
     cdef char *out = row_start(&call.grad, first)
     cdef real *columns = workspace.columns if task == LOG_SOFTMAX else exps_of(call, workspace)
     cdef lanes anchors = group.few.anchors if task == LOSS else splat(-1)
@@ -120,7 +120,7 @@ cdef void sweep_few_classes(
         return
     columns_to_rows(columns, call.num_classes, workspace.rows)
     for i in range(count):
-        if not (group.all_hold or group.holds[i]):
+        if not (group.all_valid or group.is_valid[i]):
             continue
         out = row_start(&call.grad, first + i)
         if by_rows and itemsize == sizeof(real):

@@ -21,19 +21,19 @@ typedef struct {
 LANES_INLINE few_shares few_shares_of(const few_statistics *s) {
     const lanes zero = splat(0), one = splat(1), step = splat((real)(STEP / STEPS));
     lanes product = mul(s->scale, step), product_low = fused(s->scale, step, sub(zero, product));
-    pair_of_lanes z = exact_sum(s->anchor_logits, product);
+    pair_of_lanes z = pair_sum(s->anchor_logits, product);
 #ifdef SMOOTHXENT_FLOAT64
     product_low = fused(s->scale, splat(STEP_LOW / STEPS), product_low);
 #endif
     z.low = add(z.low, product_low); /* as large as an ulp of the logits, though z may be small */
-    z = fast_sum(z.high, z.low);
+    z = fast_pair_sum(z.high, z.low);
     lanes minus_z = sub(zero, z.high);
     exp_of_pair e = exp_of_pairs(
         (pair_of_lanes){minimum(minus_z, z.high), where_less(z.high, zero, z.low, sub(zero, z.low))});
-    lanes of_exp = where_less(z.high, zero, one, s->sum),
-          of_exp_low = where_less(z.high, zero, zero, s->sum_low);
-    lanes high = mul(of_exp, e.power),
-          rest = fused(of_exp_low, e.power, fused(of_exp, e.power, sub(zero, high)));
+    lanes multiplier = where_less(z.high, zero, one, s->sum),
+          multiplier_low = where_less(z.high, zero, zero, s->sum_low);
+    lanes high = mul(multiplier, e.power),
+          rest = fused(multiplier_low, e.power, fused(multiplier, e.power, sub(zero, high)));
     rest = fused(high, e.less_one, rest);
     lanes smaller = add(high, rest);
     rest = sub(rest, sub(smaller, high));
@@ -75,16 +75,16 @@ LANES_INLINE void plain_few_losses_inline(const few_statistics *statistics, few_
     store(losses, where_less(statistics->anchors, zero, zero, narrow_wide(loss)));
     if (!has_grad) return;
     lanes inverse = divide(splat((real)p->s), add(shares.own, shares.others));
-    lanes of_anchor = mul(splat((real)-anchor_share), shares.others);
-    if (smooth) of_anchor = fused(splat((real)p->others), shares.own, of_anchor);
+    lanes anchor_gradient = mul(splat((real)-anchor_share), shares.others);
+    if (smooth) anchor_gradient = fused(splat((real)p->others), shares.own, anchor_gradient);
     f->factor = mul(mul(inverse, splat((real)(anchor_share + p->others))), shares.factor);
     f->constant = splat((real)(-p->s * p->uniform));
-    f->own = mul(of_anchor, inverse);
-    f->most = splat((real)INFINITY);
+    f->anchor_gradient = mul(anchor_gradient, inverse);
+    f->upper = splat((real)INFINITY);
 }
 
 /* A body for each kind of them. */
-#ifdef REGISTERS_ARE_PLAIN
+#ifdef REGISTERS_ARE_SCALAR
 #define FOR_EACH_LOSS(p, body)                                           \
     {                                                                    \
         const int SMOOTH = (p)->others != 0.0, HAS_GRAD = (p)->has_grad; \
@@ -123,7 +123,7 @@ LANES_INLINE int plain_few_group_inline(int64_t *anchors, const PlainLoss *p, co
     few_statistics s = columns_statistics_inline(anchors, &place, p->num_classes,
         rows + LANES * p->row_stride + AHEAD, columns, columns, smooth ? GAPS : 0, has_grad, ANCHOR_GIVEN);
     plain_few_losses_inline(&s, &f, losses, p, smooth, has_grad);
-    if (!few_statistics_hold(&s, load(losses))) return 0;
+    if (!few_statistics_are_valid(&s, load(losses))) return 0;
     if (has_grad)
         few_gradient_rows(&f, columns, s.anchors, p->num_classes, grad, p->grad_stride, p->grad_is_real);
     return 1;
@@ -148,17 +148,17 @@ LANES_FUNCTION ptrdiff_t plain_few_groups(int64_t *anchors, ptrdiff_t num_groups
  * -------------------------------------------------------------------------------------------- */
 
 /* nll and log_sum_exp, own and others of the group; only of the rows whose statistics hold if not all do. */
-LANES_FUNCTION void spread_few_shares(RowGroup *g) {
+LANES_FUNCTION void store_few_shares(RowGroup *g) {
     few_shares shares = few_shares_of(&g->few);
     wide own = widen(shares.own), others = widen(shares.others),
-         hold = widen(g->all_hold ? splat(1) : load(g->holds));
+         valid = widen(g->all_valid ? splat(1) : load(g->is_valid));
     EACH_ROW_REGISTER {
         const int j = i / WIDTH_F64;
-        SET_ROWS(nll, where_equal_f64(hold.r[j], SPLAT(1.0), shares.nll.r[j], ROWS(nll)));
+        SET_ROWS(nll, where_equal_f64(valid.r[j], SPLAT(1.0), shares.nll.r[j], ROWS(nll)));
         SET_ROWS(
-            log_sum_exp, where_equal_f64(hold.r[j], SPLAT(1.0), shares.log_sum_exp.r[j], ROWS(log_sum_exp)));
-        SET_ROWS(own, where_equal_f64(hold.r[j], SPLAT(1.0), own.r[j], ROWS(own)));
-        SET_ROWS(others, where_equal_f64(hold.r[j], SPLAT(1.0), others.r[j], ROWS(others)));
+            log_sum_exp, where_equal_f64(valid.r[j], SPLAT(1.0), shares.log_sum_exp.r[j], ROWS(log_sum_exp)));
+        SET_ROWS(own, where_equal_f64(valid.r[j], SPLAT(1.0), own.r[j], ROWS(own)));
+        SET_ROWS(others, where_equal_f64(valid.r[j], SPLAT(1.0), others.r[j], ROWS(others)));
     }
     g->few_factor = divide(shares.factor, add(shares.own, shares.others));
 }
@@ -167,15 +167,15 @@ LANES_FUNCTION void spread_few_shares(RowGroup *g) {
 LANES_INLINE void few_gradient_factors(const RowGroup *g, SecondSweep *sweep) {
     sweep->few.factor = narrow_wide(wide_mul(wide_load(sweep->coefficient), widen(g->few_factor)));
     sweep->few.constant = narrow(sweep->constant);
-    sweep->few.own = narrow(sweep->own);
-    sweep->few.most = splat((real)sweep->most);
+    sweep->few.anchor_gradient = narrow(sweep->anchor_gradient);
+    sweep->few.upper = splat((real)sweep->upper);
 }
 
 /* Without an anchor. */
 LANES_FUNCTION void few_softmax_factors(const RowGroup *g, SecondSweep *sweep) {
     sweep->few.factor = divide(splat(1), g->few.sum);
-    sweep->few.constant = sweep->few.own = splat(0);
-    sweep->few.most = splat(1);
+    sweep->few.constant = sweep->few.anchor_gradient = splat(0);
+    sweep->few.upper = splat(1);
 }
 
 #endif

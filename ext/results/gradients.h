@@ -10,18 +10,18 @@
 
 /* For few classes, whose exps are known: min(exp factor + constant, most), `own` for the anchor. */
 typedef struct {
-    lanes factor, constant, own, most;
+    lanes factor, constant, upper, anchor_gradient;
 } few_factors;
 
 typedef struct { /* min(exp factor + constant, most) - target_scale t_k, and `own` for the anchor; one row a
                     lane */
     LINE_ALIGNED double constant[LANES];
-    double target_scale[LANES], own[LANES], factor[LANES], most;
+    double target_scale[LANES], anchor_gradient[LANES], factor[LANES], upper;
     double coefficient[LANES]; /* of p_k */
     few_factors few;
 } SecondSweep;
 
-static const double NOTHING_LEFT = 3000; /* nats below the anchor: exp is 0 in float64 too */
+static const double UNDERFLOW_DISTANCE = 3000; /* nats below the anchor: exp is 0 in float64 too */
 
 /* coefficient exp(-max(z, 0)) / total, z = x_y - reference, which takes exp(x_k - reference) to coefficient
  * p_k. No logarithm is taken, whose rounding would be one of p_k times |lse|. */
@@ -29,8 +29,9 @@ LANES_INLINE reg_f64 factors_of_exps(const RowGroup *g, int i, reg_f64 coefficie
     const reg_f64 zero = SPLAT(0.0);
     reg_f64 low, z = distances_to_reference(ROWS(anchor_logit), ROWS(offset), ROWS(scale), &low),
                  nll = ROWS(nll);
-    z = OP_F64(min)(OP_F64(max)(z, zero), SPLAT(NOTHING_LEFT)); /* NaN: 0; rounded, as |log2 p| ulp allow */
-    reg_f64 factor = MUL(coefficient, times_exps(inverse, SUB(zero, z), zero));
+    z = OP_F64(min)(OP_F64(max)(z, zero), SPLAT(UNDERFLOW_DISTANCE)); /* NaN: 0 */
+    reg_f64 factor =
+        MUL(coefficient, times_exps(inverse, SUB(zero, z), zero)); /* rounding z costs |log2 p| ulp */
     return where_equal_f64(nll, nll, factor, SPLAT((double)NAN));
 }
 
@@ -43,8 +44,9 @@ LANES_FUNCTION void gradient_factors(
                 others = ROWS(others);
         reg_f64 inverse = DIV(SPLAT(1.0), ADD(own, others)), anchor_share = ROWS(anchor_share),
                 rest_share = ROWS(rest_share);
-        reg_f64 of_anchor = SUB(MUL(rest_share, MUL(own, inverse)), MUL(anchor_share, MUL(others, inverse)));
-        OP_F64(storeu)(sweep->own + i, MUL(s, of_anchor));
+        reg_f64 anchor_gradient =
+            SUB(MUL(rest_share, MUL(own, inverse)), MUL(anchor_share, MUL(others, inverse)));
+        OP_F64(storeu)(sweep->anchor_gradient + i, MUL(s, anchor_gradient));
         OP_F64(storeu)(sweep->constant + i, MUL(s, SPLAT(-uniform)));
         OP_F64(storeu)(sweep->target_scale + i, MUL(s, SPLAT(target_scale)));
         reg_f64 coefficient = MUL(s, ADD(anchor_share, rest_share));
@@ -55,7 +57,7 @@ LANES_FUNCTION void gradient_factors(
 
 LANES_FUNCTION void softmax_factors(const RowGroup *g, SecondSweep *sweep) {
     const reg_f64 one = SPLAT(1.0);
-    sweep->most = 1.0;
+    sweep->upper = 1.0;
     EACH_ROW_REGISTER {
         OP_F64(storeu)(sweep->constant + i, SPLAT(0.0));
         OP_F64(storeu)(sweep->coefficient + i, one);
@@ -63,8 +65,8 @@ LANES_FUNCTION void softmax_factors(const RowGroup *g, SecondSweep *sweep) {
     }
 }
 
-LANES_INLINE lanes scaled(const real *exps, lanes factor, lanes constant, lanes most) {
-    return minimum(most, fused(load(exps), factor, constant)); /* lets NaN pass */
+LANES_INLINE lanes scaled(const real *exps, lanes factor, lanes constant, lanes upper) {
+    return minimum(upper, fused(load(exps), factor, constant)); /* lets NaN pass */
 }
 
 LANES_INLINE void put_few(real *out, lanes values, ptrdiff_t count) {
@@ -75,8 +77,8 @@ LANES_INLINE void put_few(real *out, lanes values, ptrdiff_t count) {
 /* Of a tile: min(exp factor + constant, most), past the caches if `streams`. A whole vector may be read
  * beyond the last of `exps`; `out` need be aligned to a number alone. */
 LANES_FUNCTION void write_scaled(
-    real *out, const real *exps, ptrdiff_t count, double factor, double constant, double most, int streams) {
-    const lanes f = splat((real)factor), c = splat((real)constant), m = splat((real)most);
+    real *out, const real *exps, ptrdiff_t count, double factor, double constant, double upper, int streams) {
+    const lanes f = splat((real)factor), c = splat((real)constant), m = splat((real)upper);
     ptrdiff_t k = 0;
     if (streams) {
         k = (ptrdiff_t)(-(uintptr_t)out % STREAM_ALIGNMENT / sizeof(real));
@@ -90,10 +92,10 @@ LANES_FUNCTION void write_scaled(
 
 /* log p of a tile: see log_softmax_segment. `values` has room for whole vectors. */
 LANES_FUNCTION void log_softmax_tile(real *values, const stored *x, ptrdiff_t count, double top, double nll) {
-    const wide of_top = wide_splat(top), of_row = wide_splat(nll);
+    const wide top_logit = wide_splat(top), top_nll = wide_splat(nll);
     for (ptrdiff_t k = 0; k < count; k += LANES) {
-        wide distance = wide_sub(widen(load_up_to(x + k, count - k)), of_top);
-        store(values + k, narrow_wide(wide_sub(distance, of_row)));
+        wide distance = wide_sub(widen(load_up_to(x + k, count - k)), top_logit);
+        store(values + k, narrow_wide(wide_sub(distance, top_nll)));
     }
 }
 
@@ -102,8 +104,8 @@ LANES_FUNCTION void log_softmax_tile(real *values, const stored *x, ptrdiff_t co
 /* min(g p_k + constant, most) for QUAD classes from `number` on, `own` for the anchor. */
 LANES_INLINE void few_gradient_quad(
     const few_factors *f, const real *exps, lanes anchors, lanes number, lanes *values) {
-    UNROLLED for (int k = 0; k < QUAD; k++, number = add(number, splat(1))) values[k] =
-        where_equal(anchors, number, f->own, scaled(exps + k * LANES, f->factor, f->constant, f->most));
+    UNROLLED for (int k = 0; k < QUAD; k++, number = add(number, splat(1))) values[k] = where_equal(
+        anchors, number, f->anchor_gradient, scaled(exps + k * LANES, f->factor, f->constant, f->upper));
 }
 /* All of it, into rows `stride` bytes apart. */
 LANES_INLINE void few_gradient_rows_inline(const few_factors *sweep, const real *exps, lanes anchors,

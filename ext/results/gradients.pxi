@@ -2,19 +2,19 @@
 #
 #     p_k = exp(x_k - m - z+) / total,  z+ = max(x_y - m, 0),  total = own + others
 #
-# exp(x_k - m) is kept from the first sweep, up to KEPT classes of a row, or taken again with the same bits; where a
+# exp(x_k - m) is kept from the first sweep, up to SAVED_CLASSES classes of a row, or taken again with the same bits; where a
 # tile had a reference of its own, a factor makes up for that. A probability below the smallest normal number may
 # become 0.
 
 cdef extern from "results/gradients.h" nogil:
     ctypedef struct few_factors:
-        lanes own
+        lanes anchor_gradient
     ctypedef struct SecondSweep:
         double *constant
         double *target_scale
-        double *own
+        double *anchor_gradient
         double *factor
-        double most
+        double upper
         few_factors few
     void gradient_factors(const RowGroup *, SecondSweep *, double, double, double)
     void softmax_factors(const RowGroup *, SecondSweep *)
@@ -35,7 +35,7 @@ cdef void gradient_sweep(const Call *call, const RowGroup *group, Py_ssize_t fir
     if call.sample_weight != NULL:
         for i in range(min(<Py_ssize_t> LANES, call.num_rows - first)):
             sweep.target_scale[i] = call.sample_weight[first + i]
-    sweep.most = INFINITY
+    sweep.upper = INFINITY
     gradient_factors(group, sweep, call.grad_divisor, target_scale, uniform)
 
 
@@ -44,7 +44,7 @@ cdef void put_real(const Call *call, char *at, real value) noexcept nogil:
     if call.grad_is_real:
         memcpy(at, &value, sizeof(real))
     else:
-        put_stored(at, stored_of(value))
+        put_stored(<stored *> at, stored_of(value))
 
 
 cdef void write_tile(const Call *call, char *at, const real *values, Py_ssize_t count) noexcept nogil:
@@ -71,17 +71,17 @@ cdef inline double factor_of_tile(double factor, Reference tile, Reference row) 
     return factor * rebase_factor(tile, row)
 
 
-cdef inline double of_former_anchor(
+cdef inline double gradient_of_former_anchor(
     const SecondSweep *sweep, Py_ssize_t i, Reference reference, double logit
 ) noexcept nogil:
     # of the top class of a segment, which its exps don't hold, in a row that has a larger one
     cdef double low, z = distance_from(reference, logit, &low)
-    return min(sweep.factor[i] * times_exp(1.0, z, low) + sweep.constant[i], sweep.most)
+    return min(sweep.factor[i] * times_exp(1.0, z, low) + sweep.constant[i], sweep.upper)
 
 
 cdef void sweep_segment(
     const Call *call, const SecondSweep *sweep, const RowGroup *group, Py_ssize_t i, Py_ssize_t row, Py_ssize_t segment,
-    bint with_own, const real *kept, const RowStatistics *statistics, Workspace *workspace,
+    bint with_anchor, const real *saved, const RowStatistics *statistics, Workspace *workspace,
 ) noexcept nogil:
     # kept: exps of the row, or NULL; statistics: of the segment, or NULL where the row is one tile
     cdef Py_ssize_t tile, start, count, k, stride = call.grad.class_stride, begin = segment * SEGMENT
@@ -92,32 +92,33 @@ cdef void sweep_segment(
     cdef const stored *x = NULL
     cdef const real *exps
     cdef real *values
-    cdef real own
+    cdef real anchor_gradient
     cdef double factor
     cdef const double *targets
-    cdef Reference reference, of_row
-    reference.offset = of_row.offset = group.offset[i]
-    reference.scale = of_row.scale = group.scale[i]
+    cdef Reference reference, row_reference
+    reference.offset = row_reference.offset = group.offset[i]
+    reference.scale = row_reference.scale = group.scale[i]
     for tile in range(tiles_of(end - begin)):
         start = begin + tile * TILE
         count = min(<Py_ssize_t> TILE, end - start)
         if statistics != NULL:
             reference = statistics.references[tile]
-        exps = kept + start
-        if kept == NULL or call.transforms:
+        exps = saved + start
+        if saved == NULL or call.transforms:
             x = contiguous(call, at + start * call.logits.class_stride, count, workspace.logits)
-        if kept == NULL:
+        if saved == NULL:
             exps_relative_to(reference, x, count, workspace.exps)
             exps = workspace.exps
-        factor = factor_of_tile(sweep.factor[i], reference, of_row)
+        factor = factor_of_tile(sweep.factor[i], reference, row_reference)
         if direct:
             write_scaled(
-                <real *> (out + start * stride), exps, count, factor, sweep.constant[i], sweep.most, call.streams)
+                <real *> (out + start * stride), exps, count, factor, sweep.constant[i], sweep.upper, call.streams)
             continue
         values = workspace.columns
-        write_scaled(values, exps, count, factor, sweep.constant[i], sweep.most, False)
-        if statistics != NULL and statistics.by_top and start <= statistics.anchor < start + count:
-            values[statistics.anchor - start] = <real> of_former_anchor(sweep, i, of_row, statistics.anchor_logit)
+        write_scaled(values, exps, count, factor, sweep.constant[i], sweep.upper, False)
+        if statistics != NULL and statistics.anchor_is_top and start <= statistics.anchor < start + count:
+            values[statistics.anchor - start] = <real> gradient_of_former_anchor(
+                sweep, i, row_reference, statistics.anchor_logit)
         if call.has_targets:
             targets = tile_targets(call, row, start, count, workspace)
             for k in range(count):
@@ -125,11 +126,11 @@ cdef void sweep_segment(
         if call.transforms:
             times_slopes(values, x, count, call.transform)
         write_tile(call, out + start * stride, values, count)
-    if with_own and begin <= anchor < end and group.nll[i] == group.nll[i]:
-        own = <real> sweep.own[i]
+    if with_anchor and begin <= anchor < end and group.nll[i] == group.nll[i]:
+        anchor_gradient = <real> sweep.anchor_gradient[i]
         if call.transforms:
-            own *= slope_at(<real> group.anchor_logit[i], call.transform)
-        put_real(call, out + anchor * stride, own)
+            anchor_gradient *= slope_at(<real> group.anchor_logit[i], call.transform)
+        put_real(call, out + anchor * stride, anchor_gradient)
 
 
 cdef void log_softmax_segment(
@@ -151,7 +152,7 @@ cdef void log_softmax_segment(
 
 cdef void write_segment(
     const Call *call, int task, Py_ssize_t first, Py_ssize_t i, Py_ssize_t segment, const RowGroup *group,
-    const SecondSweep *sweep, const real *kept, const RowStatistics *statistics, Workspace *workspace,
+    const SecondSweep *sweep, const real *saved, const RowStatistics *statistics, Workspace *workspace,
 ) noexcept nogil:
     cdef Py_ssize_t k
     cdef char *out
@@ -162,24 +163,24 @@ cdef void write_segment(
     elif task == LOG_SOFTMAX:
         log_softmax_segment(call, group, i, first + i, segment, workspace)
     else:
-        sweep_segment(call, sweep, group, i, first + i, segment, task == LOSS, kept, statistics, workspace)
+        sweep_segment(call, sweep, group, i, first + i, segment, task == LOSS, saved, statistics, workspace)
 
 
 cdef void write_group(
     const Call *call, int task, Py_ssize_t first, Py_ssize_t count, const RowGroup *group, SecondSweep *sweep,
-    Kept kept, Workspace *workspace,
+    SavedGroup saved, Workspace *workspace,
 ) noexcept nogil:
     cdef Py_ssize_t i, segment
     cdef const RowStatistics *segments
     cdef const real *exps
     if call.num_classes <= FEW:
         sweep_few_classes(call, task, first, count, group, sweep, workspace)
-        if group.all_hold:
+        if group.all_valid:
             return
     for i in range(count):
-        if call.num_classes > FEW or not group.holds[i]:
-            exps = kept_exps(call, kept, i)
-            segments = kept_segments(call, kept, i)
+        if call.num_classes > FEW or not group.is_valid[i]:
+            exps = saved_exps(call, saved, i)
+            segments = saved_segments(call, saved, i)
             for segment in range(segments_of(call.num_classes)):
                 write_segment(
                     call, task, first, i, segment, group, sweep, exps,

@@ -57,17 +57,16 @@ LANES_FUNCTION void uniform_losses(RowGroup *g, double label_smoothing, double u
  * the weights, in one step. There log(1 + x) is x. A weight is m 2**k; k goes into the reference, STEP being
  * ln(2) in float64. Rows with other terms than the anchor's have larger losses, which stay. `weights`: NULL
  * for ones. */
-LANES_FUNCTION void certain_losses(RowGroup *g, const double *weights, ptrdiff_t count) {
+LANES_FUNCTION void tiny_losses(RowGroup *g, const double *weights, ptrdiff_t count) {
     for (ptrdiff_t i = 0; i < count; i++) {
-        const double weight = weights ? weights[i] : 1, part = g->anchor_share[i], nll = g->nll[i];
-        if (!(nll < DBL_MIN && g->sum_exp[i] > 0 && g->kept[i] && weight >= DBL_MIN && part >= DBL_MIN))
+        const double weight = weights ? weights[i] : 1, share = g->anchor_share[i], nll = g->nll[i];
+        if (!(nll < DBL_MIN && g->sum_exp[i] > 0 && g->kept[i] && weight >= DBL_MIN && share >= DBL_MIN))
             continue;
-        if (g->loss[i] != weight * (part * nll)) continue;
-        reg_f64 k, k_of_part, m = split_f64(SPLAT(weight), &k),
-                              m_of_part = split_f64(SPLAT(part), &k_of_part);
-        double low, scale = g->scale[i] - first_f64(k) - first_f64(k_of_part);
+        if (g->loss[i] != weight * (share * nll)) continue;
+        reg_f64 k, share_k, m = split_f64(SPLAT(weight), &k), share_m = split_f64(SPLAT(share), &share_k);
+        double low, scale = g->scale[i] - first_f64(k) - first_f64(share_k);
         double z = distance_to_reference(g->anchor_logit[i], g->offset[i], scale, &low);
-        g->loss[i] = times_exp(first_f64(MUL(m, m_of_part)) * g->sum_exp[i], -z, -low);
+        g->loss[i] = times_exp(first_f64(MUL(m, share_m)) * g->sum_exp[i], -z, -low);
     }
 }
 

@@ -14,14 +14,14 @@
 cdef extern from "results/losses.h" nogil:
     void group_shares(RowGroup *)
     void uniform_losses(RowGroup *, double, double, double)
-    void certain_losses(RowGroup *, const double *, Py_ssize_t)
+    void tiny_losses(RowGroup *, const double *, Py_ssize_t)
 
 
 cdef void shares_of_group(const Call *call, RowGroup *g) noexcept nogil:
-    if call.num_classes > FEW or not g.all_hold:
+    if call.num_classes > FEW or not g.all_valid:
         group_shares(g)
     if call.num_classes <= FEW:
-        spread_few_shares(g)
+        store_few_shares(g)
 
 
 cdef void group_losses(const Call *call, RowGroup *g, Py_ssize_t first, Py_ssize_t count) noexcept nogil:
@@ -32,7 +32,7 @@ cdef void group_losses(const Call *call, RowGroup *g, Py_ssize_t first, Py_ssize
         uniform_losses(g, call.label_smoothing, uniform, uniform * (call.num_classes - 1))
     else:
         weighted_losses(call, g)
-        by_top_losses(g)
+        top_anchor_losses(g)
         for i in range(LANES):
             g.loss[i] = g.loss[i] if g.kept[i] else 0.0
             g.weight[i] = g.weight[i] if g.kept[i] else 0.0
@@ -42,9 +42,9 @@ cdef void group_losses(const Call *call, RowGroup *g, Py_ssize_t first, Py_ssize
         for i in range(count):
             s = call.sample_weight[first + i]
             g.weight[i] *= s
-            g.loss[i] = share(s, g.loss[i])
+            g.loss[i] = weighted_term(s, g.loss[i])
     if LOW_PARTS and (call.class_weight != NULL or call.sample_weight != NULL):  # float64, where it may be subnormal
-        certain_losses(g, call.sample_weight + first if call.sample_weight != NULL else NULL, count)
+        tiny_losses(g, call.sample_weight + first if call.sample_weight != NULL else NULL, count)
 
 
 cdef void add_z_losses(const Call *call, RowGroup *g) noexcept nogil:
@@ -60,7 +60,7 @@ cdef void add_z_losses(const Call *call, RowGroup *g) noexcept nogil:
             g.rest_share[i] += 2.0 * slope
 
 
-cdef inline double share(double coefficient, double term) noexcept nogil:
+cdef inline double weighted_term(double coefficient, double term) noexcept nogil:
     # a term with coefficient 0 is left out, but for nan
     return coefficient * term if (coefficient != 0.0) | (term != term) else 0.0
 
@@ -76,20 +76,20 @@ cdef void weighted_losses(const Call *call, RowGroup *g) noexcept nogil:
         g.rest_share[i] = eps * ((call.smoothing_total - smoothing) + call.smoothing_error)
         z = distance_to_reference(g.centre[i], g.offset[i], g.scale[i], &low)
         z = g.rest_share[i] * ((g.log_sum_exp[i] - z) - low) + eps * g.gap_sum[i]
-        g.loss[i] = share(g.anchor_share[i], g.nll[i]) + (z if g.rest_share[i] != 0.0 else 0.0)
+        g.loss[i] = weighted_term(g.anchor_share[i], g.nll[i]) + (z if g.rest_share[i] != 0.0 else 0.0)
 
 
-cdef void by_top_losses(RowGroup *g) noexcept nogil:
+cdef void top_anchor_losses(RowGroup *g) noexcept nogil:
     # gaps are to the top class
     cdef Py_ssize_t i
     for i in range(LANES):
-        if g.by_top[i]:
+        if g.anchor_is_top[i]:
             g.anchor_share[i] = g.anchor_target[i]
             g.rest_share[i] = g.target_sum[i] - g.anchor_target[i]
-            g.loss[i] = g.gap_sum[i] + share(g.target_sum[i], g.nll[i])
+            g.loss[i] = g.gap_sum[i] + weighted_term(g.target_sum[i], g.nll[i])
 
 
-cdef real limit(const Call *call, const char *at) noexcept nogil:
+cdef real irregular_log_sum_exp(const Call *call, const char *at) noexcept nogil:
     # log-sum-exp of a row that holds nan or +inf, or -inf alone
     cdef Py_ssize_t k
     cdef real x, highest = -INFINITY

@@ -1,4 +1,5 @@
-# Metrics of a row other than its loss, into totals or into arrays. The formulas: metrics.h.
+# Per-row metrics other than the loss (rank, entropy, confidence, Brier score), added to totals or written to arrays. The
+# formulas are in metrics.h.
 
 cdef extern from "results/metrics.h" nogil:
     void group_metrics(RowGroup *, double)
@@ -20,7 +21,7 @@ cdef void measure_group(const Call *call, Py_ssize_t first, RowGroup *group) noe
         metrics_of_labels(group, label_logits)
 
 
-# Totals.
+# Totals of an evaluation.
 
 cdef void add_hits(Hits *hits, const RowGroup *group, double k, const double *weights) noexcept nogil:
     cdef double terms[LANES]
@@ -33,44 +34,44 @@ cdef void add_hits(Hits *hits, const RowGroup *group, double k, const double *we
 
 
 cdef void add_bins(const Call *call, Metrics *metrics, const RowGroup *group, const double *weights) noexcept nogil:
-    cdef double numbers[LANES]
+    cdef double bin_numbers[LANES]
     cdef double terms[LANES]
     cdef double pieces[CUTS * LANES]
     cdef Bin *bins = bins_of(metrics, call.num_ranks)
-    cdef Bin *held
+    cdef Bin *bin
     cdef Py_ssize_t i
     cdef int cuts = cut_in_pieces(pieces, group, weights, group.confidence, terms)
     cdef int full
-    bins_of_rows(numbers, group, <double> call.num_bins)
-    full = add_to_bins(bins, group, numbers, pieces, cuts)
+    bins_of_rows(bin_numbers, group, <double> call.num_bins)
+    full = add_to_bins(bins, group, bin_numbers, pieces, cuts)
     if full == 0 and cuts > 0 and weights == NULL:
         return
     for i in range(LANES):
-        if numbers[i] != numbers[i]:
+        if bin_numbers[i] != bin_numbers[i]:
             metrics.unbinned = NAN
-        if not numbers[i] >= 0.0:
+        if not bin_numbers[i] >= 0.0:
             continue
-        held = bins + <Py_ssize_t> numbers[i]
+        bin = bins + <Py_ssize_t> bin_numbers[i]
         if full >> i & 1:
-            add_pieces(&held.confidence)
+            add_pieces(&bin.confidence)
         if cuts == 0:
-            add_exactly(&held.confidence, terms[i])
+            add_exactly(&bin.confidence, terms[i])
         if weights != NULL:
-            add_exactly(&held.weight, weights[i])
-            add_exactly(&held.hit_weight, weights[i] if group.rank[i] < 1.0 else 0.0)
+            add_exactly(&bin.weight, weights[i])
+            add_exactly(&bin.hit_weight, weights[i] if group.rank[i] < 1.0 else 0.0)
 
 
 cdef void add_metrics(
     const Call *call, Py_ssize_t first, Py_ssize_t count, RowGroup *group, Metrics *metrics
 ) noexcept nogil:
-    cdef double of_rows[LANES]
+    cdef double row_weights[LANES]
     cdef double squares[LANES]
     cdef double rests[LANES]
-    cdef double *weights = of_rows if call.sample_weight != NULL else NULL
+    cdef double *weights = row_weights if call.sample_weight != NULL else NULL
     cdef Py_ssize_t i
     measure_group(call, first, group)
     for i in range(LANES):
-        group.label_nll[i] = <real> group.label_nll[i]  # as row_statistics returns it
+        group.label_nll[i] = <real> group.label_nll[i]  # rounded as row_statistics returns it
         squares[i] = group.label_nll[i] * group.label_nll[i]
     add_to_histogram(metrics.histogram, group, squares)
     split_squares(group, squares, rests)
@@ -90,10 +91,10 @@ cdef void add_metrics(
     add_bins(call, metrics, group, weights)
 
 
-# Arrays.
+# Arrays of row_statistics.
 
 cdef void write_metrics(const Call *call, Py_ssize_t first, Py_ssize_t count, RowGroup *group) noexcept nogil:
-    # of rows whose statistics are by top
+    # the anchor of each row is its top class
     cdef RowMetrics out = call.row_metrics
     cdef Py_ssize_t i, n
     cdef bint is_regular
@@ -102,7 +103,8 @@ cdef void write_metrics(const Call *call, Py_ssize_t first, Py_ssize_t count, Ro
     for i in range(count):
         n = first + i
         is_regular = group.nll[i] == group.nll[i]
-        highest = <real> group.anchor_logit[i] if is_regular else limit(call, row_start(&call.logits, n))
+        highest = <real> group.anchor_logit[i] if is_regular \
+            else irregular_log_sum_exp(call, row_start(&call.logits, n))
         out.max_logit[n] = highest
         out.log_sum_exp[n] = <real> (group.anchor_logit[i] + group.nll[i]) if is_regular else highest
         out.argmax[n] = group.anchor[i] if highest == highest else -1

@@ -10,7 +10,7 @@ cdef bint finish_group(
     cdef Totals *totals = totals_at(call, thread) if task == LOSS else NULL
     if call.has_probabilities:
         for i in range(count):
-            if group.improper[i]:
+            if group.bad_probability[i]:
                 totals.bad_row = min(totals.bad_row, first + i)
                 return False
     if task != LOSS:
@@ -23,7 +23,7 @@ cdef bint finish_group(
             for i in range(count):  # of the top class, lse = x - log p
                 total = group.anchor_logit[i] + group.nll[i]
                 call.out[first + i] = <real> total if total == total \
-                    else limit(call, row_start(&call.logits, first + i))
+                    else irregular_log_sum_exp(call, row_start(&call.logits, first + i))
         if task == ROW_STATISTICS:
             write_metrics(call, first, count, group)
         return True
@@ -36,7 +36,7 @@ cdef bint finish_group(
             losses[i] = <real> group.loss[i]
     if call.out != NULL:
         memcpy(call.out + first, losses, count * sizeof(real))
-    totals.kept += kept_rows(call, first, count, group)
+    totals.num_kept += num_kept_rows(call, first, count, group)
     add_losses(call, group, losses, totals)
     if call.class_weight != NULL or call.sample_weight != NULL:
         add_group_exactly(&totals.weight, group, NULL, group.weight)
@@ -74,11 +74,11 @@ cdef Py_ssize_t finish_plain_groups(
         group.anchor, num_groups, &plain, row_start(&call.labels.rows, first), row_start(&call.logits, first),
         workspace.columns, out, grad)
     if call.needs_kept and done:
-        keep_rows(group)
+        set_kept_rows(group)
         add_losses(call, group, out, totals)
-        totals.kept += kept_rows(call, first, LANES, group)
+        totals.num_kept += num_kept_rows(call, first, LANES, group)
     else:
-        totals.kept += done * LANES
+        totals.num_kept += done * LANES
     return done
 
 
@@ -99,17 +99,17 @@ cdef void plain_losses(
     # of few classes; those of rows whose statistics don't hold are the general ones
     cdef PlainLoss plain = plain_loss_of(call)
     cdef Py_ssize_t i
-    if not group.all_hold:
+    if not group.all_valid:
         group_shares(group)
         general_losses(call, first, count, group, sweep)
     plain_few_losses(group, &sweep.few, losses, &plain)
-    if not group.all_hold:
+    if not group.all_valid:
         for i in range(count):
-            if not group.holds[i]:
+            if not group.is_valid[i]:
                 losses[i] = <real> group.loss[i]
 
 
-cdef inline Py_ssize_t kept_rows(
+cdef inline Py_ssize_t num_kept_rows(
     const Call *call, Py_ssize_t first, Py_ssize_t count, const RowGroup *group
 ) noexcept nogil:
     # rows that are not ignored and whose sample_weight is not 0

@@ -1,14 +1,13 @@
-/* totals.h: what the rows of a group add to totals: counts, places in histograms. A register of rows at a
- * time; see metrics.pxi.
- */
+/* totals.h: the counts, bins and histogram of an evaluation: adds the rows of a group, a register of rows at
+ * a time. Used by metrics.pxi. */
 #ifndef SMOOTHXENT_TOTALS_H
 #define SMOOTHXENT_TOTALS_H
 
 #include "results/exact_sum.h"
 
-/* nll**2 of each row in two parts that are exact together: `squares`, which come rounded to nearest, are
- * rounded down, and `rests` become what that leaves. So neither is negative, which `cut` would not take. A
- * square that overflows leaves 0. Below 2**-969 a rest is rounded too. */
+/* nll**2 of each row as an exact sum of two numbers. squares: on entry nll**2 rounded to nearest, on return
+ * rounded down; rests: nll**2 - squares. So neither is negative, as `cut` requires. The rest is 0 where the
+ * square overflows, and is itself rounded below 2**-969. */
 LANES_INLINE void split_squares(const RowGroup *g, double *squares, double *rests) {
     const reg_f64 zero = SPLAT(0.0);
     EACH_ROW_REGISTER {
@@ -23,7 +22,7 @@ LANES_INLINE void split_squares(const RowGroup *g, double *squares, double *rest
 
 /* ---- counts ------------------------------------------------------------------------------------------ */
 
-/* Of kept rows by lane: those whose rank is below `most`. */
+/* Counts, lane by lane, the kept rows whose rank is below `most`. */
 LANES_INLINE void count_rows(double *counts, const RowGroup *g, double most) {
     EACH_ROW_REGISTER OP_F64(storeu)(counts + i,
         ADD(OP_F64(loadu)(counts + i), where_less_f64(ROWS(rank), SPLAT(most), ROWS(kept), SPLAT(0.0))));
@@ -33,27 +32,28 @@ LANES_INLINE void count_rows(double *counts, const RowGroup *g, double most) {
 
 typedef struct {
     ExactSum confidence, weight, hit_weight;
-    ptrdiff_t num_rows[2]; /* those whose top class is another than their label, and the hits */
+    ptrdiff_t num_rows[2]; /* rows with rank > 0, and rows with rank 0: the hits */
     double
-        spare[LANES]; /* lest bins of float32 lie 4 kB apart: they would push each other out of the cache */
+        spare[LANES]; /* keeps bins of float32 from lying 4 kB apart, which would be one set of the cache */
 } Bin;
 
-/* Numbers whose whole part is the bin of a row; -1 for rows that are not kept, nan for a confidence of nan.
- */
+/* The bin of each row: the whole part of the number. -1 for a row that is not kept, nan for a confidence of
+ * nan. */
 LANES_INLINE void bins_of_rows(double *bins, const RowGroup *g, double num_bins) {
     EACH_ROW_REGISTER {
         reg_f64 bin = OP_F64(min)(SPLAT(num_bins - 0.5), MUL(ROWS(confidence), SPLAT(num_bins)));
         OP_F64(storeu)(bins + i, where_equal_f64(ROWS(kept), SPLAT(0.0), SPLAT(-1.0), bin));
     }
 }
-/* Rows, and `cuts` pieces of each, into their bins: lane i of the bin's own pieces, so that no addition waits
- * for that of the row before. Returns the rows whose bin has full pieces, bit by bit. */
+/* Counts each row in its bin and adds `cuts` pieces of its confidence: row i to lane i of the bin's pieces,
+ * so that no addition waits for that of the row before. Returns a bit for each row whose bin has full pieces.
+ */
 LANES_INLINE int add_to_bins(
-    Bin *bins, const RowGroup *g, const double *numbers, const double *pieces, int cuts) {
+    Bin *bins, const RowGroup *g, const double *bin_numbers, const double *pieces, int cuts) {
     int full = 0;
     for (ptrdiff_t i = 0; i < LANES; i++) {
-        if (!(numbers[i] >= 0)) continue;
-        Bin *bin = bins + (ptrdiff_t)numbers[i];
+        if (!(bin_numbers[i] >= 0)) continue;
+        Bin *bin = bins + (ptrdiff_t)bin_numbers[i];
         for (ptrdiff_t j = 0; j < cuts; j++) bin->confidence.pieces[j * LANES + i] += pieces[j * LANES + i];
         if (++bin->num_rows[g->rank[i] < 1] % (MOST_CUT / 2) == 0) full |= 1 << i;
     }
@@ -62,8 +62,9 @@ LANES_INLINE int add_to_bins(
 
 /* ---- histogram ---------------------------------------------------------------------------------------
  *
- * Counts of rows by nll: half octaves from 2**-32 to 2**10, and what lies below and above. The exponent of
- * nll**2 counts them. One more takes the rows that are not kept or have no nll. */
+ * Counts of rows by nll, in half octaves from 2**-32 to 2**10; the first and the last also count the values
+ * below and above. The exponent of nll**2 is the number of the half octave. One more entry counts the rows
+ * that are not kept or have no nll; nobody reads it. */
 enum { HISTOGRAM = 86, LOWEST_HALF_OCTAVE = -65 };
 LANES_INLINE void add_to_histogram(ptrdiff_t *counts, const RowGroup *g, const double *squares) {
     const reg_f64 zero = SPLAT(0.0), none = powers_of_two(SPLAT(HISTOGRAM + LOWEST_HALF_OCTAVE));

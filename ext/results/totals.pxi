@@ -1,4 +1,5 @@
-# Totals over rows, one set for each thread. They are exact, so theirs add up to the same numbers whatever their number.
+# Totals over rows: sums and counts, one set for each thread. Sums are exact, so adding the sets of all threads gives the
+# same numbers for any number of threads.
 
 cdef extern from "results/totals.h" nogil:
     ctypedef struct Bin:
@@ -14,23 +15,23 @@ cdef extern from "results/totals.h" nogil:
 
 ctypedef struct Totals:
     ExactSum loss, weight
-    Py_ssize_t kept  # rows that are not ignored and whose sample_weight is not 0
+    Py_ssize_t num_kept  # rows that are not ignored and whose sample_weight is not 0
     Py_ssize_t bad_row  # the lowest row with a label out of range, or NO_ROW
 
 ctypedef struct Hits:
-    ExactSum weight  # of the rows whose rank is below k; counted where rows have no weights
+    ExactSum weight  # sum of sample_weight over the rows whose rank is below k; unused without sample_weight
     double num_rows[LANES]
 
 ctypedef struct Metrics:
-    # of an evaluation; its Hits and Bins follow it in memory
+    # the totals of an evaluation; its Hits and Bins follow it in memory
     ExactSum nll, nll_square, entropy, brier, weight, weight_square
-    double num_rows[LANES]  # those that are not ignored
+    double num_rows[LANES]  # rows that are not ignored, lane by lane
     Py_ssize_t histogram[HISTOGRAM + 1]
-    double unbinned  # nan once a row is in no bin
+    double unbinned  # nan if a row has no bin, as its confidence is nan
 
 
 cdef inline void *aligned(void *memory) noexcept nogil:
-    # to a line, as exact sums want to be
+    # the next multiple of LINE, to which ExactSum is aligned
     return <void *> ((<size_t> memory + LINE - 1) // LINE * LINE)
 
 
@@ -58,11 +59,11 @@ cdef inline Metrics *metrics_at(const Call *call, int thread) noexcept nogil:
     return <Metrics *> (call.metrics + thread * call.metrics_size)
 
 
-cdef Totals *new_totals(Totals *alone, int num_threads, void **memory) except NULL:
-    # one for each thread, all zero; `alone` for one, else in `memory`, which the caller frees
+cdef Totals *new_totals(Totals *single, int num_threads, void **memory) except NULL:
+    # zeroed totals for each thread: `single` itself for one thread, else in `memory`, which the caller frees
     if num_threads == 1:
-        memset(alone, 0, sizeof(Totals))
-        return alone
+        memset(single, 0, sizeof(Totals))
+        return single
     memory[0] = calloc(num_threads * sizeof(Totals) + LINE, 1)
     if memory[0] == NULL:
         raise MemoryError
@@ -79,7 +80,7 @@ cdef int add_metrics_of_threads(
     call.num_ranks = cnp.PyArray_DIM(ranks, 0)
     call.num_bins = num_bins
     for i in range(call.num_ranks):
-        call.enough = max(call.enough, <Py_ssize_t> call.ranks[i])
+        call.rank_limit = max(call.rank_limit, <Py_ssize_t> call.ranks[i])
     call.loss_is_nll = call.label_smoothing == 0.0 and is_bare(call)
     call.metrics_size = size_of_metrics(call.num_ranks, num_bins)
     call.metrics_memory = calloc(num_threads * call.metrics_size + LINE, 1)

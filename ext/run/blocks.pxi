@@ -37,7 +37,7 @@ cdef class Blocks:
         add_smoothing(call)
         if ranks is not None:
             add_metrics_of_threads(call, ranks, num_bins, 1)
-        settle_call(call, LOSS)
+        complete_call(call, LOSS)
         self.memory = calloc(
             sizeof(Totals) + num_groups * (sizeof(LongRows) + segments * sizeof(RowStatistics)) + LINE, 1)
         if self.memory == NULL:
@@ -79,7 +79,7 @@ cdef class Blocks:
         cdef LongRows *rows = self.groups + first_row // LANES
         cdef Py_ssize_t g, i, segment, num_rows = cnp.PyArray_DIM(block, 0)
         cdef Py_ssize_t first = first_class // SEGMENT, last = first + segments_of(cnp.PyArray_DIM(block, 1))
-        call.logits = call.grad = placed(block, rows.first, first_class)
+        call.logits = call.grad = rows_of_block(block, rows.first, first_class)
         with nogil:
             if in_groups(&call) and not writes:
                 for g in range(vectors_of(num_rows)):
@@ -104,13 +104,13 @@ cdef class Blocks:
                 finish_group(&self.call, LOSS, rows.first, rows.count, &rows.group, &rows.sweep, 0)
 
     def loss(self):
-        return loss_of(&self.call, 1)
+        return loss_report(&self.call, 1)
 
     def evaluation(self):
-        return evaluation_of(&self.call, 1)
+        return evaluation_report(&self.call, 1)
 
 
-cdef Rows placed(cnp.ndarray block, Py_ssize_t first_row, Py_ssize_t first_class):
+cdef Rows rows_of_block(cnp.ndarray block, Py_ssize_t first_row, Py_ssize_t first_class):
     # as if it lay among all the logits
     cdef Rows rows = rows_of(block, has_classes=True)
     rows.data -= first_row * rows.outer_stride + first_class * rows.class_stride
@@ -124,4 +124,4 @@ cdef inline bint in_groups(const Call *call) noexcept nogil:
 
 cdef void read_rows(const Call *call, LongRows *rows) noexcept nogil:
     cdef Workspace workspace
-    statistics_of_group(call, LOSS, rows.first, rows.count, &rows.group, nothing_kept(), &workspace)
+    statistics_of_group(call, LOSS, rows.first, rows.count, &rows.group, nothing_saved(), &workspace)

@@ -22,7 +22,7 @@ cdef extern from * nogil:
 cdef Py_ssize_t LAST_LEVEL_CACHE = last_level_cache()
 
 
-cdef void settle_call(Call *call, int task) noexcept nogil:
+cdef void complete_call(Call *call, int task) noexcept nogil:
     # what follows from the rest of it
     call.has_targets = call.has_probabilities or call.smoothing != NULL
     call.sums_with = sums_with(call)
@@ -33,7 +33,7 @@ cdef void settle_call(Call *call, int task) noexcept nogil:
 
 
 cdef int run(Call *call, int task, int num_threads) except -1:
-    settle_call(call, task)
+    complete_call(call, task)
     call.streams = (
         call.has_grad and call.grad_is_real and call.grad.data != call.logits.data and is_aligned(&call.grad)
         and call.grad.class_stride == sizeof(real) and call.num_classes > FEW
@@ -60,7 +60,7 @@ cdef int run_loss(Call *call, int num_threads) except -1:
         free(<void *> call.smoothing)
     for t in range(1, num_threads):
         totals.bad_row = min(totals.bad_row, totals_at(call, t).bad_row)
-        totals.kept += totals_at(call, t).kept
+        totals.num_kept += totals_at(call, t).num_kept
     return 0
 
 
@@ -69,9 +69,9 @@ def cross_entropy(
     cnp.ndarray out, cnp.ndarray grad, double grad_divisor, int num_threads,
 ):
     cdef Call call = call_of(logits)
-    cdef Totals alone
+    cdef Totals single
     cdef void *memory = NULL
-    num_threads = team(&call, num_threads)
+    num_threads = team_size(&call, num_threads)
     add_transforms(&call, transforms)
     add_target_options(&call, labels, cnp.PyArray_NDIM(labels) == cnp.PyArray_NDIM(logits), targets)
     call.out = reals(out)
@@ -79,9 +79,9 @@ def cross_entropy(
     if grad is not None:
         add_grad(&call, grad)
     try:
-        call.totals = new_totals(&alone, num_threads, &memory)
+        call.totals = new_totals(&single, num_threads, &memory)
         run_loss(&call, num_threads)
-        return loss_of(&call, num_threads)
+        return loss_report(&call, num_threads)
     finally:
         free(memory)
 
@@ -91,16 +91,16 @@ def evaluate(
     cnp.ndarray ranks not None, Py_ssize_t num_bins, int num_threads,
 ):
     cdef Call call = call_of(logits)
-    cdef Totals alone
+    cdef Totals single
     cdef void *memory = NULL
-    num_threads = team(&call, num_threads)
+    num_threads = team_size(&call, num_threads)
     add_transforms(&call, transforms)
     add_target_options(&call, labels, False, targets)
     try:
-        call.totals = new_totals(&alone, num_threads, &memory)
+        call.totals = new_totals(&single, num_threads, &memory)
         add_metrics_of_threads(&call, ranks, num_bins, num_threads)
         run_loss(&call, num_threads)
-        return evaluation_of(&call, num_threads)
+        return evaluation_report(&call, num_threads)
     finally:
         free(call.metrics_memory)
         free(memory)
@@ -112,15 +112,15 @@ def row_statistics(
 ):
     cdef cnp.ndarray log_sum_exp, max_logit, argmax, entropy, confidence, label_logit, nll, rank
     cdef Call call = call_of(logits)
-    cdef Totals alone
+    cdef Totals single
     cdef void *memory = NULL
     cdef Py_ssize_t bad_row = NO_ROW
     cdef int t
     log_sum_exp, max_logit, argmax, entropy, confidence, label_logit, nll, rank = results
-    num_threads = team(&call, num_threads)
+    num_threads = team_size(&call, num_threads)
     add_transforms(&call, transforms)
     call.has_metrics = True
-    call.enough = call.num_classes
+    call.rank_limit = call.num_classes
     call.has_labels = labels is not None
     if call.has_labels:
         call.labels = labels_of(labels, call.num_classes, ignore_index)
@@ -133,7 +133,7 @@ def row_statistics(
     call.row_metrics.label_logit = reals(label_logit)
     call.row_metrics.nll = reals(nll)
     try:
-        call.totals = new_totals(&alone, num_threads, &memory)
+        call.totals = new_totals(&single, num_threads, &memory)
         for t in range(num_threads):
             totals_at(&call, t).bad_row = NO_ROW
         run(&call, ROW_STATISTICS, num_threads)
@@ -147,7 +147,7 @@ def row_statistics(
 cdef int normalise(cnp.ndarray logits, cnp.ndarray out, int task, int num_threads) except -1:
     cdef Call call = call_of(logits)
     add_grad(&call, out)
-    return run(&call, task, team(&call, num_threads))
+    return run(&call, task, team_size(&call, num_threads))
 
 
 def softmax(cnp.ndarray logits not None, cnp.ndarray out not None, int num_threads):
@@ -161,7 +161,7 @@ def log_softmax(cnp.ndarray logits not None, cnp.ndarray out not None, int num_t
 def log_sum_exp(cnp.ndarray logits not None, cnp.ndarray out not None, int num_threads):
     cdef Call call = call_of(logits)
     call.out = reals(out)
-    run(&call, LOG_SUM_EXP, team(&call, num_threads))
+    run(&call, LOG_SUM_EXP, team_size(&call, num_threads))
 
 
 def transform(cnp.ndarray logits not None, tuple transforms not None):
@@ -176,7 +176,7 @@ def transform(cnp.ndarray logits not None, tuple transforms not None):
 
 
 def max_threads():
-    return most_threads()
+    return available_threads()
 
 
 def pause_threads():

@@ -21,11 +21,11 @@ cdef inline double sum_of_lanes(lanes *sums) noexcept nogil:
 
 cdef double read_part(const stored *x, Py_ssize_t count) noexcept nogil:
     cdef lanes sums[SUMS]
-    cdef Py_ssize_t block, i
+    cdef Py_ssize_t step, i
     cdef double rest = 0.0
     for i in range(SUMS):
         sums[i] = splat(0)
-    for block in range(count // STRIDE):
+    for step in range(count // STRIDE):
         for i in range(SUMS):
             prefetch(x + i * LANES + AHEAD // <Py_ssize_t> sizeof(stored))
             sums[i] = add(sums[i], load_logits(x + i * LANES))

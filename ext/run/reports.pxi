@@ -5,42 +5,42 @@ cdef inline Py_ssize_t row_or_none(Py_ssize_t row) noexcept nogil:
     return row if row != NO_ROW else -1
 
 
-cdef tuple count_of(const Call *call, Py_ssize_t num_kept, const ExactSum *weight, Py_ssize_t places):
+cdef tuple count_report(const Call *call, Py_ssize_t num_kept, const ExactSum *weight, Py_ssize_t places):
     # what the rows weigh, as Python gets it
     return (
-        call.num_rows, num_kept, as_int(weight, places) if has_weights(call) else whole(num_kept, places), places
+        call.num_rows, num_kept, as_int(weight, places) if has_weights(call) else <object> num_kept << places, places
     )
 
 
-cdef tuple loss_of(Call *call, int num_threads):
+cdef tuple loss_report(Call *call, int num_threads):
     # what Python gets of a loss
     cdef Totals *totals = totals_at(call, 0)
     cdef Py_ssize_t places
-    settle(&totals.loss, sizeof(Totals), num_threads)
+    add_up(&totals.loss, sizeof(Totals), num_threads)
     places = places_of(&totals.loss)
     if has_weights(call):
-        settle(&totals.weight, sizeof(Totals), num_threads)
+        add_up(&totals.weight, sizeof(Totals), num_threads)
         places = max(places, places_of(&totals.weight))
     return (
         row_or_none(totals.bad_row),
-        count_of(call, totals.kept, &totals.weight, places),
+        count_report(call, totals.num_kept, &totals.weight, places),
         as_int(&totals.loss, places),
         totals.loss.special,
     )
 
 
-cdef tuple evaluation_of(Call *call, int num_threads):
+cdef tuple evaluation_report(Call *call, int num_threads):
     # what Python gets of an evaluation
     cdef int t
     if call.loss_is_nll:
         for t in range(num_threads):
             totals_at(call, t).loss = metrics_at(call, t).nll
-    return *loss_of(call, num_threads), *metrics_of(call, num_threads)
+    return *loss_report(call, num_threads), *metrics_report(call, num_threads)
 
 
-cdef tuple weight_of(const Call *call, Py_ssize_t num_rows, ExactSum *weight, int num_threads):
+cdef tuple weight_report(const Call *call, Py_ssize_t num_rows, ExactSum *weight, int num_threads):
     # of some rows
-    return (num_rows, 0, 0.0) if call.sample_weight == NULL else exact(weight, call.metrics_size, num_threads)
+    return (num_rows, 0, 0.0) if call.sample_weight == NULL else exact_parts(weight, call.metrics_size, num_threads)
 
 
 cdef Py_ssize_t rows_of_threads(const Call *call, const double *num_rows, int num_threads):
@@ -54,28 +54,28 @@ cdef Py_ssize_t rows_of_threads(const Call *call, const double *num_rows, int nu
     return <Py_ssize_t> total
 
 
-cdef tuple hits_of_threads(const Call *call, Hits *hits, int num_threads):
+cdef tuple hits_report(const Call *call, Hits *hits, int num_threads):
     cdef Py_ssize_t num_rows = rows_of_threads(call, hits.num_rows, num_threads)
-    return weight_of(call, num_rows, &hits.weight, num_threads)
+    return weight_report(call, num_rows, &hits.weight, num_threads)
 
 
-cdef tuple bin_of_threads(const Call *call, Bin *held, int num_threads):
+cdef tuple bin_report(const Call *call, Bin *bin, int num_threads):
     cdef Py_ssize_t misses = 0, hits = 0
-    cdef Bin *of_thread
+    cdef Bin *thread_bin
     cdef int t
     for t in range(num_threads):
-        of_thread = <Bin *> (<char *> held + t * call.metrics_size)
-        misses += of_thread.num_rows[0]
-        hits += of_thread.num_rows[1]
+        thread_bin = <Bin *> (<char *> bin + t * call.metrics_size)
+        misses += thread_bin.num_rows[0]
+        hits += thread_bin.num_rows[1]
     return (
         misses + hits,
-        weight_of(call, misses + hits, &held.weight, num_threads),
-        exact(&held.confidence, call.metrics_size, num_threads),
-        weight_of(call, hits, &held.hit_weight, num_threads),
+        weight_report(call, misses + hits, &bin.weight, num_threads),
+        exact_parts(&bin.confidence, call.metrics_size, num_threads),
+        weight_report(call, hits, &bin.hit_weight, num_threads),
     )
 
 
-cdef tuple confidence_of(const Call *call):
+cdef tuple confidence_report(const Call *call):
     # of settled bins and what is in none
     cdef Metrics *metrics = metrics_at(call, 0)
     cdef Bin *bins = bins_of(metrics, call.num_ranks)
@@ -86,10 +86,10 @@ cdef tuple confidence_of(const Call *call):
         for i in range(LIMBS):
             total.limbs[i] += bins[b].confidence.limbs[i]
     total.special = metrics.unbinned
-    return exact(&total, 0, 1)
+    return exact_parts(&total, 0, 1)
 
 
-cdef tuple metrics_of(const Call *call, int num_threads):
+cdef tuple metrics_report(const Call *call, int num_threads):
     # what Python gets of an evaluation beside the loss
     cdef Metrics *metrics = metrics_at(call, 0)
     cdef Py_ssize_t i, num_rows, step = call.metrics_size
@@ -100,23 +100,23 @@ cdef tuple metrics_of(const Call *call, int num_threads):
         for i in range(HISTOGRAM):
             metrics.histogram[i] += metrics_at(call, t).histogram[i]
     bins = tuple([
-        bin_of_threads(call, bins_of(metrics, call.num_ranks) + i, num_threads) for i in range(call.num_bins)])
+        bin_report(call, bins_of(metrics, call.num_ranks) + i, num_threads) for i in range(call.num_bins)])
     sums = {
-        "nll": exact(&metrics.nll, step, num_threads),
-        "nll_square": exact(&metrics.nll_square, step, num_threads),
-        "entropy": exact(&metrics.entropy, step, num_threads),
-        "confidence": confidence_of(call),
-        "brier": exact(&metrics.brier, step, num_threads),
+        "nll": exact_parts(&metrics.nll, step, num_threads),
+        "nll_square": exact_parts(&metrics.nll_square, step, num_threads),
+        "entropy": exact_parts(&metrics.entropy, step, num_threads),
+        "confidence": confidence_report(call),
+        "brier": exact_parts(&metrics.brier, step, num_threads),
     }
     if call.sample_weight != NULL:
-        sums["weight"] = exact(&metrics.weight, step, num_threads)
-        sums["weight_square"] = exact(&metrics.weight_square, step, num_threads)
+        sums["weight"] = exact_parts(&metrics.weight, step, num_threads)
+        sums["weight_square"] = exact_parts(&metrics.weight_square, step, num_threads)
     else:
         sums["weight"] = sums["weight_square"] = num_rows, 0, 0.0
     return (
         num_rows,
         sums,
-        tuple([hits_of_threads(call, hits_of(metrics) + i, num_threads) for i in range(call.num_ranks)]),
+        tuple([hits_report(call, hits_of(metrics) + i, num_threads) for i in range(call.num_ranks)]),
         bins,
         tuple([metrics.histogram[i] for i in range(HISTOGRAM)]),
     )

@@ -18,7 +18,7 @@ cdef inline Py_ssize_t rows_of_a_group(const Call *call) noexcept nogil:
     # so few that the second sweep finds exps or logits in L2
     if not call.has_grad or call.num_classes <= TILE:
         return LANES
-    return min(<Py_ssize_t> LANES, max(<Py_ssize_t> 1, KEPT // padded_size(call.num_classes)))
+    return min(<Py_ssize_t> LANES, max(<Py_ssize_t> 1, SAVED_CLASSES // padded_size(call.num_classes)))
 
 
 cdef inline Py_ssize_t thread_size(const Chunks *chunks) noexcept nogil:
@@ -30,7 +30,7 @@ cdef int add_memory(Chunks *chunks, int num_threads) except -1:
     cdef const Call *call = chunks.call
     if not call.has_grad or call.num_classes <= FEW:
         return 0
-    if call.num_classes <= KEPT and chunks.task != LOG_SOFTMAX:  # and a vector: see write_scaled
+    if call.num_classes <= SAVED_CLASSES and chunks.task != LOG_SOFTMAX:  # and a vector: see write_scaled
         chunks.exps_size = whole_lines((chunks.group_rows * padded_size(call.num_classes) + LANES) * sizeof(real))
     if call.num_classes > TILE:
         chunks.segments_size = whole_lines(chunks.group_rows * segments_of(call.num_classes) * sizeof(RowStatistics))
@@ -41,17 +41,17 @@ cdef int add_memory(Chunks *chunks, int num_threads) except -1:
     return 0
 
 
-cdef Kept kept_of_thread(const Chunks *chunks, int thread) noexcept nogil:
-    cdef Kept kept = nothing_kept()
+cdef SavedGroup saved_of_thread(const Chunks *chunks, int thread) noexcept nogil:
+    cdef SavedGroup saved = nothing_saved()
     cdef char *memory = <char *> aligned(chunks.memory) + thread * thread_size(chunks)
     if chunks.segments_size:
-        kept.segments = <RowStatistics *> memory
+        saved.segments = <RowStatistics *> memory
     if chunks.exps_size:
-        kept.exps = <real *> (memory + chunks.segments_size)
-    return kept
+        saved.exps = <real *> (memory + chunks.segments_size)
+    return saved
 
 
-cdef void chunk_of_rows(const void *work, Py_ssize_t chunk, int thread) noexcept nogil:
+cdef void chunk_item(const void *work, Py_ssize_t chunk, int thread) noexcept nogil:
     cdef const Chunks *chunks = <const Chunks *> work
     cdef const Call *call = chunks.call
     cdef Workspace workspace
@@ -61,7 +61,7 @@ cdef void chunk_of_rows(const void *work, Py_ssize_t chunk, int thread) noexcept
     cdef int task = chunks.task
     cdef Totals *totals = totals_at(call, thread)
     cdef bint in_order = is_in_order(call)
-    cdef Kept kept = kept_of_thread(chunks, thread)
+    cdef SavedGroup saved = saved_of_thread(chunks, thread)
     memset(&sweep, 0, sizeof(sweep))
     while n < stop:
         groups = groups_before(call, n, stop) if in_order else 0
@@ -74,9 +74,9 @@ cdef void chunk_of_rows(const void *work, Py_ssize_t chunk, int thread) noexcept
         if bad_row != NO_ROW:
             totals.bad_row = min(totals.bad_row, bad_row)
         else:
-            statistics_of_group(call, task, n, count, &group, kept, &workspace)
+            statistics_of_group(call, task, n, count, &group, saved, &workspace)
             if finish_group(call, task, n, count, &group, &sweep, thread) and call.has_grad:
-                write_group(call, task, n, count, &group, &sweep, kept, &workspace)
+                write_group(call, task, n, count, &group, &sweep, saved, &workspace)
         n += count
     if call.streams:
         finish_streams()
@@ -95,8 +95,8 @@ cdef int run_rows(const Call *call, int task, int num_threads) except -1:
     chunks.call, chunks.task, chunks.rows, chunks.group_rows = call, task, rows, rows_of_a_group(call)
     try:
         add_memory(&chunks, num_threads)
-        return each_item(
-            chunk_of_rows, &chunks, (call.num_rows + rows - 1) // rows,
+        return run_items(
+            chunk_item, &chunks, (call.num_rows + rows - 1) // rows,
             portion_of((call.num_classes + ROW_ELEMENTS) * rows, num_threads), num_threads)
     finally:
         free(chunks.memory)

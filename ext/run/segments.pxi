@@ -25,8 +25,8 @@ cdef void read_segment(const Call *call, LongRows *rows, Py_ssize_t i, Py_ssize_
     cdef const char *at = row_start(&call.logits, row)
     if rows.group.kept[i]:
         segment_statistics(
-            call, at, row, segment, rows.group.anchor[i], rows.group.by_top[i], label,
-            nothing_of_row(), &workspace, statistics_at(call, rows, i, segment))
+            call, at, row, segment, rows.group.anchor[i], rows.group.anchor_is_top[i], label,
+            no_saved_row(), &workspace, statistics_at(call, rows, i, segment))
 
 
 cdef void write_row_segment(
@@ -47,20 +47,20 @@ ctypedef struct SegmentSweep:
     bint writes
 
 
-cdef void segment_of(const void *work, Py_ssize_t item, int thread) noexcept nogil:
-    cdef const SegmentSweep *each = <const SegmentSweep *> work
-    cdef Py_ssize_t segments = segments_of(each.call.num_classes)
-    if each.writes:
-        write_row_segment(each.call, each.task, each.rows, item // segments, item % segments)
+cdef void segment_item(const void *work, Py_ssize_t item, int thread) noexcept nogil:
+    cdef const SegmentSweep *sweep = <const SegmentSweep *> work
+    cdef Py_ssize_t segments = segments_of(sweep.call.num_classes)
+    if sweep.writes:
+        write_row_segment(sweep.call, sweep.task, sweep.rows, item // segments, item % segments)
     else:
-        read_segment(each.call, each.rows, item // segments, item % segments)
+        read_segment(sweep.call, sweep.rows, item // segments, item % segments)
 
 
-cdef int each_segment(const Call *call, int task, LongRows *rows, bint writes, int num_threads) except -1:
-    cdef SegmentSweep each
-    each.call, each.task, each.rows, each.writes = call, task, rows, writes
-    return each_item(
-        segment_of, &each, rows.count * segments_of(call.num_classes), portion_of(SEGMENT, num_threads), num_threads)
+cdef int sweep_segments(const Call *call, int task, LongRows *rows, bint writes, int num_threads) except -1:
+    cdef SegmentSweep sweep
+    sweep.call, sweep.task, sweep.rows, sweep.writes = call, task, rows, writes
+    return run_items(
+        segment_item, &sweep, rows.count * segments_of(call.num_classes), portion_of(SEGMENT, num_threads), num_threads)
 
 
 cdef void merge_segments(
@@ -96,12 +96,12 @@ cdef int run_segments(const Call *call, int task, int num_threads) except -1:
             if bad_row != NO_ROW:
                 totals.bad_row = min(totals.bad_row, bad_row)
             else:
-                each_segment(call, task, &rows, False, num_threads)
+                sweep_segments(call, task, &rows, False, num_threads)
                 with nogil:
                     merge_segments(call, rows.count, &rows.group, rows.statistics)
                     proper = finish_group(call, task, rows.first, rows.count, &rows.group, &rows.sweep, 0)
                 if proper and call.has_grad:
-                    each_segment(call, task, &rows, True, num_threads)
+                    sweep_segments(call, task, &rows, True, num_threads)
             rows.first += rows.count
     finally:
         free(rows.statistics)

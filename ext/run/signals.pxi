@@ -14,7 +14,7 @@ cdef extern from * nogil:
     #endif
     /* Seconds between two looks at pending signals. Much less, and a thread busy with Python, which gives its lock
        away after 5 ms, would hold up the call. */
-    static const double PATIENCE = 0.1;
+    static const double SIGNAL_INTERVAL = 0.1;
     static double seconds(void) {
         struct timespec now;
         clock_gettime(CLOCK_MONOTONIC, &now);
@@ -22,7 +22,7 @@ cdef extern from * nogil:
     }
     """
     const Py_ssize_t PORTION_ELEMENTS
-    const double PATIENCE
+    const double SIGNAL_INTERVAL
     double seconds()
 
 
@@ -35,5 +35,5 @@ cdef inline bint is_due(double *due) noexcept nogil:
     # whether it is time to let Python look at pending signals; due: 0.0 after it did
     cdef double now = seconds()
     if due[0] == 0.0:
-        due[0] = now + PATIENCE
+        due[0] = now + SIGNAL_INTERVAL
     return now >= due[0]

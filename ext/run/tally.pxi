@@ -73,5 +73,5 @@ def tally(cnp.ndarray logits not None, cnp.ndarray labels not None, tuple target
                 if bad_row != NO_ROW or (first < groups and is_due(&due)):
                     break
         PyErr_CheckSignals()
-    settle(&total, sizeof(total), 1)
-    return row_or_none(bad_row), count_of(&call, num_kept, &total, places_of(&total))
+    add_up(&total, sizeof(total), 1)
+    return row_or_none(bad_row), count_report(&call, num_kept, &total, places_of(&total))

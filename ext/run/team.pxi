@@ -19,7 +19,7 @@ cdef extern from * nogil:
     static void release_threads(void) {}
     #endif
     static int inside_region(void) { return omp_in_parallel(); }
-    static int most_threads(void) {
+    static int available_threads(void) {
         int asked = omp_get_max_threads(), allowed = omp_get_thread_limit();
         return asked < allowed ? asked : allowed;
     }
@@ -27,16 +27,16 @@ cdef extern from * nogil:
     enum { SMOOTHXENT_OPENMP = 0 };
     static void release_threads(void) {}
     static int inside_region(void) { return 0; }
-    static int most_threads(void) { return 1; }
+    static int available_threads(void) { return 1; }
     #endif
     /* The next item of work that no thread of a region has taken. */
-    static Py_ssize_t taken_next(Py_ssize_t *next) { return __atomic_fetch_add(next, 1, __ATOMIC_RELAXED); }
+    static Py_ssize_t next_item(Py_ssize_t *next) { return __atomic_fetch_add(next, 1, __ATOMIC_RELAXED); }
     """
     bint SMOOTHXENT_OPENMP
     void release_threads()
     bint inside_region()
-    Py_ssize_t taken_next(Py_ssize_t *)
-    int most_threads()
+    Py_ssize_t next_item(Py_ssize_t *)
+    int available_threads()
 
 cdef enum:
     PARALLEL_ELEMENTS = 1 << 15  # below, a team costs more than it saves
@@ -47,7 +47,7 @@ OPENMP = bool(SMOOTHXENT_OPENMP)
 cdef extern from * nogil:
     """
     enum { PRICE = 4, MOST_DOUBLINGS = 4 };
-    static const double NOTICED = 1.2; /* times the time of one thread: less is no loss */
+    static const double LATE = 1.2; /* times the time of one thread: less is no loss */
     static const double MOST_DEBT = 1; /* second: a process that was stopped does not pay for all of the time */
     static const double AWAKE = 5e-5;  /* seconds: about as long as idle threads spin (_runtime.py) */
 
@@ -60,9 +60,9 @@ cdef extern from * nogil:
     static int was_asleep(double begin) { return begin - last_end > AWAKE; }
 
     /* alone: seconds that one thread would have needed. The first region makes the team, which does not count. */
-    static void settle_region(double begin, double end, double alone) {
-        int late = last_end > 0 && end - begin > NOTICED * alone;
-        debt += late * (PRICE << doublings) * (end - begin - alone);
+    static void charge_late_team(double begin, double end, double serial_time) {
+        int late = last_end > 0 && end - begin > LATE * serial_time;
+        debt += late * (PRICE << doublings) * (end - begin - serial_time);
         debt = debt < MOST_DEBT ? debt : MOST_DEBT;
         doublings = late ? doublings + (doublings < MOST_DOUBLINGS) : 0;
         last_end = end;
@@ -92,7 +92,7 @@ cdef extern from * nogil:
     bint is_indebted()
     void forget_team()
     bint was_asleep(double begin)
-    void settle_region(double begin, double end, double alone)
+    void charge_late_team(double begin, double end, double serial_time)
     void pay_off(double seconds)
     int this_cpu()
     void make_way()
@@ -118,28 +118,28 @@ cdef void take_items(Region *region, int thread) noexcept nogil:
         make_way()
     elif thread > 0:
         leave_cpu(region.cpu)
-    index = taken_next(&region.next)
+    index = next_item(&region.next)
     while index < region.last:
         region.item(region.work, index, thread)
         if thread == 0:
             end = seconds()
             region.least = min(region.least, end - begin)
             begin = end
-        index = taken_next(&region.next)
+        index = next_item(&region.next)
 
 
 cdef void run_region(Region *region, int num_threads) noexcept nogil:
     # No prange: it would wait for all threads twice, at the end of its loop and of its region.
     cdef Py_ssize_t items = region.last - region.next
-    cdef double alone
+    cdef double serial_time
     region.begin, region.least, region.cpu = seconds(), INFINITY, this_cpu()
     with parallel(num_threads=num_threads):
         take_items(region, threadid())
-    alone = region.least * items if region.least < INFINITY else 0.0  # no item was left when it could begin
-    settle_region(region.begin, seconds(), alone)
+    serial_time = region.least * items if region.least < INFINITY else 0.0  # no item was left when it could begin
+    charge_late_team(region.begin, seconds(), serial_time)
 
 
-cdef int each_item(WorkItem item, const void *work, Py_ssize_t items, Py_ssize_t portion, int num_threads) except -1:
+cdef int run_items(WorkItem item, const void *work, Py_ssize_t items, Py_ssize_t portion, int num_threads) except -1:
     # portion: items between two looks at the clock
     cdef Region region
     cdef Py_ssize_t index
@@ -166,7 +166,7 @@ cdef int each_item(WorkItem item, const void *work, Py_ssize_t items, Py_ssize_t
     return 0
 
 
-cdef int team(const Call *call, int num_threads) noexcept:
+cdef int team_size(const Call *call, int num_threads) noexcept:
     # 1, without a parallel region, for little work, inside another library's region and where there is no OpenMP
     if not SMOOTHXENT_OPENMP or inside_region() or call.num_rows * call.num_classes < PARALLEL_ELEMENTS:
         return 1

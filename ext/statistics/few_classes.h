@@ -1,6 +1,5 @@
-/* few_classes.h: the inner loops over few classes: LANES rows at once, one a lane. Class k of the group's row
- * i lies at columns[k * LANES + i].
- */
+/* few_classes.h: statistics of groups of rows with few classes: LANES rows at once, one row a lane. The logit
+ * of row i and class k is columns[k * LANES + i]. Used by few_classes.pxi and few_classes_losses.h. */
 #ifndef SMOOTHXENT_FEW_CLASSES_H
 #define SMOOTHXENT_FEW_CLASSES_H
 
@@ -13,30 +12,32 @@
 
 /* ---- logits to columns ---------------------------------------------------------------------------- */
 
-enum { QUAD_BYTES = LANES * QUAD * sizeof(stored) }; /* of QUAD classes of a group */
+enum { QUAD_BYTES = LANES * QUAD * sizeof(stored) }; /* memory of QUAD classes of a group */
 
-_Static_assert(QUAD_BYTES % LINE == 0, "take_columns asks for whole lines");
+_Static_assert(QUAD_BYTES % LINE == 0, "take_columns prefetches whole lines");
 
-/* Where the logits of a group lie. `rows`: one after the other, the first at `start` and the others
- * row_stride bytes apart, QUAD - 1 numbers beyond each may be read; or else `columns`: class k of all rows at
- * start + k * class_stride; or each row at its own place, starts[i]. */
+/* Where the logits of a group lie in memory:
+ *     is_rows       row i at start + i * row_stride, its classes adjacent; QUAD - 1 numbers beyond it may be
+ * read is_columns    class k of row 0 at start + k * class_stride, the rows adjacent neither       class k of
+ * row i at starts[i] + k * class_stride
+ */
 typedef struct {
     const char *start, *const *starts;
     ptrdiff_t row_stride, class_stride;
-    int rows, columns;
+    int is_rows, is_columns;
 } GroupPlace;
 
-/* QUAD classes from `first` on; of those from `num_classes` on, any numbers. */
+/* Loads QUAD classes from `first` on. Columns from num_classes on get any numbers. */
 LANES_INLINE void load_quad_of_columns(
     const GroupPlace *place, ptrdiff_t first, ptrdiff_t num_classes, lanes *columns) {
     real buffer[LANES];
-    if (place->rows) {
+    if (place->is_rows) {
         load_columns(place->start + first * sizeof(stored), place->row_stride, columns);
         return;
     }
     for (int k = 0; k < QUAD; k++) {
         const ptrdiff_t at = (first + k < num_classes ? first + k : num_classes - 1) * place->class_stride;
-        if (place->columns) {
+        if (place->is_columns) {
             columns[k] = load_logits((const stored *)(place->start + at));
             continue;
         }
@@ -46,7 +47,7 @@ LANES_INLINE void load_quad_of_columns(
     }
 }
 
-/* Columns of what logits become, class k at to[k * LANES]. */
+/* Transforms the logits into columns, class k at to[k * LANES]. */
 LANES_FUNCTION void transform_columns(
     stored *to, const GroupPlace *place, ptrdiff_t num_classes, Transform transform) {
     lanes quad[QUAD];
@@ -57,8 +58,10 @@ LANES_FUNCTION void transform_columns(
     }
 }
 
-/* Class `number`. ANCHOR_GIVEN: the columns hold -inf for the anchor, which makes its exp 0. ANCHOR_TOP: the
- * anchor is the top class so far, the first of equals, and its column is masked later. NaN is passed over. */
+/* Takes the logits x of class `number` into the anchors, their logits and the largest other logits, and
+ * stores them as a column. ANCHOR_GIVEN: s->anchors are known, and the column gets -inf for the anchor, so
+ * its exp is 0. ANCHOR_TOP: the anchor is the top class so far (the lowest of equals); sum_columns masks it.
+ * NaN is skipped. */
 enum { ANCHOR_GIVEN, ANCHOR_TOP };
 LANES_INLINE void take_column(few_statistics *s, lanes x, lanes number, real *column, const int anchor) {
     lanes others = x;
@@ -79,7 +82,7 @@ LANES_INLINE void take_columns(few_statistics *s, const GroupPlace *place, ptrdi
     const int anchor) {
     lanes quad[QUAD];
     UNROLLED for (int n = 0; n < QUAD_BYTES / LINE; n++) prefetch((const stored *)(ahead + n * LINE));
-    if (count == 2 && num_classes == 2 && place->rows && place->row_stride == 2 * sizeof(stored))
+    if (count == 2 && num_classes == 2 && place->is_rows && place->row_stride == 2 * sizeof(stored))
         load_pairs((const stored *)place->start, quad);
     else load_quad_of_columns(place, first, num_classes, quad);
     UNROLLED for (int k = 0; k < count; k++) {
@@ -88,25 +91,25 @@ LANES_INLINE void take_columns(few_statistics *s, const GroupPlace *place, ptrdi
     }
 }
 
-/* `ahead`: where the next group lies, which is asked for early: it will be touched in all places at once. */
+/* Loads all columns of a group. ahead: the address of a later group, which is prefetched. */
 LANES_INLINE void read_columns(few_statistics *to, const GroupPlace *place, ptrdiff_t num_classes,
     const char *ahead, real *columns, const int anchor) {
-    few_statistics s = *to; /* of its own, so that it stays in registers */
+    few_statistics s = *to; /* a local copy stays in registers */
     lanes number = splat(0);
     ptrdiff_t first = 0;
     s.top = s.anchor_logits = splat(-(real)INFINITY);
     for (; first + QUAD <= num_classes; first += QUAD, ahead += QUAD_BYTES)
         take_columns(&s, place, first, num_classes, QUAD, &number, ahead, columns, anchor);
-    switch (num_classes - first) { /* constants, for which the compiler leaves out what other numbers need */
+    switch (num_classes - first) { /* constant counts, which the compiler unrolls */
     case 1: take_columns(&s, place, first, num_classes, 1, &number, ahead, columns, anchor); break;
 #ifndef SMOOTHXENT_FLOAT64
     case 2: take_columns(&s, place, first, num_classes, 2, &number, ahead, columns, anchor); break;
     case 3:
         take_columns(&s, place, first, num_classes, 3, &number, ahead, columns, anchor);
         break;
-        _Static_assert(QUAD == 4, "up to 3 are left");
+        _Static_assert(QUAD == 4, "up to 3 columns are left");
 #else
-        _Static_assert(QUAD == 2, "1 is left at most");
+        _Static_assert(QUAD == 2, "at most 1 column is left");
 #endif
     }
     *to = s;
@@ -114,10 +117,11 @@ LANES_INLINE void read_columns(few_statistics *to, const GroupPlace *place, ptrd
 
 /* ---- sums ------------------------------------------------------------------------------------------
  *
- * exp of the classes but the anchor, relative to the lane's reference, is summed as powers and rests (see
- * exp.h). Powers are at most 1, and their sum starts with 2: so what an addition of two of them to it loses
- * is known from three operations (Dekker 1971, a fast two-sum). Only the sum of the two is rounded. So is
- * that of two gaps to `top`, which have one sign; further sums of gaps are in float64.
+ * The exps of all classes but the anchor, relative to the lane's reference, are summed as powers and rests
+ * (see exp.h). A power is at most 1, and the sum of powers starts at 2, so the sum is never smaller than a
+ * term: then three operations give the rounding error of an addition (Dekker 1971, fast two-sum), which goes
+ * into `lost`. Powers are added to the sum two at a time; only the sum of the two is rounded. Gaps to `top`
+ * are added two at a time in `real`, which rounds once as both have the same sign, and then in float64.
  */
 typedef struct {
     lanes powers, lost, rests;
@@ -129,10 +133,10 @@ LANES_INLINE void add_powers(few_sums *s, lanes powers) {
     s->lost = add(s->lost, sub(powers, sub(sum, s->powers)));
     s->powers = sum;
 }
-LANES_INLINE void add_rests(
-    few_sums *s, lanes rests) { /* small beside the powers, but not so in float64, whose steps are long */
+LANES_INLINE void add_rests(few_sums *s,
+    lanes rests) { /* much smaller than the powers, except in float64, whose steps of exp are long */
     pair_of_lanes sum = {add(s->rests, rests), splat(0)};
-    if (LOW_PARTS) sum = exact_sum(s->rests, rests);
+    if (LOW_PARTS) sum = pair_sum(s->rests, rests);
     s->rests = sum.high;
     if (LOW_PARTS) s->lost = add(s->lost, sum.low);
 }
@@ -140,9 +144,9 @@ LANES_INLINE void add_gaps(few_sums *s, lanes a, lanes b) {
     accumulate(&s->gaps, &s->gaps_error, widen(add(a, b)));
 }
 
-/* `count` <= 4 columns from class `number` on. `exps`: where their exp goes, with `keep`. */
+/* Adds `count` <= 4 columns from class `number` on; with `save`, their exps go to `exps`. */
 LANES_INLINE void sum_columns(few_sums *s, const real *columns, real *exps, const int count,
-    const few_statistics *group, exp_reference m, lanes number, const int with, const int keep,
+    const few_statistics *group, exp_reference m, lanes number, const int with, const int save,
     const int anchor) {
     const lanes zero = splat(0), one = splat(1);
     lanes powers[4], gaps[4], rests, moments, squares;
@@ -152,9 +156,9 @@ LANES_INLINE void sum_columns(few_sums *s, const real *columns, real *exps, cons
         exp_term e = exp_term_of(others, m);
         powers[j] = e.power;
         rests = j ? fused(e.rest, e.ratio, rests) : mul(e.rest, e.ratio);
-        if (keep || with & MOMENTS) {
+        if (save || with & MOMENTS) {
             lanes exp = exp_of(e);
-            if (keep) store(exps + j * LANES, exp);
+            if (save) store(exps + j * LANES, exp);
             if (with & MOMENTS) {
                 lanes moment = mul(exp, sub(maximum(m.least, others), group->top));
                 moments = j ? add(moments, moment) : moment;
@@ -176,45 +180,45 @@ LANES_INLINE void sum_columns(few_sums *s, const real *columns, real *exps, cons
     }
 }
 
-/* Rows whose statistics hold: the reference is one that exp_term_of can take; the anchor's logit is finite
- * and not so far above the others that their share of the sum is near the smallest numbers; and `gaps`, or
- * what depends on them, is finite. */
+/* Statistics of a row are valid if exp_term_of can take its reference; if the anchor's logit is finite and at
+ * most MOST_CONFIDENT above the others, so that their share of the sum does not underflow; and if `gaps`, or
+ * a loss that depends on them, is finite. Other rows are computed by long_rows.pxi. */
 #ifdef SMOOTHXENT_FLOAT64
-static const double CERTAIN = 600; /* nats */
+static const double MOST_CONFIDENT = 600; /* nats */
 #else
-static const double CERTAIN = 80;
+static const double MOST_CONFIDENT = 80;
 #endif
 LANES_INLINE lanes magnitude(lanes x) { return maximum(x, sub(splat(0), x)); }
-LANES_INLINE int few_statistics_hold(const few_statistics *s, lanes gaps) {
+LANES_INLINE int few_statistics_are_valid(const few_statistics *s, lanes gaps) {
     const lanes limit = splat((real)INFINITY);
     return all_less(magnitude(s->top), splat((real)LARGE_LOGIT)) & all_less(magnitude(gaps), limit) &
-        all_less(sub(s->anchor_logits, s->top), splat((real)CERTAIN)) &
+        all_less(sub(s->anchor_logits, s->top), splat((real)MOST_CONFIDENT)) &
         all_less(sub(splat(0), s->anchor_logits), limit);
 }
-LANES_FUNCTION void rows_that_hold(const few_statistics *s, real *hold) {
+LANES_FUNCTION void mark_valid_rows(const few_statistics *s, real *hold) {
     lanes limit = splat((real)INFINITY), zero = splat(0), one = splat(1);
-    lanes holds = where_less(magnitude(s->top), splat((real)LARGE_LOGIT), one, zero);
-    holds = where_less(magnitude(narrow_wide(s->gaps)), limit, holds, zero);
-    holds = where_less(sub(s->anchor_logits, s->top), splat((real)CERTAIN), holds, zero);
-    store(hold, where_less(sub(zero, s->anchor_logits), limit, holds, zero));
+    lanes is_valid = where_less(magnitude(s->top), splat((real)LARGE_LOGIT), one, zero);
+    is_valid = where_less(magnitude(narrow_wide(s->gaps)), limit, is_valid, zero);
+    is_valid = where_less(sub(s->anchor_logits, s->top), splat((real)MOST_CONFIDENT), is_valid, zero);
+    store(hold, where_less(sub(zero, s->anchor_logits), limit, is_valid, zero));
 }
 
-/* Statistics of a group. */
+/* The statistics of a group; `with`, `save` and `anchor` are constants in each use. */
 LANES_INLINE few_statistics columns_statistics_inline(const int64_t *anchors, const GroupPlace *place,
-    ptrdiff_t num_classes, const char *ahead, real *columns, real *exps, const int with, const int keep,
+    ptrdiff_t num_classes, const char *ahead, real *columns, real *exps, const int with, const int save,
     const int anchor) {
     few_statistics s;
     few_sums t = {
         splat(2), splat(0), splat(0), wide_splat(0.0), wide_splat(0.0), wide_splat(0.0), wide_splat(0.0)};
     lanes number = splat(0), four = splat(4);
     ptrdiff_t k = 0;
-    s.anchors = anchor == ANCHOR_TOP ? splat(-1) : of_integers(anchors);
+    s.anchors = anchor == ANCHOR_TOP ? splat(-1) : lanes_from_integers(anchors);
     read_columns(&s, place, num_classes, ahead, columns, anchor);
     s.scale = sub(splat((real)MAGIC), fused(s.top, splat((real)(STEPS * LOG2_E)), splat((real)MAGIC)));
     exp_reference m = exp_reference_of(s.scale);
 #define SUM_COLUMNS(count) \
     sum_columns(           \
-        &t, columns + k * LANES, exps + (keep ? k * LANES : 0), count, &s, m, number, with, keep, anchor)
+        &t, columns + k * LANES, exps + (save ? k * LANES : 0), count, &s, m, number, with, save, anchor)
     for (; k + 4 <= num_classes; k += 4, number = add(number, four)) SUM_COLUMNS(4);
     switch (num_classes - k) {
     case 1: SUM_COLUMNS(1); break;
@@ -226,31 +230,31 @@ LANES_INLINE few_statistics columns_statistics_inline(const int64_t *anchors, co
     s.sum = add(powers, low);
     s.sum_low = sub(low, sub(s.sum, powers));
     s.gaps = s.moments = s.squares = wide_splat(0.0);
-    wide to_top = wide_splat(0.0);
+    wide top_distance = wide_splat(0.0);
     if (with)
-        to_top = wide_fused(widen(s.scale), wide_splat(STEP_LOW / STEPS),
+        top_distance = wide_fused(widen(s.scale), wide_splat(STEP_LOW / STEPS),
             wide_fused(widen(s.scale), wide_splat(STEP / STEPS), widen(s.top))); /* top - m */
-    if (with & GAPS) { /* of the reference: m - x_k = (m - top) - (x_k - top) */
+    if (with & GAPS) { /* gaps to the reference: m - x_k = (m - top) - (x_k - top) */
         wide others = wide_splat((double)(num_classes - 1));
-        s.gaps =
-            wide_sub(wide_sub(wide_splat(0.0), wide_mul(others, to_top)), wide_add(t.gaps, t.gaps_error));
+        s.gaps = wide_sub(
+            wide_sub(wide_splat(0.0), wide_mul(others, top_distance)), wide_add(t.gaps, t.gaps_error));
     }
     if (with & MOMENTS) {
-        s.moments = wide_fused(to_top, wide_add(widen(s.sum), widen(s.sum_low)), t.moments);
+        s.moments = wide_fused(top_distance, wide_add(widen(s.sum), widen(s.sum_low)), t.moments);
         s.squares = t.squares;
     }
-    s.anchor_logits = where_less(s.anchors, splat(0), s.top, s.anchor_logits); /* a harmless number */
+    s.anchor_logits =
+        where_less(s.anchors, splat(0), s.top, s.anchor_logits); /* no anchor: any finite number */
     return s;
 }
 
-/* Into g->few, and the anchors that are found on the way into g->anchor; returns whether they hold for all
- * rows. */
+/* Computes g->few and, with ANCHOR_TOP, g->anchor. Returns whether the statistics are valid for all rows. */
 LANES_FUNCTION int columns_statistics(RowGroup *g, const GroupPlace *place, ptrdiff_t num_classes,
     const char *ahead, real *columns, real *exps, int with, int anchor) {
     real anchors[LANES];
-#define STATISTICS(with, keep, which) \
-    g->few = columns_statistics_inline(g->anchor, place, num_classes, ahead, columns, exps, with, keep, which)
-#ifdef REGISTERS_ARE_PLAIN
+#define STATISTICS(with, save, which) \
+    g->few = columns_statistics_inline(g->anchor, place, num_classes, ahead, columns, exps, with, save, which)
+#ifdef REGISTERS_ARE_SCALAR
     STATISTICS(with, exps != NULL, anchor);
 #else
     if (anchor == ANCHOR_TOP && with & MOMENTS) STATISTICS(MOMENTS, 0, ANCHOR_TOP);
@@ -265,11 +269,11 @@ LANES_FUNCTION int columns_statistics(RowGroup *g, const GroupPlace *place, ptrd
         store(anchors, g->few.anchors);
         for (int i = 0; i < LANES; i++) g->anchor[i] = anchors[i] > 0 ? (int64_t)anchors[i] : 0;
     }
-    return few_statistics_hold(&g->few, narrow_wide(g->few.gaps));
+    return few_statistics_are_valid(&g->few, narrow_wide(g->few.gaps));
 }
 
-/* From lanes to the numbers that row_group.pxi defines. */
-LANES_FUNCTION void spread_few_statistics(RowGroup *g, int with) {
+/* Stores g->few in the fields that row_group.pxi defines. */
+LANES_FUNCTION void store_few_statistics(RowGroup *g, int with) {
     const few_statistics *s = &g->few;
     wide_store(g->sum_exp, wide_add(widen(s->sum), widen(s->sum_low)));
     wide_store(g->scale, wide_mul(widen(s->scale), wide_splat(1.0 / STEPS)));

@@ -1,25 +1,25 @@
-# Rows of few classes: one row a lane, LANES rows at once. The group is transposed into columns, class k of row i at
-# columns[k * LANES + i]; each lane has its own reference, the largest of its other classes. Rows with no reference or
-# a huge one, with an anchor of infinite logit or with infinite gaps are left to long_rows.pxi.
+# Statistics of rows of at most FEW classes: LANES rows at once, one row a lane. A group is transposed into columns: the
+# logit of row i and class k is columns[k * LANES + i]. Rows that are not valid here (see few_statistics_are_valid in
+# few_classes.h) are computed again by long_rows.pxi.
 
 cdef extern from "statistics/few_classes.h" nogil:
     ctypedef struct GroupPlace:
         const char *start
         const char **starts
         Py_ssize_t row_stride, class_stride
-        bint rows, columns
+        bint is_rows, is_columns
     enum:
         ANCHOR_GIVEN
         ANCHOR_TOP
     void transform_columns(stored *, const GroupPlace *, Py_ssize_t, Transform)
     bint columns_statistics(RowGroup *, const GroupPlace *, Py_ssize_t, const char *, real *, real *, int, int)
-    void rows_that_hold(const few_statistics *, real *)
-    void spread_few_statistics(RowGroup *, int)
+    void mark_valid_rows(const few_statistics *, real *)
+    void store_few_statistics(RowGroup *, int)
 
 
 cdef inline Py_ssize_t groups_before(const Call *call, Py_ssize_t first, Py_ssize_t stop) noexcept nogil:
-    # how many whole groups of rows, from `first` on, may be read in whole quads, which reach beyond their last row to
-    # logits that lie there and that no thread overwrites
+    # the number of whole groups, from row `first` on, that may be read in whole quads: a quad reaches beyond the end of
+    # its row, where there must be logits that no thread overwrites meanwhile
     cdef const Rows *rows = &call.logits
     cdef Py_ssize_t size = call.num_classes * <Py_ssize_t> sizeof(stored), groups = (stop - first) // LANES
     cdef Py_ssize_t beyond = (QUAD - call.num_classes % QUAD) % QUAD * <Py_ssize_t> sizeof(stored)
@@ -35,16 +35,16 @@ cdef inline Py_ssize_t groups_before(const Call *call, Py_ssize_t first, Py_ssiz
 cdef GroupPlace place_of_group(
     const Call *call, Py_ssize_t first, Py_ssize_t count, Workspace *workspace
 ) noexcept nogil:
-    # where the logits lie, or a copy of rows beyond which nothing may be read, zeros in lanes without a row
+    # the logits in place, or a copy in workspace.rows where quads may not be read in place; lanes without a row get 0
     cdef GroupPlace place
     cdef Py_ssize_t i, size = call.num_classes * sizeof(stored)
     place.class_stride = call.logits.class_stride
-    place.rows = place.class_stride == sizeof(stored)
-    place.columns = count == LANES and side_by_side(&call.logits, first, sizeof(stored))
+    place.is_rows = place.class_stride == sizeof(stored)
+    place.is_columns = count == LANES and side_by_side(&call.logits, first, sizeof(stored))
     place.start = row_start(&call.logits, first)
     place.row_stride = call.logits.outer_stride
     place.starts = <const char **> workspace.starts
-    if place.rows and groups_before(call, first, first + count) == 0:
+    if place.is_rows and groups_before(call, first, first + count) == 0:
         if call.logits.inner == 1 and call.logits.outer_stride == size:
             memcpy(workspace.rows, place.start, count * size)
         else:
@@ -53,26 +53,26 @@ cdef GroupPlace place_of_group(
         memset(<char *> workspace.rows + count * size, 0, (LANES - count) * size)
         place.start = <const char *> workspace.rows
         place.row_stride = size
-    elif not (place.rows or place.columns):
+    elif not (place.is_rows or place.is_columns):
         rows_of_group(&call.logits, first, count, workspace.starts)
     return place
 
 
 cdef inline real *exps_of(const Call *call, Workspace *workspace) noexcept nogil:
-    # where exp of the columns goes for the second sweep: over the columns, if nothing else wants these
+    # where the exps are saved for the second sweep: over the columns, unless weighted_gaps needs the logits there
     return workspace.exps if call.has_targets else workspace.columns
 
 
 cdef void targets_of_group(
     const Call *call, Py_ssize_t first, Py_ssize_t count, RowGroup *group, Workspace *workspace
 ) noexcept nogil:
-    # the rows' targets, class k of row i at target_columns[k * LANES + i]
+    # the target of row i and class k, at target_columns[k * LANES + i]
     cdef Py_ssize_t i, k
     cdef const double *targets
     for i in range(LANES):
-        workspace.improper = False
+        workspace.bad_probability = False
         targets = tile_targets(call, first + min(i, count - 1), 0, call.num_classes, workspace)
-        group.improper[i] = workspace.improper
+        group.bad_probability[i] = workspace.bad_probability
         for k in range(call.num_classes):
             workspace.target_columns[k * LANES + i] = targets[k]
 
@@ -80,7 +80,7 @@ cdef void targets_of_group(
 cdef void weighted_gaps(
     const Call *call, RowGroup *group, lanes centre, Workspace *workspace
 ) noexcept nogil:
-    # classes without weight are left out; probabilities have the anchor's own gap among them, which is 0
+    # gap_sum: classes with target 0 are left out; with probabilities the anchor's gap is included, which is 0
     cdef compensated gaps = compensated_zero(), total = gaps
     cdef wide target, zero = wide_splat(0.0)
     cdef lanes x, number
@@ -104,22 +104,22 @@ cdef void few_classes_statistics(
 ) noexcept nogil:
     cdef GroupPlace place = place_of_group(call, first, count, workspace)
     cdef Py_ssize_t i
-    cdef bint by_top = is_by_top(call, task)
-    cdef int anchor = ANCHOR_TOP if by_top else ANCHOR_GIVEN
+    cdef bint anchor_is_top = all_anchors_are_top(call, task)
+    cdef int anchor = ANCHOR_TOP if anchor_is_top else ANCHOR_GIVEN
     cdef real *exps = NULL
     cdef const char *ahead = row_start(&call.logits, first) + LANES * call.num_classes * sizeof(stored) + AHEAD
     if call.has_grad and task != LOG_SOFTMAX and call.label_logits == NULL:
         exps = exps_of(call, workspace)
-    if call.transforms:  # into columns
+    if call.transforms:
         transform_columns(workspace.logits, &place, call.num_classes, call.transform)
         place.start = <const char *> workspace.logits
         place.class_stride = LANES * sizeof(stored)
-        place.rows = False
-        place.columns = True
-    group.all_hold = columns_statistics(
+        place.is_rows = False
+        place.is_columns = True
+    group.all_valid = columns_statistics(
         group, &place, call.num_classes, ahead, workspace.columns, exps, call.sums_with, anchor)
     if call.has_metrics:
-        rank_group(call, group, by_top, workspace)
+        rank_group(call, group, anchor_is_top, workspace)
     if call.has_probabilities:
         targets_of_group(call, first, count, group, workspace)
         wide_store(group.centre, widen(group.few.anchor_logits))
@@ -128,16 +128,16 @@ cdef void few_classes_statistics(
         wide_store(group.centre, widen(group.few.top))
         weighted_gaps(call, group, group.few.top, workspace)
         for i in range(count):
-            group.all_hold &= group.by_top[i] == by_top
-    if group.all_hold and call.is_plain:
+            group.all_valid &= group.anchor_is_top[i] == anchor_is_top
+    if group.all_valid and call.is_plain:
         return
-    spread_few_statistics(group, call.sums_with)
-    if not group.all_hold:
+    store_few_statistics(group, call.sums_with)
+    if not group.all_valid:
         if not call.needs_kept:
-            keep_rows(group)
-        rows_that_hold(&group.few, group.holds)
+            set_kept_rows(group)
+        mark_valid_rows(&group.few, group.is_valid)
         for i in range(count):
-            if call.smoothing != NULL and group.by_top[i] != by_top:
-                group.holds[i] = 0
-            if not group.holds[i]:
-                one_row_statistics(call, first, i, group, nothing_kept(), workspace)
+            if call.smoothing != NULL and group.anchor_is_top[i] != anchor_is_top:
+                group.is_valid[i] = 0
+            if not group.is_valid[i]:
+                one_row_statistics(call, first, i, group, nothing_saved(), workspace)

@@ -1,20 +1,21 @@
-# Rows of many classes, tile by tile; see row_group.pxi for what they are.
+# Statistics of a row of any length, tile by tile: the general algorithm, which takes all rows that few_classes.pxi and
+# short_rows.pxi do not. row_group.pxi defines the statistics.
 
 ctypedef struct RowSums:
-    # of the classes but the anchor
-    double highest
-    Reference reference  # of `highest`
+    # sums over the classes of a segment so far, without the anchor
+    double highest  # the largest logit
+    Reference reference  # reference_at(highest)
     Pair exps, gaps, targets  # gaps: to the reference where smoothing is uniform, else to the centre
-    double counted  # classes whose gaps are taken, where smoothing is uniform
-    double moved  # what the gaps taken so far lack since the centre moved
-    double moments, squares  # of an evaluation
+    double counted  # number of classes in `gaps`, where smoothing is uniform
+    double moved  # correction to `gaps` for moves of the centre
+    double moments, squares  # if Call.has_metrics
     Py_ssize_t rank
 
 
 cdef void add_targets(
     RowSums *sums, const stored *x, Py_ssize_t count, Py_ssize_t left_out, const double *targets, double centre
 ) noexcept nogil:
-    # t_k and t_k (centre - x_k) of a tile; of the gaps t_k = 0 and `left_out` are left out; `targets` is padded
+    # adds t_k and t_k (centre - x_k) of a tile. Gaps of classes with t_k = 0 and of `left_out` count as 0.
     cdef wide middle = wide_splat(centre), zero = wide_splat(0.0), t
     cdef lanes values, numbers = lane_numbers()
     cdef compensated total = compensated_zero(), gaps = total
@@ -31,8 +32,8 @@ cdef void add_targets(
     add_sum(&sums.gaps, &gaps)
 
 
-cdef Py_ssize_t first_of(const stored *x, Py_ssize_t count, real value) noexcept nogil:
-    # of at most a tile; NO_CLASS if there is none. What pads the last lanes comes after all that counts
+cdef Py_ssize_t class_of_first(const stored *x, Py_ssize_t count, real value) noexcept nogil:
+    # the first of `count` <= TILE logits that equals `value`, or NO_CLASS; padding of the last vector comes after them
     cdef lanes wanted = splat(value), numbers = lane_numbers(), none = splat(<real> -INFINITY), first = none, values
     cdef Py_ssize_t vector, k
     cdef real at
@@ -47,7 +48,7 @@ cdef Py_ssize_t first_of(const stored *x, Py_ssize_t count, real value) noexcept
 cdef void find_top(
     const Call *call, const char *row, Py_ssize_t begin, Py_ssize_t end, Workspace *workspace, RowStatistics *statistics
 ) noexcept nogil:
-    # the anchor: the first of the largest logits of these classes, or NO_CLASS where all are nan
+    # the anchor becomes the first of the largest logits of these classes; NO_CLASS where all are nan
     cdef Py_ssize_t start = begin, count, where
     cdef const stored *x
     cdef real highest
@@ -56,7 +57,7 @@ cdef void find_top(
         x = contiguous(call, row + start * call.logits.class_stride, count, workspace.logits)
         highest = highest_of(x, count, NO_CLASS)
         if statistics.anchor == NO_CLASS or highest > statistics.anchor_logit:
-            where = first_of(x, count, highest)
+            where = class_of_first(x, count, highest)
             if where != NO_CLASS:
                 statistics.anchor = start + where
                 statistics.anchor_logit = highest
@@ -68,7 +69,7 @@ cdef void find_top(
 cdef void move_centre(
     const Call *call, RowStatistics *row, RowSums *sums, double centre, Py_ssize_t seen
 ) noexcept nogil:
-    # gaps of the segment's classes before `seen` were taken to the old centre, but for the anchor's own
+    # the gaps of the segment's classes before `seen`, without the anchor's, are relative to the old centre
     cdef Py_ssize_t begin = seen // SEGMENT * SEGMENT
     cdef double weight = pair_value(sums.targets)
     if begin <= row.anchor < seen and call.smoothing != NULL:
@@ -80,7 +81,7 @@ cdef void move_centre(
 cdef inline void rebase_moments(
     double *moment, double *square, double sum_exp, double distance, double factor
 ) noexcept nogil:
-    # to a reference lower by `distance`, where exp is `factor` times as large; where that is 0, distances may overflow
+    # to a reference lower by `distance`: each exp becomes `factor` times as large; factor is 0 where distance overflows
     moment[0] = factor * (moment[0] + (distance * sum_exp if factor != 0.0 else 0.0))
     square[0] *= factor * factor
 
@@ -91,9 +92,10 @@ cdef inline void add_moments(double *moment, double *square, double term, double
 
 
 cdef void raise_reference(RowSums *sums, double highest) noexcept nogil:
+    # a tile has a larger logit than all before: express the sums relative to its reference
     cdef Reference new = reference_at(highest)
-    cdef double distance = between(sums.reference, new), factor = 0.0
-    if sums.highest != -INFINITY:  # else nothing but -inf (or NaN, which stays) was seen
+    cdef double distance = reference_difference(sums.reference, new), factor = 0.0
+    if sums.highest != -INFINITY:  # else all logits before were -inf or nan; nan stays in the sums
         factor = rebase_factor(sums.reference, new)
         if sums.counted:
             add_value(&sums.gaps, -sums.counted * distance, 0.0)
@@ -108,7 +110,7 @@ cdef void raise_reference(RowSums *sums, double highest) noexcept nogil:
 cdef void add_large_tile(
     RowSums *sums, const stored *x, Py_ssize_t count, Py_ssize_t left_out
 ) noexcept nogil:
-    # logits that the lanes cannot take
+    # adds exps of logits that are beyond LARGE_LOGIT, one by one in float64
     cdef Py_ssize_t k
     cdef double logit, z, low, term
     for k in range(count):
@@ -123,7 +125,7 @@ cdef void add_large_tile(
 cdef void add_large_gaps(
     RowSums *sums, const stored *x, Py_ssize_t count, Py_ssize_t left_out
 ) noexcept nogil:
-    # gaps that are infinite, or too large for sums in `real`
+    # adds gaps whose sum overflows in `real`, one by one in float64
     cdef Py_ssize_t k
     cdef double logit, gap, low
     for k in range(count):
@@ -136,7 +138,7 @@ cdef void add_large_gaps(
 cdef void exps_relative_to(
     Reference reference, const stored *x, Py_ssize_t count, real *exps
 ) noexcept nogil:
-    # of a tile, as the first sweep had them; `exps` has room for whole vectors
+    # the exps of a tile with the bits of the first sweep; `exps` has room for whole vectors
     cdef tile_reference m
     cdef Py_ssize_t k
     cdef double logit, z, low
@@ -147,42 +149,42 @@ cdef void exps_relative_to(
     for k in range(count):
         logit = real_at(<const char *> (x + k))
         z = distance_from(reference, logit, &low)
-        exps[k] = <real> times_exp(1.0, min(z, 0.0), low)  # the class left out may be larger
+        exps[k] = <real> times_exp(1.0, min(z, 0.0), low)  # the class that is left out may exceed the reference
 
 
 cdef void add_tile(
-    const Call *call, RowSums *sums, tile_logits tile, tile_logits next, Py_ssize_t count, kept_row kept,
+    const Call *call, RowSums *sums, tile_logits tile, tile_logits next, Py_ssize_t count, saved_row saved,
     double *highest_of_next,
 ) noexcept nogil:
-    # sums of exp and, where smoothing is uniform, of gaps, relative to a reference that is no lower than the tile
+    # adds exps and, where smoothing is uniform, gaps, relative to a reference that no logit of the tile exceeds
     cdef tile_reference m
-    cdef tile_sums of_tile
+    cdef tile_sums added
     cdef Py_ssize_t others = count - (0 <= tile.left_out < count)
     cdef bint has_gaps = False
     if sums.reference.offset == 0.0:
         m = tile_reference_of(sums.reference.scale)
-        sum_tile(&of_tile, tile, next, count, &m, kept, call.sums_with)
-        highest_of_next[0] = of_tile.highest_of_next
-        add_sum(&sums.exps, &of_tile.exps)
+        sum_tile(&added, tile, next, count, &m, saved, call.sums_with)
+        highest_of_next[0] = added.highest_of_next
+        add_sum(&sums.exps, &added.exps)
         if call.sums_with & MOMENTS:
-            sums.moments += wide_sum(of_tile.moments) + m.off * total_of(of_tile.exps)
-            sums.squares += wide_sum(of_tile.squares)
-        has_gaps = call.uniform_smoothing and isfinite(total_of(of_tile.gaps))
+            sums.moments += wide_sum(added.moments) + m.near_error * total_of(added.exps)
+            sums.squares += wide_sum(added.squares)
+        has_gaps = call.uniform_smoothing and isfinite(total_of(added.gaps))
         if has_gaps:
-            add_sum(&sums.gaps, &of_tile.gaps)
-            add_value(&sums.gaps, -others * m.off, 0.0)
+            add_sum(&sums.gaps, &added.gaps)
+            add_value(&sums.gaps, -others * m.near_error, 0.0)
     else:
         highest_of_next[0] = highest_of(next.x, count, next.left_out)
         add_large_tile(sums, tile.x, count, tile.left_out)
-        if kept.exps != NULL:
-            exps_relative_to(sums.reference, tile.x, count, kept.exps)
+        if saved.exps != NULL:
+            exps_relative_to(sums.reference, tile.x, count, saved.exps)
     if call.uniform_smoothing:
         sums.counted += others
         if not has_gaps:
             add_large_gaps(sums, tile.x, count, tile.left_out)
 
 
-cdef void settle_segment(const Call *call, const RowSums *sums, RowStatistics *row) noexcept nogil:
+cdef void finish_segment(const Call *call, const RowSums *sums, RowStatistics *row) noexcept nogil:
     row.sum_exp = sums.exps
     row.reference = sums.reference
     row.moment = sums.moments
@@ -203,11 +205,11 @@ cdef void settle_segment(const Call *call, const RowSums *sums, RowStatistics *r
 
 
 cdef void segment_statistics(
-    const Call *call, const char *row, Py_ssize_t row_index, Py_ssize_t segment, Py_ssize_t anchor, bint by_top,
-    Py_ssize_t label, kept_row kept, Workspace *workspace, RowStatistics *statistics,
+    const Call *call, const char *row, Py_ssize_t row_index, Py_ssize_t segment, Py_ssize_t anchor, bint anchor_is_top,
+    Py_ssize_t label, saved_row saved, Workspace *workspace, RowStatistics *statistics,
 ) noexcept nogil:
-    # anchor: the class left out of sum_exp, or NO_CLASS; by_top: it is the segment's top class, whatever `anchor` is;
-    # label: the class whose rank is asked for, or NO_CLASS
+    # anchor: the class left out of the sums, or NO_CLASS; with anchor_is_top, the top class of the segment instead;
+    # label: the class whose rank is needed, or NO_CLASS
     cdef RowSums sums
     cdef Py_ssize_t index, start, count, begin = segment * SEGMENT
     cdef Py_ssize_t end = min(begin + <Py_ssize_t> SEGMENT, call.num_classes)
@@ -215,16 +217,16 @@ cdef void segment_statistics(
     cdef const double *targets
     cdef real label_logit = 0
     cdef double highest, highest_of_next = 0.0
-    cdef double scale = call.label_smoothing if by_top and not call.has_probabilities else 1.0
+    cdef double scale = call.label_smoothing if anchor_is_top and not call.has_probabilities else 1.0
     cdef bint is_in_place = call.logits.class_stride == sizeof(stored) and not call.transforms, is_known = False
     memset(statistics, 0, sizeof(RowStatistics))
     memset(&sums, 0, sizeof(sums))
     sums.highest = -INFINITY
-    workspace.improper = False
-    statistics.by_top = by_top
-    statistics.anchor = NO_CLASS if by_top else anchor
+    workspace.bad_probability = False
+    statistics.anchor_is_top = anchor_is_top
+    statistics.anchor = NO_CLASS if anchor_is_top else anchor
     statistics.anchor_logit = label_logit_at(call, row_index, anchor) if statistics.anchor >= 0 else -INFINITY
-    if by_top:
+    if anchor_is_top:
         find_top(call, row, begin, end, workspace, statistics)
     if label >= 0:
         label_logit = label_logit_at(call, row_index, label)
@@ -237,28 +239,28 @@ cdef void segment_statistics(
         highest = highest_of_next if is_known else highest_of(tile.x, count, tile.left_out)
         if highest > sums.highest:
             raise_reference(&sums, highest)
-            if isfinite(highest) and not (by_top or call.uniform_smoothing):
+            if isfinite(highest) and not (anchor_is_top or call.uniform_smoothing):
                 move_centre(call, statistics, &sums, highest, start)
         next = tile
         is_known = is_in_place and start + 2 * <Py_ssize_t> TILE <= end
         if is_known:
             next.x += TILE
             next.left_out -= TILE
-        add_tile(call, &sums, tile, next, count, kept_from(kept, start), &highest_of_next)
+        add_tile(call, &sums, tile, next, count, saved_from(saved, start), &highest_of_next)
         statistics.references[index] = sums.reference
         if sums.highest == -INFINITY:
             statistics.references[index].scale = INFINITY
         if targets != NULL:
             add_targets(&sums, tile.x, count, tile.left_out, targets, statistics.centre)
         if label >= 0 and (highest >= label_logit or (0 <= tile.left_out < count and statistics.anchor != label)):
-            sums.rank = rank_of(tile.x, count, label - start, label_logit, sums.rank, call.enough)
-    statistics.improper = workspace.improper
-    settle_segment(call, &sums, statistics)
+            sums.rank = rank_of(tile.x, count, label - start, label_logit, sums.rank, call.rank_limit)
+    statistics.bad_probability = workspace.bad_probability
+    finish_segment(call, &sums, statistics)
     if call.uniform_smoothing:
         return
     scale_pair(&statistics.gap_weight, scale)
     scale_pair(&statistics.gap_sum, scale)
-    if by_top:
+    if anchor_is_top:
         statistics.target_sum = statistics.gap_weight
         if statistics.anchor >= 0 and call.has_targets:
             statistics.anchor_target = scale * tile_targets(call, row_index, statistics.anchor, 1, workspace)[0]
@@ -267,14 +269,14 @@ cdef void segment_statistics(
 
 
 cdef RowStatistics statistics_of_row(
-    const Call *call, const char *row, Py_ssize_t row_index, Py_ssize_t anchor, bint by_top, Py_ssize_t label,
-    kept_row kept, RowStatistics *segments, Workspace *workspace,
+    const Call *call, const char *row, Py_ssize_t row_index, Py_ssize_t anchor, bint anchor_is_top, Py_ssize_t label,
+    saved_row saved, RowStatistics *segments, Workspace *workspace,
 ) noexcept nogil:
-    # `segments`: where those of each segment go, or NULL
+    # segments: receives the statistics of each segment, or NULL
     cdef RowStatistics statistics, other
     cdef Py_ssize_t segment
     for segment in range(segments_of(call.num_classes)):
-        segment_statistics(call, row, row_index, segment, anchor, by_top, label, kept, workspace, &other)
+        segment_statistics(call, row, row_index, segment, anchor, anchor_is_top, label, saved, workspace, &other)
         if segments != NULL:
             segments[segment] = other
         if segment == 0:

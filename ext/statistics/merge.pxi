@@ -1,12 +1,12 @@
-# Statistics of the parts of a row become those of the row: the first monoid.
+# Merges the statistics of the segments of a row into those of the whole row.
 
 cdef void rebase(const Call *call, RowStatistics *row, Reference reference) noexcept nogil:
-    # to another reference
+    # expresses the statistics relative to another reference
     cdef double factor, distance
     if not has_reference(row.reference):
         scale_pair(&row.sum_exp, 0.0)
     else:
-        distance = between(row.reference, reference)
+        distance = reference_difference(row.reference, reference)
         factor = rebase_factor(row.reference, reference)
         rebase_moments(&row.moment, &row.square, pair_value(row.sum_exp), distance, factor)
         scale_pair(&row.sum_exp, factor)
@@ -16,15 +16,15 @@ cdef void rebase(const Call *call, RowStatistics *row, Reference reference) noex
 
 
 cdef void join_statistics(const Call *call, RowStatistics *row, RowStatistics other) noexcept nogil:
-    # of later classes of the same row
+    # row: the segments so far; other: a later segment
     cdef RowStatistics swap
     cdef double z, low, term
-    if row.by_top and other.anchor >= 0 and (row.anchor < 0 or other.anchor_logit > row.anchor_logit):
+    if row.anchor_is_top and other.anchor >= 0 and (row.anchor < 0 or other.anchor_logit > row.anchor_logit):
         swap = row[0]
         row[0] = other
         other = swap
     if has_reference(other.reference) and (
-        not has_reference(row.reference) or between(other.reference, row.reference) > 0.0
+        not has_reference(row.reference) or reference_difference(other.reference, row.reference) > 0.0
     ):
         rebase(call, row, other.reference)
     else:
@@ -39,8 +39,9 @@ cdef void join_statistics(const Call *call, RowStatistics *row, RowStatistics ot
     add_pair(&row.gap_sum, other.gap_sum)
     add_pair(&row.gap_weight, other.gap_weight)
     add_pair(&row.target_sum, other.target_sum)
-    row.improper |= other.improper
-    if row.by_top and other.anchor >= 0 and other.anchor_logit > -INFINITY:  # it is no longer the top class
+    row.bad_probability |= other.bad_probability
+    if row.anchor_is_top and other.anchor >= 0 and other.anchor_logit > -INFINITY:
+        # the anchor of `other` is no longer the top class: it joins the sums
         if not has_reference(row.reference) or distance_from(row.reference, other.anchor_logit, &low) > 0.0:
             rebase(call, row, reference_at(other.anchor_logit))
         z = distance_from(row.reference, other.anchor_logit, &low)
@@ -51,5 +52,5 @@ cdef void join_statistics(const Call *call, RowStatistics *row, RowStatistics ot
 
 
 cdef inline void finish_statistics(const Call *call, RowStatistics *row) noexcept nogil:
-    if not has_reference(row.reference):  # no other class counts: the anchor's logit will do
+    if not has_reference(row.reference):  # all other logits are -inf: refer to the anchor's logit
         rebase(call, row, reference_at(row.anchor_logit))

@@ -1,4 +1,4 @@
-# How many logits beat the label's: see rank.h.
+# The rank of a row's label: see rank.h.
 
 cdef extern from "statistics/rank.h" nogil:
     Py_ssize_t rank_of(const stored *, Py_ssize_t, Py_ssize_t, real, Py_ssize_t, Py_ssize_t)
@@ -6,21 +6,21 @@ cdef extern from "statistics/rank.h" nogil:
 
 
 cdef void rank_row(const Call *call, RowGroup *group, Py_ssize_t i, const stored *x) noexcept nogil:
-    # of a row in one piece whose other statistics are known
+    # row i of the group, at x, with one tile of classes; its other statistics are known and its anchor is the label
     cdef Py_ssize_t label = group.label[i]
     group.rank[i] = 0.0
     if label >= 0 and not group.anchor_logit[i] > group.highest[i]:
-        group.rank[i] = rank_of(x, call.num_classes, label, <real> group.anchor_logit[i], 0, call.enough)
+        group.rank[i] = rank_of(x, call.num_classes, label, <real> group.anchor_logit[i], 0, call.rank_limit)
 
 
 cdef void rank_group(
-    const Call *call, RowGroup *group, bint by_top, Workspace *workspace
+    const Call *call, RowGroup *group, bint anchor_is_top, Workspace *workspace
 ) noexcept nogil:
-    # of rows in columns
+    # rows of few classes, in columns
     cdef real labels[LANES]
     cdef real logits[LANES]
     cdef Py_ssize_t i
-    if not by_top:
+    if not anchor_is_top:
         rank_columns(group, workspace.columns, call.num_classes, group.few.anchors, group.few.anchor_logits)
         return
     for i in range(LANES):

@@ -1,16 +1,16 @@
-/* reference.h: the value that is subtracted before exp, and distances to it. */
+/* reference.h: the reference, which is the value that is subtracted before exp, and distances to it. */
 #ifndef SMOOTHXENT_REFERENCE_H
 #define SMOOTHXENT_REFERENCE_H
 
 #include "lanes/exp.h"
 
-/* Of logits whose largest is `highest`, as a multiple of STEP, in whole steps of exp. */
+/* The scale of the reference -scale * STEP that is closest to `highest`: a multiple of 1 / STEPS. */
 LANES_INLINE double reference_scale(double highest) {
     return -rounded(highest * (STEPS * LOG2_E)) * (1.0 / STEPS);
 }
 
-/* x - offset + scale * STEP and, where it matters, its rounding error; beyond MAGIC that may be large itself,
- * and is not worth an ulp. */
+/* x - reference = x - offset + scale * STEP, and its rounding error `low`. The error is 0 where LOW_PARTS is
+ * 0, and where the distance exceeds MAGIC: there the error itself is not accurate. */
 LANES_INLINE reg_f64 distances_to_reference(reg_f64 x, reg_f64 offset, reg_f64 scale, reg_f64 *low) {
     reg_f64 a = SUB(x, offset), product = MUL(scale, SPLAT(STEP)), z = ADD(a, product), back, error;
     *low = SPLAT(0.0);
@@ -31,17 +31,17 @@ LANES_INLINE double distance_to_reference(double x, double offset, double scale,
     return first_f64(z);
 }
 
-/* A reference without an offset, for the lanes: what exp takes, and the number next to it, to which gaps are
- * exact enough. */
+/* A reference with offset 0, in lanes: the form that exp takes, and `near`, the closest `real`, from which
+ * gaps are measured. */
 typedef struct {
     exp_reference exp;
     lanes near;
-    double off; /* near - reference */
+    double near_error; /* near - reference */
 } tile_reference;
 LANES_INLINE tile_reference tile_reference_of(double scale) {
     const real near = (real)(-scale * STEP);
-    double low, off = distance_to_reference(near, 0.0, scale, &low);
-    tile_reference m = {exp_reference_of(splat((real)(scale * STEPS))), splat(near), off + low};
+    double low, near_error = distance_to_reference(near, 0.0, scale, &low);
+    tile_reference m = {exp_reference_of(splat((real)(scale * STEPS))), splat(near), near_error + low};
     return m;
 }
 

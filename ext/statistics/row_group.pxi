@@ -1,25 +1,26 @@
-# Row statistics: the only thing that is read from the logits for a loss.
+# Row statistics: the few numbers of a row from which its loss, gradient and metrics are computed.
 #
-# The anchor is the class that is kept out of the sums, so that its own term hides no other: the row's label, or its top
-# class where there is no label or the label has no share. With S the sum over the other classes:
-#     sum_exp = S of exp(x_k - reference)               reference = offset - scale * STEP, next to the largest x_k
-#     gap_sum = S of c_k (centre - x_k)                 gap_weight = S of c_k
-# and for an evaluation, with e_k = exp(x_k - reference),
-#     moment = S of e_k (x_k - reference)               square = S of e_k**2
-#     highest = the largest of these x_k                rank = how many of all x_k beat the row's own label
-# c_k = 1 and centre = reference where smoothing is uniform; else c_k are the row's targets and centre is a logit.
-# `scale` counts STEP, which is ln(2) as the lanes have it, in multiples of 1 / STEPS: so the lanes' exp can add it to
-# the exponent. `offset` is 0 except where the logits are so large (2**17) that the lanes' exp could not reduce them.
+# RowGroup holds the statistics of LANES rows, so that one lane computes the results of one row. RowStatistics holds
+# those of one row or one segment while they are summed and merged.
 #
-# Rows are taken in groups of LANES, so that what a row needs once is done for a whole group in lanes.
+# The anchor is the class that is left out of the sums, so that its term cannot absorb the others: the row's label, or
+# its top class where there is no label or the label has target 0. With S the sum over the other classes:
+#     sum_exp = S exp(x_k - reference)                  reference = offset - scale * STEP, close to the largest x_k
+#     gap_sum = S c_k (centre - x_k)                    gap_weight = S c_k
+# and for metrics, with e_k = exp(x_k - reference):
+#     moment = S e_k (x_k - reference)                  square = S e_k**2
+#     highest = the largest x_k                         rank = the number of classes that beat the label
+# Where smoothing is uniform, c_k = 1 and centre = reference; else c_k is the target of class k and centre is a logit.
+# STEP is ln(2) rounded to `real`, and `scale` is a multiple of 1 / STEPS, so exp can add it to the exponent. `offset`
+# is 0 unless logits reach LARGE_LOGIT, beyond which the exp of lanes is not exact: then it is the largest logit.
 
 cdef extern from "statistics/row_group.h" nogil:
     ctypedef struct few_statistics:
         lanes anchors, anchor_logits, top
     ctypedef struct RowGroup:
         few_statistics few
-        real *holds
-        bint all_hold
+        real *is_valid
+        bint all_valid
         double *sum_exp
         double *scale
         double *offset
@@ -47,60 +48,60 @@ cdef extern from "statistics/row_group.h" nogil:
         double *brier
         double *label_nll
         int64_t *anchor
-        int64_t *by_top
-        bint *improper
-    void keep_rows(RowGroup *)
+        int64_t *anchor_is_top
+        bint *bad_probability
+    void set_kept_rows(RowGroup *)
 
 cdef enum:
     SEGMENT_TILES = SEGMENT // TILE
 
 ctypedef struct RowStatistics:
     Pair sum_exp, gap_sum, gap_weight, target_sum
-    Reference reference  # there is none where no class counts: sum_exp is 0 then, or nan
+    Reference reference  # none where all other logits are -inf or nan: sum_exp is 0 or nan then
     double centre, anchor_target
     double anchor_logit
-    double moment, square, highest  # of an evaluation, as `rank`
+    double moment, square, highest  # for metrics, as is `rank`
     Py_ssize_t anchor, rank
-    bint by_top  # the anchor is the top class, whatever the label: with probabilities, and where it has no share
-    bint improper  # a probability is negative or not finite
-    Reference references[SEGMENT_TILES]  # of a segment's tiles: what their exps are relative to
+    bint anchor_is_top  # with probabilities, and where the label has target 0
+    bint bad_probability  # a probability is negative or not finite
+    Reference references[SEGMENT_TILES]  # the reference of each tile of a segment, for its saved exps
 
 
-ctypedef struct Kept:
-    # what the first sweep over a group leaves for the second, in a thread's memory
-    real *exps  # of row i from exps + i * padded_size(num_classes) on, or NULL
-    RowStatistics *segments  # of row i from segments + i * segments_of(num_classes) on; NULL where rows are one tile
+ctypedef struct SavedGroup:
+    # what the first sweep over a group saves for the second, in memory of the thread
+    real *exps  # row i begins at exps + i * padded_size(num_classes); or NULL
+    RowStatistics *segments  # row i begins at segments + i * segments_of(num_classes); NULL where a row is one tile
 
 
-cdef inline Kept nothing_kept() noexcept nogil:
-    cdef Kept kept
-    kept.exps = NULL
-    kept.segments = NULL
-    return kept
+cdef inline SavedGroup nothing_saved() noexcept nogil:
+    cdef SavedGroup saved
+    saved.exps = NULL
+    saved.segments = NULL
+    return saved
 
 
-cdef inline real *kept_exps(const Call *call, Kept kept, Py_ssize_t i) noexcept nogil:
-    return kept.exps + i * padded_size(call.num_classes) if kept.exps != NULL else NULL
+cdef inline real *saved_exps(const Call *call, SavedGroup saved, Py_ssize_t i) noexcept nogil:
+    return saved.exps + i * padded_size(call.num_classes) if saved.exps != NULL else NULL
 
 
-cdef inline kept_row nothing_of_row() noexcept nogil:
-    cdef kept_row row
+cdef inline saved_row no_saved_row() noexcept nogil:
+    cdef saved_row row
     row.exps = NULL
     row.written = NULL
     return row
 
 
-cdef inline kept_row kept_of_row(const Call *call, Kept kept, Py_ssize_t first, Py_ssize_t i) noexcept nogil:
-    cdef kept_row row
-    row.exps = kept_exps(call, kept, i)
-    row.written = <const char *> row.exps  # which are in cache
+cdef inline saved_row saved_of_row(const Call *call, SavedGroup saved, Py_ssize_t first, Py_ssize_t i) noexcept nogil:
+    cdef saved_row row
+    row.exps = saved_exps(call, saved, i)
+    row.written = <const char *> row.exps  # already in cache, so asking for it costs nothing
     if row.exps != NULL and not call.streams and call.grad.class_stride == sizeof(stored):
         row.written = row_start(&call.grad, first + i)
     return row
 
 
-cdef inline RowStatistics *kept_segments(const Call *call, Kept kept, Py_ssize_t i) noexcept nogil:
-    return kept.segments + i * segments_of(call.num_classes) if kept.segments != NULL else NULL
+cdef inline RowStatistics *saved_segments(const Call *call, SavedGroup saved, Py_ssize_t i) noexcept nogil:
+    return saved.segments + i * segments_of(call.num_classes) if saved.segments != NULL else NULL
 
 
 cdef inline void put_row(RowGroup *group, Py_ssize_t i, const RowStatistics *row) noexcept nogil:
@@ -117,12 +118,12 @@ cdef inline void put_row(RowGroup *group, Py_ssize_t i, const RowStatistics *row
     group.highest[i] = row.highest
     group.rank[i] = row.rank
     group.anchor[i] = row.anchor
-    group.by_top[i] = row.by_top
-    group.improper[i] = row.improper
+    group.anchor_is_top[i] = row.anchor_is_top
+    group.bad_probability[i] = row.bad_probability
 
 
 cdef inline RowStatistics no_row() noexcept nogil:
-    # what an ignored or missing row counts as: certain of its label
+    # an ignored row, or a lane without a row: loss 0
     cdef RowStatistics row
     memset(&row, 0, sizeof(row))
     row.anchor = NO_CLASS
@@ -132,11 +133,11 @@ cdef inline RowStatistics no_row() noexcept nogil:
 cdef Py_ssize_t read_labels(
     const Call *call, int task, Py_ssize_t first, Py_ssize_t count, RowGroup *group
 ) noexcept nogil:
-    # the first row of the group with a label out of range, or NO_ROW
-    cdef Py_ssize_t i, bad_row, by_top = is_by_top(call, task)
+    # sets the group's anchors, labels, weights and flags; returns the first row whose label is out of range, or NO_ROW
+    cdef Py_ssize_t i, bad_row, anchor_is_top = all_anchors_are_top(call, task)
     if task != LOSS or call.has_probabilities:
         for i in range(LANES):
-            group.by_top[i] = by_top
+            group.anchor_is_top[i] = anchor_is_top
             group.anchor[i] = NO_CLASS
             group.kept[i] = i < count
             group.weight[i] = 1.0
@@ -148,12 +149,12 @@ cdef Py_ssize_t read_labels(
     if call.has_metrics:
         memcpy(group.label, group.anchor, LANES * sizeof(int64_t))
     if call.needs_kept:
-        keep_rows(group)
+        set_kept_rows(group)
     if call.class_weight != NULL:
         for i in range(count):
             if group.anchor[i] >= 0:
                 group.weight[i] = call.class_weight[group.anchor[i]]
     if call.smoothing != NULL:
         for i in range(count):
-            group.by_top[i] = group.anchor[i] >= 0 and (1.0 - call.label_smoothing) * group.weight[i] == 0.0
+            group.anchor_is_top[i] = group.anchor[i] >= 0 and (1.0 - call.label_smoothing) * group.weight[i] == 0.0
     return NO_ROW

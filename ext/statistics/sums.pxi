@@ -1,4 +1,4 @@
-# Sums over a tile in lanes: see sums.h.
+# Sums over one tile of a row: see sums.h.
 
 cdef extern from "statistics/sums.h" nogil:
     ctypedef struct tile_sums:
@@ -8,19 +8,19 @@ cdef extern from "statistics/sums.h" nogil:
     ctypedef struct tile_logits:
         const stored *x
         Py_ssize_t left_out
-    ctypedef struct kept_row:
+    ctypedef struct saved_row:
         real *exps
         const char *written
-    kept_row kept_from(kept_row, Py_ssize_t)
+    saved_row saved_from(saved_row, Py_ssize_t)
     enum:
         GAPS
         MOMENTS
     real highest_of(const stored *, Py_ssize_t, Py_ssize_t)
-    void sum_tile(tile_sums *, tile_logits, tile_logits, Py_ssize_t, const tile_reference *, kept_row, int)
+    void sum_tile(tile_sums *, tile_logits, tile_logits, Py_ssize_t, const tile_reference *, saved_row, int)
     void exps_of_tile(real *, const stored *, Py_ssize_t, const tile_reference *)
     double total_of(compensated)
 
 
 cdef inline int sums_with(const Call *call) noexcept nogil:
-    # what is summed along with exp
+    # the sums that a call needs in addition to that of exp
     return (GAPS if call.uniform_smoothing else 0) | (MOMENTS if call.has_metrics else 0)

@@ -45,7 +45,7 @@ MUTANTS = [
             "what a sum of powers loses",
         ),
         (
-            "all_less(sub(s->anchor_logits, s->top), splat((real)CERTAIN))",
+            "all_less(sub(s->anchor_logits, s->top), splat((real)MOST_CONFIDENT))",
             "1",
             "rows whose loss is near the smallest number",
         ),
@@ -108,7 +108,11 @@ MUTANTS = [
     ),
     *mutants_of(
         "ext/statistics/reference.h",
-        ("splat(near), off + low}", "splat(near), 0}", "gaps to what is next to the reference"),
+        (
+            "splat(near), near_error + low}",
+            "splat(near), 0}",
+            "gaps to what is next to the reference",
+        ),
     ),
     *mutants_of(
         "ext/statistics/sums.h",
@@ -171,8 +175,8 @@ MUTANTS = [
             "gaps of segments",
         ),
         (
-            "between(other.reference, row.reference) > 0.0",
-            "between(other.reference, row.reference) < 0.0",
+            "reference_difference(other.reference, row.reference) > 0.0",
+            "reference_difference(other.reference, row.reference) < 0.0",
             "a later segment far above the first",
         ),
         ("    add_pair(&row.target_sum, other.target_sum)\n", "", "targets of later segments"),
@@ -181,7 +185,11 @@ MUTANTS = [
             "pair_value(other.gap_weight) * (other.centre - row.centre)",
             "centres of segments",
         ),
-        ("    row.improper |= other.improper\n", "", "a bad probability in a later segment"),
+        (
+            "    row.bad_probability |= other.bad_probability\n",
+            "",
+            "a bad probability in a later segment",
+        ),
         (
             "other.anchor_logit > row.anchor_logit):",
             "other.anchor_logit < row.anchor_logit):",
@@ -210,8 +218,8 @@ MUTANTS = [
     *mutants_of(
         "ext/statistics/sums.h",
         (
-            "load(beside, tile, k, loaded, m.near)",
-            "load(beside, tile, k, loaded, none)",
+            "load(for_gaps, tile, k, loaded, m.near)",
+            "load(for_gaps, tile, k, loaded, none)",
             "the label's gap is infinite: the row goes the general way, which is slower",
         ),
         is_equivalent=True,

@@ -104,7 +104,7 @@ MUTANTS = [
             "weights[i] if group.rank[i] <= 1.0 else 0.0)",
             "second places are hits of a bin with weights",
         ),
-        ("            add_pieces(&held.confidence)\n", "            pass\n", "full bins"),
+        ("            add_pieces(&bin.confidence)\n", "            pass\n", "full bins"),
         (
             "squares[i] = group.label_nll[i] * group.label_nll[i]",
             "squares[i] = group.nll[i] * group.nll[i]",
@@ -128,7 +128,7 @@ MUTANTS = [
             "nan has a top class",
         ),
         (
-            " if is_regular else limit(call, row_start(&call.logits, n))",
+            " if is_regular \\\n            else irregular_log_sum_exp(call, row_start(&call.logits, n))",
             "",
             "the largest of nan",
         ),
@@ -166,8 +166,8 @@ MUTANTS = [
             "ignored rows are hits",
         ),
         (
-            "if (!(numbers[i] >= 0)) continue;",
-            "if (numbers[i] != numbers[i]) continue;",
+            "if (!(bin_numbers[i] >= 0)) continue;",
+            "if (bin_numbers[i] != bin_numbers[i]) continue;",
             "ignored rows are in bins",
         ),
         (
@@ -193,8 +193,8 @@ MUTANTS = [
     *mutants_of(
         "ext/results/totals.pxi",
         (
-            "call.enough = max(call.enough, <Py_ssize_t> call.ranks[i])",
-            "call.enough = 1",
+            "call.rank_limit = max(call.rank_limit, <Py_ssize_t> call.ranks[i])",
+            "call.rank_limit = 1",
             "ranks above the first",
         ),
         ("call.label_smoothing == 0.0 and is_bare(call)", "is_bare(call)", "smoothing is left out"),
@@ -225,11 +225,15 @@ MUTANTS = [
         ("total.limbs[i] += bins[b]", "total.limbs[i] = bins[b]", "the last bin's confidence"),
         ("total.special = metrics.unbinned", "total.special = 0.0", "confidence without nan"),
         ("total += (<const double *>", "total = (<const double *>", "hits of the last lane"),
-        ("misses += of_thread", "misses = of_thread", "bins of the last thread"),
+        ("misses += thread_bin", "misses = thread_bin", "bins of the last thread"),
     ),
     *mutants_of(
         "ext/run/calls.pxi",
-        ("call.enough = call.num_classes", "call.enough = 1", "ranks above the first of a row"),
+        (
+            "call.rank_limit = call.num_classes",
+            "call.rank_limit = 1",
+            "ranks above the first of a row",
+        ),
     ),
     *mutants_of(
         "ext/call/call.pxi",

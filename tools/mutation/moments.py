@@ -6,8 +6,8 @@ MUTANTS = [
     *mutants_of(
         "ext/statistics/rank.h",
         (
-            "equals_beat ? where_less(v, limit, zero, one)",
-            "equals_beat ? where_less(limit, v, one, zero)",
+            "counts_equals ? where_less(v, limit, zero, one)",
+            "counts_equals ? where_less(limit, v, one, zero)",
             "equals before the label do not beat it",
         ),
         (
@@ -20,8 +20,12 @@ MUTANTS = [
             "(void)numbers;",
             "what pads the last lanes beats a label below 0",
         ),
-        ("rank < enough; k +=", "rank < enough - 1; k +=", "the rank next to the largest k"),
-        ("        rank += beaten_by", "        rank = beaten_by", "the last stretch alone"),
+        (
+            "rank < rank_limit; k +=",
+            "rank < rank_limit - 1; k +=",
+            "the rank next to the largest k",
+        ),
+        ("        rank += count_above", "        rank = count_above", "the last stretch alone"),
         (
             "label < 0 ? 0 : label, after",
             "label < 0 ? 0 : label + 1, after",

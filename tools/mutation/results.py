@@ -47,12 +47,12 @@ MUTANTS = [
     *mutants_of(
         "ext/results/losses.h",
         (
-            "if (g->loss[i] != weight * (part * nll)) continue;",
+            "if (g->loss[i] != weight * (share * nll)) continue;",
             "",
             "weighted losses of certain rows with other terms than the label's",
         ),
         (
-            "scale = g->scale[i] - first_f64(k) - first_f64(k_of_part)",
+            "scale = g->scale[i] - first_f64(k) - first_f64(share_k)",
             "scale = g->scale[i] - first_f64(k)",
             "class weights of certain rows",
         ),
@@ -84,18 +84,18 @@ MUTANTS = [
     ),
     *mutants_of(
         "ext/results/few_classes_losses.h",
-        ("    z = fast_sum(z.high, z.low);\n", "", "logits far from zero"),
+        ("    z = fast_pair_sum(z.high, z.low);\n", "", "logits far from zero"),
         (
             "where_less(z.high, zero, s->sum_low, zero)",
             "zero",
             "the second number of a sum of exps",
         ),
         (
-            "fused(of_exp, e.power, sub(zero, high))",
+            "fused(multiplier, e.power, sub(zero, high))",
             "zero",
             "the rounding of a product",
         ),
-        ("sweep->few.most = splat(1)", "sweep->few.most = splat(2)", "a probability above 1"),
+        ("sweep->few.upper = splat(1)", "sweep->few.upper = splat(2)", "a probability above 1"),
     ),
     *mutants_of(
         "ext/results/exact_sum.pxi",
@@ -106,22 +106,22 @@ MUTANTS = [
         ("where_equal_f64(nll, nll, factor", "where_equal_f64(zero, zero, factor", "no softmax"),
         ("scaled(exps, f, c, m), k);", "scaled(exps, f, c, m), 0);", "before the first line"),
         ("MUL(s, SPLAT(-uniform))", "MUL(s, SPLAT(uniform))", "the smoothing's sign"),
-        ("sweep->most = 1.0;", "sweep->most = INFINITY;", "probabilities above 1"),
+        ("sweep->upper = 1.0;", "sweep->upper = INFINITY;", "probabilities above 1"),
         (
             "MUL(anchor_share, MUL(others, inverse))",
             "MUL(anchor_share, SUB(SPLAT(1.0), MUL(own, inverse)))",
             "1 - p by subtraction",
         ),
         (
-            "minimum(most, fused(load(exps), factor, constant))",
-            "minimum(fused(load(exps), factor, constant), most)",
+            "minimum(upper, fused(load(exps), factor, constant))",
+            "minimum(fused(load(exps), factor, constant), upper)",
             "nan in a gradient",
         ),
     ),
     *mutants_of(
         "ext/results/losses.pxi",
         ("            g.weight[i] *= s\n", "", "the mean forgets sample_weight"),
-        ("g.loss[i] = share(s, g.loss[i])", "g.loss[i] = s * g.loss[i]", "0 times inf"),
+        ("g.loss[i] = weighted_term(s, g.loss[i])", "g.loss[i] = s * g.loss[i]", "0 times inf"),
         ("g.loss[i] = g.loss[i] if g.kept[i] else 0.0", "pass", "ignored rows have a loss"),
         ("g.weight[i] = g.weight[i] if g.kept[i] else 0.0", "pass", "ignored rows weigh"),
         ("(coefficient != 0.0) | (term != term)", "(coefficient != 0.0)", "0 times nan is 0"),
@@ -139,7 +139,7 @@ MUTANTS = [
             "0 times inf with weights: never, a row's sums are finite where its loss is",
         ),
         (
-            "g.gap_sum[i] + share(g.target_sum[i], g.nll[i])",
+            "g.gap_sum[i] + weighted_term(g.target_sum[i], g.nll[i])",
             "g.gap_sum[i] + g.target_sum[i] * g.nll[i]",
             "0 times inf with probabilities: never, the top's nll is at most log C",
         ),
@@ -150,13 +150,13 @@ MUTANTS = [
         ("return factor * rebase_factor(tile, row)", "return factor", "tiles before the largest"),
         ("        return factor * 0.0\n", "        return factor\n", "tiles of masked classes"),
         (
-            "<real> of_former_anchor(",
-            "0 * <real> of_former_anchor(",
+            "<real> gradient_of_former_anchor(",
+            "0 * <real> gradient_of_former_anchor(",
             "the top class of a segment that has not the row's",
         ),
         (
-            "if with_own and begin <= anchor < end",
-            "if with_own and begin < anchor < end",
+            "if with_anchor and begin <= anchor < end",
+            "if with_anchor and begin < anchor < end",
             "the label's own gradient in class 0",
         ),
         (
@@ -168,13 +168,13 @@ MUTANTS = [
     *mutants_of(
         "ext/results/few_classes_gradients.pxi",
         (
-            "x = where_equal(anchors, splat(<real> k), x, less_targets(",
-            "x = where_equal(anchors, splat(-1), x, less_targets(",
+            "x = where_equal(anchors, splat(<real> k), x, subtract_targets(",
+            "x = where_equal(anchors, splat(-1), x, subtract_targets(",
             "targets are taken off the label's own gradient",
         ),
         (
-            "not (group.all_hold or group.holds[i])",
-            "not group.all_hold",
+            "not (group.all_valid or group.is_valid[i])",
+            "not group.all_valid",
             "rows beside one that does not hold",
         ),
     ),
@@ -214,8 +214,8 @@ MUTANTS = [
             "bad labels in one thread alone",
         ),
         (
-            "totals.kept += totals_at(call, t).kept",
-            "totals.kept = totals_at(call, t).kept",
+            "totals.num_kept += totals_at(call, t).num_kept",
+            "totals.num_kept = totals_at(call, t).num_kept",
             "kept rows",
         ),
     ),

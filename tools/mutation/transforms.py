@@ -40,8 +40,8 @@ MUTANTS = [
     *mutants_of(
         "ext/results/few_classes_gradients.pxi",
         (
-            "        sweep.few.own = mul(sweep.few.own, slopes(",
-            "        mul(sweep.few.own, slopes(",
+            "        sweep.few.anchor_gradient = mul(sweep.few.anchor_gradient, slopes(",
+            "        mul(sweep.few.anchor_gradient, slopes(",
             "the label's",
         ),
         (
@@ -57,7 +57,7 @@ MUTANTS = [
             "            slope_at(values[0], call.transform)  #",
             "none",
         ),
-        ("own *= slope_at(", "slope_at(", "the label's slope"),
+        ("anchor_gradient *= slope_at(", "slope_at(", "the label's slope"),
     ),
     *mutants_of(
         "ext/results/losses.pxi",

@@ -58,8 +58,8 @@ LANES_INLINE int any_equal_i64(reg_i64 a, reg_i64 b) {
 LANES_INLINE __m128i low_halves(reg_i64 a) {
     return _mm256_castsi256_si128(_mm256_permutevar8x32_epi32(a, _mm256_setr_epi32(0, 2, 4, 6, 0, 2, 4, 6)));
 }
-LANES_INLINE reg_f64 of_i64(reg_i64 a) { return _mm256_cvtepi32_pd(low_halves(a)); }
-LANES_INLINE reg_f32 of_i64s(const int64_t *x) {
+LANES_INLINE reg_f64 f64_from_i64(reg_i64 a) { return _mm256_cvtepi32_pd(low_halves(a)); }
+LANES_INLINE reg_f32 f32_from_i64(const int64_t *x) {
     return _mm256_cvtepi32_ps(_mm256_inserti128_si256(
         _mm256_castsi128_si256(low_halves(load_i64(x))), low_halves(load_i64(x + 4)), 1));
 }

@@ -51,9 +51,9 @@ LANES_INLINE reg_i64 where_equal_i64(reg_i64 a, reg_i64 b, reg_i64 x, reg_i64 y)
     return _mm512_mask_blend_epi64(_mm512_cmpeq_epi64_mask(a, b), y, x);
 }
 LANES_INLINE int any_equal_i64(reg_i64 a, reg_i64 b) { return _mm512_cmpeq_epi64_mask(a, b) != 0; }
-LANES_INLINE reg_f64 of_i64(reg_i64 a) { return _mm512_cvtepi64_pd(a); }
-LANES_INLINE reg_f32 of_i64s(const int64_t *x) {
-    return narrow_f64(of_i64(load_i64(x)), of_i64(load_i64(x + 8)));
+LANES_INLINE reg_f64 f64_from_i64(reg_i64 a) { return _mm512_cvtepi64_pd(a); }
+LANES_INLINE reg_f32 f32_from_i64(const int64_t *x) {
+    return narrow_f64(f64_from_i64(load_i64(x)), f64_from_i64(load_i64(x + 8)));
 }
 LANES_INLINE reg_f64 where_nonzero_f64(reg_f64 c, reg_f64 x) {
     return _mm512_maskz_mov_pd(_mm512_cmp_pd_mask(c, _mm512_setzero_pd(), _CMP_NEQ_UQ), x);

@@ -95,9 +95,9 @@ LANES_INLINE int any_equal_i64(reg_i64 a, reg_i64 b) {
     uint64x2_t equal = vceqq_s64(a, b);
     return (vgetq_lane_u64(equal, 0) | vgetq_lane_u64(equal, 1)) != 0;
 }
-LANES_INLINE reg_f64 of_i64(reg_i64 a) { return vcvtq_f64_s64(a); }
-LANES_INLINE reg_f32 of_i64s(const int64_t *x) {
-    return narrow_f64(of_i64(load_i64(x)), of_i64(load_i64(x + 2)));
+LANES_INLINE reg_f64 f64_from_i64(reg_i64 a) { return vcvtq_f64_s64(a); }
+LANES_INLINE reg_f32 f32_from_i64(const int64_t *x) {
+    return narrow_f64(f64_from_i64(load_i64(x)), f64_from_i64(load_i64(x + 2)));
 }
 LANES_INLINE reg_f64 where_nonzero_f64(reg_f64 c, reg_f64 x) {
     return vbslq_f64(vceqzq_f64(c), vdupq_n_f64(0.0), x);

@@ -4,7 +4,7 @@
 #ifndef SMOOTHXENT_PORTABLE_H
 #define SMOOTHXENT_PORTABLE_H
 
-#define REGISTERS_ARE_PLAIN
+#define REGISTERS_ARE_SCALAR
 
 #include "lanes/instruction_sets/fma.h"
 #include "lanes/halves.h"
@@ -75,17 +75,11 @@ LANES_INLINE reg_f32 split_f32(reg_f32 x, reg_f32 *k) {
     memcpy(&x, &bits, sizeof x);
     return x;
 }
-LANES_INLINE uint32_t bits_of_register(reg_f32 u) {
-    uint32_t bits;
-    memcpy(&bits, &u, sizeof bits);
-    return bits;
-}
 LANES_INLINE reg_f32 step_powers_f32(reg_f32 u) {
-    uint32_t n = bits_of_register(u), bits = (uint32_t)STEP_POWERS[n & 7] + (n << 20);
-    memcpy(&u, &bits, sizeof u);
-    return u;
+    uint32_t n = bits_of_float(u);
+    return float_of_bits((uint32_t)STEP_POWERS[n & 7] + (n << 20));
 }
-LANES_INLINE reg_f32 step_errors_f32(reg_f32 u) { return STEP_ERRORS[bits_of_register(u) & 7]; }
+LANES_INLINE reg_f32 step_errors_f32(reg_f32 u) { return STEP_ERRORS[bits_of_float(u) & 7]; }
 LANES_INLINE reg_f32 narrow_f64(reg_f64 low, reg_f64 high) {
     (void)high;
     return (float)low;
@@ -107,8 +101,8 @@ LANES_INLINE void store_i64(void *x, reg_i64 a) { memcpy(x, &a, sizeof a); }
 LANES_INLINE reg_i64 below_i64(reg_i64 a, reg_i64 b, reg_i64 y) { return (uint64_t)a < (uint64_t)b ? a : y; }
 LANES_INLINE reg_i64 where_equal_i64(reg_i64 a, reg_i64 b, reg_i64 x, reg_i64 y) { return a == b ? x : y; }
 LANES_INLINE int any_equal_i64(reg_i64 a, reg_i64 b) { return a == b; }
-LANES_INLINE reg_f64 of_i64(reg_i64 a) { return (double)a; }
-LANES_INLINE reg_f32 of_i64s(const int64_t *x) { return (float)*x; }
+LANES_INLINE reg_f64 f64_from_i64(reg_i64 a) { return (double)a; }
+LANES_INLINE reg_f32 f32_from_i64(const int64_t *x) { return (float)*x; }
 LANES_INLINE reg_f64 where_nonzero_f64(reg_f64 c, reg_f64 x) { return c != 0.0 ? x : 0.0; }
 LANES_INLINE reg_f32 where_equal_f32(reg_f32 a, reg_f32 b, reg_f32 x, reg_f32 y) { return a == b ? x : y; }
 LANES_INLINE reg_f64 where_equal_f64(reg_f64 a, reg_f64 b, reg_f64 x, reg_f64 y) { return a == b ? x : y; }
