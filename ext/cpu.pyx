@@ -1,5 +1,5 @@
-# What the processor can run, asked once at import. __builtin_cpu_supports looks at the operating system's part too;
-# Clang's knows no f16c before version 18, so that is asked of the processor itself.
+# The instruction sets that the processor and the operating system support; Python asks once, at import.
+# __builtin_cpu_supports checks both. Clang's lacks f16c before version 18, so that is read from the processor directly.
 
 cdef extern from * nogil:
     """

@@ -1,23 +1,25 @@
-# The kernel: logits -> row statistics -> losses -> totals; included by one module per instruction set and dtype.
+# The kernel: logits -> row statistics -> losses -> totals. setup.py makes one module for each instruction set and
+# dtype, which includes this file.
 #
 # Design
-# a) One body. `stored`, `real`, `lanes` and `wide` are C typedefs that lanes.h fixes for a build: Cython sees names,
-#    the compiler sees registers. Hence no fused types and no branch on dtype. The innermost loops are C (headers),
-#    for what Cython cannot ask for: unrolling, and values that stay in registers.
-# b) One read. A row is cut into tiles that live in L1: a tile is looked at for its largest logit, then summed relative
-#    to that, while the next one is looked at. Reference (the value subtracted before exp) is the largest logit so far,
-#    in whole steps of exp: no term is above 1, and x - reference is never rounded. See sums.h and long_rows.pxi. One
-#    exp for each logit: the second sweep, of a gradient, finds exps in L2. See gradients.pxi.
-# c) The anchor's own term (the label's, as a rule) is kept out of the sum of exp, and the reference comes from the
-#    other classes, so that confident rows keep all digits: loss = log1p(sum of others / own term). See losses.pxi.
-# d) Sums that leave a tile are float64; sums over tiles are compensated; totals are exact sums of the losses that rows
-#    are returned with. What a row of few classes needs once, one exp and one log, is taken in lanes of the logits' own
-#    type, one row a lane, with two numbers where one has too few digits. See pairs.h and few_classes_losses.h.
-# e) A label is read once into a register, checked against num_classes, then used: no race can make it unsafe.
-# f) Rows are independent, and a long row is always the sum of the same segments, so any split over threads gives the
-#    same bits; num_threads == 1 enters no parallel region. See segments.pxi.
-#    A team that comes late is not called again until that is paid off. See team.pxi.
-# g) No Python object is touched inside a region, nothing is raised there: the lowest bad row is recorded.
+# a) One source. `stored`, `real`, `lanes` and `wide` are C types that lanes.h defines for each build, so there are no
+#    fused types and no branches on dtype. The innermost loops are in C headers, as Cython cannot unroll loops or keep
+#    values in registers.
+# b) One read. A row is divided into tiles that fit into L1: first the largest logit of a tile is found, then the tile
+#    is summed relative to it, while the largest of the next tile is found. The reference (the value subtracted before
+#    exp) is the largest logit so far, rounded to whole steps of exp: the power of two in a term is at most 1, and
+#    x - reference is never rounded. See sums.h and long_rows.pxi. One exp for each logit: the second sweep, which
+#    writes a gradient, finds saved exps in L2. See gradients.pxi.
+# c) The term of the anchor (usually the label) is left out of the sum of exp, and the reference comes from the other
+#    classes, so that confident rows keep all digits: loss = log1p(sum of others / own term). See losses.pxi.
+# d) Sums that leave a tile are float64; sums over tiles are compensated; totals are exact sums of the losses as they
+#    are returned. A row of few classes needs one more exp and one log: these are computed in lanes of `real`, one row a
+#    lane, with pairs of numbers where one has too few digits. See pairs.h and few_classes_losses.h.
+# e) A label is read once into a register, checked against num_classes, then used, so no data race can make it unsafe.
+# f) Rows are independent, and a long row is always the sum of the same segments, so any division over threads gives the
+#    same bits. See segments.pxi. num_threads == 1 enters no parallel region. After a team has come late, calls use one
+#    thread for a while. See team.pxi.
+# g) In a parallel region no Python object is used and nothing is raised: the lowest bad row is recorded.
 
 from cpython.exc cimport PyErr_CheckSignals
 from cython.parallel cimport parallel, prange, threadid

@@ -1,8 +1,9 @@
-# The OpenMP runtime of the kernels. This module is built without OpenMP: it must come before the runtime does.
+# Loads the OpenMP runtime with settings of our own. This module is built without OpenMP, as it is imported before the
+# runtime is loaded.
 #
-# A runtime reads once, when it is loaded, how long its idle threads wait before they sleep. `load` loads a kernel, and
-# with it the runtime, in an environment that holds a few settings more. Nobody else sees these: the process's own list
-# of variables is put aside for that moment, not changed, and Python's lock is held.
+# A runtime reads once, when it is loaded, how long its idle threads spin before they sleep. `load` loads a kernel, and
+# the runtime with it, while `environ` points to a copy of the environment that has some settings added. The process's
+# own list of variables is not changed, and Python's lock keeps other Python threads from seeing the copy.
 
 from cpython.ref cimport Py_INCREF
 from libc.stdlib cimport calloc, free
@@ -25,7 +26,7 @@ cdef extern from *:
         return 0;
     }
 
-    /* Whether nobody has changed our list: the settings, then theirs without the variables that the settings hide. */
+    /* Whether our list is unchanged: the settings, then the variables of `theirs` whose names no setting has. */
     static int is_untouched(char *const *ours, char *const *theirs, char *const *settings, size_t count) {
         if (environ != ours) return 0;
         ours += count;
@@ -34,8 +35,8 @@ cdef extern from *:
         return !*ours;
     }
 
-    /* The path of the runtime that this kernel uses, "" if none. The new list is never freed, as another thread may
-       still read it. settings: "NAME=VALUE", never freed either. */
+    /* Returns the path of the runtime that this kernel uses, or "". The new list is never freed, as another thread may
+       still read it. settings: "NAME=VALUE", which must never be freed either. */
     static const char *load_with(const char *kernel, char *const *settings, size_t count) {
         char **theirs = environ;
         size_t size = 0, kept = count;
@@ -48,13 +49,13 @@ cdef extern from *:
         ours[kept] = NULL;
         environ = ours;
         void *handle = dlopen(kernel, RTLD_NOW);
-        /* Bound as the kernel's own calls are: to what all libraries see, else to what the kernel brings. */
+        /* Found as the kernel's own calls find it: in all libraries, else in those that the kernel depends on. */
         void *function = handle ? dlsym(RTLD_DEFAULT, "omp_get_max_threads") : NULL;
         if (handle && !function) function = dlsym(handle, "omp_get_max_threads");
         if (function) ((int (*)(void))function)(); /* LLVM's runtime reads the environment at its first call */
         if (is_untouched(ours, theirs, settings, count)) {
             environ = theirs;
-        } else { /* another thread has set a variable meanwhile: in our list, or in a copy of it */
+        } else { /* another thread has meanwhile set a variable, in our list or in a copy of it: keep that list */
             for (size_t i = 0; i < count; i++) {
                 char *name = strndup(settings[i], length_of_name(settings[i]));
                 if (name) unsetenv(name);
@@ -65,7 +66,7 @@ cdef extern from *:
         return function && dladdr(function, &place) ? place.dli_fname : "";
     }
 
-    /* Calls add with the path of each library that is loaded. */
+    /* Calls `add` with the path of each loaded library. */
     #if defined(__linux__)
     #include <link.h>
     typedef struct { void (*add)(const char *, void *); void *paths; } visit;
@@ -82,8 +83,8 @@ cdef extern from *:
     static void each_library(void (*add)(const char *, void *), void *paths) { (void)add; (void)paths; }
     #endif
 
-    /* Seconds that GCC's runtime takes for one turn of the loop in which its threads wait: the least of a few trials,
-       as a trial may be interrupted. */
+    /* Seconds for one turn of the loop in which threads of GCC's runtime wait: the least of a few trials, as a trial
+       may be interrupted. */
     enum { TRIALS = 5, TURNS = 500 };
     static double seconds_of_a_turn(void) {
         struct timespec start, stop;
@@ -138,5 +139,5 @@ def libraries():
 
 
 def turns_in(double seconds):
-    """Return how often GCC's runtime looks for work in this time."""
+    """Return how many turns of its waiting loop GCC's runtime makes in this time."""
     return max(1, <int> (seconds / seconds_of_a_turn()))

@@ -1,4 +1,4 @@
-"""The label-smoothed cross-entropy of each row of logits, as plainly as Cython can say it.
+"""The label-smoothed cross-entropy of each row of logits, in plain Cython.
 
 Label smoothing eps mixes the target of a row, 1 at its label y, with the uniform distribution over its C classes
 (Szegedy et al. 2016, arXiv:1512.00567, section 7). With log p_k = x_k - log sum_j exp(x_j) the loss, in nats, is
@@ -17,10 +17,10 @@ d = m - x_y and S = sum over k != y of exp(x_k - m):
 S is_valid the 1 of m itself, so S - 1 >= 0, and no term of L is negative: nothing cancels. A class that is masked with
 -inf adds nothing to S; with eps > 0 it makes the loss inf.
 
-The kernel proper (kernel.pxi) computes the same. What it has and this file leaves out: registers of many lanes, with
-an exp of their own; one read of each row instead of two; one long row over many threads; sums whose error does not
-grow with C; float16, bfloat16, strides, weights, priors, probability labels, gradients, metrics; checks of shapes and
-labels; Ctrl-C and fork. The loss of a row with a logit of +inf, nan in the kernel, may be any number here.
+The kernel (kernel.pxi) computes the same. It adds: registers of many lanes, with an exp of their own; one read of each
+row instead of two; one long row over many threads; sums whose error does not grow with C; float16, bfloat16, strides,
+weights, priors, probability labels, gradients, metrics; checks of shapes and labels; Ctrl-C and fork. The loss of a row
+with a logit of +inf is nan in the kernel; here it may be any number.
 """
 
 from cython cimport floating

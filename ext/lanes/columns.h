@@ -1,12 +1,13 @@
-/* columns.h: rows of few classes become columns, one row a lane, and back. */
+/* columns.h: transposes rows of few classes into columns, one row a lane, and back. For few_classes.h and
+ * gradients.h. */
 #ifndef SMOOTHXENT_COLUMNS_H
 #define SMOOTHXENT_COLUMNS_H
 
 #include "lanes/lanes.h"
 
-/* Few classes: QUAD classes of LANES rows, the first row at `start` and the others `stride` bytes apart,
- * become columns, one row a lane, and `count` <= QUAD of them rows. All QUAD numbers are read, whatever lies
- * there. */
+/* load_columns: QUAD classes of LANES rows, row i at start + i * stride bytes, become QUAD columns; all QUAD
+ * numbers of each row are read. store_columns: the first `count` <= QUAD columns become rows of `real`;
+ * store_logit_columns: rows of `stored`. */
 #ifdef REGISTERS_ARE_SCALAR
 LANES_INLINE void load_columns(const char *start, ptrdiff_t stride, lanes *columns) {
     for (int k = 0; k < QUAD; k++)
@@ -67,12 +68,15 @@ LANES_INLINE void load_columns(const char *start, ptrdiff_t stride, lanes *colum
                 store_quad(start + (i * WIDTH + n * QUAD + j) * stride, b[n], count); \
         }                                                                             \
     }
-LANES_INLINE void store_columns(char *start, ptrdiff_t stride, int count, const lanes *columns){
-    STORE_COLUMNS(store_quad)} LANES_INLINE void store_logit_columns(char *start, ptrdiff_t stride, int count,
-    const lanes *columns){STORE_COLUMNS(store_logit_quad)}
+LANES_INLINE void store_columns(char *start, ptrdiff_t stride, int count, const lanes *columns) {
+    STORE_COLUMNS(store_quad);
+}
+LANES_INLINE void store_logit_columns(char *start, ptrdiff_t stride, int count, const lanes *columns) {
+    STORE_COLUMNS(store_logit_quad);
+}
 #endif
 
-/* The same for rows of two classes, one after the other. */
+/* Two columns from and to rows of two classes, one row directly after the other. */
 LANES_INLINE void load_pairs(const stored *x, lanes *columns) {
     const lanes a[] = {load_logits(x), load_logits(x + LANES)};
     EACH_REGISTER columns[0].r[i] = REAL_OP(unzip)(a[2 * i / REGISTERS].r[2 * i % REGISTERS],

@@ -1,4 +1,4 @@
-# Compensated sums of float64 lanes: the second level of every sum over classes.
+# Compensated sums in float64: each sum comes with its rounding error. All sums over classes end here.
 
 cdef inline compensated compensated_zero() noexcept nogil:
     cdef compensated total
@@ -7,7 +7,7 @@ cdef inline compensated compensated_zero() noexcept nogil:
     return total
 
 
-ctypedef struct Pair:
+ctypedef struct Pair:  # `compensated`, for a single number
     double sum, error
 
 
@@ -31,11 +31,11 @@ cdef inline void scale_pair(Pair *total, double factor) noexcept nogil:
 
 
 cdef inline double pair_value(Pair total) noexcept nogil:
-    return total.sum + (total.error if isfinite(total.error) else 0.0)  # of inf, the error is nan
+    return total.sum + (total.error if isfinite(total.error) else 0.0)  # the error of inf is nan
 
 
 cdef double sum_of(const double *values, Py_ssize_t count, double *error) noexcept nogil:
-    # the sum of values >= 0, padded with zeros to whole lanes, and what the sum lacks
+    # the sum of values >= 0, which are padded with zeros to whole vectors; error: the exact sum minus the result
     cdef compensated total = compensated_zero()
     cdef double sums[LANES]
     cdef double errors[LANES]
@@ -54,7 +54,7 @@ cdef double sum_of(const double *values, Py_ssize_t count, double *error) noexce
 
 
 cdef inline void compensated_store(double *sums, compensated total) noexcept nogil:
-    # lane by lane
+    # one sum per lane
     cdef double errors[LANES]
     cdef Py_ssize_t i
     wide_store(sums, total.sum)

@@ -1,35 +1,38 @@
-/* exp.h: exp of lanes. */
+/* exp.h: exp of lanes, the function that is computed once for each logit. Used by the sums of statistics/. */
 #ifndef SMOOTHXENT_EXP_H
 #define SMOOTHXENT_EXP_H
 
 #include "lanes/exp_log.h"
 #include "lanes/lanes.h"
 
-/* exp(x - m) = power + rest * ratio. The reference m is -scale * STEP / STEPS with an integer scale: exp
- * counts in steps of ln(2) / STEPS. A row's own scale is in whole STEP, and so a multiple of 1 / STEPS.
+/* exp(x - m) = power + rest * ratio, with the reference m = -scale * STEP / STEPS and an integer scale: exp
+ * is computed in steps of ln(2) / STEPS, and m is a whole number of steps. (The scale of a row counts STEP
+ * and is a multiple of 1 / STEPS.)
  *
- *     c      := max(x, least)              least = m - EXPONENT_BIAS * STEP: exp is 0 from there on
+ *     c      := max(x, least)              least = m - EXPONENT_BIAS * STEP, where the power is 0
  *     u      := c * STEPS * log2(e) + bias bias = MAGIC + STEPS * EXPONENT_BIAS + scale
  *     n      := u - bias                   exact: round(c STEPS log2(e)); MAGIC, 1.5 * 2**23, leaves
  *                                          n + scale + STEPS * EXPONENT_BIAS in the low bits of u
  *     r      := c - n * STEP / STEPS       one rounding; |r| <= ln(2) / (2 STEPS)
- *     power  := 2**((n + scale) / STEPS)   float32: rounded, see registers.h
+ *     power  := 2**((n + scale) / STEPS)   float32: from a rounded table, see registers.h
  *     rest   := power * r
- *     ratio  := (exp(r) - 1) / r           polynomial: 1 + r * ratio errs by 2.6e-8 (float64: 3.8e-18)
+ *     ratio  := (exp(r) - 1) / r           polynomial; error of 1 + r * ratio: 2.6e-8 (float64: 3.8e-18)
  *
- * No difference x - m is rounded, and none is taken: many terms that are alike would be wrong alike. Sums of
- * powers and of rest * ratio, kept apart, halve what is left: powers of like size add exactly, rests are
- * small.
+ * The difference x - m is never taken: its rounding would be the same for many equal terms, and their errors
+ * would add up. Powers and rest * ratio are summed separately, which halves the remaining error: powers of
+ * similar size add exactly, and rests are small.
  *
- * float32 takes eighths of ln(2): three coefficients in place of six. float64 has no permutation of eight
- * numbers on AVX2. Needs |x| <= LARGE_LOGIT, where u still is exact, and a finite power: the caller sees to
- * that. Log2(e) needs no precision: a wrong n at a tie gives an |r| a hair too large.
+ * float32 uses steps of ln(2) / 8, so three coefficients suffice instead of six. float64 uses steps of ln(2),
+ * as AVX2 cannot permute eight numbers of 64 bits. The caller ensures |x| <= LARGE_LOGIT, up to which u is
+ * exact, and a finite power. LOG2_E may be rounded: next to a tie n may be off by 1, which makes |r| slightly
+ * larger.
  *
- * STEP is ln(2) as `real` has it (float64: with STEP_LOW), too large by STEP_ERROR: so the result is that of
- * x - m times exp(-(n + scale) * STEP_ERROR / STEPS), which is nothing where terms count. Below least + ln(2)
- * a power is subnormal and of few digits: 2**-126 at most. NaN: r is NaN, and so is rest * ratio.
+ * STEP is ln(2) rounded to `real` (float64: STEP + STEP_LOW), too large by STEP_ERROR. So the result
+ * has an additional factor exp(-(n + scale) * STEP_ERROR / STEPS), which is 1 in all terms that matter. Below
+ * least + ln(2) the power is subnormal and has few digits; it is below 2**-126 there. NaN: r is NaN, and so
+ * is rest * ratio.
  *
- * Coefficients: coefficients.py.
+ * coefficients.py computes the polynomials.
  */
 #ifdef SMOOTHXENT_FLOAT64
 enum { STEPS = 1 };
@@ -77,7 +80,7 @@ LANES_INLINE exp_reference exp_reference_of(lanes scale) {
 }
 LANES_INLINE exp_term exp_term_of(lanes x, exp_reference m) {
     lanes c = maximum(m.least, x), u = fused(c, splat((real)(STEPS * LOG2_E)), m.bias),
-          n = sub(u, m.bias); /* this order lets NaN pass */
+          n = sub(u, m.bias); /* maximum in this order lets NaN pass */
     lanes r = negative_fused(n, splat((real)(STEP / STEPS)), c), ratio = splat(EXP_RATIO[EXP_DEGREE]),
           power = step_powers(u);
 #ifdef SMOOTHXENT_FLOAT64

@@ -1,6 +1,7 @@
-/* exp_log.h: float64 functions of what a row needs once: powers of two, exp, log.
+/* exp_log.h: exp and log in float64, which a row needs once. Used by losses.h, metrics.h and gradients.h.
  *
- * Of one register of rows at a time: a chain as long as theirs wants few values at once, not a whole group's.
+ * The functions take one register of rows at a time, not all rows of a group: they have many steps, so a
+ * group would not stay in registers.
  */
 #ifndef SMOOTHXENT_EXP_LOG_H
 #define SMOOTHXENT_EXP_LOG_H
@@ -14,7 +15,7 @@
 static const double LOG2_E = 0x1.71547652b82fep+0, LN2 = 0x1.62e42fefa39efp-1,
                     LN2_LOW = 0x1.abc9e3b39803fp-56;
 
-/* ADD(a, b) and so on: of registers of float64 */
+/* Short names of operations on registers of float64. */
 #define SPLAT(x) OP_F64(set1)(x)
 #define ADD(a, b) OP_F64(add)(a, b)
 #define SUB(a, b) OP_F64(sub)(a, b)
@@ -23,16 +24,16 @@ static const double LOG2_E = 0x1.71547652b82fep+0, LN2 = 0x1.62e42fefa39efp-1,
 #define FUSED(a, b, c) OP_F64(fmadd)(a, b, c)
 #define NEGATIVE_FUSED(a, b, c) OP_F64(fnmadd)(a, b, c)
 
-static const double ROUND = 0x1.8p+52; /* x + ROUND - ROUND is the integer next to x, |x| < 2**51 */
+static const double ROUND = 0x1.8p+52; /* x + ROUND - ROUND rounds |x| < 2**51 to an integer */
 LANES_INLINE double rounded(double x) { return (x + ROUND) - ROUND; }
 
-/* 2**n, n an integer in [-1022, 1023]. */
+/* 2**n for integers n in [-1022, 1023]. */
 LANES_INLINE reg_f64 powers_of_two(reg_f64 n) { return exponent_f64(ADD(n, SPLAT(ROUND + 1023.0))); }
 
-/* Polynomials of coefficients.py, lowest degree first. Where logits are float32 or half of it, 2**-34 is
- * enough. */
+/* Polynomials from coefficients.py, lowest degree first. For logits of float32 or half types an error of
+ * 2**-34 is small enough. */
 #ifdef SMOOTHXENT_FLOAT64
-enum { LOW_PARTS = 1 }; /* whether what a float64 number lacks matters */
+enum { LOW_PARTS = 1 }; /* whether rounding errors of float64 matter to the result */
 static const double EXP_RATIO_WIDE[] = {0x1p+0, 0x1.000000000000ap-1, 0x1.5555555555509p-3,
     0x1.555555555072cp-5, 0x1.1111111124a1ep-7, 0x1.6c16c184588c8p-10, 0x1.a01a0138fbad2p-13,
     0x1.a01999b4fdebbp-16, 0x1.71df07dad5a92p-19, 0x1.28adadeb58d78p-22, 0x1.adaa6c60e885ap-26};
@@ -50,14 +51,15 @@ static const double LOG_SERIES[] = {
     reg_f64 value = SPLAT(array[LAST(array)]); \
     UNROLLED for (int i = LAST(array) - 1; i >= 0; i--) value = FUSED(value, x, SPLAT(array[i]));
 
-/* a * exp(x + x_low) with one rounding at the end; x <= 709, or -inf, or NaN; a in [2**-200, 2**200]. In
- * float64 results may be subnormal: the power is applied in two steps, of which only the second can leave the
- * normal range. Else what is below 2**-1022 a is 0, and x_low makes no difference. */
+/* a * exp(x + x_low), rounded once at the end, for x <= 709, -inf or NaN and a in [2**-200, 2**200]. In
+ * float64 kernels the result may be subnormal: the power of two is multiplied in two steps, of which only the
+ * second can leave the normal range. In other kernels x_low is ignored, and results below 2**-1022 a are 0.
+ */
 LANES_INLINE reg_f64 times_exps(reg_f64 a, reg_f64 x, reg_f64 x_low) {
     x = OP_F64(max)(SPLAT(LOW_PARTS ? -800.0 : -1023.0 * 0.6931), x); /* NaN passes */
     reg_f64 n = SUB(FUSED(x, SPLAT(LOG2_E), SPLAT(ROUND)), SPLAT(ROUND)),
             r = NEGATIVE_FUSED(n, SPLAT(LN2), x);
-    if (!LOW_PARTS) { /* the chain of a group is long: halves of the polynomial side by side */
+    if (!LOW_PARTS) { /* two halves of the polynomial, which the CPU overlaps */
         const double *c = EXP_RATIO_WIDE;
         reg_f64 square = MUL(r, r),
                 low = FUSED(FUSED(r, SPLAT(c[3]), SPLAT(c[2])), square, FUSED(r, SPLAT(c[1]), SPLAT(c[0])));
@@ -73,12 +75,12 @@ LANES_INLINE double times_exp(double a, double x, double x_low) {
     return first_f64(times_exps(SPLAT(a), SPLAT(x), SPLAT(x_low)));
 }
 
-/* log(a + b) for a, b >= 0 and a + b normal, right to the last digit where a = 1 and b is tiny.
+/* log(a + b) for a, b >= 0 and a + b normal, accurate to the last digit even if a = 1 and b is tiny.
  *     a + b = w + w_low;  w = 2**k m, m in [sqrt(1/2), sqrt(2))
  *     f = m - 1 exact;  s = f / (1 + m);  z = s**2
  *     log(1 + f) = f - f**2/2 + s (f**2/2 + z R(z)): the leading terms are free of the error of s
- * w_low / w counts where log(w) is tiny, so w near 1, and for the last digit of float64. NaN passes, in w -
- * w. */
+ * The correction w_low / w matters where w is near 1, as log(w) is tiny there, and to the last digit of
+ * float64. NaN passes through w - w. */
 LANES_INLINE reg_f64 logs_of_sums(reg_f64 a, reg_f64 b) {
     reg_f64 w = ADD(a, b), back = SUB(w, a), w_low = ADD(SUB(a, SUB(w, back)), SUB(b, back));
     reg_f64 k, m = split_f64(w, &k), f = SUB(m, SPLAT(1.0)), s = DIV(f, ADD(m, SPLAT(1.0))), z = MUL(s, s);

@@ -1,5 +1,5 @@
-/* halves.h: float16 and bfloat16, the 2-byte types of a logit in memory. Numbers one by one are here, in
- * plain C; the files of the instruction sets have the others.
+/* halves.h: conversion of float16 and bfloat16, the 2-byte types of logits in memory. Single numbers are
+ * converted here; the files of the instruction sets convert whole registers.
  *
  * Both are read and written as uint16_t. Widening to float32 is exact. Narrowing rounds to nearest, ties to
  * even; a NaN stays a quiet NaN with the upper bits of its payload. Same bits from every instruction set.
@@ -7,9 +7,9 @@
  *     float16     1 sign, 5 exponent, 10 fraction bits: up to 65504, subnormal below 2**-14, smallest 2**-24
  *     bfloat16    the upper half of a float32
  *
- *     widen_half_type, narrow_half_type      of one number
- *     load_half_type, store_half_type        of a register of numbers
- *     load_half_quad, store_half_quad      of QUAD_F32 numbers
+ *     widen_half_type, narrow_half_type      one number
+ *     load_half_type, store_half_type        a register of numbers
+ *     load_half_quad, store_half_quad        QUAD_F32 numbers
  */
 #ifndef SMOOTHXENT_HALVES_H
 #define SMOOTHXENT_HALVES_H
@@ -41,8 +41,8 @@ LANES_INLINE uint16_t narrow_half_type(float x) {
 
 LANES_INLINE float widen_half_type(uint16_t half) {
     uint32_t sign = (uint32_t)(half & 0x8000) << 16, rest = (uint32_t)(half & 0x7fff) << 13;
-    /* moves the bias from 15 to 127; subnormals by a subtraction of normal numbers, which no mode of the CPU
-     * flushes */
+    /* Moves the bias from 15 to 127. Subnormals come from a subtraction of normal numbers, as the CPU may be
+     * set to treat subnormal operands as 0. */
     float magnitude =
         rest < 0x00800000 ? float_of_bits(rest + 0x38800000) - 0x1p-14f : float_of_bits(rest + 0x38000000);
     if (rest >= 0x0f800000) magnitude = float_of_bits(rest | 0x7f800000 | (rest & 0x007fe000 ? 0x400000 : 0));

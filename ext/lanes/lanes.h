@@ -1,19 +1,20 @@
-/* lanes.h: 16 float32 or 8 float64 virtual lanes, and their arithmetic.
+/* lanes.h: vectors of 16 float32 or 8 float64 lanes and their arithmetic. The rest of the kernel uses these
+ * vectors and knows neither registers nor instruction sets.
  *
- * Above it nothing knows the types of registers, nor which instruction set there is. A kernel is compiled
- * once per instruction set and dtype; the compiler's flags choose the registers, SMOOTHXENT_<DTYPE> the
- * types:
+ * A kernel is compiled once for each instruction set and dtype: the compiler's flags choose the registers,
+ * SMOOTHXENT_<DTYPE> the types:
  *
  *     stored  float, double or uint16_t (float16, bfloat16)    one logit in memory
  *     real    float             or  double                     one logit in a register
  *     lanes   16 float          or  8 double                   a vector of logits
- *     wide    16 double         or  8 double                   the same in float64: what leaves a tile is
+ *     wide    16 double         or  8 double                   the same lanes in float64, for sums
  *
- * Same bits from every instruction set: each operation acts on each lane alone and rounds once, as
- * IEEE 754 says; every fused multiply-add is written out (the build says -ffp-contract=off); sums over
- * lanes take one fixed tree. The portable build is the readable twin: registers of one element.
+ * The same bits from every instruction set: each operation acts on each lane separately and rounds once, as
+ * IEEE 754 requires; each fused multiply-add is written out, and the compiler may form no others
+ * (-ffp-contract=off); sums over lanes use one fixed tree. The portable build, with registers of one element,
+ * is the readable version.
  *
- * The inner functions know nothing of NaN: each line says what NaN does where it matters.
+ * No function checks for NaN; comments say how NaN passes where it matters.
  */
 #ifndef SMOOTHXENT_LANES_H
 #define SMOOTHXENT_LANES_H
@@ -21,7 +22,7 @@
 #include "lanes/registers.h"
 #include "lanes/quads.h"
 
-/* ---- what `stored` and `real` are --------------------------------------------------------------- */
+/* ---- types -------------------------------------------------------------------------------------- */
 
 #ifdef SMOOTHXENT_FLOAT64
 typedef double stored, real;
@@ -137,11 +138,12 @@ LANES_INLINE real largest(lanes a) {
 
 /* ---- logits in memory --------------------------------------------------------------------------- */
 
+/* Addresses need no alignment. */
 LANES_INLINE stored stored_at(const stored *x) {
     stored a;
     memcpy(&a, x, sizeof a);
     return a;
-} /* of any alignment */
+}
 LANES_INLINE void put_stored(stored *x, stored a) { memcpy(x, &a, sizeof a); }
 
 #ifdef STORED_IS_HALF
@@ -168,7 +170,8 @@ LANES_INLINE real real_of(stored x) { return x; }
 LANES_INLINE stored stored_of(real x) { return x; }
 LANES_INLINE lanes load_logits(const stored *x) { return load(x); }
 LANES_INLINE void store_logits(stored *x, lanes a) { store(x, a); }
-/* the first `count` lanes, 0 in the others; nothing beyond is read or written */
+/* load_logits_part and store_logits_part: the first `count` lanes only; the others are 0. registers_part: how
+ * many of these lanes are in register i. */
 LANES_INLINE int registers_part(int count, int i) {
     return count<i * WIDTH ? 0 : count>(i + 1) * WIDTH ? WIDTH : count - i * WIDTH;
 }
@@ -188,20 +191,20 @@ LANES_INLINE void store_logits_part(stored *x, lanes a, int count) {
 }
 #endif
 
-/* The next vector of `count` logits: what is left of them, 0 in the other lanes. */
+/* The first vector of `count` logits; lanes beyond them are 0. */
 LANES_INLINE lanes load_up_to(const stored *x, ptrdiff_t count) {
     return count < LANES ? load_logits_part(x, (int)count) : load_logits(x);
 }
 
-/* Past the caches where the whole vector is aligned to a register. */
+/* Stores past the caches; x must be aligned to a register. */
 LANES_INLINE void stream(real *x, lanes a) { EACH_REGISTER OP(stream)(x + i * WIDTH, a.r[i]); }
 enum { STREAM_ALIGNMENT = WIDTH * sizeof(real) };
 _Static_assert(
-    (STREAM_ALIGNMENT & (STREAM_ALIGNMENT - 1)) == 0, "addresses are taken modulo it: gradients.h");
+    (STREAM_ALIGNMENT & (STREAM_ALIGNMENT - 1)) == 0, "write_scaled takes addresses modulo STREAM_ALIGNMENT");
 
 enum { LINE = 64 };    /* bytes of a cache line */
-enum { AHEAD = 4096 }; /* bytes by which memory is asked for early: hardware stops at the end of each page */
-LANES_INLINE void prefetch(const stored *x) { __builtin_prefetch(x); } /* any address will do */
+enum { AHEAD = 4096 }; /* prefetch distance in bytes: hardware prefetching stops at the end of a page */
+LANES_INLINE void prefetch(const stored *x) { __builtin_prefetch(x); } /* any address is valid */
 LANES_INLINE void prefetch_to_write(const void *x) { __builtin_prefetch(x, 1); }
 
 /* ---- wide ------------------------------------------------------------------------------------- */
@@ -263,7 +266,7 @@ LANES_INLINE wide widen(lanes a) {
 }
 #endif
 
-/* float64, and integers below 2**24, to lanes */
+/* Conversions to `real`: of float64, rounded, and of integers below 2**24. */
 #ifdef SMOOTHXENT_FLOAT64
 LANES_INLINE lanes narrow(const double *x) { return load(x); }
 LANES_INLINE lanes narrow_wide(wide a) {
@@ -297,9 +300,9 @@ LANES_INLINE lanes narrow(const double *x) {
 }
 #endif
 
-/* Sums of many terms are added as `real` for a few vectors, then as float64. A float32 term has 24 bits, so
- * float64 holds 2**29 of them to its own precision; float64 terms need a second level: Knuth's two-sum, lane
- * by lane. */
+/* A sum of many terms and its accumulated rounding error, lane by lane (Knuth's two-sum). accumulate()
+ * ignores the error where the terms are float32: with 24 bits each, float64 adds 2**29 of them without loss
+ * of precision. */
 typedef struct {
     wide sum, error;
 } compensated;
@@ -326,7 +329,7 @@ LANES_INLINE void accumulate(wide *total, wide *error, wide term) {
 }
 #endif
 
-/* Sum over lanes: halves are added to halves, the same tree whatever the width of a register. */
+/* Sum over lanes: halves are added, so the tree is the same for registers of any width. */
 LANES_INLINE double wide_sum(wide a) {
     for (int half = WIDE_REGISTERS / 2; half > 0; half /= 2)
         for (int i = 0; i < half; i++) a.r[i] = OP_F64(add)(a.r[i], a.r[i + half]);

@@ -1,4 +1,4 @@
-# Lanes and their arithmetic, as Cython sees them.
+# Declares the vectors of lanes.h for Cython.
 
 cdef extern from "lanes/lanes.h" nogil:
     ctypedef float stored  # float, double or uint16_t: lanes.h decides

@@ -1,6 +1,6 @@
-/* pairs.h: exp and log of lanes where a number is the sum of two: what a row needs once. A pair is high +
- * low, |low| at most some ulps of high.
- */
+/* pairs.h: exp and log of pairs in lanes of `real`, which a row of few classes needs once. A pair is the
+ * number high + low, where |low| is at most a few ulps of high. Used by few_classes_losses.h and
+ * transforms.h. */
 #ifndef SMOOTHXENT_PAIRS_H
 #define SMOOTHXENT_PAIRS_H
 
@@ -10,23 +10,23 @@ typedef struct {
     lanes high, low;
 } pair_of_lanes;
 
-/* a + b, with its rounding error: Knuth's two-sum */
+/* a + b with its rounding error: Knuth's two-sum. */
 LANES_INLINE pair_of_lanes pair_sum(lanes a, lanes b) {
     lanes sum = add(a, b), back = sub(sum, a);
     return (pair_of_lanes){sum, add(sub(a, sub(sum, back)), sub(b, back))};
 }
-/* the same where |a| is at least |b|, or both are so small that the error of an error is nothing */
+/* The same if |a| >= |b|, or if both are so small that an error of the error does not matter. */
 LANES_INLINE pair_of_lanes fast_pair_sum(lanes a, lanes b) {
     lanes sum = add(a, b);
     return (pair_of_lanes){sum, sub(b, sub(sum, a))};
 }
 LANES_INLINE wide widen_pair(pair_of_lanes a) { return wide_add(widen(a.high), widen(a.low)); }
 
-/* exp(x) = power * (1 + less_one), power free of error, for x >= -LEAST_EXPONENT; below, as for that:
+/* exp(x) = power * (1 + less_one) with an exact power; x < -LEAST_EXPONENT is taken as -LEAST_EXPONENT.
  *     n        := round(x STEPS log2(e))
- *     r        := x - n STEP / STEPS            `low` takes what STEP lacks of ln(2), and that of x
- *     less_one := exp(r) (1 + low) - 1          with the power's error: errs by 1.7e-10 (float64: 3.8e-18)
- * NaN passes in less_one. */
+ *     r        := x - n STEP / STEPS         low := x.low, and the error of STEP times n
+ *     less_one := exp(r) (1 + low) - 1       plus the error of the power; its own error: 1.7e-10
+ * (float64: 3.8e-18) NaN passes in less_one. */
 #ifdef SMOOTHXENT_FLOAT64
 static const double LEAST_EXPONENT = 700;
 #define EXP_SQUARE (EXP_RATIO + 1)
@@ -51,11 +51,11 @@ LANES_INLINE exp_of_pair exp_of_pairs(pair_of_lanes x) {
     return (exp_of_pair){add(r, fused(low, exp_r, add(square, step_errors(u)))), step_powers(u)};
 }
 
-/* log(a + b + low), a and b >= 0, a + b normal, right to the last digit where a = 1 and b is tiny.
+/* log(a + b + low) for a, b >= 0 and a + b normal, accurate to the last digit even if a = 1 and b is tiny.
  *     a + b = w + lost;  w = 2**k m, m in [sqrt(1/2), sqrt(2));  f = m - 1 exact;  s = f / (1 + m);  z = s**2
  *     log(1 + f) = f - f**2/2 + s (f**2/2 + z R(z)): the leading terms are free of the error of s
- *     log(1 + lost / w) = (lost - lost**2 / 2) / w, where w is 1 and the square counts
- * R: relative error 8.2e-10 (float64: 2.2e-17). NaN passes, in `lost`. */
+ *     log(1 + lost / w) = (lost - lost**2 / 2) / w; the square matters only where w = 1
+ * Relative error of R: 8.2e-10 (float64: 2.2e-17). NaN passes through `lost`. */
 #ifdef SMOOTHXENT_FLOAT64
 #define LOG_ROW_SERIES LOG_SERIES
 #else

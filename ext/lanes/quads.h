@@ -1,9 +1,10 @@
-/* quads.h: 16 bytes of one row, QUAD elements, in which few classes are transposed; included by lanes.h
- * alone. Files of the instruction sets have the first four.
+/* quads.h: a quad is QUAD elements of one row, 16 bytes, the unit in which columns.h transposes. Included by
+ * lanes.h only. The files of the instruction sets define all but `transpose`:
  *
  *     load_quad, store_quad     to and from memory; with _part, the first `count` elements, as in registers.h
- *     join_quads, split_quads   a register is filled with quads, and back
- *     transpose                 rows and columns of QUAD registers change places inside each quad
+ *     join_quads, split_quads   quads to one register, and back
+ *     transpose                 transposes QUAD registers: element k of a quad in register j moves to
+ * register k
  */
 #ifndef SMOOTHXENT_QUADS_H
 #define SMOOTHXENT_QUADS_H

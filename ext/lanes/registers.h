@@ -1,39 +1,42 @@
-/* registers.h: what one register can do, whatever the instruction set; included by lanes.h and exp_log.h.
+/* registers.h: the operations on one register, the same for each instruction set. For lanes.h and exp_log.h.
  *
- * One file for each instruction set, chosen by the compiler's flags: avx512.h, avx2.h (x86.h has what these
- * share), neon.h, portable.h. Each defines all of this, and what quads.h and halves.h ask of it. Names end in
- * the type of an element, f32 or f64.
+ * The compiler's flags choose one file: avx512.h, avx2.h (x86.h has what these two share), neon.h or
+ * portable.h. It defines the types reg_f32, reg_f64 and reg_i64, their number of elements WIDTH_F32 and
+ * WIDTH_F64, all functions below, and those that quads.h and halves.h list. Names end in the type of an
+ * element, f32 or f64. OP_F32(name) and OP_F64(name) give the operations that have Intel's names: loadu,
+ * storeu, stream, set1, add, sub, mul, div, max, min, fmadd, fnmadd, unpacklo and unpackhi.
  *
  *     max(a, b), min(a, b)      a > b ? a : b and a < b ? a : b: b when either is NaN
  *     fmadd, fnmadd             a * b + c and c - a * b, rounded once
- *     exponent(u)               float64: the low bits of u moved into the exponent field
+ *     exponent(u)               float64: moves the low bits of u into the exponent field
  *     split(x, &k)              m of x = 2**k m, sqrt(1/2) <= m < sqrt(2), for normal x > 0
  *     where_nonzero(c, x)       c != 0 ? x : 0, which keeps 0 * inf out of a sum
  *     where_equal, where_less   (a, b, x, y): a == b ? x : y and a < b ? x : y
  *     all_equal(a, b)           whether all elements are equal; NaN equals nothing
  *     all_less(a, b)            whether all of a are less than those of b; NaN is not
  *     unzip(a, b, &odd)         of the elements of a and then b, the even ones; odd: the odd ones
- *     zip(a, b, &high)          the inverse: elements of a and b by turns, the first half; high: the second
+ *     zip(a, b, &high)          the inverse: elements of a and b alternate; the first half; high: the second
  *     step_powers(u)            float32: 2**(n / 8), n + 8 * 127 in the low bits of u; see STEP_ERRORS
- *     step_errors(u)            float32: how far that is off, for the same u
+ *     step_errors(u)            float32: the relative error of step_powers(u)
  *     widen_half(x, half)       the lower or upper half of x in float64
- *     load_part, store_part     of the first `count` elements, touching no other; 0 is loaded beyond
- *     stream                    a store past the caches; the address is aligned to the register
- *     largest                   of all elements, none of them NaN
- *     sum                       of all elements: halves are added to halves, the same tree for any width
- *     narrow(low, high)         float64 rounded to float32
- *     first                     the first element
- *     finish_streams            what is streamed comes before what follows
- *     READ_ONCE(a)              a as it is now: what is derived from it looks at its memory no more
+ *     load_part, store_part     the first `count` elements only; load_part sets the others to 0
+ *     stream                    a store past the caches, to an address aligned to the register
+ *     largest(a)                the largest element; none is NaN
+ *     sum(a)                    the sum of all elements; halves are added, so the tree fits any width
+ *     narrow(low, high)         two registers of float64 rounded to one of float32
+ *     first(a)                  the first element
+ *     finish_streams            stores that stream are visible to others before those that follow
+ *     READ_ONCE(a)              keeps the compiler from loading a from memory again
  *
- * Registers of 64-bit integers, as wide as those of float64, take labels:
+ * Registers of 64-bit integers, as wide as those of float64, for labels:
  *
  *     load_i64, widen_i64(x)    from integers of 64 or 32 bits in memory, of any alignment
- *     store_i64                 to memory, which may be that of float64
- *     below_i64(a, b, y)        a < b ? a : y, both without sign
+ *     store_i64                 to memory, also of float64 elements
+ *     below_i64(a, b, y)        a < b ? a : y, with a and b as unsigned numbers
  *     where_equal_i64           as above
  *     any_equal_i64(a, b)       whether any elements are equal
- *     f64_from_i64(a), f32_from_i64(x)     to float64; from memory to float32; |a| < 2**31
+ *     f64_from_i64(a)           to float64, |a| < 2**31
+ *     f32_from_i64(x)           to float32, from memory, |*x| < 2**31
  */
 #ifndef SMOOTHXENT_REGISTERS_H
 #define SMOOTHXENT_REGISTERS_H
@@ -49,15 +52,16 @@
 #define LANES_INLINE static inline __attribute__((always_inline, unused))
 #define LANES_FUNCTION static __attribute__((unused))
 
-/* For arrays: a register that crosses the end of a cache line costs two accesses. */
+/* For arrays: a load that crosses the end of a cache line takes two accesses. */
 #define LINE_ALIGNED __attribute__((aligned(64)))
 
-#define ROOT_HALF_BITS 0x3fe6a09e667f3bcd /* of sqrt(1/2) */
+#define ROOT_HALF_BITS 0x3fe6a09e667f3bcd /* sqrt(1/2) in float64 */
 #define ROOT_HALF_BITS_F32 0x3f3504f3
 #define EXPONENT_MASK (-0x10000000000000)
 
-/* Powers 2**(j / 8) rounded to float32, each twice, as bits without those that n << 20 brings: j, and 127 in
- * the exponent. Errors: (2**(j / 8) - power) / power. See coefficients.py. */
+/* Tables for step_powers and step_errors; all is there twice, for registers of 16. A power is the bits of
+ * 2**(j / 8), rounded to float32, less the bits that adding n << 20 contributes: j << 20, and 127 in the
+ * exponent. An error is (2**(j / 8) - power) / power. See coefficients.py. */
 #define STEP_POWER(bits, j) (bits) - (127 << 23) - ((j) << 20)
 #define EIGHT_POWERS                                                                     \
     STEP_POWER(0x3f800000, 0), STEP_POWER(0x3f8b95c2, 1), STEP_POWER(0x3f9837f0, 2),     \
@@ -69,7 +73,7 @@
 static const int32_t STEP_POWERS[] LINE_ALIGNED = {EIGHT_POWERS, EIGHT_POWERS};
 static const float STEP_ERRORS[] LINE_ALIGNED = {EIGHT_ERRORS, EIGHT_ERRORS};
 
-/* SMOOTHXENT_PORTABLE: the readable twin, whatever the compiler was told about the machine. */
+/* SMOOTHXENT_PORTABLE chooses portable.h, whatever the flags of the compiler. */
 #if defined(__AVX2__) && defined(__FMA__) && !defined(SMOOTHXENT_PORTABLE)
 #if defined(__AVX512F__) && defined(__AVX512DQ__)
 #include "lanes/instruction_sets/avx512.h"
@@ -82,7 +86,7 @@ static const float STEP_ERRORS[] LINE_ALIGNED = {EIGHT_ERRORS, EIGHT_ERRORS};
 #include "lanes/instruction_sets/portable.h"
 #endif
 
-/* Loops over what is in flight: registers stay registers only where no index is left. */
+/* For short loops over arrays of lanes: these stay in registers only if the loop is unrolled. */
 #if defined(REGISTERS_ARE_SCALAR)
 #define UNROLLED
 #elif defined(__clang__)

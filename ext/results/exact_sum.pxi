@@ -2,8 +2,8 @@
 # stored in int64 (Kulisch's long accumulator; Neal 2015, arXiv:1505.05571, calls it a small superaccumulator). Exact
 # addition is associative, so the sum has the same bits for any order of the rows and any number of threads.
 #
-# Adding to limbs is slow, so terms of ordinary size are cut into pieces that can be added in lanes without rounding (see
-# exact_sum.h). Only full pieces, and terms of other sizes, go into the limbs.
+# Adding to limbs is slow, so terms of ordinary size are cut into pieces that can be added in lanes without rounding
+# (see exact_sum.h). Only full pieces, and terms of other sizes, go into the limbs.
 
 cdef extern from "results/exact_sum.h" nogil:
     ctypedef struct ExactSum:
@@ -24,7 +24,7 @@ cdef extern from "results/exact_sum.h" nogil:
 
 
 cdef void carry(ExactSum *total) noexcept nogil:
-    # brings each limb but the last into [0, 2**32)
+    # brings each limb into [0, 2**32), except the last, which keeps the sign
     cdef Py_ssize_t i
     cdef int64_t over
     for i in range(LIMBS - 1):
@@ -87,7 +87,7 @@ cdef inline void add_group_exactly(
 
 
 cdef void add_up(ExactSum *sums, Py_ssize_t step, int count) noexcept nogil:
-    # adds `count` exact sums, `step` bytes apart, into the first; all its limbs are in [0, 2**32) then, but the last, signed
+    # adds `count` exact sums, `step` bytes apart, into the first, and carries
     cdef Py_ssize_t i
     cdef int t
     cdef ExactSum *other

@@ -1,4 +1,4 @@
-# The second sweep of rows of few classes, one row a lane: their exps are known.
+# The second sweep of rows of few classes, one row a lane; their exps are saved as columns. See gradients.pxi.
 
 cdef extern from "results/few_classes_losses.h" nogil:
     ctypedef struct PlainLoss:
@@ -33,7 +33,7 @@ cdef PlainLoss plain_loss_of(const Call *call) noexcept nogil:
 
 
 cdef bint is_in_order(const Call *call) noexcept nogil:
-    # whether plain_few_groups can take its rows
+    # whether plain_few_groups can take the rows and labels from memory
     return (
         call.is_plain and not call.transforms and call.logits.class_stride == sizeof(stored)
         and are_in_order(&call.labels)
@@ -57,7 +57,7 @@ cdef lanes subtract_targets(
 
 
 cdef lanes log_softmax_column(const real *column, const RowGroup *group) noexcept nogil:
-    # as log_softmax_segment has it
+    # the formula of log_softmax_segment
     cdef real buffer[LANES]
     cdef Py_ssize_t i
     for i in range(LANES):
@@ -68,7 +68,7 @@ cdef lanes log_softmax_column(const real *column, const RowGroup *group) noexcep
 cdef void few_classes_columns(
     const Call *call, int task, const RowGroup *group, SecondSweep *sweep, Workspace *workspace
 ) noexcept nogil:
-    # what the second sweep writes, over the columns of exps, or those of logits for log_softmax
+    # computes the results in place: over the columns of exps, or of logits for log_softmax
     cdef real *columns = workspace.columns if task == LOG_SOFTMAX else exps_of(call, workspace)
     cdef lanes quad[QUAD]
     cdef double numbers[LANES]
@@ -98,7 +98,7 @@ cdef void sweep_few_classes(
     const Call *call, int task, Py_ssize_t first, Py_ssize_t count, const RowGroup *group, SecondSweep *sweep,
     Workspace *workspace,
 ) noexcept nogil:
-    # all rows of a group whose statistics hold
+    # writes the results of all rows of a group whose statistics are valid
     cdef Py_ssize_t i, k, stride = call.grad.class_stride, itemsize = grad_itemsize(call)
     cdef bint is_simple = not (
         call.has_targets or call.transforms or task == LOG_SOFTMAX or call.labels.has_ignore_index)

@@ -1,21 +1,18 @@
-/* few_classes_losses.h: what rows of few classes need once, from their statistics: shares of the anchor and
- * of the others, losses, factors of the second sweep; in lanes of the logits' own type, one row a lane. The
- * formulas are in losses.pxi.
- */
+/* few_classes_losses.h: shares, losses and gradient factors of rows of few classes from their statistics, in
+ * lanes of `real`, one row a lane. The formulas are in losses.pxi. Used by row_results.pxi. */
 #ifndef SMOOTHXENT_FEW_CLASSES_LOSSES_H
 #define SMOOTHXENT_FEW_CLASSES_LOSSES_H
 
 #include "results/gradients.h"
 #include "statistics/few_classes.h"
 
-/* own and others relative to the larger of anchor logit and reference, as row_group.h has them; p_k is
- * exp(x_k - reference) times factor / (own + others). */
+/* Shares of a group, defined as in row_group.h. p_k = exp(x_k - reference) * factor / (own + others). */
 typedef struct {
     wide nll, log_sum_exp;
     lanes own, others, factor;
 } few_shares;
 
-/* With z = anchor logit - reference, two numbers, and S = sum + sum_low:
+/* With z = anchor logit - reference, as a pair, and S = sum + sum_low:
  *     z >= 0    others = S exp(-z), own = 1         z < 0    own = exp(z), others = S
  * exp(-|z|) = power (1 + less_one); its product with S or 1 is exact but for less_one. */
 LANES_INLINE few_shares few_shares_of(const few_statistics *s) {
@@ -25,7 +22,7 @@ LANES_INLINE few_shares few_shares_of(const few_statistics *s) {
 #ifdef SMOOTHXENT_FLOAT64
     product_low = fused(s->scale, splat(STEP_LOW / STEPS), product_low);
 #endif
-    z.low = add(z.low, product_low); /* as large as an ulp of the logits, though z may be small */
+    z.low = add(z.low, product_low); /* up to an ulp of the logits, so large if z is small */
     z = fast_pair_sum(z.high, z.low);
     lanes minus_z = sub(zero, z.high);
     exp_of_pair e = exp_of_pairs(
@@ -49,11 +46,11 @@ LANES_INLINE few_shares few_shares_of(const few_statistics *s) {
     return shares;
 }
 
-/* ---- bare losses of class indices ---------------------------------------------------------------------
+/* ---- plain losses -------------------------------------------------------------------------------------
  *
- * Without weights or targets of their own, and with nothing added to -log p.
- * `uniform`: the share of one class in smoothing, which is uniform or none; `others`: of all but the anchor.
- * `s`: what the gradient is times. */
+ * Losses of class indices for calls with Call.is_plain: no weights, and label smoothing is uniform or 0.
+ * uniform: label_smoothing / num_classes, the target of one other class; others: the sum of these targets.
+ * s: a factor of the gradient. */
 typedef struct {
     double label_smoothing, uniform, others, s;
     ptrdiff_t num_classes, row_stride, grad_stride; /* bytes between rows */
@@ -61,7 +58,7 @@ typedef struct {
     uint64_t ignore_index;
 } PlainLoss;
 
-/* Losses of the rows whose statistics hold, 0 for those that are ignored, and factors of their gradient. */
+/* Losses of the rows whose statistics are valid (0 for ignored rows), and factors of their gradient. */
 LANES_INLINE void plain_few_losses_inline(const few_statistics *statistics, few_factors *f, real *losses,
     const PlainLoss *p, const int smooth, const int has_grad) {
     const lanes zero = splat(0);
@@ -83,7 +80,7 @@ LANES_INLINE void plain_few_losses_inline(const few_statistics *statistics, few_
     f->upper = splat((real)INFINITY);
 }
 
-/* A body for each kind of them. */
+/* Compiles the body once for each combination, with constants SMOOTH and HAS_GRAD. */
 #ifdef REGISTERS_ARE_SCALAR
 #define FOR_EACH_LOSS(p, body)                                           \
     {                                                                    \
@@ -106,13 +103,14 @@ LANES_INLINE void plain_few_losses_inline(const few_statistics *statistics, few_
         body;                                  \
     }
 #endif
-LANES_FUNCTION void plain_few_losses(RowGroup *g, few_factors *f, real *losses, const PlainLoss *p){
-    FOR_EACH_LOSS(p, plain_few_losses_inline(&g -> few, f, losses, p, SMOOTH, HAS_GRAD))}
+LANES_FUNCTION void plain_few_losses(RowGroup *g, few_factors *f, real *losses, const PlainLoss *p) {
+    FOR_EACH_LOSS(p, plain_few_losses_inline(&g->few, f, losses, p, SMOOTH, HAS_GRAD));
+}
 
-/* From labels and rows in memory to losses and gradient of a whole group, in one go: so the start of one
- * group overlaps the end of the one before. Returns whether it is done: not where a label is out of range,
- * and not where statistics don't hold. The caller sees to it that labels lie side by side and that rows may
- * be read as GroupPlace says; ignored rows have no gradient here. */
+/* The losses and the gradient of a whole group, from labels and logits in memory, in one function: so the CPU
+ * overlaps the start of one group with the end of the group before. Returns 0 if a label is out of range or
+ * if statistics are not valid: the group must be computed again then. The labels must be adjacent, the rows
+ * as GroupPlace.is_rows says; with a gradient there must be no ignore_index. */
 LANES_INLINE int plain_few_group_inline(int64_t *anchors, const PlainLoss *p, const char *labels,
     const char *rows, real *columns, real *losses, char *grad, const int smooth, const int has_grad) {
     const GroupPlace place = {rows, NULL, p->row_stride, sizeof(stored), 1, 0};
@@ -128,26 +126,30 @@ LANES_INLINE int plain_few_group_inline(int64_t *anchors, const PlainLoss *p, co
         few_gradient_rows(&f, columns, s.anchors, p->num_classes, grad, p->grad_stride, p->grad_is_real);
     return 1;
 }
-/* `num_groups` of them, one after the other; returns how many are done before the first that is not. */
-LANES_FUNCTION ptrdiff_t plain_few_groups(int64_t *anchors, ptrdiff_t num_groups, const PlainLoss *p,
-    const char *labels, const char *rows, real *columns, real *losses, char *grad) {
+/* The same for num_groups groups. Returns the number of groups before the first that is not done. */
+LANES_INLINE ptrdiff_t plain_few_groups_inline(int64_t *anchors, ptrdiff_t num_groups, const PlainLoss *p,
+    const char *labels, const char *rows, real *columns, real *losses, char *grad, const int smooth,
+    const int has_grad) {
     ptrdiff_t g = 0;
-    FOR_EACH_LOSS(
-        p, for (; g < num_groups; g++) {
-            if (!plain_few_group_inline(anchors, p, labels, rows, columns, losses, grad, SMOOTH, HAS_GRAD))
-                break;
-            labels += LANES * p->label_size;
-            rows += LANES * p->row_stride;
-            grad += HAS_GRAD ? LANES * p->grad_stride : 0;
-            losses += LANES;
-        })
+    for (; g < num_groups; g++) {
+        if (!plain_few_group_inline(anchors, p, labels, rows, columns, losses, grad, smooth, has_grad)) break;
+        labels += LANES * p->label_size;
+        rows += LANES * p->row_stride;
+        grad += has_grad ? LANES * p->grad_stride : 0;
+        losses += LANES;
+    }
     return g;
 }
+LANES_FUNCTION ptrdiff_t plain_few_groups(int64_t *anchors, ptrdiff_t num_groups, const PlainLoss *p,
+    const char *labels, const char *rows, real *columns, real *losses, char *grad) {
+    FOR_EACH_LOSS(p,
+        return plain_few_groups_inline(
+            anchors, num_groups, p, labels, rows, columns, losses, grad, SMOOTH, HAS_GRAD));
+}
 
-/* ---- with every option
- * -------------------------------------------------------------------------------------------- */
+/* ---- losses with any options -------------------------------------------------------------------------- */
 
-/* nll and log_sum_exp, own and others of the group; only of the rows whose statistics hold if not all do. */
+/* Stores nll, log_sum_exp, own and others in RowGroup, for rows whose statistics are valid. */
 LANES_FUNCTION void store_few_shares(RowGroup *g) {
     few_shares shares = few_shares_of(&g->few);
     wide own = widen(shares.own), others = widen(shares.others),
@@ -163,7 +165,7 @@ LANES_FUNCTION void store_few_shares(RowGroup *g) {
     g->few_factor = divide(shares.factor, add(shares.own, shares.others));
 }
 
-/* From what gradients.h makes of them, in float64. */
+/* Narrows the factors that gradient_factors of gradients.h computes in float64. */
 LANES_INLINE void few_gradient_factors(const RowGroup *g, SecondSweep *sweep) {
     sweep->few.factor = narrow_wide(wide_mul(wide_load(sweep->coefficient), widen(g->few_factor)));
     sweep->few.constant = narrow(sweep->constant);
@@ -171,7 +173,7 @@ LANES_INLINE void few_gradient_factors(const RowGroup *g, SecondSweep *sweep) {
     sweep->few.upper = splat((real)sweep->upper);
 }
 
-/* Without an anchor. */
+/* Factors of softmax, where no class is written apart. */
 LANES_FUNCTION void few_softmax_factors(const RowGroup *g, SecondSweep *sweep) {
     sweep->few.factor = divide(splat(1), g->few.sum);
     sweep->few.constant = sweep->few.anchor_gradient = splat(0);

@@ -1,6 +1,6 @@
-/* gradients.h: the second sweep: what it needs of a row once, and its inner loops. A register of rows at a
- * time; the formulas are in gradients.pxi.
- */
+/* gradients.h: the second sweep, which writes gradients and softmax: the factors of each row, computed a
+ * register of rows at a time, and the inner loops. Used by gradients.pxi, which has the formulas, and by
+ * few_classes_losses.h. */
 #ifndef SMOOTHXENT_GRADIENTS_H
 #define SMOOTHXENT_GRADIENTS_H
 
@@ -8,23 +8,24 @@
 #include "statistics/reference.h"
 #include "statistics/row_group.h"
 
-/* For few classes, whose exps are known: min(exp factor + constant, most), `own` for the anchor. */
+/* Few classes: the result is min(exp factor + constant, upper), and anchor_gradient for the anchor. */
 typedef struct {
     lanes factor, constant, upper, anchor_gradient;
 } few_factors;
 
-typedef struct { /* min(exp factor + constant, most) - target_scale t_k, and `own` for the anchor; one row a
-                    lane */
+/* The result is min(exp factor + constant, upper) - target_scale t_k, and anchor_gradient for the anchor. */
+typedef struct {
     LINE_ALIGNED double constant[LANES];
     double target_scale[LANES], anchor_gradient[LANES], factor[LANES], upper;
-    double coefficient[LANES]; /* of p_k */
+    double coefficient[LANES]; /* coefficient of p_k; factor is that of the saved exp */
     few_factors few;
 } SecondSweep;
 
-static const double UNDERFLOW_DISTANCE = 3000; /* nats below the anchor: exp is 0 in float64 too */
+static const double UNDERFLOW_DISTANCE = 3000; /* nats below the anchor at which exp is 0 even in float64 */
 
-/* coefficient exp(-max(z, 0)) / total, z = x_y - reference, which takes exp(x_k - reference) to coefficient
- * p_k. No logarithm is taken, whose rounding would be one of p_k times |lse|. */
+/* coefficient exp(-max(z, 0)) / total, with z = x_y - reference: times exp(x_k - reference) it is coefficient
+ * * p_k. No logarithm is taken, as its rounding error, relative to |lse|, would become that of p_k. inverse:
+ * 1 / total. */
 LANES_INLINE reg_f64 factors_of_exps(const RowGroup *g, int i, reg_f64 coefficient, reg_f64 inverse) {
     const reg_f64 zero = SPLAT(0.0);
     reg_f64 low, z = distances_to_reference(ROWS(anchor_logit), ROWS(offset), ROWS(scale), &low),
@@ -35,8 +36,9 @@ LANES_INLINE reg_f64 factors_of_exps(const RowGroup *g, int i, reg_f64 coefficie
     return where_equal_f64(nll, nll, factor, SPLAT((double)NAN));
 }
 
-/* For k = y, anchor_share (p_y - 1) + rest_share p_y, with p_y - 1 = -others / (own + others), never a
- * subtraction. */
+/* The factors of a gradient. That of the anchor y is anchor_share (p_y - 1) + rest_share p_y, where p_y - 1
+ * is taken as -others / (own + others), without subtraction. On entry sweep->target_scale holds
+ * sample_weight. */
 LANES_FUNCTION void gradient_factors(
     const RowGroup *g, SecondSweep *sweep, double divisor, double target_scale, double uniform) {
     EACH_ROW_REGISTER {
@@ -74,8 +76,8 @@ LANES_INLINE void put_few(real *out, lanes values, ptrdiff_t count) {
     store(numbers, values);
     memcpy(out, numbers, count * sizeof(real));
 }
-/* Of a tile: min(exp factor + constant, most), past the caches if `streams`. A whole vector may be read
- * beyond the last of `exps`; `out` need be aligned to a number alone. */
+/* Writes min(exp factor + constant, upper) of a tile, past the caches if `streams`. A whole vector may be
+ * read beyond the last of `exps`; `out` must be aligned to sizeof(real). */
 LANES_FUNCTION void write_scaled(
     real *out, const real *exps, ptrdiff_t count, double factor, double constant, double upper, int streams) {
     const lanes f = splat((real)factor), c = splat((real)constant), m = splat((real)upper);
@@ -90,7 +92,7 @@ LANES_FUNCTION void write_scaled(
     if (k < count) put_few(out + k, scaled(exps + k, f, c, m), count - k);
 }
 
-/* log p of a tile: see log_softmax_segment. `values` has room for whole vectors. */
+/* log p of a tile, (x - top) - nll: see log_softmax_segment. `values` has room for whole vectors. */
 LANES_FUNCTION void log_softmax_tile(real *values, const stored *x, ptrdiff_t count, double top, double nll) {
     const wide top_logit = wide_splat(top), top_nll = wide_splat(nll);
     for (ptrdiff_t k = 0; k < count; k += LANES) {
@@ -101,20 +103,20 @@ LANES_FUNCTION void log_softmax_tile(real *values, const stored *x, ptrdiff_t co
 
 /* ---- few classes: one row a lane --------------------------------------------------------------------- */
 
-/* min(g p_k + constant, most) for QUAD classes from `number` on, `own` for the anchor. */
+/* The results for QUAD classes from `number` on. */
 LANES_INLINE void few_gradient_quad(
     const few_factors *f, const real *exps, lanes anchors, lanes number, lanes *values) {
     UNROLLED for (int k = 0; k < QUAD; k++, number = add(number, splat(1))) values[k] = where_equal(
         anchors, number, f->anchor_gradient, scaled(exps + k * LANES, f->factor, f->constant, f->upper));
 }
-/* All of it, into rows `stride` bytes apart. */
+/* The results for all classes, written as rows `stride` bytes apart. */
 LANES_INLINE void few_gradient_rows_inline(const few_factors *sweep, const real *exps, lanes anchors,
     ptrdiff_t num_classes, char *start, ptrdiff_t stride, const int is_real) {
     const ptrdiff_t size = is_real ? sizeof(real) : sizeof(stored);
     const char *ahead = start + LANES * num_classes * size + AHEAD;
     lanes values[QUAD], number = splat(0);
     ptrdiff_t k = 0;
-    const few_factors f = *sweep; /* its lanes stay in registers */
+    const few_factors f = *sweep; /* a local copy stays in registers */
 #define STORE(count)                                                     \
     if (is_real) store_columns(start + k * size, stride, count, values); \
     else store_logit_columns(start + k * size, stride, count, values)
@@ -146,7 +148,7 @@ LANES_FUNCTION void few_gradient_rows(const few_factors *sweep, const real *exps
     else few_gradient_rows_inline(sweep, exps, anchors, num_classes, start, stride, 0);
 }
 
-/* Columns become rows, one after the other. */
+/* Transposes columns to rows, one directly after the other. */
 LANES_FUNCTION void columns_to_rows(const real *columns, ptrdiff_t num_classes, real *rows) {
     lanes values[QUAD];
     for (ptrdiff_t k = 0; k < num_classes; k += QUAD) {

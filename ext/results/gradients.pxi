@@ -1,10 +1,10 @@
-# The second sweep: gradient, softmax and log_softmax of rows whose statistics are known, while they are in cache.
+# The second sweep writes gradient, softmax or log_softmax of rows whose statistics are known, while they are in cache:
 #
 #     p_k = exp(x_k - m - z+) / total,  z+ = max(x_y - m, 0),  total = own + others
 #
-# exp(x_k - m) is kept from the first sweep, up to SAVED_CLASSES classes of a row, or taken again with the same bits; where a
-# tile had a reference of its own, a factor makes up for that. A probability below the smallest normal number may
-# become 0.
+# exp(x_k - m) is saved by the first sweep for up to SAVED_CLASSES classes of a row, or computed again with the same
+# bits. Exps of a tile are relative to the reference of that tile; factor_of_tile corrects for that. A probability below
+# the smallest normal number may become 0.
 
 cdef extern from "results/gradients.h" nogil:
     ctypedef struct few_factors:
@@ -40,7 +40,7 @@ cdef void gradient_sweep(const Call *call, const RowGroup *group, Py_ssize_t fir
 
 
 cdef void put_real(const Call *call, char *at, real value) noexcept nogil:
-    # into `grad`, which has the logits' dtype or that of `real`
+    # stores into grad, which has the type `real` or the logits' own type
     if call.grad_is_real:
         memcpy(at, &value, sizeof(real))
     else:
@@ -48,9 +48,9 @@ cdef void put_real(const Call *call, char *at, real value) noexcept nogil:
 
 
 cdef void write_tile(const Call *call, char *at, const real *values, Py_ssize_t count) noexcept nogil:
-    # values has room for whole vectors
+    # stores a tile into grad; `values` has room for whole vectors
     cdef Py_ssize_t n, k = 0, stride = call.grad.class_stride
-    if call.grad_is_real and stride == sizeof(real):  # times 1, less 0
+    if call.grad_is_real and stride == sizeof(real):  # times 1, plus -0: the same bits
         write_scaled(<real *> at, values, count, 1.0, -0.0, INFINITY, call.streams)
     elif not call.grad_is_real and stride == sizeof(stored):
         for n in range(count // LANES):
@@ -63,8 +63,8 @@ cdef void write_tile(const Call *call, char *at, const real *values, Py_ssize_t 
 
 
 cdef inline double factor_of_tile(double factor, Reference tile, Reference row) noexcept nogil:
-    # for exps relative to the reference of a tile; nan stays
-    if not has_reference(tile):  # nothing but -inf was seen
+    # the factor for exps that are relative to the reference of a tile; nan stays nan
+    if not has_reference(tile):  # all logits up to this tile are -inf or nan
         return factor * 0.0
     if tile.offset == row.offset and tile.scale == row.scale:
         return factor
@@ -74,7 +74,7 @@ cdef inline double factor_of_tile(double factor, Reference tile, Reference row) 
 cdef inline double gradient_of_former_anchor(
     const SecondSweep *sweep, Py_ssize_t i, Reference reference, double logit
 ) noexcept nogil:
-    # of the top class of a segment, which its exps don't hold, in a row that has a larger one
+    # of the top class of a segment, whose exp is not saved, where another segment has the top class of the row
     cdef double low, z = distance_from(reference, logit, &low)
     return min(sweep.factor[i] * times_exp(1.0, z, low) + sweep.constant[i], sweep.upper)
 
@@ -83,7 +83,8 @@ cdef void sweep_segment(
     const Call *call, const SecondSweep *sweep, const RowGroup *group, Py_ssize_t i, Py_ssize_t row, Py_ssize_t segment,
     bint with_anchor, const real *saved, const RowStatistics *statistics, Workspace *workspace,
 ) noexcept nogil:
-    # kept: exps of the row, or NULL; statistics: of the segment, or NULL where the row is one tile
+    # saved: exps of the row, or NULL; statistics: those of the segment, or NULL where the row is one tile;
+    # with_anchor: the anchor has a gradient of its own, as it has for a loss
     cdef Py_ssize_t tile, start, count, k, stride = call.grad.class_stride, begin = segment * SEGMENT
     cdef Py_ssize_t end = min(begin + <Py_ssize_t> SEGMENT, call.num_classes), anchor = group.anchor[i]
     cdef const char *at = row_start(&call.logits, row)

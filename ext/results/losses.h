@@ -1,6 +1,5 @@
-/* losses.h: what the rows of a group need once, from their statistics: the shares of the anchor and of the
- * others, losses. All in float64, a register of rows at a time; the formulas are in losses.pxi.
- */
+/* losses.h: shares and losses of a group of rows from their statistics, in float64, a register of rows at a
+ * time. Used by losses.pxi, which has the formulas. */
 #ifndef SMOOTHXENT_LOSSES_H
 #define SMOOTHXENT_LOSSES_H
 
@@ -9,7 +8,7 @@
 #include "statistics/reference.h"
 #include "statistics/row_group.h"
 
-/* own, others, nll and log_sum_exp. */
+/* Sets own, others, nll and log_sum_exp. */
 LANES_FUNCTION void group_shares(RowGroup *g) {
     const reg_f64 zero = SPLAT(0.0), one = SPLAT(1.0);
     EACH_ROW_REGISTER {
@@ -26,7 +25,7 @@ LANES_FUNCTION void group_shares(RowGroup *g) {
             nll = SUB(nll, where_less_f64(z, zero, low, zero));
             log_sum_exp = where_less_f64(z, zero, log_sum_exp, ADD(z, ADD(log_total, low)));
         }
-        /* no other class counts: 0, or nan where the anchor's logit is not finite */
+        /* all other logits are -inf: 0, or nan if the anchor's logit is not finite */
         nll = where_equal_f64(sum, zero, SUB(x, x), nll);
         nll = where_equal_f64(x, SPLAT((double)INFINITY), SUB(x, x), nll);
         SET_ROWS(own, own);
@@ -36,8 +35,9 @@ LANES_FUNCTION void group_shares(RowGroup *g) {
     }
 }
 
-/* Losses for class indices, smoothing uniform or none: `uniform` is its share of one class, `others` of all
- * but the anchor; gaps are to the reference. A term with coefficient 0 is left out, but for nan. */
+/* Losses of class indices, with uniform label smoothing or none. uniform: label_smoothing / num_classes, the
+ * target of one other class; others: the sum of these targets. A term with coefficient 0 is left out unless
+ * it is nan. */
 LANES_FUNCTION void uniform_losses(RowGroup *g, double label_smoothing, double uniform, double others) {
     EACH_ROW_REGISTER {
         reg_f64 nll = ROWS(nll), log_sum_exp = ROWS(log_sum_exp);
@@ -53,10 +53,11 @@ LANES_FUNCTION void uniform_losses(RowGroup *g, double label_smoothing, double u
     }
 }
 
-/* Weighted losses of rows whose nll alone is below DBL_MIN, where it has few digits or none: S exp(-z) times
- * the weights, in one step. There log(1 + x) is x. A weight is m 2**k; k goes into the reference, STEP being
- * ln(2) in float64. Rows with other terms than the anchor's have larger losses, which stay. `weights`: NULL
- * for ones. */
+/* Weighted losses of rows whose nll is below DBL_MIN, where it has few digits or none, although the weighted
+ * loss may be a normal number. As log(1 + x) = x for tiny x, the loss is weight * anchor_share * S exp(-z),
+ * taken in one step: each factor is m 2**k, and k goes into the scale of the reference, since STEP is ln(2)
+ * in float64. A loss that has terms of other classes is larger and stays. weights: sample_weight, or NULL
+ * for 1. */
 LANES_FUNCTION void tiny_losses(RowGroup *g, const double *weights, ptrdiff_t count) {
     for (ptrdiff_t i = 0; i < count; i++) {
         const double weight = weights ? weights[i] : 1, share = g->anchor_share[i], nll = g->nll[i];

@@ -1,4 +1,4 @@
-# Row statistics -> losses, for a group of rows at once. All in float64.
+# Losses of a group of rows from their statistics, in float64. few_classes_losses.h computes the same in lanes.
 #
 # With m = offset - scale * STEP, S = sum_exp, z = x_y - m (in two parts):
 #     z >= 0    own = 1         others = S exp(-z)
@@ -7,8 +7,8 @@
 #     loss = anchor_share * nll + rest_share * (lse - centre) + label_smoothing * gap_sum
 # with anchor_share = (1 - label_smoothing) w_y + label_smoothing b_y, rest_share = label_smoothing * (sum of the other
 # b_k), gap_sum = sum of the other b_k (centre - x_k), b_k = w_k u_k; where smoothing is uniform, centre = m and gap_sum
-# lacks the factor 1 / num_classes. Sums without the anchor are why a confident row
-# keeps all its digits: nothing large is subtracted. With probabilities t_k the anchor is the top class, gaps are to it:
+# lacks the factor 1 / num_classes. As the sums are taken without the anchor, nothing large is subtracted, and a
+# confident row keeps all its digits. With probabilities t_k the anchor is the top class, and its logit is the centre:
 #     loss = (sum of t_k) * nll + gap_sum
 
 cdef extern from "results/losses.h" nogil:
@@ -25,7 +25,7 @@ cdef void shares_of_group(const Call *call, RowGroup *g) noexcept nogil:
 
 
 cdef void group_losses(const Call *call, RowGroup *g, Py_ssize_t first, Py_ssize_t count) noexcept nogil:
-    # from its shares
+    # shares_of_group comes first
     cdef Py_ssize_t i
     cdef double s, uniform = call.label_smoothing / call.num_classes
     if not call.has_targets:
@@ -43,7 +43,7 @@ cdef void group_losses(const Call *call, RowGroup *g, Py_ssize_t first, Py_ssize
             s = call.sample_weight[first + i]
             g.weight[i] *= s
             g.loss[i] = weighted_term(s, g.loss[i])
-    if LOW_PARTS and (call.class_weight != NULL or call.sample_weight != NULL):  # float64, where it may be subnormal
+    if LOW_PARTS and (call.class_weight != NULL or call.sample_weight != NULL):  # float64 nll may be subnormal
         tiny_losses(g, call.sample_weight + first if call.sample_weight != NULL else NULL, count)
 
 
@@ -61,7 +61,7 @@ cdef void add_z_losses(const Call *call, RowGroup *g) noexcept nogil:
 
 
 cdef inline double weighted_term(double coefficient, double term) noexcept nogil:
-    # a term with coefficient 0 is left out, but for nan
+    # coefficient * term, but 0 * inf = 0
     return coefficient * term if (coefficient != 0.0) | (term != term) else 0.0
 
 
@@ -80,7 +80,7 @@ cdef void weighted_losses(const Call *call, RowGroup *g) noexcept nogil:
 
 
 cdef void top_anchor_losses(RowGroup *g) noexcept nogil:
-    # gaps are to the top class
+    # rows whose anchor is the top class, where that is not the label
     cdef Py_ssize_t i
     for i in range(LANES):
         if g.anchor_is_top[i]:
@@ -90,7 +90,7 @@ cdef void top_anchor_losses(RowGroup *g) noexcept nogil:
 
 
 cdef real irregular_log_sum_exp(const Call *call, const char *at) noexcept nogil:
-    # log-sum-exp of a row that holds nan or +inf, or -inf alone
+    # log_sum_exp of a row that has nan or +inf, or only -inf: its first nan, else its largest logit
     cdef Py_ssize_t k
     cdef real x, highest = -INFINITY
     for k in range(call.num_classes):

@@ -38,9 +38,8 @@ LANES_INLINE void metrics_of_rows(RowGroup *g, int i, double worst) {
     reg_f64 entropy = SUB(log_total, MUL(FUSED(ratio, ROWS(moment), anchor_term), inverse));
     reg_f64 most = MUL(OP_F64(max)(own, times_exps(one, highest, zero)), inverse);
     reg_f64 square = FUSED(MUL(ratio, ratio), ROWS(square), MUL(others, others));
-    nan = where_equal_f64(
-        nll, SPLAT((double)INFINITY), zero, nan); /* nll = inf is a valid result, nan is none */
-    entropy = where_nonzero_f64(sum, OP_F64(max)(zero, entropy)); /* all other logits are -inf: 0 */
+    nan = where_equal_f64(nll, SPLAT((double)INFINITY), zero, nan); /* nll = inf is a valid result */
+    entropy = where_nonzero_f64(sum, OP_F64(max)(zero, entropy));   /* all other logits are -inf: 0 */
     SET_ROWS(entropy, ADD(entropy, nan));
     SET_ROWS(confidence, ADD(OP_F64(min)(one, most), nan));
     SET_ROWS(brier, ADD(MUL(square, MUL(inverse, inverse)), nan));

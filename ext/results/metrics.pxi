@@ -1,5 +1,5 @@
-# Per-row metrics other than the loss (rank, entropy, confidence, Brier score), added to totals or written to arrays. The
-# formulas are in metrics.h.
+# Per-row metrics other than the loss (rank, entropy, confidence, Brier score), added to totals or written to arrays.
+# The formulas are in metrics.h.
 
 cdef extern from "results/metrics.h" nogil:
     void group_metrics(RowGroup *, double)

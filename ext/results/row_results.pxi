@@ -1,9 +1,10 @@
-# Row statistics -> what is asked of the rows of a group, but for what the second sweep writes.
+# The results of a group of rows that follow from their statistics: losses, metrics and totals, and the factors of the
+# second sweep.
 
 cdef bint finish_group(
     const Call *call, int task, Py_ssize_t first, Py_ssize_t count, RowGroup *group, SecondSweep *sweep, int thread
 ) noexcept nogil:
-    # what a row needs once; False if a row is bad
+    # False if a row has a bad probability
     cdef Py_ssize_t i
     cdef double total
     cdef real losses[LANES]
@@ -20,7 +21,7 @@ cdef bint finish_group(
             if call.num_classes <= FEW:
                 few_softmax_factors(group, sweep)
         if task == LOG_SUM_EXP:
-            for i in range(count):  # of the top class, lse = x - log p
+            for i in range(count):  # the anchor is the top class: lse = x - log p
                 total = group.anchor_logit[i] + group.nll[i]
                 call.out[first + i] = <real> total if total == total \
                     else irregular_log_sum_exp(call, row_start(&call.logits, first + i))
@@ -46,7 +47,7 @@ cdef bint finish_group(
 
 
 cdef inline void add_losses(const Call *call, RowGroup *group, const real *losses, Totals *totals) noexcept nogil:
-    # the very losses that rows are returned with
+    # adds the losses as they are returned, rounded to `real`, to the totals
     cdef Py_ssize_t i
     if call.out == NULL and not call.loss_is_nll:
         for i in range(LANES):
@@ -57,7 +58,8 @@ cdef inline void add_losses(const Call *call, RowGroup *group, const real *losse
 cdef Py_ssize_t finish_plain_groups(
     const Call *call, Py_ssize_t first, Py_ssize_t num_groups, RowGroup *group, Workspace *workspace, int thread
 ) noexcept nogil:
-    # all of whole groups in one go; how many are done, as few as 0 where the next must go the general way
+    # labels, statistics, losses and gradients of whole groups; returns how many groups are done, maybe 0: the caller
+    # computes the next group by the general functions
     cdef real losses[LANES]
     cdef real *out = &losses[0]
     cdef Totals *totals = totals_at(call, thread)
@@ -85,7 +87,7 @@ cdef Py_ssize_t finish_plain_groups(
 cdef void general_losses(
     const Call *call, Py_ssize_t first, Py_ssize_t count, RowGroup *group, SecondSweep *sweep
 ) noexcept nogil:
-    # from shares, with every option
+    # losses and gradient factors with every option; the shares are known
     group_losses(call, group, first, count)
     if call.has_grad:
         gradient_sweep(call, group, first, sweep)
@@ -96,7 +98,7 @@ cdef void general_losses(
 cdef void plain_losses(
     const Call *call, Py_ssize_t first, Py_ssize_t count, RowGroup *group, SecondSweep *sweep, real *losses
 ) noexcept nogil:
-    # of few classes; those of rows whose statistics don't hold are the general ones
+    # losses of few classes by plain_few_losses, and by general_losses for rows whose `few` statistics are not valid
     cdef PlainLoss plain = plain_loss_of(call)
     cdef Py_ssize_t i
     if not group.all_valid:
@@ -112,7 +114,7 @@ cdef void plain_losses(
 cdef inline Py_ssize_t num_kept_rows(
     const Call *call, Py_ssize_t first, Py_ssize_t count, const RowGroup *group
 ) noexcept nogil:
-    # rows that are not ignored and whose sample_weight is not 0
+    # the number of rows that are not ignored and whose sample_weight is not 0
     cdef Py_ssize_t i, kept = count
     if call.labels.has_ignore_index or call.sample_weight != NULL:
         for i in range(count):

@@ -1,5 +1,5 @@
-# Totals over rows: sums and counts, one set for each thread. Sums are exact, so adding the sets of all threads gives the
-# same numbers for any number of threads.
+# Totals over rows: sums and counts, one set for each thread. Sums are exact, so adding the sets of all threads gives
+# the same numbers for any number of threads.
 
 cdef extern from "results/totals.h" nogil:
     ctypedef struct Bin:

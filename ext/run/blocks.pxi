@@ -1,10 +1,10 @@
-# Logits that come block by block in a buffer which the next block overwrites: those of a classifier's head.
+# Losses of logits that are never stored as a whole, but computed block by block: those of smoothxent's linear head.
 #
-# A block holds whole segments of the classes of some rows; only the last class may end one early. Rows are taken
-# `most_rows` at a time: read() each of their blocks, in any order, then finish() them, then write() the gradient over
-# each block, computed again. Statistics of segments are joined as those of a long row are: see segments.pxi. The logits
-# of the labels are given beforehand, since a label's rank takes it to every block. Threads are the caller's, who may
-# have other parts of a block read or written at once: whole num_groups of rows.
+# A block has whole segments of the classes of some rows; only the last segment may be shorter. The caller takes at most
+# `most_rows` rows at a time: begin() for them, read() each of their blocks in any order, finish(), then for a gradient
+# compute each block again and write() the gradient over it. Segments are merged as those of a long row are: see
+# segments.pxi. The logits of the labels are given in advance, since each block needs them to compute ranks. The caller
+# may read or write different groups of rows of a block in several threads at once.
 
 BLOCK_CLASSES = SEGMENT
 BLOCK_ROWS = LANES
@@ -13,8 +13,8 @@ BLOCK_ROWS = LANES
 cdef class Blocks:
     cdef Call call
     cdef void *memory
-    cdef LongRows *groups  # of rows
-    cdef tuple arrays  # whose memory `call` points to
+    cdef LongRows *groups  # one for each group of the `most_rows` rows
+    cdef tuple arrays  # keeps the memory alive that `call` points to
 
     def __cinit__(
         self, Py_ssize_t num_classes, Py_ssize_t most_rows, cnp.ndarray labels not None,
@@ -55,7 +55,7 @@ cdef class Blocks:
         free(self.memory)
 
     def begin(self, Py_ssize_t first_row, Py_ssize_t num_rows):
-        # these rows come next; False if a label is out of range
+        # starts on these rows; False if a label is out of range
         cdef LongRows *rows
         cdef Py_ssize_t g
         for g in range(vectors_of(num_rows)):
@@ -75,7 +75,7 @@ cdef class Blocks:
     cdef int each_segment(
         self, cnp.ndarray block, Py_ssize_t first_row, Py_ssize_t first_class, bint writes
     ) except -1:
-        cdef Call call = self.call  # a copy: other threads are at other parts
+        cdef Call call = self.call  # a copy, as other threads have other blocks
         cdef LongRows *rows = self.groups + first_row // LANES
         cdef Py_ssize_t g, i, segment, num_rows = cnp.PyArray_DIM(block, 0)
         cdef Py_ssize_t first = first_class // SEGMENT, last = first + segments_of(cnp.PyArray_DIM(block, 1))
@@ -111,14 +111,14 @@ cdef class Blocks:
 
 
 cdef Rows rows_of_block(cnp.ndarray block, Py_ssize_t first_row, Py_ssize_t first_class):
-    # as if it lay among all the logits
+    # so that row and class numbers of the whole lead into the block
     cdef Rows rows = rows_of(block, has_classes=True)
     rows.data -= first_row * rows.outer_stride + first_class * rows.class_stride
     return rows
 
 
 cdef inline bint in_groups(const Call *call) noexcept nogil:
-    # whether rows are read whole, a group of them at once
+    # whether a row is one tile: then a block has whole rows, and a group is read at once
     return call.num_classes <= TILE
 
 

@@ -1,6 +1,6 @@
-# What Python calls.
+# The functions that Python calls, except Blocks, tally and the limits: each fills a Call and runs it.
 
-# Arrays with fewer logits are computed by one thread, however many are allowed.
+# With fewer logits, one thread computes alone.
 LEAST_PARALLEL = PARALLEL_ELEMENTS
 
 cdef extern from * nogil:
@@ -18,12 +18,12 @@ cdef extern from * nogil:
     """
     Py_ssize_t last_level_cache()
 
-# Asked for once, at import: it may trap in a virtual machine, and calls from many threads only read it.
+# Read once, at import: in a virtual machine the call may be slow, and many threads use the value.
 cdef Py_ssize_t LAST_LEVEL_CACHE = last_level_cache()
 
 
 cdef void complete_call(Call *call, int task) noexcept nogil:
-    # what follows from the rest of it
+    # sets the fields that follow from the others
     call.has_targets = call.has_probabilities or call.smoothing != NULL
     call.sums_with = sums_with(call)
     call.is_plain = (
@@ -42,13 +42,13 @@ cdef int run(Call *call, int task, int num_threads) except -1:
         return 0
     if num_threads > 1 and call.num_classes > SEGMENT and call.num_rows < ROWS_EACH * num_threads:
         return run_segments(call, task, num_threads)
-    if call.num_classes > PORTION_ELEMENTS:  # within a row too signals are looked at
+    if call.num_classes > PORTION_ELEMENTS:  # signals must be checked within a row
         return run_segments(call, task, num_threads)
     return run_rows(call, task, num_threads)
 
 
 cdef int run_loss(Call *call, int num_threads) except -1:
-    # `call.totals` of the first thread become those of all, but for `loss` and `weight`, which are yet to settle
+    # adds num_kept and bad_row of all threads to the totals of the first; loss_report adds the exact sums
     cdef Totals *totals = totals_at(call, 0)
     cdef int t
     for t in range(num_threads):

@@ -1,10 +1,10 @@
-/* limits.h: the least that a loss takes. */
+/* limits.h: the arithmetic that every loss needs, for limits.pxi. */
 #ifndef SMOOTHXENT_LIMITS_H
 #define SMOOTHXENT_LIMITS_H
 
 #include "lanes/exp.h"
 
-/* Maximum, exp and one sum, of `count` logits that need no reading, whole vectors of them by fours. */
+/* Maximum, exp and sum of `count` logits in L1, a multiple of 4 vectors. */
 LANES_FUNCTION double bare_exp_sum(const real *x, ptrdiff_t count) {
     enum { CHAINS = 4 };
     const exp_reference m = exp_reference_of(splat(0));

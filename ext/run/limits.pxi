@@ -1,6 +1,6 @@
-# What no loss can beat here, for benchmarks: reading the logits, and the exp of logits that need no reading. Each
-# thread has a part of its own; sums go to several accumulators, so that no addition waits for the one before it; the
-# total is returned, so that nothing can be left out.
+# Lower bounds for the time of a loss, for benchmarks: reading the logits from memory, and exp of logits that are in L1.
+# Each thread takes one share. Sums use several accumulators, so that no addition waits for the one before it. The total
+# is returned, so that the compiler cannot remove the work.
 
 cdef extern from "run/limits.h" nogil:
     double bare_exp_sum(const real *, Py_ssize_t)

@@ -1,19 +1,19 @@
-# What Python gets of the totals of all threads.
+# The tuples that Python gets: the totals of all threads, added up. See protocol.py for their types.
 
 cdef inline Py_ssize_t row_or_none(Py_ssize_t row) noexcept nogil:
-    # a bad row as Python gets it: -1 where there is none
+    # -1 where there is no bad row
     return row if row != NO_ROW else -1
 
 
 cdef tuple count_report(const Call *call, Py_ssize_t num_kept, const ExactSum *weight, Py_ssize_t places):
-    # what the rows weigh, as Python gets it
+    # (rows, kept rows, their weight in units of 2**-places, places)
     return (
         call.num_rows, num_kept, as_int(weight, places) if has_weights(call) else <object> num_kept << places, places
     )
 
 
 cdef tuple loss_report(Call *call, int num_threads):
-    # what Python gets of a loss
+    # (bad row, count, loss in units of 2**-places, sum of the losses that are inf or nan)
     cdef Totals *totals = totals_at(call, 0)
     cdef Py_ssize_t places
     add_up(&totals.loss, sizeof(Totals), num_threads)
@@ -30,7 +30,7 @@ cdef tuple loss_report(Call *call, int num_threads):
 
 
 cdef tuple evaluation_report(Call *call, int num_threads):
-    # what Python gets of an evaluation
+    # loss_report and metrics_report
     cdef int t
     if call.loss_is_nll:
         for t in range(num_threads):
@@ -39,12 +39,12 @@ cdef tuple evaluation_report(Call *call, int num_threads):
 
 
 cdef tuple weight_report(const Call *call, Py_ssize_t num_rows, ExactSum *weight, int num_threads):
-    # of some rows
+    # an exact sum of sample_weight, or the number of rows without it
     return (num_rows, 0, 0.0) if call.sample_weight == NULL else exact_parts(weight, call.metrics_size, num_threads)
 
 
 cdef Py_ssize_t rows_of_threads(const Call *call, const double *num_rows, int num_threads):
-    # counts of each lane
+    # adds the counts of all lanes and threads
     cdef double total = 0.0
     cdef Py_ssize_t i
     cdef int t
@@ -76,7 +76,7 @@ cdef tuple bin_report(const Call *call, Bin *bin, int num_threads):
 
 
 cdef tuple confidence_report(const Call *call):
-    # of settled bins and what is in none
+    # the sum over all bins, after bin_report of each, and over the rows that are in no bin
     cdef Metrics *metrics = metrics_at(call, 0)
     cdef Bin *bins = bins_of(metrics, call.num_ranks)
     cdef ExactSum total
@@ -90,7 +90,7 @@ cdef tuple confidence_report(const Call *call):
 
 
 cdef tuple metrics_report(const Call *call, int num_threads):
-    # what Python gets of an evaluation beside the loss
+    # (rows, exact sums, hits of each k, bins, histogram)
     cdef Metrics *metrics = metrics_at(call, 0)
     cdef Py_ssize_t i, num_rows, step = call.metrics_size
     cdef int t

@@ -1,21 +1,21 @@
-# Groups of rows in chunks over a team.
+# Computes rows in chunks over a team of threads: the usual way; segments.pxi has the way of a few long rows.
 
 cdef enum:
-    CHUNK = 256  # rows handed to a thread at a time, fewer where rows are long
-    CHUNK_ELEMENTS = 1 << 16
-    CHUNKS_EACH = 4  # chunks a thread should get at least, so that all end at about the same time
+    CHUNK = 256  # rows that a thread takes at a time, fewer where rows are long
+    CHUNK_ELEMENTS = 1 << 16  # logits of a chunk at most, unless one row has more
+    CHUNKS_EACH = 4  # chunks per thread, at least, so that all threads end at about the same time
 
 
 ctypedef struct Chunks:
     const Call *call
     int task
-    Py_ssize_t rows, group_rows  # of a chunk, and of a group
-    Py_ssize_t segments_size, exps_size  # bytes of a thread for what the first sweep leaves to the second
-    char *memory  # of all threads
+    Py_ssize_t rows, group_rows  # rows of a chunk, and of a group
+    Py_ssize_t segments_size, exps_size  # bytes per thread for SavedGroup
+    char *memory  # SavedGroup memory of all threads
 
 
 cdef inline Py_ssize_t rows_of_a_group(const Call *call) noexcept nogil:
-    # so few that the second sweep finds exps or logits in L2
+    # few enough that the exps or logits of a group stay in L2 until the second sweep
     if not call.has_grad or call.num_classes <= TILE:
         return LANES
     return min(<Py_ssize_t> LANES, max(<Py_ssize_t> 1, SAVED_CLASSES // padded_size(call.num_classes)))
@@ -26,11 +26,11 @@ cdef inline Py_ssize_t thread_size(const Chunks *chunks) noexcept nogil:
 
 
 cdef int add_memory(Chunks *chunks, int num_threads) except -1:
-    # the caller frees it
+    # the caller frees chunks.memory
     cdef const Call *call = chunks.call
     if not call.has_grad or call.num_classes <= FEW:
         return 0
-    if call.num_classes <= SAVED_CLASSES and chunks.task != LOG_SOFTMAX:  # and a vector: see write_scaled
+    if call.num_classes <= SAVED_CLASSES and chunks.task != LOG_SOFTMAX:  # plus a vector, which write_scaled may read
         chunks.exps_size = whole_lines((chunks.group_rows * padded_size(call.num_classes) + LANES) * sizeof(real))
     if call.num_classes > TILE:
         chunks.segments_size = whole_lines(chunks.group_rows * segments_of(call.num_classes) * sizeof(RowStatistics))
@@ -83,7 +83,6 @@ cdef void chunk_item(const void *work, Py_ssize_t chunk, int thread) noexcept no
 
 
 cdef int run_rows(const Call *call, int task, int num_threads) except -1:
-    # rows in chunks
     cdef Chunks chunks
     cdef Py_ssize_t rows = min(<Py_ssize_t> CHUNK, CHUNK_ELEMENTS // call.num_classes)
     if num_threads > 1:

@@ -1,16 +1,16 @@
-# The segments of a few long rows over a team.
+# Computes a few long rows over a team of threads, which share the segments of each row.
 
 cdef enum:
     SEGMENTS_AT_A_TIME = 1024
-    ROWS_EACH = 4  # rows a thread must get at least, if not, long rows are cut into segments
+    ROWS_EACH = 4  # with fewer rows per thread, long rows are cut into segments
 
 
 ctypedef struct LongRows:
-    # the work items of some long rows
-    Py_ssize_t first, count  # rows
+    # at most LANES long rows that are computed at once
+    Py_ssize_t first, count  # the rows first to first + count - 1
     RowGroup group
     SecondSweep sweep
-    RowStatistics *statistics  # of each segment of each row
+    RowStatistics *statistics  # those of each segment of each row
 
 
 cdef inline RowStatistics *statistics_at(
@@ -40,7 +40,7 @@ cdef void write_row_segment(
 
 
 ctypedef struct SegmentSweep:
-    # reads all segments, or writes what the second sweep makes of them
+    # one sweep over all segments: the first, or the second if `writes`
     const Call *call
     int task
     LongRows *rows
@@ -79,7 +79,7 @@ cdef void merge_segments(
 
 
 cdef int run_segments(const Call *call, int task, int num_threads) except -1:
-    # a few long rows: all segments of some rows are one set of work items; the same bits as run_rows
+    # the segments of up to LANES rows at a time are the work items; the results have the same bits as those of run_rows
     cdef Py_ssize_t bad_row, segments = segments_of(call.num_classes)
     cdef Py_ssize_t most = min(<Py_ssize_t> LANES, max(<Py_ssize_t> 1, SEGMENTS_AT_A_TIME // segments))
     cdef Totals *totals = totals_at(call, 0)

@@ -1,19 +1,20 @@
-# Ctrl-C during a long call: rows are taken in portions, after which a clock, and then Python, is asked.
+# Ctrl-C during a long call: work is done in portions. After each portion the time is read, and at intervals Python may
+# handle pending signals.
 
 cdef enum:
-    ROW_ELEMENTS = 16  # logits that take as long as what a row costs besides them
+    ROW_ELEMENTS = 16  # a row's fixed cost, as a number of logits
 
 cdef extern from * nogil:
     """
     #include <time.h>
-    /* Logits that a thread takes between two looks at the clock: 0.25 s where a logit takes 15 ns, or 120 ns. */
+    /* Logits that a thread takes in a portion: 0.25 s at 15 ns a logit, in the portable build at 120 ns. */
     #ifdef SMOOTHXENT_PORTABLE
     enum { PORTION_ELEMENTS = 1 << 21 };
     #else
     enum { PORTION_ELEMENTS = 1 << 24 };
     #endif
-    /* Seconds between two looks at pending signals. Much less, and a thread busy with Python, which gives its lock
-       away after 5 ms, would hold up the call. */
+    /* Seconds between two checks of pending signals. A check needs Python's lock, for which another thread makes it
+       wait 5 ms, so checks must be rare. */
     static const double SIGNAL_INTERVAL = 0.1;
     static double seconds(void) {
         struct timespec now;
@@ -27,12 +28,12 @@ cdef extern from * nogil:
 
 
 cdef inline Py_ssize_t portion_of(Py_ssize_t elements, int num_threads) noexcept nogil:
-    # how many things of that many logits a team takes at a time
+    # the work items of a portion, if an item costs as much as `elements` logits
     return max(<Py_ssize_t> 1, PORTION_ELEMENTS // elements) * num_threads
 
 
 cdef inline bint is_due(double *due) noexcept nogil:
-    # whether it is time to let Python look at pending signals; due: 0.0 after it did
+    # whether Python must check for pending signals; due: the time of the next check, set here if it is 0.0
     cdef double now = seconds()
     if due[0] == 0.0:
         due[0] = now + SIGNAL_INTERVAL

@@ -1,7 +1,7 @@
-# A look at all labels before anything is written: the first that is bad, and what the rows weigh.
+# Checks all labels before anything is written: finds the first bad row, and the number and the weight of the rows.
 
 cdef bint is_proper(const Call *call, Py_ssize_t row) noexcept nogil:
-    # whether its probabilities are finite and not negative
+    # whether the probabilities of the row are finite and not negative
     cdef const char *at = row_start(&call.probabilities, row)
     cdef Py_ssize_t k
     for k in range(call.num_classes):
@@ -11,7 +11,7 @@ cdef bint is_proper(const Call *call, Py_ssize_t row) noexcept nogil:
 
 
 cdef Py_ssize_t read_group(const Call *call, Py_ssize_t first, Py_ssize_t count, int64_t *labels) noexcept nogil:
-    # labels of a group of rows, 0 where they are probabilities; the first row that is bad, or NO_ROW
+    # labels: class indices of a group, or 0 for probabilities; returns the first bad row, or NO_ROW
     cdef Py_ssize_t i
     if not call.has_probabilities:
         return labels_of_group(&call.labels, first, count, labels)
@@ -25,7 +25,8 @@ cdef Py_ssize_t read_group(const Call *call, Py_ssize_t first, Py_ssize_t count,
 cdef Py_ssize_t tally_groups(
     const Call *call, Py_ssize_t first, Py_ssize_t last, Py_ssize_t *num_kept, ExactSum *total
 ) noexcept nogil:
-    # counts the rows of some groups and adds what they weigh; the first row that is bad, or NO_ROW
+    # adds the kept rows of groups first to last - 1 to num_kept, and their weights to total; returns the first bad row,
+    # or NO_ROW
     cdef int64_t labels[LANES]
     cdef Py_ssize_t g, i, n, bad_row
     cdef double weight

@@ -1,10 +1,11 @@
-# Items of work over a team of threads, and whether a team pays.
+# Runs work items over a team of threads, and decides whether teams are worth their cost.
 #
-# The calling thread waits for its team at the end of a region. Threads that find their CPUs taken, by another process
-# or by a BLAS, come late: by then the calling thread has done all the work, and has waited for nothing. The time that a
-# team took beyond what one thread would have needed is lost. It makes a debt of several times as much: while there is
-# one, calls with the default number of threads use one (_threads.py), whose time pays it off. The price doubles with
-# each loss that follows another, so that a busy machine costs little, and one loss on an idle machine hardly anything.
+# At the end of a parallel region the calling thread waits for its team. If the CPUs are busy, with another process or
+# a BLAS, the other threads start late: the calling thread has done all the work by then, and waits in vain. The time
+# that such a region took beyond that of one thread is lost. To bound the loss, a late team causes a debt of PRICE times
+# the lost time. While there is a debt, calls with the default number of threads use one thread (threads.py), and their
+# running time is subtracted from the debt. PRICE doubles with each late team that directly follows another: so teams
+# are rare on a busy machine, while a single late team on an idle machine costs little.
 
 cdef extern from * nogil:
     """
@@ -12,7 +13,7 @@ cdef extern from * nogil:
     #include <omp.h>
     enum { SMOOTHXENT_OPENMP = 1 };
     #if defined(__GNUC__) && !defined(_WIN32)
-    /* OpenMP 5.0; older runtimes lack it, hence weak. Idle threads of a parent do not survive fork(). */
+    /* Weak, as runtimes before OpenMP 5.0 lack it. Needed since idle threads do not survive fork(). */
     extern int omp_pause_resource_all(omp_pause_resource_t) __attribute__((weak));
     static void release_threads(void) { if (omp_pause_resource_all) omp_pause_resource_all(omp_pause_soft); }
     #else
@@ -29,7 +30,7 @@ cdef extern from * nogil:
     static int inside_region(void) { return 0; }
     static int available_threads(void) { return 1; }
     #endif
-    /* The next item of work that no thread of a region has taken. */
+    /* Takes the next work item of a region. */
     static Py_ssize_t next_item(Py_ssize_t *next) { return __atomic_fetch_add(next, 1, __ATOMIC_RELAXED); }
     """
     bint SMOOTHXENT_OPENMP
@@ -39,7 +40,7 @@ cdef extern from * nogil:
     int available_threads()
 
 cdef enum:
-    PARALLEL_ELEMENTS = 1 << 15  # below, a team costs more than it saves
+    PARALLEL_ELEMENTS = 1 << 15  # with fewer logits, a team costs more than it saves
 
 OPENMP = bool(SMOOTHXENT_OPENMP)
 
@@ -47,19 +48,19 @@ OPENMP = bool(SMOOTHXENT_OPENMP)
 cdef extern from * nogil:
     """
     enum { PRICE = 4, MOST_DOUBLINGS = 4 };
-    static const double LATE = 1.2; /* times the time of one thread: less is no loss */
-    static const double MOST_DEBT = 1; /* second: a process that was stopped does not pay for all of the time */
-    static const double AWAKE = 5e-5;  /* seconds: about as long as idle threads spin (_runtime.py) */
+    static const double LATE = 1.2;    /* a team is late if it takes more than LATE times the time of one thread */
+    static const double MOST_DEBT = 1; /* seconds: a process may have been stopped for any time */
+    static const double AWAKE = 5e-5;  /* seconds for which idle threads spin, about: see runtime.py */
 
-    /* Of the calling thread, which has a team of its own, for logits of this dtype. */
-    static _Thread_local double debt, last_end; /* last_end: of a region */
+    /* State of the calling thread's team, separate in each kernel. */
+    static _Thread_local double debt, last_end; /* seconds; last_end: time at which the last region ended, 0: none */
     static _Thread_local int doublings;
 
     static int is_indebted(void) { return debt > 0; }
     static void forget_team(void) { last_end = 0; }
     static int was_asleep(double begin) { return begin - last_end > AWAKE; }
 
-    /* alone: seconds that one thread would have needed. The first region makes the team, which does not count. */
+    /* serial_time: seconds that one thread would have needed. The first region does not count: it starts the team. */
     static void charge_late_team(double begin, double end, double serial_time) {
         int late = last_end > 0 && end - begin > LATE * serial_time;
         debt += late * (PRICE << doublings) * (end - begin - serial_time);
@@ -69,8 +70,8 @@ cdef extern from * nogil:
     }
     static void pay_off(double seconds) { debt = debt > seconds ? debt - seconds : 0; }
 
-    /* Linux starts a thread that is woken on the CPU of the thread that woke it, in a virtual machine even where
-       another CPU is idle. The calling thread lets it run there for a moment, in which it moves to another CPU. */
+    /* Linux starts a woken thread on the CPU of the thread that woke it, in a virtual machine even if another CPU is
+       idle. So the calling thread yields its CPU for a moment, in which the woken thread moves to another one. */
     #ifdef __linux__
     #include <sched.h>
     static int this_cpu(void) { return sched_getcpu(); }
@@ -102,13 +103,13 @@ cdef extern from * nogil:
 ctypedef void (*WorkItem)(const void *work, Py_ssize_t index, int thread) noexcept nogil
 
 ctypedef struct Region:
-    # items that threads take one after the other
+    # the items next to last - 1, of which each thread takes the next one
     WorkItem item
     const void *work
     Py_ssize_t next, last
     int cpu  # of the calling thread
     double begin
-    double least  # time of an item of the calling thread; the others may have kept it from its CPU meanwhile
+    double least  # least time of an item in the calling thread, which other threads can have interrupted
 
 
 cdef void take_items(Region *region, int thread) noexcept nogil:
@@ -129,18 +130,18 @@ cdef void take_items(Region *region, int thread) noexcept nogil:
 
 
 cdef void run_region(Region *region, int num_threads) noexcept nogil:
-    # No prange: it would wait for all threads twice, at the end of its loop and of its region.
+    # not prange, which waits for all threads twice: at the end of the loop and of the region
     cdef Py_ssize_t items = region.last - region.next
     cdef double serial_time
     region.begin, region.least, region.cpu = seconds(), INFINITY, this_cpu()
     with parallel(num_threads=num_threads):
         take_items(region, threadid())
-    serial_time = region.least * items if region.least < INFINITY else 0.0  # no item was left when it could begin
+    serial_time = region.least * items if region.least < INFINITY else 0.0  # the calling thread came too late
     charge_late_team(region.begin, seconds(), serial_time)
 
 
 cdef int run_items(WorkItem item, const void *work, Py_ssize_t items, Py_ssize_t portion, int num_threads) except -1:
-    # portion: items between two looks at the clock
+    # portion: number of items after which the time is read, see signals.pxi
     cdef Region region
     cdef Py_ssize_t index
     cdef double due, begin
@@ -167,7 +168,7 @@ cdef int run_items(WorkItem item, const void *work, Py_ssize_t items, Py_ssize_t
 
 
 cdef int team_size(const Call *call, int num_threads) noexcept:
-    # 1, without a parallel region, for little work, inside another library's region and where there is no OpenMP
+    # the number of threads to use: 1 for little work, in another library's parallel region and without OpenMP
     if not SMOOTHXENT_OPENMP or inside_region() or call.num_rows * call.num_classes < PARALLEL_ELEMENTS:
         return 1
     return num_threads

@@ -87,7 +87,9 @@ LANES_INLINE __m256i first_of_8(int count) {
 LANES_INLINE __m256i first_of_wide_4(int count) {
     return _mm256_cmpgt_epi64(_mm256_set1_epi64x(count), _mm256_setr_epi64x(0, 1, 2, 3));
 }
-LANES_INLINE reg_f64 in_order(reg_f64 a) { return _mm256_permute4x64_pd(a, 0xd8); } /* of quarters 0 2 1 3 */
+LANES_INLINE reg_f64 in_order(reg_f64 a) {
+    return _mm256_permute4x64_pd(a, 0xd8);
+} /* from quarters 0 2 1 3 */
 LANES_INLINE reg_f32 unzip_f32(reg_f32 a, reg_f32 b, reg_f32 *odd) {
     *odd = _mm256_castpd_ps(in_order(_mm256_castps_pd(_mm256_shuffle_ps(a, b, 0xdd))));
     return _mm256_castpd_ps(in_order(_mm256_castps_pd(_mm256_shuffle_ps(a, b, 0x88))));

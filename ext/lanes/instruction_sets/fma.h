@@ -1,13 +1,12 @@
-/* fma.h: a * b + c rounded once, without the instruction; included by portable.h alone.
- *
- * C's fma is not that everywhere: musl's loses the sign of a zero, mingw's rounds twice.
- */
+/* fma.h: a * b + c rounded once, in plain C; included by portable.h only. The C library's fma is not correct
+ * everywhere: musl's loses the sign of a zero, mingw's rounds twice. */
 #ifndef SMOOTHXENT_FMA_H
 #define SMOOTHXENT_FMA_H
 
 /* float32: the product is exact in float64; its sum with c is rounded to odd (Boldo and Melquiond 2008,
  * "Emulation of FMA and correctly rounded sums"), so that the second rounding, to float32, rounds the exact
- * value. NaN and inf leave the error term NaN: no step. */
+ * value. With NaN or inf the error term is NaN, and
+ * nothing is changed. */
 LANES_INLINE float fma_f32(float a, float b, float c) {
     double product = (double)a * (double)b, addend = c, sum = product + addend;
     double back = sum - product, error = (product - (sum - back)) + (addend - back);
@@ -22,10 +21,11 @@ LANES_INLINE float fma_f32(float a, float b, float c) {
 LANES_INLINE double fma_f64(double a, double b, double c) { return __builtin_fma(a, b, c); }
 #else
 
-/* float64: integers of 128 bits hold the product, which has 106. A term is digits * 2**power, its first digit
- * at bit FIRST, which leaves room for a carry. Digits that are shifted out at the low end leave a 1 in the
- * last bit. That happens only to an operand that is 2**20 times as small, so the sum keeps its first digit at
- * bit FIRST - 1 or above, and all that its rounding asks of the last bit is whether anything is there. */
+/* float64: the product has 106 bits, so integers of 128 bits hold it. A term is digits * 2**power, with its
+ * highest bit at FIRST, which leaves room for a carry. Bits that are shifted out at the low end set the last
+ * bit (a sticky bit). That happens only to an operand that is 2**20 times smaller than the other, so the
+ * highest bit of the sum is FIRST - 1 or above, and rounding only needs to know whether any lower bit is set.
+ */
 typedef unsigned __int128 digits_128;
 typedef struct {
     digits_128 digits;
@@ -55,8 +55,8 @@ LANES_INLINE fma_term with_first_at_top(fma_term x) {
     return (fma_term){places < 0 ? shifted_out(x.digits, -places) : x.digits << places, x.power - places};
 }
 
-/* To nearest, ties to even. Below 2**-1022 there are fewer digits; a carry into the exponent is right as it
- * is. */
+/* Rounds to nearest, ties to even. Below 2**-1022 fewer bits are kept. A carry into the exponent gives the
+ * right result. */
 LANES_INLINE double rounded_term(fma_term x, uint64_t sign) {
     const int dropped = FIRST - FRACTION;
     x = with_first_at_top(x);

@@ -52,7 +52,8 @@ LANES_INLINE reg_f32 split_f32(reg_f32 x, reg_f32 *k) {
     *k = vcvtq_f32_s32(above);
     return vreinterpretq_f32_s32(vsubq_s32(bits, vshlq_n_s32(above, 23)));
 }
-/* four bytes of eight numbers: bytes 4 j to 4 j + 3 of the table, j the low bits of u */
+/* Looks up eight 4-byte numbers: element j, given by the low 3 bits of u, is bytes 4 j to 4 j + 3 of the
+ * table. */
 LANES_INLINE uint32x4_t step_table(const void *numbers, reg_f32 u) {
     uint8x16x2_t table = vld1q_u8_x2((const uint8_t *)numbers);
     uint32x4_t j = vandq_u32(vreinterpretq_u32_f32(u), vdupq_n_u32(7)),

@@ -1,6 +1,5 @@
-/* portable.h: plain C, registers of one element: the readable twin of the others, which has no quads. See
- * registers.h and halves.h.
- */
+/* portable.h: plain C with registers of one element, the readable version of the other files; it has no
+ * quads. See registers.h and halves.h. */
 #ifndef SMOOTHXENT_PORTABLE_H
 #define SMOOTHXENT_PORTABLE_H
 

@@ -1,5 +1,5 @@
-/* x86.h: what AVX2 and AVX-512 share: halves of registers, quads, half types; included by avx2.h and avx512.h
- * alone. */
+/* x86.h: functions that AVX2 and AVX-512 share; included by avx2.h and avx512.h only. See registers.h,
+ * quads.h and halves.h. */
 #ifndef SMOOTHXENT_X86_H
 #define SMOOTHXENT_X86_H
 
