@@ -37,7 +37,7 @@ cdef void rows_of_group(const Rows *rows, Py_ssize_t first, Py_ssize_t count, ch
             starts[i] = row_start(rows, first + min(i, count - 1))
 
 
-cdef inline bint side_by_side(const Rows *rows, Py_ssize_t first, Py_ssize_t itemsize) noexcept nogil:
+cdef inline bint rows_are_adjacent(const Rows *rows, Py_ssize_t first, Py_ssize_t itemsize) noexcept nogil:
     # whether the numbers of LANES rows for one class are adjacent in memory
     if rows.inner == 1:
         return rows.outer_stride == itemsize

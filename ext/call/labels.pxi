@@ -17,14 +17,14 @@ ctypedef struct Labels:
     bint has_ignore_index
     uint64_t ignore_index  # as raw_label returns it
 
-cdef inline bint are_wide(const Labels *labels) noexcept nogil:
+cdef inline bint are_loadable(const Labels *labels) noexcept nogil:
     # whether class_indices can load this integer type: int64, uint64 or int32
     return labels.itemsize == 8 or (labels.itemsize == 4 and labels.is_signed)
 
 
-cdef inline bint are_in_order(const Labels *labels) noexcept nogil:
+cdef inline bint are_adjacent(const Labels *labels) noexcept nogil:
     # whether class_indices can load them from the array itself: a wide type, and one label directly after the other
-    return are_wide(labels) and labels.rows.inner == 1 and labels.rows.outer_stride == labels.itemsize
+    return are_loadable(labels) and labels.rows.inner == 1 and labels.rows.outer_stride == labels.itemsize
 
 
 cdef Labels labels_of(cnp.ndarray array, Py_ssize_t num_classes, object ignore_index):
@@ -65,7 +65,7 @@ cdef Py_ssize_t labels_of_group(
     cdef int itemsize = labels.itemsize
     cdef uint64_t raw[LANES]
     cdef const char *at = row_start(&labels.rows, first)
-    if not (count == LANES and are_wide(labels) and side_by_side(&labels.rows, first, itemsize)):
+    if not (count == LANES and are_loadable(labels) and rows_are_adjacent(&labels.rows, first, itemsize)):
         for i in range(LANES):
             raw[i] = raw_label(labels, first + min(i, count - 1))
         at = <const char *> raw

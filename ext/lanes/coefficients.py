@@ -101,7 +101,7 @@ def main() -> None:
         fitted = rounded_fit(series, lambda z: z / 2, degree, mp.mpf(0), top, 53)
         report(name, *fitted, digits=18)
 
-    # exp by eighths of ln(2): of many terms, and of what a row needs once, (exp(r) - 1 - r) / r**2.
+    # exp in steps of ln(2) / 8: for each logit, and for pairs, as (exp(r) - 1 - r) / r**2.
     eighth = mp.log(2) / 16 * (1 + mp.mpf(2) ** -18)
     report("exp by steps", *rounded_fit(q, q_weight, 2, -eighth, eighth, 24), digits=10)
 

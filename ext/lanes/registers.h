@@ -91,8 +91,8 @@ static const float STEP_ERRORS[] LINE_ALIGNED = {EIGHT_ERRORS, EIGHT_ERRORS};
 #define UNROLLED
 #elif defined(__clang__)
 #define UNROLLED _Pragma("clang loop unroll(full)")
-#if __clang_major__ < \
-    19 /* 14 looks at inner loops before an outer one's unrolling makes their number a constant */
+/* Version 14 warns of inner loops whose counts become constants only when an outer loop is unrolled. */
+#if __clang_major__ < 19
 #pragma clang diagnostic ignored "-Wpass-failed"
 #endif
 #else

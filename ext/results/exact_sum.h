@@ -23,10 +23,11 @@ static const double SMALL = 0x1p+72;
 typedef struct {
     LINE_ALIGNED double pieces[CUTS * LANES]; /* sums of pieces: piece j of lane i at j * LANES + i */
     double small[CUTS * LANES];               /* the same for small terms, which are multiplied by SMALL */
-    ptrdiff_t cut;                            /* terms of a lane since the pieces were last empty */
+    ptrdiff_t terms_in_pieces;                /* terms of a lane since the pieces were last empty */
     int64_t limbs[LIMBS];
-    uint32_t terms; /* terms in the limbs since the last carry: each adds less than 2**32 to a limb */
-    double special; /* the sum of all terms that are inf or nan */
+    uint32_t
+        terms_in_limbs; /* terms in the limbs since the last carry: each adds less than 2**32 to a limb */
+    double special;     /* the sum of all terms that are inf or nan */
 } ExactSum;
 
 /* A row's term: its value times its weight (1 if weights is NULL). It is 0 for a row that is not kept, and

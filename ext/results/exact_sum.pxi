@@ -9,9 +9,9 @@ cdef extern from "results/exact_sum.h" nogil:
     ctypedef struct ExactSum:
         double *pieces
         double *small
-        Py_ssize_t cut
+        Py_ssize_t terms_in_pieces
         int64_t *limbs
-        uint32_t terms
+        uint32_t terms_in_limbs
         double special
     enum:
         PLACES
@@ -31,7 +31,7 @@ cdef void carry(ExactSum *total) noexcept nogil:
         over = total.limbs[i] >> 32
         total.limbs[i] -= over << 32
         total.limbs[i + 1] += over
-    total.terms = 0
+    total.terms_in_limbs = 0
 
 
 cdef inline void add_exactly(ExactSum *total, double value) noexcept nogil:
@@ -54,8 +54,8 @@ cdef inline void add_exactly(ExactSum *total, double value) noexcept nogil:
     total.limbs[position] += sign * <int64_t> <uint32_t> low
     total.limbs[position + 1] += sign * <int64_t> ((low >> 32) + <uint32_t> high)
     total.limbs[position + 2] += sign * <int64_t> (high >> 32)
-    total.terms += 1
-    if total.terms == 1 << 30:
+    total.terms_in_limbs += 1
+    if total.terms_in_limbs == 1 << 30:
         carry(total)
 
 
@@ -68,7 +68,7 @@ cdef void add_pieces(ExactSum *total) noexcept nogil:
         if total.small[i] != 0.0:
             add_exactly(total, total.small[i] / SMALL)
             total.small[i] = 0.0
-    total.cut = 0
+    total.terms_in_pieces = 0
 
 
 cdef inline void add_group_exactly(
@@ -81,8 +81,8 @@ cdef inline void add_group_exactly(
         for i in range(LANES):
             if left[i] != 0.0:
                 add_exactly(total, left[i])
-    total.cut += 1
-    if total.cut == MOST_CUT:
+    total.terms_in_pieces += 1
+    if total.terms_in_pieces == MOST_CUT:
         add_pieces(total)
 
 

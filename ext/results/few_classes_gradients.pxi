@@ -2,7 +2,7 @@
 
 cdef extern from "results/few_classes_losses.h" nogil:
     ctypedef struct PlainLoss:
-        double label_smoothing, uniform, others, s
+        double label_smoothing, uniform, others, grad_scale
         Py_ssize_t num_classes, row_stride, grad_stride
         int label_size
         bint has_ignore_index, grad_is_real, has_grad
@@ -20,7 +20,7 @@ cdef PlainLoss plain_loss_of(const Call *call) noexcept nogil:
     p.label_smoothing = call.label_smoothing
     p.uniform = call.label_smoothing / call.num_classes
     p.others = p.uniform * (call.num_classes - 1)
-    p.s = 1.0 / call.grad_divisor
+    p.grad_scale = 1.0 / call.grad_divisor
     p.num_classes = call.num_classes
     p.row_stride = call.logits.outer_stride
     p.grad_stride = call.grad.outer_stride
@@ -32,11 +32,11 @@ cdef PlainLoss plain_loss_of(const Call *call) noexcept nogil:
     return p
 
 
-cdef bint is_in_order(const Call *call) noexcept nogil:
+cdef bint can_take_plain_groups(const Call *call) noexcept nogil:
     # whether plain_few_groups can take the rows and labels from memory
     return (
         call.is_plain and not call.transforms and call.logits.class_stride == sizeof(stored)
-        and are_in_order(&call.labels)
+        and are_adjacent(&call.labels)
         and not (call.has_grad and (
             call.labels.has_ignore_index or call.grad.inner != 1 or call.grad.class_stride != grad_itemsize(call))))
 
@@ -72,7 +72,7 @@ cdef void few_classes_columns(
     cdef real *columns = workspace.columns if task == LOG_SOFTMAX else exps_of(call, workspace)
     cdef lanes quad[QUAD]
     cdef double numbers[LANES]
-    cdef lanes anchors = group.few.anchors if task == LOSS else splat(-1), kept, x, slope, zero = splat(0)
+    cdef lanes anchors = group.few.anchors if task == LOSS else splat(<real> NO_CLASS), kept, x, slope, zero = splat(0)
     cdef Py_ssize_t i, k
     for i in range(LANES):
         numbers[i] = group.kept[i] if call.needs_kept or task != LOSS else 1.0
@@ -105,13 +105,13 @@ cdef void sweep_few_classes(
     cdef bint whole = count == LANES and group.all_valid, by_rows = stride == itemsize
     cdef char *out = row_start(&call.grad, first)
     cdef real *columns = workspace.columns if task == LOG_SOFTMAX else exps_of(call, workspace)
-    cdef lanes anchors = group.few.anchors if task == LOSS else splat(-1)
+    cdef lanes anchors = group.few.anchors if task == LOSS else splat(<real> NO_CLASS)
     if is_simple and whole and by_rows and call.grad.inner == 1:
         few_gradient_rows(
             &sweep.few, columns, anchors, call.num_classes, out, call.grad.outer_stride, call.grad_is_real)
         return
     few_classes_columns(call, task, group, sweep, workspace)
-    if whole and side_by_side(&call.grad, first, itemsize):
+    if whole and rows_are_adjacent(&call.grad, first, itemsize):
         for k in range(call.num_classes):
             if call.grad_is_real:
                 store(<real *> (out + k * stride), load(columns + k * LANES))

@@ -50,9 +50,9 @@ LANES_INLINE few_shares few_shares_of(const few_statistics *s) {
  *
  * Losses of class indices for calls with Call.is_plain: no weights, and label smoothing is uniform or 0.
  * uniform: label_smoothing / num_classes, the target of one other class; others: the sum of these targets.
- * s: a factor of the gradient. */
+ * grad_scale: a factor of the gradient. */
 typedef struct {
-    double label_smoothing, uniform, others, s;
+    double label_smoothing, uniform, others, grad_scale;
     ptrdiff_t num_classes, row_stride, grad_stride; /* bytes between rows */
     int label_size, has_ignore_index, grad_is_real, has_grad;
     uint64_t ignore_index;
@@ -71,11 +71,11 @@ LANES_INLINE void plain_few_losses_inline(const few_statistics *statistics, few_
                 wide_mul(wide_splat(p->uniform), statistics->gaps)));
     store(losses, where_less(statistics->anchors, zero, zero, narrow_wide(loss)));
     if (!has_grad) return;
-    lanes inverse = divide(splat((real)p->s), add(shares.own, shares.others));
+    lanes inverse = divide(splat((real)p->grad_scale), add(shares.own, shares.others));
     lanes anchor_gradient = mul(splat((real)-anchor_share), shares.others);
     if (smooth) anchor_gradient = fused(splat((real)p->others), shares.own, anchor_gradient);
     f->factor = mul(mul(inverse, splat((real)(anchor_share + p->others))), shares.factor);
-    f->constant = splat((real)(-p->s * p->uniform));
+    f->constant = splat((real)(-p->grad_scale * p->uniform));
     f->anchor_gradient = mul(anchor_gradient, inverse);
     f->upper = splat((real)INFINITY);
 }

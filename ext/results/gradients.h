@@ -23,9 +23,9 @@ typedef struct {
 
 static const double UNDERFLOW_DISTANCE = 3000; /* nats below the anchor at which exp is 0 even in float64 */
 
-/* coefficient exp(-max(z, 0)) / total, with z = x_y - reference: times exp(x_k - reference) it is coefficient
- * * p_k. No logarithm is taken, as its rounding error, relative to |lse|, would become that of p_k. inverse:
- * 1 / total. */
+/* The factor coefficient exp(-max(z, 0)) / total, with z = x_y - reference: exp(x_k - reference) times this
+ * factor is coefficient p_k. No logarithm is taken: its rounding error grows with |lse| and would become that
+ * of p_k. inverse: 1 / total. */
 LANES_INLINE reg_f64 factors_of_exps(const RowGroup *g, int i, reg_f64 coefficient, reg_f64 inverse) {
     const reg_f64 zero = SPLAT(0.0);
     reg_f64 low, z = distances_to_reference(ROWS(anchor_logit), ROWS(offset), ROWS(scale), &low),
@@ -71,7 +71,7 @@ LANES_INLINE lanes scaled(const real *exps, lanes factor, lanes constant, lanes 
     return minimum(upper, fused(load(exps), factor, constant)); /* lets NaN pass */
 }
 
-LANES_INLINE void put_few(real *out, lanes values, ptrdiff_t count) {
+LANES_INLINE void store_first(real *out, lanes values, ptrdiff_t count) {
     real numbers[LANES];
     store(numbers, values);
     memcpy(out, numbers, count * sizeof(real));
@@ -85,11 +85,11 @@ LANES_FUNCTION void write_scaled(
     if (streams) {
         k = (ptrdiff_t)(-(uintptr_t)out % STREAM_ALIGNMENT / sizeof(real));
         k = k < count ? k : count;
-        put_few(out, scaled(exps, f, c, m), k);
+        store_first(out, scaled(exps, f, c, m), k);
         for (; k + LANES <= count; k += LANES) stream(out + k, scaled(exps + k, f, c, m));
     }
     for (; k + LANES <= count; k += LANES) store(out + k, scaled(exps + k, f, c, m));
-    if (k < count) put_few(out + k, scaled(exps + k, f, c, m), count - k);
+    if (k < count) store_first(out + k, scaled(exps + k, f, c, m), count - k);
 }
 
 /* log p of a tile, (x - top) - nll: see log_softmax_segment. `values` has room for whole vectors. */

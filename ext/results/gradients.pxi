@@ -74,7 +74,7 @@ cdef inline double factor_of_tile(double factor, Reference tile, Reference row) 
 cdef inline double gradient_of_former_anchor(
     const SecondSweep *sweep, Py_ssize_t i, Reference reference, double logit
 ) noexcept nogil:
-    # of the top class of a segment, whose exp is not saved, where another segment has the top class of the row
+    # the gradient of a segment's top class, whose exp is not saved, where another segment has the top class of the row
     cdef double low, z = distance_from(reference, logit, &low)
     return min(sweep.factor[i] * times_exp(1.0, z, low) + sweep.constant[i], sweep.upper)
 

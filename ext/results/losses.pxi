@@ -43,7 +43,7 @@ cdef void group_losses(const Call *call, RowGroup *g, Py_ssize_t first, Py_ssize
             s = call.sample_weight[first + i]
             g.weight[i] *= s
             g.loss[i] = weighted_term(s, g.loss[i])
-    if LOW_PARTS and (call.class_weight != NULL or call.sample_weight != NULL):  # float64 nll may be subnormal
+    if LOW_PARTS and has_weights(call):  # float64 nll may be subnormal
         tiny_losses(g, call.sample_weight + first if call.sample_weight != NULL else NULL, count)
 
 

@@ -39,7 +39,7 @@ cdef bint finish_group(
         memcpy(call.out + first, losses, count * sizeof(real))
     totals.num_kept += num_kept_rows(call, first, count, group)
     add_losses(call, group, losses, totals)
-    if call.class_weight != NULL or call.sample_weight != NULL:
+    if has_weights(call):
         add_group_exactly(&totals.weight, group, NULL, group.weight)
     if call.metrics != NULL:
         add_metrics(call, first, count, group, <Metrics *> (call.metrics + thread * call.metrics_size))

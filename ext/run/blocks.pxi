@@ -67,12 +67,12 @@ cdef class Blocks:
         return True
 
     def read(self, cnp.ndarray block not None, Py_ssize_t first_row, Py_ssize_t first_class):
-        self.each_segment(block, first_row, first_class, False)
+        self.sweep_block(block, first_row, first_class, False)
 
     def write(self, cnp.ndarray block not None, Py_ssize_t first_row, Py_ssize_t first_class):
-        self.each_segment(block, first_row, first_class, True)
+        self.sweep_block(block, first_row, first_class, True)
 
-    cdef int each_segment(
+    cdef int sweep_block(
         self, cnp.ndarray block, Py_ssize_t first_row, Py_ssize_t first_class, bint writes
     ) except -1:
         cdef Call call = self.call  # a copy, as other threads have other blocks
@@ -81,7 +81,7 @@ cdef class Blocks:
         cdef Py_ssize_t first = first_class // SEGMENT, last = first + segments_of(cnp.PyArray_DIM(block, 1))
         call.logits = call.grad = rows_of_block(block, rows.first, first_class)
         with nogil:
-            if in_groups(&call) and not writes:
+            if reads_whole_rows(&call) and not writes:
                 for g in range(vectors_of(num_rows)):
                     read_rows(&call, rows + g)
                 return 0
@@ -99,7 +99,7 @@ cdef class Blocks:
         with nogil:
             for g in range(vectors_of(num_rows)):
                 rows = self.groups + g
-                if not in_groups(&self.call):
+                if not reads_whole_rows(&self.call):
                     merge_segments(&self.call, rows.count, &rows.group, rows.statistics)
                 finish_group(&self.call, LOSS, rows.first, rows.count, &rows.group, &rows.sweep, 0)
 
@@ -117,7 +117,7 @@ cdef Rows rows_of_block(cnp.ndarray block, Py_ssize_t first_row, Py_ssize_t firs
     return rows
 
 
-cdef inline bint in_groups(const Call *call) noexcept nogil:
+cdef inline bint reads_whole_rows(const Call *call) noexcept nogil:
     # whether a row is one tile: then a block has whole rows, and a group is read at once
     return call.num_classes <= TILE
 

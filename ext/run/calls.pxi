@@ -1,6 +1,6 @@
 # The functions that Python calls, except Blocks, tally and the limits: each fills a Call and runs it.
 
-# With fewer logits, one thread computes alone.
+# With fewer logits, a call uses one thread, whatever the number that is allowed.
 LEAST_PARALLEL = PARALLEL_ELEMENTS
 
 cdef extern from * nogil:
@@ -47,7 +47,7 @@ cdef int run(Call *call, int task, int num_threads) except -1:
     return run_rows(call, task, num_threads)
 
 
-cdef int run_loss(Call *call, int num_threads) except -1:
+cdef int run_with_totals(Call *call, int task, int num_threads) except -1:
     # adds num_kept and bad_row of all threads to the totals of the first; loss_report adds the exact sums
     cdef Totals *totals = totals_at(call, 0)
     cdef int t
@@ -55,7 +55,7 @@ cdef int run_loss(Call *call, int num_threads) except -1:
         totals_at(call, t).bad_row = NO_ROW
     try:
         add_smoothing(call)
-        run(call, LOSS, num_threads)
+        run(call, task, num_threads)
     finally:
         free(<void *> call.smoothing)
     for t in range(1, num_threads):
@@ -80,7 +80,7 @@ def cross_entropy(
         add_grad(&call, grad)
     try:
         call.totals = new_totals(&single, num_threads, &memory)
-        run_loss(&call, num_threads)
+        run_with_totals(&call, LOSS, num_threads)
         return loss_report(&call, num_threads)
     finally:
         free(memory)
@@ -99,7 +99,7 @@ def evaluate(
     try:
         call.totals = new_totals(&single, num_threads, &memory)
         add_metrics_of_threads(&call, ranks, num_bins, num_threads)
-        run_loss(&call, num_threads)
+        run_with_totals(&call, LOSS, num_threads)
         return evaluation_report(&call, num_threads)
     finally:
         free(call.metrics_memory)
@@ -114,8 +114,6 @@ def row_statistics(
     cdef Call call = call_of(logits)
     cdef Totals single
     cdef void *memory = NULL
-    cdef Py_ssize_t bad_row = NO_ROW
-    cdef int t
     log_sum_exp, max_logit, argmax, entropy, confidence, label_logit, nll, rank = results
     num_threads = team_size(&call, num_threads)
     add_transforms(&call, transforms)
@@ -134,12 +132,8 @@ def row_statistics(
     call.row_metrics.nll = reals(nll)
     try:
         call.totals = new_totals(&single, num_threads, &memory)
-        for t in range(num_threads):
-            totals_at(&call, t).bad_row = NO_ROW
-        run(&call, ROW_STATISTICS, num_threads)
-        for t in range(num_threads):
-            bad_row = min(bad_row, totals_at(&call, t).bad_row)
-        return row_or_none(bad_row)
+        run_with_totals(&call, ROW_STATISTICS, num_threads)
+        return row_or_none(totals_at(&call, 0).bad_row)
     finally:
         free(memory)
 

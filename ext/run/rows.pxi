@@ -60,11 +60,11 @@ cdef void chunk_item(const void *work, Py_ssize_t chunk, int thread) noexcept no
     cdef Py_ssize_t bad_row, count, groups, done, n = chunk * chunks.rows, stop = min(n + chunks.rows, call.num_rows)
     cdef int task = chunks.task
     cdef Totals *totals = totals_at(call, thread)
-    cdef bint in_order = is_in_order(call)
+    cdef bint takes_plain_groups = can_take_plain_groups(call)
     cdef SavedGroup saved = saved_of_thread(chunks, thread)
     memset(&sweep, 0, sizeof(sweep))
     while n < stop:
-        groups = groups_before(call, n, stop) if in_order else 0
+        groups = groups_before(call, n, stop) if takes_plain_groups else 0
         done = finish_plain_groups(call, n, groups, &group, &workspace, thread) if groups else 0
         if done:
             n += done * LANES

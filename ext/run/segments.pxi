@@ -83,7 +83,7 @@ cdef int run_segments(const Call *call, int task, int num_threads) except -1:
     cdef Py_ssize_t bad_row, segments = segments_of(call.num_classes)
     cdef Py_ssize_t most = min(<Py_ssize_t> LANES, max(<Py_ssize_t> 1, SEGMENTS_AT_A_TIME // segments))
     cdef Totals *totals = totals_at(call, 0)
-    cdef bint proper
+    cdef bint is_valid
     cdef LongRows rows
     memset(&rows, 0, sizeof(rows))
     rows.statistics = <RowStatistics *> calloc(most * segments, sizeof(RowStatistics))
@@ -99,8 +99,8 @@ cdef int run_segments(const Call *call, int task, int num_threads) except -1:
                 sweep_segments(call, task, &rows, False, num_threads)
                 with nogil:
                     merge_segments(call, rows.count, &rows.group, rows.statistics)
-                    proper = finish_group(call, task, rows.first, rows.count, &rows.group, &rows.sweep, 0)
-                if proper and call.has_grad:
+                    is_valid = finish_group(call, task, rows.first, rows.count, &rows.group, &rows.sweep, 0)
+                if is_valid and call.has_grad:
                     sweep_segments(call, task, &rows, True, num_threads)
             rows.first += rows.count
     finally:

@@ -1,6 +1,6 @@
 # Checks all labels before anything is written: finds the first bad row, and the number and the weight of the rows.
 
-cdef bint is_proper(const Call *call, Py_ssize_t row) noexcept nogil:
+cdef bint are_valid_probabilities(const Call *call, Py_ssize_t row) noexcept nogil:
     # whether the probabilities of the row are finite and not negative
     cdef const char *at = row_start(&call.probabilities, row)
     cdef Py_ssize_t k
@@ -10,14 +10,14 @@ cdef bint is_proper(const Call *call, Py_ssize_t row) noexcept nogil:
     return True
 
 
-cdef Py_ssize_t read_group(const Call *call, Py_ssize_t first, Py_ssize_t count, int64_t *labels) noexcept nogil:
+cdef Py_ssize_t read_group_labels(const Call *call, Py_ssize_t first, Py_ssize_t count, int64_t *labels) noexcept nogil:
     # labels: class indices of a group, or 0 for probabilities; returns the first bad row, or NO_ROW
     cdef Py_ssize_t i
     if not call.has_probabilities:
         return labels_of_group(&call.labels, first, count, labels)
     for i in range(LANES):
         labels[i] = 0 if i < count else NO_CLASS
-        if i < count and not is_proper(call, first + i):
+        if i < count and not are_valid_probabilities(call, first + i):
             return first + i
     return NO_ROW
 
@@ -30,7 +30,7 @@ cdef Py_ssize_t tally_groups(
     cdef int64_t labels[LANES]
     cdef Py_ssize_t g, i, n, bad_row
     cdef double weight
-    if not (call.has_probabilities or has_weights(call) or call.labels.has_ignore_index) and are_in_order(&call.labels):
+    if not (call.has_probabilities or has_weights(call) or call.labels.has_ignore_index) and are_adjacent(&call.labels):
         g = groups_in_range(
             row_start(&call.labels.rows, first * LANES), call.labels.itemsize,
             min(last, call.num_rows // LANES) - first, call.num_classes)
@@ -38,7 +38,7 @@ cdef Py_ssize_t tally_groups(
         first += g
     for g in range(first, last):
         n = g * LANES
-        bad_row = read_group(call, n, min(<Py_ssize_t> LANES, call.num_rows - n), labels)
+        bad_row = read_group_labels(call, n, min(<Py_ssize_t> LANES, call.num_rows - n), labels)
         if bad_row != NO_ROW:
             return bad_row
         for i in range(LANES):

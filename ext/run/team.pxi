@@ -107,7 +107,7 @@ ctypedef struct Region:
     WorkItem item
     const void *work
     Py_ssize_t next, last
-    int cpu  # of the calling thread
+    int cpu  # the CPU of the calling thread
     double begin
     double least  # least time of an item in the calling thread, which other threads can have interrupted
 
@@ -136,7 +136,7 @@ cdef void run_region(Region *region, int num_threads) noexcept nogil:
     region.begin, region.least, region.cpu = seconds(), INFINITY, this_cpu()
     with parallel(num_threads=num_threads):
         take_items(region, threadid())
-    serial_time = region.least * items if region.least < INFINITY else 0.0  # the calling thread came too late
+    serial_time = region.least * items if region.least < INFINITY else 0.0  # the calling thread got no item
     charge_late_team(region.begin, seconds(), serial_time)
 
 

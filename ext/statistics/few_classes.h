@@ -17,9 +17,10 @@ enum { QUAD_BYTES = LANES * QUAD * sizeof(stored) }; /* memory of QUAD classes o
 _Static_assert(QUAD_BYTES % LINE == 0, "take_columns prefetches whole lines");
 
 /* Where the logits of a group lie in memory:
- *     is_rows       row i at start + i * row_stride, its classes adjacent; QUAD - 1 numbers beyond it may be
- * read is_columns    class k of row 0 at start + k * class_stride, the rows adjacent neither       class k of
- * row i at starts[i] + k * class_stride
+ *
+ *     is_rows       row i at start + i * row_stride, classes adjacent; QUAD - 1 numbers beyond are readable
+ *     is_columns    class k of the first row at start + k * class_stride, rows adjacent
+ *     neither       class k of row i at starts[i] + k * class_stride
  */
 typedef struct {
     const char *start, *const *starts;
@@ -134,7 +135,7 @@ LANES_INLINE void add_powers(few_sums *s, lanes powers) {
     s->powers = sum;
 }
 LANES_INLINE void add_rests(few_sums *s,
-    lanes rests) { /* much smaller than the powers, except in float64, whose steps of exp are long */
+    lanes rests) { /* rests are much smaller than powers, but not in float64, whose steps of exp are long */
     pair_of_lanes sum = {add(s->rests, rests), splat(0)};
     if (LOW_PARTS) sum = pair_sum(s->rests, rests);
     s->rests = sum.high;
@@ -195,12 +196,12 @@ LANES_INLINE int few_statistics_are_valid(const few_statistics *s, lanes gaps) {
         all_less(sub(s->anchor_logits, s->top), splat((real)MOST_CONFIDENT)) &
         all_less(sub(splat(0), s->anchor_logits), limit);
 }
-LANES_FUNCTION void mark_valid_rows(const few_statistics *s, real *hold) {
+LANES_FUNCTION void mark_valid_rows(const few_statistics *s, real *is_valid) {
     lanes limit = splat((real)INFINITY), zero = splat(0), one = splat(1);
-    lanes is_valid = where_less(magnitude(s->top), splat((real)LARGE_LOGIT), one, zero);
-    is_valid = where_less(magnitude(narrow_wide(s->gaps)), limit, is_valid, zero);
-    is_valid = where_less(sub(s->anchor_logits, s->top), splat((real)MOST_CONFIDENT), is_valid, zero);
-    store(hold, where_less(sub(zero, s->anchor_logits), limit, is_valid, zero));
+    lanes valid = where_less(magnitude(s->top), splat((real)LARGE_LOGIT), one, zero);
+    valid = where_less(magnitude(narrow_wide(s->gaps)), limit, valid, zero);
+    valid = where_less(sub(s->anchor_logits, s->top), splat((real)MOST_CONFIDENT), valid, zero);
+    store(is_valid, where_less(sub(zero, s->anchor_logits), limit, valid, zero));
 }
 
 /* The statistics of a group; `with`, `save` and `anchor` are constants in each use. */
@@ -212,7 +213,7 @@ LANES_INLINE few_statistics columns_statistics_inline(const int64_t *anchors, co
         splat(2), splat(0), splat(0), wide_splat(0.0), wide_splat(0.0), wide_splat(0.0), wide_splat(0.0)};
     lanes number = splat(0), four = splat(4);
     ptrdiff_t k = 0;
-    s.anchors = anchor == ANCHOR_TOP ? splat(-1) : lanes_from_integers(anchors);
+    s.anchors = anchor == ANCHOR_TOP ? splat(NO_CLASS) : lanes_from_integers(anchors);
     read_columns(&s, place, num_classes, ahead, columns, anchor);
     s.scale = sub(splat((real)MAGIC), fused(s.top, splat((real)(STEPS * LOG2_E)), splat((real)MAGIC)));
     exp_reference m = exp_reference_of(s.scale);

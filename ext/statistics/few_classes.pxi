@@ -40,7 +40,7 @@ cdef GroupPlace place_of_group(
     cdef Py_ssize_t i, size = call.num_classes * sizeof(stored)
     place.class_stride = call.logits.class_stride
     place.is_rows = place.class_stride == sizeof(stored)
-    place.is_columns = count == LANES and side_by_side(&call.logits, first, sizeof(stored))
+    place.is_columns = count == LANES and rows_are_adjacent(&call.logits, first, sizeof(stored))
     place.start = row_start(&call.logits, first)
     place.row_stride = call.logits.outer_stride
     place.starts = <const char **> workspace.starts

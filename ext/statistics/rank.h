@@ -7,8 +7,7 @@
 
 enum { STRETCH = 16 * LANES }; /* logits that are compared between two checks of rank_limit */
 
-/* The number of logits greater than `logit` (NaN is not); with counts_equals, of those not less (NaN counts).
- */
+/* The number of logits > `logit`, where NaN does not count; with counts_equals, of those not < `logit`. */
 LANES_INLINE ptrdiff_t count_above(const stored *x, ptrdiff_t count, real logit, const int counts_equals) {
     lanes limit = splat(logit), one = splat(1), zero = splat(0), beats = zero, numbers = lane_numbers();
     for (ptrdiff_t k = 0; k < count; k += LANES) {

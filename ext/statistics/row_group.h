@@ -10,7 +10,7 @@
 /* Statistics of rows of few classes, one row a lane. The sum of exp(x_k - reference) is sum + sum_low;
  * reference = -scale * STEP / STEPS. */
 typedef struct {
-    lanes anchors;            /* class numbers, -1: none */
+    lanes anchors;            /* class numbers, or NO_CLASS */
     lanes anchor_logits, top; /* top: the largest of the other logits */
     lanes scale, sum, sum_low;
     wide gaps, moments, squares;

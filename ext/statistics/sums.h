@@ -211,7 +211,7 @@ LANES_FUNCTION void sum_tile(tile_sums *sums, tile_logits tile, tile_logits next
 #endif
 }
 
-/* The exps that sum_tile saves, computed again with the same bits. The class that is left out gets any value.
+/* The exps that sum_tile saves, computed again with the same bits; the class that is left out gets any value.
  */
 LANES_FUNCTION void exps_of_tile(
     real *exps, const stored *x, ptrdiff_t count, const tile_reference *reference) {

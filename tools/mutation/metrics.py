@@ -213,8 +213,8 @@ MUTANTS = [
     *mutants_of(
         "ext/run/calls.pxi",
         (
-            "            bad_row = min(bad_row, totals_at(&call, t).bad_row)",
-            "            bad_row = totals_at(&call, t).bad_row",
+            "totals.bad_row = min(totals.bad_row, totals_at(call, t).bad_row)",
+            "totals.bad_row = totals_at(call, t).bad_row",
             "bad labels in another thread than the last",
         ),
     ),

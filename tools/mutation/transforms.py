@@ -86,7 +86,11 @@ MUTANTS = [
         ("first_row * rows.outer_stride", "0 * rows.outer_stride", "later rows are misplaced"),
         ("first = first_class // SEGMENT", "first = 0", "later segments are the first"),
         ("self.groups + first_row // LANES", "self.groups", "later parts are the first"),
-        ("if not in_groups(&self.call):\n", "if True:\n", "groups of few classes are joined"),
+        (
+            "if not reads_whole_rows(&self.call):\n",
+            "if True:\n",
+            "groups of few classes are joined",
+        ),
         ("return call.num_classes <= TILE", "return call.num_classes < 0", "never in groups"),
         ("min(<Py_ssize_t> LANES, num_rows - g * LANES)", "LANES", "groups that are not full"),
         (
