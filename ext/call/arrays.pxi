@@ -25,7 +25,7 @@ cdef inline char *row_start(const Rows *rows, Py_ssize_t row) noexcept nogil:
     return rows.data + (row // rows.inner) * rows.outer_stride + (row % rows.inner) * rows.inner_stride
 
 
-cdef void rows_of_group(const Rows *rows, Py_ssize_t first, Py_ssize_t count, char **starts) noexcept nogil:
+cdef void row_starts(const Rows *rows, Py_ssize_t first, Py_ssize_t count, char **starts) noexcept nogil:
     # addresses of the rows of a group; a lane without a row gets the address of the last row
     cdef Py_ssize_t i
     cdef char *at = row_start(rows, first)

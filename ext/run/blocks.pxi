@@ -111,7 +111,7 @@ cdef class Blocks:
 
 
 cdef Rows rows_of_block(cnp.ndarray block, Py_ssize_t first_row, Py_ssize_t first_class):
-    # so that row and class numbers of the whole lead into the block
+    # the address of the whole array of which this would be a block: row and class numbers of the whole lead into it
     cdef Rows rows = rows_of(block, has_classes=True)
     rows.data -= first_row * rows.outer_stride + first_class * rows.class_stride
     return rows

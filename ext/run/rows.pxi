@@ -64,7 +64,7 @@ cdef void chunk_item(const void *work, Py_ssize_t chunk, int thread) noexcept no
     cdef SavedGroup saved = saved_of_thread(chunks, thread)
     memset(&sweep, 0, sizeof(sweep))
     while n < stop:
-        groups = groups_before(call, n, stop) if takes_plain_groups else 0
+        groups = readable_groups(call, n, stop) if takes_plain_groups else 0
         done = finish_plain_groups(call, n, groups, &group, &workspace, thread) if groups else 0
         if done:
             n += done * LANES

@@ -17,7 +17,7 @@ cdef extern from "statistics/few_classes.h" nogil:
     void store_few_statistics(RowGroup *, int)
 
 
-cdef inline Py_ssize_t groups_before(const Call *call, Py_ssize_t first, Py_ssize_t stop) noexcept nogil:
+cdef inline Py_ssize_t readable_groups(const Call *call, Py_ssize_t first, Py_ssize_t stop) noexcept nogil:
     # the number of whole groups, from row `first` on, that may be read in whole quads: a quad reaches beyond the end of
     # its row, where there must be logits that no thread overwrites meanwhile
     cdef const Rows *rows = &call.logits
@@ -44,7 +44,7 @@ cdef GroupPlace place_of_group(
     place.start = row_start(&call.logits, first)
     place.row_stride = call.logits.outer_stride
     place.starts = <const char **> workspace.starts
-    if place.is_rows and groups_before(call, first, first + count) == 0:
+    if place.is_rows and readable_groups(call, first, first + count) == 0:
         if call.logits.inner == 1 and call.logits.outer_stride == size:
             memcpy(workspace.rows, place.start, count * size)
         else:
@@ -54,7 +54,7 @@ cdef GroupPlace place_of_group(
         place.start = <const char *> workspace.rows
         place.row_stride = size
     elif not (place.is_rows or place.is_columns):
-        rows_of_group(&call.logits, first, count, workspace.starts)
+        row_starts(&call.logits, first, count, workspace.starts)
     return place
 
 
@@ -83,7 +83,7 @@ cdef void weighted_gaps(
     # gap_sum: classes with target 0 are left out; with probabilities the anchor's gap is included, which is 0
     cdef compensated gaps = compensated_zero(), total = gaps
     cdef wide target, zero = wide_splat(0.0)
-    cdef lanes x, number
+    cdef lanes x
     cdef Py_ssize_t i, k
     for k in range(call.num_classes):
         target = wide_load(workspace.target_columns + k * LANES) if call.has_probabilities \

@@ -16,7 +16,7 @@ cdef void short_rows(
     cdef bint all_valid = count == LANES
     for i in range(LANES):
         saved_rows[i] = saved_of_row(call, saved, first, min(i, count - 1))
-    rows_of_group(&call.logits, first, count, workspace.starts)
+    row_starts(&call.logits, first, count, workspace.starts)
     if stride == sizeof(stored):
         all_valid &= short_rows_statistics(
             group, is_valid, <const char **> workspace.starts, 0, count, call.num_classes, saved_rows, call.sums_with)

@@ -128,7 +128,10 @@ MUTANTS = [
             "nan has a top class",
         ),
         (
-            " if is_regular \\\n            else irregular_log_sum_exp(call, row_start(&call.logits, n))",
+            (
+                " if is_regular \\\n            else "
+                "irregular_log_sum_exp(call, row_start(&call.logits, n))"
+            ),
             "",
             "the largest of nan",
         ),
