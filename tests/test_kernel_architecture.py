@@ -115,7 +115,7 @@ def test_definitions_of_a_part_are_found():
     assert {"add_in_pieces", "carry", "add_exactly", "exact_parts", "places_of"} <= functions
     assert {"ExactSum", "LIMBS", "SMALL"} <= names
     functions, names = definitions_of(EXT / "run" / "team.pxi")
-    assert {"inside_region", "charge_late_team", "run_items", "is_in_debt"} <= functions
+    assert {"inside_region", "record_region", "run_items", "is_in_debt"} <= functions
     assert {"WorkItem", "Region", "PARALLEL_ELEMENTS"} <= names
 
 

@@ -24,9 +24,9 @@ typedef struct {
     LINE_ALIGNED double pieces[CUTS * LANES]; /* sums of pieces: piece j of lane i at j * LANES + i */
     double small[CUTS * LANES];               /* the same for small terms, which are multiplied by SMALL */
     ptrdiff_t terms_in_pieces;                /* terms of a lane since the pieces were last empty */
-    int64_t limbs[LIMBS];
-    uint32_t terms_in_limbs; /* terms since the last carry; each adds < 2**32 to a limb */
-    double special;          /* the sum of all terms that are inf or nan */
+    int64_t limbs[LIMBS];                     /* digits to the base 2**32, lowest first, before carries */
+    uint32_t terms_in_limbs;                  /* terms since the last carry; each adds < 2**32 to a limb */
+    double special;                           /* the sum of all terms that are inf or nan */
 } ExactSum;
 
 /* A row's term: its value times its weight (1 if weights is NULL). It is 0 for a row that is not kept, and

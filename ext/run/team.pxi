@@ -61,7 +61,7 @@ cdef extern from * nogil:
     static int was_asleep(double begin) { return begin - last_end > AWAKE; }
 
     /* serial_time: seconds that one thread would have needed. The first region does not count: it starts the team. */
-    static void charge_late_team(double begin, double end, double serial_time) {
+    static void record_region(double begin, double end, double serial_time) {
         int late = last_end > 0 && end - begin > LATE * serial_time;
         debt += late * (PRICE << doublings) * (end - begin - serial_time);
         debt = debt < MOST_DEBT ? debt : MOST_DEBT;
@@ -93,7 +93,7 @@ cdef extern from * nogil:
     bint is_indebted()
     void forget_team()
     bint was_asleep(double begin)
-    void charge_late_team(double begin, double end, double serial_time)
+    void record_region(double begin, double end, double serial_time)
     void pay_off(double seconds)
     int this_cpu()
     void make_way()
@@ -137,7 +137,7 @@ cdef void run_region(Region *region, int num_threads) noexcept nogil:
     with parallel(num_threads=num_threads):
         take_items(region, threadid())
     serial_time = region.least * items if region.least < INFINITY else 0.0  # the calling thread got no item
-    charge_late_team(region.begin, seconds(), serial_time)
+    record_region(region.begin, seconds(), serial_time)
 
 
 cdef int run_items(WorkItem item, const void *work, Py_ssize_t items, Py_ssize_t portion, int num_threads) except -1:

@@ -52,8 +52,8 @@ LANES_INLINE reg_f32 split_f32(reg_f32 x, reg_f32 *k) {
     *k = vcvtq_f32_s32(above);
     return vreinterpretq_f32_s32(vsubq_s32(bits, vshlq_n_s32(above, 23)));
 }
-/* Looks up eight 4-byte numbers: element j, given by the low 3 bits of u, is bytes 4 j to 4 j + 3 of the
- * table. */
+/* Looks up a table of eight 4-byte numbers: the low 3 bits of each element of u are the index j, which
+ * selects the bytes 4 j to 4 j + 3. */
 LANES_INLINE uint32x4_t step_table(const void *numbers, reg_f32 u) {
     uint8x16x2_t table = vld1q_u8_x2((const uint8_t *)numbers);
     uint32x4_t j = vandq_u32(vreinterpretq_u32_f32(u), vdupq_n_u32(7)),
