@@ -30,9 +30,9 @@ LANES_INLINE reg_f64 factors_of_exps(const RowGroup *g, int i, reg_f64 coefficie
     const reg_f64 zero = SPLAT(0.0);
     reg_f64 low, z = distances_to_reference(ROWS(anchor_logit), ROWS(offset), ROWS(scale), &low),
                  nll = ROWS(nll);
+    low = where_less_f64(z, zero, zero, low);
     z = OP_F64(min)(OP_F64(max)(z, zero), SPLAT(UNDERFLOW_DISTANCE)); /* NaN: 0 */
-    reg_f64 factor =
-        MUL(coefficient, times_exps(inverse, SUB(zero, z), zero)); /* rounding z costs |log2 p| ulp */
+    reg_f64 factor = MUL(coefficient, times_exps(inverse, SUB(zero, z), SUB(zero, low)));
     return where_equal_f64(nll, nll, factor, SPLAT((double)NAN));
 }
 

@@ -239,4 +239,10 @@ MUTANTS = [
             "q of inf",
         ),
     ),
+    *mutants_of(
+        "ext/results/gradients.h",
+        ("SUB(zero, z), SUB(zero, low)", "SUB(zero, z), low", "digits of labels far above"),
+        ("low = where_less_f64(z, zero, zero, low);", "", "digits of labels below"),
+        dtype="float64",
+    ),
 ]
