@@ -18,6 +18,7 @@ LOST, NOT_FINITE, MISSING = "0 (all digits lost)", "inf", "-"
 FULL_WIDTH = tuple(dtype for dtype in DTYPES if dtype not in HALVES)
 
 PROMISE = """\
+<!-- Written by `make accuracy`. -->
 # Accuracy{of_what}
 
 The worst error that `make accuracy` found, in **ulps**: distances between neighbouring numbers of \

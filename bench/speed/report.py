@@ -52,7 +52,8 @@ def _print_plain(table: Table) -> None:
 
 def markdown(run: Run) -> str:
     """Write all tables and the machine they were measured on."""
-    parts = [EXPLAINED, *(f"## {table.title}\n\n{_markdown(table)}" for table in tables(run))]
+    head = f"<!-- Written by `make race`. -->\n# Speed\n\n{EXPLAINED}"
+    parts = [head, *(f"## {table.title}\n\n{_markdown(table)}" for table in tables(run))]
     return "\n".join([*parts, f"{standing(run)}\n\nMeasured by `make race` on {run.heading()}.\n"])
 
 
