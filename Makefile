@@ -27,13 +27,11 @@ test: $(DONE)/built $(DONE)/test  ## run the test suite
 	$(BIN)/python -m pytest $(ARGS)
 
 peers: $(DONE)/built $(DONE)/test $(DONE)/peers  ## compare with PyTorch, torchmetrics, JAX, pyarrow and ONNX, and work beside them; installs them
-	$(BIN)/python -m pytest tests/test_peers.py tests/test_peer_metrics.py tests/test_neighbours.py tests/test_processes.py \
-	    tests/test_interop.py tests/test_jax.py tests/test_jax_errors.py tests/test_torch.py \
-	    tests/test_torch_errors.py tests/test_torch_samples.py tests/test_torch_subclasses.py \
-	    tests/test_torch_tracing.py tests/test_doc_examples.py $(ARGS)
+	$(BIN)/python -m pytest tests/bridges tests/process/test_neighbours.py tests/process/test_processes.py \
+	    tests/project/test_doc_examples.py $(ARGS)
 
 examples: $(DONE)/built $(DONE)/test $(DONE)/examples  ## run what docs/clusters.md and docs/hanzi.md show; installs Ray, Spark, ONNX Runtime
-	$(BIN)/python -m pytest tests/test_clusters.py tests/test_dask.py tests/test_hanzi.py $(ARGS)
+	$(BIN)/python -m pytest tests/bridges/test_clusters.py tests/bridges/test_dask.py tests/project/test_hanzi.py $(ARGS)
 
 bench: $(DONE)/built $(DONE)/bench  ## time the library against the NumPy formula and the peers that are installed
 	$(BIN)/python -m bench $(ARGS)
@@ -76,7 +74,7 @@ PATTERNED := $(CURDIR)/build/uncleared/lib
 uncleared: $(DONE)/built $(DONE)/test  ## compare the bits of a build whose variables start out as garbage
 	CFLAGS="$(CFLAGS) -ftrivial-auto-var-init=pattern" \
 	$(BIN)/python setup.py --quiet build --build-base build/uncleared --build-lib $(PATTERNED)
-	SMOOTHXENT_PATTERNED=$(PATTERNED) $(BIN)/python -m pytest -p no:cacheprovider tests/test_uncleared.py $(ARGS)
+	SMOOTHXENT_PATTERNED=$(PATTERNED) $(BIN)/python -m pytest -p no:cacheprovider tests/kernel/test_uncleared.py $(ARGS)
 
 # Clang's: its OpenMP runtime says through Archer what it orders. GCC's does not, and each parallel
 # region would be reported. Python is not instrumented, nor need it be: it holds its lock. The
@@ -92,8 +90,8 @@ tsan: $(DONE)/built $(DONE)/test  ## run the kernel under the thread sanitizer; 
 	$(BIN)/python setup.py --quiet build --build-base build/tsan --build-lib $(WATCHED)
 	SMOOTHXENT_TSAN_RUNTIME="$(shell $(TSAN_CC) -print-file-name=libclang_rt.tsan-$(shell uname -m).so)" \
 	PYTHONPATH=$(WATCHED) LD_LIBRARY_PATH="$(LLVM_LIBS)" OMP_TOOL_LIBRARIES=libarcher.so \
-	TSAN_OPTIONS=suppressions=$(CURDIR)/tests/thread_sanitizer.supp \
-	$(BIN)/python -m pytest -p no:cacheprovider tests/test_races.py $(ARGS)
+	TSAN_OPTIONS=suppressions=$(CURDIR)/tests/process/thread_sanitizer.supp \
+	$(BIN)/python -m pytest -p no:cacheprovider tests/process/test_races.py $(ARGS)
 
 # Another build of its own, whose branches libFuzzer learns of from counters.c.
 FUZZED := $(CURDIR)/build/fuzz
@@ -101,7 +99,7 @@ FUZZED := $(CURDIR)/build/fuzz
 fuzz: $(DONE)/built $(DONE)/test $(DONE)/fuzz  ## look for a call that the oracle contradicts, for a minute
 	SMOOTHXENT_FUZZ=1 $(BIN)/python setup.py --quiet build --build-base $(FUZZED) --build-lib $(FUZZED)/lib
 	$(CC) -O2 -Wall -Wextra -Werror -shared -fPIC tools/fuzz/counters.c -o $(FUZZED)/counters.so
-	PYTHONPATH=$(FUZZED)/lib:tests $(BIN)/python -m tools.fuzz $(ARGS)
+	PYTHONPATH=$(FUZZED)/lib:tests/support:tests/loss $(BIN)/python -m tools.fuzz $(ARGS)
 
 mutants: $(DONE)/built $(DONE)/test  ## make small mistakes on purpose and count those that no test notices
 	$(BIN)/python -m tools.mutation $(ARGS)

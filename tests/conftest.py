@@ -5,7 +5,6 @@ import subprocess
 import sys
 import threading
 import zlib
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +12,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis.database import DirectoryBasedExampleDatabase
 
 from inventory import DTYPES
+from place import SUPPORT
 
 # "ci" draws the same examples on every run; "explore" draws new ones, more of them, and first those
 # that failed before, under `make fuzz` too.
@@ -66,7 +66,7 @@ def run_child():
             os.environ
             | {
                 "PYTHONPATH": os.pathsep.join(
-                    filter(None, [str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
+                    filter(None, [str(SUPPORT), os.environ.get("PYTHONPATH", "")])
                 )
             }
             | environment

@@ -98,7 +98,7 @@ def test_speed(
 
     result = function(*placed[0])
     errors = {}
-    if group not in LIMITS:  # tests/test_limits.py checks those
+    if group not in LIMITS:  # tests/project/test_limits.py checks those
         truth = truth_of(case, pytestconfig.getoption("--bench-truth"))
         errors = check(contender, result, group, truth, case)
     endless = itertools.cycle(placed)

@@ -1,12 +1,12 @@
-"""Fuzz the calls of tests/test_calls.py: `make fuzz`, `make fuzz ARGS="--seconds 1200"`.
+"""Fuzz the calls of tests/loss/test_calls.py: `make fuzz`, `make fuzz ARGS="--seconds 1200"`.
 
 libFuzzer, which atheris brings along, changes bytes; Hypothesis makes a call of them; the oracle
 judges it. Kernels built with SMOOTHXENT_FUZZ=1 tell libFuzzer of their branches by counters.c, and
 atheris of those of the Python files; bytes that reach a new one are kept as the corpus. Where
 atheris is missing the bytes are random.
 
-A finding ends the run with its traceback and exit code 77. Hypothesis has kept it too: then
-`HYPOTHESIS_PROFILE=explore make test ARGS=tests/test_calls.py` makes the smallest such call of it.
+A finding ends the run with its traceback and exit code 77. Hypothesis has kept it too:
+`HYPOTHESIS_PROFILE=explore make test ARGS=tests/loss/test_calls.py` makes the smallest such call.
 """
 
 import argparse

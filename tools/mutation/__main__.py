@@ -137,7 +137,7 @@ def passed(mutant: Mutant, is_kernel: bool, tree: Path) -> bool:
     """Return whether all tests that should notice the mutant pass."""
     is_half = mutant.dtype in ("float16", "bfloat16")
     names = OF_HALVES if is_half else MUTANTS[mutant]
-    files = [str(tree / "tests" / f"test_{name}.py") for name in names]
+    files = [str(*(tree / "tests").rglob(f"test_{name}.py")) for name in names]
     other = {"float32": "float64", "float64": "float32"}.get(mutant.dtype)
     words = [*OF_BUILDS, *[other, "float16"] * (is_kernel and not is_half)]
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *files]

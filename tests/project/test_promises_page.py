@@ -2,16 +2,15 @@
 
 import os
 import re
-from pathlib import Path
 
 import pytest
 from bench.peers import OURS
 from bench.promises.page import column_of, with_tables
 from bench.promises.processes import answers
 
-from test_fault_table import TARGETS, names_in
+from place import ROOT, make_targets, names_in
 
-PAGE = (Path(__file__).parent.parent / "docs" / "promises.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "promises.md").read_text(encoding="utf-8")
 SECTIONS = re.split(r"^## ", PAGE, flags=re.MULTILINE)[1:]
 
 
@@ -46,4 +45,4 @@ def test_every_test_and_target_that_a_section_names_exists(section):
     assert tests
     assert section.count("`test_") == len(tests)
     assert [f"{file}::{name}" for file, name in tests if name not in names_in(file)] == []
-    assert set(re.findall(r"`make (\w+)`", section)) <= set(TARGETS)
+    assert set(re.findall(r"`make (\w+)`", section)) <= set(make_targets())

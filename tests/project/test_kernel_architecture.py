@@ -4,11 +4,12 @@ import os
 import re
 import shlex
 import subprocess
-from pathlib import Path
 
 import pytest
 
-EXT = Path(__file__).parent.parent / "ext"
+from place import ROOT
+
+EXT = ROOT / "ext"
 LIMIT_OF_THE_KERNEL = 350
 FILES = sorted(path for path in EXT.rglob("*") if path.suffix in {".h", ".pxi", ".pyx", ".py"})
 OUR_HEADERS = {path.relative_to(EXT).as_posix() for path in EXT.rglob("*.h")}

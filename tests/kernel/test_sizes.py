@@ -5,11 +5,12 @@ import re
 import shlex
 import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
 
-EXT = Path(__file__).parent.parent / "ext"
+from place import ROOT
+
+EXT = ROOT / "ext"
 HEADERS = sorted(path.relative_to(EXT) for path in EXT.rglob("*.h"))
 SETS = {"avx512.h", "avx2.h", "neon.h", "x86.h"}  # portable.h stands for them
 SOURCE = "".join(f'#include "{path}"\n' for path in HEADERS if path.name not in SETS)

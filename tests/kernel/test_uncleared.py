@@ -6,16 +6,16 @@ written. The first test sees to it that the build under comparison is another on
 
 import json
 import os
-from pathlib import Path
 
 import pytest
 
 import smoothxent
+from place import SUPPORT
 
 PATTERNED = os.environ.get("SMOOTHXENT_PATTERNED", "")
 pytestmark = pytest.mark.skipif(not PATTERNED, reason="needs the build of `make uncleared`")
 DIGESTS = "import battery, json; print(json.dumps(battery.digests()))"
-PATH = os.pathsep.join([str(Path(__file__).parent), PATTERNED])
+PATH = os.pathsep.join([str(SUPPORT), PATTERNED])
 PLACE = "import smoothxent; print(smoothxent.__file__)"
 
 

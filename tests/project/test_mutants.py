@@ -1,15 +1,14 @@
 """The mistakes of tools/mutation/ differ, and those whose line has changed since are named."""
 
-import re
 import sys
 import warnings
-from pathlib import Path
 
 import pytest
 from tools.mutation import Mutant, __main__
 from tools.mutation.__main__ import MUTANTS, OF_BUILDS, TESTS
 
-ROOT = Path(__file__).parent.parent
+from place import ROOT, names_in
+
 OLD = Mutant("ext/gone.pxi", "a + b", "a - b", "a difference")
 OLD_TEXT = "stale mutant of ext/gone.pxi: 'a + b' must occur once; give it the new text"
 
@@ -60,6 +59,5 @@ def test_every_mistake_is_another_one():
 @pytest.mark.parametrize("word", OF_BUILDS)
 def test_every_word_that_leaves_tests_out_is_in_the_name_of_one(word):
     files = {name for names in TESTS.values() for name in names}
-    sources = [(ROOT / "tests" / f"test_{name}.py").read_text() for name in sorted(files)]
-    names = re.findall(r"^def (test_\w+)", "\n".join(sources), re.MULTILINE)
+    names = [each for name in files for each in names_in(f"test_{name}.py")]
     assert [name for name in names if word in name] != []

@@ -5,15 +5,14 @@ import importlib
 import inspect
 import re
 from importlib.util import find_spec
-from pathlib import Path
 
 import pytest
 
 import smoothxent
 import smoothxent.dask
 import smoothxent.sklearn
+from place import ROOT
 
-ROOT = Path(__file__).parent.parent
 FUNCTIONS = [
     value for name in smoothxent.__all__ if inspect.isfunction(value := getattr(smoothxent, name))
 ]

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+from place import ROOT
+
 EGG_INFO = """
 import runpy, sys
 sys.modules["Cython.Build"] = None  # an import of it fails

@@ -6,15 +6,15 @@ import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 import smoothxent
+from place import ROOT
 from smoothxent import Evaluation, evaluate
 
-PAGE = (Path(__file__).parent.parent / "docs" / "clusters.md").read_text()
+PAGE = (ROOT / "docs" / "clusters.md").read_text()
 # The settings that let Ray and Spark run here for a moment, said as their users would.
 SURROUNDINGS = {
     "PYSPARK_PYTHON": sys.executable,

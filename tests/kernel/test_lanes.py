@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 import smoothxent
+from place import ROOT
 
-ROOT = Path(__file__).parent.parent
 MACHINE = {"amd64": "x86_64", "arm64": "aarch64"}.get(
     platform.machine().lower(), platform.machine().lower()
 )
@@ -37,6 +37,7 @@ def instruction_sets():
     raise AssertionError("setup.py has no INSTRUCTION_SETS")
 
 
+LANES = Path(__file__).with_name("lanes.c")
 TABLE = instruction_sets()
 BUILDS = [
     pytest.param(machine, isa, id=f"{machine}-{isa}")
@@ -65,7 +66,7 @@ def built(folder, compiler, flags, dtype):
     """Build lanes.c in the folder, and return the program's path."""
     program = str(folder / "lanes")
     flags = [*FLAGS, *flags, f"-DSMOOTHXENT_{dtype.upper()}"]
-    paths = [f"-I{ROOT / 'ext'}", str(ROOT / "tests" / "lanes.c"), "-o", program, "-lm"]
+    paths = [f"-I{ROOT / 'ext'}", str(LANES), "-o", program, "-lm"]
     subprocess.run([*compiler, *flags, *paths], check=True)
     return program
 

@@ -1,26 +1,20 @@
 """docs/faults.md names tests and make targets: each exists, and no row is without one."""
 
 import re
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+from place import ROOT, make_targets, names_in
+
 ROWS = [
     line
     for line in (ROOT / "docs" / "faults.md").read_text().splitlines()
     if line.startswith("| ") and "| proved by |" not in line
 ]
-TARGETS = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
 
 
 def fault_of(row):
     return row.split("|")[1].strip()[:50]
-
-
-def names_in(name):
-    """Return the names of the tests in a file of this folder."""
-    return re.findall(r"^def (\w+)\(", (ROOT / "tests" / name).read_text(), re.MULTILINE)
 
 
 def test_table_has_its_rows():
@@ -35,4 +29,4 @@ def test_every_proof_that_the_table_names_exists(row):
     assert tests or targets
     assert proofs.count("`") == 2 * (len(tests) + len(targets))
     assert [f"{file}::{name}" for file, name in tests if name not in names_in(file)] == []
-    assert [target for target in targets if target not in TARGETS] == []
+    assert [target for target in targets if target not in make_targets()] == []

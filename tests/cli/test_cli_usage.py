@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import smoothxent
+from place import ROOT
 from smoothxent import evaluate
 from smoothxent.cli import main
 
@@ -189,7 +190,7 @@ def test_unknown_instruction_set_is_one_line_of_the_module_too():
 def test_command_is_what_the_project_installs(run_child):
     import tomllib
 
-    project = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text())
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     assert project["project"]["scripts"] == {"smoothxent": "smoothxent_command:main"}
     assert project["tool"]["setuptools"]["py-modules"] == ["smoothxent_command"]
     assert run_child(COMMAND, "--version") == f"smoothxent {smoothxent.__version__}\n"

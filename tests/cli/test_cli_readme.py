@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from place import ROOT
 from smoothxent import evaluate
 from smoothxent.cli import main
 
-README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 SECTION = README.partition("## From the command line\n")[2].partition("\n## ")[0]
 COMMANDS = re.findall(r"^\$ smoothxent (.*)\n((?:(?!\$ |```).*\n)*)", SECTION, re.MULTILINE)
 

@@ -5,14 +5,14 @@ import json
 import runpy
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
+from place import ROOT
 from smoothxent import Evaluation, softmax
 
-FOLDER = Path(__file__).parent.parent / "examples" / "hanzi"
+FOLDER = ROOT / "examples" / "hanzi"
 LINES = 4
 MODULES = ("onnx", "onnxruntime", "PIL", "rapidocr", "pylopdf_fonts_zh_cn")
 MISSING = [name for name in MODULES if importlib.util.find_spec(name) is None]

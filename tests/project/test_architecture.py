@@ -3,12 +3,12 @@
 import ast
 import re
 import tokenize
-from pathlib import Path
 from token import COMMENT, DEDENT, INDENT, NEWLINE, NL, STRING
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+from place import ROOT
+
 SOURCE = ROOT / "src" / "smoothxent"
 TEXT = {".py", ".pyi", ".pyx", ".pxd", ".pxi", ".h", ".md", ".toml", ".yml", ".sh", ""}
 
@@ -112,12 +112,12 @@ def test_modules_of_a_package_import_each_other_in_one_direction():
             del left[path]
 
 
-@pytest.mark.parametrize("root", ["src", "ext"])
-def test_folders_have_at_most_14_files_where_a_header_and_its_pxi_count_as_one(root):
+@pytest.mark.parametrize("root, most", [("src", 14), ("ext", 14), ("tests", 20)])
+def test_folders_have_few_files_where_a_header_and_its_pxi_count_as_one(root, most):
     stems = {path.parent: set() for path in files(root)}
     for path in files(root):
         stems[path.parent].add(path.stem)
-    assert {folder: len(found) for folder, found in stems.items() if len(found) > 14} == {}
+    assert {folder: len(found) for folder, found in stems.items() if len(found) > most} == {}
 
 
 def test_package_head_holds_the_public_names_and_nothing_else():
