@@ -91,6 +91,7 @@ def test_example_of_an_engine_gives_the_bits_of_one_call(tmp_path, rows, heading
     assert evaluation == evaluate(*rows, label_smoothing=0.1)
 
 
+@pytest.mark.fault("resumed-run")
 def test_example_of_resuming_does_what_is_missing_alone(tmp_path, rows):
     parts = tmp_path / "parts"
     parts.mkdir()

@@ -68,6 +68,7 @@ def chunks_of(draw, size):
     return tuple(np.diff([0, *cuts, size]).tolist())
 
 
+@pytest.mark.fault("dask-blocks")
 @given(st.data())
 def test_any_blocks_give_the_bits_of_one_array(data):
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
@@ -122,6 +123,7 @@ def test_cluster_of_processes_gives_the_bits_of_one_array(cluster, rng, any_dtyp
     )
 
 
+@pytest.mark.fault("dask-entries")
 def test_cluster_names_a_label_out_of_range(cluster, rng):
     logits, labels = draw(rng)
     labels[57] = 40
@@ -131,6 +133,7 @@ def test_cluster_names_a_label_out_of_range(cluster, rng):
         )
 
 
+@pytest.mark.fault("dask-worker")
 def test_worker_that_dies_changes_no_bit(cluster, rng, tmp_path):
     logits, labels = draw(rng)
     marker = tmp_path / "dead"
@@ -148,6 +151,7 @@ def test_worker_that_dies_changes_no_bit(cluster, rng, tmp_path):
     assert actual == smoothxent.evaluate(logits, labels)
 
 
+@pytest.mark.fault("dask-blocks")
 def test_blocks_of_unknown_size_are_taken_as_they_are(rng):
     logits, labels = draw(rng)
     weights = rng.uniform(0, 2, 100)
@@ -165,6 +169,7 @@ def test_uint16_bits_are_read_as_dtype_says(rng):
     assert evaluate(bits, labels, dtype="bfloat16") == smoothxent.evaluate(logits, labels)
 
 
+@pytest.mark.fault("dask-blocks")
 def test_rows_in_pieces_are_made_whole_within_the_size_of_a_chunk(rng):
     logits, labels = draw(rng)
     shapes = []
@@ -201,6 +206,7 @@ def test_evaluation_may_wait_and_share_its_source_with_others(rng):
     assert of_top.accuracy == 1
 
 
+@pytest.mark.fault("dask-entries")
 @pytest.mark.parametrize("row", [0, 8, 9, 57, 99])
 def test_label_out_of_range_is_named_by_its_place_in_the_whole(rng, row):
     logits, labels = draw(rng)
@@ -211,6 +217,7 @@ def test_label_out_of_range_is_named_by_its_place_in_the_whole(rng, row):
         )
 
 
+@pytest.mark.fault("dask-entries")
 def test_bad_entries_of_several_axes_are_named_by_their_place_in_the_whole(rng):
     logits = da.zeros((6, 3, 8), chunks=(4, 3, 5))
     labels, weights = np.zeros((6, 8), int), np.ones((6, 8))
@@ -224,6 +231,7 @@ def test_bad_entries_of_several_axes_are_named_by_their_place_in_the_whole(rng):
     )
 
 
+@pytest.mark.fault("dask-entries")
 def test_where_sizes_are_unknown_errors_name_the_block(rng):
     logits, labels = draw(rng)
     labels[57] = 40
@@ -237,6 +245,7 @@ def test_where_sizes_are_unknown_errors_name_the_block(rng):
     )
 
 
+@pytest.mark.fault("dask-arguments")
 @pytest.mark.parametrize(
     "changes, error",
     [

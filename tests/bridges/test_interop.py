@@ -204,6 +204,7 @@ def test_gradient_in_place_of_a_tensor(rng, torch):
     np.testing.assert_array_equal(tensor.float().numpy(), expected)
 
 
+@pytest.mark.fault("tensor-out")
 def test_result_over_the_memory_of_a_tensor_is_refused(rng, torch):
     logits, options = arguments(rng)
     tensor, weight = torch.from_numpy(logits), torch.from_numpy(options["class_weight"])
@@ -233,6 +234,7 @@ def refusal(function, *arguments, **options):
     return complaint(TypeError, function, *arguments, **options)
 
 
+@pytest.mark.fault("tensor")
 def test_tensor_on_another_device_is_refused_with_the_way_to_the_cpu(torch):
     class Elsewhere(torch.Tensor):
         device = torch.device("cuda", 1)
@@ -245,12 +247,14 @@ def test_tensor_on_another_device_is_refused_with_the_way_to_the_cpu(torch):
         )
 
 
+@pytest.mark.fault("tensor")
 def test_tensor_without_numbers_is_refused(torch):
     assert refusal(smoothxent.cross_entropy, torch.zeros(N, C, device="meta"), LABELS) == (
         "logits must be in the memory of the CPU, got a tensor on meta, which has none"
     )
 
 
+@pytest.mark.fault("tensor")
 def test_array_on_another_device_is_refused_with_the_way_to_the_cpu():
     logits = np.zeros((N, C), np.float32)
     elsewhere = Exporter(logits, device=(2, 1))
@@ -273,6 +277,7 @@ def test_array_on_another_device_is_refused_with_the_way_to_the_cpu():
         )
 
 
+@pytest.mark.fault("tensor")
 @pytest.mark.parametrize("name", ["logits", "labels", *OPTIONS])
 def test_tensor_that_requires_grad_is_refused_with_the_remedy(name, torch):
     arguments = {"logits": np.zeros((N, C), np.float32), "labels": LABELS}
@@ -285,6 +290,7 @@ def test_tensor_that_requires_grad_is_refused_with_the_remedy(name, torch):
         )
 
 
+@pytest.mark.fault("tensor")
 @pytest.mark.parametrize(
     "make, reason",
     [
@@ -303,6 +309,7 @@ def test_tensor_that_numpy_cannot_read_is_refused_with_the_reason(make, reason, 
     assert reason in cause
 
 
+@pytest.mark.fault("tensor")
 def test_capsule_that_numpy_cannot_read_is_refused_with_the_reason(torch):
     with pytest.raises(TypeError) as caught:
         smoothxent.softmax(Exporter(torch.eye(3).bfloat16()))
@@ -310,6 +317,7 @@ def test_capsule_that_numpy_cannot_read_is_refused_with_the_reason(torch):
     assert str(caught.value) == f"logits must be readable by NumPy, got an Exporter: {cause}"
 
 
+@pytest.mark.fault("tensor")
 @pytest.mark.parametrize("transform", ["jit", "grad", "vmap"])
 @pytest.mark.parametrize("name", ["logits", "labels"])
 def test_jax_tracer_is_refused_with_the_remedy(transform, name):
@@ -326,6 +334,7 @@ def test_jax_tracer_is_refused_with_the_remedy(transform, name):
     )
 
 
+@pytest.mark.fault("tensor-out")
 def test_out_that_is_a_tensor_is_refused_with_the_remedy(rng, torch):
     logits, _ = arguments(rng)
     assert refusal(smoothxent.softmax, logits, out=torch.zeros(N, C)) == (
@@ -337,6 +346,7 @@ def test_out_that_is_a_tensor_is_refused_with_the_remedy(rng, torch):
     )
 
 
+@pytest.mark.fault("missing-library")
 @pytest.mark.parametrize(
     "name, package, module",
     [("sklearn", "scikit-learn", "sklearn"), ("jax", "jax", "jax")],

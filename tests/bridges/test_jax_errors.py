@@ -25,6 +25,7 @@ BAD = {
 }
 
 
+@pytest.mark.fault("jax-labels")
 @pytest.mark.parametrize("name", BAD)
 @pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
 def test_row_with_a_bad_label_is_nan_and_no_other(rng, name, weighted):
@@ -60,6 +61,7 @@ def test_row_with_a_bad_label_is_nan_on_any_axis(rng, name, axis):
     np.testing.assert_array_equal(np.isnan(grad), np.repeat(is_bad[:, None], C, axis=1))
 
 
+@pytest.mark.fault("jax-labels")
 @pytest.mark.parametrize("name", BAD)
 @pytest.mark.parametrize("reduction", REDUCED)
 def test_reduced_loss_of_a_bad_label_is_nan_and_so_is_its_gradient(rng, name, reduction):
@@ -72,6 +74,7 @@ def test_reduced_loss_of_a_bad_label_is_nan_and_so_is_its_gradient(rng, name, re
     assert np.isnan(grad).all()
 
 
+@pytest.mark.fault("jax-labels")
 def test_single_row_with_a_bad_label_is_nan(rng):
     logits = rng.normal(0, 3, C).astype(np.float32)
     loss, grad = jax.value_and_grad(cross_entropy)(logits, C)
@@ -92,6 +95,7 @@ def test_ignored_label_is_not_a_bad_one(rng):
 # What is refused, with the words of the NumPy function.
 
 
+@pytest.mark.fault("jax-tracing")
 @pytest.mark.parametrize(
     "changes",
     [
@@ -119,6 +123,7 @@ def test_what_is_wrong_with_kinds_and_options_is_said_while_tracing(changes):
     assert complaint(kind, jax.jit(lambda a: cross_entropy(**a, **rest)), arrays) == text
 
 
+@pytest.mark.fault("jax-tracing")
 @pytest.mark.parametrize(
     "name, value, text",
     [
@@ -147,6 +152,7 @@ def test_what_is_wrong_with_weights_is_said_when_the_result_is_waited_for(name, 
         assert str(caught.value).startswith(f"INVALID_ARGUMENT: {text}")
 
 
+@pytest.mark.fault("jax-tracing")
 @pytest.mark.parametrize("name", ["labels", "prior", "class_weight", "sample_weight"])
 def test_gradient_of_anything_but_the_logits_is_refused_with_the_remedy(rng, name):
     logits = rng.normal(0, 3, (N, C)).astype(np.float32)
@@ -163,6 +169,7 @@ def test_gradient_of_anything_but_the_logits_is_refused_with_the_remedy(rng, nam
     assert not np.any(stopped)
 
 
+@pytest.mark.fault("jax-tracing")
 def test_option_that_is_traced_is_refused_with_the_remedy(rng):
     logits, labels = np.zeros((N, C), np.float32), np.zeros(N, np.int32)
     step = jax.jit(lambda eps: cross_entropy(logits, labels, label_smoothing=eps))
@@ -172,6 +179,7 @@ def test_option_that_is_traced_is_refused_with_the_remedy(rng):
     )
 
 
+@pytest.mark.fault("jax-tracing")
 def test_second_and_forward_derivatives_are_refused(rng):
     logits = rng.normal(0, 3, (N, C)).astype(np.float32)
     labels = labels_of(rng, "indices")

@@ -243,6 +243,7 @@ def refusal(model, X, y, error=ValueError, **options):
     return complaint(error, neg_smoothed_log_loss(), model, X, y, **options)
 
 
+@pytest.mark.fault("scorer")
 def test_label_that_the_estimator_does_not_know_is_refused():
     X, y = data(3)
     model = logistic_regression().fit(X, y)
@@ -256,6 +257,7 @@ def test_label_that_the_estimator_does_not_know_is_refused():
     )
 
 
+@pytest.mark.fault("scorer")
 def test_labels_of_another_shape_are_refused():
     X, y = data(3)
     model = logistic_regression().fit(X, y)
@@ -271,6 +273,7 @@ def test_estimator_that_hashes_its_scorer_takes_it():
     assert len(model.fit(X, y).validation_score_) == model.n_iter_ + 1
 
 
+@pytest.mark.fault("scorer")
 def test_estimator_that_is_no_fitted_classifier_is_refused():
     X, y = data(3)
     assert refusal(IsolationForest(n_estimators=5).fit(X), X, y, TypeError) == (
@@ -282,6 +285,7 @@ def test_estimator_that_is_no_fitted_classifier_is_refused():
     )
 
 
+@pytest.mark.fault("scorer")
 def test_decisions_between_pairs_of_classes_are_refused():
     X, y = data(4)
     assert refusal(SVC(decision_function_shape="ovo").fit(X, y), X, y) == (
@@ -289,6 +293,7 @@ def test_decisions_between_pairs_of_classes_are_refused():
     )
 
 
+@pytest.mark.fault("scorer")
 def test_probabilities_of_another_shape_are_refused():
     y = np.array([0, 1])
     model = Says(np.full((2, 3), 1 / 3))

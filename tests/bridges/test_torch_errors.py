@@ -13,6 +13,7 @@ INPUT, TARGET = torch.arange(12.0).reshape(3, 4), torch.tensor([0, 1, 1])
 PROBABILITIES = torch.full((3, 4), 0.25)
 
 
+@pytest.mark.fault("torch-label-range")
 @pytest.mark.parametrize(
     "target, found", [([0, 7, 1], "target[1] = 7"), ([0, 1, -1], "target[2] = -1")], ids=str
 )
@@ -51,6 +52,7 @@ def derivatives(function, target, weight, reduction):
     return loss.detach(), grad.detach(), plain, second
 
 
+@pytest.mark.fault("torch-fallback")
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
 @pytest.mark.parametrize(
     "target, weight", VALUES_LEFT_TO_PYTORCH.values(), ids=VALUES_LEFT_TO_PYTORCH.keys()
@@ -118,6 +120,7 @@ def outcome(function, input, target, options=None):
     return loss.dtype, loss.device, loss.shape, numbers
 
 
+@pytest.mark.fault("torch-fallback")
 @pytest.mark.parametrize("call", LEFT_TO_PYTORCH.values(), ids=LEFT_TO_PYTORCH.keys())
 def test_what_is_not_ours_is_left_to_pytorch(call, monkeypatch):
     expected = outcome(functional.cross_entropy, *call)
@@ -125,6 +128,7 @@ def test_what_is_not_ours_is_left_to_pytorch(call, monkeypatch):
     assert outcome(drop_in.cross_entropy, *call) == expected
 
 
+@pytest.mark.fault("torch-backward")
 def test_import_without_pytorch_says_what_to_install(run_child):
     source = """
 import sys

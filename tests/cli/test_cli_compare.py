@@ -79,6 +79,7 @@ def test_quiet_saves_and_says_nothing(arrays, capsys, tmp_path):
     assert (tmp_path / "saved.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.fault("cli-merge")
 def test_comparison_is_no_part_to_merge(arrays, capsys, tmp_path):
     printed(capsys, "--json", "saved.json")
     assert main(["merge", "saved.json"]) == 1
@@ -86,6 +87,7 @@ def test_comparison_is_no_part_to_merge(arrays, capsys, tmp_path):
     assert capsys.readouterr() == ("", f"smoothxent: saved.json: {rule}\n")
 
 
+@pytest.mark.fault("cli-files")
 @pytest.mark.parametrize(
     "name, change, complaint",
     [
@@ -117,6 +119,7 @@ def test_picture_is_that_of_both(arrays):
         assert titles == {axes.get_title() for axes in evaluation.plot().axes}
 
 
+@pytest.mark.fault("matplotlib")
 def test_picture_without_matplotlib_names_the_remedy(run_child):
     source = (
         "import sys; sys.modules['matplotlib'] = None\n"

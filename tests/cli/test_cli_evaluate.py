@@ -103,6 +103,7 @@ def test_arrays_of_an_archive_and_labels_of_a_text(rows, capsys, folder):
         assert evaluated(capsys, *arguments) == evaluate(*rows)
 
 
+@pytest.mark.fault("cli-infinite-loss")
 def test_infinite_perplexity_is_shown_and_null_in_json(folder, capsys):
     np.save("logits.npy", np.array([[0.0, 800]]))
     np.save("labels.npy", np.array([0]))
@@ -126,6 +127,7 @@ def refused(capsys, *arguments, code=1):
     return err.removeprefix("smoothxent: ").removesuffix("\n")
 
 
+@pytest.mark.fault("cli-files")
 def test_missing_file_is_named(rows, capsys):
     found = refused(capsys, "none.npy", "labels.npy")
     assert found == "none.npy: No such file or directory; check the path"
@@ -135,11 +137,13 @@ def test_missing_file_is_named(rows, capsys):
     assert found == "none.npy: No such file or directory; check the path"
 
 
+@pytest.mark.fault("cli-files")
 def test_folder_in_place_of_a_file_is_named(rows, capsys, folder):
     found = refused(capsys, str(folder), "labels.npy")
     assert found == f"{folder}: Is a directory; give a file"
 
 
+@pytest.mark.fault("cli-files")
 def test_truncated_file_is_named_with_both_lengths(rows, capsys, folder):
     whole = (folder / "logits.npy").read_bytes()
     (folder / "logits.npy").write_bytes(whole[:-5])
@@ -149,6 +153,7 @@ def test_truncated_file_is_named_with_both_lengths(rows, capsys, folder):
     )
 
 
+@pytest.mark.fault("cli-files")
 def test_pickle_is_never_loaded(rows, capsys, folder):
     class Bomb:
         def __reduce__(self):
@@ -167,6 +172,7 @@ def test_pickle_is_never_loaded(rows, capsys, folder):
     assert found == f"bomb.npy: {NO_ARRAY}"
 
 
+@pytest.mark.fault("cli-files")
 def test_header_that_claims_gigabytes_is_refused(rows, capsys, folder):
     with (folder / "logits.npy").open("wb") as file:
         shape = (120, 2**26)
@@ -178,6 +184,7 @@ def test_header_that_claims_gigabytes_is_refused(rows, capsys, folder):
     )
 
 
+@pytest.mark.fault("cli-files")
 def test_lengths_that_differ_are_refused(rows, capsys):
     np.save("labels.npy", rows[1][:-1])
     assert refused(capsys, "logits.npy", "labels.npy") == (
@@ -186,6 +193,7 @@ def test_lengths_that_differ_are_refused(rows, capsys):
     )
 
 
+@pytest.mark.fault("cli-files")
 def test_labels_counted_from_one_are_refused_with_the_remedy(rows, capsys):
     labels = rows[1] + 1
     np.save("labels.npy", labels)
@@ -196,6 +204,7 @@ def test_labels_counted_from_one_are_refused_with_the_remedy(rows, capsys):
     )
 
 
+@pytest.mark.fault("cli-files")
 def test_negative_label_is_refused_with_the_option_that_drops_it(rows, capsys):
     rows[1][5] = -100
     np.save("labels.npy", rows[1])
@@ -214,6 +223,7 @@ def test_words_of_two_bytes_are_refused_with_the_option_that_says_what_they_are(
     )
 
 
+@pytest.mark.fault("cli-files")
 def test_dtype_that_is_not_that_of_the_file_is_refused(rows, capsys):
     found = refused(capsys, "logits.npy", "labels.npy", "--dtype", "bfloat16")
     assert found == (
@@ -221,6 +231,7 @@ def test_dtype_that_is_not_that_of_the_file_is_refused(rows, capsys):
     )
 
 
+@pytest.mark.fault("cli-files")
 @pytest.mark.parametrize(
     "option, weights, rule",
     [
@@ -255,6 +266,7 @@ def npy(shape, descr="<f8"):
     return file.getvalue()
 
 
+@pytest.mark.fault("cli-files")
 @pytest.mark.parametrize(
     "content",
     [
@@ -279,12 +291,14 @@ def test_weights_that_are_several_arrays_are_refused(rows, capsys):
     assert found == f"weights.npz: {NO_ARRAY}"
 
 
+@pytest.mark.fault("cli-files")
 def test_weights_that_are_a_pipe_are_not_waited_for(rows, capsys):
     os.mkfifo("weights.npy")
     found = refused(capsys, "logits.npy", "labels.npy", "--prior", "weights.npy")
     assert found == f"weights.npy: {NO_ARRAY}"
 
 
+@pytest.mark.fault("cli-files")
 def test_refusal_is_one_line_whatever_the_file_is_called(rows, capsys):
     found = refused(capsys, "two\nlines, \x1bcred\udcff.npy", "labels.npy")
     name = r"two\nlines, \x1bcred\udcff.npy"
@@ -299,6 +313,7 @@ def test_remedy_for_another_dtype_names_no_file(rows, capsys):
     )
 
 
+@pytest.mark.fault("cli-usage")
 @pytest.mark.parametrize(
     "options, rule",
     [

@@ -74,6 +74,7 @@ def test_whole_may_be_merged_with_more_parts(rows, tmp_path, capsys):
 NOT_JSON = "not JSON; give a file that `smoothxent evaluate --json` saved"
 
 
+@pytest.mark.fault("cli-merge")
 @pytest.mark.parametrize(
     "content, complaint",
     [
@@ -93,6 +94,7 @@ def test_file_that_holds_no_evaluation_is_named(content, complaint, tmp_path, ca
     assert capsys.readouterr() == ("", f"smoothxent: {part}: {complaint}\n")
 
 
+@pytest.mark.fault("cli-merge")
 @pytest.mark.parametrize(
     "options, found",
     [
@@ -110,6 +112,7 @@ def test_part_of_other_settings_is_named(rows, tmp_path, capsys, options, found)
     assert capsys.readouterr() == ("", f"smoothxent: {other}: {rule}\n")
 
 
+@pytest.mark.fault("cli-merge")
 def test_part_given_twice_is_not_counted_twice(rows, tmp_path, capsys, monkeypatch):
     part = saved(tmp_path / "part.json", *rows)
     monkeypatch.chdir(tmp_path)

@@ -46,6 +46,7 @@ def test_markdown_is_that_of_the_library(expected, part, capsys):
     assert printed(capsys, part, "--format", "markdown") == expected.to_markdown()
 
 
+@pytest.mark.fault("cli-infinite-loss")
 def test_json_is_the_record_without_bare_nan_or_infinity(expected, part, capsys):
     def refuse(constant):
         raise AssertionError(constant)
@@ -85,6 +86,7 @@ def test_saved_record_is_the_evaluation_to_the_last_bit(expected, part, capsys, 
     assert Evaluation.from_dict(json.loads(path.read_text())) == expected
 
 
+@pytest.mark.fault("cli-results")
 def test_record_that_could_not_be_saved_leaves_the_file_as_it_was(
     part, capsys, tmp_path, monkeypatch
 ):
@@ -124,6 +126,7 @@ def test_picture_is_drawn_in_the_format_of_its_name(part, capsys, tmp_path):
         assert path.read_bytes().startswith(start)
 
 
+@pytest.mark.fault("cli-usage")
 def test_picture_of_another_kind_is_a_fault_of_usage(part, capsys):
     with pytest.raises(SystemExit) as refused:
         main(["merge", part, "--plot", "picture.jpg"])
@@ -133,6 +136,7 @@ def test_picture_of_another_kind_is_a_fault_of_usage(part, capsys):
     assert capsys.readouterr().err == f"{where}: {rule}; see smoothxent merge --help\n"
 
 
+@pytest.mark.fault("cli-usage")
 def test_picture_without_matplotlib_names_the_remedy(part, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     assert main(["merge", part, "--plot", "picture.png"]) == 2
@@ -152,6 +156,7 @@ def refused(capsys, option, path):
     return err
 
 
+@pytest.mark.fault("cli-results")
 @both_results
 def test_missing_folder_of_a_result_is_named_beforehand(option, name, capsys, tmp_path):
     (tmp_path / "file").touch()
@@ -161,6 +166,7 @@ def test_missing_folder_of_a_result_is_named_beforehand(option, name, capsys, tm
         assert found == f"smoothxent: {folder}: {remedy}\n"
 
 
+@pytest.mark.fault("cli-results")
 @both_results
 def test_folder_in_place_of_a_result_is_named_beforehand(option, name, capsys, tmp_path):
     (tmp_path / name).mkdir()
@@ -169,6 +175,7 @@ def test_folder_in_place_of_a_result_is_named_beforehand(option, name, capsys, t
     assert found == f"smoothxent: {tmp_path / name}: {remedy}\n"
 
 
+@pytest.mark.fault("cli-results")
 @both_results
 def test_read_only_folder_of_a_result_is_named_beforehand(
     option, name, capsys, tmp_path, monkeypatch

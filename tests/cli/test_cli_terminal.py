@@ -60,6 +60,7 @@ def test_terminal_shows_a_bar_that_is_gone_when_the_table_comes(files):
     assert bar.count(SHOW_CURSOR) == bar.count(HIDE_CURSOR) == 1
 
 
+@pytest.mark.fault("cli-streams")
 @pytest.mark.parametrize("source, options", [(RUN, ["--quiet"]), (WITHOUT_RICH, [])])
 def test_there_is_no_bar_where_none_is_wanted_or_rich_is_missing(files, source, options):
     paths, table = files
@@ -67,11 +68,13 @@ def test_there_is_no_bar_where_none_is_wanted_or_rich_is_missing(files, source, 
     assert (code, shown.replace("\r\n", "\n")) == (0, "" if options else table)
 
 
+@pytest.mark.fault("cli-streams")
 def test_without_a_terminal_there_is_the_table_alone(files, run_child):
     paths, table = files
     assert run_child(RUN, "evaluate", *paths, silent=True) == table
 
 
+@pytest.mark.fault("cli-interrupt")
 def test_interrupt_leaves_a_clean_terminal_and_one_line():
     pytest.importorskip("rich")
     code, shown = on_terminal(ENDLESS, "evaluate", "a.npy", "b.npy", interrupt_at="50%")
@@ -81,6 +84,7 @@ def test_interrupt_leaves_a_clean_terminal_and_one_line():
     assert "Traceback" not in shown
 
 
+@pytest.mark.fault("cli-streams")
 @pytest.mark.parametrize("format", ["table", "json"])
 def test_pipe_that_closes_ends_it_without_a_word(files, format):
     paths, _ = files
@@ -91,6 +95,7 @@ def test_pipe_that_closes_ends_it_without_a_word(files, format):
         assert (child.wait(timeout=60), err) == (1, b"")
 
 
+@pytest.mark.fault("cli-streams")
 @pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-"])
 def test_closed_stream_is_no_fault(files, closed):
     paths, table = files
@@ -100,6 +105,7 @@ def test_closed_stream_is_no_fault(files, closed):
     assert done.stdout == ("" if closed == ">&-" else table)
 
 
+@pytest.mark.fault("cli-streams")
 def test_output_of_ascii_has_bars_of_ascii(files, run_child):
     paths, table = files
     shown = run_child(RUN, "evaluate", *paths, silent=True, PYTHONIOENCODING="ascii")
@@ -123,6 +129,7 @@ def test_output_keeps_what_its_encoding_has(files):
     assert done.stdout.decode("latin-1") == in_ascii(table).replace("+-", "±")
 
 
+@pytest.mark.fault("cli-streams")
 def test_bar_on_a_terminal_of_ascii_is_of_ascii(files, monkeypatch):
     pytest.importorskip("rich")
     paths, table = files
@@ -136,6 +143,7 @@ def test_bar_on_a_terminal_of_ascii_is_of_ascii(files, monkeypatch):
     assert "\\u" not in bar
 
 
+@pytest.mark.fault("cli-results")
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs the device that is always full")
 def test_full_disk_is_one_line(files):
     paths, _ = files

@@ -48,6 +48,7 @@ def misuse(capsys, *arguments):
 WEIGHTS = "--sample-weight rows.npy --class-weight classes.npy --prior classes.npy"
 
 
+@pytest.mark.fault("cli-outputs")
 @pytest.mark.parametrize(
     "command, output",
     [
@@ -79,12 +80,14 @@ def test_output_that_is_an_input_is_wrong_usage(files, capsys, tmp_path, command
     assert {path: path.read_bytes() for path in files} == files
 
 
+@pytest.mark.fault("cli-outputs")
 def test_picture_over_an_input_is_wrong_usage(files, capsys):
     Path("labels.npy").rename("labels.png")
     found = misuse(capsys, "evaluate", "logits.npy", "labels.png", "--plot", "labels.png")
     assert found.startswith("smoothxent evaluate: error: argument --plot: must differ from ")
 
 
+@pytest.mark.fault("cli-outputs")
 def test_record_and_picture_in_one_file_are_wrong_usage(files, capsys):
     found = misuse(capsys, "merge", "a.json", "--json", "both.png", "--plot", "./both.png")
     assert found.startswith("smoothxent merge: error: argument --plot: must differ from ")
@@ -102,6 +105,7 @@ def test_output_that_a_pattern_could_match_but_does_not_read_is_written(files):
 PATTERN = "quote a pattern, as in 'part-*.npy', so that the shell leaves it as it is"
 
 
+@pytest.mark.fault("cli-usage")
 @pytest.mark.parametrize(
     "command, found",
     [
@@ -128,6 +132,7 @@ def test_wrong_arguments_are_one_line_that_names_the_help(capsys, command, found
 NO_NAME = "must be the name of a file, got ''"
 
 
+@pytest.mark.fault("cli-usage")
 @pytest.mark.parametrize(
     "command, argument",
     [
@@ -175,12 +180,14 @@ def started_with_an_unknown_instruction_set(*command):
     return done, f"SMOOTHXENT_ISA must be one of {', '.join(smoothxent.available_isas())}, got mmx"
 
 
+@pytest.mark.fault("cli-usage")
 @pytest.mark.parametrize("arguments", [[], ["info"], ["evaluate", "a.npy", "b.npy"]])
 def test_unknown_instruction_set_is_one_line(arguments):
     done, error = started_with_an_unknown_instruction_set("-c", COMMAND, *arguments)
     assert (done.returncode, done.stdout, done.stderr) == (2, "", f"smoothxent: {error}\n")
 
 
+@pytest.mark.fault("cli-usage")
 def test_unknown_instruction_set_is_one_line_of_the_module_too():
     done, error = started_with_an_unknown_instruction_set("-m", "smoothxent", "info")
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
@@ -217,6 +224,7 @@ print(main(["evaluate", "wide.npy", "labels.npy", "--threads", "1"]))
 """
 
 
+@pytest.mark.fault("cli-memory")
 @pytest.mark.skipif("SMOOTHXENT_SANITIZE" in os.environ, reason="sanitizers take addresses")
 def test_too_little_memory_is_one_line_that_names_the_file(tmp_path, monkeypatch, run_child):
     monkeypatch.chdir(tmp_path)

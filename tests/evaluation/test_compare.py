@@ -120,6 +120,7 @@ def test_ignored_rows_count_nowhere_whatever_they_hold(rng):
 INF = np.inf
 
 
+@pytest.mark.fault("compared-logits")
 @pytest.mark.parametrize(
     "a, b, kl",
     [
@@ -157,6 +158,7 @@ def test_divergence_of_any_two_distributions(rows):
         assert found == pytest.approx(float(exact), rel=1e-13, abs=1e-13)
 
 
+@pytest.mark.fault("compared-logits")
 @pytest.mark.parametrize("row", [[0, np.nan, 1], [0, INF, 1], [-INF, -INF, -INF]])
 @pytest.mark.parametrize("swapped", [False, True])
 def test_row_that_is_no_distribution_makes_the_means_nan_and_agrees_with_nothing(row, swapped):
@@ -316,6 +318,7 @@ def test_standard_errors_of_one_row_are_nan(rng):
     assert math.isnan(comparison.nll_difference_stderr)
 
 
+@pytest.mark.fault("compared-logits")
 def test_logits_of_unequal_shapes_are_refused(rng):
     a, b, labels = draw(rng, 4, 5)
     found = complaint(ValueError, compare, a, b[:, :4], labels)

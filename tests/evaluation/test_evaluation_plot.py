@@ -105,6 +105,7 @@ def test_picture_of_no_rows_is_drawn():
     assert png(Evaluation.empty().plot()).startswith(b"\x89PNG")
 
 
+@pytest.mark.fault("matplotlib")
 def test_missing_matplotlib_is_an_error_that_names_the_remedy(run_child):
     source = (
         "import sys; sys.modules['matplotlib'] = None\n"

@@ -97,6 +97,7 @@ def test_sums_are_text_that_fromhex_reads():
     assert float.fromhex(RECORD["hits"]["1"]) == np.sum(ROWS.rank == 0)
 
 
+@pytest.mark.fault("record")
 def test_metrics_of_a_record_may_miss_and_differ_by_a_rounding():
     # As those of older versions do, of another machine's exp, or of a program that has no floats.
     metrics = RECORD["metrics"]
@@ -238,6 +239,7 @@ def sum_of(texts):
     return sum(map(Exact.from_text, texts), ZERO)
 
 
+@pytest.mark.fault("record")
 @pytest.mark.parametrize("path, value, message", FAULTS, ids=lambda part: str(part)[:40])
 def test_every_fault_of_a_record_is_a_value_error_that_names_the_key(path, value, message):
     record = copy.deepcopy(RECORD)
@@ -264,6 +266,7 @@ def test_pickled_evaluation_comes_back_the_same(rng, protocol):
     assert again.to_dict() == evaluation.to_dict()
 
 
+@pytest.mark.fault("record")
 @pytest.mark.parametrize("record", [None, [], "{}", 1])
 def test_record_that_is_no_dict_is_refused(record):
     message = f"record must be a dict, got {record!r}"
@@ -286,6 +289,7 @@ PLACES = st.sampled_from(
 )
 
 
+@pytest.mark.fault("record")
 @given(PLACES, JSON)
 def test_whatever_stands_in_a_record_it_is_read_or_a_value_error(path, value):
     record = copy.deepcopy(RECORD)

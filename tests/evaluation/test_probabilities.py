@@ -29,6 +29,7 @@ def probabilities(rng, shape, dtype, axis=-1):
     return np.moveaxis(softmax(rng.normal(0, 3, shape).astype(dtype)), -1, axis)
 
 
+@pytest.mark.fault("probabilities-for-logits")
 @pytest.mark.thread_unsafe(reason="warnings are caught for the whole process")
 @pytest.mark.parametrize("num_classes", [2, 3, 1000, 40_000])
 def test_probabilities_for_logits_are_a_warning_that_names_the_remedy(any_dtype, rng, num_classes):
@@ -47,6 +48,7 @@ def test_probabilities_are_found_on_any_class_axis(rng, shape, axis):
     assert found(evaluate, p, labels, axis=axis) == [text()]
 
 
+@pytest.mark.fault("probabilities-for-logits")
 @pytest.mark.thread_unsafe(reason="warnings are caught for the whole process")
 def test_rows_that_do_not_count_hide_no_probabilities(any_dtype, rng):
     p, labels = probabilities(rng, (30, 4), any_dtype), np.zeros(30, int)
@@ -80,6 +82,7 @@ def test_four_rows_are_looked_at_however_long_they_are(rng, bad_row, is_warned_o
     assert found(evaluate, p, np.zeros(6, int)) == [text()] * is_warned_of
 
 
+@pytest.mark.fault("probabilities-for-logits")
 @pytest.mark.thread_unsafe(reason="warnings are caught for the whole process")
 def test_comparison_names_the_classifier_that_gives_probabilities(rng):
     p, labels = probabilities(rng, (30, 4), np.float32), np.zeros(30, int)
@@ -99,6 +102,7 @@ def files(rng, tmp_path, monkeypatch):
         np.save(f"{name}.npy", rows)
 
 
+@pytest.mark.fault("probabilities-for-logits")
 @pytest.mark.thread_unsafe(reason="warnings are caught for the whole process")
 @pytest.mark.usefixtures("files", "small_chunks")
 def test_file_of_probabilities_is_named_once():
@@ -108,6 +112,7 @@ def test_file_of_probabilities_is_named_once():
     assert found(evaluate_file, "log_p.npy", "labels.npy") == []
 
 
+@pytest.mark.fault("probabilities-for-logits")
 @pytest.mark.thread_unsafe(reason="warnings are caught for the whole process")
 @pytest.mark.usefixtures("files", "small_chunks")
 def test_comparison_of_files_names_each_file_of_probabilities():
@@ -117,6 +122,7 @@ def test_comparison_of_files_names_each_file_of_probabilities():
     assert found(compare_files, "log_p.npy", "log_p.npy", "labels.npy") == []
 
 
+@pytest.mark.fault("probabilities-for-logits")
 @pytest.mark.usefixtures("files")
 def test_warning_of_the_command_line_is_one_line_on_stderr(run_child):
     source = """

@@ -56,6 +56,7 @@ def refusal(logits, labels, error=ValueError):
     return complaint(error, evaluate_file, logits, labels)
 
 
+@pytest.mark.fault("names-and-text")
 @pytest.mark.parametrize("suffix", ["npz", "safetensors"])
 @pytest.mark.parametrize("member", ["", "::c"])
 def test_arrays_of_a_file_are_listed_where_the_name_does_not_decide(
@@ -80,6 +81,7 @@ def test_only_array_of_a_file_does_not_answer_to_another_name(tmp_path, labels):
     )
 
 
+@pytest.mark.fault("names-and-text")
 @pytest.mark.parametrize("suffix", ["npz", "safetensors"])
 def test_file_without_arrays_is_refused(tmp_path, labels, suffix):
     path = tmp_path / f"none.{suffix}"
@@ -89,6 +91,7 @@ def test_file_without_arrays_is_refused(tmp_path, labels, suffix):
     )
 
 
+@pytest.mark.fault("pickle")
 def test_checkpoint_of_pickles_is_never_loaded(tmp_path, labels):
     path = tmp_path / "model.pt"
     with zipfile.ZipFile(path, "w") as file:
@@ -99,6 +102,7 @@ def test_checkpoint_of_pickles_is_never_loaded(tmp_path, labels):
     )
 
 
+@pytest.mark.fault("pickle")
 def test_pickled_objects_in_an_archive_are_never_loaded(tmp_path, labels):
     np.savez(tmp_path / "a.npz", a=np.array([[None]], object))
     assert refusal(tmp_path / "a.npz", labels) == (
@@ -107,6 +111,7 @@ def test_pickled_objects_in_an_archive_are_never_loaded(tmp_path, labels):
     )
 
 
+@pytest.mark.fault("archive-claims")
 @pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
 @pytest.mark.parametrize("shape", [(2**33, 1), (1, 2**33), (4, 4)])
 def test_header_that_claims_more_than_its_member_takes_no_memory(
@@ -128,6 +133,7 @@ def claim(path, size):
     path.write_bytes(content)
 
 
+@pytest.mark.fault("archive-claims")
 @pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
 def test_member_that_claims_more_than_its_bytes_can_be_takes_no_memory(
     tmp_path, labels, compression
@@ -143,6 +149,7 @@ def test_member_that_claims_more_than_its_bytes_can_be_takes_no_memory(
     )
 
 
+@pytest.mark.fault("archive-claims")
 def test_member_that_ends_before_its_claim_is_an_error(tmp_path, labels):
     path = archive(tmp_path / "a.npz", zipfile.ZIP_DEFLATED, a=header((4, 12)) + bytes(48))
     claim(path, 128 + 192)
@@ -151,6 +158,7 @@ def test_member_that_ends_before_its_claim_is_an_error(tmp_path, labels):
     )
 
 
+@pytest.mark.fault("archive-claims")
 @pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
 @pytest.mark.parametrize("size", [12, 20_000])  # found with the header, or later
 def test_flipped_bit_is_found(tmp_path, compression, size, rng):
@@ -165,6 +173,7 @@ def test_flipped_bit_is_found(tmp_path, compression, size, rng):
     assert message.endswith("; copy or save it again")
 
 
+@pytest.mark.fault("archive-claims")
 def test_archive_cut_short_is_corrupt(tmp_path, labels):
     path = archive(tmp_path / "a.npz", a=npy(LOGITS))
     path.write_bytes(path.read_bytes()[:-10])
@@ -181,6 +190,7 @@ def test_member_of_another_compression_is_refused(tmp_path, labels):
     )
 
 
+@pytest.mark.fault("archive-overlaps")
 def test_archive_with_two_members_of_one_name_is_corrupt(tmp_path, labels):
     path = archive(tmp_path / "a.npz", a=npy(LOGITS))
     with pytest.warns(UserWarning, match="Duplicate name"), zipfile.ZipFile(path, "a") as file:
@@ -191,6 +201,7 @@ def test_archive_with_two_members_of_one_name_is_corrupt(tmp_path, labels):
     )
 
 
+@pytest.mark.fault("archive-claims")
 @pytest.mark.parametrize("length", [49, 10**8 + 1, 2**35, 2**64 - 1])
 def test_length_of_a_safetensors_header_is_checked_before_it_is_read(tmp_path, labels, length):
     path = tmp_path / "a.safetensors"
@@ -212,6 +223,7 @@ def test_safetensors_header_beyond_the_limit_of_the_format_is_not_read(tmp_path,
     )
 
 
+@pytest.mark.fault("archive-claims")
 @pytest.mark.parametrize(
     "entries",
     [
@@ -242,6 +254,7 @@ def test_safetensors_header_of_nonsense_is_corrupt(tmp_path, labels, entries):
     assert message.endswith("; copy or save it again")
 
 
+@pytest.mark.fault("archive-claims")
 @pytest.mark.parametrize(
     "shape, offsets, found",
     [
@@ -272,6 +285,7 @@ def test_safetensors_whose_offsets_hold_more_than_the_shape_is_refused(tmp_path,
     )
 
 
+@pytest.mark.fault("archive-overlaps")
 @pytest.mark.parametrize(
     "places, size, found",
     [
@@ -303,6 +317,7 @@ def test_safetensors_may_have_its_arrays_in_any_order_and_some_without_numbers(t
 ENTRY = json.dumps(floats(0))
 
 
+@pytest.mark.fault("archive-overlaps")
 @pytest.mark.parametrize(
     "text", [f'{{"a": {ENTRY}, "a": {ENTRY}}}', f'{{"a": {ENTRY[:-1]}, "dtype": "I32"}}}}']
 )
@@ -342,6 +357,7 @@ def test_bfloat16_labels_are_refused(tmp_path):
 SAVE_TEXT = "save them with np.savetxt(..., labels, fmt='%d')"
 
 
+@pytest.mark.fault("names-and-text")
 @pytest.mark.parametrize("line", ["1.0", "", "one", "1 2", "1_0", "9" * 30, "\ufeff1"])
 def test_text_that_is_no_integer_is_named_with_its_line(tmp_path, monkeypatch, line):
     monkeypatch.setattr("smoothxent._files.text.MOST_LINES", 1)
@@ -354,6 +370,7 @@ def test_text_that_is_no_integer_is_named_with_its_line(tmp_path, monkeypatch, l
     )
 
 
+@pytest.mark.fault("names-and-text")
 @pytest.mark.parametrize("text", [b"label\n0\n2\n1\n1\n", b"0,2,1,1\n", b"\n0\n"])
 def test_heading_of_text_or_all_numbers_in_a_line_are_no_matter_of_shape(tmp_path, text):
     np.save(tmp_path / "logits.npy", LOGITS)
@@ -366,6 +383,7 @@ def test_heading_of_text_or_all_numbers_in_a_line_are_no_matter_of_shape(tmp_pat
     )
 
 
+@pytest.mark.fault("names-and-text")
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
 def test_text_in_utf_16_is_refused_with_the_encoding(tmp_path, encoding):
     np.save(tmp_path / "logits.npy", LOGITS)

@@ -103,6 +103,7 @@ def test_memory_is_that_of_some_chunks_and_17_bytes_a_row(tmp_path, rng, monkeyp
     assert peak < of_chunks + blocks + rows < a.nbytes / 3
 
 
+@pytest.mark.fault("compared-logits")
 def test_logits_of_unequal_shapes_are_refused(tmp_path, arrays):
     a, b, labels = arrays
     for other in (b[:99], b[:, :8]):

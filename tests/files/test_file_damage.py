@@ -60,6 +60,7 @@ def outcome(logits, labels):
             return error
 
 
+@pytest.mark.fault("file-damage")
 @pytest.mark.parametrize("name", WHOLE)
 @given(data=st.data())
 def test_whatever_is_done_to_a_file_the_error_names_it(tmp_path_factory, name, data):

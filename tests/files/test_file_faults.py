@@ -36,16 +36,19 @@ def write_header(path, shape, descr="<f4", fortran_order=False, data=b""):
         file.write(data)
 
 
+@pytest.mark.fault("missing-file")
 def test_missing_file_is_named(files):
     assert refusal(FileNotFoundError, files, "none.npy") == (
         f"[Errno 2] No such file or directory: '{files / 'none.npy'}'"
     )
 
 
+@pytest.mark.fault("missing-file")
 def test_folder_is_no_file(files):
     assert refusal(IsADirectoryError, files, labels=".") == f"[Errno 21] Is a directory: '{files}'"
 
 
+@pytest.mark.fault("missing-file")
 @pytest.mark.parametrize("path", ["/dev/zero", "pipe"])
 def test_pipe_is_not_waited_for(files, path):
     os.mkfifo(files / "pipe")
@@ -54,6 +57,7 @@ def test_pipe_is_not_waited_for(files, path):
     )
 
 
+@pytest.mark.fault("file-length")
 @pytest.mark.parametrize("missing", [1, 47])
 def test_file_cut_short_is_named_with_its_length(files, missing):
     path = files / "logits.npy"
@@ -64,6 +68,7 @@ def test_file_cut_short_is_named_with_its_length(files, missing):
     )
 
 
+@pytest.mark.fault("file-length")
 def test_file_that_goes_on_behind_its_array_is_refused(files):
     with (files / "labels.npy").open("ab") as file:
         np.save(file, np.zeros(4))
@@ -73,6 +78,7 @@ def test_file_that_goes_on_behind_its_array_is_refused(files):
     )
 
 
+@pytest.mark.fault("file-length")
 @pytest.mark.parametrize("shape", [(2**33, 1), (2**13, 2**20), (2**62, 2**62)])
 def test_header_that_claims_more_than_the_file_has_takes_no_memory(files, shape):
     path = files / "logits.npy"
@@ -83,6 +89,7 @@ def test_header_that_claims_more_than_the_file_has_takes_no_memory(files, shape)
     )
 
 
+@pytest.mark.fault("file-length")
 def test_negative_shape_is_refused(files):
     write_header(files / "logits.npy", (-4, -3), data=bytes(48))
     assert refusal(ValueError, files) == (
@@ -91,6 +98,7 @@ def test_negative_shape_is_refused(files):
     )
 
 
+@pytest.mark.fault("npy-header")
 @pytest.mark.parametrize("length", [0, 3, 8, 20, 127])
 def test_header_cut_short_is_corrupt(files, length):
     path = files / "logits.npy"
@@ -101,6 +109,7 @@ def test_header_cut_short_is_corrupt(files, length):
     )
 
 
+@pytest.mark.fault("npy-header")
 @pytest.mark.parametrize("version", [(1, 0), (2, 0), (3, 0)])
 @pytest.mark.parametrize(
     "header", ["{", "'\n", "[" * 5000, "{'descr': {}}", "{[]: 1}", "\x80", " " * 60_000]
@@ -115,6 +124,7 @@ def test_header_of_nonsense_is_corrupt(files, header, version):
     assert message.endswith("); copy or save it again")
 
 
+@pytest.mark.fault("npy-header")
 @pytest.mark.parametrize("version", [(0, 0), (1, 1), (4, 0), (9, 9)])
 def test_unknown_version_of_the_npy_format_is_corrupt(files, version):
     path = files / "labels.npy"
@@ -137,6 +147,7 @@ class Trap:
         return Path.touch, (self.path,)
 
 
+@pytest.mark.fault("pickle")
 def test_pickled_objects_are_never_loaded(files):
     np.save(files / "logits.npy", np.array([[Trap(files / "sprung")]], object))
     assert refusal(ValueError, files) == (
@@ -146,6 +157,7 @@ def test_pickled_objects_are_never_loaded(files):
     assert not (files / "sprung").exists()
 
 
+@pytest.mark.fault("pickle")
 def test_pickle_is_never_loaded(files):
     (files / "logits.npy").write_bytes(pickle.dumps(Trap(files / "sprung")))
     assert refusal(ValueError, files) == (
@@ -155,6 +167,7 @@ def test_pickle_is_never_loaded(files):
     assert not (files / "sprung").exists()
 
 
+@pytest.mark.fault("file-kind")
 def test_file_of_another_format_is_refused(files):
     (files / "logits.csv").write_text("1,2,3\n")
     assert refusal(ValueError, files, "logits.csv") == (
@@ -163,6 +176,7 @@ def test_file_of_another_format_is_refused(files):
     )
 
 
+@pytest.mark.fault("file-kind")
 def test_fortran_order_is_refused(files):
     np.save(files / "logits.npy", np.zeros((4, 3), order="F"))
     assert refusal(ValueError, files) == (
@@ -176,6 +190,7 @@ def test_fortran_order_of_one_column_is_c_order(files):
     assert evaluate_file(files / "logits.npy", files / "labels.npy").count == 4
 
 
+@pytest.mark.fault("file-kind")
 @pytest.mark.parametrize(
     "descr, found",
     [
@@ -194,6 +209,7 @@ def test_logits_of_another_dtype_are_refused(files, descr, found):
     )
 
 
+@pytest.mark.fault("file-kind")
 @pytest.mark.parametrize(
     "dtype, found", [("bfloat16", "bfloat16"), (np.dtype(np.float64), "float64")], ids=str
 )
@@ -204,6 +220,7 @@ def test_dtype_that_is_not_that_of_the_file_is_refused(files, dtype, found):
     )
 
 
+@pytest.mark.fault("file-kind")
 def test_labels_of_another_dtype_are_refused(files):
     np.save(files / "labels.npy", np.zeros(4))
     assert refusal(TypeError, files) == (
@@ -212,6 +229,7 @@ def test_labels_of_another_dtype_are_refused(files):
     )
 
 
+@pytest.mark.fault("file-shapes")
 @pytest.mark.parametrize("shape", [(), (3,), (4, 0)])
 def test_logits_without_rows_and_classes_are_refused(files, shape):
     np.save(files / "logits.npy", np.zeros(shape))
@@ -221,6 +239,7 @@ def test_logits_without_rows_and_classes_are_refused(files, shape):
     )
 
 
+@pytest.mark.fault("file-shapes")
 @pytest.mark.parametrize("shape", [(3,), (5,), (0,), (4, 1), (1, 4), (4, 3, 1)])
 def test_labels_of_another_length_or_shape_are_refused(files, shape):
     np.save(files / "labels.npy", np.zeros(shape, int))
@@ -240,6 +259,7 @@ def test_column_of_weights_is_refused_with_the_remedy(files):
     )
 
 
+@pytest.mark.fault("file-shapes")
 @pytest.mark.parametrize("dtype", [int, np.float32, bool])
 @pytest.mark.parametrize("num_rows", [4, 3])
 def test_probabilities_in_place_of_labels_are_refused_with_the_remedy(files, num_rows, dtype):
@@ -257,6 +277,7 @@ def test_label_without_an_axis_is_refused(files):
     )
 
 
+@pytest.mark.fault("file-shapes")
 def test_shards_of_another_length_are_refused(files):
     assert refusal(ValueError, files, ["logits.npy"] * 3, ["labels.npy"] * 2) == (
         f"labels files {files / 'labels.npy'} to {files / 'labels.npy'} must have shape (12,), a "
@@ -265,6 +286,7 @@ def test_shards_of_another_length_are_refused(files):
     )
 
 
+@pytest.mark.fault("file-shapes")
 @pytest.mark.parametrize("other", [np.zeros((4, 2), np.float32), np.zeros((4, 3))])
 def test_shards_that_differ_are_refused(files, other):
     np.save(files / "other.npy", other)
@@ -312,6 +334,7 @@ def test_file_without_members_has_none_to_name(files):
     )
 
 
+@pytest.mark.fault("file-length")
 def test_file_that_shrinks_while_it_is_read_is_an_error(files, monkeypatch):
     before = set(threading.enumerate())
     monkeypatch.setattr("smoothxent._files.chunks.CHUNK_BYTES", 12)

@@ -67,6 +67,7 @@ def gigabyte(tmp_path):
     return tmp_path
 
 
+@pytest.mark.fault("large-file")
 @pytest.mark.slow
 @pytest.mark.skipif("SMOOTHXENT_SANITIZE" in os.environ, reason="sanitizers take memory")
 def test_file_of_a_gigabyte_takes_the_memory_of_its_chunks(gigabyte, run_child):
@@ -75,5 +76,6 @@ def test_file_of_a_gigabyte_takes_the_memory_of_its_chunks(gigabyte, run_child):
     assert int(beyond) < OVERHEAD
 
 
+@pytest.mark.fault("file-interrupt")
 def test_interrupt_ends_the_evaluation_of_a_file_and_its_threads(gigabyte, run_child):
     assert run_child(INTERRUPTED, gigabyte, silent=True) == "interrupted 0\n"

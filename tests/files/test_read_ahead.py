@@ -42,6 +42,7 @@ def test_chunk_is_read_while_another_is_computed():
     assert list(results_in_order(read, compute, 4, 1)) == [0, 1, 2, 3]
 
 
+@pytest.mark.fault("file-interrupt")
 @pytest.mark.parametrize("where", ["read", "compute"])
 @pytest.mark.parametrize("bad", [0, 1, 5, 39])
 def test_lowest_error_comes_where_its_result_would(where, bad):
@@ -59,6 +60,7 @@ def test_lowest_error_comes_where_its_result_would(where, bad):
     assert caught.value.args == (bad,)
 
 
+@pytest.mark.fault("file-interrupt")
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
 def test_error_of_the_caller_ends_the_threads(error):
     results = results_in_order(lambda n: n, lambda n: n, 10**6, 2)

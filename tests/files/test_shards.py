@@ -69,6 +69,7 @@ def test_two_stars_take_files_of_any_depth(arrays):
     assert found == evaluate(*arrays)
 
 
+@pytest.mark.fault("shards")
 @pytest.mark.parametrize(
     "logits, error, found",
     [
@@ -100,6 +101,7 @@ def test_file_whose_name_looks_like_a_pattern_is_that_file(arrays):
         assert evaluate_file(logits, "labels.npy") == evaluate(*arrays)
 
 
+@pytest.mark.fault("shards")
 @pytest.mark.parametrize("pattern", ["none-*.npy", "none-[0-9].npz::x"])
 def test_pattern_that_matches_no_file_is_named(arrays, pattern):
     assert complaint(FileNotFoundError, evaluate_file, pattern, "labels.npy") == (
@@ -107,6 +109,7 @@ def test_pattern_that_matches_no_file_is_named(arrays, pattern):
     )
 
 
+@pytest.mark.fault("shards")
 def test_list_in_the_order_of_text_is_warned_of(arrays):
     shards = sorted(named(*range(NUM_SHARDS)))
     text = (
@@ -127,6 +130,7 @@ def test_warning_names_the_argument_once_and_is_about_the_callers_line(arrays, a
     assert [warning.filename for warning in caught] == [__file__]
 
 
+@pytest.mark.fault("shards")
 @pytest.mark.parametrize(
     "shards",
     [

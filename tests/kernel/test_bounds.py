@@ -22,11 +22,13 @@ beyond.sum()
 """
 
 
+@pytest.mark.fault("page-edges")
 def test_guard_pages_do_guard(run_child):
     with pytest.raises(AssertionError, match=f"^exit -{signal.SIGSEGV.value}\n"):
         run_child(BEYOND_THE_GUARD)
 
 
+@pytest.mark.fault("page-edges")
 @pytest.mark.parametrize("isa", smoothxent.available_isas())
 def test_nothing_beyond_an_array_is_touched(run_child, isa):
     guarded = run_child("import guards; guards.main()", timeout=600, SMOOTHXENT_ISA=isa)
@@ -48,6 +50,7 @@ def peak_of(call):
     return result, peak
 
 
+@pytest.mark.fault("large-logits")
 @pytest.mark.thread_unsafe(reason="tracemalloc counts what every thread holds")
 def test_more_than_two_to_the_31_logits_are_right_and_not_copied(any_dtype, rng):
     row = rng.normal(0, 4, NUM_CLASSES).astype(any_dtype)
@@ -108,6 +111,7 @@ FUNCTIONS = {
 }
 
 
+@pytest.mark.fault("large-logits")
 @pytest.mark.thread_unsafe(reason="tracemalloc counts what every thread holds")
 @pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: function.__name__)
 def test_every_function_takes_more_than_two_to_the_31_logits_without_their_memory(rng, function):
@@ -130,6 +134,7 @@ def vast():
         yield memory
 
 
+@pytest.mark.fault("large-logits")
 @pytest.mark.thread_unsafe(reason="writes to memory that the tests of this file share")
 @pytest.mark.parametrize("wide_axis", [0, 1])
 def test_strides_beyond_32_bits_are_right(dtype, rng, vast, wide_axis):

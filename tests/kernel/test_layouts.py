@@ -18,6 +18,7 @@ def layout(request):
     return request.param
 
 
+@pytest.mark.fault("logits-layouts")
 def test_losses_and_gradient_have_the_bits_of_the_contiguous_copy(any_dtype, rng, layout):
     logits = rng.normal(0, 4, (12, 37)).astype(any_dtype)
     labels = rng.integers(0, 37, 12)
@@ -33,6 +34,7 @@ def test_losses_and_gradient_have_the_bits_of_the_contiguous_copy(any_dtype, rng
     assert_losses_right(losses, logits, labels, losses_dtype(any_dtype), label_smoothing=0.1)
 
 
+@pytest.mark.fault("logits-layouts")
 def test_losses_of_probabilities_have_the_bits_of_the_contiguous_copy(any_dtype, rng, layout):
     logits = rng.normal(0, 4, (12, 37)).astype(any_dtype)
     q = rng.dirichlet(np.ones(37), 12)
@@ -44,6 +46,7 @@ def test_losses_of_probabilities_have_the_bits_of_the_contiguous_copy(any_dtype,
     assert np.array_equal(q_view, q)
 
 
+@pytest.mark.fault("logits-layouts")
 @pytest.mark.parametrize("name", SOFTMAXES)
 def test_softmaxes_have_the_bits_of_the_contiguous_copy(any_dtype, rng, layout, name):
     function = getattr(smoothxent, name)
@@ -98,6 +101,7 @@ def test_logit_that_is_broadcast_gives_the_loss_of_a_uniform_row(dtype):
     assert_losses_right(losses, logits, np.array([0, 1, 500, 999]), dtype)
 
 
+@pytest.mark.fault("logits-layouts")
 def test_memory_mapped_logits_are_read_in_place(any_dtype, rng, tmp_path):
     logits = rng.normal(0, 4, (50, 37)).astype(any_dtype)
     labels = rng.integers(0, 37, 50)
@@ -151,6 +155,7 @@ for cut in [np.s_[:], np.s_[:, :1800], np.s_[::-1], np.s_[:, ::-2]]:
 """
 
 
+@pytest.mark.fault("logits-layouts")
 @pytest.mark.skipif("SMOOTHXENT_SANITIZE" in os.environ, reason="sanitizers take memory")
 @pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for its peak")
 def test_no_call_copies_the_logits_or_takes_memory_of_their_size(run_child, any_dtype):

@@ -109,6 +109,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.fault("head-arguments")
 @pytest.mark.parametrize("call", [linear_cross_entropy, linear_evaluate])
 @pytest.mark.parametrize("name", REFUSED)
 def test_bad_arguments_are_refused(name, call):
@@ -131,6 +132,7 @@ def test_unknown_reduction_is_refused():
         )
 
 
+@pytest.mark.fault("head-arguments")
 def test_labels_are_read_before_any_product():
     labels = LABELS.copy()
     labels[3] = 7

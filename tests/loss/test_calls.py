@@ -29,6 +29,7 @@ def test_call_gives_the_same_bits_in_another_way(call, way, data):
     assert_same(call, *WAYS[way](call, data.draw))
 
 
+@pytest.mark.fault("label-kind", "any-fault")
 @MANY
 @given(faulty_calls())
 def test_call_with_a_fault_raises_its_error_and_writes_nothing(faulty_call):

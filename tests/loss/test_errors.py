@@ -34,6 +34,7 @@ BAD_LOGITS = [
 ]
 
 
+@pytest.mark.fault("logits-kind")
 @pytest.mark.parametrize(("logits", "found"), BAD_LOGITS, ids=[found for _, found in BAD_LOGITS])
 def test_logits_of_another_dtype_are_refused(logits, found):
     text = f"logits must be float32, float64, float16 or bfloat16, got {found}"
@@ -43,6 +44,7 @@ def test_logits_of_another_dtype_are_refused(logits, found):
         assert complaint(TypeError, getattr(smoothxent, name), logits) == text
 
 
+@pytest.mark.fault("logits-kind")
 def test_masked_logits_are_refused(dtype):
     logits = masked(np.zeros((N, C), dtype))
     text = "logits must be a plain array, got a masked array; fill it with logits.filled(value)"
@@ -58,6 +60,7 @@ def test_logits_without_an_axis_are_refused(dtype):
         assert complaint(ValueError, getattr(smoothxent, name), dtype(1)) == text
 
 
+@pytest.mark.fault("class-counts")
 def test_rows_without_classes_are_refused(dtype):
     text = "logits must have at least one class on axis 1, got shape (4, 0)"
     logits = np.zeros((N, 0), dtype)
@@ -83,6 +86,7 @@ BAD_INDICES = [
 ]
 
 
+@pytest.mark.fault("label-kind")
 @pytest.mark.parametrize(("labels", "found"), BAD_INDICES, ids=[found for _, found in BAD_INDICES])
 def test_class_indices_of_another_kind_are_refused(dtype, labels, found):
     text = complaint(TypeError, smoothxent.cross_entropy, np.zeros((N, C), dtype), labels)
@@ -94,6 +98,7 @@ def test_kind_of_class_indices_is_named_before_their_shape(dtype):
     assert text == INDICES + "float64; convert with labels.astype(np.int64)"
 
 
+@pytest.mark.fault("label-kind")
 def test_masked_labels_are_refused(dtype):
     text = complaint(TypeError, smoothxent.cross_entropy, np.zeros((N, C), dtype), masked(LABELS))
     assert text == (
@@ -101,6 +106,7 @@ def test_masked_labels_are_refused(dtype):
     )
 
 
+@pytest.mark.fault("shapes")
 @pytest.mark.parametrize(
     "shape", [(N, 1), (1, N), (N + 1,), (N - 1,), (), (N, C + 1), (N, C, 1), (1, C), (0,)]
 )
@@ -113,6 +119,7 @@ def test_labels_of_another_shape_are_refused(dtype, shape, kind):
     assert complaint(ValueError, smoothxent.cross_entropy, logits, labels) == text
 
 
+@pytest.mark.fault("shapes")
 @pytest.mark.parametrize("shape", [(N, C + 1), (C, N), (N, 1)])
 def test_probabilities_of_another_shape_are_refused(dtype, shape):
     logits, labels = np.zeros((N, C), dtype), np.ones(shape)
@@ -168,6 +175,7 @@ def test_improper_integer_probability_is_named_by_its_value(dtype):
     assert text == "labels must be finite and not negative, got labels[3, 6] = -1"
 
 
+@pytest.mark.fault("label-smoothing")
 @pytest.mark.parametrize(
     ("value", "found"),
     [
@@ -189,6 +197,7 @@ def test_label_smoothing_outside_its_range_is_refused(dtype, value, found):
     assert text == complaint(ValueError, smoothxent.smooth_labels, LABELS, value, num_classes=C)
 
 
+@pytest.mark.fault("label-smoothing")
 @pytest.mark.parametrize(
     ("value", "found"),
     [("0.1", "'0.1'"), (None, "None"), (True, "True"), ([0.1], "[0.1]"), (0.1j, "0.1j")],
@@ -201,6 +210,7 @@ def test_label_smoothing_of_another_kind_is_refused(dtype, value, found):
     )
 
 
+@pytest.mark.fault("label-smoothing")
 @pytest.mark.parametrize("value", [np.float32(0.1), np.float64(0.1), np.float16(0.5), 0, 1, -0.0])
 def test_label_smoothing_of_every_real_kind_is_taken_at_its_value(dtype, value):
     logits = np.arange(N * C, dtype=dtype).reshape(N, C)
@@ -221,6 +231,7 @@ def test_improper_weight_is_named_by_its_place(dtype, name, value, found):
     assert text == f"{name} must be finite and not negative, got {name}[2] = {found}"
 
 
+@pytest.mark.fault("shapes")
 @pytest.mark.parametrize("name", ["class_weight", "sample_weight", "prior"])
 @pytest.mark.parametrize("shape", [(), (N + C,), (N, C), (1,), (C, 1)])
 def test_weights_of_another_shape_are_refused(dtype, name, shape):
@@ -283,6 +294,7 @@ def test_prior_normalised_in_float32_is_taken(dtype):
     assert abs(loss - math.log(C)) <= 2.0**-22 * math.log(C)  # the sum of 7 roundings to float32
 
 
+@pytest.mark.fault("reduction-and-threads")
 @pytest.mark.parametrize("value", ["avg", "Mean", "", None, 0, ["sum"]])
 def test_unknown_reduction_is_refused(dtype, value):
     text = complaint(
@@ -294,6 +306,7 @@ def test_unknown_reduction_is_refused(dtype, value):
     )
 
 
+@pytest.mark.fault("reduction-and-threads")
 @pytest.mark.parametrize("value", [0, -3])
 def test_fewer_threads_than_one_are_refused(dtype, value):
     logits = np.zeros((N, C), dtype)
@@ -305,6 +318,7 @@ def test_fewer_threads_than_one_are_refused(dtype, value):
         assert text == complaint(ValueError, getattr(smoothxent, name), logits, num_threads=value)
 
 
+@pytest.mark.fault("reduction-and-threads")
 @pytest.mark.parametrize("name", ["num_threads", "axis", "ignore_index"])
 @pytest.mark.parametrize("value", [1.5, "1", True, 1.0, [1]])
 def test_option_that_is_not_an_integer_is_refused(dtype, name, value):

@@ -18,6 +18,7 @@ def refusal(row, value):
     return f"labels must lie in [0, {NUM_CLASSES}), got labels[{row}] = {value}"
 
 
+@pytest.mark.fault("label-range", "negative-label")
 @pytest.mark.parametrize("value", TOO_LARGE + NEGATIVE)
 @pytest.mark.parametrize("row", [0, 1, 1249, 1250, 2500, 3750, 4998, 4999])
 def test_label_out_of_range_is_named_wherever_it_stands(any_dtype, row, value):
@@ -32,6 +33,7 @@ def test_label_out_of_range_is_named_wherever_it_stands(any_dtype, row, value):
         assert text == refusal(row, value)
 
 
+@pytest.mark.fault("label-range")
 @pytest.mark.parametrize("num_threads", [1, 2, 3, 4])
 def test_lowest_of_several_bad_labels_is_named_for_any_number_of_threads(any_dtype, num_threads):
     labels = np.zeros(NUM_ROWS, np.int64)
@@ -41,6 +43,7 @@ def test_lowest_of_several_bad_labels_is_named_for_any_number_of_threads(any_dty
     assert text == refusal(17, 1000)
 
 
+@pytest.mark.fault("label-range")
 def test_bad_label_of_several_axes_is_named_by_its_place(any_dtype):
     labels = np.zeros((4, 5, 6), np.int64)
     labels[2, 3, 1] = 7
@@ -66,6 +69,7 @@ def test_bad_label_of_one_row_is_named(any_dtype):
     assert text == "labels must lie in [0, 7), got labels = 7"
 
 
+@pytest.mark.fault("negative-label")
 @pytest.mark.parametrize("kind", INTEGERS, ids=str)
 def test_extreme_values_of_every_integer_dtype_are_refused(any_dtype, kind):
     logits = np.zeros((3, NUM_CLASSES), any_dtype)
@@ -76,6 +80,7 @@ def test_extreme_values_of_every_integer_dtype_are_refused(any_dtype, kind):
         assert text == refusal(1, value)
 
 
+@pytest.mark.fault("uint64-label")
 def test_largest_uint64_is_not_the_ignored_minus_one(any_dtype):
     labels = np.array([0, 2**64 - 1], np.uint64)
     logits = np.zeros((2, NUM_CLASSES), any_dtype)
@@ -83,6 +88,7 @@ def test_largest_uint64_is_not_the_ignored_minus_one(any_dtype):
     assert text == refusal(1, 2**64 - 1)
 
 
+@pytest.mark.fault("uint64-label")
 @pytest.mark.parametrize(
     ("kind", "ignore_index"),
     [
@@ -111,6 +117,7 @@ def test_largest_uint64_is_ignored_under_its_own_name(dtype):
     assert losses[1] == 0
 
 
+@pytest.mark.fault("bad-label-with-outs")
 @pytest.mark.parametrize("reduction", REDUCTIONS)
 @pytest.mark.parametrize("value", [NUM_CLASSES, -1, 2**63 - 1])
 def test_bad_label_leaves_the_outs_of_every_reduction_unharmed(any_dtype, value, reduction):
@@ -144,6 +151,7 @@ def test_bad_label_leaves_the_outs_of_every_reduction_unharmed(any_dtype, value,
     assert np.all(logits == 1)
 
 
+@pytest.mark.fault("ignored-rows")
 @pytest.mark.parametrize("ignore_index", [0, 3, 6, 7, 100, -1, -100, -(2**63), 2**63 - 1])
 @pytest.mark.parametrize("label_smoothing", [0.0, 0.1, 1.0])
 def test_ignored_label_may_lie_inside_or_outside_the_classes(
@@ -166,6 +174,7 @@ def test_ignored_label_may_lie_inside_or_outside_the_classes(
     assert np.array_equal(losses[labels == ignore_index], np.zeros((labels == ignore_index).sum()))
 
 
+@pytest.mark.fault("ignored-rows")
 @pytest.mark.parametrize("ignore_index", [2, -100])
 def test_mean_counts_no_ignored_row_with_weights_and_smoothing_together(dtype, rng, ignore_index):
     logits = rng.normal(0, 4, (40, NUM_CLASSES)).astype(dtype)
@@ -179,6 +188,7 @@ def test_mean_counts_no_ignored_row_with_weights_and_smoothing_together(dtype, r
     assert abs(loss - expected) <= oracle.promised_loss(dtype) * expected
 
 
+@pytest.mark.fault("label-layouts")
 @pytest.mark.parametrize("kind", INTEGERS, ids=str)
 @pytest.mark.parametrize(
     "form", ["plain", "byte-swapped", "reversed", "every third", "column", "unaligned", "read-only"]
@@ -206,6 +216,7 @@ def test_bad_byte_swapped_label_is_named_by_its_value(any_dtype):
     assert complaint(IndexError, smoothxent.cross_entropy, logits, labels) == refusal(1, 258)
 
 
+@pytest.mark.fault("label-layouts")
 def test_one_label_may_be_broadcast_over_every_row(dtype, rng):
     logits = rng.normal(0, 4, (50, 10)).astype(dtype)
     labels = np.broadcast_to(np.int32(4), 50)
@@ -213,6 +224,7 @@ def test_one_label_may_be_broadcast_over_every_row(dtype, rng):
     assert_losses_right(losses, logits, np.full(50, 4), dtype)
 
 
+@pytest.mark.fault("label-layouts")
 def test_labels_may_be_a_list(dtype, rng):
     logits = rng.normal(0, 4, (3, 10)).astype(dtype)
     losses = smoothxent.cross_entropy(logits, [4, 0, 9], reduction="none")

@@ -13,6 +13,7 @@ from option_sets import LABELS, NUM_CLASSES, OF_INDICES
 CLASS_COUNTS = [*range(1, 131), 1000, 1023, 1024, 1025, 2047, 2049, 5000, 262144]
 
 
+@pytest.mark.fault("class-counts")
 @pytest.mark.parametrize("label_smoothing", [0.0, 0.1])
 @pytest.mark.parametrize("num_classes", CLASS_COUNTS)
 def test_losses_are_right_for_every_number_of_classes(dtype, rng, num_classes, label_smoothing):
@@ -90,6 +91,7 @@ def test_label_plays_no_part_at_full_smoothing(dtype, rng, label_smoothing):
     assert_losses_right(losses, logits, np.arange(17), dtype, label_smoothing=1.0)
 
 
+@pytest.mark.fault("class-counts")
 def test_one_class_has_no_loss(dtype, rng):
     logits = rng.normal(0, 100, (9, 1)).astype(dtype)
     labels = np.zeros(9, np.int64)
@@ -128,6 +130,7 @@ def test_sample_weights_follow_the_shape_of_the_labels(dtype, rng, axis):
     )
 
 
+@pytest.mark.fault("label-layouts")
 @pytest.mark.parametrize("label", [2, np.int8(2), np.array(2), np.array(2, np.uint64)])
 def test_one_row_without_a_batch_axis_gives_its_own_loss(dtype, rng, label):
     logits = rng.normal(0, 4, 9).astype(dtype)

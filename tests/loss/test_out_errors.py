@@ -51,6 +51,7 @@ def writer(request):
     return request.param
 
 
+@pytest.mark.fault("outs")
 def test_out_of_another_shape_is_refused(any_dtype, writer):
     name, call, shape = writer
     for wrong in [(*shape, 1), (N + 1, *shape[1:]), (), shape[::-1] if len(shape) > 1 else (1, N)]:
@@ -60,6 +61,7 @@ def test_out_of_another_shape_is_refused(any_dtype, writer):
         assert np.all(out == 77)
 
 
+@pytest.mark.fault("outs")
 def test_out_of_another_dtype_is_refused(dtype, writer):
     name, call, shape = writer
     swapped = np.dtype(dtype).newbyteorder()
@@ -70,6 +72,7 @@ def test_out_of_another_dtype_is_refused(dtype, writer):
         assert np.all(out == 77)
 
 
+@pytest.mark.fault("outs")
 def test_read_only_out_is_refused(any_dtype, writer):
     name, call, shape = writer
     out = read_only(room(shape, any_dtype))
@@ -92,6 +95,7 @@ def test_masked_out_is_refused(any_dtype, writer):
     assert text == f"{name} must be a plain NumPy array, got MaskedArray"
 
 
+@pytest.mark.fault("outs")
 def test_out_that_begins_within_the_logits_is_refused(any_dtype, writer):
     name, call, shape = writer
     memory = np.ones(N * C + 4, any_dtype)
@@ -139,6 +143,7 @@ def test_out_of_the_losses_that_is_a_column_of_the_logits_is_refused(dtype):
     assert np.all(logits == 1)
 
 
+@pytest.mark.fault("outs")
 def test_out_that_overlaps_the_labels_is_refused(dtype):
     memory = np.zeros(N, f"i{np.dtype(dtype).itemsize}")
     text = complaint(
@@ -221,6 +226,7 @@ BAD_CALLS = {
 }  # fmt: skip
 
 
+@pytest.mark.fault("bad-label-with-outs")
 @pytest.mark.parametrize(("options", "error", "text"), BAD_CALLS.values(), ids=BAD_CALLS.keys())
 def test_every_refusal_leaves_the_outs_unharmed(any_dtype, options, error, text):
     arguments = {

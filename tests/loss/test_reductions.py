@@ -112,6 +112,7 @@ def test_denominators_of_probabilities_differ_as_their_names_say(dtype, reductio
     assert abs(loss - multiple * math.log(3)) <= 4 * multiple * np.spacing(dtype(math.log(3)))
 
 
+@pytest.mark.fault("ignored-rows")
 @pytest.mark.parametrize(("reduction", "expected"), EMPTY_MEANS)
 @pytest.mark.parametrize("num_rows", [0, 3])
 def test_zero_denominator_gives_nan_to_the_mean_and_zero_to_the_others(
@@ -169,6 +170,7 @@ def assert_mean_has_no_gradient(text, logits, labels, options):
     assert complaint(ValueError, linear, *head, **options) == text
 
 
+@pytest.mark.fault("weight-sums")
 @pytest.mark.parametrize("where", ["class_weight", "sample_weight"])
 @pytest.mark.parametrize("label_smoothing", [0.0, 0.1])
 def test_weights_whose_sum_over_the_rows_overflows_have_no_gradient_of_a_mean(
@@ -195,6 +197,7 @@ def test_weights_whose_sum_over_the_rows_overflows_have_no_gradient_of_a_mean(
         np.testing.assert_allclose(grad / 5e307, expected, 1e-14)
 
 
+@pytest.mark.fault("weight-sums")
 @pytest.mark.parametrize("label_smoothing", [0.0, 0.1])
 def test_class_weights_whose_sum_over_the_rows_is_subnormal_have_no_gradient_of_a_mean(
     dtype, rng, label_smoothing

@@ -41,6 +41,7 @@ def test_of_equal_logits_the_lower_class_is_the_larger(any_dtype, rng, num_class
     assert_as_measured(row_statistics(logits, labels), logits, labels)
 
 
+@pytest.mark.fault("extreme-logits")
 @pytest.mark.parametrize("num_classes", [2, 100, 1000, 5000])
 def test_logits_of_any_size_and_order(dtype, rng, num_classes):
     for offset in (0.0, 1e3, -1e5, 1.4e5, -1e6):
@@ -96,6 +97,7 @@ def test_nll_is_the_loss_and_log_sum_exp_that_of_its_own_function(any_dtype, rng
         assert statistics.log_sum_exp.tobytes() == expected.tobytes()
 
 
+@pytest.mark.fault("special-values")
 @pytest.mark.parametrize("num_classes", [3, 200, 2000])
 def test_rows_without_a_softmax_say_so(dtype, num_classes):
     logits = np.zeros((5, num_classes), dtype)
@@ -111,6 +113,7 @@ def test_rows_without_a_softmax_say_so(dtype, num_classes):
     assert statistics.entropy[3] == pytest.approx(np.log(num_classes - 1), rel=2e-6)
 
 
+@pytest.mark.fault("ignored-rows")
 def test_an_ignored_row_has_the_statistics_of_its_logits_alone(any_dtype, rng):
     for num_classes in (5, 300, 3000):
         logits, labels = draw(rng, 21, num_classes, any_dtype)
@@ -183,6 +186,7 @@ def test_blocks_in_which_halves_are_widened_do_not_show(rng, monkeypatch):
     )
 
 
+@pytest.mark.fault("label-range")
 @pytest.mark.parametrize("num_classes", [4, 400, 20_000])
 def test_lowest_label_out_of_range_is_named(num_classes):
     num_rows = rows_for_threads(num_classes, 40)
@@ -194,6 +198,7 @@ def test_lowest_label_out_of_range_is_named(num_classes):
         )
 
 
+@pytest.mark.fault("probabilities-for-labels")
 def test_what_is_no_class_index_is_refused():
     logits = np.zeros((2, 3), np.float32)
     assert complaint(ValueError, row_statistics, logits, np.eye(3)[:2]) == (

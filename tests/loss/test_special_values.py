@@ -22,6 +22,7 @@ def rows_with(value, positions, num_classes, dtype, rng):
     return logits
 
 
+@pytest.mark.fault("special-values")
 @pytest.mark.parametrize("label_smoothing", [0.0, 0.1])
 @pytest.mark.parametrize("value", [NAN, INF])
 def test_nan_or_infinity_at_any_position_makes_the_loss_nan(any_dtype, rng, value, label_smoothing):
@@ -41,6 +42,7 @@ def test_nan_or_infinity_makes_the_whole_row_of_the_gradient_nan(any_dtype, rng,
     assert np.all(np.isnan(grad))
 
 
+@pytest.mark.fault("special-values")
 @pytest.mark.parametrize("value", [NAN, INF, -INF])
 @pytest.mark.parametrize("num_classes", [3, 16, 70, 2100])
 def test_special_row_touches_no_other_row(any_dtype, rng, value, num_classes):
@@ -75,6 +77,7 @@ def test_nan_shows_in_a_row_of_no_weight(dtype, name, num_classes):
     assert math.isnan(loss[0])
 
 
+@pytest.mark.fault("special-values")
 def test_two_infinities_are_nan(any_dtype):
     logits = np.array([[INF, INF, 0], [INF, 0, INF], [INF, -INF, 0]], any_dtype)
     for label in range(3):
@@ -143,6 +146,7 @@ def test_minus_infinity_changes_nothing_with_smoothing_where_its_class_has_no_sh
     assert np.array_equal(grad[:, 3], np.zeros(5))
 
 
+@pytest.mark.fault("special-values")
 @pytest.mark.parametrize("label_smoothing", [0.0, 0.1])
 def test_minus_infinity_at_the_label_is_infinite(any_dtype, rng, label_smoothing):
     for num_classes, positions in [(NUM_CLASSES, range(NUM_CLASSES)), (2100, FAR_POSITIONS)]:
@@ -207,6 +211,7 @@ def test_row_of_probabilities_with_nan_among_its_logits_is_nan(dtype, rng):
     assert np.all(np.isnan(smoothxent.cross_entropy(logits, q, reduction="none")))
 
 
+@pytest.mark.fault("ignored-rows")
 @pytest.mark.parametrize("value", [NAN, INF, -INF])
 def test_ignored_row_is_zero_whatever_it_holds(any_dtype, value):
     logits = np.array([[value] * 20, range(20)], any_dtype)
@@ -233,6 +238,7 @@ def test_reduced_loss_of_special_rows_is_their_sum(dtype, rows, expected, reduct
     assert loss == expected or (math.isnan(loss) and math.isnan(expected))
 
 
+@pytest.mark.fault("class-counts")
 @pytest.mark.parametrize("kind", ["indices", "probabilities"])
 @pytest.mark.parametrize("num_classes", [0, 1, 5])
 def test_losses_of_nothing_are_an_empty_array(any_dtype, kind, num_classes):

@@ -106,6 +106,7 @@ CASES = [
 ]
 
 
+@pytest.mark.fault("interrupt")
 @pytest.mark.skipif(
     "SMOOTHXENT_SANITIZE" in os.environ, reason="sanitizers take many times as long"
 )

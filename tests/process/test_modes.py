@@ -29,6 +29,7 @@ def ordinary(run_child):
     return run_child(SOURCE, flags=(), silent=True)
 
 
+@pytest.mark.fault("python-modes")
 @pytest.mark.parametrize("mode", MODES)
 def test_mode_changes_no_bit_and_complains_of_nothing(run_child, ordinary, mode):
     flags, environment = MODES[mode]
@@ -37,6 +38,7 @@ def test_mode_changes_no_bit_and_complains_of_nothing(run_child, ordinary, mode)
     assert run_child(SOURCE, flags=flags, silent=True, **environment) == ordinary
 
 
+@pytest.mark.fault("no-lock")
 def test_import_leaves_the_lock_of_python_as_it_was(run_child):
     source = """
 import sys

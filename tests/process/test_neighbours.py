@@ -78,6 +78,7 @@ def alone(run_child):
     return run_child(OURS + "import json\nprint(json.dumps(compute()))", OMP_NUM_THREADS="2")
 
 
+@pytest.mark.fault("neighbours")
 @pytest.mark.parametrize("first", ["ours", "theirs"])
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_library_before_or_after_us_in_a_process_changes_no_bit(run_child, alone, library, first):
@@ -90,6 +91,7 @@ def test_library_before_or_after_us_in_a_process_changes_no_bit(run_child, alone
     assert run_child(source + TOGETHER, OMP_NUM_THREADS="2") == alone
 
 
+@pytest.mark.fault("neighbours")
 @pytest.mark.parametrize("library", ["sklearn", "torch"])
 def test_threads_of_other_libraries_stay_as_they_were(run_child, library):
     if not importlib.util.find_spec(library):
@@ -126,6 +128,7 @@ def threads():
 """
 
 
+@pytest.mark.fault("thread-limits")
 @pytest.mark.skipif(not TASKS.is_dir(), reason="no list of the threads of a process")
 def test_limits_of_threadpoolctl_are_honoured(run_child):
     pytest.importorskip("threadpoolctl")
@@ -154,12 +157,14 @@ SETTINGS = [
 ]
 
 
+@pytest.mark.fault("thread-limits")
 @pytest.mark.parametrize("settings", SETTINGS, ids=str)
 def test_settings_of_openmp_change_no_bit(run_child, alone, settings):
     source = OURS + "import json\nprint(json.dumps(compute()))"
     assert run_child(source, OMP_NUM_THREADS="3", **settings) == alone
 
 
+@pytest.mark.fault("thread-limits")
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system has no affinity mask")
 def test_threads_are_as_many_as_the_affinity_mask_allows(run_child):
     cpus = sorted(os.sched_getaffinity(0))

@@ -131,6 +131,7 @@ def shim(tmp_path_factory):
     return library
 
 
+@pytest.mark.fault("out-of-memory")
 def test_every_request_that_fails_is_a_memory_error_and_the_next_call_is_right(run_child, shim):
     found = json.loads(run_child(FAILING, shim, LD_PRELOAD=str(shim)))
     assert found == REQUESTS
@@ -163,6 +164,7 @@ for name, call in calls.items():
 """
 
 
+@pytest.mark.fault("out-of-memory")
 def test_result_larger_than_the_memory_is_a_memory_error(run_child):
     pytest.importorskip("resource", reason="this system knows no limit of memory")
     if os.environ.get("SMOOTHXENT_SANITIZE"):

@@ -43,6 +43,7 @@ print("done")
 """
 
 
+@pytest.mark.fault("process-pools")
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_pool_of_processes_computes_the_same_bits(run_child, method):
     source = PRELUDE + POOL
@@ -51,6 +52,7 @@ def test_pool_of_processes_computes_the_same_bits(run_child, method):
     assert run_child(source, method, OMP_NUM_THREADS="2") == "done\n"
 
 
+@pytest.mark.fault("process-pools")
 @pytest.mark.parametrize("backend", ["loky", "multiprocessing", "threading"])
 def test_workers_of_joblib_compute_the_same_bits(run_child, backend):
     pytest.importorskip("joblib")
@@ -58,6 +60,7 @@ def test_workers_of_joblib_compute_the_same_bits(run_child, backend):
     assert run_child(source, backend, OMP_NUM_THREADS="2") == "done\n"
 
 
+@pytest.mark.fault("process-pools")
 def test_workers_of_a_pytorch_data_loader_compute_the_same_bits(run_child):
     pytest.importorskip("torch")
     assert run_child(PRELUDE + LOADER, OMP_NUM_THREADS="2") == "done\n"

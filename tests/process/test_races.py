@@ -83,12 +83,14 @@ def run_watched(run_child, source, *arguments):
     return run_child(PRELUDE + source, *arguments, LD_PRELOAD=RUNTIME, timeout=600)
 
 
+@pytest.mark.fault("data-races")
 @pytest.mark.parametrize("num_threads", [1, 2])
 def test_sanitizer_notices_two_threads_that_write_to_one_place(run_child, num_threads):
     with pytest.raises(AssertionError, match=r"^exit 66\n[^$]*WARNING: ThreadSanitizer: data race"):
         run_watched(run_child, RACE, "float32", num_threads)
 
 
+@pytest.mark.fault("data-races")
 @pytest.mark.parametrize("num_threads", [1, 2, 3])
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_no_call_has_a_data_race(run_child, dtype, num_threads):

@@ -39,6 +39,7 @@ def import_settings():
     return settings
 
 
+@pytest.mark.fault("openmp-runtime")
 @of_gnu
 def test_idle_threads_spin_for_about_as_long_as_waking_one_takes(import_settings):
     # libgomp's own default is 300,000 turns, which is milliseconds.
@@ -46,6 +47,7 @@ def test_idle_threads_spin_for_about_as_long_as_waking_one_takes(import_settings
     assert openmp.turns_in(5e-6) < turns < openmp.turns_in(1e-4)
 
 
+@pytest.mark.fault("openmp-runtime")
 @of_gnu
 @pytest.mark.parametrize(
     "name, value, shown",
@@ -78,6 +80,7 @@ before = environment()
 """
 
 
+@pytest.mark.fault("openmp-runtime")
 @pytest.mark.parametrize("num_threads", [1, 8])
 def test_import_leaves_no_trace_in_the_environment(run_child, num_threads):
     source = f"""
@@ -91,6 +94,7 @@ print(environment() == before)
     assert run_child(ENVIRONMENT + source) == "True\n"
 
 
+@pytest.mark.fault("openmp-runtime")
 def test_package_can_be_imported_where_the_environment_is_empty():
     source = "import smoothxent; print(smoothxent.info()['openmp_loaded_by'])"
     done = subprocess.run(
@@ -103,6 +107,7 @@ def test_package_can_be_imported_where_the_environment_is_empty():
     assert done.stdout == "smoothxent\n"
 
 
+@pytest.mark.fault("openmp-runtime")
 def test_runtime_that_another_package_loaded_is_named(run_child):
     source = """
 import ctypes, sys
@@ -132,6 +137,7 @@ const char *what_was_seen(void) { return seen; }
 """
 
 
+@pytest.mark.fault("openmp-runtime")
 @pytest.mark.parametrize(
     "given, expected",
     [

@@ -33,6 +33,7 @@ for _ in range(10):
 LONG_SPIN = {"GOMP_SPINCOUNT": "1000000", "OMP_WAIT_POLICY": ""}
 
 
+@pytest.mark.fault("late-threads")
 def test_team_that_came_late_is_not_called_again_by_default(run_child):
     source = """
 threads.default_num_threads = lambda: 2
@@ -41,6 +42,7 @@ print(threads.team_size(None, 10**6, kernel), threads.team_size(2, 10**6, kernel
     assert run_child(PRELUDE + LATE + source, **LONG_SPIN) == "1 2\n"
 
 
+@pytest.mark.fault("late-threads")
 def test_debt_is_paid_off_by_work_on_one_thread(run_child):
     # Ten teams that each came some 16 ms late, at up to 64 times the price: at most a second of it.
     source = """
@@ -53,6 +55,7 @@ print(calls > 10, kernel.is_in_debt())
     assert run_child(PRELUDE + LATE + source, **LONG_SPIN) == "True False\n"
 
 
+@pytest.mark.fault("late-threads")
 def test_debt_is_the_calling_threads_own(run_child):
     source = """
 import threading
@@ -92,6 +95,7 @@ print([kernel.is_in_debt() for kernel in kernels])
     assert run_child(PRELUDE + source) == "[False, False]\n"
 
 
+@pytest.mark.fault("pinned-worker")
 def test_forked_worker_that_is_pinned_to_a_cpu_uses_one_thread(run_child):
     source = """
 loss(None)  # in the parent, which may use all
@@ -122,6 +126,7 @@ print([median(lambda: time.sleep(0.02)), median(lambda: np.matmul(hidden, weight
 """
 
 
+@pytest.mark.fault("late-threads")
 def test_default_threads_fall_off_no_cliff_after_idleness_or_a_product(run_child):
     # The one test of a time, and a ratio: libgomp's own policy makes it 5 to 30. The best of three
     # runs counts, as anything may run beside a test.

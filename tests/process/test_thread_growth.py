@@ -44,6 +44,7 @@ def left(before, allowed):
 """
 
 
+@pytest.mark.fault("thread-growth")
 def test_thousand_calls_of_mixed_sizes_start_each_thread_once(run_child):
     source = """
 before, seen = ids(), set()
@@ -55,6 +56,7 @@ print(len(seen - before))
     assert run_child(PRELUDE + source) == "2\n"  # and the caller's own: a team of three
 
 
+@pytest.mark.fault("thread-growth")
 def test_threads_of_python_that_end_take_their_teams_with_them(run_child):
     source = """
 call(1, 2)
@@ -68,6 +70,7 @@ print(left(before, 0))
     assert run_child(PRELUDE + source) == "0\n"
 
 
+@pytest.mark.fault("thread-growth")
 def test_numbers_of_threads_that_vary_leave_no_more_than_the_largest(run_child):
     source = """
 before = ids()

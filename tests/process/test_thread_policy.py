@@ -30,6 +30,7 @@ QUOTAS = {
 }
 
 
+@pytest.mark.fault("thread-limits")
 @pytest.mark.parametrize("case", QUOTAS)
 def test_quotas_of_control_groups_are_found(case, tmp_path):
     groups, files, expected = QUOTAS[case]
@@ -45,6 +46,7 @@ def test_without_control_groups_there_is_no_quota(tmp_path):
     assert threads._cgroup_quota(tmp_path, tmp_path) == math.inf
 
 
+@pytest.mark.fault("thread-limits")
 @pytest.mark.parametrize("quota", [0.2, 1.0, 1.9])
 def test_quota_below_two_cpus_leaves_one_thread(monkeypatch, quota):
     monkeypatch.setattr("smoothxent._kernel.threads._cgroup_quota", lambda: quota)
@@ -77,6 +79,7 @@ print(smoothxent.info()["num_threads"])
 """
 
 
+@pytest.mark.fault("thread-limits")
 @pytest.mark.skipif(
     "libgomp" not in builds.RUNTIME.path, reason="LLVM's runtime reads it at its first call"
 )

@@ -78,12 +78,14 @@ with multiprocessing.get_context("fork").Pool(2) as pool:
 }
 
 
+@pytest.mark.fault("fork")
 @pytest.mark.parametrize("body", FORKS.values(), ids=FORKS.keys())
 def test_forked_child_computes_the_same_bits(run_child, body):
     # The time limit of the child stands for the hang that a dead team of threads would be.
     assert run_child(PRELUDE + body + "print('done')", timeout=60) == "done\n"
 
 
+@pytest.mark.fault("reduction-and-threads")
 @pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for the threads of a process")
 @pytest.mark.parametrize("num_threads", [5, 64, 10**6, 2**31, 2**63, 2**70])
 def test_huge_number_of_threads_is_clamped(run_child, num_threads):
@@ -104,6 +106,7 @@ def test_number_of_threads_may_be_any_integer(dtype, rng, num_threads):
     assert loss == smoothxent.cross_entropy(logits, labels, num_threads=2)
 
 
+@pytest.mark.fault("thread-limits")
 @pytest.mark.parametrize("value", ["1", "2", "64", "abc", "", "0", "-3", "2,1"])
 def test_any_setting_of_the_openmp_variable_gives_the_same_bits(run_child, value):
     source = PRELUDE + "assert compute(None) == expected\nprint('done')"
@@ -111,6 +114,7 @@ def test_any_setting_of_the_openmp_variable_gives_the_same_bits(run_child, value
     assert run_child(source, OMP_NUM_THREADS=value) == "done\n"
 
 
+@pytest.mark.fault("python-threads")
 def test_sixteen_python_threads_with_outs_of_their_own_get_the_right_bits(any_dtype, rng):
     logits = rng.normal(0, 4, (500, 300)).astype(any_dtype)
     labels = rng.integers(0, 300, 500)
@@ -162,6 +166,7 @@ def ranks_lie_among_the_classes(logits, labels, grad):
     return bool(0 <= ranks.min() <= ranks.max() < 300)
 
 
+@pytest.mark.fault("python-threads")
 @pytest.mark.parametrize(
     "is_right",
     [
@@ -207,6 +212,7 @@ BETWEEN = {
 }
 
 
+@pytest.mark.fault("python-threads")
 @pytest.mark.thread_unsafe(reason="replaces a function of the kernel")
 @pytest.mark.parametrize("labels", BETWEEN)
 def test_labels_changed_between_the_two_looks_at_them_raise(any_dtype, rng, monkeypatch, labels):
@@ -254,6 +260,7 @@ thread.join()
     )
 
 
+@pytest.mark.fault("subnormals")
 def test_import_and_use_leave_subnormal_numbers_alone(run_child):
     # A shared object whose start-up code sets flush-to-zero for the process would make these 0.
     assert (

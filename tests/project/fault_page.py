@@ -1,0 +1,60 @@
+"""Write docs/faults.md: the rows of faults.md, and the tests that are marked with their ids.
+
+python tests/project/fault_page.py
+"""
+
+import ast
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+SOURCE = Path(__file__).with_name("faults.md")
+PAGE = ROOT / "docs" / "faults.md"
+HEAD = "<!-- Written by `python tests/project/fault_page.py` from faults.md of its folder. -->\n"
+
+
+def rows():
+    """Return {id: (what goes wrong, what is promised, proof other than tests)}."""
+    lines = SOURCE.read_text(encoding="utf-8").splitlines()
+    cells = [cells_of(line) for line in lines if is_row(line)]
+    return {name: tuple(rest) for name, *rest in cells}
+
+
+def is_row(line):
+    return line.startswith("| ") and not line.startswith("| id |")
+
+
+def cells_of(line):
+    return [cell.strip() for cell in line.split("|")[1:-1]]
+
+
+def marked_tests():
+    """Return {id: its tests, in the order of their folders, files and lines}."""
+    found = {}
+    for path in sorted((ROOT / "tests").rglob("test_*.py")):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            for mark in getattr(node, "decorator_list", []):
+                if ast.unparse(mark).startswith("pytest.mark.fault("):
+                    for name in map(ast.literal_eval, mark.args):
+                        found.setdefault(name, []).append(f"`{path.name}::{node.name}`")
+    return found
+
+
+def page():
+    """Return the text of docs/faults.md."""
+    tests = marked_tests()
+    lines = []
+    for line in SOURCE.read_text(encoding="utf-8").splitlines():
+        if is_row(line):
+            name, fault, promised, other = cells_of(line)
+            proofs = ", ".join([*tests.get(name, []), *filter(None, [other])])
+            line = f"| {fault} | {promised} | {proofs} |"
+        elif line.startswith("| id |"):
+            line = line.removeprefix("| id ").replace("| other proof |", "| proved by |")
+        elif line.startswith("|---"):
+            line = "|---|---|---|"
+        lines.append(line)
+    return HEAD + "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
