@@ -15,7 +15,7 @@ KERNEL := $(shell find ext -name "*.py" -o -name "*.pyx" -o -name "*.pxi" -o -na
 export SMOOTHXENT_WERROR ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test peers examples bench race accuracy guard lint sanitize uncleared tsan fuzz mutants clean
+.PHONY: help demo quick test peers examples bench race accuracy guard lint sanitize uncleared tsan fuzz mutants clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
@@ -23,8 +23,15 @@ help:  ## show this list
 demo: $(DONE)/built $(DONE)/demo  ## train on handwritten digits with and without label smoothing
 	$(BIN)/smoothxent demo $(ARGS)
 
+# On more than two cores in half as many processes: the kernel has threads of its own.
+CORES    := $(shell nproc 2>/dev/null || echo 1)
+PARALLEL := $(shell [ $(CORES) -gt 2 ] && echo --numprocesses=$$(($(CORES) / 2)) --dist=loadgroup)
+
+quick: $(DONE)/built $(DONE)/test  ## run the fast tests: a minute
+	$(BIN)/python -m pytest -q -m "not slow" $(PARALLEL) $(ARGS)
+
 test: $(DONE)/built $(DONE)/test  ## run the test suite
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
 
 peers: $(DONE)/built $(DONE)/test $(DONE)/peers  ## compare with PyTorch, torchmetrics, JAX, pyarrow and ONNX, and work beside them; installs them
 	$(BIN)/python -m pytest tests/bridges tests/process/test_neighbours.py tests/process/test_processes.py \

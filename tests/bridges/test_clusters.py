@@ -73,6 +73,7 @@ def save_parquet(folder, logits, labels):
         parquet.write_table(table, folder / "rows" / f"{i}.parquet")
 
 
+@pytest.mark.slow
 def test_example_of_dask_gives_the_bits_of_one_call(tmp_path, rows):
     pytest.importorskip("distributed")
     for name, array in zip(("logits", "labels"), rows, strict=True):

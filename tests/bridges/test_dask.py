@@ -107,6 +107,7 @@ def test_any_scheduler_gives_the_bits_of_one_array(rng, name):
     assert actual == smoothxent.evaluate(logits, labels, label_smoothing=0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows, classes", [(4, 40), (9, 7), (100, 40)])
 def test_cluster_of_processes_gives_the_bits_of_one_array(cluster, rng, any_dtype, rows, classes):
     logits, labels = draw(rng, dtype=any_dtype)
@@ -124,6 +125,7 @@ def test_cluster_of_processes_gives_the_bits_of_one_array(cluster, rng, any_dtyp
 
 
 @pytest.mark.fault("dask-entries")
+@pytest.mark.slow
 def test_cluster_names_a_label_out_of_range(cluster, rng):
     logits, labels = draw(rng)
     labels[57] = 40
@@ -134,6 +136,7 @@ def test_cluster_names_a_label_out_of_range(cluster, rng):
 
 
 @pytest.mark.fault("dask-worker")
+@pytest.mark.slow
 def test_worker_that_dies_changes_no_bit(cluster, rng, tmp_path):
     logits, labels = draw(rng)
     marker = tmp_path / "dead"

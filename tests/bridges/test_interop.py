@@ -347,6 +347,7 @@ def test_out_that_is_a_tensor_is_refused_with_the_remedy(rng, torch):
 
 
 @pytest.mark.fault("missing-library")
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name, package, module",
     [("sklearn", "scikit-learn", "sklearn"), ("jax", "jax", "jax")],

@@ -61,6 +61,7 @@ WITH_PROBABILITIES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("num_classes", [2, 4])
 @pytest.mark.parametrize("name", WITH_PROBABILITIES)
 def test_score_without_smoothing_is_neg_log_loss(name, num_classes, rng):
@@ -164,6 +165,7 @@ def test_rows_that_lack_a_class_are_scored_in_the_columns_of_the_estimator():
     assert score == pytest.approx(expected, rel=TOLERANCE)
 
 
+@pytest.mark.slow
 def test_scorer_serves_cross_validation_alone_and_beside_others():
     X, y = data(3)
     folds = StratifiedKFold(3)
@@ -175,6 +177,7 @@ def test_scorer_serves_cross_validation_alone_and_beside_others():
     np.testing.assert_allclose(alone, beside["test_theirs"], rtol=TOLERANCE)
 
 
+@pytest.mark.slow
 def test_grid_search_finds_the_best_by_this_score():
     X, y = load_digits(return_X_y=True)
     X, y = X[:300], y[:300]
@@ -203,6 +206,7 @@ def test_scorer_can_be_pickled_compared_and_read():
     assert repr(scorer) == "SmoothedLogLossScorer(label_smoothing=0.3)"
 
 
+@pytest.mark.slow
 def test_routing_brings_weights_to_the_scorer_that_asks_for_them(rng):
     X, y = data(3)
     weight = rng.uniform(0, 2, len(y))
@@ -265,6 +269,7 @@ def test_labels_of_another_shape_are_refused():
     assert refusal(model, X, y[:-1]) == "y must have shape (300,), got (299,)"
 
 
+@pytest.mark.slow
 def test_estimator_that_hashes_its_scorer_takes_it():
     X, y = data(3)
     model = HistGradientBoostingClassifier(

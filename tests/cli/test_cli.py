@@ -47,6 +47,7 @@ def test_info_is_one_fact_a_line(capsys):
     assert facts["threads"].strip() == str(smoothxent.info()["num_threads"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "command, module, extra",
     [

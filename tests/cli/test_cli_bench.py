@@ -55,6 +55,7 @@ def test_json_on_stdout_holds_every_library_and_shape(tiny, capfd):
         assert result["gb_per_s"] == pytest.approx(4e-9 * result["elements_per_s"])
 
 
+@pytest.mark.slow
 def test_table_shows_what_the_file_holds(tiny, capfd, tmp_path):
     pytest.importorskip("rich")
     path = tmp_path / "figures.json"
@@ -68,6 +69,7 @@ def test_table_shows_what_the_file_holds(tiny, capfd, tmp_path):
     assert f"1 thread, {figures['isa']}, NumPy {np.__version__}" in out
 
 
+@pytest.mark.slow
 def test_library_that_fails_is_left_out(tiny, monkeypatch, capfd):
     monkeypatch.setattr(bench, "LIBRARIES", {"NumPy": None, "Quick": None})
     monkeypatch.setitem(bench.MODULES, "Quick", "json")

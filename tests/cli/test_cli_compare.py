@@ -72,6 +72,7 @@ def test_csv_has_every_number_of_both_and_of_pairs(arrays, capsys):
     assert all(map(math.isfinite, numbers.values()))
 
 
+@pytest.mark.slow
 def test_quiet_saves_and_says_nothing(arrays, capsys, tmp_path):
     pytest.importorskip("matplotlib")
     assert printed(capsys, "--quiet", "--json", "saved.json", "--plot", "saved.png") == ""

@@ -9,6 +9,7 @@ for module in ("matplotlib", "rich", "sklearn", "threadpoolctl"):
     pytest.importorskip(module)
 
 
+@pytest.mark.slow
 def test_demo_shows_what_its_evaluations_say(capsys, tmp_path):
     path = tmp_path / "picture.png"
     assert main(["demo", "--epochs", "30", "--output", str(path)]) == 0
@@ -27,6 +28,7 @@ def test_demo_shows_what_its_evaluations_say(capsys, tmp_path):
     assert path.read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_same_seed_shows_the_same(capsys, tmp_path):
     shown = []
     for seed in ("3", "3", "4"):

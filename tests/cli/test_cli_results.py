@@ -118,6 +118,7 @@ def test_record_goes_through_a_link_and_into_a_pipe(expected, part, capsys, tmp_
     os.close(reader)
 
 
+@pytest.mark.slow
 def test_picture_is_drawn_in_the_format_of_its_name(part, capsys, tmp_path):
     pytest.importorskip("matplotlib")
     for name, start in (("a.png", b"\x89PNG"), ("a.pdf", b"%PDF"), ("a.svg", b"<?xml")):

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from quick import slow_but_first
 from smoothxent import compare, evaluate
 from terminal import on_terminal
 
@@ -85,6 +86,7 @@ def test_interrupt_leaves_a_clean_terminal_and_one_line():
 
 
 @pytest.mark.fault("cli-streams")
+@pytest.mark.slow
 @pytest.mark.parametrize("format", ["table", "json"])
 def test_pipe_that_closes_ends_it_without_a_word(files, format):
     paths, _ = files
@@ -96,7 +98,7 @@ def test_pipe_that_closes_ends_it_without_a_word(files, format):
 
 
 @pytest.mark.fault("cli-streams")
-@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-"])
+@pytest.mark.parametrize("closed", slow_but_first([">&-", "2>&-", "<&-"]))
 def test_closed_stream_is_no_fault(files, closed):
     paths, table = files
     command = ["sh", "-c", f'"$@" {closed}', "sh", sys.executable, "-c", RUN, "evaluate", *paths]

@@ -181,6 +181,7 @@ def started_with_an_unknown_instruction_set(*command):
 
 
 @pytest.mark.fault("cli-usage")
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [[], ["info"], ["evaluate", "a.npy", "b.npy"]])
 def test_unknown_instruction_set_is_one_line(arguments):
     done, error = started_with_an_unknown_instruction_set("-c", COMMAND, *arguments)

@@ -240,6 +240,7 @@ def test_transforms_outside_their_range_are_named(rng, options, text):
     assert complaint(ValueError, compare, *draw(rng, 2, 3), **options).startswith(text)
 
 
+@pytest.mark.slow
 def test_same_bits_for_any_number_of_threads_and_every_instruction_set(rng):
     a, b, labels = draw(rng, 300, 700)
     expected = compare(a, b, labels)
@@ -255,6 +256,7 @@ def test_same_bits_for_any_number_of_threads_and_every_instruction_set(rng):
             assert compare(a, b, labels, **options) == expected
 
 
+@pytest.mark.slow
 @pytest.mark.thread_unsafe(reason="tracemalloc counts what every thread holds")
 def test_no_copy_of_the_logits_is_made(rng):
     a, b, labels = draw(rng, 40_000, 128)

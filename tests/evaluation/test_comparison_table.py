@@ -63,6 +63,7 @@ def test_table_counts_the_rows_of_nan_of_each():
     assert "| nan rows | 2 | 1 | -1 |" in comparison.to_markdown().splitlines()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scale", [0, 1e-9, 1, 1e3, 1e30])
 def test_table_fits_80_columns_whatever_the_numbers(scale):
     many = 10**5

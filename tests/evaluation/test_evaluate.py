@@ -16,6 +16,7 @@ import smoothxent
 from inventory import rows_for_threads
 from judging import complaint
 from measured import CLASS_COUNTS, ORDINARY_TOLERANCE, draw
+from quick import slow_but_first
 from smoothxent import Evaluation, evaluate
 from smoothxent._evaluation.exact import square_root
 from ways import instruction_set
@@ -58,7 +59,7 @@ def assert_as_measured(evaluation, expected, dtype, edges=True):
 
 
 @pytest.mark.parametrize("num_classes", CLASS_COUNTS)
-@pytest.mark.parametrize("scale", [0.1, 4, 40])
+@pytest.mark.parametrize("scale", slow_but_first([4, 0.1, 40]))
 def test_metrics_are_those_of_the_formulas(any_dtype, rng, num_classes, scale):
     logits, labels = draw(rng, 83, num_classes, any_dtype, scale)
     expected = evaluations.evaluation(expected_rows(logits, labels))
@@ -115,6 +116,7 @@ def test_ignored_rows_count_nowhere(any_dtype, rng, num_classes):
             assert repr(getattr(evaluation, name)) == repr(getattr(bare, name)), name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("num_classes", [3, 300, 3000])
 @pytest.mark.parametrize("eps", [0.0, 0.1])
 def test_losses_have_the_bits_of_cross_entropy(any_dtype, rng, num_classes, eps):
@@ -132,6 +134,7 @@ def test_losses_have_the_bits_of_cross_entropy(any_dtype, rng, num_classes, eps)
     assert evaluation.loss == smoothxent.cross_entropy(logits, labels, **options, **of_loss)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("num_classes", [3, 129, 1025, 20_000])
 @pytest.mark.parametrize("weighted", [False, True])
 def test_any_shards_on_any_threads_give_the_same_totals(any_dtype, rng, num_classes, weighted):

@@ -184,6 +184,7 @@ def test_totals_of_very_many_rows_are_exact(dtype, weight):
 
 
 @pytest.mark.fault("extreme-logits")
+@pytest.mark.slow
 @pytest.mark.parametrize("num_classes", [129, 1025, 2049, 40_000])
 @pytest.mark.parametrize("distance", [7.3, 9.09, 9.63])
 def test_small_shares_beside_a_large_one_keep_their_entropy(dtype, num_classes, distance):

@@ -68,6 +68,7 @@ def test_perplexity_is_the_exponential_of_the_mean(rows):
     assert evaluation.perplexity == math.exp(evaluation.nll)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "top_k, every_k",
     [
@@ -95,6 +96,7 @@ def test_top_k_that_is_changed_changes_no_evaluation(rows):
     assert evaluation.accuracy == evaluation.top_k[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("num_bins", [1, 2, 15, 100])
 def test_bins_are_the_means_of_their_rows(rows, num_bins):
     rows = dataclasses.replace(rows, num_bins=num_bins)

@@ -53,6 +53,7 @@ def attributes(evaluation):
     return {name: repr(getattr(evaluation, name)) for name in ATTRIBUTES}
 
 
+@pytest.mark.slow
 @given(splits())
 def test_merging_any_split_in_any_order_gives_the_same_bits(split):
     rows, part_of, order = split

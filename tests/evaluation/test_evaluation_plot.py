@@ -81,6 +81,7 @@ def test_picture_is_drawn_into_the_figure_given(evaluation):
     assert len(lower.get_axes()) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("num_bins", [1, 15])
 @pytest.mark.parametrize("nll", [0.0, 1e-300, 0.5, 800.0, math.inf, math.nan])
 def test_picture_of_any_loss_is_drawn(rng, nll, num_bins):
@@ -91,6 +92,7 @@ def test_picture_of_any_loss_is_drawn(rng, nll, num_bins):
     assert png(evaluations.evaluation(rows).plot()).startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("nll", [0.0, 2.0**-31, 0.7, 1.0, 3.0, 2.0**9, 2.0**10, math.inf])
 def test_axis_of_alike_losses_has_two_powers_of_ten(rng, nll):
     rows = dataclasses.replace(evaluations.draw(rng, 5), nll=np.full(5, nll))
@@ -101,11 +103,13 @@ def test_axis_of_alike_losses_has_two_powers_of_ten(rng, nll):
     assert not any(label.get_text() for label in axes.get_xticklabels(minor=True))
 
 
+@pytest.mark.slow
 def test_picture_of_no_rows_is_drawn():
     assert png(Evaluation.empty().plot()).startswith(b"\x89PNG")
 
 
 @pytest.mark.fault("matplotlib")
+@pytest.mark.slow
 def test_missing_matplotlib_is_an_error_that_names_the_remedy(run_child):
     source = (
         "import sys; sys.modules['matplotlib'] = None\n"
@@ -116,6 +120,7 @@ def test_missing_matplotlib_is_an_error_that_names_the_remedy(run_child):
     assert run_child(source) == 'plot needs matplotlib; pip install "smoothxent[cli]"|matplotlib\n'
 
 
+@pytest.mark.slow
 def test_table_and_record_need_no_matplotlib(run_child):
     source = (
         "import sys; sys.modules['matplotlib'] = None\n"

@@ -26,6 +26,7 @@ def through_json(evaluation):
     return Evaluation.from_dict(json.loads(json.dumps(evaluation.to_dict(), allow_nan=False)))
 
 
+@pytest.mark.slow
 @given(splits())
 def test_evaluation_comes_back_from_json_exactly(split):
     rows, _, _ = split
@@ -290,6 +291,7 @@ PLACES = st.sampled_from(
 
 
 @pytest.mark.fault("record")
+@pytest.mark.slow
 @given(PLACES, JSON)
 def test_whatever_stands_in_a_record_it_is_read_or_a_value_error(path, value):
     record = copy.deepcopy(RECORD)

@@ -122,6 +122,7 @@ def test_standard_error_has_two_digits(stderr, shown):
     assert table.deviation(stderr) == shown
 
 
+@pytest.mark.slow
 @given(splits())
 def test_table_fits_80_columns_whatever_the_numbers(split):
     rows, _, _ = split

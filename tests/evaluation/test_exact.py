@@ -60,6 +60,7 @@ def test_infinity_and_nan_stay_in_the_sum(a, b, total):
     assert str(Exact.of(1, 0, a) + Exact.of(1, 1, b)) == total
 
 
+@pytest.mark.slow
 @given(NUMBERS, NUMBERS.filter(lambda number: number.units))
 def test_quotient_is_correctly_rounded(a, b):
     quotient = a.fraction() / b.fraction()

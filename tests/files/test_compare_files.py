@@ -86,6 +86,7 @@ def test_progress_is_told_of_every_chunk_in_order_in_the_thread_of_the_caller(tm
     assert told[-1][1][2:] == (whole.a, whole.b)
 
 
+@pytest.mark.slow
 @pytest.mark.thread_unsafe(reason="tracemalloc counts what every thread holds")
 def test_memory_is_that_of_some_chunks_and_17_bytes_a_row(tmp_path, rng, monkeypatch):
     monkeypatch.setattr("smoothxent._files.chunks.CHUNK_BYTES", 4 << 20)

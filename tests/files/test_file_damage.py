@@ -61,6 +61,7 @@ def outcome(logits, labels):
 
 
 @pytest.mark.fault("file-damage")
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WHOLE)
 @given(data=st.data())
 def test_whatever_is_done_to_a_file_the_error_names_it(tmp_path_factory, name, data):

@@ -260,6 +260,7 @@ def test_column_of_weights_is_refused_with_the_remedy(files):
 
 
 @pytest.mark.fault("file-shapes")
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [int, np.float32, bool])
 @pytest.mark.parametrize("num_rows", [4, 3])
 def test_probabilities_in_place_of_labels_are_refused_with_the_remedy(files, num_rows, dtype):

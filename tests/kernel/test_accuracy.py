@@ -17,6 +17,7 @@ CLASS_COUNTS = [*range(1, 131), 1000, 1023, 1024, 1025, 5000]
 LARGEST_EXPONENT = {np.float32: 100, np.float64: 700}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("label_smoothing", [0.0, 0.1])
 @pytest.mark.parametrize("num_classes", CLASS_COUNTS)
 def test_losses_are_exact_for_every_number_of_classes(dtype, rng, num_classes, label_smoothing):
@@ -27,6 +28,7 @@ def test_losses_are_exact_for_every_number_of_classes(dtype, rng, num_classes, l
     assert_losses_exact(logits, labels, dtype, label_smoothing=label_smoothing)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scale", [0.01, 1, 10])
 def test_losses_of_many_rows_are_exact(dtype, rng, scale):
     logits = rng.normal(0, scale, (400, 10)).astype(dtype)
@@ -34,6 +36,7 @@ def test_losses_of_many_rows_are_exact(dtype, rng, scale):
 
 
 @pytest.mark.fault("class-counts")
+@pytest.mark.slow
 @pytest.mark.parametrize("label_smoothing", [0.0, 0.1])
 def test_losses_are_exact_for_a_quarter_of_a_million_classes(dtype, rng, label_smoothing):
     # Multiples of 1/64, so that the exact sum has few distinct exponentials.
@@ -83,6 +86,7 @@ def test_losses_of_confident_rows_are_exact_at_gaps_that_are_not_whole(dtype, rn
     assert_losses_exact(logits, labels, dtype)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["prior", "class_weight"])
 @pytest.mark.parametrize("num_classes", [2, 10, 1030])
 def test_losses_of_confident_rows_are_exact_where_the_label_alone_has_a_share(
@@ -97,6 +101,7 @@ def test_losses_of_confident_rows_are_exact_where_the_label_alone_has_a_share(
     assert_losses_exact(logits, labels, dtype, label_smoothing=0.1, **{where: share})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("num_classes", [2, 10, 200, 1030])
 @pytest.mark.parametrize("kind", ["indices", "probabilities"])
 def test_weighted_losses_are_exact_where_they_are_subnormal_before_the_weight(
@@ -153,6 +158,7 @@ def test_losses_are_exact_far_from_zero(dtype, rng, offset):
 
 
 @pytest.mark.fault("extreme-logits")
+@pytest.mark.slow
 @pytest.mark.parametrize("num_classes", [3, 17, 1030])
 def test_losses_are_exact_where_logits_spread_over_tens_of_thousands(dtype, rng, num_classes):
     logits = rng.uniform(-1e4, 1e4, (6, num_classes)).astype(dtype)
@@ -191,6 +197,7 @@ def test_losses_at_the_largest_numbers_are_exact(dtype):
             assert actual == exact or abs(actual - exact) <= np.spacing(dtype(exact))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("others", [0.1, -700.3, 1e3, -1e6, 1e30])
 @pytest.mark.parametrize("sign", [1, -1])
 def test_loss_and_gradient_beside_the_largest_numbers_are_exact(dtype, others, sign):
@@ -219,6 +226,7 @@ def test_reduced_loss_of_float32_rows_is_more_exact_than_float32(rng):
     assert abs(loss - float(exact)) <= 2.0**-24 * float(exact)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("label_smoothing", [0.0, 0.1])
 @pytest.mark.parametrize(
     "num_classes", [1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 63, 64, 65, 130, 1025]
@@ -230,6 +238,7 @@ def test_gradients_are_exact(dtype, rng, num_classes, label_smoothing):
     assert_gradient_exact(logits, labels, dtype, label_smoothing=label_smoothing)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("num_classes", [2, 10, 70])
 def test_gradients_of_confident_rows_are_exact(dtype, rng, num_classes):
     gaps = np.linspace(1, 100, 25)
@@ -261,6 +270,7 @@ def test_gradients_of_probabilities_are_exact_at_a_top_class_without_a_share(dty
     assert_gradient_exact(logits, q, dtype)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("offset", [0, 1e3, -1e3, 2**20 - 6, 2**20 + 4])
 def test_gradients_of_rows_won_by_another_class_are_exact(dtype, rng, offset):
     logits = (rng.normal(0, 1, (20, 30)) + offset).astype(dtype)

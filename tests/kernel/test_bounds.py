@@ -29,6 +29,7 @@ def test_guard_pages_do_guard(run_child):
 
 
 @pytest.mark.fault("page-edges")
+@pytest.mark.slow
 @pytest.mark.parametrize("isa", smoothxent.available_isas())
 def test_nothing_beyond_an_array_is_touched(run_child, isa):
     guarded = run_child("import guards; guards.main()", timeout=600, SMOOTHXENT_ISA=isa)
@@ -51,6 +52,7 @@ def peak_of(call):
 
 
 @pytest.mark.fault("large-logits")
+@pytest.mark.slow
 @pytest.mark.thread_unsafe(reason="tracemalloc counts what every thread holds")
 def test_more_than_two_to_the_31_logits_are_right_and_not_copied(any_dtype, rng):
     row = rng.normal(0, 4, NUM_CLASSES).astype(any_dtype)
@@ -112,6 +114,7 @@ FUNCTIONS = {
 
 
 @pytest.mark.fault("large-logits")
+@pytest.mark.slow
 @pytest.mark.thread_unsafe(reason="tracemalloc counts what every thread holds")
 @pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: function.__name__)
 def test_every_function_takes_more_than_two_to_the_31_logits_without_their_memory(rng, function):

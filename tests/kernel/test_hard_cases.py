@@ -75,6 +75,7 @@ def test_row_that_crosses_the_largest_logits_without_an_offset_keeps_its_digits(
     assert_right(row, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("depth", [100, 1e3, 1e5])
 @pytest.mark.parametrize("label_smoothing", [0.1, 1.0])
 def test_low_beginning_of_a_row_costs_the_smoothing_terms_nothing(

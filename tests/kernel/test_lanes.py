@@ -107,6 +107,7 @@ def digests(programs):
     return of
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("machine, isa", BUILDS)
 def test_operations_are_what_plain_c_says_on_every_instruction_set(digests, machine, isa, dtype):
@@ -114,6 +115,7 @@ def test_operations_are_what_plain_c_says_on_every_instruction_set(digests, mach
     assert digests(machine, isa, dtype, rounds) == digests(MACHINE, "portable", dtype, rounds)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_portable_operations_are_the_same_with_another_c_library(digests, tmp_path, dtype):
     if not shutil.which("musl-gcc"):

@@ -156,6 +156,7 @@ for cut in [np.s_[:], np.s_[:, :1800], np.s_[::-1], np.s_[:, ::-2]]:
 
 
 @pytest.mark.fault("logits-layouts")
+@pytest.mark.slow
 @pytest.mark.skipif("SMOOTHXENT_SANITIZE" in os.environ, reason="sanitizers take memory")
 @pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for its peak")
 def test_no_call_copies_the_logits_or_takes_memory_of_their_size(run_child, any_dtype):

@@ -49,6 +49,7 @@ def reference_error(logits):
     return 2.0**-53 * (3 * logits.shape[1] + np.ptp(logits.astype(float), axis=1) + 16)
 
 
+@pytest.mark.slow
 @every_smoothing
 @every_count
 def test_reference_is_right_to_float64(dtype, rng, num_classes, label_smoothing):
@@ -129,6 +130,7 @@ def test_reference_runs_on_as_many_threads_as_it_is_given(run_child):
     assert run_child(THREADS) == "0\n2\n"
 
 
+@pytest.mark.slow
 def test_package_does_without_the_reference(run_child):
     source = """
 import sys, battery

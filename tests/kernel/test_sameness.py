@@ -48,6 +48,7 @@ def test_number_of_threads_does_not_change_a_bit_of_few_huge_rows(any_dtype, rng
         assert bits(logits, labels, num_threads=num_threads) == alone
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SOFTMAXES)
 @pytest.mark.parametrize("num_classes", CLASS_COUNTS)
 def test_number_of_threads_does_not_change_a_bit_of_softmaxes(any_dtype, rng, num_classes, name):
@@ -125,12 +126,14 @@ def portable_digests(run_child):
     return json.loads(run_child(DIGESTS, SMOOTHXENT_ISA="portable"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("isa", smoothxent.available_isas()[1:])
 def test_instruction_set_does_not_change_a_bit(run_child, portable_digests, isa):
     expected, actual = portable_digests, json.loads(run_child(DIGESTS, SMOOTHXENT_ISA=isa))
     assert [name for name in expected if actual[name] != expected[name]] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [*map(np.dtype, DTYPES)], ids=str)
 @given(data=st.data())
 def test_any_large_call_gives_the_same_bits_for_any_number_of_threads(kind, data):
@@ -138,6 +141,7 @@ def test_any_large_call_gives_the_same_bits_for_any_number_of_threads(kind, data
     assert_same(call, *other_threads(call, data.draw))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [*map(np.dtype, DTYPES)], ids=str)
 @given(data=st.data())
 def test_any_large_call_gives_the_same_bits_from_every_instruction_set(kind, data):

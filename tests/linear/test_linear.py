@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import oracle
+from quick import slow_but_first
 from smoothxent import (
     available_isas,
     cross_entropy,
@@ -81,7 +82,7 @@ def rows_each(request, monkeypatch):
         monkeypatch.setattr("smoothxent._linear.head._PRODUCT", 1 << 14)
 
 
-@pytest.mark.parametrize("name", OPTIONS)
+@pytest.mark.parametrize("name", slow_but_first(OPTIONS))
 @pytest.mark.parametrize("num_rows, num_classes", SHAPES)
 def test_loss_has_the_bits_of_stored_logits(rng, dtype, rows_each, num_rows, num_classes, name):
     hidden, weight, bias, labels = draw_whole(rng, num_rows, num_classes, dtype)
@@ -100,7 +101,7 @@ def test_loss_has_the_bits_of_stored_logits(rng, dtype, rows_each, num_rows, num
         )
 
 
-@pytest.mark.parametrize("name", OPTIONS)
+@pytest.mark.parametrize("name", slow_but_first(OPTIONS))
 @pytest.mark.parametrize("num_rows, num_classes", SHAPES)
 def test_evaluation_is_that_of_stored_logits(rng, dtype, rows_each, num_rows, num_classes, name):
     hidden, weight, bias, labels = draw_whole(rng, num_rows, num_classes, dtype)
@@ -111,7 +112,7 @@ def test_evaluation_is_that_of_stored_logits(rng, dtype, rows_each, num_rows, nu
     )
 
 
-@pytest.mark.parametrize("name", OPTIONS)
+@pytest.mark.parametrize("name", slow_but_first(OPTIONS))
 @pytest.mark.parametrize("num_rows, num_classes", SHAPES)
 def test_gradients_are_products_of_that_of_the_logits(
     rng, dtype, rows_each, num_rows, num_classes, name
@@ -148,6 +149,7 @@ def assert_gradients(gradients, grad, hidden, weight, dtype, bias=None, grad_err
         np.testing.assert_array_less(np.abs(actual - left @ right), np.nextafter(allowed, np.inf))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("num_rows, num_classes", [(21, 40), (9, 20_000)])
 @pytest.mark.parametrize("softcap, temperature", [(None, 2.0), (3.0, 1.0), (1.5, 0.5)])
 def test_softcap_and_temperature_are_those_of_the_formula(
@@ -177,6 +179,7 @@ def test_softcap_and_temperature_are_those_of_the_formula(
     )
 
 
+@pytest.mark.slow
 def test_ordinary_numbers_lose_no_more_than_the_products_do(rng, dtype):
     hidden, weight, bias, labels = draw(rng, 50, 17_000, dtype, features=300)
     losses = linear_cross_entropy(hidden, weight, labels, bias=bias, reduction="none")
@@ -274,6 +277,7 @@ def test_ignored_rows_spoil_no_gradient(rng, num_classes):
     assert np.isnan(hidden[2, 0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("num_classes", [50, 40_000])
 def test_bits_are_the_same_for_any_number_of_threads_and_instruction_set(
     rng, monkeypatch, num_classes
@@ -309,6 +313,7 @@ def test_labels_are_read_once(rng, monkeypatch):
     assert linear_cross_entropy(hidden, weight, labels) == expected
 
 
+@pytest.mark.slow
 @pytest.mark.skipif("SMOOTHXENT_SANITIZE" in os.environ, reason="sanitizers take memory")
 @pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for its peak")
 def test_weight_that_the_blas_cannot_take_is_not_copied_as_a_whole(run_child):
@@ -342,6 +347,7 @@ def test_what_the_kernel_keeps_of_a_block_is_bounded_for_any_number_of_classes(n
     assert blocks.most_rows >= min(512, (1 << 15) // segments)
 
 
+@pytest.mark.slow
 @pytest.mark.thread_unsafe(reason="tracemalloc counts what every thread holds")
 @pytest.mark.parametrize("dtype", [np.float32, ml_dtypes.bfloat16])
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ def held():
 
 
 @pytest.mark.fault("no-trace")
+@pytest.mark.slow
 @pytest.mark.thread_unsafe(reason="tracemalloc counts what every thread holds")
 @pytest.mark.parametrize("name", REFUSALS)
 def test_refusals_leave_memory_and_reference_counts_as_they_were(any_dtype, name):

@@ -218,6 +218,7 @@ def test_zero_denominator_gives_nan_to_the_mean_and_zeros_to_the_others(dtype):
     assert np.array_equal(grad, np.zeros((2, 3)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shift", [1, 4, 36])
 def test_gradients_larger_than_the_caches_may_lie_anywhere(rng, shift):
     shape = (9000, 1000)  # 36 MB: written past the caches where a whole vector is aligned

@@ -95,6 +95,7 @@ def test_loss_of_a_uniform_row_is_the_logarithm_of_the_number_of_classes(
     assert abs(losses[0] - math.log(num_classes)) <= 4 * np.spacing(dtype(math.log(num_classes)))
 
 
+@pytest.mark.slow
 @given(problems(), st.data())
 def test_class_of_minus_infinity_changes_nothing_without_smoothing(problem, data):
     place = data.draw(st.integers(0, problem.num_classes))

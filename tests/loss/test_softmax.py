@@ -17,6 +17,7 @@ def draw(rng, num_classes, dtype, num_rows=2, scale=6):
     return rng.normal(0, scale, (num_rows, num_classes)).astype(dtype)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("num_classes", CLASS_COUNTS)
 def test_softmax_is_within_the_ulps_of_its_exponent(dtype, rng, num_classes):
     # The gradient's promise, 4 + |log2 p| ulp: rounding an exponent of size b costs b ulp.
@@ -26,6 +27,7 @@ def test_softmax_is_within_the_ulps_of_its_exponent(dtype, rng, num_classes):
             assert oracle.ulps(actual, p, dtype) <= 4 + abs(float(mpmath.log(p, 2)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("num_classes", CLASS_COUNTS)
 def test_log_softmax_is_within_four_ulps_of_the_larger_of_its_two_terms(dtype, rng, num_classes):
     # x_k - lse: a difference of the two, of which neither is exact; only the difference from the

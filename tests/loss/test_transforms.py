@@ -213,6 +213,7 @@ def test_whole_numbers_that_change_nothing_are_taken(rng):
     assert cross_entropy(logits, labels, temperature=np.float32(1)) == plain
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("num_classes", [5, 300, 20_000])
 def test_bits_are_the_same_for_any_threads_stride_and_instruction_set(rng, dtype, num_classes):
     logits, labels = draw(rng, rows_for_threads(num_classes, 37), num_classes, dtype)

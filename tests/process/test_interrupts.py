@@ -9,6 +9,8 @@ import os
 
 import pytest
 
+from quick import slow_but_first
+
 LIMIT = 0.5  # seconds, of each thread of the team
 HUGE = 2**36
 INTERRUPTED = """
@@ -111,7 +113,7 @@ CASES = [
     "SMOOTHXENT_SANITIZE" in os.environ, reason="sanitizers take many times as long"
 )
 @pytest.mark.parametrize("num_threads", [1, 2])
-@pytest.mark.parametrize("name, num_classes", CASES)
+@pytest.mark.parametrize("name, num_classes", slow_but_first(CASES))
 def test_interrupt_ends_a_long_call_within_half_a_second(run_child, name, num_classes, num_threads):
     dtype = ["float32", "float64", "float16", "bfloat16"][CASES.index((name, num_classes)) % 4]
     arguments = name, num_classes, num_threads, dtype

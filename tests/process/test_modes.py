@@ -30,6 +30,7 @@ def ordinary(run_child):
 
 
 @pytest.mark.fault("python-modes")
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
 def test_mode_changes_no_bit_and_complains_of_nothing(run_child, ordinary, mode):
     flags, environment = MODES[mode]

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from quick import slow_but_first
+
 TASKS = Path("/proc/self/task")
 
 # Each does work on its own threads, and returns what must not change.
@@ -79,8 +81,8 @@ def alone(run_child):
 
 
 @pytest.mark.fault("neighbours")
-@pytest.mark.parametrize("first", ["ours", "theirs"])
-@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize("first", slow_but_first(["ours", "theirs"]))
+@pytest.mark.parametrize("library", slow_but_first(LIBRARIES))
 def test_library_before_or_after_us_in_a_process_changes_no_bit(run_child, alone, library, first):
     if not importlib.util.find_spec(library):
         pytest.skip(f"{library} is not installed")
@@ -92,6 +94,7 @@ def test_library_before_or_after_us_in_a_process_changes_no_bit(run_child, alone
 
 
 @pytest.mark.fault("neighbours")
+@pytest.mark.slow
 @pytest.mark.parametrize("library", ["sklearn", "torch"])
 def test_threads_of_other_libraries_stay_as_they_were(run_child, library):
     if not importlib.util.find_spec(library):
@@ -158,6 +161,7 @@ SETTINGS = [
 
 
 @pytest.mark.fault("thread-limits")
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", SETTINGS, ids=str)
 def test_settings_of_openmp_change_no_bit(run_child, alone, settings):
     source = OURS + "import json\nprint(json.dumps(compute()))"
@@ -165,6 +169,7 @@ def test_settings_of_openmp_change_no_bit(run_child, alone, settings):
 
 
 @pytest.mark.fault("thread-limits")
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system has no affinity mask")
 def test_threads_are_as_many_as_the_affinity_mask_allows(run_child):
     cpus = sorted(os.sched_getaffinity(0))

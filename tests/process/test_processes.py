@@ -2,6 +2,8 @@
 
 import pytest
 
+from quick import slow_but_first
+
 # Few classes, and rows of so many that two threads share them: OMP_NUM_THREADS asks for two.
 PRELUDE = """
 import battery
@@ -44,7 +46,7 @@ print("done")
 
 
 @pytest.mark.fault("process-pools")
-@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+@pytest.mark.parametrize("method", slow_but_first(["fork", "spawn", "forkserver"]))
 def test_pool_of_processes_computes_the_same_bits(run_child, method):
     source = PRELUDE + POOL
     if method == "fork":  # Python 3.12 warns of forks beside threads; here they have been let go
@@ -53,6 +55,7 @@ def test_pool_of_processes_computes_the_same_bits(run_child, method):
 
 
 @pytest.mark.fault("process-pools")
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["loky", "multiprocessing", "threading"])
 def test_workers_of_joblib_compute_the_same_bits(run_child, backend):
     pytest.importorskip("joblib")

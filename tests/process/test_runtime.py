@@ -48,6 +48,7 @@ def test_idle_threads_spin_for_about_as_long_as_waking_one_takes(import_settings
 
 
 @pytest.mark.fault("openmp-runtime")
+@pytest.mark.slow
 @of_gnu
 @pytest.mark.parametrize(
     "name, value, shown",
@@ -138,6 +139,7 @@ const char *what_was_seen(void) { return seen; }
 
 
 @pytest.mark.fault("openmp-runtime")
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "given, expected",
     [

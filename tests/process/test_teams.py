@@ -43,6 +43,7 @@ print(threads.team_size(None, 10**6, kernel), threads.team_size(2, 10**6, kernel
 
 
 @pytest.mark.fault("late-threads")
+@pytest.mark.slow
 def test_debt_is_paid_off_by_work_on_one_thread(run_child):
     # Ten teams that each came some 16 ms late, at up to 64 times the price: at most a second of it.
     source = """
@@ -127,6 +128,7 @@ print([median(lambda: time.sleep(0.02)), median(lambda: np.matmul(hidden, weight
 
 
 @pytest.mark.fault("late-threads")
+@pytest.mark.slow
 def test_default_threads_fall_off_no_cliff_after_idleness_or_a_product(run_child):
     # The one test of a time, and a ratio: libgomp's own policy makes it 5 to 30. The best of three
     # runs counts, as anything may run beside a test.

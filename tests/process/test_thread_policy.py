@@ -56,6 +56,7 @@ def test_quota_below_two_cpus_leaves_one_thread(monkeypatch, quota):
 WORDS = [("3", True), (" 4,2", True), ("0", False), ("abc", False), ("\u00b2", False)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("said", "is_set"), WORDS)
 def test_only_a_positive_number_is_the_users_word(said, is_set):
     source = "from smoothxent._kernel import threads; print(threads._IS_SET_BY_USER)"

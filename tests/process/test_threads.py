@@ -79,6 +79,7 @@ with multiprocessing.get_context("fork").Pool(2) as pool:
 
 
 @pytest.mark.fault("fork")
+@pytest.mark.slow
 @pytest.mark.parametrize("body", FORKS.values(), ids=FORKS.keys())
 def test_forked_child_computes_the_same_bits(run_child, body):
     # The time limit of the child stands for the hang that a dead team of threads would be.
@@ -86,6 +87,7 @@ def test_forked_child_computes_the_same_bits(run_child, body):
 
 
 @pytest.mark.fault("reduction-and-threads")
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for the threads of a process")
 @pytest.mark.parametrize("num_threads", [5, 64, 10**6, 2**31, 2**63, 2**70])
 def test_huge_number_of_threads_is_clamped(run_child, num_threads):
@@ -107,6 +109,7 @@ def test_number_of_threads_may_be_any_integer(dtype, rng, num_threads):
 
 
 @pytest.mark.fault("thread-limits")
+@pytest.mark.slow
 @pytest.mark.parametrize("value", ["1", "2", "64", "abc", "", "0", "-3", "2,1"])
 def test_any_setting_of_the_openmp_variable_gives_the_same_bits(run_child, value):
     source = PRELUDE + "assert compute(None) == expected\nprint('done')"
@@ -167,6 +170,7 @@ def ranks_lie_among_the_classes(logits, labels, grad):
 
 
 @pytest.mark.fault("python-threads")
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "is_right",
     [

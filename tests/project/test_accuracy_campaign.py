@@ -34,6 +34,7 @@ def judged(library, problem, results=None):
     return worst
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_every_result_keeps_its_bar_in_every_regime(dtype):
     ours, functions = Library(OURS), set()
@@ -45,6 +46,7 @@ def test_every_result_keeps_its_bar_in_every_regime(dtype):
     assert functions == set(bars.FUNCTIONS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", ["levels", "ascending", "huge"])
 def test_rows_of_several_segments_keep_their_bars(name, dtype):
@@ -103,6 +105,7 @@ def assert_exact(problem):
                     assert_same(truths[bars.GRADIENT, setting.name], (n, k), g)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("regime", REGIMES, ids=lambda regime: regime.name)
 def test_exact_values_are_those_of_plain_mpmath(regime):
     # float32's largest numbers will do: at 1e299, mpmath's exp takes half a minute.
@@ -110,6 +113,7 @@ def test_exact_values_are_those_of_plain_mpmath(regime):
     assert_exact(drawn(regime, dtype, 2, 4))
 
 
+@pytest.mark.slow
 def test_exact_values_of_many_classes_are_those_of_plain_mpmath():
     # Several pieces of the tables, and two thousand distinct exponentials.
     assert_exact(drawn(BY_NAME["usual"], "float32", 1, 2001))
@@ -207,6 +211,7 @@ def short_run():
         return campaign(tally, judged, processes.details, processes.failures)
 
 
+@pytest.mark.slow
 def test_peer_that_fails_is_named_and_left_out(short_run):
     assert short_run.failures == {"nobody": "KeyError('nobody')"}
     assert list(short_run.versions) == ["smoothxent"]

@@ -34,6 +34,7 @@ def build(monkeypatch):
     return module
 
 
+@pytest.mark.slow
 def test_metadata_needs_no_translation(tmp_path):
     pytest.importorskip("setuptools")
     command = [sys.executable, "-c", EGG_INFO, str(tmp_path)]

@@ -28,6 +28,7 @@ FUNCTIONS += [importlib.import_module(f"smoothxent.{name}").cross_entropy for na
 SECTIONS = ["Parameters", "Returns", "Examples"]
 
 
+@pytest.mark.slow
 @pytest.mark.thread_unsafe(reason="doctest replaces sys.stdout")
 @pytest.mark.parametrize(
     "function",
@@ -85,6 +86,7 @@ def test_headings_of_the_docstring_stand_on_lines_of_their_own(function):
     assert not re.search(r"\S -{4,} \S", inspect.getdoc(function))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", ["README.md", "docs/libraries.md"])
 def test_every_python_block_of_a_page_runs(page):
     text = (ROOT / page).read_text(encoding="utf-8")
