@@ -18,6 +18,7 @@ import pytest
 import smoothxent
 from place import ROOT
 
+pytestmark = pytest.mark.xdist_group("lanes")  # each process would build all programs
 MACHINE = {"amd64": "x86_64", "arm64": "aarch64"}.get(
     platform.machine().lower(), platform.machine().lower()
 )

@@ -11,6 +11,7 @@ import pytest
 
 from quick import slow_but_first
 
+pytestmark = pytest.mark.xdist_group("timed")
 LIMIT = 0.5  # seconds, of each thread of the team
 HUGE = 2**36
 INTERRUPTED = """

@@ -8,6 +8,7 @@ import pytest
 import smoothxent
 
 pytestmark = [
+    pytest.mark.xdist_group("timed"),
     pytest.mark.skipif(not smoothxent.info()["openmp"], reason="built without OpenMP"),
     pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="threads can't be pinned here"),
 ]
