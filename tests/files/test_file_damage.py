@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from quick import slow_but_first
 from smoothxent import Evaluation, evaluate_file
 
 LOGITS = np.random.default_rng(7).normal(size=(40, 3)).astype(np.float32)
@@ -61,8 +62,7 @@ def outcome(logits, labels):
 
 
 @pytest.mark.fault("file-damage")
-@pytest.mark.slow
-@pytest.mark.parametrize("name", WHOLE)
+@pytest.mark.parametrize("name", slow_but_first(WHOLE))
 @given(data=st.data())
 def test_whatever_is_done_to_a_file_the_error_names_it(tmp_path_factory, name, data):
     folder = tmp_path_factory.getbasetemp()
