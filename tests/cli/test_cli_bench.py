@@ -39,6 +39,7 @@ def test_slow_calls_are_counted_thrice_and_quick_ones_fill_the_time():
     assert len(times) > stopwatch.FEWEST_CALLS
 
 
+@pytest.mark.slow
 def test_json_on_stdout_holds_every_library_and_shape(tiny, capfd):
     assert main(["bench", "--quick", "--threads", "1", "--json", "-"]) == 0
     out, err = capfd.readouterr()

@@ -62,7 +62,9 @@ def test_terminal_shows_a_bar_that_is_gone_when_the_table_comes(files):
 
 
 @pytest.mark.fault("cli-streams")
-@pytest.mark.parametrize("source, options", [(RUN, ["--quiet"]), (WITHOUT_RICH, [])])
+@pytest.mark.parametrize(
+    "source, options", slow_but_first([(RUN, ["--quiet"]), (WITHOUT_RICH, [])])
+)
 def test_there_is_no_bar_where_none_is_wanted_or_rich_is_missing(files, source, options):
     paths, table = files
     code, shown = on_terminal(source, "evaluate", *paths, *options)

@@ -44,6 +44,7 @@ def test_losses_are_exact_for_a_quarter_of_a_million_classes(dtype, rng, label_s
     assert_losses_exact(logits, np.array([777]), dtype, label_smoothing=label_smoothing)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [

@@ -51,6 +51,7 @@ def test_logits_of_any_size_and_order(dtype, rng, num_classes):
             assert_as_measured(row_statistics(moved, labels), moved, labels)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gap", [0.0, 1.0, 10.0, 17.0, 30.0, 60.0, 88.0])
 @pytest.mark.parametrize("num_classes", [2, 20, 130, 1100])
 def test_entropy_and_doubt_of_a_certain_row_keep_their_digits(dtype, num_classes, gap):

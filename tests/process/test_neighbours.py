@@ -6,8 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from quick import slow_but_first
-
 TASKS = Path("/proc/self/task")
 
 # Each does work on its own threads, and returns what must not change.
@@ -81,8 +79,9 @@ def alone(run_child):
 
 
 @pytest.mark.fault("neighbours")
-@pytest.mark.parametrize("first", slow_but_first(["ours", "theirs"]))
-@pytest.mark.parametrize("library", slow_but_first(LIBRARIES))
+@pytest.mark.slow
+@pytest.mark.parametrize("first", ["ours", "theirs"])
+@pytest.mark.parametrize("library", LIBRARIES)
 def test_library_before_or_after_us_in_a_process_changes_no_bit(run_child, alone, library, first):
     if not importlib.util.find_spec(library):
         pytest.skip(f"{library} is not installed")
