@@ -13,6 +13,9 @@ from quick import slow_but_first
 from smoothxent import compare, evaluate
 from terminal import on_terminal
 
+# JAX, where another test of this process has used it, warns; the child calls exec at once.
+pytestmark = pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")
+
 HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
 RUN = "import sys; from smoothxent.cli import main; sys.exit(main(sys.argv[1:]))"
 WITHOUT_RICH = "import sys; sys.modules['rich'] = None\n" + RUN
