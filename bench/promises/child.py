@@ -27,9 +27,16 @@ from .cases import Case, cases
 LIBRARIES: dict[str, type[Peer]] = {
     peer.name: peer
     for peer in (
-        Smoothxent, PyTorch, Jax, TensorFlow, OnnxRuntime, ScikitLearn, SciPy, NumPy,
+        Smoothxent,
+        PyTorch,
+        Jax,
+        TensorFlow,
+        OnnxRuntime,
+        ScikitLearn,
+        SciPy,
+        NumPy,
     )
-}  # fmt: skip
+}
 
 
 def answer(case: Case, library: Peer) -> str:

@@ -26,9 +26,20 @@ from bench.peers.peer import Call
 from .cases import Case
 
 CONTENDERS: tuple[type[Peer], ...] = (
-    Smoothxent, SmoothxentReusing, Limits,
-    PyTorch, Compiled, Jax, TensorFlow, OnnxRuntime, Numba, ScikitLearn, PlainCython, NumPy, SciPy,
-)  # fmt: skip
+    Smoothxent,
+    SmoothxentReusing,
+    Limits,
+    PyTorch,
+    Compiled,
+    Jax,
+    TensorFlow,
+    OnnxRuntime,
+    Numba,
+    ScikitLearn,
+    PlainCython,
+    NumPy,
+    SciPy,
+)
 
 
 def takes(contender: type[Peer], group: str, case: Case) -> bool:

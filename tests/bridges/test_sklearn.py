@@ -188,11 +188,14 @@ def test_grid_search_finds_the_best_by_this_score():
     search.fit(X, y)
     each = [
         cross_val_score(
-            logistic_regression().set_params(logisticregression__C=c), X, y,
-            scoring=search.scoring, cv=3,
+            logistic_regression().set_params(logisticregression__C=c),
+            X,
+            y,
+            scoring=search.scoring,
+            cv=3,
         ).mean()
         for c in grid["logisticregression__C"]
-    ]  # fmt: skip
+    ]
     np.testing.assert_allclose(search.cv_results_["mean_test_score"], each, rtol=TOLERANCE)
     assert search.best_index_ == np.argmax(each)
     assert search.score(X, y) == search.scoring(search.best_estimator_, X, y)

@@ -113,9 +113,14 @@ def test_ignored_rows_are_pytorchs(
     input, target, weight = draw(rng, shape, dtype, "indices", weighted)
     target[target == 3] = ignore_index
     assert_agrees_with_pytorch(
-        rng, input, target, weight=weight, reduction=reduction, label_smoothing=label_smoothing,
+        rng,
+        input,
+        target,
+        weight=weight,
+        reduction=reduction,
+        label_smoothing=label_smoothing,
         ignore_index=ignore_index,
-    )  # fmt: skip
+    )
 
 
 STRIDES = {

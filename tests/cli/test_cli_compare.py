@@ -42,9 +42,14 @@ def test_every_option_is_that_of_the_library(arrays, capsys):
         *("--threads", "2", "--json", "-", "--temperature", "0.5,2", "--softcap", "20"),
     ]
     expected = compare(
-        *arrays, label_smoothing=0.125, ignore_index=3, top_k=(2, 4), num_bins=6,
-        temperature=(0.5, 2.0), softcap=20.0,
-    )  # fmt: skip
+        *arrays,
+        label_smoothing=0.125,
+        ignore_index=3,
+        top_k=(2, 4),
+        num_bins=6,
+        temperature=(0.5, 2.0),
+        softcap=20.0,
+    )
     assert json.loads(printed(capsys, *options)) == expected.to_dict()
 
 

@@ -59,9 +59,16 @@ def test_every_option_is_that_of_the_library(rows, capsys, rng):
         *("--temperature", "0.75", "--softcap", "20"),
     ]
     expected = evaluate(
-        logits, labels, label_smoothing=0.125, ignore_index=3, top_k=(2, 4), num_bins=6,
-        temperature=0.75, softcap=20, **weights,
-    )  # fmt: skip
+        logits,
+        labels,
+        label_smoothing=0.125,
+        ignore_index=3,
+        top_k=(2, 4),
+        num_bins=6,
+        temperature=0.75,
+        softcap=20,
+        **weights,
+    )
     assert evaluated(capsys, "logits.npy", "labels.npy", *options) == expected
 
 

@@ -112,8 +112,12 @@ def test_record_has_every_number_and_no_bare_nan(comparison):
     assert {float(share): kl for share, kl in quantiles.items()} == comparison.kl_quantiles
     assert metrics == {name: getattr(comparison, name) for name in metrics}
     assert set(metrics) == {
-        "nll_difference", "nll_difference_stderr", "agreement", "kl", "kl_stderr",
-    }  # fmt: skip
+        "nll_difference",
+        "nll_difference_stderr",
+        "agreement",
+        "kl",
+        "kl_stderr",
+    }
 
 
 def test_record_has_null_for_what_is_no_number():

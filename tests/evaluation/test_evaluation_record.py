@@ -232,7 +232,7 @@ FAULTS = [
     (["metrics", "top_k"], [], "metrics.top_k must be a dict, got []"),
     (["metrics", "top_k", "2"], 0.5, f"metrics.top_k must {NO_OTHERS}, got '2'"),
     (["metrics", "top_k", "1"], 2, f"metrics.top_k.1 must be {AS_SUMS['accuracy']}, got 2"),
-]  # fmt: skip
+]
 
 
 def sum_of(texts):
@@ -281,11 +281,15 @@ def test_record_that_is_no_dict_is_refused(record):
 
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=5)
     | st.sampled_from(["0x1p+0", "nan", "inf", "0x1p+9999"]),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
     max_leaves=5,
-)  # fmt: skip
+)
 PLACES = st.sampled_from(
     [(key,) for key in RECORD]
     + [("metrics", key) for key in RECORD["metrics"]]

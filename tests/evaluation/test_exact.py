@@ -118,9 +118,26 @@ def test_text_of_a_float_is_read_by_fromhex(value):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "0x", "0x1", "1p-3", "0x1p", "0x1.8p+0", "0x1p-99999", "0X1p+0", "+inf", "-inf", "NaN",
-     "0x1p-3 ", " 0x1p-3", "0x1p-3\n", "0xgp+0", "0x1p-٣", "--0x1p+0"],
-)  # fmt: skip
+    [
+        "",
+        "0x",
+        "0x1",
+        "1p-3",
+        "0x1p",
+        "0x1.8p+0",
+        "0x1p-99999",
+        "0X1p+0",
+        "+inf",
+        "-inf",
+        "NaN",
+        "0x1p-3 ",
+        " 0x1p-3",
+        "0x1p-3\n",
+        "0xgp+0",
+        "0x1p-٣",
+        "--0x1p+0",
+    ],
+)
 def test_other_text_is_refused(text):
     message = f"text must be like '0x1abcp-52', 'inf' or 'nan', got {text!r}"
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):

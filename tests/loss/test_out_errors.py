@@ -211,7 +211,9 @@ BAD_CALLS = {
     "prior": ({"prior": np.ones(C)}, ValueError, "prior must sum to 1"),
     "class_weight": ({"class_weight": np.full(C, -1.0)}, ValueError, "class_weight must be finite"),
     "sample_weight": (
-        {"sample_weight": np.full(N, np.nan)}, ValueError, "sample_weight must be finite",
+        {"sample_weight": np.full(N, np.nan)},
+        ValueError,
+        "sample_weight must be finite",
     ),
     "reduction": ({"reduction": "avg"}, ValueError, "reduction must be one of"),
     "num_threads": ({"num_threads": 0}, ValueError, "num_threads must be at least 1"),
@@ -220,10 +222,12 @@ BAD_CALLS = {
     "labels of floats": ({"labels": np.zeros(N)}, TypeError, "labels must be integers"),
     "labels too many": ({"labels": np.zeros(N + 1, int)}, ValueError, "labels must have shape"),
     "negative probability": (
-        {"labels": np.full((N, C), -1.0)}, ValueError, "labels must be finite",
+        {"labels": np.full((N, C), -1.0)},
+        ValueError,
+        "labels must be finite",
     ),
     "out of another dtype": ({"out": np.zeros(N, int)}, TypeError, "out must be float"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.fault("bad-label-with-outs")

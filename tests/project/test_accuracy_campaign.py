@@ -92,8 +92,9 @@ def assert_exact(problem):
                 assert_same(truths[bars.SOFTMAX, ""], (n, k), p)
                 assert_same(truths[bars.LOG_SOFTMAX, ""], (n, k), float(row[k]) - lse)
             for setting in problem.settings:
-                options = {name: value for name, value in setting.options.items()
-                           if name != "ignore_index"}  # fmt: skip
+                options = {
+                    name: value for name, value in setting.options.items() if name != "ignore_index"
+                }
                 if "sample_weight" in options:
                     options["sample_weight"] = options["sample_weight"][n]
                 loss, gradient = mpmath.mpf(0), [mpmath.mpf(0)] * len(row)
@@ -124,8 +125,11 @@ def test_exact_mean_is_the_sum_of_the_losses_by_the_sum_of_the_weights():
     truths = {(function, name): truth for function, name, truth in ExactProblem(problem).truths()}
     for setting in problem.settings:
         losses, mean = truths[bars.LOSS, setting.name], truths[bars.MEAN, setting.name]
-        options = {name: value for name, value in setting.options.items()
-                   if name not in ("label_smoothing", "prior")}  # fmt: skip
+        options = {
+            name: value
+            for name, value in setting.options.items()
+            if name not in ("label_smoothing", "prior")
+        }
         over = oracle.denominator("mean", setting.labels, 3, **options)
         with mpmath.workdps(60):
             total = mpmath.fsum(as_mpf(losses.exact, n) for n in range(5))

@@ -143,10 +143,16 @@ FAULTS = {
     "labels have more axes": (ValueError, INDEXED, None, labels_as(lambda a: a[None, None])),
     "ignored probabilities": (ValueError, LOSSES, "probabilities", option("ignore_index", 0, -100)),
     "improper probability": (
-        ValueError, LOSSES | {"smooth_labels"}, "probabilities", improper_probability,
+        ValueError,
+        LOSSES | {"smooth_labels"},
+        "probabilities",
+        improper_probability,
     ),
     "probabilities for indices": (
-        ValueError, {"evaluate", "row_statistics"}, None, probabilities_for_indices,
+        ValueError,
+        {"evaluate", "row_statistics"},
+        None,
+        probabilities_for_indices,
     ),
     "ignored without labels": (ValueError, {"row_statistics"}, None, ignored_without_labels),
     "ignored is no integer": (TypeError, WEIGHED, "indices", option("ignore_index", 1.0, True)),
@@ -158,15 +164,23 @@ FAULTS = {
     "weights of another shape": (ValueError, WEIGHED, None, weights_of_another_shape),
     "weights are words": (TypeError, WEIGHED, None, option("class_weight", np.array(["1"]))),
     "smoothing out of range": (
-        ValueError, WEIGHED | {"smooth_labels"}, None,
+        ValueError,
+        WEIGHED | {"smooth_labels"},
+        None,
         option("label_smoothing", -1e-9, 1 + 1e-9, math.nan, math.inf, 2),
     ),
     "smoothing is no number": (
-        TypeError, WEIGHED | {"smooth_labels"}, None, option("label_smoothing", "0.1", None, True),
+        TypeError,
+        WEIGHED | {"smooth_labels"},
+        None,
+        option("label_smoothing", "0.1", None, True),
     ),
     "cap out of range": (ValueError, WEIGHED, None, option("softcap", 0, -1.0, math.nan, 1e38)),
     "temperature out of range": (
-        ValueError, WEIGHED, None, option("temperature", 0.0, -1, 1e-38, math.inf),
+        ValueError,
+        WEIGHED,
+        None,
+        option("temperature", 0.0, -1, 1e-38, math.inf),
     ),
     "z_loss out of range": (ValueError, WEIGHED, None, option("z_loss", -1e-9, math.nan, math.inf)),
     "transform is no number": (TypeError, WEIGHED, None, option("temperature", "1", None, True)),
@@ -184,7 +198,7 @@ FAULTS = {
     "out is a list": (TypeError, ANY, None, a_given_out(lambda a: a.tolist())),
     "out of a sum": (ValueError, LOSSES, None, out_with_another_reduction),
     "out overlaps the logits": (ValueError, WHOLE, None, out_overlaps),
-}  # fmt: skip
+}
 
 
 @st.composite

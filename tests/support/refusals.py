@@ -65,7 +65,9 @@ OF_INDICES = {
 } | {"probabilities": {"labels": np.eye(C)[:N]}}
 OF_EVALUATIONS = OF_INDICES | {
     "label out of range, weighted": {
-        "labels": HIGH, "class_weight": WEIGHTS, "sample_weight": WEIGHTS[:N],
+        "labels": HIGH,
+        "class_weight": WEIGHTS,
+        "sample_weight": WEIGHTS[:N],
         "label_smoothing": 0.1,
     },
     **{name: OF_LOSSES[name] for name in ("temperature", "label out of range, capped")},
@@ -74,7 +76,7 @@ OF_EVALUATIONS = OF_INDICES | {
     "top_k of another kind": {"top_k": 5},
     "num_bins": {"num_bins": 2**55},
     "num_bins of another kind": {"num_bins": "15"},
-}  # fmt: skip
+}
 OF_STATISTICS = OF_INDICES | {
     "ignore_index without labels": {"labels": None, "ignore_index": 1},
 }

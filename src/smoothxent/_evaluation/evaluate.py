@@ -131,9 +131,12 @@ def evaluate(
     """
     rows = checked_rows(logits, labels, axis, dtype, check=check_class_indices)
     options = Options.of(
-        rows[2].num_classes, (softcap, temperature, z_loss), (label_smoothing, prior, class_weight),
-        top_k, num_bins,
-    )  # fmt: skip
+        rows[2].num_classes,
+        (softcap, temperature, z_loss),
+        (label_smoothing, prior, class_weight),
+        top_k,
+        num_bins,
+    )
     evaluation = evaluate_rows(rows, options, sample_weight, ignore_index, num_threads)
     if look_like_probabilities(*rows, ignore_index):
         warn_of_probabilities("logits", stacklevel=2)

@@ -133,9 +133,12 @@ def evaluate_file(
         weights = check_weights("sample_weight", cast(ArrayLike, sample_weight), rows.shape)
     threads = thread_count(num_threads, rows.num_rows * rows.row_shape[0])
     options = Options.of(
-        rows.row_shape[0], (softcap, temperature, z_loss), (label_smoothing, prior, class_weight),
-        top_k, num_bins,
-    )  # fmt: skip
+        rows.row_shape[0],
+        (softcap, temperature, z_loss),
+        (label_smoothing, prior, class_weight),
+        top_k,
+        num_bins,
+    )
     suspects: list[str] = []
 
     def compute(chunk: Chunk) -> Evaluation:

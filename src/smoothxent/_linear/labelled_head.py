@@ -115,9 +115,17 @@ class LabelledHead:
         head = Head(self.hidden, self.weight, self.bias, self.dtype, self.kernel.BLOCK_CLASSES)
         label_logits = np.empty(len(self.labels), self.dtype)
         blocks = self.kernel.Blocks(
-            head.num_classes, head.most_rows, self.labels, label_logits, self.targets,
-            self.transforms, losses, grad_divisor, ranks, num_bins,
-        )  # fmt: skip
+            head.num_classes,
+            head.most_rows,
+            self.labels,
+            label_logits,
+            self.targets,
+            self.transforms,
+            losses,
+            grad_divisor,
+            ranks,
+            num_bins,
+        )
         with np.errstate(all="ignore"), Workers(self.num_threads) as workers:
             for rows in head.row_blocks():
                 hidden, indices = self._rows(head, rows)

@@ -377,9 +377,13 @@ def cross_entropy_and_grad(
         grad = check_out_like_logits("grad_out", grad_out, rows[0])
         check_in_place_or_apart("grad_out", grad, rows[0])
         check_no_overlap(
-            "grad_out", grad, labels=labels, prior=prior, class_weight=class_weight,
+            "grad_out",
+            grad,
+            labels=labels,
+            prior=prior,
+            class_weight=class_weight,
             sample_weight=sample_weight,
-        )  # fmt: skip
+        )
     transforms = softcap, temperature, z_loss
     targets = label_smoothing, prior, class_weight, sample_weight, ignore_index
     is_callers = grad_out is not None
@@ -418,9 +422,15 @@ def _compute(
         losses = check_losses_out(out, reduction, row_shape, losses_dtype)
         _, prior, *weights, _ = given_targets
         check_no_overlap(
-            "out", losses, logits=logits, labels=given_labels, prior=prior,
-            class_weight=weights[0], sample_weight=weights[1], grad_out=grad,
-        )  # fmt: skip
+            "out",
+            losses,
+            logits=logits,
+            labels=given_labels,
+            prior=prior,
+            class_weight=weights[0],
+            sample_weight=weights[1],
+            grad_out=grad,
+        )
 
     shape, grads = logits.shape, grad
     if not is_flat:

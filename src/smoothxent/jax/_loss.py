@@ -148,8 +148,14 @@ def _traced(logits: Any, constants: dict[str, Any], **options: Any) -> Any:
 
 
 _OPTIONS = (
-    "softcap", "temperature", "z_loss", "label_smoothing", "ignore_index", "reduction", "axis"
-)  # fmt: skip
+    "softcap",
+    "temperature",
+    "z_loss",
+    "label_smoothing",
+    "ignore_index",
+    "reduction",
+    "axis",
+)
 _jitted = jax.jit(_traced, static_argnames=_OPTIONS)
 
 

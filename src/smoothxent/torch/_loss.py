@@ -10,9 +10,15 @@ from smoothxent.torch import _operators
 
 _FLOATS = {torch.float32, torch.float64, torch.float16, torch.bfloat16}
 _INTEGERS = {
-    torch.int64, torch.int32, torch.int16, torch.int8,
-    torch.uint64, torch.uint32, torch.uint16, torch.uint8,
-}  # fmt: skip
+    torch.int64,
+    torch.int32,
+    torch.int16,
+    torch.int8,
+    torch.uint64,
+    torch.uint32,
+    torch.uint16,
+    torch.uint8,
+}
 _REDUCTIONS = ("mean", "sum", "none")  # a tuple, because `reduction` may not be hashable
 _TYPES = _operators.PLAIN | {FakeTensor}  # PyTorch traces plain tensors as FakeTensors
 
@@ -119,9 +125,14 @@ def cross_entropy(
     if not _is_ours(input, target, weight, ignore_index, reduction, label_smoothing):
         return _operators.pytorch(input, target, weight, reduction, ignore_index, label_smoothing)
     arguments = (
-        input, target, weight, reduction, ignore_index, label_smoothing,
+        input,
+        target,
+        weight,
+        reduction,
+        ignore_index,
+        label_smoothing,
         _loss_dtype(input, target, weight),
-    )  # fmt: skip
+    )
     if _is_recorded() or not {type(input), type(target), type(weight)} <= _operators.PLAIN:
         return torch.ops.smoothxent.cross_entropy.default(*arguments)
     return _operators.Loss.apply(*arguments) if input.requires_grad else _operators.loss(*arguments)
@@ -136,15 +147,23 @@ class CrossEntropyLoss(torch.nn.CrossEntropyLoss):
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         """Return the loss as `cross_entropy` does, with the module's options."""
         return cross_entropy(
-            input, target, weight=self.weight, ignore_index=self.ignore_index,
-            reduction=self.reduction, label_smoothing=self.label_smoothing,
-        )  # fmt: skip
+            input,
+            target,
+            weight=self.weight,
+            ignore_index=self.ignore_index,
+            reduction=self.reduction,
+            label_smoothing=self.label_smoothing,
+        )
 
 
 def _is_ours(
-    input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int, reduction: str,
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None,
+    ignore_index: int,
+    reduction: str,
     label_smoothing: float,
-) -> bool:  # fmt: skip
+) -> bool:
     """Whether smoothxent computes this call; PyTorch computes all others, or raises."""
     given = (input, target) if weight is None else (input, target, weight)
     if not all(type(t) in _TYPES and t.is_cpu and t.layout == torch.strided for t in given):

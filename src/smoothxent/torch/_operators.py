@@ -26,9 +26,14 @@ PLAIN = {Tensor, torch.nn.Parameter, type(None)}
 
 
 def loss(
-    input: Tensor, target: Tensor, weight: Tensor | None, reduction: str, ignore_index: int,
-    label_smoothing: float, dtype: torch.dtype,
-) -> Tensor:  # fmt: skip
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None,
+    reduction: str,
+    ignore_index: int,
+    label_smoothing: float,
+    dtype: torch.dtype,
+) -> Tensor:
     """Return the loss in this dtype."""
     arguments = (input, target, weight, reduction, ignore_index, label_smoothing)
     try:
@@ -41,9 +46,15 @@ def loss(
 
 
 def gradient(
-    grad_output: Tensor, input: Tensor, target: Tensor, weight: Tensor | None, reduction: str,
-    ignore_index: int, label_smoothing: float, dtype: torch.dtype,
-) -> Tensor:  # fmt: skip
+    grad_output: Tensor,
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None,
+    reduction: str,
+    ignore_index: int,
+    label_smoothing: float,
+    dtype: torch.dtype,
+) -> Tensor:
     """Return `grad_output` times the gradient with respect to `input`, in the dtype of `input`."""
     is_per_row = reduction == "none"
     is_one = bool((grad_output == 1).all()) if is_per_row else grad_output.item() == 1
@@ -65,14 +76,22 @@ def gradient(
 
 
 def pytorch(
-    input: Tensor, target: Tensor, weight: Tensor | None, reduction: str, ignore_index: int,
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None,
+    reduction: str,
+    ignore_index: int,
     label_smoothing: float,
-) -> Tensor:  # fmt: skip
+) -> Tensor:
     """Return the same loss, computed by PyTorch."""
     return torch.nn.functional.cross_entropy(
-        input, target, weight, ignore_index=ignore_index, reduction=reduction,
+        input,
+        target,
+        weight,
+        ignore_index=ignore_index,
+        reduction=reduction,
         label_smoothing=label_smoothing,
-    )  # fmt: skip
+    )
 
 
 def _pytorchs_gradient(
@@ -98,9 +117,14 @@ def class_axis(input: Tensor) -> int:
 
 def _call(
     function: Callable[..., Any],
-    input: Tensor, target: Tensor, weight: Tensor | None, reduction: str, ignore_index: int,
-    label_smoothing: float, **options: Any,
-) -> Any:  # fmt: skip
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None,
+    reduction: str,
+    ignore_index: int,
+    label_smoothing: float,
+    **options: Any,
+) -> Any:
     """Call a function of smoothxent on the memory of the tensors."""
     if target.ndim < input.ndim:
         options["ignore_index"] = ignore_index
@@ -110,10 +134,14 @@ def _call(
         input, options["dtype"] = input.view(torch.uint16), "bfloat16"
     try:
         return function(
-            input.numpy(force=True), _array(target), reduction=reduction,
-            label_smoothing=label_smoothing, axis=class_axis(input),
-            num_threads=_num_threads(), **options,
-        )  # fmt: skip
+            input.numpy(force=True),
+            _array(target),
+            reduction=reduction,
+            label_smoothing=label_smoothing,
+            axis=class_axis(input),
+            num_threads=_num_threads(),
+            **options,
+        )
     except IndexError as error:
         raise IndexError(str(error).replace("labels", "target")) from None
 
@@ -124,9 +152,14 @@ def _array(tensor: Tensor) -> Any:
 
 
 def _fake_loss(
-    input: Tensor, target: Tensor, weight: Tensor | None, reduction: str, ignore_index: int,
-    label_smoothing: float, dtype: torch.dtype,
-) -> Tensor:  # fmt: skip
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None,
+    reduction: str,
+    ignore_index: int,
+    label_smoothing: float,
+    dtype: torch.dtype,
+) -> Tensor:
     axis = class_axis(input)
     shape = input.shape[:axis] + input.shape[axis + 1 :] if reduction == "none" else ()
     return input.new_empty(shape, dtype=dtype)
@@ -202,6 +235,9 @@ _ARGUMENTS = (
 )
 _register("cross_entropy", _ARGUMENTS, loss, _fake_loss, _differentiate)
 _register(
-    "cross_entropy_backward", f"Tensor grad_output, {_ARGUMENTS}",
-    gradient, _fake_gradient, _differentiate_twice,
-)  # fmt: skip
+    "cross_entropy_backward",
+    f"Tensor grad_output, {_ARGUMENTS}",
+    gradient,
+    _fake_gradient,
+    _differentiate_twice,
+)

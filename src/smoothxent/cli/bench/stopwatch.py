@@ -29,9 +29,13 @@ def main(argv: list[str]) -> int:
             logits, labels = inputs(num_rows, num_classes)
             times = timed(loss, logits, labels, float(seconds))
             facts = {
-                "library": library, "num_rows": num_rows, "num_classes": num_classes,
-                "loss": loss(logits, labels), "median_s": median(times), "min_s": min(times),
-            }  # fmt: skip
+                "library": library,
+                "num_rows": num_rows,
+                "num_classes": num_classes,
+                "loss": loss(logits, labels),
+                "median_s": median(times),
+                "min_s": min(times),
+            }
             print(json.dumps(facts), flush=True)
     except KeyboardInterrupt:
         return 130
