@@ -239,7 +239,8 @@ def _with_chunks(name: str, array: da.Array, chunks: Chunks) -> da.Array:
     shape = tuple(map(sum, chunks))
     has_sizes = not any(map(math.isnan, (*shape, *array.shape)))
     if array.ndim != len(shape) or (has_sizes and array.shape != shape):
-        raise ValueError(f"{name} must have shape {shape}, got {array.shape}")
+        remedy = f"; use {name}.reshape({shape})" if array.size == math.prod(shape) else ""
+        raise ValueError(f"{name} must have shape {shape}, got {array.shape}{remedy}")
     if has_sizes and 0 in shape:  # rechunk may leave arrays without rows as they are
         return da.zeros(shape, dtype=array.dtype, chunks=chunks)
     if has_sizes:

@@ -272,7 +272,7 @@ def test_where_sizes_are_unknown_errors_name_the_block(rng):
         ({"labels": da.zeros(4, dtype=int)}, ValueError("labels must have shape (2,), got (4,)")),
         (
             {"labels": da.zeros((2, 1, 1), dtype=int)},
-            ValueError("labels must have shape (2,), got (2, 1, 1)"),
+            ValueError("labels must have shape (2,), got (2, 1, 1); use labels.reshape((2,))"),
         ),
         (
             {"labels": da.zeros(2)},
