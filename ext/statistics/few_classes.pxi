@@ -102,7 +102,7 @@ cdef void weighted_gaps(
 cdef void few_classes_statistics(
     const Call *call, int task, Py_ssize_t first, Py_ssize_t count, RowGroup *group, Workspace *workspace
 ) noexcept nogil:
-    cdef GroupPlace place = place_of_group(call, first, count, workspace)
+    cdef GroupPlace given = place_of_group(call, first, count, workspace), place = given
     cdef Py_ssize_t i
     cdef bint anchor_is_top = all_anchors_are_top(call, task)
     cdef int anchor = ANCHOR_TOP if anchor_is_top else ANCHOR_GIVEN
@@ -111,7 +111,7 @@ cdef void few_classes_statistics(
     if call.has_grad and task != LOG_SOFTMAX and call.label_logits == NULL:
         exps = exps_of(call, workspace)
     if call.transforms:
-        transform_columns(workspace.logits, &place, call.num_classes, call.transform)
+        transform_columns(workspace.logits, &given, call.num_classes, call.transform)
         place.start = <const char *> workspace.logits
         place.class_stride = LANES * sizeof(stored)
         place.is_rows = False
@@ -141,3 +141,5 @@ cdef void few_classes_statistics(
                 group.is_valid[i] = 0
             if not group.is_valid[i]:
                 one_row_statistics(call, first, i, group, nothing_saved(), workspace)
+        if call.transforms and call.has_grad:  # the second sweep reads what one_row_statistics has overwritten
+            transform_columns(workspace.logits, &given, call.num_classes, call.transform)

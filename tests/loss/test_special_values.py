@@ -248,3 +248,23 @@ def test_losses_of_nothing_are_an_empty_array(any_dtype, kind, num_classes):
     )
     assert (losses.shape, losses.dtype) == ((0,), losses_dtype(any_dtype))
     assert (grad.shape, grad.dtype) == ((0, num_classes), any_dtype)
+
+
+@pytest.mark.parametrize("num_classes", [3, 100])
+@pytest.mark.parametrize("transforms", [{"softcap": 13.7, "temperature": 0.14}, {"softcap": 30.0}])
+def test_row_that_no_lane_can_hold_leaves_the_gradients_beside_it_alone(
+    any_dtype, rng, num_classes, transforms
+):
+    scale = 20 if any_dtype == np.float16 else 50
+    logits = rng.normal(0, scale, (40, num_classes)).astype(any_dtype)
+    labels = rng.integers(0, num_classes, 40)
+    logits[5] = np.nan
+    logits[20, 1] = -np.inf
+    options = {"reduction": "none", "label_smoothing": 0.1, **transforms}
+    losses, grad = smoothxent.cross_entropy_and_grad(logits, labels, **options)
+    for row, (loss, own) in enumerate(zip(losses, grad, strict=True)):
+        alone = smoothxent.cross_entropy_and_grad(logits[row], labels[row], **options)
+        np.testing.assert_array_equal(loss, alone[0])
+        np.testing.assert_array_equal(
+            own.view(f"u{own.itemsize}"), alone[1].view(f"u{own.itemsize}")
+        )
