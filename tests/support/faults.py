@@ -183,7 +183,12 @@ FAULTS = {
         option("temperature", 0.0, -1, 1e-38, math.inf),
     ),
     "z_loss out of range": (ValueError, WEIGHED, None, option("z_loss", -1e-9, math.nan, math.inf)),
-    "transform is no number": (TypeError, WEIGHED, None, option("temperature", "1", None, True)),
+    "transform is no number": (
+        TypeError,
+        WEIGHED,
+        None,
+        option("temperature", "1", None, True, np.ones(2)),
+    ),
     "unknown reduction": (ValueError, LOSSES, None, option("reduction", "avg", None, "Mean")),
     "too few threads": (ValueError, ANY, None, option("num_threads", 0, -3)),
     "threads are no integer": (TypeError, ANY, None, option("num_threads", 1.5, "1", True)),

@@ -128,9 +128,6 @@ MUTANTS = [
         ("if num_logits < _LEAST_PARALLEL:", "if False:", "a team for a single row"),
     ),
     *mutants_of(
-        "src/smoothxent/_loss/fused.py",
-    ),
-    *mutants_of(
         "src/smoothxent/_loss/cross_entropy.py",
         ('check_in_place_or_apart("grad_out", grad, rows[0])', "pass", "overlaps the logits"),
     ),

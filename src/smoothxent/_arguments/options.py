@@ -104,8 +104,8 @@ def check_choice(name: str, value: str, table: Mapping[str, Choice]) -> Choice:
 def check_transforms(given: GivenTransforms) -> Transforms | None:
     """Return the three transforms as the kernel accepts them, or None if they change nothing."""
     softcap, temperature, z_loss = given
-    are_usual = softcap is None and temperature == 1.0 and z_loss == 0.0
-    if are_usual and type(temperature) is type(z_loss) is float:  # not bool
+    are_floats = type(temperature) is type(z_loss) is float
+    if are_floats and softcap is None and temperature == 1.0 and z_loss == 0.0:
         return None
     number = check_real("z_loss", z_loss)
     if not 0.0 <= number <= MOST_SCALE:
