@@ -220,12 +220,27 @@ def test_each_classifier_may_have_transforms_of_its_own(rng):
     comparison = compare(a, b, labels, temperature=(2.0, 0.5), softcap=(None, 6.0))
     assert comparison.a == evaluate(a, labels, temperature=2.0)
     assert comparison.b == evaluate(b, labels, temperature=0.5, softcap=6.0)
+    table = str(comparison).splitlines()
+    assert "softcap                   none           6" in table
+    assert "temperature                  2         0.5" in table
+    assert "| temperature | 2 | 0.5 |  |" in comparison.to_markdown().splitlines()
     other = compare(a / 2, 6 * np.tanh(b / 6) / 0.5, labels)
     np.testing.assert_allclose(comparison.nll_difference, other.nll_difference, rtol=1e-12)
     np.testing.assert_allclose(comparison.kl, other.kl, rtol=1e-12)
     assert comparison.agreement == other.agreement
     both = compare(a, b, labels, temperature=3.0, softcap=7.0)
     assert both == compare(a, b, labels, temperature=(3.0, 3.0), softcap=(7.0, 7.0))
+
+
+def test_pairs_are_those_of_the_evaluated_logits():
+    # A quotient that overflows in float32 is infinite for the pairs too; equal capped logits are.
+    logits = np.array([[100, 0, 50], [1, 2, 3]], np.float32)
+    comparison = compare(logits, 2 * logits, [0, 2], temperature=1e-37)
+    assert comparison.a.nan_rows == 1
+    assert math.isnan(comparison.kl)
+    assert comparison.agreement == 0.5
+    a = np.array([[10, 11]], np.float32)
+    assert compare(a, a.astype(np.float64), [0], softcap=1.0).agreement == 0
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ def compare(
     labels : array_like of any integer dtype, shape (...)
         Class indices in [0, C).
     softcap, temperature : float or pair of float, optional
-        As in `cross_entropy`: one number for both, or a pair of numbers for a and b.
+        As in `cross_entropy`: one number for both, or a tuple of two, for a and for b.
     label_smoothing, top_k, num_bins
         As in `evaluate`, for the evaluations of a and b.
     ignore_index : int, optional
@@ -78,8 +78,9 @@ def compare(
     Notes
     -----
     Accuracy: differences and divergences of rows are computed in float64 for all dtypes of the
-    logits, with log-probabilities within 4 ulp. The result has the same bits for any number of
-    threads and on every instruction set.
+    logits, with log-probabilities within 4 ulp. A soft cap and a temperature are applied first, as
+    in `evaluate`. The result has the same bits for any number of threads and on every instruction
+    set.
 
     Memory: 17 bytes a row, for exact quantiles. Nothing of the size of the logits is allocated,
     unless their row axes can't be merged into one without a copy.

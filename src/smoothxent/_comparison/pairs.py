@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from smoothxent._arguments.arrays import AnyArray
+from smoothxent._arguments.arrays import AnyArray, FloatArray
 from smoothxent._arguments.half import Numbers
 from smoothxent._arguments.options import Transforms
 from smoothxent._comparison.pair_metrics import Pairs
@@ -73,9 +73,7 @@ def _fill(pairs: Pairs, parts: list[Table], labels: AnyArray, buffer: NDArray[np
     """Fill in the pairs of one block of rows (N, C); `buffer` is (4, N, C)."""
     a, b, p, gap = buffer
     for wide, part in zip((a, b), parts, strict=True):
-        wide[...] = part.logits.widened()
-        if part.transforms is not None:
-            builds.kernel("float64").transform(wide, part.transforms)
+        wide[...] = _transformed(part)
     same_top = a.argmax(axis=1) == b.argmax(axis=1)
     softmax(a, out=p, num_threads=1)
     log_softmax(a, out=a, num_threads=1)
@@ -93,6 +91,16 @@ def _fill(pairs: Pairs, parts: list[Table], labels: AnyArray, buffer: NDArray[np
     # Rounding may make the divergence of equal rows slightly negative.
     np.maximum(divergence, 0, out=pairs.divergence)
     np.logical_and(same_top, ~np.isnan(divergence), out=pairs.agrees)
+
+
+def _transformed(table: Table) -> FloatArray:
+    """Return the logits as `evaluate` transforms them: in float32, or float64 for such logits."""
+    logits = table.logits.widened()
+    if table.transforms is None:
+        return logits
+    logits = np.array(logits, order="C")
+    builds.kernel(logits.dtype.name).transform(logits, table.transforms)
+    return logits
 
 
 def _special_divergence(

@@ -3,6 +3,7 @@
 import math
 from typing import NamedTuple
 
+from smoothxent._arguments.options import TRANSFORMS
 from smoothxent._comparison.pair_metrics import PairMetrics
 from smoothxent._evaluation.table import counts, deviation, number, rows
 
@@ -22,7 +23,7 @@ def text(comparison: PairMetrics) -> str:
         return title(comparison)
     head = Line("", "A", "B", "B - A")
     metrics = [
-        f"{line.name:<18}{line.a:>12}{line.b:>12}{_aligned(line.difference)}"
+        f"{line.name:<18}{line.a:>12}{line.b:>12}{_aligned(line.difference)}".rstrip()
         for line in (head, *lines(comparison))
     ]
     shares = [
@@ -83,12 +84,22 @@ def lines(comparison: PairMetrics) -> list[Line]:
         "brier": (a.brier, b.brier),
         "calibration error": (a.calibration_error, b.calibration_error),
     }
+    changed = {**a._totals.settings.changed(), **b._totals.settings.changed()}
+    of_a, of_b = (each._totals.settings.by_name() for each in (a, b))
+    options = [
+        Line(name, _setting(of_a[name]), _setting(of_b[name]), "")
+        for name in TRANSFORMS
+        if name in changed
+    ]
     differences = {name: _signed(theirs - ours) for name, (ours, theirs) in values.items()}
     differences["nll"] = _signed(comparison.nll_difference)
     differences["nll"] += deviation(comparison.nll_difference_stderr)
     shown = [
-        Line(name, number(ours), number(theirs), differences[name])
-        for name, (ours, theirs) in values.items()
+        *options,
+        *(
+            Line(name, number(ours), number(theirs), differences[name])
+            for name, (ours, theirs) in values.items()
+        ),
     ]
     if a.nan_rows or b.nan_rows:
         more = f"{b.nan_rows - a.nan_rows:+,}"
@@ -102,6 +113,10 @@ def pairs(comparison: PairMetrics) -> list[tuple[str, str, str]]:
         ("same top class", number(comparison.agreement), ""),
         ("KL of B from A", number(comparison.kl), deviation(comparison.kl_stderr)),
     ]
+
+
+def _setting(value: object) -> str:
+    return "none" if value is None else f"{value:g}"
 
 
 def _signed(value: float) -> str:
