@@ -20,15 +20,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--temperature",
         metavar="T[,T]",
-        type=options.above_zero_each,
+        type=options.scale_each,
         default=1.0,
         help="divide logits by T; with two numbers, those of A and of B (default: %(default)g)",
     )
     parser.add_argument(
         "--softcap",
         metavar="C[,C]",
-        type=options.above_zero_each,
-        help="replace each logit x by C tanh(x / C); with two numbers, those of A and of B",
+        type=options.scale_each,
+        help="replace each logit x by C tanh(x / C), before the temperature; two for A and for B",
     )
     results.add_arguments(parser, "save the result as JSON")
 

@@ -20,14 +20,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--temperature",
         metavar="T",
-        type=options.above_zero,
+        type=options.scale,
         default=1.0,
         help="divide the logits by T (default: %(default)g)",
     )
     parser.add_argument(
         "--softcap",
         metavar="C",
-        type=options.above_zero,
+        type=options.scale,
         help="replace each logit x by C tanh(x / C), before the temperature",
     )
     parser.add_argument(

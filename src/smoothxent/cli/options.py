@@ -7,7 +7,9 @@ from pathlib import Path
 
 from smoothxent.cli.errors import CommandError
 
-MOST_K, MOST_BINS = 2**63 - 1, 2**20  # the library's own limits
+# The library's own limits.
+MOST_K, MOST_BINS = 2**63 - 1, 2**20
+LEAST_SCALE, MOST_SCALE = 1e-37, 1e37
 
 
 def positive(text: str) -> int:
@@ -39,20 +41,21 @@ def share(text: str) -> float:
     return number
 
 
-def above_zero(text: str) -> float:
-    """Parse a number above 0."""
+def scale(text: str) -> float:
+    """Return the number, which logits of any dtype can be divided by and multiplied with."""
     try:
         number = float(text)
     except ValueError:
         number = 0.0
-    if not 0 < number < math.inf:
-        raise argparse.ArgumentTypeError(f"must be a number above 0, got {text!r}")
+    if not LEAST_SCALE <= number <= MOST_SCALE:
+        rule = f"must be a number from {LEAST_SCALE:g} to {MOST_SCALE:g}"
+        raise argparse.ArgumentTypeError(f"{rule}, got {text!r}")
     return number
 
 
-def above_zero_each(text: str) -> float | tuple[float, float]:
-    """Parse a number above 0, or two with a comma between them."""
-    numbers = [above_zero(each) for each in text.split(",")]
+def scale_each(text: str) -> float | tuple[float, float]:
+    """Return the number, or two numbers separated by a comma."""
+    numbers = [scale(each) for each in text.split(",")]
     if len(numbers) > 2:
         raise argparse.ArgumentTypeError(f"must be one number or two, got {text!r}")
     return numbers[0] if len(numbers) == 1 else (numbers[0], numbers[1])
