@@ -108,6 +108,7 @@ COUNTED = (
     _on(loss_and_gradient, 512, 1000),
     _on(loss_and_gradient, 64, 30_522),
     _on(loss_of_probabilities, 512, 1000),
+    _on(softmax, 1, 10),
     _on(softmax, 512, 1000),
     _on(evaluation, 1, 10),
     _on(evaluation, 4096, 3),
@@ -116,6 +117,7 @@ COUNTED = (
     _on(evaluation, 512, 1000),
     _on(evaluation, 64, 30_522),
     _on(evaluation, 256, 1000, dtype="float64"),
+    _on(row_statistics, 1, 10),
     _on(row_statistics, 4096, 10),
     _on(row_statistics, 512, 1000),
 )

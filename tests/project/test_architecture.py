@@ -197,7 +197,7 @@ def test_command_line_brings_in_no_heavy_package_before_it_is_asked(run_child):
 
 CACHES = {
     "_arguments/arrays.py: dtype_name": "NumPy makes the name of a dtype anew each time",
-    "_arguments/logits.py: _class_axis": "most calls have the shape of a call before",
+    "_kernel/rows.py: _layout": "most calls have the shapes and dtypes of a call before",
     "_kernel/builds.py: kernel": "the import system takes longer to find a module that it has",
     "_kernel/rows.py: _flat": "most calls have the shapes and dtypes of a call before",
     "_kernel/threads.py: _cgroup_quota": "asks the system, in several files",

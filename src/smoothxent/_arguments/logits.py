@@ -4,7 +4,6 @@ A check returns its argument in the form that the kernel accepts. Errors read
 `<argument> must <rule>, got <found>; <remedy>`.
 """
 
-from functools import lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -84,12 +83,7 @@ def check_axis(value: int, ndim: int) -> int:
 def check_class_axis(
     name: str, value: int, shape: tuple[int, ...]
 ) -> tuple[int, int, tuple[int, ...]]:
-    """Return the axis counted from the front, the number of classes, and the shape of the rows."""
-    return _class_axis(name, value if type(value) is int else check_integer("axis", value), shape)
-
-
-@lru_cache  # most calls repeat the shape of an earlier call
-def _class_axis(name: str, value: int, shape: tuple[int, ...]) -> tuple[int, int, tuple[int, ...]]:
+    """Return `value` counted from the front, the number of classes, and the shape of the rows."""
     if not shape:
         raise ValueError(f"{name} must have at least one axis, got shape ()")
     position = check_axis(value, len(shape))

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 from smoothxent._arguments.arrays import AnyArray, FloatArray
 from smoothxent._arguments.labels import INTEGERS, check_labels
 from smoothxent._arguments.logits import FLOATS, DType, check_class_axis, check_logits, losses_dtype
+from smoothxent._arguments.options import check_integer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,13 +47,23 @@ def checked_rows(
 
 def checked_logits(logits: ArrayLike, axis: int, dtype: DType | None) -> tuple[FloatArray, Layout]:
     """Return logits without labels as the kernel accepts them, and their layout."""
-    array, name = check_logits(logits, dtype)
-    position, num_classes, row_shape = check_class_axis("logits", axis, array.shape)
-    real = losses_dtype(array.dtype)
-    return array, Layout(position, num_classes, row_shape, real, name, is_flat=False)
+    if type(logits) is np.ndarray and logits.dtype in FLOATS and dtype is None:
+        array, name = logits, FLOATS[logits.dtype]
+    else:
+        array, name = check_logits(logits, dtype)
+    position = axis if type(axis) is int else check_integer("axis", axis)
+    return array, _layout(array.shape, array.dtype, name, position)
 
 
-@lru_cache  # most calls repeat earlier shapes and dtypes; the checks cost more than a row
+# Most calls repeat earlier shapes and dtypes; the checks cost more than a row.
+@lru_cache
+def _layout(shape: tuple[int, ...], dtype: np.dtype[Any], dtype_name: str, axis: int) -> Layout:
+    position, num_classes, row_shape = check_class_axis("logits", axis, shape)
+    real = losses_dtype(dtype)
+    return Layout(position, num_classes, row_shape, real, dtype_name, is_flat=False)
+
+
+@lru_cache
 def _flat(
     shape: tuple[int, ...],
     dtype: np.dtype[Any],

@@ -101,10 +101,12 @@ def row_statistics(
     Accuracy: `log_sum_exp` is within 4 ulp of the exact value, or of the largest logit where that
     is larger; `nll` is as accurate as a loss of `cross_entropy`. `entropy` and `confidence` agree
     with their formulas to 1e-5 for float32, float16 and bfloat16 logits, mostly to 1e-6, and to
-    1e-12 for float64. Logits and ranks are exact.
+    1e-12 for float64. Logits and ranks are exact. With a temperature, this holds for the logits
+    divided by it in float32 or float64; each capped logit is within 5 ulp.
 
     NaN and infinity: if a row holds nan or +inf, or only -inf, then `entropy`, `confidence` and
-    `nll` are nan and `rank` is C; `max_logit` and `log_sum_exp` are nan, or the infinity.
+    `nll` are nan and `rank` is C; `max_logit` and `log_sum_exp` are nan, or the infinity. With a
+    soft cap c this holds for the capped logits: c for +inf, -c for -inf.
 
     The statistics have the same bits for any number of threads, and each logit is read once.
 
@@ -140,10 +142,11 @@ def row_statistics(
         log_sum_exp, max_logit, argmax, entropy, confidence, label_logit, nll, rank
     )
     rows, indices = row_views(layout.axis, rows, targets)
-    flat = [None if each is None else each.reshape(-1) for each in result]
     for block, wide in widening.wide_blocks(layout.dtype_name, transforms, rows):
-        block_labels = None if indices is None else indices[block.of_labels]
-        results = tuple(None if each is None else each[block.rows] for each in flat)
+        block_labels, results = indices, tuple(result)
+        if block is not widening.WHOLE:
+            block_labels = None if indices is None else indices[block.of_labels]
+            results = tuple(a if a is None else a.reshape(-1)[block.rows] for a in result)
         bad_row = kernel.row_statistics(wide, block_labels, ignored, transforms, results, threads)
         if bad_row >= 0 and targets is not None:
             raise label_out_of_range(targets, layout.num_classes, block.rows.start + bad_row)
