@@ -120,7 +120,7 @@ class BuildKernels(build_ext):
                 extension.sources = [module_of(extension)]
         translated = cythonize(
             self.extensions,
-            build_dir=f"build/cython-{sys.implementation.cache_tag}-numpy-{numpy.__version__}",
+            build_dir=f"build/c-{sys.implementation.cache_tag}-numpy-{numpy.__version__}",
             include_path=["ext"],
             compiler_directives=DIRECTIVES,
             force=bool(self.force),
