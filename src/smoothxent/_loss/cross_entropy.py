@@ -371,21 +371,14 @@ def cross_entropy_and_grad(
     True
     """
     rows = checked_rows(logits, labels, axis, dtype)
+    transforms = softcap, temperature, z_loss
+    targets = label_smoothing, prior, class_weight, sample_weight, ignore_index
     if grad_out is None:
         grad: FloatArray = np.empty(rows[0].shape, rows[0].dtype)
     else:
         grad = check_out_like_logits("grad_out", grad_out, rows[0])
         check_in_place_or_apart("grad_out", grad, rows[0])
-        check_no_overlap(
-            "grad_out",
-            grad,
-            labels=labels,
-            prior=prior,
-            class_weight=class_weight,
-            sample_weight=sample_weight,
-        )
-    transforms = softcap, temperature, z_loss
-    targets = label_smoothing, prior, class_weight, sample_weight, ignore_index
+        check_no_overlap("grad_out", grad, labels=labels, **_arrays_of(targets))
     is_callers = grad_out is not None
     loss = _compute(
         rows, labels, transforms, targets, reduction, out, grad, is_callers, num_threads
@@ -420,17 +413,8 @@ def _compute(
     losses = None
     if out is not None:
         losses = check_losses_out(out, reduction, row_shape, losses_dtype)
-        _, prior, *weights, _ = given_targets
-        check_no_overlap(
-            "out",
-            losses,
-            logits=logits,
-            labels=given_labels,
-            prior=prior,
-            class_weight=weights[0],
-            sample_weight=weights[1],
-            grad_out=grad,
-        )
+        others = _arrays_of(given_targets) | {"grad_out": grad}
+        check_no_overlap("out", losses, logits=logits, labels=given_labels, **others)
 
     shape, grads = logits.shape, grad
     if not is_flat:
@@ -469,3 +453,9 @@ def _compute(
         return rule.loss(total, special, count)
     write_back(losses, written)
     return losses if out is None else out
+
+
+def _arrays_of(targets: GivenTargets) -> dict[str, ArrayLike | None]:
+    """Return the arrays among the options of the targets, by their names."""
+    _, prior, class_weight, sample_weight, _ = targets
+    return {"prior": prior, "class_weight": class_weight, "sample_weight": sample_weight}
