@@ -1,6 +1,6 @@
-"""`python -m bench.accuracy`: losses, gradients and softmaxes against exact values, in ulps.
+"""`python -m bench.accuracy`: errors of losses, gradients and softmaxes, in ulps of exact values.
 
-Exit status 1 if a figure of smoothxent exceeds its bar, 2 if it could not be had.
+The exit status is 1 if an error of smoothxent exceeds its bound, 2 if smoothxent failed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from bench.children import ROOT
 from bench.peers import OURS
 
 from . import report
-from .judge import ExactProblem, verdicts
+from .comparison import ExactProblem, comparisons
 from .libraries import LIBRARIES
 from .problems import DTYPES, problems
 from .processes import OursFailed, Processes
@@ -32,23 +32,25 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     )
     peers = [name for name in LIBRARIES if name != OURS]
     parser.add_argument(
-        "--quick", action="store_true", help="few classes and rows, nothing saved unless asked for"
+        "--quick",
+        action="store_true",
+        help="few classes and rows; nothing is saved by default",
     )
     parser.add_argument(
-        "--dtype", action="append", choices=DTYPES, help="only logits of this one (repeatable)"
+        "--dtype", action="append", choices=DTYPES, help="only logits of this dtype (repeatable)"
     )
     parser.add_argument(
         "--peer",
         action="append",
         choices=["none", *peers],
-        help="next to this one alone (repeatable; default all that are installed)",
+        help="compare only with this library (repeatable; default: all that are installed)",
     )
     parser.add_argument(
         "--seed",
         type=int,
         default=0,
         metavar="N",
-        help="other draws than those of the saved figures, to look for new cases",
+        help="seed of the random rows; other seeds than 0 look for new cases",
     )
     parser.add_argument(
         "--json", type=Path, metavar="FILE", help=f"default {SAVED.relative_to(ROOT)}"
@@ -57,10 +59,10 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         "--docs",
         type=Path,
         metavar="FOLDER",
-        help=f"for accuracy.md; default {DOCS.relative_to(ROOT)}",
+        help=f"where to write the pages; default {DOCS.relative_to(ROOT)}",
     )
     parser.add_argument(
-        "--redraw", type=Path, metavar="JSON", help="judge nothing; report a saved run again"
+        "--redraw", type=Path, metavar="JSON", help="compute nothing; report a saved run again"
     )
     options = parser.parse_args(arguments)
     if not (options.quick or options.dtype or options.peer or options.seed or options.redraw):
@@ -69,9 +71,9 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     return options
 
 
-def judge(names: list[str], dtypes: tuple[str, ...], *, quick: bool, seed: int) -> Campaign:
-    """Put every problem to every library."""
-    tally, judged, begin, seen = Tally(), 0, time.monotonic(), 0
+def compare(names: list[str], dtypes: tuple[str, ...], *, quick: bool, seed: int) -> Campaign:
+    """Solve every problem with every library, and compare the results with exact values."""
+    tally, compared, begin, seen = Tally(), 0, time.monotonic(), 0
     with Processes(names) as processes:
         for problem in problems(quick=quick, dtypes=dtypes, seed=seed):
             if problem.num_classes != seen:
@@ -83,10 +85,10 @@ def judge(names: list[str], dtypes: tuple[str, ...], *, quick: bool, seed: int) 
                 )
             answers = processes.results(problem)
             truths = list(ExactProblem(problem).truths())
-            for name, found in answers:
-                count = tally.add(name, problem, verdicts(problem, truths, found))
-                judged += count * (name == OURS)
-        return campaign(tally, judged, processes.details, processes.failures)
+            for name, results in answers:
+                count = tally.add(name, problem, comparisons(problem, truths, results))
+                compared += count * (name == OURS)
+        return campaign(tally, compared, processes.details, processes.failures)
 
 
 def publish(run: Campaign, options: argparse.Namespace) -> None:
@@ -110,7 +112,7 @@ def main(arguments: list[str] | None = None) -> int:
             if library.installed() and (name == OURS or not options.peer or name in options.peer)
         ]
         try:
-            run = judge(
+            run = compare(
                 names, tuple(options.dtype or DTYPES), quick=options.quick, seed=options.seed
             )
         except OursFailed as failure:
@@ -120,11 +122,11 @@ def main(arguments: list[str] | None = None) -> int:
             return 130
     publish(run, options)
     for name, text in run.failures.items():
-        print(f"{name} failed and is left out from then on: {text}", file=sys.stderr)
-    broken = run.broken(OURS)
-    for record in broken:
-        print(f"beyond its bar: {record.case}", file=sys.stderr)
-    return 1 if broken else 0
+        print(f"{name} failed, and its later results are missing: {text}", file=sys.stderr)
+    exceeded = run.exceeded(OURS)
+    for record in exceeded:
+        print(f"exceeds its bound: {record.case}", file=sys.stderr)
+    return 1 if exceeded else 0
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Exact values of rows, also of very many classes: whole numbers of Python, logarithms of mpmath.
+"""Exact values of rows with any number of classes, from Python integers and mpmath's logarithms.
 
 With m the largest logit, gap_k = m - x_k and rest = sum of exp(-gap_k) over the classes but one of
 the largest:
@@ -8,9 +8,9 @@ the largest:
     g_k = A p_k - c_k                  of that largest class: (A - c) p - c rest / (1 + rest)
 
 with the coefficients c of settings.py and A their sum. All terms of a sum are positive, so nothing
-cancels but what the result's own definition subtracts, and PRECISION bits stay PRECISION bits.
+cancels except the terms that the definition of the result subtracts, and all PRECISION bits remain.
 Logits are multiples of 2**-unit, hence gaps are exact. exp(-gap) is the product of one factor for
-each byte of the gap, taken from tables that mpmath fills: some ten products instead of a series.
+each byte of the gap, from tables that mpmath fills: about ten products instead of a series.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from numpy.typing import NDArray
 from .settings import Coefficients
 from .ulps import Exact, exact_of, exact_of_mpf
 
-Whole = NDArray[Any]  # of Python's whole numbers
-PRECISION = 256  # bits of every number: 77 digits, of which the products above lose 2 at most
-FINEST = PRECISION + 8  # gaps are cut to multiples of 2**-264: less than the precision shows
-NOTHING_LEFT = 20  # exp(-2**20) is 0 in every dtype and in every sum
+Whole = NDArray[Any]  # of Python integers
+PRECISION = 256  # bits of every number: 77 digits, of which the products above lose at most 2
+FINEST = PRECISION + 8  # gaps are rounded to multiples of 2**-264, below the precision
+NOTHING_LEFT = 20  # exp(-2**20) is 0 in every dtype, and changes no sum
 
 
 def whole(values: NDArray[np.floating]) -> tuple[Whole, int]:
@@ -88,14 +88,14 @@ def _total(mantissas: Whole, exponents: NDArray[np.int64], counts: Whole) -> Any
 
 @dataclass(frozen=True)
 class Gradient:
-    """The exact values, and the size of what may cancel: an ulp of that is the unit of errors."""
+    """The exact values, and the size of the larger term: the unit of errors is an ulp of it."""
 
     exact: Exact
     scale: NDArray[np.float64]
 
 
 class Row:
-    """One row of finite logits. Use it at the precision that `working` sets."""
+    """One row of finite logits. Use it within `working()`, which sets the precision."""
 
     def __init__(self, logits: NDArray[np.floating]) -> None:
         values, inverse, counts = np.unique(
@@ -124,16 +124,16 @@ class Row:
         small = self.log_total < mpmath.ldexp(1, -PRECISION // 2)
         log_total = int(mpmath.nint(mpmath.ldexp(self.log_total, unit)))
         sums = -((self.gaps << (unit - self.unit)) + log_total)
-        found = exact_of_wide(sums, unit)
-        if small:  # whole multiples of 2**-unit are too coarse where no gap stands beside it
+        result = exact_of_wide(sums, unit)
+        if small:  # integer multiples of 2**-unit are too coarse if the gap is 0
             tiny = exact_of_mpf([-self.log_total])
             for part, value in zip(
-                (found.high, found.low, found.exponent),
+                (result.high, result.low, result.exponent),
                 (tiny.high, tiny.low, tiny.exponent),
                 strict=True,
             ):
                 part[self.gaps == 0] = value[0]
-        return found
+        return result
 
     def loss(self, c: Coefficients) -> Any:
         terms = self.gaps.sum() * c.shared
@@ -146,11 +146,11 @@ class Row:
     def gradient(self, c: Coefficients) -> Gradient:
         targets, total = c.table(), c.whole_total
         fixed = self.shares >> np.minimum(-self.exponents, 2 * PRECISION).astype(object)
-        alone = targets == 0  # the relative digits of p_k count only where nothing is subtracted
-        mantissas = ((np.where(alone, self.shares, fixed) * total) >> c.bits) - np.where(
-            alone, 0, targets << (PRECISION - c.bits)
+        single = targets == 0  # without a subtraction, the relative digits of p_k count
+        mantissas = ((np.where(single, self.shares, fixed) * total) >> c.bits) - np.where(
+            single, 0, targets << (PRECISION - c.bits)
         )
-        exact = exact_of(mantissas, np.where(alone, self.exponents, 0) - PRECISION)
+        exact = exact_of(mantissas, np.where(single, self.exponents, 0) - PRECISION)
         p, targets = self.softmax().nearest(), (targets / (1 << c.bits)).astype(np.float64)
         scale = np.maximum(float(c.total()) * p, targets)
         towards, away = self._pull(c, self.top)
@@ -169,7 +169,7 @@ class Row:
 
 
 def exact_of_wide(integers: Whole, unit: int) -> Exact:
-    """Return integers 2**-unit, of any number of bits."""
+    """Return integers times 2**-unit; the integers may have any number of bits."""
     surplus = np.array([max(0, int(i).bit_length() - 900) for i in integers], np.int64)
     return exact_of(integers >> surplus.astype(object), surplus - unit)
 
@@ -180,5 +180,5 @@ def _put(exact: Exact, k: int, value: Any) -> None:
 
 
 def working() -> Any:
-    """Return the context in which rows are made and asked: mpmath at the precision they need."""
+    """Return the context for making and using rows, with mpmath at the precision they need."""
     return mpmath.workprec(PRECISION + 80)

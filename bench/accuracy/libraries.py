@@ -1,8 +1,8 @@
-"""Who is judged: smoothxent, and the same functions as the users of other libraries write them.
+"""The libraries that are compared: smoothxent, and the usual code of other libraries' users.
 
-Peers get half types widened to float32, as language models do it; matrices are rounded back to the
-logits' dtype. An option that a library has no argument for is left out or, where its loss takes
-a table of targets, written into that table.
+Other libraries get half types widened to float32, as in language models; matrices are rounded back
+to the dtype of the logits. If a library has no argument for an option but takes a table of targets,
+the option is applied to the table; otherwise the setting is left out.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from bench.peers import Jax, NumPy, Peer, PyTorch, SciPy, Smoothxent, TensorFlow
 from bench.peers.peer import HALVES
 
-from .bars import GRADIENT, LOG_SOFTMAX, LOG_SUM_EXP, LOSS, MEAN, SOFTMAX
-from .judge import Results
+from .bounds import GRADIENT, LOG_SOFTMAX, LOG_SUM_EXP, LOSS, MEAN, SOFTMAX
+from .comparison import Results
 from .problems import Problem
 
 LIBRARIES: dict[str, type[Peer]] = {
@@ -27,7 +27,7 @@ THREADS = 1
 
 
 class Library:
-    """A library that has started, and what it makes of a problem."""
+    """A library that has started, and its results."""
 
     def __init__(self, name: str) -> None:
         self.peer = LIBRARIES[name]()
@@ -42,20 +42,20 @@ class Library:
 
 def _results_of_ours(ours: Smoothxent, problem: Problem) -> Results:
     x = problem.logits
-    found: Results = {
+    results: Results = {
         (SOFTMAX, ""): ours.softmax(x),
         (LOG_SOFTMAX, ""): ours.log_softmax(x),
         (LOG_SUM_EXP, ""): ours.log_sum_exp(x),
     }
     for setting in problem.settings:
         losses, grad = ours.losses_and_gradient(x, setting)
-        found[LOSS, setting.name], found[GRADIENT, setting.name] = losses, grad
-        found[MEAN, setting.name] = np.asarray(ours.mean_loss(x, setting))
-    return found
+        results[LOSS, setting.name], results[GRADIENT, setting.name] = losses, grad
+        results[MEAN, setting.name] = np.asarray(ours.mean_loss(x, setting))
+    return results
 
 
 def _results_of_peer(peer: Peer, problem: Problem) -> Results:
-    """Compute with the library's own arrays, in float32 where logits are narrower."""
+    """Compute with the library's own arrays, half types in float32."""
 
     def to_numpy(array: Any) -> NDArray[Any]:
         return np.asarray(peer.to_numpy(array))
@@ -64,23 +64,23 @@ def _results_of_peer(peer: Peer, problem: Problem) -> Results:
     if problem.dtype in HALVES:
         logits = logits.astype(np.float32)
     x, _ = peer.place(logits, problem.labels)
-    found = {
+    results = {
         (SOFTMAX, ""): to_numpy(peer.softmax(x)).astype(narrow),
         (LOG_SOFTMAX, ""): to_numpy(peer.log_softmax(x)).astype(narrow),
         (LOG_SUM_EXP, ""): to_numpy(peer.log_sum_exp(x)),
     }
     for setting in filter(peer.has, problem.settings):
         losses, grad = peer.losses_and_gradient(x, setting)
-        over = setting.row_weights().sum().astype(logits.dtype)
-        found[MEAN, setting.name] = to_numpy(peer.total(losses)) / over
-        found[LOSS, setting.name] = to_numpy(losses)
-        found[GRADIENT, setting.name] = to_numpy(grad).astype(narrow)
-    return found
+        divisor = setting.row_weights().sum().astype(logits.dtype)
+        results[MEAN, setting.name] = to_numpy(peer.total(losses)) / divisor
+        results[LOSS, setting.name] = to_numpy(losses)
+        results[GRADIENT, setting.name] = to_numpy(grad).astype(narrow)
+    return results
 
 
 @lru_cache(maxsize=1)
 def started(name: str) -> Library:
-    """Return the library, which starts once in a process."""
+    """Return the library; it starts only once in a process."""
     return Library(name)
 
 

@@ -1,4 +1,4 @@
-"""Regimes, dtypes and numbers of classes made into rows, the same in every process and run."""
+"""Rows for each regime, dtype and number of classes, the same in every process and run."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from .settings import (
 
 DTYPES = ("float32", "float64", "float16", "bfloat16")
 
-# One class; few, taken one row a lane up to 128; a tile of 1024 and its tail; several segments.
+# One class; up to 128, with one row in each lane; around a tile of 1024; several segments.
 CLASS_COUNTS = (1, 2, 3, 10, 17, 100, 128, 129, 1000, 1025, 20_000, 262_144)
 QUICK_CLASS_COUNTS = (2, 10, 130)
-MANY = 2000  # logits of one problem, and classes from which on a few settings must do
+MANY = 2000  # logits of one problem; rows with more classes use only FEW_SETTINGS
 MOST_ROWS, QUICK_ROWS = 24, 8
 
 
 @dataclass(frozen=True)
 class Problem:
-    """Rows of one regime, and the settings that their losses are taken with."""
+    """Rows of one regime, and the settings of their losses."""
 
     regime: str
     dtype: str
@@ -52,11 +52,11 @@ def problems(
     counts = QUICK_CLASS_COUNTS if quick else CLASS_COUNTS
     for num_classes, dtype, regime in product(counts, dtypes, REGIMES):
         num_rows = max(1, min(QUICK_ROWS if quick else MOST_ROWS, MANY // num_classes))
-        yield drawn(regime, dtype, num_rows, num_classes, seed)
+        yield draw(regime, dtype, num_rows, num_classes, seed)
 
 
-def drawn(regime: Regime, dtype: str, num_rows: int, num_classes: int, seed: int = 0) -> Problem:
-    """Draw a problem; the seed is added to what its name gives."""
+def draw(regime: Regime, dtype: str, num_rows: int, num_classes: int, seed: int = 0) -> Problem:
+    """Draw a random problem; the seed is added to a checksum of the problem's name."""
     name = f"{regime.name}, {dtype}, {num_rows} x {num_classes}"
     rng = np.random.default_rng(zlib.crc32(name.encode()) + seed)
     largest, tiny = _limits(dtype)

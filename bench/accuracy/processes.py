@@ -1,4 +1,4 @@
-"""Each library in a process of its own: some set the CPU to drop subnormals, some crash."""
+"""Run each library in a process of its own: some flush subnormals to zero, some crash."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from bench.peers import OURS
 
-from .judge import Results
+from .comparison import Results
 from .libraries import details_of, results_of
 from .problems import Problem
 
@@ -20,11 +20,11 @@ class OursFailed(Exception):
 
 
 class Processes:
-    """One process for each library; a peer that fails is left out from then on."""
+    """One process for each library; a peer that fails gets no further problems."""
 
     def __init__(self, names: list[str]) -> None:
         self._stack = ExitStack()
-        spawn = multiprocessing.get_context("spawn")  # nothing inherited but the environment
+        spawn = multiprocessing.get_context("spawn")  # inherits only the environment
         self._pools = {
             name: self._stack.enter_context(ProcessPoolExecutor(1, mp_context=spawn))
             for name in names
@@ -39,7 +39,7 @@ class Processes:
         self._stack.close()
 
     def results(self, problem: Problem) -> Iterator[tuple[str, Results]]:
-        """Set all to work on a problem; what each makes of it is waited for one by one."""
+        """Start all libraries on a problem, then yield the results of each when it is ready."""
         return self._each(results_of, problem)
 
     def _each(self, function: Callable[..., Any], *arguments: Any) -> Iterator[tuple[str, Any]]:

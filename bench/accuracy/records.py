@@ -1,6 +1,6 @@
 """The saved result: the worst error of each library, by function, dtype and regime or setting.
 
-Of smoothxent also by number of classes, and with the case that came closest to its bar.
+For smoothxent there are also errors by number of classes, and the case closest to its bound.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from bench import saved
 from bench.peers import OURS
 
-from .judge import Verdict, Worst
+from .comparison import Comparison, Worst
 from .problems import Problem
 
 REGIME, SETTING, CLASSES = "regime", "setting", "classes"
@@ -24,7 +24,7 @@ REGIME, SETTING, CLASSES = "regime", "setting", "classes"
 
 @dataclass(frozen=True)
 class Record:
-    """`by` says of what the worst is taken: of a regime, a setting or a number of classes."""
+    """The worst error in one group; `by` is the kind of group: regime, setting or classes."""
 
     library: str
     function: str
@@ -32,14 +32,14 @@ class Record:
     by: str
     name: str
     ulps: float | None  # None stands for infinity: nan or inf where the exact value is finite
-    fraction: float | None  # of the bar
+    fraction: float | None  # of the bound
     zero: bool
-    case: str  # of smoothxent: what came closest to its bar, or exceeded it most
+    case: str  # for smoothxent: the case with the largest fraction
 
 
 @dataclass
 class Campaign:
-    """All of one `python -m bench.accuracy`."""
+    """All results of one run of `python -m bench.accuracy`."""
 
     day: str
     cpu: str
@@ -47,30 +47,30 @@ class Campaign:
     python: str
     instruction_set: str
     versions: dict[str, str]
-    judged: int  # results of smoothxent, each an array
+    compared: int  # result arrays of smoothxent
     records: list[Record]
     failures: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._found = {(r.library, r.function, r.dtype, r.by, r.name): r for r in self.records}
+        self._by_key = {(r.library, r.function, r.dtype, r.by, r.name): r for r in self.records}
 
     def find(self, library: str, function: str, dtype: str, by: str, name: str) -> Record | None:
-        return self._found.get((library, function, dtype, by, name))
+        return self._by_key.get((library, function, dtype, by, name))
 
     def names(self, by: str) -> list[str]:
         return list(dict.fromkeys(r.name for r in self.records if r.by == by))
 
-    def broken(self, library: str) -> list[Record]:
-        """Return the library's records of regimes that are beyond their bar, the worst first."""
-        beyond = [
+    def exceeded(self, library: str) -> list[Record]:
+        """Return the library's records of regimes that exceed their bound, the worst first."""
+        exceeded = [
             r
             for r in self.records
             if (r.library, r.by) == (library, REGIME) and (r.fraction is None or r.fraction > 1)
         ]
-        return sorted(beyond, key=lambda r: -_number(r.fraction))
+        return sorted(exceeded, key=lambda r: -_number(r.fraction))
 
     def save(self, path: Path) -> None:
-        """Write of the records, which come last, only the values: short."""
+        """Write the run; of the records, which come last, write only the values, to be short."""
         whole = {key: value for key, value in asdict(self).items() if key != "records"}
         saved.save(path, whole | {"records": [astuple(record) for record in self.records]})
 
@@ -81,23 +81,23 @@ def load(path: Path) -> Campaign:
 
 
 class Tally:
-    """Takes verdicts, keeps the worst."""
+    """Collects comparisons and keeps the worst."""
 
     def __init__(self) -> None:
         self._worst: defaultdict[tuple[str, str, str, str, str], Worst] = defaultdict(Worst)
 
-    def add(self, library: str, problem: Problem, verdicts: Iterable[Verdict]) -> int:
-        """Return how many verdicts there were."""
+    def add(self, library: str, problem: Problem, comparisons: Iterable[Comparison]) -> int:
+        """Add comparisons; return their number."""
         count = 0
-        for verdict in verdicts:
+        for comparison in comparisons:
             count += 1
-            names = {REGIME: problem.regime, SETTING: verdict.setting}
+            names = {REGIME: problem.regime, SETTING: comparison.setting}
             if library == OURS:
                 names[CLASSES] = f"{problem.num_classes:,}"
             for by, name in names.items():
                 if name:
-                    key = (library, verdict.function, problem.dtype, by, name)
-                    self._worst[key] = self._worst[key].joined(verdict.worst)
+                    key = (library, comparison.function, problem.dtype, by, name)
+                    self._worst[key] = self._worst[key].joined(comparison.worst)
         return count
 
     def records(self) -> list[Record]:
@@ -105,7 +105,7 @@ class Tally:
             Record(
                 *key,
                 _finite(worst.ulps),
-                _raised(worst.fraction),
+                _rounded_up(worst.fraction),
                 worst.zero,
                 worst.case * (key[0] == OURS),
             )
@@ -114,11 +114,11 @@ class Tally:
 
 
 def campaign(
-    tally: Tally, judged: int, details: dict[str, dict[str, str]], failures: dict[str, str]
+    tally: Tally, compared: int, details: dict[str, dict[str, str]], failures: dict[str, str]
 ) -> Campaign:
-    """Put the machine and the versions to the figures."""
+    """Return the figures together with the machine and the versions."""
     isa = next(
-        (found["instruction_set"] for found in details.values() if "instruction_set" in found),
+        (each["instruction_set"] for each in details.values() if "instruction_set" in each),
         "unknown",
     )
     return Campaign(
@@ -127,8 +127,8 @@ def campaign(
         system=f"{platform.system()} {platform.machine()}",
         python=platform.python_version(),
         instruction_set=isa,
-        versions={name: found["version"] for name, found in details.items()},
-        judged=judged,
+        versions={name: each["version"] for name, each in details.items()},
+        compared=compared,
         records=tally.records(),
         failures=failures,
     )
@@ -145,8 +145,8 @@ def _finite(value: float) -> float | None:
     return float(f"{value:.4g}") if math.isfinite(value) else None
 
 
-def _raised(fraction: float) -> float | None:
-    """Round up: what exceeds its bar shows it."""
+def _rounded_up(fraction: float) -> float | None:
+    """Round up, so that a fraction above 1 stays above 1."""
     return math.ceil(fraction * 1e4) / 1e4 if math.isfinite(fraction) else None
 
 

@@ -1,4 +1,4 @@
-"""The regimes: named ways to draw rows, each with what makes it hard."""
+"""The regimes: named ways to draw random rows, each with its difficulty."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Labels = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Draw:
-    """What a regime draws from: random numbers, the shape, and what the dtype can hold."""
+    """The inputs of a regime: random numbers, the shape, and the range of the dtype."""
 
     rng: np.random.Generator
     num_rows: int
@@ -29,14 +29,14 @@ class Draw:
         return self.rng.uniform(low, high, (self.num_rows, self.num_classes))
 
     def column(self, low: float, high: float) -> Floats:
-        """One number a row, spread evenly, in any order."""
+        """Return one number for each row, evenly spaced, in random order."""
         return self.rng.permutation(np.linspace(low, high, self.num_rows))[:, None]
 
     def classes(self) -> Labels:
         return self.rng.integers(0, self.num_classes, self.num_rows)
 
     def others(self, labels: Labels) -> Labels:
-        """One class a row that is not the label, where there are two."""
+        """Return for each row a class that is not the label, if there are two classes."""
         step = self.rng.integers(1, max(self.num_classes, 2), self.num_rows)
         return (labels + step) % self.num_classes
 
@@ -50,7 +50,7 @@ class Regime:
     name: str
     why: str
     draw: Callable[[Draw], tuple[Floats, Labels]]
-    bare: tuple[str, ...] = ()  # dtypes in which the README's Limits except smoothing and weights
+    bare: tuple[str, ...] = ()  # dtypes that use BARE_SETTINGS, see the README's Limits
 
 
 def _flat(d: Draw) -> tuple[Floats, Labels]:
@@ -149,7 +149,7 @@ def _largest(d: Draw) -> tuple[Floats, Labels]:
 
 
 REGIMES = (
-    Regime("flat", "all classes alike: log C, and sums of many equal terms", _flat),
+    Regime("flat", "all classes are about equal: log C, and sums of many equal terms", _flat),
     Regime(
         "usual",
         "a model in training: normal logits, deviation 4",
@@ -157,18 +157,19 @@ REGIMES = (
     ),
     Regime(
         "wide",
-        "uniform in ±10,000: one class decides, exp of all others vanishes",
+        "uniform in ±10,000: exp of all classes but one is 0",
         lambda d: (d.uniform(-1e4, 1e4), d.classes()),
     ),
-    Regime("peaked", "one class leads by 4 to 25, in half of the rows the label", _peaked),
+    Regime("peaked", "one class leads by 4 to 25; in half of the rows it is the label", _peaked),
     Regime(
         "background",
-        "each other class is below half an ulp of the leader, their sum is not",
+        "each other class is below half an ulp of the leading class, but their sum is not",
         _background,
     ),
     Regime(
         "shelf",
-        "the others near half an ulp of the leader, the label up to 3 below: a loss of about 1",
+        "the others are near half an ulp of the leading class, the label up to 3 below them: "
+        "the loss is about 1",
         _shelf,
     ),
     Regime(
@@ -176,20 +177,22 @@ REGIMES = (
     ),
     Regime(
         "certain",
-        "the label leads by 100 to 740: down to the last subnormal, and below",
+        "the label leads by 100 to 740: the loss shrinks to the smallest subnormal, and below",
         _confident(100, 740),
     ),
     Regime("confidently wrong", "the label lies 1 to 1,000 below the others", _wrong),
     Regime(
         "rivals", "label and another class within 1 % of each other, far above the rest", _rivals
     ),
-    Regime("far from zero", "offsets of ±1e3 to ±1e6: the shift must cost nothing", _far),
-    Regime("ascending", "sorted: each piece of a row raises its maximum", _sorted),
-    Regime("descending", "sorted the other way: small terms are added last", _reversed),
-    Regime("levels", "every 256 classes another level, up to 200 up or down", _levels),
-    Regime("masked", "70 % of the classes at -1e4, -1e9 or -3e38, never the label", _masked),
+    Regime("far from zero", "offsets of ±1e3 to ±1e6: they must cost no accuracy", _far),
+    Regime("ascending", "sorted upwards: each part of a row raises the maximum", _sorted),
+    Regime("descending", "sorted downwards: small terms are added last", _reversed),
+    Regime("levels", "an offset within ±200 for every 256 classes", _levels),
+    Regime("masked", "70 % of the classes, never the label, are at -1e4, -1e9 or -3e38", _masked),
     Regime("subnormal", "multiples of the smallest number of the dtype", _subnormal),
-    Regime("all magnitudes", "from ±1e-44 to ±10,000 in one row", _magnitudes),
-    Regime("huge", "from ±1 to ±1e37 (1e299 in float64) in one row", _huge),
-    Regime("near overflow", "up to ± the largest number of the dtype", _largest, bare=("float64",)),
+    Regime("all magnitudes", "sizes from 1e-44 to 10,000 in one row", _magnitudes),
+    Regime("huge", "sizes from 1 to 1e37 (1e299 in float64) in one row", _huge),
+    Regime(
+        "near overflow", "sizes up to the largest number of the dtype", _largest, bare=("float64",)
+    ),
 )

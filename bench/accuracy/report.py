@@ -1,4 +1,4 @@
-"""The campaign in Markdown, and what is printed of it."""
+"""The results as pages in Markdown, and as text for the terminal."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from bench.figures import aligned
 from bench.peers import OURS
 from bench.peers.peer import HALVES
 
-from .bars import FUNCTIONS, LOSS
+from .bounds import FUNCTIONS, LOSS
 from .exact import PRECISION
 from .problems import DTYPES
 from .records import CLASSES, REGIME, SETTING, Campaign, Record
@@ -19,28 +19,32 @@ FULL_WIDTH = tuple(dtype for dtype in DTYPES if dtype not in HALVES)
 
 PROMISE = """\
 <!-- Written by `make accuracy`. -->
-# Accuracy{of_what}
+# {title}
 
-The worst error that `make accuracy` found, in **ulps**: distances between neighbouring numbers of \
-the result's dtype at the exact value. 0.5 is what rounding the exact value costs. Promised are
+The tables show the worst errors of `make accuracy`, in **ulps**: distances between neighbouring \
+numbers of the result's dtype at the exact value. Rounding the exact value costs up to 0.5 ulp. \
+smoothxent promises these bounds:
 
-{bars}
+{bounds}
 
-where p_k is the probability of the element's class. What is the difference of two terms is \
-counted in ulps of the larger: a gradient of A p_k and c_k (at the label of class indices of \
-(A - c) p and c (1 - p), so that no digit of 1 - p may be missing), log_sum_exp of the largest \
-logit and of itself. Of float16 and bfloat16 logits, losses and log_sum_exp are float32; the rest \
-is rounded to the logits' dtype, which costs half an ulp more. A mean of float32 rows is a Python \
-float, counted in ulps of float32.
+Here p_k is the probability of the element's class. If a formula subtracts two terms, the unit is \
+the ulp of the larger term. For a gradient the terms are A p_k and c_k; for the class of an index \
+label they are (A - c) p and c (1 - p), so that all digits of 1 - p count. For log_sum_exp the \
+unit is the ulp of the largest logit or of the result, whichever is larger. float16 and bfloat16 \
+logits have float32 losses and log_sum_exp; the other results are rounded to the dtype of the \
+logits, which costs half an ulp more. A mean of float32 rows is a Python float, measured in ulps \
+of float32.
 
-**{lost}** says that a result is 0 where the exact value is not, though the dtype can hold it; \
-**{not_finite}** that it is nan or infinite where the exact value is finite; **{missing}** that \
-the library has no such function. A cell is the worst of {classes} classes and of all settings \
-that the library has: {settings}. *Of the bar* is how much of its promise smoothxent's worst \
-result needs. Peers are asked as their users would: PyTorch's cross_entropy, TensorFlow's two with \
-logits, optax's formulas in JAX, SciPy's log_softmax, the textbook in NumPy; they get float16 and \
-bfloat16 logits widened to float32, and their matrices are rounded back. Exact values come from \
-whole-number arithmetic of {bits} bits and mpmath.
+- **{lost}**: the result is 0, but the exact value is not, and the dtype can represent it.
+- **{not_finite}**: the result is nan or infinite, but the exact value is finite.
+- **{missing}**: the library has no such function.
+
+Each cell is the worst error for {classes} classes and for all settings that the library has: \
+{settings}. *Of the bound* is smoothxent's worst error as a percentage of its bound. The code for \
+the other libraries is that of their users: PyTorch's cross_entropy, TensorFlow's two \
+cross-entropies with logits, optax's formulas in JAX, SciPy's log_softmax, the textbook formula in \
+NumPy. They get float16 and bfloat16 logits widened to float32, and their matrices are rounded \
+back. Exact values come from integer arithmetic of {bits} bits and mpmath.
 """
 
 
@@ -70,36 +74,38 @@ def fraction_text(record: Record | None) -> str:
 
 
 def standing(campaign: Campaign) -> str:
-    """Say whether every bar is kept, and name where it is not."""
-    beyond = [
-        f"{r.function} of {r.dtype}, {r.name} ({fraction_text(r).strip('*')} of the bar)"
-        for r in campaign.broken(OURS)
+    """Return a sentence about the bounds, with each case that exceeds its bound."""
+    exceeded = [
+        f"{r.function} of {r.dtype}, {r.name} ({fraction_text(r).strip('*')} of the bound)"
+        for r in campaign.exceeded(OURS)
     ]
-    return f"Beyond its bar: {'; '.join(beyond)}." if beyond else "Every bar is kept."
+    if exceeded:
+        return f"These results exceed their bound: {'; '.join(exceeded)}."
+    return "All results of smoothxent are within their bounds."
 
 
 def pages(campaign: Campaign) -> dict[str, str]:
     """Return the text of each page by its name."""
     return {
-        "accuracy.md": _page(campaign, "", FULL_WIDTH),
-        "accuracy_half.md": _page(campaign, " of float16 and bfloat16", HALVES),
+        "accuracy.md": _page(campaign, "Accuracy", FULL_WIDTH),
+        "accuracy_half.md": _page(campaign, "Accuracy of float16 and bfloat16", HALVES),
     }
 
 
-def _page(campaign: Campaign, of_what: str, dtypes: tuple[str, ...]) -> str:
+def _page(campaign: Campaign, title: str, dtypes: tuple[str, ...]) -> str:
     other = HALVES if dtypes == FULL_WIDTH else FULL_WIDTH
     page = "accuracy_half.md" if dtypes == FULL_WIDTH else "accuracy.md"
     promise = PROMISE.format(
-        of_what=of_what,
+        title=title,
         lost=LOST,
         not_finite=NOT_FINITE,
         missing=MISSING,
         bits=PRECISION,
         settings="; ".join(SETTINGS),
         classes=", ".join(campaign.names(CLASSES)),
-        bars="\n".join(f"- {name}: {bar}" for name, bar in FUNCTIONS.items()),
+        bounds="\n".join(f"- {name}: {bound}" for name, bound in FUNCTIONS.items()),
     )
-    regimes = _markdown(["regime", "what makes it hard"], [[r.name, r.why] for r in REGIMES])
+    regimes = _markdown(["regime", "rows and their difficulty"], [[r.name, r.why] for r in REGIMES])
     tables = [
         f"## {function}, {dtype}\n\n{table}"
         for function in FUNCTIONS
@@ -114,7 +120,7 @@ def _page(campaign: Campaign, of_what: str, dtypes: tuple[str, ...]) -> str:
         [
             promise,
             f"**{standing(campaign)}**\n",
-            f"{heading(campaign)} Of {' and '.join(other)}: [{page}]({page}).\n",
+            f"{heading(campaign)} For {' and '.join(other)} see [{page}]({page}).\n",
             f"## The regimes\n\n{regimes}",
             *tables,
         ]
@@ -126,11 +132,11 @@ def _table(campaign: Campaign, function: str, dtype: str, by: str) -> str:
     names = [name for name in campaign.names(by) if campaign.find(OURS, function, dtype, by, name)]
     rows: list[list[str]] = []
     for name in names:
-        found = {
+        records = {
             library: campaign.find(library, function, dtype, by, name) for library in libraries
         }
-        rows.append([name, fraction_text(found[OURS]), *map(ulps_text, found.values())])
-    return _markdown([by, "of the bar", *libraries], rows) if rows else ""
+        rows.append([name, fraction_text(records[OURS]), *map(ulps_text, records.values())])
+    return _markdown([by, "of the bound", *libraries], rows) if rows else ""
 
 
 def _markdown(header: list[str], rows: list[list[str]]) -> str:
@@ -142,13 +148,14 @@ def heading(campaign: Campaign) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in campaign.versions.items())
     return (
         f"{campaign.cpu}, {campaign.instruction_set}; {versions}, Python {campaign.python}; "
-        f"{campaign.day}. {campaign.judged:,} arrays of smoothxent's were judged."
+        f"{campaign.day}. smoothxent returned {campaign.compared:,} arrays, each compared with "
+        "its exact values."
     )
 
 
 def summary(campaign: Campaign) -> str:
-    """One line a function and dtype: the worst of every regime, for the terminal."""
-    lines = [["function", "dtype", "of the bar", *campaign.versions]]
+    """Return a line for each function and dtype with the worst error of all regimes."""
+    lines = [["function", "dtype", "of the bound", *campaign.versions]]
     for function in FUNCTIONS:
         for dtype in DTYPES:
             worst = [_worst(campaign, library, function, dtype) for library in campaign.versions]
@@ -158,10 +165,10 @@ def summary(campaign: Campaign) -> str:
 
 
 def _worst(campaign: Campaign, library: str, function: str, dtype: str) -> Record | None:
-    found = [
+    records = [
         r
         for r in campaign.records
         if r.by == REGIME and (r.library, r.function, r.dtype) == (library, function, dtype)
     ]
-    # Infinite before lost before large; None in `fraction` stands for infinity.
-    return max(found, default=None, key=lambda r: (r.ulps is None, r.zero, r.ulps or 0))
+    # Infinite errors are worst, then lost results, then large errors.
+    return max(records, default=None, key=lambda r: (r.ulps is None, r.zero, r.ulps or 0))

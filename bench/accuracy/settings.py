@@ -1,10 +1,10 @@
-"""The options of a loss, as named settings, and the exact coefficients that they stand for.
+"""Named settings: sets of options of a loss, with the exact coefficients of the logarithms.
 
     indices:        c_k = kept s [ (1 - eps) w_y [k = y] + eps w_k u_k ]
     probabilities:  c_k = s w_k [ (1 - eps) q_k + eps u_k ]
 
 Weights, priors and probabilities are short binary fractions: every library gets the same numbers,
-in float32 too, and no sum of targets depends on how it was rounded.
+in float32 too, and sums of targets are exact.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ ONE = 1 << BITS
 
 @dataclass(frozen=True)
 class Coefficients:
-    """c of one row: `own` class by class, or `shared` by all and `extra` for the label."""
+    """c of one row: `own` for each class, or `shared` for all classes and `extra` for the label."""
 
     num_classes: int
     shared: int
     extra: int = 0
-    label: int | None = None  # of index labels, unless the row is ignored
-    own: NDArray[Any] | None = None  # `extra` included
+    label: int | None = None  # an index label, unless the row is ignored
+    own: NDArray[Any] | None = None  # includes `extra`
     bits: int = BITS
 
     @property
@@ -56,7 +56,7 @@ class Coefficients:
 
 
 def fixed(values: Any) -> Any:
-    """Return binary fractions as whole multiples of 2**-BITS."""
+    """Return binary fractions as integer multiples of 2**-BITS."""
     scaled = np.frompyfunc(lambda value: int(value * 2.0**60) << (BITS - 60), 1, 1)
     return scaled(values)
 
@@ -95,7 +95,7 @@ def settings_of(rng: Rng, labels: Labels, num_classes: int, names: Iterable[str]
 
 
 def _fractions(rng: Rng, labels: Labels, num_classes: int, bits: int) -> NDArray[np.float64]:
-    """Draw rows of probabilities that are multiples of 2**-bits; the label gets what is left."""
+    """Draw rows of probabilities that are multiples of 2**-bits; the label gets the remainder."""
     rows = np.floor(rng.dirichlet(np.ones(num_classes), len(labels)) * 2.0**bits) / 2.0**bits
     rows[np.arange(len(labels)), labels] += 1 - rows.sum(axis=1)
     return np.asarray(rows)
@@ -156,6 +156,7 @@ SETTINGS: dict[str, Maker] = {
         },
     ),
 }
-# For rows of very many classes, and of logits too large for sums and weights of their differences.
+# FEW_SETTINGS are for rows of very many classes. BARE_SETTINGS are for logits so large that
+# weighted sums of their differences overflow.
 FEW_SETTINGS = ("plain", "eps 0.1", "all of these")
 BARE_SETTINGS = ("plain", "ignored rows")

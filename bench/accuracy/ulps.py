@@ -18,7 +18,7 @@ _to_int = np.frompyfunc(int, 1, 1)
 
 @dataclass(frozen=True)
 class Format:
-    """The digits of a dtype and its exponents: normal numbers lie below 2**largest."""
+    """The binary digits of a dtype and its exponents: finite numbers are below 2**largest."""
 
     digits: int
     largest: int
@@ -44,14 +44,14 @@ FORMATS = {
 
 @dataclass(frozen=True)
 class Exact:
-    """(high + low) 2**exponent with |high| in [1/2, 1), or 0: 106 digits of the exact values."""
+    """(high + low) 2**exponent with |high| in [1/2, 1), or 0: exact values to 106 bits."""
 
     high: Floats
     low: Floats
     exponent: NDArray[np.int64]
 
     def nearest(self) -> Floats:
-        """Return the values in float64; inf beyond it."""
+        """Return the nearest float64 numbers, inf for values beyond the largest."""
         with np.errstate(over="ignore"):
             return np.ldexp(self.high, np.minimum(self.exponent, 2000))
 
@@ -61,7 +61,7 @@ class Exact:
 
 
 def exact_of(mantissas: NDArray[Any], exponents: NDArray[np.int64]) -> Exact:
-    """Return mantissas 2**exponents; the mantissas are whole Python numbers of up to 1000 bits."""
+    """Return mantissas 2**exponents; the mantissas are Python integers of up to 1000 bits."""
     high = mantissas.astype(np.float64)
     low = (mantissas - _to_int(high)).astype(np.float64)
     high, shift = np.frexp(high)
@@ -85,8 +85,8 @@ def stacked(rows: list[Exact]) -> Exact:
 def errors(actual: NDArray[Any], exact: Exact, scale: Floats, dtype: str) -> Floats:
     """Return |actual - exact| in units of the last place that `dtype` has at `scale`.
 
-    Infinite for nan, and for an infinity where the exact value does not overflow; 0 for an infinity
-    where it does.
+    The error of nan is infinite. The error of an infinity is 0 if the exact value overflows with
+    the same sign, otherwise infinite.
     """
     form = FORMATS[dtype]
     actual = actual.astype(np.float64)
@@ -102,10 +102,10 @@ def errors(actual: NDArray[Any], exact: Exact, scale: Floats, dtype: str) -> Flo
 
 
 def log2(exact: Exact) -> Floats:
-    """Return the binary logarithm of positive values; -1200 of those that are negligible."""
+    """Return the binary logarithm of values that are not negative; -1200 for negligible values."""
     with np.errstate(divide="ignore"):
-        found = np.log2(exact.high) + exact.exponent
-    return np.where(exact.high > 0, found, float(NEGLIGIBLE))
+        logarithm = np.log2(exact.high) + exact.exponent
+    return np.where(exact.high > 0, logarithm, float(NEGLIGIBLE))
 
 
 def text(exact: Exact, index: tuple[int, ...]) -> str:

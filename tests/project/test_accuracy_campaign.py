@@ -1,4 +1,4 @@
-"""The accuracy campaign: its judge is right and can fail, and a short run of it keeps the bars."""
+"""bench.accuracy: its exact values are right, it notices errors, all results are in bounds."""
 
 import dataclasses
 import json
@@ -9,10 +9,10 @@ import mpmath
 import numpy as np
 import pytest
 from bench.accuracy import __main__ as command
-from bench.accuracy import bars, report
-from bench.accuracy.judge import ExactProblem, Worst, verdicts
+from bench.accuracy import bounds, report
+from bench.accuracy.comparison import ExactProblem, Worst, comparisons
 from bench.accuracy.libraries import Library
-from bench.accuracy.problems import DTYPES, drawn, problems
+from bench.accuracy.problems import DTYPES, draw, problems
 from bench.accuracy.processes import Processes
 from bench.accuracy.records import Record, Tally, campaign, load
 from bench.accuracy.regimes import REGIMES
@@ -25,40 +25,40 @@ import smoothxent
 BY_NAME = {regime.name: regime for regime in REGIMES}
 
 
-def judged(library, problem, results=None):
-    """Return the worst of each function."""
+def worst_errors(library, problem, results=None):
+    """Return the worst error of each function."""
     worst = defaultdict(Worst)
-    found = library.results(problem) if results is None else results
-    for verdict in verdicts(problem, list(ExactProblem(problem).truths()), found):
-        worst[verdict.function] = worst[verdict.function].joined(verdict.worst)
+    results = library.results(problem) if results is None else results
+    for comparison in comparisons(problem, list(ExactProblem(problem).truths()), results):
+        worst[comparison.function] = worst[comparison.function].joined(comparison.worst)
     return worst
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_every_result_keeps_its_bar_in_every_regime(dtype):
+def test_every_result_keeps_its_bound_in_every_regime(dtype):
     ours, functions = Library(OURS), set()
     for problem in problems(quick=True, dtypes=(dtype,)):
-        worst = judged(ours, problem)
+        worst = worst_errors(ours, problem)
         functions |= set(worst)
         for w in worst.values():
             assert w.fraction <= 1, w.case
-    assert functions == set(bars.FUNCTIONS)
+    assert functions == set(bounds.FUNCTIONS)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", ["levels", "ascending", "huge"])
-def test_rows_of_several_segments_keep_their_bars(name, dtype):
+def test_rows_of_several_segments_keep_their_bounds(name, dtype):
     # A segment has 16384 classes; here the largest logits of the second lie elsewhere.
-    worst = judged(Library(OURS), drawn(BY_NAME[name], dtype, 1, 20_000))
+    worst = worst_errors(Library(OURS), draw(BY_NAME[name], dtype, 1, 20_000))
     assert [w.case for w in worst.values() if w.fraction > 1] == []
 
 
 def test_promise_of_a_loss_is_the_same_wherever_it_stands():
-    assert {np.dtype(name): ulps for name, ulps in bars.LOSSES.items()} == oracle.LOSS_ULPS
+    assert {np.dtype(name): ulps for name, ulps in bounds.LOSSES.items()} == oracle.LOSS_ULPS
     single, double = oracle.LOSS_ULPS.values()
-    assert bars.FUNCTIONS[bars.LOSS] == f"{single} ulp of float32, {double} ulp of float64"
+    assert bounds.FUNCTIONS[bounds.LOSS] == f"{single} ulp of float32, {double} ulp of float64"
     notes = " ".join(smoothxent.cross_entropy.__doc__.split())
     assert f"within {single} ulp of the exact value, float64 losses within {double}," in notes
     for page in ("README.md", "docs/promises.md"):
@@ -66,7 +66,7 @@ def test_promise_of_a_loss_is_the_same_wherever_it_stands():
         assert f"within {single} ulp of the exact value, float64 losses within {double}" in text
 
 
-# The judge itself.
+# Exact values and errors.
 
 
 def as_mpf(exact, *index):
@@ -76,21 +76,21 @@ def as_mpf(exact, *index):
 
 
 def assert_same(truth, index, expected):
-    """To 104 of 106 bits; what cancels, to 2**-200 of the terms; or below all that can be held."""
+    """Compare 104 of 106 bits; after a cancellation, to 2**-200 of the terms; 2**-1190 is zero."""
     allowed = abs(expected) * 2.0**-104 + float(truth.scale[index]) * mpmath.ldexp(1, -200)
     assert abs(as_mpf(truth.exact, *index) - expected) <= allowed + mpmath.ldexp(1, -1190)
 
 
 def assert_exact(problem):
-    """Every exact value of a problem is that of the oracle's plain sums and logarithms."""
+    """Compare every exact value of a problem with the oracle's plain sums and logarithms."""
     truths = {(function, name): truth for function, name, truth in ExactProblem(problem).truths()}
     for n, row in enumerate(problem.logits.astype(float)):
         with mpmath.workdps(oracle.digits_for(row)):
             lse = oracle.exact_log_sum_exp(row)
-            assert_same(truths[bars.LOG_SUM_EXP, ""], (n,), lse)
+            assert_same(truths[bounds.LOG_SUM_EXP, ""], (n,), lse)
             for k, p in enumerate(oracle.exact_softmax(row)):
-                assert_same(truths[bars.SOFTMAX, ""], (n, k), p)
-                assert_same(truths[bars.LOG_SOFTMAX, ""], (n, k), float(row[k]) - lse)
+                assert_same(truths[bounds.SOFTMAX, ""], (n, k), p)
+                assert_same(truths[bounds.LOG_SOFTMAX, ""], (n, k), float(row[k]) - lse)
             for setting in problem.settings:
                 options = {
                     name: value for name, value in setting.options.items() if name != "ignore_index"
@@ -101,79 +101,81 @@ def assert_exact(problem):
                 if setting.kept()[n]:
                     loss = oracle.exact_loss(row, setting.labels[n], **options)
                     gradient = oracle.exact_gradient(row, setting.labels[n], **options)
-                assert_same(truths[bars.LOSS, setting.name], (n,), loss)
+                assert_same(truths[bounds.LOSS, setting.name], (n,), loss)
                 for k, g in enumerate(gradient):
-                    assert_same(truths[bars.GRADIENT, setting.name], (n, k), g)
+                    assert_same(truths[bounds.GRADIENT, setting.name], (n, k), g)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("regime", REGIMES, ids=lambda regime: regime.name)
 def test_exact_values_are_those_of_plain_mpmath(regime):
-    # float32's largest numbers will do: at 1e299, mpmath's exp takes half a minute.
+    # The largest numbers are those of float32: at 1e299, mpmath's exp takes half a minute.
     dtype = "float32" if regime.name in ("huge", "near overflow") else "float64"
-    assert_exact(drawn(regime, dtype, 2, 4))
+    assert_exact(draw(regime, dtype, 2, 4))
 
 
 @pytest.mark.slow
 def test_exact_values_of_many_classes_are_those_of_plain_mpmath():
     # Several pieces of the tables, and two thousand distinct exponentials.
-    assert_exact(drawn(BY_NAME["usual"], "float32", 1, 2001))
+    assert_exact(draw(BY_NAME["usual"], "float32", 1, 2001))
 
 
 def test_exact_mean_is_the_sum_of_the_losses_by_the_sum_of_the_weights():
-    problem = drawn(BY_NAME["usual"], "float64", 5, 3)
+    problem = draw(BY_NAME["usual"], "float64", 5, 3)
     truths = {(function, name): truth for function, name, truth in ExactProblem(problem).truths()}
     for setting in problem.settings:
-        losses, mean = truths[bars.LOSS, setting.name], truths[bars.MEAN, setting.name]
+        losses, mean = truths[bounds.LOSS, setting.name], truths[bounds.MEAN, setting.name]
         options = {
             name: value
             for name, value in setting.options.items()
             if name not in ("label_smoothing", "prior")
         }
-        over = oracle.denominator("mean", setting.labels, 3, **options)
+        divisor = oracle.denominator("mean", setting.labels, 3, **options)
         with mpmath.workdps(60):
             total = mpmath.fsum(as_mpf(losses.exact, n) for n in range(5))
-            assert_same(mean, (0,), total / over)
+            assert_same(mean, (0,), total / divisor)
 
 
-@pytest.mark.parametrize("function", [bars.LOSS, bars.GRADIENT, bars.SOFTMAX, bars.LOG_SUM_EXP])
+@pytest.mark.parametrize(
+    "function", [bounds.LOSS, bounds.GRADIENT, bounds.SOFTMAX, bounds.LOG_SUM_EXP]
+)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_judge_sees_a_result_that_is_five_ulps_off(dtype, function):
-    # The class of the largest probability has the tightest bar: 4 ulp, and less than 1 for p > 1/2.
-    problem = drawn(BY_NAME["confident"], dtype, 4, 10)
+def test_error_of_five_ulps_exceeds_the_bound(dtype, function):
+    # The largest probability has the smallest bound: 4 ulp, plus less than 1 for p > 1/2.
+    problem = draw(BY_NAME["confident"], dtype, 4, 10)
     results = Library(OURS).results(problem)
-    assert judged(None, problem, results)[function].fraction <= 1
-    setting = "" if function in (bars.SOFTMAX, bars.LOG_SUM_EXP) else "plain"
+    assert worst_errors(None, problem, results)[function].fraction <= 1
+    setting = "" if function in (bounds.SOFTMAX, bounds.LOG_SUM_EXP) else "plain"
     result = np.array(results[function, setting])
     result += 5 * np.spacing(result)
-    worst = judged(None, problem, results | {(function, setting): result})[function]
-    assert 1 < worst.fraction <= 7  # below 1 an ulp is half as large, and its own error comes to it
+    worst = worst_errors(None, problem, results | {(function, setting): result})[function]
+    assert 1 < worst.fraction <= 7  # its own error is added, and below 1 an ulp is half as large
     assert worst.case.startswith(f"{function}, confident, {dtype}, 4 x 10")
 
 
-def test_judge_sees_where_the_textbook_loses_all_digits():
-    worst = judged(Library("NumPy"), drawn(BY_NAME["confident"], "float32", 8, 10))
-    assert worst[bars.LOSS].zero
-    assert worst[bars.LOSS].fraction > 1
-    assert worst[bars.LOSS].ulps > 2**23
+def test_textbook_formula_loses_all_digits_of_confident_rows():
+    worst = worst_errors(Library("NumPy"), draw(BY_NAME["confident"], "float32", 8, 10))
+    assert worst[bounds.LOSS].zero
+    assert worst[bounds.LOSS].fraction > 1
+    assert worst[bounds.LOSS].ulps > 2**23
 
 
 @pytest.mark.parametrize("wrong", [math.nan, math.inf, -math.inf])
-def test_judge_calls_what_is_not_finite_infinitely_wrong(wrong):
-    problem = drawn(BY_NAME["usual"], "float32", 4, 10)
+def test_error_of_a_result_that_is_not_finite_is_infinite(wrong):
+    problem = draw(BY_NAME["usual"], "float32", 4, 10)
     results = Library(OURS).results(problem)
-    results[bars.LOSS, "plain"][2] = wrong
-    assert judged(None, problem, results)[bars.LOSS].ulps == math.inf
+    results[bounds.LOSS, "plain"][2] = wrong
+    assert worst_errors(None, problem, results)[bounds.LOSS].ulps == math.inf
 
 
-def test_judge_sees_a_mean_that_is_rounded_twice():
-    problem = drawn(BY_NAME["usual"], "float64", 8, 10)
+def test_mean_that_is_rounded_twice_exceeds_the_bound():
+    problem = draw(BY_NAME["usual"], "float64", 8, 10)
     results = Library(OURS).results(problem)
-    mean = results[bars.MEAN, "plain"]
-    assert judged(None, problem, results)[bars.MEAN_OF_ROWS].fraction <= 1
+    mean = results[bounds.MEAN, "plain"]
+    assert worst_errors(None, problem, results)[bounds.MEAN_OF_ROWS].fraction <= 1
     for neighbour in (np.nextafter(mean, 0), np.nextafter(mean, 9)):
-        worst = judged(None, problem, results | {(bars.MEAN, "plain"): neighbour})
-        assert worst[bars.MEAN_OF_ROWS].fraction > 1
+        worst = worst_errors(None, problem, results | {(bounds.MEAN, "plain"): neighbour})
+        assert worst[bounds.MEAN_OF_ROWS].fraction > 1
 
 
 @pytest.mark.parametrize("dtype", FORMATS)
@@ -195,8 +197,8 @@ def test_ulps_are_distances_between_neighbours(dtype):
         (1.0, math.nan, math.inf),
     ]:
         truth = exact_of_mpf([mpmath.mpf(exact)])
-        found = errors(np.array([actual]), truth, np.abs(truth.nearest()), dtype)
-        assert found.tolist() == [expected], (exact, actual)
+        ulps = errors(np.array([actual]), truth, np.abs(truth.nearest()), dtype)
+        assert ulps.tolist() == [expected], (exact, actual)
 
 
 # The command.
@@ -204,15 +206,16 @@ def test_ulps_are_distances_between_neighbours(dtype):
 
 @pytest.fixture(scope="module")
 def short_run():
-    """A campaign of one problem, with a peer that fails."""
+    """Return a campaign with one problem and a peer that fails."""
     tally = Tally()
-    problem = drawn(BY_NAME["usual"], "float32", 2, 3)
+    problem = draw(BY_NAME["usual"], "float32", 2, 3)
     with Processes(["smoothxent", "nobody"]) as processes:
         answers = dict(processes.results(problem))
         assert set(answers) == {"smoothxent"}
         truths = list(ExactProblem(problem).truths())
-        judged = tally.add("smoothxent", problem, verdicts(problem, truths, answers["smoothxent"]))
-        return campaign(tally, judged, processes.details, processes.failures)
+        results = answers["smoothxent"]
+        compared = tally.add("smoothxent", problem, comparisons(problem, truths, results))
+        return campaign(tally, compared, processes.details, processes.failures)
 
 
 @pytest.mark.slow
@@ -225,21 +228,21 @@ def test_saved_run_is_read_as_it_was(short_run, tmp_path):
     path = tmp_path / "run.json"
     short_run.save(path)
     assert load(path) == short_run
-    assert json.loads(path.read_text())["judged"] == short_run.judged == 3 + 4 * 13
+    assert json.loads(path.read_text())["compared"] == short_run.compared == 3 + 4 * 13
 
 
-def test_exit_status_says_whether_a_bar_is_broken(short_run, tmp_path, capsys):
+def test_exit_status_says_whether_a_bound_is_exceeded(short_run, tmp_path, capsys):
     path = tmp_path / "run.json"
     short_run.save(path)
     assert command.main(["--redraw", str(path), "--docs", str(tmp_path)]) == 0
     assert capsys.readouterr().err == (
-        "nobody failed and is left out from then on: KeyError('nobody')\n"
+        "nobody failed, and its later results are missing: KeyError('nobody')\n"
     )
     record = dataclasses.replace(short_run.records[0], fraction=1.0001, case="this one")
-    broken = dataclasses.replace(short_run, records=[record, *short_run.records[1:]], failures={})
-    broken.save(path)
+    changed = dataclasses.replace(short_run, records=[record, *short_run.records[1:]], failures={})
+    changed.save(path)
     assert command.main(["--redraw", str(path)]) == 1
-    assert capsys.readouterr().err == "beyond its bar: this one\n"
+    assert capsys.readouterr().err == "exceeds its bound: this one\n"
 
 
 @pytest.mark.parametrize(
@@ -260,13 +263,13 @@ def test_cells_say_how_wrong_a_result_is(ulps, zero, text):
     assert report.ulps_text(record) == text
 
 
-def test_page_says_where_a_bar_is_broken(short_run):
-    assert report.standing(short_run) == "Every bar is kept."
+def test_page_says_where_a_bound_is_exceeded(short_run):
+    assert report.standing(short_run) == "All results of smoothxent are within their bounds."
     record = dataclasses.replace(short_run.records[0], fraction=1.25)
-    broken = dataclasses.replace(short_run, records=[record, *short_run.records[1:]])
-    standing = "Beyond its bar: softmax of float32, usual (125% of the bar)."
-    assert report.standing(broken) == standing
-    page = report.pages(broken)["accuracy.md"]
+    changed = dataclasses.replace(short_run, records=[record, *short_run.records[1:]])
+    standing = "These results exceed their bound: softmax of float32, usual (125% of the bound)."
+    assert report.standing(changed) == standing
+    page = report.pages(changed)["accuracy.md"]
     assert f"**{standing}**" in page
     assert f"| usual | **125%** | {report.ulps_text(record)} |" in page
 
@@ -274,7 +277,7 @@ def test_page_says_where_a_bar_is_broken(short_run):
 @pytest.mark.skipif(not command.SAVED.exists(), reason="a source distribution holds no saved run")
 def test_pages_are_those_of_the_saved_run():
     run = load(command.SAVED)
-    assert run.broken("smoothxent") == []
+    assert run.exceeded("smoothxent") == []
     assert run.names("regime") == [regime.name for regime in REGIMES]
     for name, text in report.pages(run).items():
         assert (command.DOCS / name).read_text(encoding="utf-8") == text

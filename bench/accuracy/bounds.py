@@ -1,14 +1,14 @@
-"""What is promised: how many ulps each result may be off.
+"""The promised bounds: the largest error of each result, in ulps.
 
-An ulp is the distance between neighbours at the exact value, in the dtype of the result. Where the
-definition subtracts two terms it is that of the larger one:
+An ulp is the distance between neighbouring numbers at the exact value, in the dtype of the result.
+If a formula subtracts two terms, the ulp is that of the larger term:
 
-    gradient      A p_k and c_k; at an index label (A - c) p and c (1 - p), which do not hide that
-                  p nears 1
-    log_sum_exp   the largest logit and the sum's logarithm relative to it
+    gradient      A p_k and c_k; for the class of an index label (A - c) p and c (1 - p), so that
+                  the digits of 1 - p count even if p is near 1
+    log_sum_exp   the largest logit, or the result itself
 
-A probability that is too small for a normal number of float32 or float64 may be 0, and a gradient
-may take it for 0.
+A probability below the normal numbers of float32 or float64 may be returned as 0, and the gradient
+may use 0 for it.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ LOSS, MEAN, MEAN_OF_ROWS, GRADIENT = "loss", "mean loss", "mean of its rows", "g
 SOFTMAX, LOG_SOFTMAX, LOG_SUM_EXP = "softmax", "log_softmax", "log_sum_exp"
 FUNCTIONS = {
     LOSS: "2 ulp of float32, 4 ulp of float64",
-    MEAN: "what the bars of its rows add up to",
-    MEAN_OF_ROWS: "half an ulp from the exact mean of the losses that the rows have one by one",
+    MEAN: "the sum of the bounds of its rows",
+    MEAN_OF_ROWS: "half an ulp from the exact mean of the losses that reduction='none' returns",
     GRADIENT: "4 + |log2 p_k| ulp",
     SOFTMAX: "4 + |log2 p_k| ulp",
     LOG_SOFTMAX: "4 ulp",
@@ -34,8 +34,8 @@ PLAIN, ROUNDED = 4.0, 0.5
 
 
 def dtype_of(function: str, logits_dtype: str) -> str:
-    """Return the dtype that a result is held to."""
-    if function == MEAN_OF_ROWS:  # a Python float, right to its last digit
+    """Return the dtype in whose ulps a result is measured."""
+    if function == MEAN_OF_ROWS:  # a Python float, correctly rounded
         return "float64"
     half = FORMATS[logits_dtype].digits < 24
     return "float32" if half and function in ROW_FUNCTIONS else logits_dtype
@@ -51,9 +51,9 @@ def of_probabilities(p: Exact, dtype: str) -> Floats:
     return np.where(p.nearest() < least_normal, 2.0**form.digits, PLAIN + np.abs(log2(p)))
 
 
-def in_half(bar: Floats, scale: Floats, dtype: str) -> Floats:
-    """Return the bar of a float32 result that is then rounded to a half type."""
+def in_half(bound: Floats, scale: Floats, dtype: str) -> Floats:
+    """Return the bound of a float32 result that is then rounded to a half type."""
     if FORMATS[dtype].digits >= 24:
-        return bar
-    finer = FORMATS["float32"].last_place(scale) - FORMATS[dtype].last_place(scale)
-    return np.asarray(0.5 + np.ldexp(bar, finer))
+        return bound
+    shift = FORMATS["float32"].last_place(scale) - FORMATS[dtype].last_place(scale)
+    return np.asarray(0.5 + np.ldexp(bound, shift))
