@@ -1,16 +1,16 @@
-"""What was measured, and how: speed, accuracy, promises.
+"""Benchmarks of speed, accuracy and promises.
 
-peers/        each library wrapped once, for all of the following
-speed/        python -m bench: every peer against ours, and ours against the machine's limits
-accuracy/     python -m bench.accuracy: errors in ulps against exact values
+peers/        a wrapper for each library, used by all benchmarks
+speed/        python -m bench: smoothxent, the other libraries, and the limits of the machine
+accuracy/     python -m bench.accuracy: errors in ulps, from exact values
 promises/     python -m bench.promises: the tables of docs/promises.md
-results/      the saved figures, written by saved.py with a record a line
+results/      the saved figures, written by saved.py with one record on each line
 
-neighbours.py                  the loss where it is used: after a product, beside a busy process
-instructions.py, counted.py    instructions of a call, against those saved
-duels.py                       calls that do the same, in turns: torch_drop_in.py, jax_in_jit.py,
+neighbours.py                  the loss in use: after a matrix product, next to a busy process
+instructions.py, counted.py    instruction counts of calls, compared with the saved counts
+duels.py                       equivalent calls, timed in turns: torch_drop_in.py, jax_in_jit.py,
                                linear_head.py
-children.py                    one way to run a child process
-load.py                        how much of the machine others used meanwhile
+children.py                    child processes
+load.py                        CPU time that other processes used during a run
 figures.py                     figures as text, tables
 """

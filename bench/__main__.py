@@ -1,4 +1,4 @@
-"""`python -m bench`: the speed of all, then ours where it is used."""
+"""`python -m bench`: the speed of all libraries, then the speed of smoothxent in use."""
 
 import sys
 

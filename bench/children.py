@@ -1,4 +1,4 @@
-"""One way to run a child process: from the root, with its output, its errors and how it ended."""
+"""Child processes: run a module from the repository's root; return its output and exit status."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from threading import Event, Timer
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# They set OpenBLAS to another CPU than this is, for other purposes, and slow it.
-STRANGE = {"OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"}
+# These variables make OpenBLAS use the code of another CPU, which is slower.
+REMOVED = {"OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"}
 
 
 class ChildFailed(Exception):
-    """A child process crashed or ended with a status other than 0; the text is what it wrote."""
+    """A child process crashed or ended with a status other than 0; the text is its output."""
 
 
 @dataclass(frozen=True)
 class Ended:
-    """What a child process wrote, and how it ended: a negative status is that of a signal."""
+    """The output of a child process and its exit status; a negative status is a signal."""
 
     output: str
     errors: str
     status: int
-    hung: bool = False  # it was ended when the patience was
+    hung: bool = False  # it was killed because it took too long
 
     def checked(self) -> str:
-        """Return the output of a child that succeeded."""
+        """Return the output if the child succeeded, otherwise raise ChildFailed."""
         if self.status:
             raise ChildFailed(f"{self.output}{self.errors}\nexit status {self.status}")
         return self.output
@@ -49,8 +49,9 @@ def run(
 ) -> Ended:
     """Run `python -m module arguments` and wait for its end.
 
-    `under` is a command that runs another, `environment` replaces that of `surroundings`,
-    `patience` is in seconds, and `each_line` is called with each line of output as it comes.
+    `under` is a command that runs the other command, such as valgrind. `environment` replaces that
+    of `surroundings`. After `patience` seconds the child is killed. `each_line` is called with each
+    line of output as soon as it is there.
     """
     hung, lines = Event(), []
     with (
@@ -69,7 +70,7 @@ def run(
 
         def end() -> None:
             with suppress(ProcessLookupError):
-                os.killpg(child.pid, signal.SIGKILL)  # what it forked hangs with it
+                os.killpg(child.pid, signal.SIGKILL)  # its own children may hang too
 
         def give_up() -> None:
             hung.set()
@@ -94,5 +95,5 @@ def run(
 
 
 def surroundings(**more: str) -> dict[str, str]:
-    """Return this process's environment for a child, without what is strange, and with more."""
-    return {name: value for name, value in os.environ.items() if name not in STRANGE} | more
+    """Return the environment for a child: this process's, without REMOVED, and with `more`."""
+    return {name: value for name, value in os.environ.items() if name not in REMOVED} | more

@@ -1,8 +1,8 @@
 """The calls whose instructions are counted; bench.instructions runs this file under callgrind.
 
-Each count begins and ends with os.getppid(), which nothing else here calls: callgrind writes what
-it counted and starts anew at every entry of that function (--dump-before=getppid). What Python adds
-around a call, about 500 instructions, is the same every time.
+Each count begins and ends with os.getppid(), which nothing else here calls: at every entry of that
+function callgrind writes its count and starts again from 0 (--dump-before=getppid). Python adds
+about 500 instructions to each call, the same number every time.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from .speed.cases import Case, make_inputs
 
 Call = Callable[[], Any]
 
-# Times that a call runs before it is counted: caches fill, the interpreter specialises.
+# Number of calls before the count: caches fill, the interpreter specialises its code.
 WARM_UP = 8
-# Logits below which a call is counted many times: else where its arrays lie in memory shows.
+# A call on fewer logits is counted many times: the addresses of its arrays change a single count.
 MANY_LOGITS = 1000
 
 
@@ -124,7 +124,7 @@ COUNTED = (
 
 
 def versions() -> dict[str, str]:
-    """Return what the counts depend on besides the sources."""
+    """Return the versions on which the counts depend, in addition to the sources."""
     kernel = next(m for name, m in sys.modules.items() if name.endswith("_float32"))
     compilers = re.findall(
         rb"GCC: \([^)]*\) [\d.]+|clang version [\w.~+-]+", Path(str(kernel.__file__)).read_bytes()
@@ -133,7 +133,7 @@ def versions() -> dict[str, str]:
     return {
         "machine": platform.machine(),
         "instruction set": smoothxent.info()["isa"],
-        "compiler": ", ".join(sorted({found.decode() for found in compilers})) or "unknown",
+        "compiler": ", ".join(sorted({text.decode() for text in compilers})) or "unknown",
         "C library": " ".join(platform.libc_ver()),
         "Python": platform.python_version(),
         "NumPy": np.__version__,

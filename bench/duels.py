@@ -1,4 +1,4 @@
-"""Calls that do the same, each timed in a process of its own: for the bridges and the head."""
+"""Equivalent calls, each timed in a process of its own: for other libraries and the linear head."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ SECONDS = 0.5  # for each measurement
 
 @dataclass(frozen=True)
 class Duel:
-    """The first of `names` is what the others are compared with."""
+    """Calls with `names`; all times are relative to the first call."""
 
-    module: str  # bench.NAME, whose process makes one of the calls
+    module: str  # bench.NAME, run as a child process for each call
     about: str
     names: list[str]
-    cases: dict[str, tuple[Any, ...]]  # by title: what `call` is given of each
-    call: Callable[..., Callable[[], Any]]  # (name, threads, *case): what is timed
+    cases: dict[str, tuple[Any, ...]]  # title -> further arguments of `call`
+    call: Callable[..., Callable[[], Any]]  # (name, threads, *case) -> the function to time
 
     def main(self) -> None:
         path = ROOT / "bench" / "results" / f"{self.module.removeprefix('bench.')}.json"
@@ -34,7 +34,7 @@ class Duel:
         parser.add_argument(
             "--cpu",
             action="store_true",
-            help="one thread, timed by its CPU's clock, which a busy neighbour hardly touches",
+            help="one thread, and CPU time instead of wall time: other processes matter less",
         )
         parser.add_argument("--save", action="store_true", help=f"to {path.relative_to(ROOT)}")
         parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
@@ -48,7 +48,7 @@ class Duel:
         begin = load.now()
         figures = {title: self.timed(title, threads, options.cpu) for title in self.cases}
         busy = load.others_busy(begin, load.now())
-        print(f"other processes kept {busy} cores busy meanwhile")
+        print(f"other processes kept {busy} cores busy during the run")
         if options.save:
             run = {"threads": threads, "clock": "cpu" if options.cpu else "wall"}
             saved.save(path, run | {"others_busy": busy, "seconds": figures})
@@ -76,7 +76,7 @@ class Duel:
 
 
 def least_time(function: Callable[[], Any], clock: Callable[[], float]) -> float:
-    """Return the least time of one call: of rounds of many calls where one is short."""
+    """Return the least time of one call; short calls are timed in rounds of many calls."""
     function()
     begin = time.perf_counter()
     function()

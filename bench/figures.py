@@ -1,4 +1,4 @@
-"""Figures as text, and the tables made of them."""
+"""Figures as text, and tables of figures."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Table:
-    """The first columns name what was measured; the others hold figures."""
+    """A table; the first columns are names, the others are figures."""
 
     title: str
     header: list[str]
@@ -34,7 +34,7 @@ def markdown(header: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1
 
 
 def seconds_text(seconds: float) -> str:
-    """Write three digits with the unit that suits: 1.23 ms."""
+    """Write three digits with the unit s, ms or µs: 1.23 ms."""
     units = {"s": 1.0, "ms": 1e-3, "µs": 1e-6}
     unit, scale = next((u for u in units.items() if seconds >= u[1]), ("µs", 1e-6))
     return f"{three_digits(seconds / scale)} {unit}"

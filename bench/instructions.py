@@ -1,9 +1,10 @@
-"""`python -m bench.instructions`: count instructions with callgrind, compare with those saved.
+"""`python -m bench.instructions`: count instructions with callgrind, compare with saved counts.
 
-Counts repeat, to 0.1 % and better, where times do not: one more instruction in an inner loop shows
-on a busy machine too. One thread; AVX2, since valgrind knows no AVX-512. Exit status 1 if a call
-costs over 3 % more than saved, 2 if nothing could be compared. Another compiler, Python, NumPy or
-Cython changes counts by itself: against figures of other versions the table informs, status 0.
+Counts repeat to 0.1 % or better; times do not. One more instruction in an inner loop is visible on
+a busy machine too. Calls use one thread, and AVX2, because valgrind does not support AVX-512. The
+exit status is 1 if a call needs over 3 % more instructions than saved, 2 if nothing could be
+compared. Another compiler, Python, NumPy or Cython changes counts by itself: the table is then only
+information, and the exit status is 0.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ INSTRUCTION_SETS = {"x86_64": "avx2", "aarch64": "neon"}
 
 @dataclass(frozen=True)
 class Figures:
-    """Instructions of one call by its name, and the versions that they hold for."""
+    """Instruction counts by name of the call, and the versions on which they depend."""
 
     versions: dict[str, str]
     instructions: dict[str, int]
@@ -69,7 +70,7 @@ def count() -> Figures:
 
 
 def _environment() -> dict[str, str]:
-    """Keep little of the caller's: what the environment holds shifts hashes and addresses."""
+    """Return an environment with few variables: others would change hashes and addresses."""
     kept = {
         name: os.environ[name]
         for name in ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH")
@@ -92,7 +93,7 @@ def _total(dump: Path) -> int:
 
 
 def changes(saved: Figures, now: Figures) -> dict[str, float]:
-    """Return the relative change of each call that both hold."""
+    """Return the relative change of each call that has both counts."""
     return {
         name: count / saved.instructions[name] - 1
         for name, count in now.instructions.items()
@@ -109,7 +110,7 @@ def costlier(saved: Figures, now: Figures) -> list[str]:
 
 
 def differing(saved: Figures, now: Figures) -> list[str]:
-    """Say which versions differ: `Python 3.11.7, saved with 3.13.5`."""
+    """Return a text for each version that differs: `Python 3.11.7, saved with 3.13.5`."""
     return [
         f"{name} {now.versions.get(name)}, saved with {saved.versions.get(name)}"
         for name in sorted({*saved.versions, *now.versions})
@@ -120,7 +121,7 @@ def differing(saved: Figures, now: Figures) -> list[str]:
 def table(saved: Figures, now: Figures) -> str:
     changed = changes(saved, now)
     cases = {counted.name: counted.case for counted in COUNTED}
-    rows = [["call", "saved", "now", "change", "a row", "a logit"]]
+    rows = [["call", "saved", "now", "change", "per row", "per logit"]]
     for name, counted in now.instructions.items():
         row = [name, f"{saved.instructions[name]:,}" if name in changed else "-", f"{counted:,}"]
         row += [f"{100 * changed[name]:+.2f} %" if name in changed else "new"]
@@ -129,15 +130,15 @@ def table(saved: Figures, now: Figures) -> str:
     return aligned(rows)
 
 
-def verdict(saved: Figures, now: Figures) -> tuple[str, int]:
-    """Return the last line and the exit status."""
+def conclusion(saved: Figures, now: Figures) -> tuple[str, int]:
+    """Return the last line of the output, and the exit status."""
     if differences := differing(saved, now):
-        text = f"This informs only: {'; '.join(differences)}. To compare"
-        return f"{text}, save the figures of the commit before: --save --figures FILE.", 0
+        text = f"Nothing was checked, because versions differ: {'; '.join(differences)}. To check"
+        return f"{text}, save the counts of the previous commit: --save --figures FILE.", 0
     if names := costlier(saved, now):
         text = f"Over {TOLERANCE:.0%} more instructions: {'; '.join(names)}."
-        return f"{text} Say in the change what they buy and save the new figures: --save.", 1
-    return f"No call costs over {TOLERANCE:.0%} more than saved.", 0
+        return f"{text} Explain them in the commit message, and save the new counts: --save.", 1
+    return f"No call needs over {TOLERANCE:.0%} more instructions than saved.", 0
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -168,7 +169,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.save:
         now.save(options.figures)
         return 0
-    text, status = verdict(saved, now)
+    text, status = conclusion(saved, now)
     print(text)
     return status
 

@@ -1,8 +1,8 @@
 """`python -m bench.jax_in_jit`: smoothxent.jax against jitted JAX.
 
-The mean loss of float32 logits, label_smoothing=0.1, alone, with its gradient, and in a step of
-descent, which needs the gradient for a moment only. One row of ten classes shows what a call costs
-beside its work.
+The mean loss of float32 logits with label_smoothing=0.1: the loss, the loss with its gradient, and
+a step of gradient descent, which needs the gradient only for a moment. One row of ten classes shows
+the constant cost of a call.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ WAYS = ("loss", "loss + gradient", "step of descent")
 
 
 def call(name: str, threads: int, way: str, num_rows: int, num_classes: int) -> Callable[[], Any]:
-    """Return what is timed, on inputs of the same seed for everyone."""
+    """Return the function to time; all functions get the same inputs."""
     os.environ["JAX_PLATFORMS"] = "cpu"
-    # JAX knows no other way to say how many threads.
+    # JAX has no other way to set the number of threads.
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
     import jax
     import jax.numpy as jnp

@@ -1,9 +1,9 @@
-"""`python -m bench.linear_head`: the head without its logits, against the bare matrix product.
+"""`python -m bench.linear_head`: a linear head without stored logits, and the matrix product.
 
-Rows of hidden features times a weight per class, and the mean loss of that, label_smoothing=0.1,
-float32: by `linear_cross_entropy`, by the product and then `cross_entropy`, and by PyTorch's two
-ways where it is installed. The bare product goes into an array that is there already; what others
-allocate is their own affair.
+The logits are rows of hidden features times a weight for each class. The mean loss in float32 with
+label_smoothing=0.1 is computed by `linear_cross_entropy`, by a product followed by `cross_entropy`,
+and, if PyTorch is installed, by its two functions. All times are relative to the bare product,
+which writes into an existing array; the other calls allocate their arrays.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 
 from .duels import Duel
 
-Way = Callable[[], Any]  # what is timed
+Way = Callable[[], Any]  # the function to time
 
 SHAPES = ((1024, 768, 50257), (4096, 768, 1000), (2048, 2048, 32000))
 
@@ -51,7 +51,7 @@ def of_torch(hidden: Any, weight: Any, labels: Any, *, chunked: bool, backward: 
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
     h, w, y = (torch.from_numpy(array) for array in (hidden, weight, labels))
     functional: Any = torch.nn.functional
-    if chunked:  # which has no label smoothing
+    if chunked:  # linear_cross_entropy, which has no label smoothing
         options = torch.nn.LinearCrossEntropyOptions()
 
         def loss() -> Any:
@@ -88,7 +88,7 @@ WAYS: dict[str, Callable[..., Way]] = {
 
 
 def call(name: str, threads: int, num_rows: int, num_features: int, num_classes: int) -> Way:
-    """Return what is timed, on inputs of the same seed for everyone."""
+    """Return the function to time; all functions get the same inputs."""
     rng = np.random.default_rng(0)
     hidden = rng.standard_normal((num_rows, num_features), dtype=np.float32)
     weight = rng.standard_normal((num_classes, num_features), dtype=np.float32)

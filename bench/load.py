@@ -1,4 +1,4 @@
-"""How much of the machine others used meanwhile: a busy neighbour spoils every figure."""
+"""CPU time that other processes use during a benchmark; it makes all figures less reliable."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pathlib import Path
 
 STAT = Path("/proc/stat")
 
-# From here on the terminal warns. The cores of an idle machine are busy for about 0.02.
+# Busy cores above which a benchmark prints a warning. On an idle machine it is about 0.02.
 DISTURBED = 0.1
 
 
 @dataclass(frozen=True)
 class Moment:
-    """Seconds since some start: on the clock, of all cores together, of our own processes."""
+    """Seconds at one moment: wall time, CPU time of all cores, CPU time of our own processes."""
 
     clock: float
     busy: float
@@ -23,7 +23,7 @@ class Moment:
 
 
 def now() -> Moment | None:
-    """Return None where the system does not tell (anything but Linux)."""
+    """Return the current times, None on systems other than Linux."""
     if not STAT.exists():
         return None
     user, nice, system, _idle, _iowait, irq, softirq, steal = (
@@ -36,7 +36,7 @@ def now() -> Moment | None:
 
 
 def others_busy(begin: Moment | None, end: Moment | None) -> float | None:
-    """Return the cores' worth of time that others took between two moments."""
+    """Return how many cores other processes kept busy between two moments."""
     if begin is None or end is None:
         return None
     theirs = (end.busy - begin.busy) - (end.own - begin.own)

@@ -1,9 +1,9 @@
-"""`python -m bench.neighbours`: the loss where it is used, on one thread and on the default number.
+"""`python -m bench.neighbours`: the loss in use, on one thread and on the default number.
 
-A benchmark calls the loss back to back on an idle machine. A user calls it right after the product
-that made the logits, or now and then, on a machine that does other things too. Each situation is
-timed in a process with `num_threads=1` and in one with the default, in turns; the neighbour's own
-time is taken too: that of the product, or of a loop of the busy process.
+A benchmark calls the loss back to back on an idle machine. A user calls it right after the matrix
+product that made the logits, or from time to time, on a machine with other processes. Each
+situation is timed in a process with `num_threads=1` and in one with the default, in turns. The
+neighbour is timed too: the matrix product, or a loop of the busy process.
 """
 
 from __future__ import annotations
@@ -39,16 +39,16 @@ MODES = {"1": 1, "default": None}  # num_threads by name
 PASSES = 3
 
 EXPLAINED = """\
-The mean loss, float32, label smoothing 0.1, with `num_threads=1` and with the default number of \
-threads: times, and how many times as long the default takes. *After* a product means the product \
-and the loss in turns; the neighbour is the product, or a thousand turns of the loop of a busy \
-process. How threads wait, and when a call uses one: [threads.md](threads.md)."""
+Times of the mean loss in float32, label smoothing 0.1, with `num_threads=1` and with the default \
+number of threads, and the ratio of the two times. In the rows with *after*, the two functions \
+run in turns. The neighbour is the matrix product, or a thousand turns of the loop of a busy \
+process. [threads.md](threads.md) describes how threads wait, and when a call uses only one."""
 
-Times = dict[str, list[float]]  # of "loss" and, where there is one, of its "neighbour"
+Times = dict[str, list[float]]  # keys: "loss" and, if there is one, "neighbour"
 
 
 class Problem:
-    """Hidden features, a weight, the logits that they make, and the loss of these."""
+    """Hidden features, a weight, their product (the logits), and the loss of the logits."""
 
     def __init__(self, num_rows: int, num_features: int, num_classes: int, mode: str) -> None:
         rng = np.random.default_rng(0)
@@ -69,14 +69,14 @@ class Problem:
 
 
 def in_turns(*functions: Callable[[], Any], calls: int) -> list[list[float]]:
-    """Return the times of each function, called one after the other, again and again."""
+    """Call the functions in turns; return the times of each function."""
     times: list[list[float]] = [[] for _ in functions]
     for number in range(calls + 3):
-        for function, of_function in zip(functions, times, strict=True):
+        for function, its_times in zip(functions, times, strict=True):
             begin = time.perf_counter()
             function()
             if number >= 3:
-                of_function.append(time.perf_counter() - begin)
+                its_times.append(time.perf_counter() - begin)
     return times
 
 
@@ -106,8 +106,8 @@ def after_torch(problem: Problem) -> Times:
     return {"loss": loss, "neighbour": neighbour}
 
 
-def beside_a_busy_process(problem: Problem) -> Times:
-    """The neighbour's time is that of a thousand turns of its loop."""
+def next_to_a_busy_process(problem: Problem) -> Times:
+    """Time the loss and, as the neighbour, a thousand turns of the loop of a busy process."""
     with busy_process() as turns:
         begin, before = time.perf_counter(), turns.value
         (loss,) = in_turns(problem.loss, calls=4 * problem.calls)
@@ -152,30 +152,30 @@ def four_threads_at_once(problem: Problem) -> Times:
     return {"loss": times}
 
 
-# By title: what is imported, in this order, and what is timed.
+# title -> modules to import, in this order, and the function that measures the times.
 SITUATIONS: dict[str, tuple[tuple[str, ...], Callable[[Problem], Times]]] = {
     "back to back": (("smoothxent",), back_to_back),
     "after 20 ms of idleness": (("smoothxent",), after_idleness),
     "after np.matmul": (("smoothxent",), after_numpy),
     "after torch.matmul": (("smoothxent", "torch"), after_torch),
     "after torch.matmul, torch imported first": (("torch", "smoothxent"), after_torch),
-    "beside a busy process": (("smoothxent",), beside_a_busy_process),
+    "next to a busy process": (("smoothxent",), next_to_a_busy_process),
     "four Python threads at once": (("smoothxent",), four_threads_at_once),
 }
 
 
 def timed_here(title: str, mode: str) -> dict[str, dict[str, list[float]]]:
-    """Return, by shape, the median and the 90th percentile of each time, in this process."""
+    """Measure in this process; return the median and 90th percentile of each time, by shape."""
     modules, situation = SITUATIONS[title]
     for module in modules:
         __import__(module)
-    found = {}
+    figures_by_shape = {}
     for shape in SHAPES:
         times = situation(Problem(*shape, mode))
-        found[shape_text(shape)] = {
-            name: [median(of_name), quantiles(of_name, n=10)[-1]] for name, of_name in times.items()
+        figures_by_shape[shape_text(shape)] = {
+            name: [median(values), quantiles(values, n=10)[-1]] for name, values in times.items()
         }
-    return found
+    return figures_by_shape
 
 
 def shape_text(shape: tuple[int, int, int]) -> str:
@@ -184,12 +184,12 @@ def shape_text(shape: tuple[int, int, int]) -> str:
 
 def in_a_process(title: str, mode: str) -> dict[str, dict[str, list[float]]]:
     ended = children.run("bench.neighbours", "--child", title, mode)
-    found: dict[str, dict[str, list[float]]] = json.loads(ended.checked())
-    return found
+    times: dict[str, dict[str, list[float]]] = json.loads(ended.checked())
+    return times
 
 
 def measure(passes: int) -> dict[str, Any]:
-    """Return the record of a run: of each figure the median of the passes."""
+    """Return the record of a run; each figure is the median of the passes."""
     titles = [title for title in SITUATIONS if find_spec("torch") or "torch" not in title]
     begin = load.now()
     runs: dict[tuple[str, str], list[Any]] = {turn: [] for turn in product(titles, MODES)}
@@ -224,7 +224,7 @@ def heading(passes: int, busy: float | None) -> str:
 
 
 def table(record: dict[str, Any], percentile: int = 0) -> Table:
-    """Make the table of the medians, or with 1 of the 90th percentiles."""
+    """Return the table of medians, or, with 1, of 90th percentiles."""
     header = ["situation", "rows x classes", "one thread", "default", ""]
     header += ["neighbour, one thread", "default", ""]
     rows = []
@@ -234,19 +234,19 @@ def table(record: dict[str, Any], percentile: int = 0) -> Table:
             if f"{name}, 1" not in entry["seconds"]:
                 cells += ["-", "-", "-"]
                 continue
-            alone, default = (entry["seconds"][f"{name}, {mode}"][percentile] for mode in MODES)
-            cells += [seconds_text(alone), seconds_text(default), ratio_text(default / alone)]
+            one, default = (entry["seconds"][f"{name}, {mode}"][percentile] for mode in MODES)
+            cells += [seconds_text(one), seconds_text(default), ratio_text(default / one)]
         rows.append(cells)
     return Table("90th percentiles" if percentile else "Medians", header, rows)
 
 
 def markdown(record: dict[str, Any]) -> str:
     """Write the page of docs/."""
-    title = "<!-- Written by `python -m bench.neighbours`. -->\n# The loss where it is used"
+    title = "<!-- Written by `python -m bench.neighbours`. -->\n# The loss in use"
     parts = [title, EXPLAINED]
     for percentile in (0, 1):
-        of_kind = table(record, percentile)
-        parts += [f"## {of_kind.title}", figures.markdown(of_kind.header, of_kind.rows, left=2)]
+        part = table(record, percentile)
+        parts += [f"## {part.title}", figures.markdown(part.header, part.rows, left=2)]
     return "\n\n".join([*parts, f"Measured on {record['heading']}."]) + "\n"
 
 
@@ -262,8 +262,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(json.dumps(timed_here(*options.child)))
         return 0
     record = measure(options.passes)
-    of_medians = table(record)
-    print(aligned([of_medians.header, *of_medians.rows], left=2))
+    medians = table(record)
+    print(aligned([medians.header, *medians.rows], left=2))
     print(record["heading"])
     if options.save:
         saved.save(SAVED, record)

@@ -1,4 +1,4 @@
-"""Writes bench/results/: JSON with a record a line, so that a difference can be read."""
+"""Write bench/results/: JSON with one record on each line, so that a diff is readable."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def load(path: Path) -> dict[str, Any]:
 
 
 def text(document: Mapping[str, Any]) -> str:
-    """Write each entry of the document's lists and tables on a line of its own."""
+    """Return JSON with each entry of the document's lists and dicts on a line of its own."""
     lines = [f" {json.dumps(name)}: {_entries(value)}" for name, value in document.items()]
     return "{{\n{}\n}}\n".format(",\n".join(lines))
 

@@ -1,7 +1,7 @@
-"""`python -m bench.torch_drop_in`: smoothxent.torch against PyTorch's own.
+"""`python -m bench.torch_drop_in`: smoothxent.torch and PyTorch's own cross_entropy.
 
-The mean loss of float32 logits, label_smoothing=0.1: forward alone and forward with backward, as
-training code writes them. One row of ten classes shows what a call costs beside its work.
+The mean loss of float32 logits with label_smoothing=0.1: only forward, and forward with backward,
+as in training code. One row of ten classes shows the constant cost of a call.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ FORWARD, BOTH = "forward", "forward + backward"
 
 
 def call(name: str, threads: int, way: str, num_rows: int, num_classes: int) -> Callable[[], Any]:
-    """Return what is timed, on inputs of the same seed for everyone."""
+    """Return the function to time; all functions get the same inputs."""
     import torch
 
     import smoothxent

@@ -1,4 +1,4 @@
-"""Each library wrapped once: imported when started, its threads, its arrays, its functions."""
+"""A wrapper for each library: its threads, its arrays and its functions."""
 
 from __future__ import annotations
 

@@ -12,14 +12,14 @@ from .setting import Setting, targets
 
 
 class Jax(Peer):
-    """Its users write log-sum-exp less the label's logit, or a table of targets."""
+    """JAX has no loss: users subtract the label's logit from log-sum-exp, or use target tables."""
 
     name = "JAX"
     module = "jax"
     dtypes = ALL_DTYPES
 
     def start(self, threads: int, *, by_default: bool = False) -> None:
-        """XLA starts as many threads as the process may use CPUs, and has no call to say so."""
+        """Restrict the process to some CPUs: XLA starts a thread for each, and has no option."""
         os.environ.setdefault("JAX_PLATFORMS", "cpu")
         if hasattr(os, "sched_setaffinity"):
             os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])

@@ -1,4 +1,4 @@
-"""numba."""
+"""numba: the loss as a compiled loop over rows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .peer import Call, Floats, Labels, Peer
 
 
 class Numba(Peer):
-    """The loop over rows that its manual teaches: prange, fastmath, two reads of a row in cache."""
+    """The loop over rows as in numba's manual: prange, fastmath, two reads of a row in cache."""
 
     name = "numba"
     module = "numba"
@@ -51,7 +51,7 @@ def _compiled_loops(numba: Any) -> tuple[Callable[..., Any], Callable[..., Any]]
             total += math.log(sum_exp) - (1 - eps) * (row[y[n]] - top) - eps * gaps / num_classes
         return total / num_rows
 
-    # On purpose not in parts shared with `loss`: each is what its user would write alone.
+    # No code is shared with `loss` on purpose: users write each of the two functions by itself.
     def loss_and_gradient(x: Any, y: Labels, eps: float) -> tuple[Any, Floats]:
         num_rows, num_classes = x.shape
         grad = np.empty_like(x)

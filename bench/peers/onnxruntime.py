@@ -11,11 +11,11 @@ import numpy as np
 from .peer import IGNORED, LOSS, Array, Call, Floats, Peer
 
 Node = tuple[str, str, str, dict[str, Any]]  # operator, inputs, outputs, attributes
-NEWEST = 17  # version of the operators that all supported runtimes read
+NEWEST = 17  # version of the operators; all supported runtimes read it
 
 
 class OnnxRuntime(Peer):
-    """Its SoftmaxCrossEntropyLoss has no smoothing; where asked, it gives log-softmax as well."""
+    """SoftmaxCrossEntropyLoss has no smoothing, but log-softmax as a second output."""
 
     name = "ONNX Runtime"
     module = "onnxruntime"
@@ -32,7 +32,7 @@ class OnnxRuntime(Peer):
 
     def loss_ways(self, eps: float, x: Any, y: Any) -> list[Call]:
         ways = [self._way(_log_softmax_nodes(eps), eps, x)]
-        if x.dtype == np.float32:  # its loss operator knows no other
+        if x.dtype == np.float32:  # the only dtype of its loss operator
             ways.append(self._way(_loss_operator_nodes(eps), eps, x))
         return ways
 
@@ -74,7 +74,7 @@ class OnnxRuntime(Peer):
             ],
             [make.make_tensor_value_info(name, kind(x.dtype), None) for name in ("loss", "log_p")],
         )
-        self.options.enable_cpu_mem_arena = False  # it would keep what a call has taken
+        self.options.enable_cpu_mem_arena = False  # an arena would keep the memory after a call
         self.options.log_severity_level = 4
         return self._session(model).run(None, {"x": x, "y": y})
 
@@ -90,8 +90,8 @@ def _model(
     make = import_module("onnx").helper
     graph = make.make_graph(
         [
-            make.make_node(operator, taken.split(), given.split(), **attributes)
-            for operator, taken, given, attributes in nodes
+            make.make_node(operator, inputs.split(), outputs.split(), **attributes)
+            for operator, inputs, outputs, attributes in nodes
         ],
         "loss",
         inputs,
@@ -101,7 +101,10 @@ def _model(
     return make.make_model(graph, opset_imports=[make.make_opsetid("", NEWEST)], ir_version=8)
 
 
-_ROWS: dict[str, Any] = {"axes": [1], "keepdims": 0}  # one mean of all would add up badly
+_ROWS: dict[str, Any] = {
+    "axes": [1],
+    "keepdims": 0,
+}  # a mean over all elements at once would be inaccurate
 _SCALAR: dict[str, Any] = {"keepdims": 0}
 
 

@@ -1,4 +1,4 @@
-"""smoothxent, the limits that the machine sets to it, and its loss in plain Cython."""
+"""smoothxent, the limits of the machine, and the loss in plain Cython."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from .peer import (
 )
 from .setting import Setting
 
-TILE = 1024  # classes; what one repetition of the exp limit works on
+TILE = 1024  # classes; the logits of one repetition of the exp limit
 
 
 class Smoothxent(Peer):
@@ -71,7 +71,7 @@ class Smoothxent(Peer):
         return losses, grad
 
     def mean_loss(self, x: Any, setting: Setting) -> Any:
-        """Return the mean loss as ours makes it: with all options, of half types too."""
+        """Return smoothxent's own mean, which has all options and accepts half types."""
         return self.library.cross_entropy(x, setting.labels, **setting.options)
 
     def losses(self, x: Array, y: Array, eps: float = 0.0) -> Any:
@@ -90,9 +90,10 @@ class Smoothxent(Peer):
 
 
 class SmoothxentReusing(Smoothxent):
-    """With `grad_out`: no fresh N x C array, so no page faults. The peers have no such argument.
+    """smoothxent with `grad_out`: no new N x C array, hence no page faults.
 
-    One array serves all copies of the inputs, as it would in a training loop.
+    One array is used for all copies of the inputs, as in a training loop. The other libraries have
+    no such argument.
     """
 
     name = "smoothxent grad_out"
@@ -105,14 +106,14 @@ class SmoothxentReusing(Smoothxent):
 
 
 class Limits(Smoothxent):
-    """What no loss can beat: a bare sum of the same logits, and exp of logits that lie in L1."""
+    """Lower bounds of the time: a bare sum of the same logits, and exp of logits in L1 cache."""
 
     name = "limits"
     product = "smoothxent"
     groups = LIMITS
 
     def ways(self, group: str, eps: float, x: Any, y: Any) -> list[Call]:
-        # A private name of the package: the limits must run on the very registers of the kernel.
+        # A private name of the package: the limits must use the vector registers of the kernel.
         kernel = self.library._kernel.builds.kernel(x.dtype.name)
         threads, num_tiles = self.threads, -(-x.size // TILE)
         limits: dict[str, Call] = {
@@ -123,7 +124,7 @@ class Limits(Smoothxent):
 
 
 class PlainCython(Peer):
-    """ext/reference.pyx, the kernel as a newcomer would write it: prange, two reads of a row."""
+    """ext/reference.pyx, a straightforward loop in Cython: prange, two reads of each row."""
 
     name = "plain Cython"
     module = product = "smoothxent"

@@ -1,10 +1,10 @@
-"""What every peer is: a library, its threads, its arrays, its functions as its users write them.
+"""The base class of all wrappers: a library, its threads, its arrays, and its users' usual code.
 
-Three benchmarks ask for these functions, each in its own form:
+Three benchmarks use the functions of a wrapper, each in its own form:
 
-    speed      the mean loss, with its gradient too, of the library's own arrays: `ways`
-    accuracy   softmaxes, losses and gradients row by row, of the same arrays, with all options
-    promises   losses, mean and gradient of NumPy arrays, with labels of any dtype, bad ones too
+    speed      the mean loss, also with its gradient, of the library's own arrays: `ways`
+    accuracy   softmaxes, losses and gradients of rows, of the same arrays, with all options
+    promises   losses, mean and gradient of NumPy arrays, with labels of any dtype, also bad ones
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from .setting import Setting
 
 LOSS, GRADIENT = "loss", "loss + gradient"
 GROUPS = (LOSS, GRADIENT)
-EVALUATION = "evaluation"  # all metrics at once, next to the loss; no peer has it
+EVALUATION = "evaluation"  # all metrics in one call; no other library has one
 
-# Lower bounds of the time of a loss, measured like one: see ours.py.
+# Lower bounds of the time of a loss, measured in the same way: see ours.py.
 READ_LIMIT, EXP_LIMIT = "read limit", "exp limit"
 LIMITS = (READ_LIMIT, EXP_LIMIT)
 
@@ -37,19 +37,19 @@ IGNORED = -100  # the label to ignore, PyTorch's default
 Floats = NDArray[np.floating]
 Labels = NDArray[np.int64]
 Array = NDArray[Any]
-Call = Callable[[Any, Any], Any]  # (logits, labels) of the library's own -> loss, or (loss, grad)
+Call = Callable[[Any, Any], Any]  # the library's own (logits, labels) -> loss or (loss, grad)
 
 
 class NotOfferedError(Exception):
-    """The library has no such function, or the system does not tell: a dash in the table."""
+    """The library has no such function, or the system no such figure: the table has a dash."""
 
 
 class Peer(ABC):
-    """A peer imports its library only when it is started."""
+    """A wrapper of one library, which is imported only by `start`."""
 
     name: ClassVar[str]
     module: ClassVar[str]
-    product: ClassVar[str] = ""  # what the version belongs to, where that is not the name
+    product: ClassVar[str] = ""  # the product with the version, if its name is another one
     groups: ClassVar[tuple[str, ...]] = GROUPS
     dtypes: ClassVar[tuple[str, ...]] = ("float32", "float64")
 
@@ -61,9 +61,9 @@ class Peer(ABC):
         return find_spec(cls.module) is not None
 
     def start(self, threads: int, *, by_default: bool = False) -> None:
-        """Import the library and pin its threads; `self.threads` is what it really uses.
+        """Import the library and set its number of threads; `self.threads` is the real number.
 
-        `by_default` leaves what the library's users must ask for, such as float64, as it comes.
+        `by_default` keeps the library's default options, such as JAX without float64.
         """
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -74,7 +74,7 @@ class Peer(ABC):
         return 1
 
     def details(self) -> dict[str, str]:
-        """Return what a reader needs to repeat a figure."""
+        """Return the versions and options that are needed to repeat a measurement."""
         return {"product": self.product or self.name, "version": str(self.library.__version__)}
 
     def place(self, logits: Floats, labels: Labels) -> tuple[Any, Any]:
@@ -87,15 +87,18 @@ class Peer(ABC):
     # Speed
 
     def ways(self, group: str, eps: float, x: Any, y: Any) -> list[Call]:
-        """Return the ways in which a user of the library would write a group's call."""
+        """Return the usual ways to write the call of a group with this library."""
         return {LOSS: self.loss_ways, GRADIENT: self.gradient_ways}[group](eps, x, y)
 
     @abstractmethod
     def loss_ways(self, eps: float, x: Any, y: Any) -> list[Call]:
-        """Return the ways to the mean loss."""
+        """Return the usual ways to compute the mean loss."""
 
     def gradient_ways(self, eps: float, x: Any, y: Any) -> list[Call]:
-        """As `loss_ways`; none of a library without a gradient, whose `groups` leave that out."""
+        """Return the usual ways to compute loss and gradient.
+
+        A library without a gradient has no GRADIENT in its `groups`.
+        """
         return []
 
     # Accuracy
@@ -127,11 +130,11 @@ class Peer(ABC):
         raise NotOfferedError
 
     def mean(self, x: Array, y: Array, *, ignoring: bool = False) -> Any:
-        """Return the mean loss: of all rows, or of those whose label is not IGNORED."""
+        """Return the mean loss of all rows or, with `ignoring`, without the label IGNORED."""
         raise NotOfferedError
 
     def gradient(self, x: Array, y: Array, *, ignoring: bool = False) -> Any:
-        """Return the gradient of that mean."""
+        """Return the gradient of `mean`."""
         raise NotOfferedError
 
 

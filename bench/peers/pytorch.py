@@ -9,7 +9,7 @@ from .setting import Setting
 
 
 class PyTorch(Peer):
-    """Its cross_entropy, whose default ignores the label -100."""
+    """torch.nn.functional.cross_entropy, which ignores the label -100 by default."""
 
     name = "PyTorch"
     module = "torch"
@@ -49,9 +49,9 @@ class PyTorch(Peer):
         return [with_gradient(self.optimised(loss)) for loss in self._formulas(eps, x)]
 
     def _formulas(self, eps: float, x: Any) -> list[Call]:
-        """Half types are widened first, as language models do it, or taken as they are.
+        """Return the loss with half types widened first, as in language models, and without.
 
-        The latter not in float16: there the smoothing term overflows, and the loss is inf.
+        float16 is always widened: otherwise the smoothing term overflows, and the loss is inf.
         """
         torch, cross_entropy = self.library, self.library.nn.functional.cross_entropy
 
@@ -117,7 +117,7 @@ class Compiled(PyTorch):
     product = "PyTorch"
 
     def optimised(self, loss: Call) -> Call:
-        # Compiled again for every case: after eight shapes of one function it would give up.
+        # Compile again for every case: after eight shapes of a function PyTorch stops compiling.
         self.library._dynamo.reset()
         compiled: Call = self.library.compile(loss, dynamic=False)
         return compiled

@@ -9,14 +9,14 @@ import numpy as np
 
 from .peer import IGNORED, Array, Call, Floats, Labels, NotOfferedError, Peer
 
-FEW = 10  # rows whose losses are asked for one by one
+FEW = 10  # most rows whose losses are computed one by one
 
 
 class ScikitLearn(Peer):
-    """Its multinomial loss has no smoothing: NumPy adds the term eps (x_y - mean x).
+    """The multinomial loss has no smoothing: NumPy adds the term eps (x_y - mean x).
 
-    Labels are of the logits' dtype, as it demands; sample weights of 1 / N make sums means. Its
-    metric takes probabilities, and gives one mean: few rows can be asked one by one.
+    Labels must have the dtype of the logits; sample weights of 1 / N turn sums into means. The
+    metric takes probabilities and returns a mean, so the loss of each row needs a call of its own.
     """
 
     name = "scikit-learn"
@@ -57,7 +57,7 @@ class ScikitLearn(Peer):
         return {"sample_weight": weights, "n_threads": self.threads}
 
     def losses(self, x: Array, y: Array, eps: float = 0.0) -> Any:
-        if eps or len(x) > FEW:  # it has no smoothing, and many rows would take minutes: a dash
+        if eps or len(x) > FEW:  # no smoothing, and many rows would take minutes
             raise NotOfferedError
         return np.array([self._log_loss(x[n : n + 1], y[n : n + 1]) for n in range(len(x))])
 

@@ -1,4 +1,4 @@
-"""Labels and options of a loss as a user writes them, and the table of targets they stand for."""
+"""Labels and options of a loss, and the equivalent table of targets."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ class Setting:
         return np.asarray(self.labels != self.options["ignore_index"])
 
     def row_weights(self) -> NDArray[np.float64]:
-        """Return what each row counts in the denominator of the mean; exact, for short weights."""
+        """Return the weight of each row in the denominator of the mean, exact for short weights."""
         weights = self.kept() * self.options.get("sample_weight", np.ones(len(self.labels)))
         if "class_weight" in self.options and not self.has_probabilities:
             weights = weights * self.options["class_weight"][np.where(self.kept(), self.labels, 0)]
         return np.asarray(weights, np.float64)
 
     def only(self, *names: str) -> Setting:
-        """Return the same without all options but these."""
+        """Return the setting with only these options."""
         options = {name: value for name, value in self.options.items() if name in names}
         return Setting(self.name, self.labels, options)
 
 
 def targets(setting: Setting, shape: tuple[int, ...]) -> NDArray[Any]:
-    """Return the table of targets that a user would write, in float64."""
+    """Return the equivalent table of targets, in float64."""
     options, labels = setting.options, setting.labels
     eps = options.get("label_smoothing", 0.0)
     if setting.has_probabilities:
@@ -58,6 +58,6 @@ def targets(setting: Setting, shape: tuple[int, ...]) -> NDArray[Any]:
 
 
 def sample_weights(setting: Setting) -> NDArray[np.float64]:
-    """Return the weight of each row, 0 of the ignored ones."""
+    """Return the weight of each row, 0 for ignored rows."""
     weights = setting.options.get("sample_weight", np.ones(len(setting.labels)))
     return np.asarray(setting.kept() * weights, np.float64)

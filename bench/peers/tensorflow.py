@@ -1,4 +1,4 @@
-"""TensorFlow: graphs as they are and compiled by XLA, its two losses with logits, its Keras."""
+"""TensorFlow: graphs, plain and compiled by XLA, its two losses with logits, and Keras."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .setting import Setting, sample_weights, targets
 
 
 class TensorFlow(Peer):
-    """Its gradient takes targets for a distribution: with class weights it has no loss."""
+    """Losses without class weights, because gradients assume that targets are a distribution."""
 
     name = "TensorFlow"
     module = "tensorflow"

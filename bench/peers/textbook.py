@@ -1,4 +1,4 @@
-"""The formula that everybody writes in NumPy, and the same with SciPy's functions."""
+"""The textbook formula in NumPy, and the same with SciPy's functions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .setting import Setting, targets
 
 
 class NumPy(Peer):
-    """The textbook: subtract the maximum, exp, sum, log; take the label's; forget the ignored."""
+    """The textbook: subtract the maximum, exp, sum, log; select the label; drop ignored rows."""
 
     name = "NumPy"
     module = "numpy"
@@ -95,14 +95,14 @@ class SciPy(NumPy):
 
 
 def _widened(formula: Any, eps: float, x: Floats) -> Call:
-    """NumPy has no arithmetic of its own for the half types: widening first is faster."""
+    """Return half types in float32: NumPy has no native half arithmetic, so this is faster."""
     if x.dtype.itemsize > 2:
         return lambda x, y: formula(x, y, eps)
     return lambda x, y: formula(x.astype(np.float32), y, eps)
 
 
 def numpy_loss(logits: Floats, labels: Labels, eps: float) -> float:
-    """Return the mean loss, as fast as plain NumPy can: exp reuses the one N x C temporary."""
+    """Return the mean loss, as fast as NumPy allows: exp reuses the only N x C temporary."""
     shifted = logits - logits.max(axis=1, keepdims=True)
     target = (1 - eps) * shifted[np.arange(len(labels)), labels]
     if eps:
@@ -112,7 +112,7 @@ def numpy_loss(logits: Floats, labels: Labels, eps: float) -> float:
 
 
 def numpy_loss_and_gradient(logits: Floats, labels: Labels, eps: float) -> tuple[float, Floats]:
-    """Return the same and (softmax - q') / N, which takes over the one N x C temporary."""
+    """Return the mean loss and (softmax - q') / N, which reuses the only N x C temporary."""
     num_rows, num_classes = logits.shape
     rows = np.arange(num_rows)
     grad = logits - logits.max(axis=1, keepdims=True)

@@ -1,7 +1,7 @@
-"""What smoothxent and its peers return in the cases that the promises are about.
+"""Results of smoothxent and of other libraries for the cases of docs/promises.md.
 
-cases.py       the cases, each with its exact value, by the table of docs/promises.md they stand in
-child.py       a few cases put to one library, in a process of its own
-processes.py   starts these processes, and says what became of each: an answer, a crash, no end
+cases.py       the cases with their exact values, by table of docs/promises.md
+child.py       runs some cases with one library, in a process of its own
+processes.py   starts these processes; an answer is a result, an error, a crash or a hang
 page.py        the tables of docs/promises.md
 """

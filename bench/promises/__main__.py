@@ -1,4 +1,4 @@
-"""`python -m bench.promises`: puts the cases of docs/promises.md to everyone who is installed."""
+"""`python -m bench.promises`: run the cases of docs/promises.md with every installed library."""
 
 from __future__ import annotations
 
@@ -25,29 +25,29 @@ def main(arguments: list[str] | None = None) -> int:
         "--peer",
         action="append",
         choices=["none", *peers],
-        help="next to this one alone (repeatable); the page is left as it is",
+        help="compare only with this library (repeatable); the page does not change",
     )
     parser.add_argument(
         "--page",
         type=Path,
         metavar="FILE",
-        help=f"whose tables to replace; default {PAGE.relative_to(ROOT)}",
+        help=f"page whose tables are replaced; default {PAGE.relative_to(ROOT)}",
     )
     options = parser.parse_args(arguments)
-    said, versions = {}, {}
+    results, versions = {}, {}
     for name, library in LIBRARIES.items():
-        asked = name == OURS or not options.peer or name in options.peer
-        if asked and library.installed():
-            said[name], details = answers(name)
+        chosen = name == OURS or not options.peer or name in options.peer
+        if chosen and library.installed():
+            results[name], details = answers(name)
             versions[name] = details["version"]
             print(name, file=sys.stderr)
-            for case, answer in said[name].items():
+            for case, answer in results[name].items():
                 print(f"    {case}: {answer}", file=sys.stderr)
     page = options.page or (None if options.peer else PAGE)
     if page:
-        listed = ", ".join(f"{name} {version}" for name, version in versions.items())
-        heading = f"{listed}, Python {platform.python_version()}; {date.today().isoformat()}."
-        text = with_tables(page.read_text(encoding="utf-8"), said, heading)
+        libraries = ", ".join(f"{name} {version}" for name, version in versions.items())
+        heading = f"{libraries}, Python {platform.python_version()}; {date.today().isoformat()}."
+        text = with_tables(page.read_text(encoding="utf-8"), results, heading)
         page.write_text(text, encoding="utf-8")
     return 0
 

@@ -1,4 +1,4 @@
-"""The cases, by the table of docs/promises.md that they stand in."""
+"""The cases with their exact values, by table of docs/promises.md."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DIGEST = 64  # characters
 
 @dataclass(frozen=True)
 class Case:
-    """`exact` is what mathematics says; a case with `alone` may bring its process down."""
+    """A call and its exact result; a case with `alone` may crash or hang its process."""
 
     table: str
     name: str
@@ -54,7 +54,7 @@ def cases() -> list[Case]:
 
 
 def number(value: Any) -> str:
-    """Write six digits; of zeros the sign is nobody's promise."""
+    """Write six digits, and zero without its sign, which nobody promises."""
     return f"{float(value) + 0.0:.6g}"
 
 
@@ -67,20 +67,20 @@ def _gradient_of(x: NDArray[Any], label: int) -> Ask:
 
 
 def _exactly(gaps: dict[str, int], label: str = "0") -> Decimal:
-    """Return log(sum of counts * exp(gap)) - label: the loss where logits are exact decimals."""
+    """Return log(sum of counts * exp(gap)) - label: the loss of logits that are exact decimals."""
     with localcontext(prec=80):
         total = sum(count * Decimal(gap).exp() for gap, count in gaps.items())
         return Decimal(total).ln() - Decimal(label)
 
 
 def _digits() -> list[Case]:
-    """The label leads by a gap that float32 softmaxes round away."""
-    found = []
+    """Return cases whose label leads by a gap that float32 softmaxes round away."""
+    leading = []
     for gap in (17, 40, 100):
         x, tail = np.array([[gap, 0]], np.float32), _exactly({"0": 1, f"-{gap}": 1})
         with localcontext(prec=80):
             grad = -1 / (1 + Decimal(gap).exp())
-        found += [
+        leading += [
             Case(DIGITS, f"loss of [{gap}, 0], label 0", number(tail), _loss_of(x, 0)),
             Case(DIGITS, f"gradient of [{gap}, 0] at label 0", number(grad), _gradient_of(x, 0)),
         ]
@@ -89,7 +89,7 @@ def _digits() -> list[Case]:
     leader = np.zeros((1, 262_144), np.float32)
     leader[0, 0] = 30
     return [
-        *found,
+        *leading,
         Case(
             DIGITS,
             "loss of 1e6 + [0, 0.5, -1.25], label 1",
@@ -112,7 +112,7 @@ def _digits() -> list[Case]:
 
 
 def _batches() -> list[tuple[NDArray[Any], NDArray[Any]]]:
-    """Return several: the float32 mean of one may come out the same by chance."""
+    """Return several batches: a single float32 mean may have the same bits by chance."""
     rng = np.random.default_rng(0)
     return [
         (rng.normal(0, 4, (20_001, 10)).astype(np.float32), rng.integers(0, 10, 20_001))
@@ -129,7 +129,7 @@ def _means(library: Peer) -> str:
 
 
 def _bits() -> list[Case]:
-    """Each says whether the bytes of all results are equal."""
+    """Return cases that compare the bytes of all results."""
 
     def reversed_rows(library: Peer) -> str:
         backwards = (library.mean(x[::-1].copy(), y[::-1].copy()) for x, y in _batches())
@@ -172,13 +172,13 @@ def _same(one: str, other: str) -> str:
 
 
 def joined(answers: list[str]) -> str:
-    """Return one answer of processes of several numbers of threads, which give digests."""
-    odd = [answer for answer in answers if len(answer) < DIGEST]
-    return odd[0] if odd else _same(answers[0], answers[-1])
+    """Return one answer from the digests of processes with different numbers of threads."""
+    others = [answer for answer in answers if len(answer) < DIGEST]
+    return others[0] if others else _same(answers[0], answers[-1])
 
 
 def _labels() -> list[Case]:
-    """Three classes; the bad label stands in the first of two rows."""
+    """Return cases with two rows of three classes; the first row has the bad label."""
     x = np.array([[0.5, 1.5, 3.25], [-2.0, 0.25, 1.0]], np.float32)
     log_sum_exp = float(np.log(np.exp(x[0].astype(float)).sum()))
     of_next_row = x[1] - np.log(np.exp(x[1].astype(float)).sum())
@@ -194,8 +194,8 @@ def _labels() -> list[Case]:
 
         def ask(library: Peer) -> str:
             loss = float(np.asarray(library.losses(x, labels))[0])
-            said = (text for value, text in meanings.items() if abs(value - loss) < 1e-5)
-            return next(said, number(loss))
+            texts = (text for value, text in meanings.items() if abs(value - loss) < 1e-5)
+            return next(texts, number(loss))
 
         return ask
 
@@ -250,13 +250,13 @@ def _masks() -> list[Case]:
 
 
 def _memory(library: Peer) -> str:
-    """Say how far the resident set rises above what it was after the first such call."""
+    """Return how much the resident set grows during a second equal call."""
     x = np.random.default_rng(0).standard_normal((64, 262_144), np.float32)
     y = np.zeros(64, np.int64)
     library.mean(x, y)  # compiles, starts threads
     try:
-        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak is now
-    except OSError as error:  # this system does not tell
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # reset the peak
+    except OSError as error:  # not on this system
         raise NotOfferedError from error
     before = _resident("VmRSS")
     library.mean(x, y)
@@ -272,7 +272,7 @@ def _resident(name: str) -> int:
 
 
 def _fork(library: Peer) -> str:
-    """A child that never ends is the parent's to end: processes.py says that it hangs."""
+    """Compare parent and child; if the child hangs, processes.py kills both and answers "hangs"."""
     before = _means(library)
     child = os.fork()
     if not child:

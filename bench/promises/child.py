@@ -1,6 +1,6 @@
-"""python -m bench.promises.child LIBRARY THREADS INDEX...: puts cases to one library.
+"""python -m bench.promises.child LIBRARY THREADS INDEX...: run cases with one library.
 
-Prints a line of JSON for each as soon as it is answered, so that a crash loses no other.
+Print the answer of each case at once, as a line of JSON, so that a crash loses no other answer.
 """
 
 from __future__ import annotations
@@ -50,11 +50,11 @@ def answer(case: Case, library: Peer) -> str:
 
 def main(name: str, threads: str, *indices: str) -> None:
     warnings.simplefilter("ignore")
-    library, asked = LIBRARIES[name](), cases()
+    library, all_cases = LIBRARIES[name](), cases()
     library.start(int(threads), by_default=True)
     print(json.dumps(library.details()), flush=True)
     for index in indices:
-        print(json.dumps(answer(asked[int(index)], library)), flush=True)
+        print(json.dumps(answer(all_cases[int(index)], library)), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The tables of docs/promises.md: each stands between two comments that name it."""
+"""The tables of docs/promises.md, each between two comments; the first has the table's name."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from .cases import cases
 
 BEGIN, END = "<!-- {}: python -m bench.promises -->", "<!-- end -->"
 
-Said = dict[str, dict[str, str]]  # by library, then by case
+Answers = dict[str, dict[str, str]]  # by library, then by case
 
 
-def with_tables(text: str, said: Said, heading: str) -> str:
-    """Return the page with its tables, and the line on versions, replaced."""
+def with_tables(text: str, answers: Answers, heading: str) -> str:
+    """Return the page with new tables and a new line of versions."""
     for name in dict.fromkeys(case.table for case in cases()):
-        text = _replaced(text, name, _table(name, said))
+        text = _replaced(text, name, _table(name, answers))
     return _replaced(text, "versions", heading)
 
 
@@ -30,13 +30,13 @@ def _replaced(text: str, name: str, content: str) -> str:
     return text
 
 
-def _table(name: str, said: Said) -> str:
-    """Rows are cases, columns are libraries; those that say the same throughout share one."""
+def _table(name: str, answers: Answers) -> str:
+    """Return a table of cases by libraries; libraries with equal answers share a column."""
     rows = {case.name: case.exact for case in cases() if case.table == name}
     columns: dict[tuple[str, ...], list[str]] = {}
-    for library, answers in said.items():
-        column = tuple(answers[case] for case in rows)
-        # Ours stays alone: it is what a test compares.
+    for library, by_case in answers.items():
+        column = tuple(by_case[case] for case in rows)
+        # smoothxent has a column of its own, because a test compares it.
         columns.setdefault((*column, OURS) if library == OURS else column, []).append(library)
     header = ["case", "exact", *(", ".join(names) for names in columns.values())]
     lines = [
@@ -47,8 +47,8 @@ def _table(name: str, said: Said) -> str:
 
 
 def column_of(text: str, library: str) -> dict[str, str]:
-    """Read the answers of a library off the page, by case."""
-    found, place = {}, None
+    """Return the answers of a library on the page, by case."""
+    answers, place = {}, None
     for line in text.splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]
         if cells[:2] == ["case", "exact"]:
@@ -56,5 +56,5 @@ def column_of(text: str, library: str) -> dict[str, str]:
         elif not line.startswith("|"):
             place = None
         elif place is not None and cells[0] != ":--":
-            found[cells[0]] = cells[place]
-    return found
+            answers[cells[0]] = cells[place]
+    return answers

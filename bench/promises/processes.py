@@ -1,4 +1,4 @@
-"""Each library in processes of its own: what a case does to one, no other case can feel."""
+"""Run each library in processes of its own, so that a case can't disturb others."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from bench import children
 
 from .cases import Case, cases, joined
 
-PATIENCE = 60.0  # seconds; slow starts included
+PATIENCE = 60.0  # seconds, including a slow start
 
 
 def answers(name: str, *, apart: bool = True) -> tuple[dict[str, str], dict[str, str]]:
-    """Return what a library said, by the case's name, and its details.
+    """Return the answers of a library by name of the case, and the library's details.
 
-    Unless `apart`, cases share a process that may be brought down, which is quicker.
+    Without `apart`, cases that may crash share a process with others, which is quicker.
     """
-    asked = cases()
+    all_cases = cases()
     details: dict[str, str] = {}
-    said: defaultdict[str, list[str]] = defaultdict(list)
-    for group in _groups(asked, apart=apart):
-        found, lines = _run(name, asked[group[0]].threads, group)
-        details = details or found
+    lines_of: defaultdict[str, list[str]] = defaultdict(list)
+    for group in _groups(all_cases, apart=apart):
+        its_details, lines = _run(name, all_cases[group[0]].threads, group)
+        details = details or its_details
         for index, line in zip(group, lines, strict=True):
-            said[asked[index].name].append(line)
-    return {case: joined(found) for case, found in said.items()}, details
+            lines_of[all_cases[index].name].append(line)
+    return {case: joined(lines) for case, lines in lines_of.items()}, details
 
 
-def _groups(asked: list[Case], *, apart: bool) -> Iterator[list[int]]:
+def _groups(all_cases: list[Case], *, apart: bool) -> Iterator[list[int]]:
     """Yield indices of cases that share a process."""
     together: defaultdict[int, list[int]] = defaultdict(list)
-    for index, case in enumerate(asked):
+    for index, case in enumerate(all_cases):
         if case.alone and apart:
             yield [index]
         else:
@@ -42,11 +42,11 @@ def _groups(asked: list[Case], *, apart: bool) -> Iterator[list[int]]:
 
 
 def _run(name: str, threads: int, indices: list[int]) -> tuple[dict[str, str], list[str]]:
-    """Return the library's details, and an answer for each; of those that a crash left out, why."""
+    """Return the library's details, and an answer for each case; it may be a crash or a hang."""
     ended = children.run(
         "bench.promises.child",
         *(name, str(threads), *map(str, indices)),
-        # NPROC: XLA's threads, which else are as many as the process has CPUs.
+        # NPROC is the number of XLA's threads; the default is the number of CPUs.
         environment=children.surroundings(NPROC=str(threads)),
         patience=PATIENCE,
     )
@@ -58,5 +58,5 @@ def _run(name: str, threads: int, indices: list[int]) -> tuple[dict[str, str], l
     elif ended.status:
         ending = f"exit {ended.status}"
     lines = [json.loads(line) for line in ended.output.splitlines()]
-    details, found = (lines or [{}])[0], lines[1:]
-    return details, [*found, *[ending] * (len(indices) - len(found))]
+    details, results = (lines or [{}])[0], lines[1:]
+    return details, [*results, *[ending] * (len(indices) - len(results))]

@@ -1,6 +1,6 @@
-"""`python -m bench`: every contender in its own process, then tables, pictures and one JSON.
+"""`python -m bench`: time every contender in its own process; write tables, pictures and JSON.
 
-Then ours where it is used: `python -m bench.neighbours`.
+Afterwards `python -m bench.neighbours` times smoothxent in use.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     names = [contender.name for contender in CONTENDERS]
     parser.add_argument(
-        "--quick", action="store_true", help="few shapes, one pass, nothing saved unless asked for"
+        "--quick", action="store_true", help="few shapes, one pass; nothing is saved by default"
     )
     parser.add_argument(
         "--threads",
@@ -48,10 +48,10 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         type=int,
         default=None,
         metavar="P",
-        help="times that each contender has its turn (default 3, quick 1)",
+        help="number of runs of each contender (default 3; with --quick, 1)",
     )
     parser.add_argument(
-        "--contender", action="append", choices=names, help="time only this one (repeatable)"
+        "--contender", action="append", choices=names, help="time only this contender (repeatable)"
     )
     parser.add_argument(
         "--output-json", type=Path, metavar="FILE", help=f"default {_shown(LATEST)}"
@@ -60,7 +60,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         "--docs",
         type=Path,
         metavar="FOLDER",
-        help=f"for benchmark.md, .png and roofline.png; default {_shown(DOCS)}",
+        help=f"where to write the page and the pictures; default {_shown(DOCS)}",
     )
     parser.add_argument(
         "--redraw", type=Path, metavar="JSON", help="measure nothing; report a saved run again"
@@ -85,7 +85,7 @@ def _shown(path: Path) -> str:
 
 
 def measure(contenders: list[type[Peer]], options: argparse.Namespace) -> Run:
-    """Run interleaved passes, every other one backwards, so that a drift favours nobody."""
+    """Run the passes, every second one in reverse order, so that a drift is the same for all."""
     measured: list[dict[str, Any]] = []
     begin = machine.now()
     with tempfile.TemporaryDirectory(prefix="smoothxent-bench-") as folder:
@@ -101,7 +101,7 @@ def measure(contenders: list[type[Peer]], options: argparse.Namespace) -> Run:
                 if failure and contender.name.startswith(OURS):
                     raise ContenderFailed(failure)
                 if failure:
-                    print(f"{failure}\n{text}: left out where it failed", file=sys.stderr)
+                    print(f"{failure}\n{text}: failed measurements are missing", file=sys.stderr)
                 if result:
                     measured.append(result)
     return merge(
@@ -114,7 +114,7 @@ def measure(contenders: list[type[Peer]], options: argparse.Namespace) -> Run:
 
 @contextmanager
 def progress(total: int) -> Iterator[Callable[[str], None]]:
-    """Show a bar on a terminal where rich is installed, else a line per contender, on stderr."""
+    """Show a progress bar on a terminal if rich is installed, otherwise a line per contender."""
     if find_spec("rich") and sys.stderr.isatty():
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
@@ -140,8 +140,8 @@ def publish(run: Run, options: argparse.Namespace) -> None:
     report.print_tables(run)
     if run.others_busy and run.others_busy > machine.DISTURBED:
         print(
-            f"other processes kept {run.others_busy:.2f} cores busy meanwhile: "
-            "measure again on a quiet machine before believing this",
+            f"other processes kept {run.others_busy:.2f} cores busy during the run: "
+            "the times are not reliable; measure again on an idle machine",
             file=sys.stderr,
         )
     if options.output_json and not options.redraw:
@@ -183,7 +183,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         run = measure(contenders, options)
     except ContenderFailed as failure:
-        print(f"{failure}\na contender failed; nothing was saved", file=sys.stderr)
+        print(f"{failure}\nsmoothxent failed; nothing was saved", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

@@ -1,4 +1,4 @@
-"""The named shapes, and the inputs made from them."""
+"""The named shapes, and their inputs."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from numpy.typing import NDArray
 
 from bench.peers.peer import EVALUATION, GRADIENT, GROUPS, LIMITS, LOSS
 
-LIMITED_SIZE = 2**15  # smaller calls are decided by what a call costs
+LIMITED_SIZE = 2**15  # logits; the time of smaller calls is mostly their constant cost
 
-# Inputs of a case timed from memory are copied until together they exceed any last-level cache of
-# common machines by far, and the timed calls walk round the copies.
+# If a case is timed from memory, its inputs are copied until they are much larger than the
+# last-level cache of common machines, and the timed calls use the copies in turns.
 OUT_OF_CACHE_BYTES = 128 * 2**20
 
-# Larger arrays repeat one block; odd, so that no two rows of a shape below are the same.
+# Larger arrays repeat one block of an odd size, so that all rows of the shapes below differ.
 BLOCK = 2**22 - 3
 
 
 @dataclass(frozen=True)
 class Case:
-    """One shape with its options; `name` says where such a shape is met."""
+    """One shape with its options; `name` is a typical use of the shape."""
 
     name: str
     num_rows: int
@@ -34,7 +34,7 @@ class Case:
     label_smoothing: float = 0.1
     dtype: str = "float32"
     from_memory: bool = True
-    ascending: bool = False  # each row sorted: every tile raises the maximum so far
+    ascending: bool = False  # each row is sorted: every tile raises the maximum
     groups: tuple[str, ...] = GROUPS
     quick: bool = False  # measured with --quick
     headline: bool = False  # shown in the README
@@ -50,7 +50,7 @@ class Case:
 
     @property
     def label(self) -> str:
-        """The shape, and the options where they are not float32, 0.1 and from memory."""
+        """The shape, and the options other than float32, 0.1 and from memory."""
         cached = not self.from_memory and self.size >= LIMITED_SIZE
         return ", ".join(
             [
@@ -116,7 +116,7 @@ CASES = (
 
 
 def selected(*, quick: bool) -> list[tuple[str, Case]]:
-    """Return the (group, case) pairs; the groups of a case stand together to share its inputs."""
+    """Return the (group, case) pairs; groups of the same case are adjacent and share its inputs."""
     return [
         (group, case)
         for case, group in product(CASES, (LOSS, EVALUATION, GRADIENT, *LIMITS))
@@ -130,17 +130,17 @@ def _can_be_made(dtype: str) -> bool:
 
 @dataclass(frozen=True)
 class Inputs:
-    """`copies` equal arrays at different addresses, and one vector of labels for each."""
+    """Equal arrays at different addresses, with a vector of labels for each."""
 
     logits: tuple[NDArray[np.floating], ...]
     labels: tuple[NDArray[np.int64], ...]
 
 
 def make_inputs(case: Case) -> Inputs:
-    """Draw normal logits times 3 and uniform labels, the same in every process and every run."""
+    """Draw normal logits of deviation 3 and uniform labels, the same in every process and run."""
     rng = np.random.default_rng(zlib.crc32(case.id.encode()))
     if case.dtype == "bfloat16":
-        importlib.import_module("ml_dtypes")  # makes the dtype known by its name
+        importlib.import_module("ml_dtypes")  # registers the name of the dtype
     dtype = np.float64 if case.dtype == "float64" else np.float32
     block = rng.standard_normal(min(case.size, BLOCK), dtype=dtype)
     block *= 3

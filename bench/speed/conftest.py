@@ -1,4 +1,4 @@
-"""Options of `pytest bench/speed`, and the contender-by-contender order of its measurements."""
+"""Options of `pytest bench/speed`, and the order of its measurements: by contender."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--bench-truth",
         type=Path,
         default=None,
-        help="folder that keeps the float64 results for the next process",
+        help="folder for the float64 results, shared by several processes",
     )
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Contender by contender: a thread pool starts only after those before it have gone idle."""
+    """Sort by contender: a thread pool starts only when earlier thread pools are idle."""
     if "contender_class" not in metafunc.fixturenames:
         return
     wanted = metafunc.config.getoption("--contender")

@@ -1,4 +1,4 @@
-"""Everyone who is timed. Whose library is missing is left out."""
+"""The contenders: everything that is timed, if its library is installed."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def takes(contender: type[Peer], group: str, case: Case) -> bool:
 
 
 def fastest_way(contender: Peer, group: str, eps: float, x: Any, y: Any) -> Call:
-    """Return the fastest of the library's ways on inputs like these."""
+    """Return the library's fastest way for these inputs."""
     ways = contender.ways(group, eps, x, y)
     return ways[0] if len(ways) == 1 else min(ways, key=lambda way: _seconds(way, x, y))
 

@@ -1,4 +1,4 @@
-"""What the pictures share: colours, type, and how a figure is opened and saved."""
+"""Parts that the pictures share: colours, fonts, and saving a figure."""
 
 from __future__ import annotations
 
@@ -34,21 +34,21 @@ STYLE: dict[Any, Any] = {
 
 @contextmanager
 def figure(path: Path, size: tuple[float, float]) -> Iterator[Figure]:
-    """Open a figure of `size` inches, saved at the end: 10 inches fill the README at 800 pixels."""
+    """Open a figure of `size` inches, saved at the end; 10 inches are the width of the README."""
     import matplotlib as mpl
 
     mpl.use("Agg")
     import matplotlib.pyplot as plt
 
     with plt.rc_context(STYLE):
-        drawn = plt.figure(figsize=size, layout="constrained")
-        yield drawn
-        drawn.savefig(path, dpi=160, facecolor="white", metadata={"Software": None})
-        plt.close(drawn)
+        canvas = plt.figure(figsize=size, layout="constrained")
+        yield canvas
+        canvas.savefig(path, dpi=160, facecolor="white", metadata={"Software": None})
+        plt.close(canvas)
 
 
 def plain(ax: Axes, grid: Literal["x", "y"]) -> None:
-    """Leave of the frame only the grid lines along one axis."""
+    """Remove the frame, and keep the grid lines of one axis."""
     ax.grid(axis=grid, color=FAINT, lw=0.7)
     ax.set_axisbelow(True)
     ax.tick_params(which="both", length=0)

@@ -1,4 +1,4 @@
-"""Runs `pytest bench/speed` for one contender in a process of its own."""
+"""Run `pytest bench/speed` for one contender in a process of its own."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from .contenders import takes
 
 @dataclass(frozen=True)
 class Plan:
-    """What every process of one run is told."""
+    """Options that are the same for all processes of a run."""
 
     threads: int
     quick: bool
-    folder: Path  # scratch: the float64 truth, shared by all processes, and their JSON files
+    folder: Path  # temporary: the float64 results, shared by all processes, and their JSON files
 
     def measurements(self, contender: type[Peer]) -> int:
         return sum(takes(contender, group, case) for group, case in selected(quick=self.quick))
 
 
 class ContenderFailed(Exception):
-    """smoothxent gave a wrong result or crashed; the text is the end of pytest's report."""
+    """smoothxent returned a wrong result or crashed; the text is the end of pytest's report."""
 
 
 def run_contender(
@@ -68,7 +68,7 @@ def run_contender(
         "--benchmark-json",
         str(output),
         *(["--bench-quick"] if plan.quick else []),
-        # What one pass of torch.compile has compiled serves the next.
+        # Later passes reuse the code that torch.compile has compiled.
         environment=children.surroundings(TORCHINDUCTOR_CACHE_DIR=str(plan.folder / "inductor")),
         each_line=each_line,
     )

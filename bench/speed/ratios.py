@@ -1,4 +1,4 @@
-"""docs/benchmark.png: how many times as long as smoothxent the others take, on every shape."""
+"""docs/benchmark.png: times of other libraries relative to smoothxent, for every shape."""
 
 from __future__ import annotations
 
@@ -15,42 +15,42 @@ from .records import Run
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-ROW, GAP = 1.0, 0.6  # between shapes, and besides between kinds of shapes
-NOT_DRAWN = 1000  # logits: below, the cost of a call decides
+ROW, GAP = 1.0, 0.6  # distance of shapes, and additional distance of kinds of shapes
+FEWEST_LOGITS = 1000  # the time of smaller calls is mostly their constant cost
 
 
 def draw(run: Run, path: Path) -> None:
     groups = run.groups()
     lines = _lines({case for group in groups for case in run.cases(group) if _is_drawn(case)})
-    with figure(path, (10, 0.27 * max(lines.values(), default=1) + 2.2)) as drawn:
-        axes = drawn.subplots(1, len(groups), sharey=True, sharex=True, squeeze=False)[0]
+    with figure(path, (10, 0.27 * max(lines.values(), default=1) + 2.2)) as canvas:
+        axes = canvas.subplots(1, len(groups), sharey=True, sharex=True, squeeze=False)[0]
         for ax, group in zip(axes, groups, strict=True):
             _panel(ax, run, group, lines)
         axes[0].set_yticks(list(lines.values()), [case.label for case in lines])
         axes[0].set_ylim(max(lines.values(), default=0) + 0.7, -0.7)
         axes[0].tick_params(axis="y", pad=52)  # room for the column of figures
         handles, names = axes[0].get_legend_handles_labels()
-        found = dict(zip(names, handles, strict=True))
-        drawn.legend(
-            found.values(),
-            found.keys(),
+        entries = dict(zip(names, handles, strict=True))
+        canvas.legend(
+            entries.values(),
+            entries.keys(),
             loc="outside upper center",
-            ncols=len(found),
+            ncols=len(entries),
             frameon=False,
             handletextpad=0.3,
             columnspacing=2,
         )
-        drawn.supxlabel(
+        canvas.supxlabel(
             f"{machine(run)}; figures: smoothxent against the fastest peer", fontsize=9, color=GREY
         )
 
 
 def _is_drawn(case: Case) -> bool:
-    return case.size >= NOT_DRAWN and case.label_smoothing > 0 and not case.ascending
+    return case.size >= FEWEST_LOGITS and case.label_smoothing > 0 and not case.ascending
 
 
 def _lines(cases: set[Case]) -> dict[Case, float]:
-    """Put the kinds of shapes one below the other, few classes first, with a gap between kinds."""
+    """Return the height of each shape, by kind and then by classes, with a gap between kinds."""
     dtypes = ("float32", "float64", "bfloat16", "float16")
 
     def kind(case: Case) -> tuple[int, bool]:

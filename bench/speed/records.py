@@ -20,7 +20,7 @@ from .cases import CASES, Case
 
 @dataclass(frozen=True)
 class Record:
-    """One contender on one case. The median is that of the passes' medians."""
+    """One contender on one case; the median is the median of the medians of all passes."""
 
     group: str
     case: str
@@ -38,7 +38,7 @@ class Record:
 
 @dataclass(frozen=True)
 class Run:
-    """All of one `python -m bench`."""
+    """All results of one run of `python -m bench`."""
 
     day: str
     cpu: str
@@ -58,7 +58,7 @@ class Run:
         return next(found, None)
 
     def cases(self, group: str) -> list[Case]:
-        """Those measured, in the order of the case list."""
+        """Return the measured cases, in the order of CASES."""
         measured = {record.case for record in self.records if record.group == group}
         return [case for case in CASES if case.id in measured]
 
@@ -66,15 +66,15 @@ class Run:
         return [group for group in GROUPS if self.cases(group)]
 
     def contenders(self, group: str) -> list[str]:
-        """Those measured, in the order they ran."""
+        """Return the measured contenders, in the order of their runs."""
         return list(dict.fromkeys(r.contender for r in self.records if r.group == group))
 
     def peers(self, group: str) -> list[str]:
-        """Those of the contenders that are other libraries."""
+        """Return the measured contenders that are other libraries."""
         return [name for name in self.contenders(group) if not name.startswith(OURS)]
 
     def ratio(self, group: str, case: Case, contender: str) -> float | None:
-        """How many times longer than smoothxent `contender` takes."""
+        """Return the time of the contender relative to smoothxent."""
         ours, theirs = (self.find(group, case, name) for name in (OURS, contender))
         return theirs.median_s / ours.median_s if ours and theirs else None
 
@@ -83,12 +83,12 @@ class Run:
         return min(filter(None, found), key=lambda record: record.median_s, default=None)
 
     def limit(self, case: Case) -> Record | None:
-        """The limit that binds: of the two, what takes longer."""
+        """Return the limit of the case: the one of the two that takes longer."""
         found = [r for r in self.records if r.group in LIMITS and r.case == case.id]
         return max(found, key=lambda record: record.median_s, default=None)
 
     def fraction(self, case: Case) -> float | None:
-        """How much of the speed that the limit allows the loss reaches."""
+        """Return the speed of the loss as a fraction of the limit's speed."""
         ours, limit = self.find(LOSS, case, OURS), self.limit(case)
         return limit.median_s / ours.median_s if ours and limit else None
 
@@ -112,8 +112,8 @@ def load(path: Path) -> Run:
 def merge(
     measured: Iterable[dict[str, Any]], *, threads: int, passes: int, others_busy: float | None
 ) -> Run:
-    """One run from the pytest-benchmark JSON of every process of every pass."""
-    found = defaultdict(list)
+    """Return one run, from the pytest-benchmark JSON of all processes of all passes."""
+    by_key = defaultdict(list)
     versions: dict[str, str] = {}
     instruction_set, cpu = "unknown", "unknown CPU"
     for process in measured:
@@ -121,7 +121,7 @@ def merge(
         cpu = machine["cpu"].get("brand_raw", cpu)
         for entry in process["benchmarks"]:
             info = entry["extra_info"]
-            found[info["contender"], info["group"], info["case"]].append(entry)
+            by_key[info["contender"], info["group"], info["case"]].append(entry)
             versions.setdefault(info["product"], info["version"])
             instruction_set = info.get("instruction_set", instruction_set)
     return Run(
@@ -135,7 +135,7 @@ def merge(
         versions=versions,
         passes=passes,
         others_busy=others_busy,
-        records=[_record(entries) for entries in found.values()],
+        records=[_record(entries) for entries in by_key.values()],
     )
 
 

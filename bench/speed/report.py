@@ -1,4 +1,4 @@
-"""The tables for the terminal (rich if it is installed) and in Markdown."""
+"""The tables for the terminal (with rich, if it is installed) and in Markdown."""
 
 from __future__ import annotations
 
@@ -12,16 +12,18 @@ from .records import Run
 from .tables import BEHIND, readme_tables, standing, tables
 
 EXPLAINED = f"""\
-Median time of one call, mean over rows; float32, label smoothing 0.1 and logits from memory \
-unless said otherwise. In brackets how many times as long as smoothxent; {BEHIND} marks what is \
-faster than smoothxent. Each library ran in a process of its own, on the same number of threads \
-(NumPy and SciPy have none), checked against float64 first; where it offers several ways, the \
-fastest on that shape counts. scikit-learn has no smoothing: NumPy adds its term. Plain Cython is \
-ext/reference.pyx, the kernel as a newcomer would write it; it has no gradient.
+Times are the median of one call that computes the mean loss. Without a note, logits are float32 \
+and come from memory, and label smoothing is 0.1. The number in brackets is the time relative to \
+smoothxent; {BEHIND} marks a library that is faster than smoothxent. Each library ran in a process \
+of its own, on the same number of threads (NumPy and SciPy use only one), and its results were \
+first checked in float64. If a library has several ways to compute the loss, the table has the \
+fastest for that shape. scikit-learn has no smoothing: NumPy adds that term. Plain Cython is \
+ext/reference.pyx, a straightforward loop, which has no gradient.
 
-The limits were measured in the same run, on the same arrays and threads: *read* is a bare sum \
-of the logits, *exp* is maximum, exp and sum of as many logits that lie in the first-level cache. \
-What takes longer is the limit; the fraction is its time by ours.
+The limits were measured in the same run, with the same arrays and threads. *read* is the time of \
+a bare sum of the logits. *exp* is the time of maximum, exp and sum for the same number of logits \
+in the first-level cache. The limit is the longer of the two; *of the limit* is the limit divided \
+by smoothxent's time.
 """
 
 
@@ -42,7 +44,7 @@ def _print_rich(table: Table) -> None:
         grid.add_column(name, justify="right" if index else "left", no_wrap=index == 0)
     for row in table.rows:
         grid.add_row(*(f"[red]{cell}[/red]" if BEHIND in cell else cell for cell in row))
-    # A file or a pipe has no width; there a table must not be folded to 80 columns.
+    # A file or a pipe has no width, and a table must not be folded to 80 columns.
     Console(width=None if sys.stdout.isatty() else 200, highlight=False).print(grid)
 
 
@@ -51,14 +53,14 @@ def _print_plain(table: Table) -> None:
 
 
 def markdown(run: Run) -> str:
-    """Write all tables and the machine they were measured on."""
+    """Return the page: all tables, the machine and the versions."""
     head = f"<!-- Written by `make race`. -->\n# Speed\n\n{EXPLAINED}"
     parts = [head, *(f"## {table.title}\n\n{_markdown(table)}" for table in tables(run))]
     return "\n".join([*parts, f"{standing(run)}\n\nMeasured by `make race` on {run.heading()}.\n"])
 
 
 def readme(run: Run) -> str:
-    """Write the README's short tables and what stands under them."""
+    """Return the README's short tables, with the machine and the versions."""
     parts = [f"{table.title}:\n\n{_markdown(table)}" for table in readme_tables(run)]
     return "\n".join([*parts, f"{standing(run)}\n\n{run.heading()}\n"])
 

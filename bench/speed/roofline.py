@@ -1,4 +1,4 @@
-"""docs/roofline.png: logits per second on every shape, below what the machine can do at all."""
+"""docs/roofline.png: logits per second for every shape, and the limits of the machine."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 ROOFS = {READ_LIMIT: ("#2f6fab", "limit: reading"), EXP_LIMIT: ("#8250a8", "limit: exp")}
-HEADROOM = 1.22  # above the highest roof, for the line of figures
+HEADROOM = 1.22  # space above the highest limit, for the percentages
 OUT_OF_REACH = "#f3f4f6"
 
 
@@ -25,17 +25,17 @@ def draw(run: Run, path: Path) -> None:
     if not panels:  # only peers were timed
         return
     first, *others = panels
-    with figure(path, (10, 6.8)) as drawn:
-        grid = drawn.add_gridspec(2, max(1, sum(len(cases) for _, cases in others)))
-        top = drawn.add_subplot(grid[0, :])
+    with figure(path, (10, 6.8)) as canvas:
+        grid = canvas.add_gridspec(2, max(1, sum(len(cases) for _, cases in others)))
+        top = canvas.add_subplot(grid[0, :])
         _panel(top, run, *first)
         column = 0
         for title, cases in others:
-            ax = drawn.add_subplot(grid[1, column : column + len(cases)])
+            ax = canvas.add_subplot(grid[1, column : column + len(cases)])
             _panel(ax, run, title, cases)
             column += len(cases)
         handles, names = top.get_legend_handles_labels()
-        drawn.legend(
+        canvas.legend(
             handles,
             names,
             loc="outside upper center",
@@ -44,8 +44,8 @@ def draw(run: Run, path: Path) -> None:
             handletextpad=0.5,
             columnspacing=2,
         )
-        drawn.supylabel("billions of logits per second", fontsize=10, color=GREY)
-        drawn.supxlabel(
+        canvas.supylabel("billions of logits per second", fontsize=10, color=GREY)
+        canvas.supxlabel(
             f"rows x classes, loss; {machine(run)}; percentages: smoothxent against "
             "the lower limit",
             fontsize=9,

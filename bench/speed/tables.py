@@ -1,4 +1,4 @@
-"""What is said about a run: its figures, and the tables made of them."""
+"""The tables of a run, and the texts of their cells."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from bench.peers.peer import EVALUATION, GROUPS, LOSS
 from .cases import Case
 from .records import Record, Run
 
-BEHIND = "▼"  # marks a peer that is faster
+BEHIND = "▼"  # marks a faster library
 
 
 def limit_text(run: Run, case: Case) -> str:
-    """Write how much of the limit is reached, and which limit it is."""
+    """Write the fraction of the limit, and the name of the limit."""
     fraction, limit = run.fraction(case), run.limit(case)
     return f"{fraction:.0%} of {limit.group.split()[0]}" if fraction and limit else "-"
 
 
 def compared_text(run: Run, theirs: Record | None, case: Case) -> str:
-    """Write their time, and how many times ours it is."""
+    """Write the time of another library, and its ratio to the time of smoothxent."""
     if theirs is None:
         return "-"
     time, ratio = seconds_text(theirs.median_s), run.ratio(theirs.group, case, theirs.contender)
@@ -35,8 +35,8 @@ def fastest_text(run: Run, group: str, case: Case) -> str:
 
 
 def tables(run: Run) -> list[Table]:
-    of_groups = [table(run, group) for group in run.groups() for table in (own_table, peers_table)]
-    return of_groups + [evaluation_table(run)] * bool(run.cases(EVALUATION))
+    losses = [table(run, group) for group in run.groups() for table in (own_table, peers_table)]
+    return losses + [evaluation_table(run)] * bool(run.cases(EVALUATION))
 
 
 def own_table(run: Run, group: str) -> Table:
@@ -66,7 +66,7 @@ def peers_table(run: Run, group: str) -> Table:
         [case.label, *(compared_text(run, run.find(group, case, name), case) for name in others)]
         for case in run.cases(group)
     ]
-    title = f"{group.capitalize()}: the others, and how many times as long they take"
+    title = f"{group.capitalize()}: other libraries, with their time relative to smoothxent"
     return Table(title, ["rows x classes", *others], rows)
 
 
@@ -77,12 +77,12 @@ def evaluation_table(run: Run) -> Table:
         if every and loss:
             ratio = ratio_text(every.median_s / loss.median_s)
             rows.append([case.label, *map(seconds_text, (loss.median_s, every.median_s)), ratio])
-    title = "Evaluation: every metric, and how many times as long as the loss alone it takes"
+    title = "Evaluation: all metrics in one call, with the time relative to the loss"
     return Table(title, ["rows x classes", "loss", "evaluate", "evaluate / loss"], rows)
 
 
 def readme_tables(run: Run) -> list[Table]:
-    """Short ones: the headline shapes, the fastest peer standing for all."""
+    """Return short tables: only the headline shapes, PyTorch and the fastest library."""
     return [_readme_table(run, group) for group in run.groups()]
 
 
@@ -109,7 +109,7 @@ def _readme_table(run: Run, group: str) -> Table:
 
 
 def standing(run: Run) -> str:
-    """Say in how many comparisons smoothxent is behind, and name each."""
+    """Return a sentence with all comparisons in which another library is faster."""
     compared = [
         (ratio, f"{group}, {case.label}: {name} {ratio_text(ratio)}")
         for group in GROUPS

@@ -1,6 +1,6 @@
-"""One measurement per contender, group and case: right first, then timed.
+"""One measurement for each contender, group and case: check the result, then measure the time.
 
-Nothing that was timed is asserted.
+No test depends on a time.
 """
 
 from __future__ import annotations
@@ -23,15 +23,17 @@ from .cases import Case, Inputs, make_inputs
 from .contenders import fastest_way
 from .truth import Truth, float64_truth, gradient_error, loss_error
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # the libraries' own, which are not ours to mend
+pytestmark = pytest.mark.filterwarnings(
+    "ignore"
+)  # warnings of the libraries, which this repository can't fix
 
-# ONNX Runtime needs 5e-5 of the float32 loss's tolerance: it adds up a million rows one by one.
-# Half types may round the loss itself, and terms of it. Entries of N * gradient lie in [-1, 1], so
-# theirs is absolute; PyTorch's float32 needs 4.5e-5 of it at 262144 classes with smoothing.
+# float32 losses: ONNX Runtime has an error of 5e-5, because it adds up a million rows one by one.
+# Half types may round the loss, and terms of it. Entries of N * gradient lie in [-1, 1], so their
+# tolerance is absolute; PyTorch's float32 has 4.5e-5 at 262144 classes with smoothing.
 LOSS_TOLERANCE = {"float32": 1e-4, "float64": 1e-12, "bfloat16": 1e-2, "float16": 2e-3}
 GRADIENT_TOLERANCE = {"float32": 1e-4, "float64": 1e-12, "bfloat16": 1e-2, "float16": 2e-3}
 
-# Seconds of one measurement, and of one round at least; a slow call still has FEWEST_ROUNDS.
+# Seconds of one measurement; seconds of one round, at least. A slow call has FEWEST_ROUNDS.
 BUDGET, QUICK_BUDGET = 0.2, 0.1
 SHORTEST_ROUND = 100e-6
 FEWEST_ROUNDS = 3
@@ -63,7 +65,7 @@ def truth_of(case: Case, folder: Path | None) -> Truth:
 
 
 def rounds_for(call: Callable[[], Any], *, quick: bool) -> tuple[int, int]:
-    """Return (rounds, calls per round) that fill the budget, judged by one warm call."""
+    """Return (rounds, calls per round) that fill the budget, estimated from one warm call."""
     start = perf_counter()
     call()
     once = perf_counter() - start
@@ -73,7 +75,7 @@ def rounds_for(call: Callable[[], Any], *, quick: bool) -> tuple[int, int]:
 
 
 def check(contender: Peer, result: Any, group: str, truth: Truth, case: Case) -> dict[str, float]:
-    """Return the errors after asserting that they are small."""
+    """Assert that the errors are small, and return them."""
     loss, grad = result if group == GRADIENT else (result, None)
     errors = {"loss_error": loss_error(float(contender.to_numpy(loss)), truth)}
     assert errors["loss_error"] <= LOSS_TOLERANCE[case.dtype]
@@ -98,7 +100,7 @@ def test_speed(
 
     result = function(*placed[0])
     errors = {}
-    if group not in LIMITS:  # tests/project/test_limits.py checks those
+    if group not in LIMITS:  # tests/project/test_limits.py checks the limits
         truth = truth_of(case, pytestconfig.getoption("--bench-truth"))
         errors = check(contender, result, group, truth, case)
     endless = itertools.cycle(placed)

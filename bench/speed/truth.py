@@ -1,4 +1,4 @@
-"""The truth in float64, and how far a result is from it."""
+"""Loss and gradient in float64, and the errors of results."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bench.peers.peer import Floats, Labels
 
 @dataclass(frozen=True)
 class Truth:
-    """The mean loss over all rows, and the gradient of the rows in `rows`, all in float64."""
+    """The mean loss of all rows, and the gradient of the rows in `rows`, in float64."""
 
     loss: float
     rows: Labels
@@ -26,7 +26,7 @@ def _blocks(num_rows: int, num_classes: int) -> Iterator[slice]:
 
 
 def float64_truth(logits: Floats, labels: Labels, eps: float, num_grad_rows: int = 17) -> Truth:
-    """Evaluate the textbook formula in float64, a few rows at a time to fit any memory."""
+    """Evaluate the textbook formula in float64, a few rows at a time to save memory."""
     num_rows, num_classes = logits.shape
     losses = np.empty(num_rows)
     for block in _blocks(num_rows, num_classes):

@@ -1,11 +1,11 @@
-"""The guard of instruction counts: what it calls costlier, and when it may not judge."""
+"""The check of instruction counts: which changes it reports, and when it can't compare."""
 
 import dataclasses
 
 import pytest
 from bench import instructions
 from bench.counted import COUNTED
-from bench.instructions import SAVED, CountingFailed, Figures, load, table, verdict
+from bench.instructions import SAVED, CountingFailed, Figures, conclusion, load, table
 
 FIRST, SECOND = (counted.name for counted in COUNTED[:2])
 VERSIONS = {"compiler": "GCC 12.4.0", "Python": "3.11.7"}
@@ -18,50 +18,50 @@ def figures(first, second=200_000, **versions):
 
 @pytest.fixture
 def saved(tmp_path):
-    """A file that holds BEFORE."""
+    """Return the path of a file with BEFORE."""
     path = tmp_path / "figures.json"
     BEFORE.save(path)
     return path
 
 
 def test_call_that_costs_over_three_percent_more_fails_and_is_named():
-    text, status = verdict(BEFORE, figures(10_301))
+    text, status = conclusion(BEFORE, figures(10_301))
     assert status == 1
     assert text == (
-        f"Over 3% more instructions: {FIRST}. Say in the change what they buy and save the new "
-        "figures: --save."
+        f"Over 3% more instructions: {FIRST}. Explain them in the commit message, and save the new "
+        "counts: --save."
     )
 
 
 @pytest.mark.parametrize("first", [1, 9_000, 10_000, 10_300])
 def test_up_to_three_percent_more_and_anything_less_pass(first):
-    text, status = verdict(BEFORE, figures(first))
-    assert (text, status) == ("No call costs over 3% more than saved.", 0)
+    text, status = conclusion(BEFORE, figures(first))
+    assert (text, status) == ("No call needs over 3% more instructions than saved.", 0)
 
 
 def test_gain_of_one_call_does_not_pay_for_another():
-    assert verdict(BEFORE, figures(5_000, 210_000))[1] == 1
+    assert conclusion(BEFORE, figures(5_000, 210_000))[1] == 1
 
 
 def test_figures_of_other_versions_inform_only():
-    text, status = verdict(BEFORE, figures(20_000, Python="3.13.5"))
+    text, status = conclusion(BEFORE, figures(20_000, Python="3.13.5"))
     assert status == 0
     assert text == (
-        "This informs only: Python 3.13.5, saved with 3.11.7. To compare, save the figures of the "
-        "commit before: --save --figures FILE."
+        "Nothing was checked, because versions differ: Python 3.13.5, saved with 3.11.7. To check, "
+        "save the counts of the previous commit: --save --figures FILE."
     )
 
 
 def test_table_shows_saved_and_new_counts_by_call_row_and_logit():
     before = dataclasses.replace(BEFORE, instructions={FIRST: 10_000})
     assert table(before, figures(10_250)).splitlines() == [
-        "call              saved      now   change   a row   a logit",
-        "loss, 1 x 10     10,000   10,250  +2.50 %  10,250  1,025.00",
-        "loss, 4,096 x 2       -  200,000      new      49     24.41",
+        "call              saved      now   change  per row  per logit",
+        "loss, 1 x 10     10,000   10,250  +2.50 %   10,250   1,025.00",
+        "loss, 4,096 x 2       -  200,000      new       49      24.41",
     ]
 
 
-def test_comparing_ends_with_the_verdict(monkeypatch, capsys, saved):
+def test_comparison_ends_with_the_conclusion(monkeypatch, capsys, saved):
     monkeypatch.setattr(instructions, "count", lambda: figures(10_400))
     assert instructions.main(["--figures", str(saved)]) == 1
     assert capsys.readouterr().out.splitlines()[-1].startswith("Over 3% more instructions: ")
