@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import smoothxent
+from assertions import error_text
 from inventory import DTYPES
-from judging import complaint
 
 dask = pytest.importorskip("dask")
 pytest.importorskip("distributed")
@@ -130,7 +130,7 @@ def test_cluster_names_a_label_out_of_range(cluster, rng):
     logits, labels = draw(rng)
     labels[57] = 40
     with cluster.as_current(), dask.config.set(scheduler=None):
-        assert complaint(IndexError, evaluate, da.from_array(logits, chunks=9), labels) == (
+        assert error_text(IndexError, evaluate, da.from_array(logits, chunks=9), labels) == (
             "labels must lie in [0, 40), got labels[57] = 40"
         )
 
@@ -215,7 +215,7 @@ def test_label_out_of_range_is_named_by_its_place_in_the_whole(rng, row):
     logits, labels = draw(rng)
     labels[row] = -3
     for chunks in [(9, 40), (30, 7), (100, 40)]:
-        assert complaint(IndexError, evaluate, da.from_array(logits, chunks=chunks), labels) == (
+        assert error_text(IndexError, evaluate, da.from_array(logits, chunks=chunks), labels) == (
             f"labels must lie in [0, 40), got labels[{row}] = -3"
         )
 
@@ -225,11 +225,11 @@ def test_bad_entries_of_several_axes_are_named_by_their_place_in_the_whole(rng):
     logits = da.zeros((6, 3, 8), chunks=(4, 3, 5))
     labels, weights = np.zeros((6, 8), int), np.ones((6, 8))
     labels[5, 7] = 3
-    assert complaint(IndexError, evaluate, logits, labels, axis=1) == (
+    assert error_text(IndexError, evaluate, logits, labels, axis=1) == (
         "labels must lie in [0, 3), got labels[5, 7] = 3"
     )
     labels[5, 7], weights[4, 5] = 0, np.nan
-    assert complaint(ValueError, evaluate, logits, labels, sample_weight=weights, axis=1) == (
+    assert error_text(ValueError, evaluate, logits, labels, sample_weight=weights, axis=1) == (
         "sample_weight must be finite and not negative, got sample_weight[4, 5] = nan"
     )
 
@@ -239,11 +239,11 @@ def test_where_sizes_are_unknown_errors_name_the_block(rng):
     logits, labels = draw(rng)
     labels[57] = 40
     unknown = without_sizes(da.from_array(logits, chunks=(30, 40)))
-    assert complaint(IndexError, evaluate, unknown, da.from_array(labels, chunks=30)) == (
+    assert error_text(IndexError, evaluate, unknown, da.from_array(labels, chunks=30)) == (
         "labels must lie in [0, 40), got labels[27] = 40 in block (1,)"
     )
     shorter = da.zeros(99, dtype=int, chunks=30)
-    assert complaint(ValueError, evaluate, unknown, shorter) == (
+    assert error_text(ValueError, evaluate, unknown, shorter) == (
         "labels must have shape (10,), got (9,) in block (3,)"
     )
 
@@ -326,7 +326,7 @@ def test_what_no_evaluation_takes_is_refused_before_any_task_runs(changes, error
         explode, meta=np.empty((0, 0), np.float32)
     )
     arguments = {"logits": logits, "labels": [0, 1]} | changes
-    assert complaint(type(error), evaluate, **arguments) == str(error)
+    assert error_text(type(error), evaluate, **arguments) == str(error)
 
 
 def test_without_dask_the_import_names_what_to_install(run_child):

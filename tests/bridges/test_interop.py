@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 import smoothxent
+from assertions import error_text
 from inventory import SOFTMAXES
-from judging import complaint
 from smoothxent._arguments.arrays import numbers_of
 
 N, C = 12, 37
@@ -166,7 +166,7 @@ def test_bfloat16_of_jax_is_read_where_it_lies(rng):
 def test_deleted_array_of_jax_is_refused_in_its_words():
     array = pytest.importorskip("jax.numpy").ones((N, C))
     array.delete()
-    assert "deleted" in complaint(RuntimeError, smoothxent.cross_entropy, array, LABELS)
+    assert "deleted" in error_text(RuntimeError, smoothxent.cross_entropy, array, LABELS)
 
 
 @pytest.mark.parametrize("name", OPTIONS)
@@ -208,15 +208,15 @@ def test_gradient_in_place_of_a_tensor(rng, torch):
 def test_result_over_the_memory_of_a_tensor_is_refused(rng, torch):
     logits, options = arguments(rng)
     tensor, weight = torch.from_numpy(logits), torch.from_numpy(options["class_weight"])
-    text = complaint(ValueError, smoothxent.log_sum_exp, tensor, out=tensor.numpy()[:, 0])
+    text = error_text(ValueError, smoothxent.log_sum_exp, tensor, out=tensor.numpy()[:, 0])
     assert text == "out must not overlap logits, got arrays that share memory"
     out = weight.numpy()[:N]
     options = {"class_weight": weight, "reduction": "none", "out": out}
-    text = complaint(ValueError, smoothxent.cross_entropy, logits, LABELS, **options)
+    text = error_text(ValueError, smoothxent.cross_entropy, logits, LABELS, **options)
     assert text == "out must not overlap class_weight, got arrays that share memory"
     table = torch.zeros(N, C, dtype=torch.bfloat16)
     memory = table.view(torch.uint16).numpy()
-    text = complaint(
+    text = error_text(
         ValueError,
         smoothxent.cross_entropy_and_grad,
         np.zeros((N, C), np.uint16),
@@ -230,8 +230,8 @@ def test_result_over_the_memory_of_a_tensor_is_refused(rng, torch):
 # What can't be read.
 
 
-def refusal(function, *arguments, **options):
-    return complaint(TypeError, function, *arguments, **options)
+def error_of(function, *arguments, **options):
+    return error_text(TypeError, function, *arguments, **options)
 
 
 @pytest.mark.fault("tensor")
@@ -241,7 +241,7 @@ def test_tensor_on_another_device_is_refused_with_the_way_to_the_cpu(torch):
 
     tensor = torch.zeros(N, C).as_subclass(Elsewhere)
     for name in SOFTMAXES:
-        assert refusal(getattr(smoothxent, name), tensor) == (
+        assert error_of(getattr(smoothxent, name), tensor) == (
             "logits must be in the memory of the CPU, got a tensor on cuda:1; "
             "copy it there with logits.cpu()"
         )
@@ -249,7 +249,7 @@ def test_tensor_on_another_device_is_refused_with_the_way_to_the_cpu(torch):
 
 @pytest.mark.fault("tensor")
 def test_tensor_without_numbers_is_refused(torch):
-    assert refusal(smoothxent.cross_entropy, torch.zeros(N, C, device="meta"), LABELS) == (
+    assert error_of(smoothxent.cross_entropy, torch.zeros(N, C, device="meta"), LABELS) == (
         "logits must be in the memory of the CPU, got a tensor on meta, which has none"
     )
 
@@ -258,7 +258,7 @@ def test_tensor_without_numbers_is_refused(torch):
 def test_array_on_another_device_is_refused_with_the_way_to_the_cpu():
     logits = np.zeros((N, C), np.float32)
     elsewhere = Exporter(logits, device=(2, 1))
-    assert refusal(smoothxent.softmax, elsewhere) == (
+    assert error_of(smoothxent.softmax, elsewhere) == (
         "logits must be in the memory of the CPU, got an Exporter on another device; copy it there"
     )
     elsewhere.device = "cuda:1"
@@ -269,7 +269,7 @@ def test_array_on_another_device_is_refused_with_the_way_to_the_cpu():
         foreign = type(
             "Array", (Exporter,), {"__module__": f"{package}.inside", "device": "cuda:1"}
         )
-        assert refusal(
+        assert error_of(
             smoothxent.cross_entropy, logits, LABELS, class_weight=foreign(logits, (2, 1))
         ) == (
             "class_weight must be in the memory of the CPU, got an Array on cuda:1; "
@@ -285,7 +285,7 @@ def test_tensor_that_requires_grad_is_refused_with_the_remedy(name, torch):
     remedy = f"use {name}.detach()"
     remedy += ", or smoothxent.torch.cross_entropy" if name == "logits" else ""
     for function in (smoothxent.cross_entropy, smoothxent.cross_entropy_and_grad):
-        assert refusal(function, **arguments) == (
+        assert error_of(function, **arguments) == (
             f"{name} must not require grad, got a tensor that does; {remedy}"
         )
 
@@ -328,7 +328,7 @@ def test_jax_tracer_is_refused_with_the_remedy(transform, name):
     def loss(tracer):
         return smoothxent.cross_entropy(**{name: tracer}, **other)
 
-    assert refusal(getattr(jax, transform)(loss), np.zeros((N, C), np.float32)) == (
+    assert error_of(getattr(jax, transform)(loss), np.zeros((N, C), np.float32)) == (
         f"{name} must hold numbers, got a JAX tracer; "
         "call outside jax.jit, jax.grad and jax.vmap, or use smoothxent.jax.cross_entropy"
     )
@@ -337,11 +337,11 @@ def test_jax_tracer_is_refused_with_the_remedy(transform, name):
 @pytest.mark.fault("tensor-out")
 def test_out_that_is_a_tensor_is_refused_with_the_remedy(rng, torch):
     logits, _ = arguments(rng)
-    assert refusal(smoothxent.softmax, logits, out=torch.zeros(N, C)) == (
+    assert error_of(smoothxent.softmax, logits, out=torch.zeros(N, C)) == (
         "out must be a plain NumPy array, got Tensor; write into out.numpy()"
     )
     assert (
-        refusal(smoothxent.cross_entropy_and_grad, logits, LABELS, grad_out=torch.zeros(N, C))
+        error_of(smoothxent.cross_entropy_and_grad, logits, LABELS, grad_out=torch.zeros(N, C))
         == "grad_out must be a plain NumPy array, got Tensor; write into grad_out.numpy()"
     )
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 import smoothxent
+from assertions import assert_gradients_right, assert_losses_right
 from inventory import DTYPES, REDUCTIONS
 from jax_inputs import C, N, labels_of, total, weights
-from judging import assert_gradients_right, assert_losses_right
 
 jax = pytest.importorskip("jax")
 jnp = pytest.importorskip("jax.numpy")

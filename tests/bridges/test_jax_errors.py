@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 import smoothxent
+from assertions import error_text
 from inventory import REDUCED
 from jax_inputs import C, N, labels_of, total, weights
-from judging import complaint
 
 jax = pytest.importorskip("jax")
 jnp = pytest.importorskip("jax.numpy")
@@ -117,10 +117,10 @@ def test_what_is_wrong_with_kinds_and_options_is_said_while_tracing(changes):
     with pytest.raises((TypeError, ValueError)) as caught:
         smoothxent.cross_entropy(**given)
     kind, text = caught.type, str(caught.value)
-    assert complaint(kind, cross_entropy, **given) == text
+    assert error_text(kind, cross_entropy, **given) == text
     arrays = {name: value for name, value in given.items() if isinstance(value, np.ndarray)}
     rest = {name: value for name, value in given.items() if name not in arrays}
-    assert complaint(kind, jax.jit(lambda a: cross_entropy(**a, **rest)), arrays) == text
+    assert error_text(kind, jax.jit(lambda a: cross_entropy(**a, **rest)), arrays) == text
 
 
 @pytest.mark.fault("jax-tracing")
@@ -161,7 +161,7 @@ def test_gradient_of_anything_but_the_logits_is_refused_with_the_remedy(rng, nam
     def loss(array):
         return cross_entropy(logits, **arrays | {name: array})
 
-    assert complaint(TypeError, jax.grad(loss), arrays[name]) == (
+    assert error_text(TypeError, jax.grad(loss), arrays[name]) == (
         f"{name} must not be differentiated, got a call that needs its gradient; "
         f"use jax.lax.stop_gradient({name})"
     )
@@ -173,7 +173,7 @@ def test_gradient_of_anything_but_the_logits_is_refused_with_the_remedy(rng, nam
 def test_option_that_is_traced_is_refused_with_the_remedy(rng):
     logits, labels = np.zeros((N, C), np.float32), np.zeros(N, np.int32)
     step = jax.jit(lambda eps: cross_entropy(logits, labels, label_smoothing=eps))
-    assert complaint(TypeError, step, 0.1) == (
+    assert error_text(TypeError, step, 0.1) == (
         "label_smoothing must be known while functions are traced, got a JAX array; "
         "use a Python number, under jax.jit with static_argnames"
     )

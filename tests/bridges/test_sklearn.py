@@ -25,7 +25,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, LinearSVC
 
 import oracle
-from judging import complaint
+from assertions import error_text
 from smoothxent.sklearn import neg_smoothed_log_loss
 
 # Of two mean losses of about 1 in float64, each by sums of a few hundred rounded terms.
@@ -246,8 +246,8 @@ def test_routing_refuses_weights_that_the_scorer_was_not_asked_about(rng):
 # What is refused.
 
 
-def refusal(model, X, y, error=ValueError, **options):
-    return complaint(error, neg_smoothed_log_loss(), model, X, y, **options)
+def error_of(model, X, y, error=ValueError, **options):
+    return error_text(error, neg_smoothed_log_loss(), model, X, y, **options)
 
 
 @pytest.mark.fault("scorer")
@@ -256,10 +256,10 @@ def test_label_that_the_estimator_does_not_know_is_refused():
     model = logistic_regression().fit(X, y)
     strange = y.copy()
     strange[[7, 9]] = 5
-    assert refusal(model, X, strange) == (
+    assert error_of(model, X, strange) == (
         "y must hold classes that the estimator was fitted on, got y[7] = 5"
     )
-    assert refusal(model, X, y.astype(str)) == (
+    assert error_of(model, X, y.astype(str)) == (
         f"y must hold classes that the estimator was fitted on, got y[0] = '{y[0]}'"
     )
 
@@ -268,8 +268,8 @@ def test_label_that_the_estimator_does_not_know_is_refused():
 def test_labels_of_another_shape_are_refused():
     X, y = data(3)
     model = logistic_regression().fit(X, y)
-    assert refusal(model, X, y[:, None]) == "y must have shape (300,), got (300, 1)"
-    assert refusal(model, X, y[:-1]) == "y must have shape (300,), got (299,)"
+    assert error_of(model, X, y[:, None]) == "y must have shape (300,), got (300, 1)"
+    assert error_of(model, X, y[:-1]) == "y must have shape (300,), got (299,)"
 
 
 @pytest.mark.slow
@@ -284,11 +284,11 @@ def test_estimator_that_hashes_its_scorer_takes_it():
 @pytest.mark.fault("scorer")
 def test_estimator_that_is_no_fitted_classifier_is_refused():
     X, y = data(3)
-    assert refusal(IsolationForest(n_estimators=5).fit(X), X, y, TypeError) == (
+    assert error_of(IsolationForest(n_estimators=5).fit(X), X, y, TypeError) == (
         "estimator must be a fitted classifier, got IsolationForest without classes_"
     )
     votes = VotingClassifier([("one", GaussianNB())]).fit(X, y)
-    assert refusal(votes, X, y, TypeError) == (
+    assert error_of(votes, X, y, TypeError) == (
         "estimator must have predict_proba or decision_function, got VotingClassifier"
     )
 
@@ -296,7 +296,7 @@ def test_estimator_that_is_no_fitted_classifier_is_refused():
 @pytest.mark.fault("scorer")
 def test_decisions_between_pairs_of_classes_are_refused():
     X, y = data(4)
-    assert refusal(SVC(decision_function_shape="ovo").fit(X, y), X, y) == (
+    assert error_of(SVC(decision_function_shape="ovo").fit(X, y), X, y) == (
         "decision_function must give one number for each of 4 classes, got shape (300, 6) from SVC"
     )
 
@@ -306,7 +306,7 @@ def test_probabilities_of_another_shape_are_refused():
     y = np.array([0, 1])
     model = Says(np.full((2, 3), 1 / 3))
     model.classes_ = y
-    assert refusal(model, y, y) == (
+    assert error_of(model, y, y) == (
         "predict_proba must give one number for each of 2 classes, got shape (2, 3) from Says"
     )
 
@@ -314,8 +314,8 @@ def test_probabilities_of_another_shape_are_refused():
 def test_smoothing_and_weights_keep_the_rules_of_the_loss():
     X, y = data(3)
     model = logistic_regression().fit(X, y)
-    text = complaint(ValueError, neg_smoothed_log_loss(label_smoothing=1.5), model, X, y)
+    text = error_text(ValueError, neg_smoothed_log_loss(label_smoothing=1.5), model, X, y)
     assert text == "label_smoothing must lie in [0, 1], got 1.5"
-    assert refusal(model, X, y, sample_weight=np.ones(2)) == (
+    assert error_of(model, X, y, sample_weight=np.ones(2)) == (
         "sample_weight must have shape (300,), got (2,)"
     )

@@ -3,7 +3,7 @@
 import pytest
 
 import smoothxent
-from judging import complaint
+from assertions import error_text
 
 torch = pytest.importorskip("torch")
 drop_in = pytest.importorskip("smoothxent.torch")
@@ -18,7 +18,7 @@ PROBABILITIES = torch.full((3, 4), 0.25)
     "target, found", [([0, 7, 1], "target[1] = 7"), ([0, 1, -1], "target[2] = -1")], ids=str
 )
 def test_class_index_out_of_range_is_named_by_pytorchs_word_for_it(target, found):
-    text = complaint(IndexError, drop_in.cross_entropy, INPUT, torch.tensor(target))
+    text = error_text(IndexError, drop_in.cross_entropy, INPUT, torch.tensor(target))
     assert text == f"target must lie in [0, 4), got {found}"
 
 

@@ -95,7 +95,7 @@ def test_comparison_is_no_part_to_merge(arrays, capsys, tmp_path):
 
 @pytest.mark.fault("cli-files")
 @pytest.mark.parametrize(
-    "name, change, complaint",
+    "name, change, error_text",
     [
         (
             "b.npy",
@@ -109,10 +109,10 @@ def test_comparison_is_no_part_to_merge(arrays, capsys, tmp_path):
         ),
     ],
 )
-def test_fault_is_one_line_that_names_the_file(name, change, complaint, arrays, capsys):
+def test_fault_is_one_line_that_names_the_file(name, change, error_text, arrays, capsys):
     np.save(name, change(arrays[FILES.index(name)]))
     assert main(["compare", *FILES]) == 1
-    assert capsys.readouterr() == ("", f"smoothxent: {complaint}\n")
+    assert capsys.readouterr() == ("", f"smoothxent: {error_text}\n")
 
 
 def test_picture_is_that_of_both(arrays):

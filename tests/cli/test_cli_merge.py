@@ -53,11 +53,11 @@ def test_patterns_take_the_parts_that_they_match(rows, tmp_path, capsys, monkeyp
     assert capsys.readouterr() == (f"{evaluate(*rows, ignore_index=-1)}\n", "")
 
     assert main(["merge", "a-*.json", "a-2.json"]) == 1
-    complaint = "a-2.json: given twice, which would count its rows twice; give it once"
-    assert capsys.readouterr() == ("", f"smoothxent: {complaint}\n")
+    error_text = "a-2.json: given twice, which would count its rows twice; give it once"
+    assert capsys.readouterr() == ("", f"smoothxent: {error_text}\n")
     assert main(["merge", "c-*.json"]) == 1
-    complaint = "c-*.json: No such file or directory; check the path"
-    assert capsys.readouterr() == ("", f"smoothxent: {complaint}\n")
+    error_text = "c-*.json: No such file or directory; check the path"
+    assert capsys.readouterr() == ("", f"smoothxent: {error_text}\n")
 
 
 def test_whole_may_be_merged_with_more_parts(rows, tmp_path, capsys):
@@ -76,7 +76,7 @@ NOT_JSON = "not JSON; give a file that `smoothxent evaluate --json` saved"
 
 @pytest.mark.fault("cli-merge")
 @pytest.mark.parametrize(
-    "content, complaint",
+    "content, error_text",
     [
         (b"", NOT_JSON),
         (b'{"format": "smoothxent.Eval', NOT_JSON),
@@ -87,11 +87,11 @@ NOT_JSON = "not JSON; give a file that `smoothxent evaluate --json` saved"
         (b'{"format": "other"}', "format must be 'smoothxent.Evaluation', got 'other'"),
     ],
 )
-def test_file_that_holds_no_evaluation_is_named(content, complaint, tmp_path, capsys):
+def test_file_that_holds_no_evaluation_is_named(content, error_text, tmp_path, capsys):
     part = tmp_path / "part.json"
     part.write_bytes(content)
     assert main(["merge", str(part)]) == 1
-    assert capsys.readouterr() == ("", f"smoothxent: {part}: {complaint}\n")
+    assert capsys.readouterr() == ("", f"smoothxent: {part}: {error_text}\n")
 
 
 @pytest.mark.fault("cli-merge")
@@ -117,15 +117,15 @@ def test_part_given_twice_is_not_counted_twice(rows, tmp_path, capsys, monkeypat
     part = saved(tmp_path / "part.json", *rows)
     monkeypatch.chdir(tmp_path)
     assert main(["merge", part, "part.json"]) == 1
-    complaint = "part.json: given twice, which would count its rows twice; give it once"
-    assert capsys.readouterr() == ("", f"smoothxent: {complaint}\n")
+    error_text = "part.json: given twice, which would count its rows twice; give it once"
+    assert capsys.readouterr() == ("", f"smoothxent: {error_text}\n")
 
 
 def test_missing_part_is_named(tmp_path, capsys):
     part = tmp_path / "part.json"
     assert main(["merge", str(part)]) == 1
-    complaint = f"{part}: No such file or directory; check the path"
-    assert capsys.readouterr() == ("", f"smoothxent: {complaint}\n")
+    error_text = f"{part}: No such file or directory; check the path"
+    assert capsys.readouterr() == ("", f"smoothxent: {error_text}\n")
 
 
 def test_part_that_memory_cannot_hold_is_named(rows, tmp_path, capsys, monkeypatch):

@@ -48,12 +48,12 @@ def test_markdown_is_that_of_the_library(expected, part, capsys):
 
 @pytest.mark.fault("cli-infinite-loss")
 def test_json_is_the_record_without_bare_nan_or_infinity(expected, part, capsys):
-    def refuse(constant):
+    def fail(constant):
         raise AssertionError(constant)
 
     assert expected.perplexity == math.inf
     for arguments in (["--format", "json"], ["--json", "-"], ["--json", "-", "--quiet"]):
-        record = json.loads(printed(capsys, part, *arguments), parse_constant=refuse)
+        record = json.loads(printed(capsys, part, *arguments), parse_constant=fail)
         assert record == expected.to_dict()
         assert record["metrics"]["perplexity"] is None
 

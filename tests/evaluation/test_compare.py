@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 import oracle
 import smoothxent
+from assertions import error_text
 from inventory import DTYPES
-from judging import complaint
 from smoothxent import compare, evaluate
 from smoothxent._comparison import pairs
 from ways import instruction_set
@@ -252,7 +252,7 @@ def test_pairs_are_those_of_the_evaluated_logits():
     ],
 )
 def test_transforms_outside_their_range_are_named(rng, options, text):
-    assert complaint(ValueError, compare, *draw(rng, 2, 3), **options).startswith(text)
+    assert error_text(ValueError, compare, *draw(rng, 2, 3), **options).startswith(text)
 
 
 @pytest.mark.slow
@@ -292,7 +292,7 @@ def test_comparison_never_changes_and_its_copies_are_alike(rng):
     comparison.kl_quantiles[0.5] = 7.0
     assert again == copy.deepcopy(comparison) == comparison
     assert hash(again) == hash(comparison)
-    assert complaint(FrozenInstanceError, setattr, comparison, "kl", 0.0) == (
+    assert error_text(FrozenInstanceError, setattr, comparison, "kl", 0.0) == (
         "cannot assign to field 'kl'"
     )
 
@@ -338,23 +338,23 @@ def test_standard_errors_of_one_row_are_nan(rng):
 @pytest.mark.fault("compared-logits")
 def test_logits_of_unequal_shapes_are_refused(rng):
     a, b, labels = draw(rng, 4, 5)
-    found = complaint(ValueError, compare, a, b[:, :4], labels)
+    found = error_text(ValueError, compare, a, b[:, :4], labels)
     assert found == "logits_b must have the shape of logits_a, (4, 5), got (4, 4)"
-    found = complaint(ValueError, compare, a, b[:3], labels)
+    found = error_text(ValueError, compare, a, b[:3], labels)
     assert found == "logits_b must have the shape of logits_a, (4, 5), got (3, 5)"
 
 
 def test_labels_are_refused_as_by_evaluate(rng):
     a, b, labels = draw(rng, 4, 5)
     labels[2] = 5
-    found = complaint(IndexError, compare, a, b, labels)
+    found = error_text(IndexError, compare, a, b, labels)
     assert found == "labels must lie in [0, 5), got labels[2] = 5"
-    found = complaint(ValueError, compare, a, b, np.eye(4, 5))
-    assert found == complaint(ValueError, evaluate, a, np.eye(4, 5))
+    found = error_text(ValueError, compare, a, b, np.eye(4, 5))
+    assert found == error_text(ValueError, evaluate, a, np.eye(4, 5))
 
 
 def test_masked_logits_are_refused(rng):
     a, b, labels = draw(rng, 4, 5)
-    found = complaint(TypeError, compare, a, np.ma.masked_array(b), labels)
+    found = error_text(TypeError, compare, a, np.ma.masked_array(b), labels)
     rule = "logits_b must be a plain array, got a masked array"
     assert found == f"{rule}; fill it with logits_b.filled(value)"

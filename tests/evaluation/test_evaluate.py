@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 import evaluations
 import oracle
 import smoothxent
+from assertions import error_text
 from inventory import rows_for_threads
-from judging import complaint
-from measured import CLASS_COUNTS, ORDINARY_TOLERANCE, draw
+from metric_checks import CLASS_COUNTS, ORDINARY_TOLERANCE, draw
 from quick import slow_but_first
 from smoothxent import Evaluation, evaluate
 from smoothxent._evaluation.exact import square_root
@@ -215,7 +215,7 @@ def test_each_mean_is_one_quotient_of_exact_sums(rng):
 @pytest.mark.parametrize("function", [evaluate, smoothxent.row_statistics])
 def test_scores_of_a_binary_decision_function_are_refused_with_the_remedy(rng, function):
     scores, labels = rng.normal(size=5), np.array([0, 1, 1, 0, 1])
-    assert complaint(ValueError, function, scores, labels) == (
+    assert error_text(ValueError, function, scores, labels) == (
         "labels must be one class index if logits have one axis, got shape (5,); "
         "if these are scores s of a binary decision_function, use "
         "np.stack([np.zeros_like(s), s], axis=-1) for logits"
@@ -256,7 +256,7 @@ def test_lowest_label_out_of_range_is_named(num_classes):
     logits, labels = np.zeros((num_rows, num_classes), np.float32), np.zeros(num_rows, int)
     labels[[13, 29]] = num_classes, -1
     for num_threads in (1, 3):
-        assert complaint(IndexError, evaluate, logits, labels, num_threads=num_threads) == (
+        assert error_text(IndexError, evaluate, logits, labels, num_threads=num_threads) == (
             f"labels must lie in [0, {num_classes}), got labels[13] = {num_classes}"
         )
 
@@ -266,7 +266,7 @@ def test_label_out_of_range_is_named_by_its_place_whatever_the_class_axis(axis):
     shape = np.insert([3, 5], axis, 4)
     labels = np.zeros((3, 5), int)
     labels[1, 2] = 4
-    assert complaint(IndexError, evaluate, np.zeros(shape), labels, axis=axis) == (
+    assert error_text(IndexError, evaluate, np.zeros(shape), labels, axis=axis) == (
         "labels must lie in [0, 4), got labels[1, 2] = 4"
     )
 
@@ -301,4 +301,4 @@ def test_label_out_of_range_is_named_by_its_place_whatever_the_class_axis(axis):
 )
 def test_what_no_evaluation_takes_is_refused(changes, error):
     arguments = {"logits": np.zeros((2, 3), np.float32), "labels": [0, 1]} | changes
-    assert complaint(type(error), evaluate, **arguments) == str(error)
+    assert error_text(type(error), evaluate, **arguments) == str(error)

@@ -119,7 +119,7 @@ AS_SUMS = {name: f"{value!r}, the value of the sums" for name, value in RECORD["
 NO_OTHERS = "have only keys of to_dict"
 SUM = "be an exact sum such as '0x1abcp-52', 'inf' or 'nan'"
 KEYS = "hits must have positive integers of up to 40 digits as its keys"
-FAULTS = [
+MISTAKES = [
     (["format"], GONE, "format must be given, got none"),
     (["format"], "onnx", "format must be 'smoothxent.Evaluation', got 'onnx'"),
     (["version"], GONE, "version must be given, got none"),
@@ -246,7 +246,7 @@ def id_of(part):
 
 
 @pytest.mark.fault("record")
-@pytest.mark.parametrize("path, value, message", FAULTS, ids=id_of)
+@pytest.mark.parametrize("path, value, message", MISTAKES, ids=id_of)
 def test_every_fault_of_a_record_is_a_value_error_that_names_the_key(path, value, message):
     record = copy.deepcopy(RECORD)
     place = record

@@ -185,7 +185,7 @@ def test_repr_is_one_line():
 
 
 class Cells(HTMLParser):
-    """The text of each element, and a complaint about one that is not closed in order."""
+    """Collect the text of each element; raise if elements are not closed in order."""
 
     def __init__(self, text):
         super().__init__()

@@ -9,7 +9,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from judging import complaint
+from assertions import error_text
 from smoothxent import evaluate, evaluate_file
 
 LOGITS = np.arange(12, dtype=np.float32).reshape(4, 3)
@@ -52,8 +52,8 @@ def floats(first):
     return {"dtype": "F32", "shape": [4, 3], "data_offsets": [first, first + 48]}
 
 
-def refusal(logits, labels, error=ValueError):
-    return complaint(error, evaluate_file, logits, labels)
+def error_of(logits, labels, error=ValueError):
+    return error_text(error, evaluate_file, logits, labels)
 
 
 @pytest.mark.fault("names-and-text")
@@ -67,7 +67,7 @@ def test_arrays_of_a_file_are_listed_where_the_name_does_not_decide(
         archive(path, a=npy(LOGITS), b=npy(LOGITS))
     else:
         safetensors(path, {"a": floats(0), "b": floats(48)}, bytes(96))
-    assert refusal(f"{path}{member}", labels) == (
+    assert error_of(f"{path}{member}", labels) == (
         f"logits file {path}{member} must name one of the arrays in it, got a, b; "
         f"say which, as in {path}::a"
     )
@@ -75,7 +75,7 @@ def test_arrays_of_a_file_are_listed_where_the_name_does_not_decide(
 
 def test_only_array_of_a_file_does_not_answer_to_another_name(tmp_path, labels):
     path = archive(tmp_path / "a.npz", a=npy(LOGITS))
-    assert refusal(f"{path}::b", labels) == (
+    assert error_of(f"{path}::b", labels) == (
         f"logits file {path}::b must name one of the arrays in it, got a; "
         f"say which, as in {path}::a"
     )
@@ -86,7 +86,7 @@ def test_only_array_of_a_file_does_not_answer_to_another_name(tmp_path, labels):
 def test_file_without_arrays_is_refused(tmp_path, labels, suffix):
     path = tmp_path / f"none.{suffix}"
     archive(path) if suffix == "npz" else safetensors(path, {})
-    assert refusal(path, labels) == (
+    assert error_of(path, labels) == (
         f"logits file {path} must name one of the arrays in it, got none"
     )
 
@@ -96,7 +96,7 @@ def test_checkpoint_of_pickles_is_never_loaded(tmp_path, labels):
     path = tmp_path / "model.pt"
     with zipfile.ZipFile(path, "w") as file:
         file.writestr("model/data.pkl", pickle.dumps(LOGITS))
-    assert refusal(path, labels) == (
+    assert error_of(path, labels) == (
         f"logits file {path} must be an archive of arrays, got one of pickles, which are never "
         "loaded; save the array with np.save"
     )
@@ -105,7 +105,7 @@ def test_checkpoint_of_pickles_is_never_loaded(tmp_path, labels):
 @pytest.mark.fault("pickle")
 def test_pickled_objects_in_an_archive_are_never_loaded(tmp_path, labels):
     np.savez(tmp_path / "a.npz", a=np.array([[None]], object))
-    assert refusal(tmp_path / "a.npz", labels) == (
+    assert error_of(tmp_path / "a.npz", labels) == (
         f"logits file {tmp_path / 'a.npz'}::a must hold numbers, got pickled objects, which are "
         "never loaded; save an array of numbers"
     )
@@ -119,7 +119,7 @@ def test_header_that_claims_more_than_its_member_takes_no_memory(
 ):
     path = archive(tmp_path / "a.npz", compression, a=header(shape) + LOGITS.tobytes())
     claimed = 4 * shape[0] * shape[1]
-    assert refusal(path, labels) == (
+    assert error_of(path, labels) == (
         f"logits file {path}::a must hold {claimed} bytes of data, as its header declares, got 48; "
         "it is cut short: copy or save it again"
     )
@@ -143,7 +143,7 @@ def test_member_that_claims_more_than_its_bytes_can_be_takes_no_memory(
     claim(path, 2**32 - 128)
     with zipfile.ZipFile(path) as file:
         held = file.infolist()[0].compress_size
-    assert refusal(path, labels) == (
+    assert error_of(path, labels) == (
         f"logits file {path}::a is corrupt: its directory claims {2**32 - 128} bytes in {held}; "
         "copy or save it again"
     )
@@ -153,7 +153,7 @@ def test_member_that_claims_more_than_its_bytes_can_be_takes_no_memory(
 def test_member_that_ends_before_its_claim_is_an_error(tmp_path, labels):
     path = archive(tmp_path / "a.npz", zipfile.ZIP_DEFLATED, a=header((4, 12)) + bytes(48))
     claim(path, 128 + 192)
-    assert refusal(path, labels) == (
+    assert error_of(path, labels) == (
         f"logits file {path}::a is corrupt: the last 144 bytes are missing; copy or save it again"
     )
 
@@ -168,7 +168,7 @@ def test_flipped_bit_is_found(tmp_path, compression, size, rng):
     content = bytearray(path.read_bytes())
     content[content.rindex(b"PK\x01\x02") - 3] ^= 4  # in the last bytes of the member
     path.write_bytes(content)
-    message = refusal(path, tmp_path / "labels.npy")
+    message = error_of(path, tmp_path / "labels.npy")
     assert message.startswith(f"logits file {path}::a is corrupt: ")
     assert message.endswith("; copy or save it again")
 
@@ -177,14 +177,14 @@ def test_flipped_bit_is_found(tmp_path, compression, size, rng):
 def test_archive_cut_short_is_corrupt(tmp_path, labels):
     path = archive(tmp_path / "a.npz", a=npy(LOGITS))
     path.write_bytes(path.read_bytes()[:-10])
-    assert refusal(path, labels) == (
+    assert error_of(path, labels) == (
         f"logits file {path} is corrupt: File is not a zip file; copy or save it again"
     )
 
 
 def test_member_of_another_compression_is_refused(tmp_path, labels):
     path = archive(tmp_path / "a.npz", zipfile.ZIP_BZIP2, a=npy(LOGITS))
-    assert refusal(path, labels) == (
+    assert error_of(path, labels) == (
         f"logits file {path}::a must be stored or deflated, got compression 12; "
         "save it with np.savez_compressed"
     )
@@ -195,7 +195,7 @@ def test_archive_with_two_members_of_one_name_is_corrupt(tmp_path, labels):
     path = archive(tmp_path / "a.npz", a=npy(LOGITS))
     with pytest.warns(UserWarning, match="Duplicate name"), zipfile.ZipFile(path, "a") as file:
         file.writestr("a.npy", npy(LOGITS + 1))
-    assert refusal(path, labels) == (
+    assert error_of(path, labels) == (
         f"logits file {path} is corrupt: two of its members have the same name; "
         "copy or save it again"
     )
@@ -206,7 +206,7 @@ def test_archive_with_two_members_of_one_name_is_corrupt(tmp_path, labels):
 def test_length_of_a_safetensors_header_is_checked_before_it_is_read(tmp_path, labels, length):
     path = tmp_path / "a.safetensors"
     path.write_bytes(struct.pack("<Q", length) + bytes(48))
-    assert refusal(path, labels) == (
+    assert error_of(path, labels) == (
         f"logits file {path} is corrupt: its header has {length} bytes and the file 56; "
         "copy or save it again"
     )
@@ -217,7 +217,7 @@ def test_safetensors_header_beyond_the_limit_of_the_format_is_not_read(tmp_path,
     with path.open("wb") as file:
         file.write(struct.pack("<Q", 10**8 + 1))
         file.truncate(10**8 + 64)  # sparse
-    assert refusal(path, labels) == (
+    assert error_of(path, labels) == (
         f"logits file {path} is corrupt: its header has {10**8 + 1} bytes and the file "
         f"{10**8 + 64}; copy or save it again"
     )
@@ -249,7 +249,7 @@ def test_safetensors_header_beyond_the_limit_of_the_format_is_not_read(tmp_path,
 )
 def test_safetensors_header_of_nonsense_is_corrupt(tmp_path, labels, entries):
     path = safetensors(tmp_path / "a.safetensors", entries)
-    message = refusal(path, labels)
+    message = error_of(path, labels)
     assert message.startswith(f"logits file {path} is corrupt: ")
     assert message.endswith("; copy or save it again")
 
@@ -270,7 +270,7 @@ def test_safetensors_that_claims_more_than_the_file_has_takes_no_memory(
 ):
     entry = {"dtype": "F32", "shape": shape, "data_offsets": offsets}
     path = safetensors(tmp_path / "a.safetensors", {"a": entry})
-    assert refusal(path, labels) == (
+    assert error_of(path, labels) == (
         f"logits file {path}::a must hold {4 * shape[0] * shape[1]} bytes of data, as its header "
         f"declares, got {found}; it is cut short: copy or save it again"
     )
@@ -279,7 +279,7 @@ def test_safetensors_that_claims_more_than_the_file_has_takes_no_memory(
 def test_safetensors_whose_offsets_hold_more_than_the_shape_is_refused(tmp_path, labels):
     entry = {"dtype": "F32", "shape": [4, 3], "data_offsets": [0, 60]}
     path = safetensors(tmp_path / "a.safetensors", {"a": entry})
-    assert refusal(path, labels) == (
+    assert error_of(path, labels) == (
         f"logits file {path}::a must hold 48 bytes of data, as its header declares, got 60; "
         "save the array again, in a file of its own"
     )
@@ -302,7 +302,7 @@ def test_safetensors_whose_arrays_leave_gaps_or_overlap_is_corrupt(
 ):
     entries = {name: floats(first) for name, first in places.items()}
     path = safetensors(tmp_path / "a.safetensors", entries, bytes(size))
-    assert refusal(f"{path}::a", labels) == (
+    assert error_of(f"{path}::a", labels) == (
         f"logits file {path}::a is corrupt: {found}; copy or save it again"
     )
 
@@ -323,7 +323,7 @@ ENTRY = json.dumps(floats(0))
 )
 def test_safetensors_header_with_a_key_twice_is_corrupt(tmp_path, labels, text):
     path = safetensors(tmp_path / "a.safetensors", text.encode())
-    assert refusal(path, labels) == (
+    assert error_of(path, labels) == (
         f"logits file {path} is corrupt: a key of its header is there twice; copy or save it again"
     )
 
@@ -331,7 +331,7 @@ def test_safetensors_header_with_a_key_twice_is_corrupt(tmp_path, labels, text):
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32"])
 def test_safetensors_header_in_another_encoding_than_utf_8_is_corrupt(tmp_path, labels, encoding):
     path = safetensors(tmp_path / "a.safetensors", f'{{"a": {ENTRY}}}'.encode(encoding))
-    message = refusal(path, labels)
+    message = error_of(path, labels)
     assert message.startswith(f"logits file {path} is corrupt: ")
     assert message.endswith("; copy or save it again")
 
@@ -339,7 +339,7 @@ def test_safetensors_header_in_another_encoding_than_utf_8_is_corrupt(tmp_path, 
 def test_safetensors_of_another_dtype_is_refused(tmp_path, labels):
     entry = {"dtype": "F8_E4M3", "shape": [4, 12], "data_offsets": [0, 48]}
     path = safetensors(tmp_path / "a.safetensors", {"a": entry})
-    assert refusal(path, labels, TypeError) == (
+    assert error_of(path, labels, TypeError) == (
         f"logits file {path}::a must be one of F64, F32, F16, BF16, I64, I32, I16, I8, U64, U32, "
         "U16, U8, got F8_E4M3"
     )
@@ -349,7 +349,7 @@ def test_bfloat16_labels_are_refused(tmp_path):
     np.save(tmp_path / "logits.npy", LOGITS)
     entry = {"dtype": "BF16", "shape": [4], "data_offsets": [0, 8]}
     path = safetensors(tmp_path / "a.safetensors", {"a": entry}, bytes(8))
-    assert refusal(tmp_path / "logits.npy", path, TypeError) == (
+    assert error_of(tmp_path / "logits.npy", path, TypeError) == (
         f"labels file {path}::a must be integers if they are class indices, got |V2"
     )
 
@@ -364,7 +364,7 @@ def test_text_that_is_no_integer_is_named_with_its_line(tmp_path, monkeypatch, l
     np.save(tmp_path / "logits.npy", LOGITS)
     path = tmp_path / "labels.txt"
     path.write_bytes(f"0\n2\n{line}\n1\n".encode())
-    assert refusal(tmp_path / "logits.npy", path) == (
+    assert error_of(tmp_path / "logits.npy", path) == (
         f"labels file {path} must be one 64-bit integer a line, "
         f"got {(line + chr(10)).encode()!r} in line 3; {SAVE_TEXT}"
     )
@@ -377,7 +377,7 @@ def test_heading_of_text_or_all_numbers_in_a_line_are_no_matter_of_shape(tmp_pat
     path = tmp_path / "labels.txt"
     path.write_bytes(text)
     first = text.splitlines(keepends=True)[0]
-    assert refusal(tmp_path / "logits.npy", path) == (
+    assert error_of(tmp_path / "logits.npy", path) == (
         f"labels file {path} must be one 64-bit integer a line, "
         f"got {first!r} in line 1; {SAVE_TEXT}"
     )
@@ -389,7 +389,7 @@ def test_text_in_utf_16_is_refused_with_the_encoding(tmp_path, encoding):
     np.save(tmp_path / "logits.npy", LOGITS)
     path = tmp_path / "labels.txt"
     path.write_bytes("0\n2\n1\n1\n".encode(encoding))
-    assert refusal(tmp_path / "logits.npy", path) == (
+    assert error_of(tmp_path / "logits.npy", path) == (
         f"labels file {path} must be ASCII or UTF-8 text, got zero bytes, as in UTF-16; "
         "save it as UTF-8"
     )

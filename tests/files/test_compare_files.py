@@ -7,7 +7,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from judging import complaint
+from assertions import error_text
 from smoothxent import compare, compare_files
 from smoothxent._comparison import pairs
 from smoothxent._files import chunks
@@ -109,7 +109,7 @@ def test_logits_of_unequal_shapes_are_refused(tmp_path, arrays):
     a, b, labels = arrays
     for other in (b[:99], b[:, :8]):
         paths = saved(tmp_path, a, other, labels)
-        assert complaint(ValueError, compare_files, *paths) == (
+        assert error_text(ValueError, compare_files, *paths) == (
             f"logits file {paths[1]} must have the shape of logits file {paths[0]}, (100, 9), "
             f"got {other.shape}"
         )
@@ -119,13 +119,13 @@ def test_logits_of_another_dtype_are_refused(tmp_path, arrays):
     a, b, labels = arrays
     paths = saved(tmp_path, a, b.astype(np.int32), labels)
     for dtype in (None, "bfloat16"):
-        found = complaint(TypeError, compare_files, *paths, dtype=dtype)
+        found = error_text(TypeError, compare_files, *paths, dtype=dtype)
         assert found.startswith(f"logits file {paths[1]} must be float32, float64, float16 or ")
 
 
 def test_dtype_that_is_told_in_vain_is_refused(tmp_path, arrays):
     paths = saved(tmp_path, *arrays)
-    found = complaint(TypeError, compare_files, *paths, dtype="bfloat16")
+    found = error_text(TypeError, compare_files, *paths, dtype="bfloat16")
     assert found == (
         f"dtype must be float32, that of the logits file {paths[1]}, got bfloat16; leave it out"
     )
@@ -136,14 +136,14 @@ def test_dtype_that_is_told_in_vain_is_refused(tmp_path, arrays):
 def test_lowest_label_out_of_range_is_named_with_its_file(tmp_path, arrays, row):
     arrays[2][row:] = 10
     paths = saved(tmp_path, *arrays)
-    found = complaint(IndexError, compare_files, *paths)
+    found = error_text(IndexError, compare_files, *paths)
     assert found == f"labels file {paths[2]} must lie in [0, 9), got labels[{row}] = 10"
 
 
 @pytest.mark.parametrize("options", [{"label_smoothing": 2}, {"num_threads": 0}, {"top_k": 3}])
 def test_options_are_refused_as_by_compare(tmp_path, arrays, options):
-    expected = complaint((error := _kind_of(arrays, options)), compare, *arrays, **options)
-    assert complaint(error, compare_files, *saved(tmp_path, *arrays), **options) == expected
+    expected = error_text((error := _kind_of(arrays, options)), compare, *arrays, **options)
+    assert error_text(error, compare_files, *saved(tmp_path, *arrays), **options) == expected
 
 
 def _kind_of(arrays, options):

@@ -6,7 +6,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from judging import complaint
+from assertions import error_text
 from smoothxent import Evaluation, evaluate, evaluate_file
 from smoothxent._evaluation import settings
 
@@ -163,7 +163,7 @@ def test_lowest_label_out_of_range_is_named_with_its_file(tmp_path, rng, row):
     logits_path, _ = save_both(tmp_path, logits, labels)
     first, second = save_shards(tmp_path, "labels", labels, [50])
     for num_threads in (1, 4):
-        message = complaint(
+        message = error_text(
             IndexError, evaluate_file, logits_path, [first, second], num_threads=num_threads
         )
         file, own = (first, row) if row < 50 else (second, row - 50)
@@ -176,7 +176,7 @@ def test_label_of_several_axes_is_named_by_its_place(tmp_path):
     labels = np.full((4, 6), 7)
     labels[2, 5] = -1
     paths = save_both(tmp_path, np.zeros((4, 6, 3), np.float16), labels)
-    assert complaint(IndexError, evaluate_file, *paths, ignore_index=7) == (
+    assert error_text(IndexError, evaluate_file, *paths, ignore_index=7) == (
         f"labels file {paths[1]} must lie in [0, 3), got labels[2, 5] = -1"
     )
 
@@ -192,13 +192,15 @@ def test_remedy_says_where_labels_seem_to_count_from_one(tmp_path, rng):
     text = f"labels file {paths[1]} must lie in [0, 10), got labels[{{}}] = 10"
     remedy = "; none is 0: if they count from 1, subtract 1 from each"
     first = int(labels.tolist().index(10))
-    assert complaint(IndexError, evaluate_file, *paths, ignore_index=-100) == (
+    assert error_text(IndexError, evaluate_file, *paths, ignore_index=-100) == (
         text.format(first) + remedy
     )
     for other in (0, 11, -1):
         labels[99] = other
         save_both(tmp_path, logits, labels)
-        assert complaint(IndexError, evaluate_file, *paths, ignore_index=-100) == text.format(first)
+        assert error_text(IndexError, evaluate_file, *paths, ignore_index=-100) == text.format(
+            first
+        )
 
 
 @pytest.mark.usefixtures("small_chunks")
@@ -224,7 +226,7 @@ def test_first_weight_that_will_not_do_is_named_with_its_file(tmp_path, rng, bad
     weights = np.ones(100)
     weights[[70, 71]] = bad
     first, second = save_shards(tmp_path, "weights", weights, [50])
-    assert complaint(ValueError, evaluate_file, *paths, sample_weight=[first, second]) == (
+    assert error_text(ValueError, evaluate_file, *paths, sample_weight=[first, second]) == (
         f"sample_weight file {second} must be finite and not negative, "
         f"got sample_weight[70] = {bad}, row 20 of it"
     )
@@ -233,12 +235,12 @@ def test_first_weight_that_will_not_do_is_named_with_its_file(tmp_path, rng, bad
 def test_weights_of_another_kind_or_length_are_refused(tmp_path, rng):
     paths = save_both(tmp_path, *draw(rng))
     weights = save(tmp_path / "weights.npy", np.ones(99))
-    assert complaint(ValueError, evaluate_file, *paths, sample_weight=weights) == (
+    assert error_text(ValueError, evaluate_file, *paths, sample_weight=weights) == (
         f"sample_weight file {weights} must have shape (100,), a number for each row of "
         f"logits file {paths[0]}, got (99,); name all shards of both"
     )
     save(weights, np.ones(100, bool))
-    assert complaint(TypeError, evaluate_file, *paths, sample_weight=weights) == (
+    assert error_text(TypeError, evaluate_file, *paths, sample_weight=weights) == (
         f"sample_weight file {weights} must be real numbers, got bool"
     )
 
@@ -252,5 +254,5 @@ def test_error_in_progress_is_the_callers_and_leaves_no_thread(tmp_path, rng):
         raise RuntimeError(f"{done} of {num_rows}")
 
     paths = save_both(tmp_path, *draw(rng))
-    assert complaint(RuntimeError, evaluate_file, *paths, progress=progress) == "17 of 100"
+    assert error_text(RuntimeError, evaluate_file, *paths, progress=progress) == "17 of 100"
     assert threading.active_count() == before

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from judging import complaint
+from assertions import error_text
 from smoothxent import evaluate_file
 
 
@@ -20,13 +20,13 @@ def files(tmp_path):
     return tmp_path
 
 
-def refusal(error, folder, logits="logits.npy", labels="labels.npy", **options):
+def error_of(error, folder, logits="logits.npy", labels="labels.npy", **options):
     """Return the text of the error that the files must raise."""
     paths = [
         [folder / name for name in names] if isinstance(names, list) else folder / names
         for names in (logits, labels)
     ]
-    return complaint(error, evaluate_file, *paths, **options)
+    return error_text(error, evaluate_file, *paths, **options)
 
 
 def write_header(path, shape, descr="<f4", fortran_order=False, data=b""):
@@ -38,21 +38,21 @@ def write_header(path, shape, descr="<f4", fortran_order=False, data=b""):
 
 @pytest.mark.fault("missing-file")
 def test_missing_file_is_named(files):
-    assert refusal(FileNotFoundError, files, "none.npy") == (
+    assert error_of(FileNotFoundError, files, "none.npy") == (
         f"[Errno 2] No such file or directory: '{files / 'none.npy'}'"
     )
 
 
 @pytest.mark.fault("missing-file")
 def test_folder_is_no_file(files):
-    assert refusal(IsADirectoryError, files, labels=".") == f"[Errno 21] Is a directory: '{files}'"
+    assert error_of(IsADirectoryError, files, labels=".") == f"[Errno 21] Is a directory: '{files}'"
 
 
 @pytest.mark.fault("missing-file")
 @pytest.mark.parametrize("path", ["/dev/zero", "pipe"])
 def test_pipe_is_not_waited_for(files, path):
     os.mkfifo(files / "pipe")
-    assert refusal(ValueError, files, path) == (
+    assert error_of(ValueError, files, path) == (
         f"logits file {files / path} must be a regular file, got a pipe or device; save it first"
     )
 
@@ -62,7 +62,7 @@ def test_pipe_is_not_waited_for(files, path):
 def test_file_cut_short_is_named_with_its_length(files, missing):
     path = files / "logits.npy"
     path.write_bytes(path.read_bytes()[:-missing])
-    assert refusal(ValueError, files) == (
+    assert error_of(ValueError, files) == (
         f"logits file {path} must hold 48 bytes of data, as its header declares, "
         f"got {48 - missing}; it is cut short: copy or save it again"
     )
@@ -72,7 +72,7 @@ def test_file_cut_short_is_named_with_its_length(files, missing):
 def test_file_that_goes_on_behind_its_array_is_refused(files):
     with (files / "labels.npy").open("ab") as file:
         np.save(file, np.zeros(4))
-    assert refusal(ValueError, files) == (
+    assert error_of(ValueError, files) == (
         f"labels file {files / 'labels.npy'} must hold 32 bytes of data, as its header declares, "
         "got 192; save the array again, in a file of its own"
     )
@@ -83,7 +83,7 @@ def test_file_that_goes_on_behind_its_array_is_refused(files):
 def test_header_that_claims_more_than_the_file_has_takes_no_memory(files, shape):
     path = files / "logits.npy"
     write_header(path, shape, data=bytes(100))
-    assert refusal(ValueError, files) == (
+    assert error_of(ValueError, files) == (
         f"logits file {path} must hold {4 * shape[0] * shape[1]} bytes of data, as its header "
         "declares, got 100; it is cut short: copy or save it again"
     )
@@ -92,7 +92,7 @@ def test_header_that_claims_more_than_the_file_has_takes_no_memory(files, shape)
 @pytest.mark.fault("file-length")
 def test_negative_shape_is_refused(files):
     write_header(files / "logits.npy", (-4, -3), data=bytes(48))
-    assert refusal(ValueError, files) == (
+    assert error_of(ValueError, files) == (
         f"logits file {files / 'logits.npy'} must have a shape without negative numbers, "
         "got (-4, -3); save it again"
     )
@@ -103,7 +103,7 @@ def test_negative_shape_is_refused(files):
 def test_header_cut_short_is_corrupt(files, length):
     path = files / "logits.npy"
     path.write_bytes(path.read_bytes()[:length])
-    assert refusal(ValueError, files) == (
+    assert error_of(ValueError, files) == (
         f"logits file {path} is corrupt: NumPy can't read its header (ValueError); "
         "copy or save it again"
     )
@@ -119,7 +119,7 @@ def test_header_of_nonsense_is_corrupt(files, header, version):
     text = header.encode("latin1")
     length = len(text).to_bytes(2 if version == (1, 0) else 4, "little")
     path.write_bytes(b"\x93NUMPY" + bytes(version) + length + text)
-    message = refusal(ValueError, files)
+    message = error_of(ValueError, files)
     assert message.startswith(f"labels file {path} is corrupt: NumPy can't read its header (")
     assert message.endswith("); copy or save it again")
 
@@ -131,7 +131,7 @@ def test_unknown_version_of_the_npy_format_is_corrupt(files, version):
     content = bytearray(path.read_bytes())
     content[6:8] = bytes(version)
     path.write_bytes(content)
-    assert refusal(ValueError, files) == (
+    assert error_of(ValueError, files) == (
         f"labels file {path} is corrupt: version {version[0]}.{version[1]} of the .npy format is "
         "unknown; copy or save it again"
     )
@@ -150,7 +150,7 @@ class Trap:
 @pytest.mark.fault("pickle")
 def test_pickled_objects_are_never_loaded(files):
     np.save(files / "logits.npy", np.array([[Trap(files / "sprung")]], object))
-    assert refusal(ValueError, files) == (
+    assert error_of(ValueError, files) == (
         f"logits file {files / 'logits.npy'} must hold numbers, got pickled objects, which are "
         "never loaded; save an array of numbers"
     )
@@ -160,7 +160,7 @@ def test_pickled_objects_are_never_loaded(files):
 @pytest.mark.fault("pickle")
 def test_pickle_is_never_loaded(files):
     (files / "logits.npy").write_bytes(pickle.dumps(Trap(files / "sprung")))
-    assert refusal(ValueError, files) == (
+    assert error_of(ValueError, files) == (
         f"logits file {files / 'logits.npy'} must be one of .npy, .npz, .safetensors, .txt, got a "
         "pickle, which is never loaded; save the array with np.save"
     )
@@ -170,7 +170,7 @@ def test_pickle_is_never_loaded(files):
 @pytest.mark.fault("file-kind")
 def test_file_of_another_format_is_refused(files):
     (files / "logits.csv").write_text("1,2,3\n")
-    assert refusal(ValueError, files, "logits.csv") == (
+    assert error_of(ValueError, files, "logits.csv") == (
         f"logits file {files / 'logits.csv'} must be one of .npy, .npz, .safetensors, .txt, got a "
         "file that begins with b'1,2,3\\n'; save the array with np.save"
     )
@@ -179,7 +179,7 @@ def test_file_of_another_format_is_refused(files):
 @pytest.mark.fault("file-kind")
 def test_fortran_order_is_refused(files):
     np.save(files / "logits.npy", np.zeros((4, 3), order="F"))
-    assert refusal(ValueError, files) == (
+    assert error_of(ValueError, files) == (
         f"logits file {files / 'logits.npy'} must be in C order, got Fortran order; "
         "save np.ascontiguousarray(array)"
     )
@@ -204,7 +204,7 @@ def test_fortran_order_of_one_column_is_c_order(files):
 def test_logits_of_another_dtype_are_refused(files, descr, found):
     path = files / "logits.npy"
     write_header(path, (4, 3), descr, data=bytes(12 * np.dtype(descr).itemsize))
-    assert refusal(TypeError, files) == (
+    assert error_of(TypeError, files) == (
         f"logits file {path} must be float32, float64, float16 or bfloat16, got {found}"
     )
 
@@ -214,7 +214,7 @@ def test_logits_of_another_dtype_are_refused(files, descr, found):
     "dtype, found", [("bfloat16", "bfloat16"), (np.dtype(np.float64), "float64")], ids=str
 )
 def test_dtype_that_is_not_that_of_the_file_is_refused(files, dtype, found):
-    assert refusal(TypeError, files, dtype=dtype) == (
+    assert error_of(TypeError, files, dtype=dtype) == (
         f"dtype must be float32, that of the logits file {files / 'logits.npy'}, got {found}; "
         "leave it out"
     )
@@ -223,7 +223,7 @@ def test_dtype_that_is_not_that_of_the_file_is_refused(files, dtype, found):
 @pytest.mark.fault("file-kind")
 def test_labels_of_another_dtype_are_refused(files):
     np.save(files / "labels.npy", np.zeros(4))
-    assert refusal(TypeError, files) == (
+    assert error_of(TypeError, files) == (
         f"labels file {files / 'labels.npy'} must be integers if they are class indices, "
         "got float64; convert with labels.astype(np.int64)"
     )
@@ -233,7 +233,7 @@ def test_labels_of_another_dtype_are_refused(files):
 @pytest.mark.parametrize("shape", [(), (3,), (4, 0)])
 def test_logits_without_rows_and_classes_are_refused(files, shape):
     np.save(files / "logits.npy", np.zeros(shape))
-    assert refusal(ValueError, files) == (
+    assert error_of(ValueError, files) == (
         f"logits file {files / 'logits.npy'} must have shape (N, C) or more axes, the classes "
         f"last, got {shape}"
     )
@@ -245,7 +245,7 @@ def test_labels_of_another_length_or_shape_are_refused(files, shape):
     np.save(files / "labels.npy", np.zeros(shape, int))
     is_column = np.prod(shape) == 4
     remedy = "save labels.reshape((4,))" if is_column else "name all shards of both"
-    assert refusal(ValueError, files) == (
+    assert error_of(ValueError, files) == (
         f"labels file {files / 'labels.npy'} must have shape (4,), a number for each row of "
         f"logits file {files / 'logits.npy'}, got {shape}; {remedy}"
     )
@@ -253,7 +253,7 @@ def test_labels_of_another_length_or_shape_are_refused(files, shape):
 
 def test_column_of_weights_is_refused_with_the_remedy(files):
     np.save(files / "weights.npy", np.ones((4, 1)))
-    assert refusal(ValueError, files, sample_weight=files / "weights.npy") == (
+    assert error_of(ValueError, files, sample_weight=files / "weights.npy") == (
         f"sample_weight file {files / 'weights.npy'} must have shape (4,), a number for each row "
         f"of logits file {files / 'logits.npy'}, got (4, 1); save sample_weight.reshape((4,))"
     )
@@ -265,7 +265,7 @@ def test_column_of_weights_is_refused_with_the_remedy(files):
 @pytest.mark.parametrize("num_rows", [4, 3])
 def test_probabilities_in_place_of_labels_are_refused_with_the_remedy(files, num_rows, dtype):
     np.save(files / "labels.npy", np.eye(4, 3, dtype=dtype)[:num_rows])
-    assert refusal(ValueError, files) == (
+    assert error_of(ValueError, files) == (
         f"labels file {files / 'labels.npy'} must be class indices, got probabilities of shape "
         f"({num_rows}, 3); save their argmax over the class axis"
     )
@@ -273,14 +273,14 @@ def test_probabilities_in_place_of_labels_are_refused_with_the_remedy(files, num
 
 def test_label_without_an_axis_is_refused(files):
     np.save(files / "labels.npy", np.int64(1))
-    assert refusal(ValueError, files) == (
+    assert error_of(ValueError, files) == (
         f"labels file {files / 'labels.npy'} must have shape (N,) or more axes, got ()"
     )
 
 
 @pytest.mark.fault("file-shapes")
 def test_shards_of_another_length_are_refused(files):
-    assert refusal(ValueError, files, ["logits.npy"] * 3, ["labels.npy"] * 2) == (
+    assert error_of(ValueError, files, ["logits.npy"] * 3, ["labels.npy"] * 2) == (
         f"labels files {files / 'labels.npy'} to {files / 'labels.npy'} must have shape (12,), a "
         f"number for each row of logits files {files / 'logits.npy'} to {files / 'logits.npy'}, "
         "got (8,); name all shards of both"
@@ -291,7 +291,7 @@ def test_shards_of_another_length_are_refused(files):
 @pytest.mark.parametrize("other", [np.zeros((4, 2), np.float32), np.zeros((4, 3))])
 def test_shards_that_differ_are_refused(files, other):
     np.save(files / "other.npy", other)
-    assert refusal(ValueError, files, ["logits.npy", "other.npy"]) == (
+    assert error_of(ValueError, files, ["logits.npy", "other.npy"]) == (
         f"logits file {files / 'other.npy'} must match {files / 'logits.npy'} except on the first "
         f"axis, float32 (4, 3), got {other.dtype} {other.shape}"
     )
@@ -311,7 +311,7 @@ def test_shards_that_differ_are_refused(files, other):
     ],
 )
 def test_what_is_no_path_is_refused(files, paths, error):
-    assert complaint(type(error), evaluate_file, paths, files / "labels.npy") == str(error)
+    assert error_text(type(error), evaluate_file, paths, files / "labels.npy") == str(error)
 
 
 @pytest.mark.parametrize(
@@ -325,11 +325,11 @@ def test_what_is_no_path_is_refused(files, paths, error):
     ],
 )
 def test_options_are_refused_as_by_evaluate(files, options, error):
-    assert refusal(type(error), files, **options) == str(error)
+    assert error_of(type(error), files, **options) == str(error)
 
 
 def test_file_without_members_has_none_to_name(files):
-    assert refusal(ValueError, files, "logits.npy::logits") == (
+    assert error_of(ValueError, files, "logits.npy::logits") == (
         f"logits file {files / 'logits.npy'}::logits must be a file with members, got .npy; "
         "leave out ::logits"
     )
@@ -348,7 +348,7 @@ def test_file_that_shrinks_while_it_is_read_is_an_error(files, monkeypatch):
             with path.open("r+b") as file:
                 file.truncate(128 + 12 * 300 + 5)
 
-    assert refusal(ValueError, files, progress=progress) == (
+    assert error_of(ValueError, files, progress=progress) == (
         f"logits file {path} is corrupt: the last 1195 bytes are missing; copy or save it again"
     )
     assert set(threading.enumerate()) <= before  # those of other libraries' pools stay

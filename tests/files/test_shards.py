@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from judging import complaint
+from assertions import error_text
 from smoothxent import compare, compare_files, evaluate, evaluate_file
 
 NUM_SHARDS = 12
@@ -84,7 +84,7 @@ def test_two_stars_take_files_of_any_depth(arrays):
     ],
 )
 def test_what_is_no_path_is_an_error_that_names_the_argument(logits, error, found):
-    assert complaint(error, evaluate_file, logits, "labels.npy") == found
+    assert error_text(error, evaluate_file, logits, "labels.npy") == found
 
 
 def test_member_stays_behind_each_path_of_a_pattern(arrays):
@@ -104,7 +104,7 @@ def test_file_whose_name_looks_like_a_pattern_is_that_file(arrays):
 @pytest.mark.fault("shards")
 @pytest.mark.parametrize("pattern", ["none-*.npy", "none-[0-9].npz::x"])
 def test_pattern_that_matches_no_file_is_named(arrays, pattern):
-    assert complaint(FileNotFoundError, evaluate_file, pattern, "labels.npy") == (
+    assert error_text(FileNotFoundError, evaluate_file, pattern, "labels.npy") == (
         f"[Errno 2] No file matches: '{pattern}'"
     )
 

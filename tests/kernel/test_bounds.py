@@ -10,7 +10,7 @@ import pytest
 
 import oracle
 import smoothxent
-from judging import assert_gradients_right, assert_losses_right
+from assertions import assert_gradients_right, assert_losses_right
 
 BEYOND_THE_GUARD = """
 import guards, numpy

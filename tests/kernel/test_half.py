@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import smoothxent
-from judging import complaint
+from assertions import error_text
 from layouts import unaligned
 
 HALVES = {"float16": np.dtype(np.float16), "bfloat16": np.dtype(ml_dtypes.bfloat16)}
@@ -184,17 +184,17 @@ def test_dtype_must_be_that_of_the_logits():
     logits = np.zeros((2, 3), np.float32)
     loss = smoothxent.cross_entropy(logits, [0, 1], dtype="float32")
     assert loss == smoothxent.cross_entropy(logits, [0, 1])
-    text = complaint(TypeError, smoothxent.cross_entropy, logits, [0, 1], dtype="bfloat16")
+    text = error_text(TypeError, smoothxent.cross_entropy, logits, [0, 1], dtype="bfloat16")
     assert text == "dtype must be float32, that of the logits, got bfloat16; leave it out"
 
 
 def test_bits_need_a_dtype_that_they_can_be():
     bits, known = np.zeros((2, 3), np.uint16), "must be float32, float64, float16 or bfloat16"
-    text = complaint(TypeError, smoothxent.cross_entropy, bits, [0, 1], dtype="int8")
+    text = error_text(TypeError, smoothxent.cross_entropy, bits, [0, 1], dtype="int8")
     assert text == f"dtype {known}, got int8"
     remedy = "if these are the bits of bfloat16 or float16, say so with dtype"
     for dtype in (None, "float32"):
-        text = complaint(TypeError, smoothxent.softmax, bits, dtype=dtype)
+        text = error_text(TypeError, smoothxent.softmax, bits, dtype=dtype)
         assert text == f"logits {known}, got uint16; {remedy}"
 
 
@@ -202,11 +202,11 @@ def test_arrays_to_write_have_the_logits_dtype_or_float32(half):
     logits = np.zeros((2, 3), half)
     for wrong in ("float64", "int16"):
         out, text = np.empty((2, 3), wrong), f"out must be {half} or float32, got {wrong}"
-        of_grad = complaint(
+        of_grad = error_text(
             TypeError, smoothxent.cross_entropy_and_grad, logits, [0, 1], grad_out=out
         )
         assert of_grad == f"grad_{text}"
-        assert complaint(TypeError, smoothxent.softmax, logits, out=out) == text
+        assert error_text(TypeError, smoothxent.softmax, logits, out=out) == text
     options = {"reduction": "none", "out": np.empty(2, half)}
-    text = complaint(TypeError, smoothxent.cross_entropy, logits, [0, 1], **options)
+    text = error_text(TypeError, smoothxent.cross_entropy, logits, [0, 1], **options)
     assert text == f"out must be float32, got {half}"

@@ -9,7 +9,7 @@ import pytest
 
 import oracle
 import smoothxent
-from judging import assert_gradients_right, assert_losses_right
+from assertions import assert_gradients_right, assert_losses_right
 
 
 def assert_right(row, label, **options):

@@ -8,8 +8,8 @@ import pytest
 
 import oracle
 import smoothxent
+from assertions import assert_losses_right, losses_dtype
 from inventory import SOFTMAXES
-from judging import assert_losses_right, losses_dtype
 from layouts import LAYOUTS
 
 

@@ -29,7 +29,7 @@ BROKEN = [
 ]
 
 
-def complaints(folder, dtype):
+def violations(folder, dtype):
     """Return the static assertions that fail where the headers of the folder are compiled."""
     compiler = shlex.split(os.environ.get("CC", "cc"))
     source = folder / "sizes.c"
@@ -51,7 +51,7 @@ def headers(tmp_path):
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "bfloat16"])
 def test_sizes_are_as_the_kernel_needs_them(headers, dtype):
-    assert complaints(headers, dtype) == []
+    assert violations(headers, dtype) == []
 
 
 @pytest.mark.parametrize("header, size, other, dtype, relation", BROKEN)
@@ -62,4 +62,4 @@ def test_size_that_breaks_a_relation_does_not_compile(
     text = path.read_text()
     assert len(re.findall(rf"\b{size}\b", text)) == 1
     path.write_text(re.sub(rf"\b{size}\b", other, text))
-    assert any(relation in line for line in complaints(headers, dtype))
+    assert any(relation in line for line in violations(headers, dtype))

@@ -4,11 +4,11 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from judging import complaint
+from assertions import error_text
 from smoothxent import linear_cross_entropy, linear_cross_entropy_and_grad, linear_evaluate
 
 HIDDEN, WEIGHT, LABELS = np.zeros((5, 4)), np.zeros((7, 4)), np.zeros(5, int)
-REFUSED = {
+ERRORS = {
     "hidden of integers": (
         (HIDDEN.astype(int), WEIGHT, LABELS, {}),
         TypeError,
@@ -111,22 +111,22 @@ REFUSED = {
 
 @pytest.mark.fault("head-arguments")
 @pytest.mark.parametrize("call", [linear_cross_entropy, linear_evaluate])
-@pytest.mark.parametrize("name", REFUSED)
+@pytest.mark.parametrize("name", ERRORS)
 def test_bad_arguments_are_refused(name, call):
-    (hidden, weight, labels, options), error, text = REFUSED[name]
-    assert complaint(error, call, hidden, weight, labels, **options) == text
+    (hidden, weight, labels, options), error, text = ERRORS[name]
+    assert error_text(error, call, hidden, weight, labels, **options) == text
 
 
 def test_bins_are_as_many_as_those_of_evaluate():
     assert (
-        complaint(ValueError, linear_evaluate, HIDDEN, WEIGHT, LABELS, num_bins=2**20 + 1)
+        error_text(ValueError, linear_evaluate, HIDDEN, WEIGHT, LABELS, num_bins=2**20 + 1)
         == "num_bins must be at most 1048576, got 1048577"
     )
 
 
 def test_unknown_reduction_is_refused():
     for call in (linear_cross_entropy, linear_cross_entropy_and_grad):
-        assert complaint(ValueError, call, HIDDEN, WEIGHT, LABELS, reduction="avg") == (
+        assert error_text(ValueError, call, HIDDEN, WEIGHT, LABELS, reduction="avg") == (
             "reduction must be one of 'none', 'sum', 'mean', 'sum_over_batch_size', "
             "'sum_by_nonzero_weights', got 'avg'"
         )
@@ -137,10 +137,10 @@ def test_labels_are_read_before_any_product():
     labels = LABELS.copy()
     labels[3] = 7
     for call in (linear_cross_entropy, linear_cross_entropy_and_grad, linear_evaluate):
-        assert complaint(IndexError, call, HIDDEN, WEIGHT, labels) == (
+        assert error_text(IndexError, call, HIDDEN, WEIGHT, labels) == (
             "labels must lie in [0, 7), got labels[3] = 7"
         )
     labels[3] = -1
-    assert complaint(IndexError, linear_cross_entropy, HIDDEN[None], WEIGHT, labels[None]) == (
+    assert error_text(IndexError, linear_cross_entropy, HIDDEN[None], WEIGHT, labels[None]) == (
         "labels must lie in [0, 7), got labels[0, 3] = -1"
     )

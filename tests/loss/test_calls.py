@@ -1,15 +1,15 @@
-"""Any call gives what the oracle says, the same bits in another way, or the error of its fault.
+"""Random calls: the oracle's results, the same bits in other ways, the errors of invalid calls.
 
-A minute of fuzzing, and the same calls in each run, where `make fuzz` finds new ones.
+Each run makes the same calls, for about a minute; `make fuzz` makes new ones.
 """
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from call_checks import check_call, check_error
 from calls import any_calls, calls
-from faults import faulty_calls
-from verdicts import judge, judge_refusal
+from invalid_calls import invalid_calls
 from ways import WAYS, assert_same
 
 pytestmark = pytest.mark.slow
@@ -19,7 +19,7 @@ MANY = settings(max_examples=1000)
 @MANY
 @given(any_calls())
 def test_call_gives_what_the_oracle_says(call):
-    judge(call)
+    check_call(call)
 
 
 @MANY
@@ -31,6 +31,6 @@ def test_call_gives_the_same_bits_in_another_way(call, way, data):
 
 @pytest.mark.fault("label-kind", "any-fault")
 @MANY
-@given(faulty_calls())
-def test_call_with_a_fault_raises_its_error_and_writes_nothing(faulty_call):
-    judge_refusal(*faulty_call)
+@given(invalid_calls())
+def test_call_with_a_fault_raises_its_error_and_writes_nothing(invalid_call):
+    check_error(*invalid_call)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import smoothxent
+from assertions import error_text
 from inventory import SOFTMAXES
-from judging import complaint
 
 N, C = 4, 7
 LABELS = np.zeros(N, np.int64)
@@ -38,36 +38,36 @@ BAD_LOGITS = [
 @pytest.mark.parametrize(("logits", "found"), BAD_LOGITS, ids=[found for _, found in BAD_LOGITS])
 def test_logits_of_another_dtype_are_refused(logits, found):
     text = f"logits must be float32, float64, float16 or bfloat16, got {found}"
-    assert complaint(TypeError, smoothxent.cross_entropy, logits, LABELS) == text
-    assert complaint(TypeError, smoothxent.cross_entropy_and_grad, logits, LABELS) == text
+    assert error_text(TypeError, smoothxent.cross_entropy, logits, LABELS) == text
+    assert error_text(TypeError, smoothxent.cross_entropy_and_grad, logits, LABELS) == text
     for name in SOFTMAXES:
-        assert complaint(TypeError, getattr(smoothxent, name), logits) == text
+        assert error_text(TypeError, getattr(smoothxent, name), logits) == text
 
 
 @pytest.mark.fault("logits-kind")
 def test_masked_logits_are_refused(dtype):
     logits = masked(np.zeros((N, C), dtype))
     text = "logits must be a plain array, got a masked array; fill it with logits.filled(value)"
-    assert complaint(TypeError, smoothxent.cross_entropy, logits, LABELS) == text
+    assert error_text(TypeError, smoothxent.cross_entropy, logits, LABELS) == text
     for name in SOFTMAXES:
-        assert complaint(TypeError, getattr(smoothxent, name), logits) == text
+        assert error_text(TypeError, getattr(smoothxent, name), logits) == text
 
 
 def test_logits_without_an_axis_are_refused(dtype):
     text = "logits must have at least one axis, got shape ()"
-    assert complaint(ValueError, smoothxent.cross_entropy, dtype(1), 0) == text
+    assert error_text(ValueError, smoothxent.cross_entropy, dtype(1), 0) == text
     for name in SOFTMAXES:
-        assert complaint(ValueError, getattr(smoothxent, name), dtype(1)) == text
+        assert error_text(ValueError, getattr(smoothxent, name), dtype(1)) == text
 
 
 @pytest.mark.fault("class-counts")
 def test_rows_without_classes_are_refused(dtype):
     text = "logits must have at least one class on axis 1, got shape (4, 0)"
     logits = np.zeros((N, 0), dtype)
-    assert complaint(ValueError, smoothxent.cross_entropy, logits, LABELS) == text
-    assert complaint(ValueError, smoothxent.cross_entropy, logits, logits) == text
+    assert error_text(ValueError, smoothxent.cross_entropy, logits, LABELS) == text
+    assert error_text(ValueError, smoothxent.cross_entropy, logits, logits) == text
     for name in SOFTMAXES:
-        assert complaint(ValueError, getattr(smoothxent, name), logits) == text
+        assert error_text(ValueError, getattr(smoothxent, name), logits) == text
 
 
 INDICES = "labels must be integers if they are class indices, got "
@@ -89,18 +89,18 @@ BAD_INDICES = [
 @pytest.mark.fault("label-kind")
 @pytest.mark.parametrize(("labels", "found"), BAD_INDICES, ids=[found for _, found in BAD_INDICES])
 def test_class_indices_of_another_kind_are_refused(dtype, labels, found):
-    text = complaint(TypeError, smoothxent.cross_entropy, np.zeros((N, C), dtype), labels)
+    text = error_text(TypeError, smoothxent.cross_entropy, np.zeros((N, C), dtype), labels)
     assert text == INDICES + found
 
 
 def test_kind_of_class_indices_is_named_before_their_shape(dtype):
-    text = complaint(TypeError, smoothxent.cross_entropy, np.zeros((N, C), dtype), np.zeros(N + 1))
+    text = error_text(TypeError, smoothxent.cross_entropy, np.zeros((N, C), dtype), np.zeros(N + 1))
     assert text == INDICES + "float64; convert with labels.astype(np.int64)"
 
 
 @pytest.mark.fault("label-kind")
 def test_masked_labels_are_refused(dtype):
-    text = complaint(TypeError, smoothxent.cross_entropy, np.zeros((N, C), dtype), masked(LABELS))
+    text = error_text(TypeError, smoothxent.cross_entropy, np.zeros((N, C), dtype), masked(LABELS))
     assert text == (
         "labels must be a plain array, got a masked array; fill it with labels.filled(value)"
     )
@@ -116,7 +116,7 @@ def test_labels_of_another_shape_are_refused(dtype, shape, kind):
     text = f"labels must have shape (4,) (class indices) or (4, 7) (probabilities), got {shape}"
     if np.prod(shape) == N:
         text += "; use labels.reshape((4,))"
-    assert complaint(ValueError, smoothxent.cross_entropy, logits, labels) == text
+    assert error_text(ValueError, smoothxent.cross_entropy, logits, labels) == text
 
 
 @pytest.mark.fault("shapes")
@@ -126,7 +126,7 @@ def test_probabilities_of_another_shape_are_refused(dtype, shape):
     text = f"labels must have shape (4,) (class indices) or (4, 7) (probabilities), got {shape}"
     if np.prod(shape) == N:
         text += "; use labels.reshape((4,))"
-    assert complaint(ValueError, smoothxent.cross_entropy, logits, labels) == text
+    assert error_text(ValueError, smoothxent.cross_entropy, logits, labels) == text
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_probabilities_of_another_shape_are_refused(dtype, shape):
     ],
 )
 def test_probabilities_of_another_kind_are_refused(dtype, kind, found):
-    text = complaint(
+    text = error_text(
         TypeError, smoothxent.cross_entropy, np.zeros((N, C), dtype), np.zeros((N, C), kind)
     )
     assert text == f"labels must be real numbers if they are probabilities, got {found}"
@@ -154,7 +154,7 @@ def test_improper_probability_is_named_by_its_place(dtype, kind, value, found):
     labels = np.full((N, C), 0.125, kind)
     labels[1, 5] = value
     labels[2, 0] = -1
-    text = complaint(ValueError, smoothxent.cross_entropy, np.zeros((N, C), dtype), labels)
+    text = error_text(ValueError, smoothxent.cross_entropy, np.zeros((N, C), dtype), labels)
     assert text == f"labels must be finite and not negative, got labels[1, 5] = {found}"
 
 
@@ -162,7 +162,7 @@ def test_improper_probability_is_named_by_its_place(dtype, kind, value, found):
 def test_improper_probability_is_named_by_its_place_along_every_class_axis(dtype, axis):
     labels = np.full((3, 4, 5), 0.125)
     labels[1, 2, 3] = -1
-    text = complaint(
+    text = error_text(
         ValueError, smoothxent.cross_entropy, np.zeros((3, 4, 5), dtype), labels, axis=axis
     )
     assert text == "labels must be finite and not negative, got labels[1, 2, 3] = -1.0"
@@ -171,7 +171,7 @@ def test_improper_probability_is_named_by_its_place_along_every_class_axis(dtype
 def test_improper_integer_probability_is_named_by_its_value(dtype):
     labels = np.eye(C, dtype=np.int64)[:N]
     labels[3, 6] = -1
-    text = complaint(ValueError, smoothxent.cross_entropy, np.zeros((N, C), dtype), labels)
+    text = error_text(ValueError, smoothxent.cross_entropy, np.zeros((N, C), dtype), labels)
     assert text == "labels must be finite and not negative, got labels[3, 6] = -1"
 
 
@@ -191,10 +191,10 @@ def test_improper_integer_probability_is_named_by_its_value(dtype):
 def test_label_smoothing_outside_its_range_is_refused(dtype, value, found):
     logits = np.zeros((N, C), dtype)
     text = f"label_smoothing must lie in [0, 1], got {found}"
-    assert text == complaint(
+    assert text == error_text(
         ValueError, smoothxent.cross_entropy, logits, LABELS, label_smoothing=value
     )
-    assert text == complaint(ValueError, smoothxent.smooth_labels, LABELS, value, num_classes=C)
+    assert text == error_text(ValueError, smoothxent.smooth_labels, LABELS, value, num_classes=C)
 
 
 @pytest.mark.fault("label-smoothing")
@@ -205,7 +205,7 @@ def test_label_smoothing_outside_its_range_is_refused(dtype, value, found):
 def test_label_smoothing_of_another_kind_is_refused(dtype, value, found):
     logits = np.zeros((N, C), dtype)
     text = f"label_smoothing must be a real number, got {found}"
-    assert text == complaint(
+    assert text == error_text(
         TypeError, smoothxent.cross_entropy, logits, LABELS, label_smoothing=value
     )
 
@@ -225,7 +225,7 @@ def test_label_smoothing_of_every_real_kind_is_taken_at_its_value(dtype, value):
 def test_improper_weight_is_named_by_its_place(dtype, name, value, found):
     weights = np.full(N if name == "sample_weight" else C, 0.5)
     weights[2:] = value
-    text = complaint(
+    text = error_text(
         ValueError, smoothxent.cross_entropy, np.zeros((N, C), dtype), LABELS, **{name: weights}
     )
     assert text == f"{name} must be finite and not negative, got {name}[2] = {found}"
@@ -235,7 +235,7 @@ def test_improper_weight_is_named_by_its_place(dtype, name, value, found):
 @pytest.mark.parametrize("name", ["class_weight", "sample_weight", "prior"])
 @pytest.mark.parametrize("shape", [(), (N + C,), (N, C), (1,), (C, 1)])
 def test_weights_of_another_shape_are_refused(dtype, name, shape):
-    text = complaint(
+    text = error_text(
         ValueError,
         smoothxent.cross_entropy,
         np.zeros((N, C), dtype),
@@ -252,7 +252,7 @@ def test_weights_of_another_shape_are_refused(dtype, name, shape):
 )
 def test_weights_of_another_kind_are_refused(dtype, name, kind, found):
     weights = np.zeros(N if name == "sample_weight" else C, kind)
-    text = complaint(
+    text = error_text(
         TypeError, smoothxent.cross_entropy, np.zeros((N, C), dtype), LABELS, **{name: weights}
     )
     assert text == f"{name} must be real numbers, got {found}"
@@ -261,7 +261,7 @@ def test_weights_of_another_kind_are_refused(dtype, name, kind, found):
 @pytest.mark.parametrize("name", ["class_weight", "sample_weight", "prior"])
 def test_masked_weights_are_refused(dtype, name):
     weights = masked(np.ones(N if name == "sample_weight" else C))
-    text = complaint(
+    text = error_text(
         TypeError, smoothxent.cross_entropy, np.zeros((N, C), dtype), LABELS, **{name: weights}
     )
     assert text == (
@@ -271,7 +271,7 @@ def test_masked_weights_are_refused(dtype, name):
 
 @pytest.mark.parametrize(("value", "total"), [(0.125, "0.875"), (0.0, "0.0"), (1.0, "7.0")])
 def test_prior_that_does_not_sum_to_one_is_refused(dtype, value, total):
-    text = complaint(
+    text = error_text(
         ValueError, smoothxent.cross_entropy, np.zeros((N, C), dtype), LABELS, prior=[value] * C
     )
     assert text == f"prior must sum to 1, got a sum of {total}; divide it by its sum"
@@ -279,7 +279,7 @@ def test_prior_that_does_not_sum_to_one_is_refused(dtype, value, total):
 
 def test_prior_that_misses_one_by_more_than_rounding_is_refused(dtype):
     prior = np.full(C, (1 + 1e-5) / C)
-    text = complaint(
+    text = error_text(
         ValueError, smoothxent.cross_entropy, np.zeros((N, C), dtype), LABELS, prior=prior
     )
     assert text == f"prior must sum to 1, got a sum of {prior.sum()}; divide it by its sum"
@@ -297,7 +297,7 @@ def test_prior_normalised_in_float32_is_taken(dtype):
 @pytest.mark.fault("reduction-and-threads")
 @pytest.mark.parametrize("value", ["avg", "Mean", "", None, 0, ["sum"]])
 def test_unknown_reduction_is_refused(dtype, value):
-    text = complaint(
+    text = error_text(
         ValueError, smoothxent.cross_entropy, np.zeros((N, C), dtype), LABELS, reduction=value
     )
     assert text == (
@@ -311,18 +311,18 @@ def test_unknown_reduction_is_refused(dtype, value):
 def test_fewer_threads_than_one_are_refused(dtype, value):
     logits = np.zeros((N, C), dtype)
     text = f"num_threads must be at least 1, got {value}"
-    assert text == complaint(
+    assert text == error_text(
         ValueError, smoothxent.cross_entropy, logits, LABELS, num_threads=value
     )
     for name in SOFTMAXES:
-        assert text == complaint(ValueError, getattr(smoothxent, name), logits, num_threads=value)
+        assert text == error_text(ValueError, getattr(smoothxent, name), logits, num_threads=value)
 
 
 @pytest.mark.fault("reduction-and-threads")
 @pytest.mark.parametrize("name", ["num_threads", "axis", "ignore_index"])
 @pytest.mark.parametrize("value", [1.5, "1", True, 1.0, [1]])
 def test_option_that_is_not_an_integer_is_refused(dtype, name, value):
-    text = complaint(
+    text = error_text(
         TypeError, smoothxent.cross_entropy, np.zeros((N, C), dtype), LABELS, **{name: value}
     )
     assert text == f"{name} must be an integer, got {value!r}"
@@ -332,13 +332,13 @@ def test_option_that_is_not_an_integer_is_refused(dtype, name, value):
 def test_axis_that_does_not_exist_is_refused(dtype, value):
     logits = np.zeros((N, C), dtype)
     text = f"axis must lie in [-2, 2), got {value}"
-    assert text == complaint(ValueError, smoothxent.cross_entropy, logits, LABELS, axis=value)
+    assert text == error_text(ValueError, smoothxent.cross_entropy, logits, LABELS, axis=value)
     for name in SOFTMAXES:
-        assert text == complaint(ValueError, getattr(smoothxent, name), logits, axis=value)
+        assert text == error_text(ValueError, getattr(smoothxent, name), logits, axis=value)
 
 
 def test_ignore_index_with_probabilities_is_refused(dtype):
-    text = complaint(
+    text = error_text(
         ValueError,
         smoothxent.cross_entropy,
         np.zeros((N, C), dtype),
@@ -353,7 +353,7 @@ def test_ignore_index_with_probabilities_is_refused(dtype):
 
 @pytest.mark.parametrize("labels", [[0, 3, 7], [[0, -1], [7, 0]]])
 def test_smooth_labels_names_a_label_out_of_range(labels):
-    text = complaint(IndexError, smoothxent.smooth_labels, labels, 0.1, num_classes=C)
+    text = error_text(IndexError, smoothxent.smooth_labels, labels, 0.1, num_classes=C)
     place, value = ("[2]", 7) if np.ndim(labels) == 1 else ("[0, 1]", -1)
     assert text == f"labels must lie in [0, 7), got labels{place} = {value}"
 
@@ -364,10 +364,10 @@ def test_smooth_labels_names_an_improper_probability(value, found, axis):
     labels = np.ones((3, 4))
     labels[2, 0] = value
     labels[2, 3] = -2  # a later row along either axis, or a later class
-    text = complaint(ValueError, smoothxent.smooth_labels, labels, 0.1, axis=axis)
+    text = error_text(ValueError, smoothxent.smooth_labels, labels, 0.1, axis=axis)
     assert text == f"labels must be finite and not negative, got labels[2, 0] = {found}"
 
 
 def test_smooth_labels_names_an_improper_integer_probability():
-    text = complaint(ValueError, smoothxent.smooth_labels, [[1, 0], [-1, 2]], 0.1)
+    text = error_text(ValueError, smoothxent.smooth_labels, [[1, 0], [-1, 2]], 0.1)
     assert text == "labels must be finite and not negative, got labels[1, 0] = -1"

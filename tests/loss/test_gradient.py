@@ -5,8 +5,8 @@ import pytest
 
 import oracle
 import smoothxent
+from assertions import assert_gradients_right, assert_losses_right
 from inventory import REDUCTIONS
-from judging import assert_gradients_right, assert_losses_right
 from option_sets import CHOICES, LABELS, NUM_CLASSES, OF_INDICES, OF_PROBABILITIES
 
 CLASS_COUNTS = [*range(1, 131), 1000, 1023, 1024, 1025, 2047, 2049, 5000, 262144]

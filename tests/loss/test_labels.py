@@ -5,8 +5,8 @@ import pytest
 
 import oracle
 import smoothxent
+from assertions import assert_gradients_right, assert_losses_right, error_text, losses_dtype
 from inventory import INTEGERS, REDUCTIONS
-from judging import assert_gradients_right, assert_losses_right, complaint, losses_dtype
 from layouts import unaligned
 
 NUM_ROWS, NUM_CLASSES = 5000, 7
@@ -14,7 +14,7 @@ TOO_LARGE = [7, 8, 2**31, 2**32 + 3, 2**63 - 1]
 NEGATIVE = [-1, -7, -100, -(2**31), -(2**63)]
 
 
-def refusal(row, value):
+def expected_text(row, value):
     return f"labels must lie in [0, {NUM_CLASSES}), got labels[{row}] = {value}"
 
 
@@ -27,10 +27,10 @@ def test_label_out_of_range_is_named_wherever_it_stands(any_dtype, row, value):
     labels[row] = value
     logits = np.zeros((NUM_ROWS, NUM_CLASSES), any_dtype)
     for num_threads in (1, 2, 4):
-        text = complaint(
+        text = error_text(
             IndexError, smoothxent.cross_entropy, logits, labels, num_threads=num_threads
         )
-        assert text == refusal(row, value)
+        assert text == expected_text(row, value)
 
 
 @pytest.mark.fault("label-range")
@@ -39,8 +39,8 @@ def test_lowest_of_several_bad_labels_is_named_for_any_number_of_threads(any_dty
     labels = np.zeros(NUM_ROWS, np.int64)
     labels[[4999, 4000, 2600, 17, 18, 3000]] = [-1, 9, 7, 1000, -5, 2**40]
     logits = np.zeros((NUM_ROWS, NUM_CLASSES), any_dtype)
-    text = complaint(IndexError, smoothxent.cross_entropy, logits, labels, num_threads=num_threads)
-    assert text == refusal(17, 1000)
+    text = error_text(IndexError, smoothxent.cross_entropy, logits, labels, num_threads=num_threads)
+    assert text == expected_text(17, 1000)
 
 
 @pytest.mark.fault("label-range")
@@ -48,7 +48,7 @@ def test_bad_label_of_several_axes_is_named_by_its_place(any_dtype):
     labels = np.zeros((4, 5, 6), np.int64)
     labels[2, 3, 1] = 7
     labels[3, 0, 0] = 8
-    text = complaint(
+    text = error_text(
         IndexError, smoothxent.cross_entropy, np.zeros((4, 7, 5, 6), any_dtype), labels, axis=1
     )
     assert text == "labels must lie in [0, 7), got labels[2, 3, 1] = 7"
@@ -60,12 +60,12 @@ def test_first_bad_label_in_c_order_is_named_along_every_class_axis(any_dtype, a
     labels[1, 4] = 9
     labels[2, 0] = 8
     logits = np.zeros(np.insert((4, 5), axis, 7), any_dtype)
-    text = complaint(IndexError, smoothxent.cross_entropy, logits, labels, axis=axis)
+    text = error_text(IndexError, smoothxent.cross_entropy, logits, labels, axis=axis)
     assert text == "labels must lie in [0, 7), got labels[1, 4] = 9"
 
 
 def test_bad_label_of_one_row_is_named(any_dtype):
-    text = complaint(IndexError, smoothxent.cross_entropy, np.zeros(7, any_dtype), 7)
+    text = error_text(IndexError, smoothxent.cross_entropy, np.zeros(7, any_dtype), 7)
     assert text == "labels must lie in [0, 7), got labels = 7"
 
 
@@ -74,18 +74,18 @@ def test_bad_label_of_one_row_is_named(any_dtype):
 def test_extreme_values_of_every_integer_dtype_are_refused(any_dtype, kind):
     logits = np.zeros((3, NUM_CLASSES), any_dtype)
     for value in {int(np.iinfo(kind).min), int(np.iinfo(kind).max)} - {0}:
-        text = complaint(
+        text = error_text(
             IndexError, smoothxent.cross_entropy, logits, np.array([0, value, 6], kind)
         )
-        assert text == refusal(1, value)
+        assert text == expected_text(1, value)
 
 
 @pytest.mark.fault("uint64-label")
 def test_largest_uint64_is_not_the_ignored_minus_one(any_dtype):
     labels = np.array([0, 2**64 - 1], np.uint64)
     logits = np.zeros((2, NUM_CLASSES), any_dtype)
-    text = complaint(IndexError, smoothxent.cross_entropy, logits, labels, ignore_index=-1)
-    assert text == refusal(1, 2**64 - 1)
+    text = error_text(IndexError, smoothxent.cross_entropy, logits, labels, ignore_index=-1)
+    assert text == expected_text(1, 2**64 - 1)
 
 
 @pytest.mark.fault("uint64-label")
@@ -126,7 +126,7 @@ def test_bad_label_leaves_the_outs_of_every_reduction_unharmed(any_dtype, value,
     labels[4000] = value
     grad_out = np.full((NUM_ROWS, NUM_CLASSES), 77, any_dtype)
     outs = {"out": np.full(NUM_ROWS, 77, losses_dtype(any_dtype))} if reduction == "none" else {}
-    text = complaint(
+    text = error_text(
         IndexError,
         smoothxent.cross_entropy_and_grad,
         logits,
@@ -136,10 +136,10 @@ def test_bad_label_leaves_the_outs_of_every_reduction_unharmed(any_dtype, value,
         label_smoothing=0.1,
         **outs,
     )
-    assert text == refusal(4000, value)
+    assert text == expected_text(4000, value)
     assert np.all(grad_out == 77)
     assert all(np.all(out == 77) for out in outs.values())
-    text = complaint(
+    text = error_text(
         IndexError,
         smoothxent.cross_entropy_and_grad,
         logits,
@@ -147,7 +147,7 @@ def test_bad_label_leaves_the_outs_of_every_reduction_unharmed(any_dtype, value,
         reduction=reduction,
         grad_out=logits,
     )
-    assert text == refusal(4000, value)
+    assert text == expected_text(4000, value)
     assert np.all(logits == 1)
 
 
@@ -213,7 +213,7 @@ def test_labels_are_read_in_every_integer_dtype_and_layout(dtype, rng, kind, for
 def test_bad_byte_swapped_label_is_named_by_its_value(any_dtype):
     labels = np.array([0, 258], ">i4")
     logits = np.zeros((2, NUM_CLASSES), any_dtype)
-    assert complaint(IndexError, smoothxent.cross_entropy, logits, labels) == refusal(1, 258)
+    assert error_text(IndexError, smoothxent.cross_entropy, logits, labels) == expected_text(1, 258)
 
 
 @pytest.mark.fault("label-layouts")

@@ -5,7 +5,7 @@ import pytest
 
 import oracle
 import smoothxent
-from judging import assert_losses_right
+from assertions import assert_losses_right
 from option_sets import LABELS, NUM_CLASSES, OF_INDICES
 
 # Below, at and above the vector widths 8, 16 and 64, with odd tails; around the tile of 1024

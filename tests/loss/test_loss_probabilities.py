@@ -7,7 +7,7 @@ import pytest
 
 import oracle
 import smoothxent
-from judging import assert_gradients_right, assert_losses_right, complaint
+from assertions import assert_gradients_right, assert_losses_right, error_text
 from option_sets import NUM_CLASSES, OF_PROBABILITIES
 
 
@@ -103,7 +103,7 @@ def test_tiny_loss_of_a_certain_row_of_several_segments_keeps_its_digits(dtype, 
 def test_improper_probability_in_any_segment_is_refused(dtype, place):
     q = np.zeros((1, 40_000))
     q[0, place] = math.nan
-    text = complaint(ValueError, smoothxent.cross_entropy, np.zeros((1, 40_000), dtype), q)
+    text = error_text(ValueError, smoothxent.cross_entropy, np.zeros((1, 40_000), dtype), q)
     assert text == f"labels must be finite and not negative, got labels[0, {place}] = nan"
 
 

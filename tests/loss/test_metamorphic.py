@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import oracle
 import smoothxent
-from judging import assert_losses_right
+from assertions import assert_losses_right
 from strategies import DTYPES, EIGHTHS, SMOOTHINGS, problems
 
 

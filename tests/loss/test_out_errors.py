@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import smoothxent
-from judging import complaint, losses_dtype
+from assertions import error_text, losses_dtype
 
 N, C = 4, 7
 LABELS = np.array([0, 1, 2, 3])
@@ -56,7 +56,7 @@ def test_out_of_another_shape_is_refused(any_dtype, writer):
     name, call, shape = writer
     for wrong in [(*shape, 1), (N + 1, *shape[1:]), (), shape[::-1] if len(shape) > 1 else (1, N)]:
         out = np.full(wrong, 77, room(shape, any_dtype).dtype)
-        text = complaint(ValueError, call, out, np.zeros((N, C), any_dtype))
+        text = error_text(ValueError, call, out, np.zeros((N, C), any_dtype))
         assert text == f"{name} must have shape {shape}, got {wrong}"
         assert np.all(out == 77)
 
@@ -67,7 +67,7 @@ def test_out_of_another_dtype_is_refused(dtype, writer):
     swapped = np.dtype(dtype).newbyteorder()
     for wrong in [np.dtype(other(dtype)), np.dtype(np.int64), np.dtype(object), swapped]:
         out = np.full(shape, 77, wrong)
-        text = complaint(TypeError, call, out, np.zeros((N, C), dtype))
+        text = error_text(TypeError, call, out, np.zeros((N, C), dtype))
         assert text == f"{name} must be {np.dtype(dtype)}, got {wrong}"
         assert np.all(out == 77)
 
@@ -76,7 +76,7 @@ def test_out_of_another_dtype_is_refused(dtype, writer):
 def test_read_only_out_is_refused(any_dtype, writer):
     name, call, shape = writer
     out = read_only(room(shape, any_dtype))
-    text = complaint(ValueError, call, out, np.zeros((N, C), any_dtype))
+    text = error_text(ValueError, call, out, np.zeros((N, C), any_dtype))
     assert text == f"{name} must be writeable, got a read-only array"
     assert np.all(out == 77)
 
@@ -84,14 +84,14 @@ def test_read_only_out_is_refused(any_dtype, writer):
 def test_out_that_is_no_array_is_refused(any_dtype, writer):
     name, call, _ = writer
     for wrong, found in [([0.0] * N, "list"), (1.0, "float"), (bytearray(99), "bytearray")]:
-        text = complaint(TypeError, call, wrong, np.zeros((N, C), any_dtype))
+        text = error_text(TypeError, call, wrong, np.zeros((N, C), any_dtype))
         assert text == f"{name} must be a plain NumPy array, got {found}"
 
 
 def test_masked_out_is_refused(any_dtype, writer):
     name, call, shape = writer
     out = np.ma.masked_array(room(shape, any_dtype), mask=np.zeros(shape))
-    text = complaint(TypeError, call, out, np.zeros((N, C), any_dtype))
+    text = error_text(TypeError, call, out, np.zeros((N, C), any_dtype))
     assert text == f"{name} must be a plain NumPy array, got MaskedArray"
 
 
@@ -101,7 +101,7 @@ def test_out_that_begins_within_the_logits_is_refused(any_dtype, writer):
     memory = np.ones(N * C + 4, any_dtype)
     needed = room(shape, any_dtype)
     out = memory[4:].view(np.uint8)[: needed.nbytes].view(needed.dtype).reshape(shape)
-    text = complaint(ValueError, call, out, memory[:-4].reshape(N, C))
+    text = error_text(ValueError, call, out, memory[:-4].reshape(N, C))
     assert text == f"{name} must not overlap logits, got arrays that share memory"
     assert np.all(memory == 1)
 
@@ -110,7 +110,7 @@ def test_out_that_is_the_logits_in_another_order_is_refused(dtype, writer):
     name, call, shape = writer
     logits = np.ones((N, C), dtype)
     out = logits[::-1, ::-1] if len(shape) > 1 else logits[::-1, 0]
-    text = complaint(ValueError, call, out, logits)
+    text = error_text(ValueError, call, out, logits)
     assert text == f"{name} must not overlap logits, got arrays that share memory"
     assert np.all(logits == 1)
 
@@ -122,7 +122,7 @@ def test_transposed_logits_are_no_place_of_their_own(dtype, name):
     has_labels = name == "cross_entropy_and_grad"
     out = "grad_out" if has_labels else "out"
     arrays = (logits, np.zeros(C, int)) if has_labels else (logits,)
-    text = complaint(ValueError, getattr(smoothxent, name), *arrays, **{out: logits.T})
+    text = error_text(ValueError, getattr(smoothxent, name), *arrays, **{out: logits.T})
     assert text == f"{out} must not overlap logits, got arrays that share memory"
     assert np.all(logits == 1)
 
@@ -131,14 +131,14 @@ def test_float32_that_begins_where_the_halves_do_is_no_place_of_their_own():
     # Same address, shape and strides.
     memory = np.ones((N, C, 2), np.float32)
     logits, out = memory.view(np.float16)[:, :, 0], memory[:, :, 0]
-    text = complaint(ValueError, smoothxent.softmax, logits, out=out)
+    text = error_text(ValueError, smoothxent.softmax, logits, out=out)
     assert text == "out must not overlap logits, got arrays that share memory"
     assert np.all(memory == 1)
 
 
 def test_out_of_the_losses_that_is_a_column_of_the_logits_is_refused(dtype):
     logits = np.ones((N, C), dtype)
-    text = complaint(ValueError, losses_into, logits[:, 3], logits)
+    text = error_text(ValueError, losses_into, logits[:, 3], logits)
     assert text == "out must not overlap logits, got arrays that share memory"
     assert np.all(logits == 1)
 
@@ -146,7 +146,7 @@ def test_out_of_the_losses_that_is_a_column_of_the_logits_is_refused(dtype):
 @pytest.mark.fault("outs")
 def test_out_that_overlaps_the_labels_is_refused(dtype):
     memory = np.zeros(N, f"i{np.dtype(dtype).itemsize}")
-    text = complaint(
+    text = error_text(
         ValueError,
         smoothxent.cross_entropy,
         np.ones((N, C), dtype),
@@ -161,14 +161,14 @@ def test_out_that_overlaps_the_labels_is_refused(dtype):
 @pytest.mark.parametrize("name", ["class_weight", "sample_weight", "prior"])
 def test_out_that_overlaps_the_weights_is_refused(name):
     weights = np.full(C if name != "sample_weight" else N, 1 / C)
-    text = complaint(ValueError, losses_into, weights[:N], np.ones((N, C)), **{name: weights})
+    text = error_text(ValueError, losses_into, weights[:N], np.ones((N, C)), **{name: weights})
     assert text == f"out must not overlap {name}, got arrays that share memory"
     assert np.all(weights == 1 / C)
 
 
 def test_grad_out_that_overlaps_the_probabilities_is_refused(dtype):
     q = np.full((N, C), 1 / C, dtype)
-    text = complaint(
+    text = error_text(
         ValueError, smoothxent.cross_entropy_and_grad, np.ones((N, C), dtype), q, grad_out=q
     )
     assert text == "grad_out must not overlap labels, got arrays that share memory"
@@ -177,7 +177,7 @@ def test_grad_out_that_overlaps_the_probabilities_is_refused(dtype):
 
 def test_out_that_overlaps_grad_out_is_refused(dtype):
     memory = np.full((N, C), 77, dtype)
-    text = complaint(
+    text = error_text(
         ValueError,
         smoothxent.cross_entropy_and_grad,
         np.ones((N, C), dtype),
@@ -193,7 +193,7 @@ def test_out_that_overlaps_grad_out_is_refused(dtype):
 @pytest.mark.parametrize("reduction", ["mean", "sum", "sum_over_batch_size"])
 def test_out_for_a_reduced_loss_is_refused(dtype, reduction):
     out = np.full(N, 77, dtype)
-    text = complaint(
+    text = error_text(
         ValueError,
         smoothxent.cross_entropy,
         np.ones((N, C), dtype),
@@ -240,12 +240,12 @@ def test_every_refusal_leaves_the_outs_unharmed(any_dtype, options, error, text)
         "grad_out": np.full((N, C), 77, any_dtype),
     }
     logits = np.ones((N, C), any_dtype)
-    refused = complaint(error, smoothxent.cross_entropy_and_grad, logits, **arguments | options)
+    refused = error_text(error, smoothxent.cross_entropy_and_grad, logits, **arguments | options)
     assert refused.startswith(text)
     assert np.all(arguments["out"] == 77)
     assert np.all(arguments["grad_out"] == 77)
     arguments |= {"grad_out": logits} | options
-    assert refused == complaint(error, smoothxent.cross_entropy_and_grad, logits, **arguments)
+    assert refused == error_text(error, smoothxent.cross_entropy_and_grad, logits, **arguments)
     assert np.all(logits == 1)
 
 
@@ -254,7 +254,7 @@ def test_improper_probability_of_the_last_row_leaves_every_out_unharmed(dtype, v
     logits, labels = np.zeros((3000, C), dtype), np.full((3000, C), 1 / C)
     labels[-1, -1] = value
     grad_out = np.full_like(logits, 77)
-    text = complaint(
+    text = error_text(
         ValueError, smoothxent.cross_entropy_and_grad, logits, labels, grad_out=grad_out
     )
     assert text == (

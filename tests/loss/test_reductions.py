@@ -7,8 +7,8 @@ import pytest
 
 import oracle
 import smoothxent
+from assertions import error_text
 from inventory import REDUCED
-from judging import complaint
 
 EMPTY_MEANS = [("mean", math.nan), ("sum_over_batch_size", 0.0), ("sum_by_nonzero_weights", 0.0)]
 NUM_ROWS, NUM_CLASSES = 40, 9
@@ -163,11 +163,11 @@ def test_reduced_loss_counts_the_rows_of_every_axis(dtype, rng):
 def assert_mean_has_no_gradient(text, logits, labels, options):
     """Both functions raise with the text, and nothing is written."""
     before, call = logits.copy(), smoothxent.cross_entropy_and_grad
-    assert complaint(ValueError, call, logits, labels, grad_out=logits, **options) == text
+    assert error_text(ValueError, call, logits, labels, grad_out=logits, **options) == text
     np.testing.assert_array_equal(logits, before)
     head = np.ones((4, 2)), np.ones((3, 2)), labels
     linear = smoothxent.linear_cross_entropy_and_grad
-    assert complaint(ValueError, linear, *head, **options) == text
+    assert error_text(ValueError, linear, *head, **options) == text
 
 
 @pytest.mark.fault("weight-sums")

@@ -6,9 +6,9 @@ import pytest
 
 import oracle
 import smoothxent
+from assertions import error_text
 from inventory import rows_for_threads
-from judging import complaint
-from measured import CLASS_COUNTS, ORDINARY_TOLERANCE, draw
+from metric_checks import CLASS_COUNTS, ORDINARY_TOLERANCE, draw
 from smoothxent import row_statistics
 
 LABELLED = ("label_logit", "nll", "rank")
@@ -182,7 +182,7 @@ def test_blocks_in_which_halves_are_widened_do_not_show(rng, monkeypatch):
     for one, other in zip(row_statistics(logits, labels, softcap=4.0), expected, strict=True):
         np.testing.assert_array_equal(one, other)
     labels[[17, 23]] = 20
-    assert complaint(IndexError, row_statistics, logits, labels, softcap=4.0) == (
+    assert error_text(IndexError, row_statistics, logits, labels, softcap=4.0) == (
         "labels must lie in [0, 20), got labels[17] = 20"
     )
 
@@ -194,7 +194,7 @@ def test_lowest_label_out_of_range_is_named(num_classes):
     logits, labels = np.zeros((num_rows, num_classes), np.float32), np.zeros(num_rows, int)
     labels[[13, 29]] = num_classes, -1
     for num_threads in (1, 3):
-        assert complaint(IndexError, row_statistics, logits, labels, num_threads=num_threads) == (
+        assert error_text(IndexError, row_statistics, logits, labels, num_threads=num_threads) == (
             f"labels must lie in [0, {num_classes}), got labels[13] = {num_classes}"
         )
 
@@ -202,13 +202,13 @@ def test_lowest_label_out_of_range_is_named(num_classes):
 @pytest.mark.fault("probabilities-for-labels")
 def test_what_is_no_class_index_is_refused():
     logits = np.zeros((2, 3), np.float32)
-    assert complaint(ValueError, row_statistics, logits, np.eye(3)[:2]) == (
+    assert error_text(ValueError, row_statistics, logits, np.eye(3)[:2]) == (
         "labels must be class indices here, got probabilities of shape (2, 3); "
         "take their argmax over the class axis"
     )
-    assert complaint(ValueError, row_statistics, logits, [0]) == (
+    assert error_text(ValueError, row_statistics, logits, [0]) == (
         "labels must have shape (2,), got (1,)"
     )
-    assert complaint(ValueError, row_statistics, logits, ignore_index=-100) == (
+    assert error_text(ValueError, row_statistics, logits, ignore_index=-100) == (
         "ignore_index must be None without labels, got -100"
     )

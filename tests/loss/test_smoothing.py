@@ -5,7 +5,7 @@ import pytest
 
 import oracle
 import smoothxent
-from judging import complaint
+from assertions import error_text
 
 
 @pytest.mark.parametrize("label_smoothing", [0, 0.001, 0.1, 0.5, 1])
@@ -53,7 +53,7 @@ def test_full_smoothing_leaves_the_prior_alone():
 @pytest.mark.fault("smooth-labels-size")
 @pytest.mark.parametrize("labels", [[2, 1, 1], np.array([0, 1], np.uint8), np.zeros(0, np.int64)])
 def test_indices_without_the_number_of_classes_are_refused(labels):
-    assert complaint(ValueError, smoothxent.smooth_labels, labels, 0.1) == (
+    assert error_text(ValueError, smoothxent.smooth_labels, labels, 0.1) == (
         "num_classes must be given if labels are integers on one axis, got None; "
         "one row of probabilities is labels.astype(np.float64)"
     )

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import smoothxent
-from judging import assert_gradients_right, assert_losses_right, losses_dtype
+from assertions import assert_gradients_right, assert_losses_right, losses_dtype
 
 INF, NAN = math.inf, math.nan
 # 4 blocks of 16 lanes and a tail of 6: every lane position of every vector width, and the tail.

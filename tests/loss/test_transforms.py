@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 import oracle
+from assertions import error_text, losses_dtype
 from inventory import rows_for_threads
-from judging import complaint, losses_dtype
 from smoothxent import available_isas, cross_entropy, cross_entropy_and_grad, evaluate
 from smoothxent._arguments.half import narrow
 from smoothxent._kernel import widening
@@ -186,7 +186,7 @@ def test_bad_label_of_halves_is_named_by_its_row(rng, monkeypatch):
     labels = rng.integers(0, 11, 20)
     labels[[13, 17]] = 11
     for call in (cross_entropy, cross_entropy_and_grad, evaluate):
-        assert complaint(IndexError, call, logits, labels, temperature=2.0) == (
+        assert error_text(IndexError, call, logits, labels, temperature=2.0) == (
             "labels must lie in [0, 11), got labels[13] = 11"
         )
 
@@ -273,7 +273,7 @@ def test_ends_of_the_range_are_no_cap_and_even_classes(rng, any_dtype, num_class
 @pytest.mark.parametrize("call", [cross_entropy, cross_entropy_and_grad, evaluate])
 def test_transforms_out_of_range_are_refused(call):
     def text(error, **options):
-        return complaint(error, call, np.zeros((2, 3)), [0, 1], **options)
+        return error_text(error, call, np.zeros((2, 3)), [0, 1], **options)
 
     assert text(ValueError, temperature=0.0) == ("temperature must lie in [1e-37, 1e+37], got 0.0")
     assert text(ValueError, temperature=np.nan) == (

@@ -1,18 +1,18 @@
-"""Python's own stricter modes: the same bits, no warning, no complaint of the allocator."""
+"""Python's stricter modes: the same bits, no warning, no message of the allocator."""
 
 import sysconfig
 
 import pytest
 
-# Every function, on rows of each kind that the kernel knows, and every refusal.
+# Every function, on rows of each kind that the kernel distinguishes, and every error.
 SOURCE = """
 import json, warnings
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # what NumPy may say while it is imported
+    warnings.simplefilter("ignore")  # the import of NumPy may warn
     import numpy, ml_dtypes
-import battery, refusals
+import argument_errors, battery
 print(json.dumps(battery.digests([1, 17, 129, 1025, 70000])))
-refusals.refuse_everything()
+argument_errors.raise_all()
 """
 MODES = {
     "without assertions": (["-O"], {}),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import smoothxent
-from judging import complaint
+from assertions import error_text
 from smoothxent._kernel import builds
 
 PRELUDE = """
@@ -233,7 +233,7 @@ def test_labels_changed_between_the_two_looks_at_them_raise(any_dtype, rng, monk
 
     monkeypatch.setattr(kernel, "tally", look_and_spoil)
     grad = np.zeros_like(logits)
-    text = complaint(error, smoothxent.cross_entropy_and_grad, logits, targets, grad_out=grad)
+    text = error_text(error, smoothxent.cross_entropy_and_grad, logits, targets, grad_out=grad)
     assert text == f"labels must {rule}"
 
 

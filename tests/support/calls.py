@@ -1,7 +1,7 @@
-"""Calls that Hypothesis draws: any function on any numbers, in any memory, under any options.
+"""Random calls, drawn by Hypothesis: any function, numbers, memory layout and options.
 
-What is large is not drawn number by number: a seed stands for it. All calls are lawful; faults.py
-breaks one rule in one of them. verdicts.py says what each must give.
+Hypothesis draws only a seed for large arrays, not each number. All calls are valid;
+invalid_calls.py adds one mistake to a call. call_checks.py checks the results.
 """
 
 import math
@@ -18,7 +18,7 @@ from memory import MEMORY, placed
 BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
 LOSSES = frozenset({"cross_entropy", "cross_entropy_and_grad"})
 PROBABILITIES = [np.dtype(kind) for kind in "fdegbH"] + [BFLOAT16]
-MOST_LOGITS = 45_000  # above what one thread alone computes, and two rows of two segments
+MOST_LOGITS = 45_000  # enough for several threads, and for two rows of two segments
 
 # Every tail of the registers; around few and many classes; around a tile; tiles and segments.
 CLASS_COUNTS = st.one_of(
@@ -62,11 +62,11 @@ class Call:
 
     @property
     def numbers(self):
-        """The logits as the numbers that they are, where they came as bits."""
+        """The logits as numbers, also if the call passes them as bits."""
         return self.as_numbers(self.logits)
 
     def as_numbers(self, array):
-        """Return logits or a gradient as numbers, where they are bits."""
+        """Return logits or a gradient as numbers, also if they are bits."""
         if array.dtype.kind != "u":
             return array
         native = array.astype(array.dtype.newbyteorder("="))
@@ -77,21 +77,21 @@ class Call:
         return self.options.get("axis", -1)
 
     def in_float32(self):
-        """Return the call on the same numbers in float32, where they are of a half type."""
+        """Return the call with logits of half types widened to float32."""
         if self.logits.dtype.itemsize > 2:
             return self
         options = {name: value for name, value in self.options.items() if name != "dtype"}
         return Call(self.function, self.numbers.astype(np.float32), self.labels, options)
 
     def without_outs(self):
-        """Return the call that gives fresh arrays, with logits of its own."""
+        """Return the call without out and grad_out, with a copy of the logits."""
         options = {k: v for k, v in self.options.items() if k not in ("out", "grad_out")}
         logits = self.logits if self.logits is None else self.logits.copy()
         return Call(self.function, logits, self.labels, options)
 
 
 def shaped(rows, row_shape, axis):
-    """Return rows (N, C), or one number for each row, with the row axes and the class axis."""
+    """Return rows (N, C), or one number for each row, reshaped to the row axes and class axis."""
     if rows.ndim == 1:
         return rows.reshape(row_shape)
     return np.ascontiguousarray(np.moveaxis(rows.reshape(*row_shape, rows.shape[1]), -1, axis))
@@ -99,7 +99,7 @@ def shaped(rows, row_shape, axis):
 
 @st.composite
 def logits_rows(draw, dtype, num_rows, num_classes):
-    """Draw logits (N, C): of one size or another, near ties, in order, confident, special."""
+    """Draw logits (N, C): of different sizes, with ties, sorted, confident, with special values."""
     rng = np.random.default_rng(draw(SEEDS))
     rows = draw(SCALES) * rng.normal(0, 1, (num_rows, num_classes)) + draw(OFFSETS)
     match draw(st.sampled_from(["as they are", "in order", "in reverse", "ties", "confident"])):
@@ -145,13 +145,13 @@ def shapes(draw):
 
 @st.composite
 def large_shapes(draw):
-    """Draw the same for so many logits that threads share them, by rows or by segments of rows."""
+    """Draw the same for so many logits that threads divide them, by rows or segments of rows."""
     num_classes = draw(st.sampled_from([17, 70, 128, 129, 1000, 1025, 5000, 16385, 20_000]))
     num_rows = MOST_LOGITS // num_classes
     return (num_rows,), num_rows, num_classes, draw(st.sampled_from([0, 1]))
 
 
-def drawn_weights(rng, shape, zeros, scale):
+def random_weights(rng, shape, zeros, scale):
     """Return weights, some of which are 0."""
     return rng.uniform(0, 2, shape) * (rng.uniform(0, 1, shape) >= zeros) * scale
 
@@ -165,19 +165,21 @@ def weight_options(draw, row_shape, num_classes):
     for name in sorted(used):
         shape = row_shape if name == "sample_weight" else (num_classes,)
         scale = draw(st.sampled_from([1.0, 1.0, 2.0**-40, 2.0**25])) if name != "prior" else 1.0
-        values = drawn_weights(rng, shape, draw(st.sampled_from([0.0, 0.3, 0.9])), scale)
+        values = random_weights(rng, shape, draw(st.sampled_from([0.0, 0.3, 0.9])), scale)
         if name == "prior":
             values[draw(st.integers(0, num_classes - 1))] += 1.0
             values /= values.sum()
         elif scale == 1.0:
             values = values.astype(draw(st.sampled_from(["d", "f", "e", "i", "B"])))
-        options[name] = draw(placed(values, MEMORY))  # a prior sums to 1
+        options[name] = draw(
+            placed(values, MEMORY)
+        )  # not READ_ONLY: the sum of a prior must not change
     return options
 
 
 @st.composite
 def class_indices(draw, rows):
-    """Draw a class for each row, often the top one."""
+    """Draw a class for each row, often the top class."""
     num_rows, num_classes = rows.shape
     kind = draw(st.sampled_from([k for k in INTEGERS if np.iinfo(k).max >= num_classes - 1]))
     if draw(st.booleans()):
@@ -187,7 +189,7 @@ def class_indices(draw, rows):
 
 @st.composite
 def some_ignored(draw, labels, num_classes, options):
-    """Draw ignore_index, be it a class, another label or none that the dtype can hold."""
+    """Draw ignore_index: a class, another label, or a number that the dtype can't represent."""
     if draw(st.booleans()):
         limits = np.iinfo(labels.dtype)
         values = [0, num_classes - 1, -100, -1, int(limits.max), int(limits.min), 2**70]
@@ -205,7 +207,7 @@ def probabilities(draw, num_rows, num_classes):
     rng = np.random.default_rng(draw(SEEDS))
     kind = draw(st.sampled_from(PROBABILITIES))
     zeros = draw(st.sampled_from([0.0, 0.5, 0.99, 1.0]))
-    table = drawn_weights(rng, (num_rows, num_classes), zeros, 1.0)
+    table = random_weights(rng, (num_rows, num_classes), zeros, 1.0)
     if draw(st.booleans()):
         table /= np.maximum(table.sum(axis=1, keepdims=True), 1e-300)
     return table.astype(kind)
@@ -213,7 +215,7 @@ def probabilities(draw, num_rows, num_classes):
 
 @st.composite
 def calls(draw, dtypes=tuple(map(np.dtype, DTYPES)), of_shapes=shapes(), transformed=False):  # noqa: B008
-    """Draw one call with logits, which the loss may transform first where that is asked for."""
+    """Draw one call with logits; with `transformed`, the loss may transform the logits first."""
     row_shape, num_rows, num_classes, axis = draw(of_shapes)
     dtype = draw(st.sampled_from(dtypes))
     rows = draw(logits_rows(dtype, num_rows, num_classes))
@@ -252,7 +254,7 @@ def calls(draw, dtypes=tuple(map(np.dtype, DTYPES)), of_shapes=shapes(), transfo
 
 @st.composite
 def outs(draw, call, dtype, row_shape):
-    """Draw out and grad_out, where the call takes them."""
+    """Draw out and grad_out, if the call accepts them."""
     losses_dtype = dtype if dtype.itemsize > 2 else np.dtype(np.float32)
     takes_out = call.function == "log_sum_exp" or call.options.get("reduction") == "none"
     if takes_out and draw(st.booleans()):

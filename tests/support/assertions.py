@@ -1,4 +1,4 @@
-"""What most tests end in: results within the allowance or in ulps, errors with their text."""
+"""Assertions that most tests share: results within an allowance or in ulps, texts of errors."""
 
 import mpmath
 import numpy as np
@@ -9,12 +9,12 @@ import smoothxent
 
 
 def losses_dtype(dtype):
-    """Return what the losses of rows of such logits come in."""
+    """Return the dtype of the losses for logits of this dtype."""
     return np.float64 if dtype == np.float64 else np.float32
 
 
 def assert_losses_right(losses, rows, labels, dtype, **options):
-    """Each loss (N,) lies within what the oracle allows for its row."""
+    """Compare losses (N,) with the oracle, within its allowance for each row."""
     expected = oracle.row_losses(rows, labels, **options)
     allowed = oracle.loss_allowance(rows, labels, dtype, **options)
     assert losses.dtype == dtype
@@ -23,10 +23,10 @@ def assert_losses_right(losses, rows, labels, dtype, **options):
 
 
 def assert_gradients_right(grad, rows, labels, dtype, scale=1.0, **options):
-    """Each element of a gradient (N, C) lies within what the oracle allows for it."""
+    """Compare a gradient (N, C) with the oracle, within its allowance for each element."""
     expected = scale * oracle.gradients(rows, labels, **options)
     allowed = scale * oracle.gradient_allowance(rows, labels, dtype, **options)
-    # The scale itself is a rounded quotient, and multiplying by it rounds once more.
+    # The scale is a rounded quotient, and the multiplication by it rounds once more.
     allowed = allowed + 2.0**-52 * np.abs(expected) + np.finfo(dtype).smallest_subnormal
     assert grad.dtype == dtype
     assert grad.shape == expected.shape
@@ -34,7 +34,7 @@ def assert_gradients_right(grad, rows, labels, dtype, scale=1.0, **options):
 
 
 def assert_losses_exact(logits, labels, dtype, **options):
-    """Each row's loss is within the promised ulps of its exact value."""
+    """Assert that the loss of each row is within the promised ulps of its exact value."""
     assert logits.dtype == dtype
     losses = smoothxent.cross_entropy(logits, labels, reduction="none", **options)
     for n, row in enumerate(logits):
@@ -45,11 +45,11 @@ def assert_losses_exact(logits, labels, dtype, **options):
 
 
 def assert_gradient_exact(logits, labels, dtype, **options):
-    """Each element is within 4 + |log2 p_k| ulp, of the largest of the terms that may cancel.
+    """Assert that each element is within 4 + |log2 p_k| ulp of the largest term that may cancel.
 
-    Off the label these are A p_k and c_k. At the label, where p_y - 1 must not be formed by
-    subtraction, they are the label's own (1 - eps) w_y (1 - p_y), and eps W p_y and eps w_y u_y.
-    A p_k below the smallest normal number may be 0.
+    For classes other than the label the terms are A p_k and c_k. For the label, where p_y - 1 must
+    not be computed by subtraction, they are (1 - eps) w_y (1 - p_y), eps W p_y and eps w_y u_y. A
+    p_k below the smallest normal number may be 0.
     """
     _, grad = smoothxent.cross_entropy_and_grad(logits, labels, reduction="none", **options)
     for n, row in enumerate(logits):
@@ -71,14 +71,14 @@ def assert_gradient_exact(logits, labels, dtype, **options):
                     scale = max(own, mpmath.fsum(share) * p[k], share[k])
                 error = abs(mpmath.mpf(float(grad[n, k])) - exact[k])
                 allowed = (4 - mpmath.log(p[k], 2)) * oracle.ulp_of(scale, dtype)
-                if p[k] < np.finfo(dtype).smallest_normal:  # which may be 0
+                if p[k] < np.finfo(dtype).smallest_normal:  # p_k may be 0
                     allowed += mpmath.fsum(c) * p[k]
                 assert error <= allowed, f"row {n}, class {k}: {grad[n, k]!r}, exactly {exact[k]}"
 
 
-def complaint(error, call, *arguments, **options):
-    """Return the text of the error that the call must raise, of exactly this type."""
-    with pytest.raises(error) as caught:
+def error_text(error, call, *arguments, **options):
+    """Assert that the call raises exactly this type of error; return the error's text."""
+    with pytest.raises(error) as raised:
         call(*arguments, **options)
-    assert caught.type is error
-    return str(caught.value)
+    assert raised.type is error
+    return str(raised.value)

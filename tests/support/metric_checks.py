@@ -1,7 +1,8 @@
-"""What a drawn call of row_statistics or evaluate must give: the oracle's within what is promised.
+"""Checks of random calls of row_statistics and evaluate: the oracle's values within an allowance.
 
-Each row has an expected value and an allowance for every measure: the promise, and the oracle's own
-error. Means of an evaluation are held to the means of these; ranks, counts and weights are exact.
+Each row has an expected value and an allowed error for every measure: the promised error plus the
+error of the oracle. Means of an evaluation are compared with the means of the expected values.
+Ranks, counts and weights must be exact.
 """
 
 import json
@@ -15,19 +16,19 @@ import oracle
 import smoothxent
 from evaluations import HISTOGRAM_EDGES
 
-TOLERANCE = {np.float32: 1e-5, np.float64: 1e-12}  # the docstrings'
-# Of ordinary rows; test_small_shares_beside_a_large_one_keep_their_entropy has the worst.
+TOLERANCE = {np.float32: 1e-5, np.float64: 1e-12}  # promised in docstrings
+# For ordinary rows; test_small_shares_beside_a_large_one_keep_their_entropy has the worst rows.
 ORDINARY_TOLERANCE = {np.dtype(np.float32): 2e-6, np.dtype(np.float64): 1e-12}
 CLASS_COUNTS = [1, 2, 3, 10, 16, 17, 127, 128, 129, 1000, 1024, 1025, 5000, 40_000]
 PROBABLE = ("entropy", "confidence", "brier")
 COUNTED = ("argmax", "rank")
 NOT_OF_LOSS = {"top_k", "num_bins"}
-EXACT_CLASSES = 24  # up to which one row is judged with mpmath too
-MOST_SQUARED = 1e150  # above, squares may overflow
+EXACT_CLASSES = 24  # most classes for which one row is also checked with mpmath
+MOST_SQUARED = 1e150  # squares of larger numbers may overflow
 
 
 def draw(rng, num_rows, num_classes, dtype=np.float32, scale=4):
-    """Draw ordinary rows; the label of every other one is its top class."""
+    """Draw ordinary rows; the label of every second row is its top class."""
     logits = rng.normal(0, scale, (num_rows, num_classes)).astype(dtype)
     labels = rng.integers(0, num_classes, num_rows)
     labels[::2] = logits[::2].argmax(axis=1)
@@ -36,18 +37,18 @@ def draw(rng, num_rows, num_classes, dtype=np.float32, scale=4):
 
 @dataclass
 class Rows:
-    """The rows of a call: what each measure must be, and by how much it may be missed."""
+    """The rows of a call, with the expected value and the allowed error of each measure."""
 
-    labels: np.ndarray  # 0 where ignored or missing
+    labels: np.ndarray  # 0 for ignored rows and without labels
     kept: np.ndarray
-    special: np.ndarray  # whether it has no softmax
+    special: np.ndarray  # whether the row has no softmax
     values: dict[str, np.ndarray]
     allowed: dict[str, np.ndarray]
     num_classes: int
 
 
 def expected_rows(call, rows, dtype, special):
-    """Return what the oracle says of rows (N, C).
+    """Return the oracle's values for rows (N, C).
 
     An error d of log p_k changes p_k by p_k d, and p_k log p_k by p_k d (1 + log p_k).
     """
@@ -78,8 +79,8 @@ def expected_rows(call, rows, dtype, special):
     return Rows(labels, kept, special, values, allowed, rows.shape[1])
 
 
-def judge_row_statistics(call, results, rows, dtype, known, special):
-    """Raise AssertionError unless the statistics of the `known` rows are the oracle's."""
+def check_row_statistics(call, results, rows, dtype, known, special):
+    """Compare the statistics of the `known` rows with the oracle's."""
     assert len(results) == (5 if call.labels is None else 8)
     names = smoothxent.RowStatistics._fields[: len(results)]
     expected = expected_rows(call, rows, dtype, special)
@@ -87,9 +88,9 @@ def judge_row_statistics(call, results, rows, dtype, known, special):
         expected.values[name][~expected.kept] = of_ignored
     for name, result in zip(names, results, strict=True):
         assert result.dtype == (np.int64 if name in COUNTED else dtype), name
-        if name == "log_sum_exp":  # which has a verdict of its own
-            alone = smoothxent.log_sum_exp(call.logits, axis=call.axis)
-            assert np.array_equal(result, alone, equal_nan=True)
+        if name == "log_sum_exp":  # call_checks.py compares this function with the oracle
+            expected_bits = smoothxent.log_sum_exp(call.logits, axis=call.axis)
+            assert np.array_equal(result, expected_bits, equal_nan=True)
             continue
         value, actual = expected.values[name], np.ravel(result)
         near = np.isfinite(value) & known & (expected.kept | (name not in ("nll", "rank")))
@@ -104,13 +105,13 @@ def judge_row_statistics(call, results, rows, dtype, known, special):
         assert np.array_equal(actual[rest], value[rest].astype(result.dtype), equal_nan=True), name
 
 
-def judge_evaluation(call, results, rows, dtype, known, special):
-    """Raise AssertionError unless the evaluation is that of the rows, as far as they are known."""
+def check_evaluation(call, results, rows, dtype, known, special):
+    """Compare an evaluation with the oracle's; if not all rows are `known`, only what is exact."""
     (evaluation,) = results
     expected = expected_rows(call, rows, dtype, special)
     kept = expected.kept
     s = np.ravel(call.options.get("sample_weight", np.ones(len(rows)))).astype(float)[kept]
-    rank = np.where(special, np.inf, expected.values["rank"])[kept]  # a miss for each k
+    rank = np.where(special, np.inf, expected.values["rank"])[kept]  # special rows are in no top k
     assert (evaluation.count, evaluation.ignored) == (kept.sum(), (~kept).sum())
     assert evaluation.weight == float(total(s))
     assert evaluation.top_k.keys() == {1, *call.options["top_k"]}
@@ -126,12 +127,12 @@ def judge_evaluation(call, results, rows, dtype, known, special):
     values = {name: value[kept] for name, value in expected.values.items()}
     allowed = {name: each[kept] for name, each in expected.allowed.items()}
     for name in ("nll", *PROBABLE):
-        judge_mean(name, getattr(evaluation, name), values[name], allowed[name], s)
-    judge_spread(evaluation, values["nll"], allowed["nll"], s)
+        check_mean(name, getattr(evaluation, name), values[name], allowed[name], s)
+    check_spread(evaluation, values["nll"], allowed["nll"], s)
     slack = allowed["nll"] + 2.0**-50 * values["nll"]
-    judge_counts(evaluation.histogram, histogram_place, values["nll"], slack)
-    judge_bins(evaluation, values["confidence"], allowed["confidence"], rank < 1, s)
-    judge_one_exactly(rows, expected, dtype)
+    check_counts(evaluation.histogram, histogram_place, values["nll"], slack)
+    check_bins(evaluation, values["confidence"], allowed["confidence"], rank < 1, s)
+    check_one_exactly(rows, expected, dtype)
 
 
 def total(values):
@@ -139,15 +140,15 @@ def total(values):
 
 
 def quotient(numerator, divisor):
-    """Return the correctly rounded quotient as an evaluation has it."""
+    """Return the correctly rounded quotient: nan for a divisor of 0, inf beyond float64."""
     try:
         return float(numerator / divisor) if divisor else math.nan
     except OverflowError:
         return math.inf
 
 
-def judge_mean(name, actual, values, allowed, s):
-    """Judge a weighted mean; only nan is not left out by a weight of 0."""
+def check_mean(name, actual, values, allowed, s):
+    """Check a weighted mean; a weight of 0 leaves out every value but nan."""
     with np.errstate(over="ignore"):
         terms = np.multiply(s, values, where=s != 0, out=np.zeros_like(s))
     if np.isnan(values).any() or not total(s):
@@ -161,15 +162,15 @@ def judge_mean(name, actual, values, allowed, s):
         assert actual == mean or abs(actual - mean) <= slack, f"{name}: {actual}, {mean} +- {slack}"
 
 
-def judge_spread(evaluation, nll, allowed, s):
-    """Judge the standard error: a norm, so that errors of the rows add no more than their own."""
+def check_spread(evaluation, nll, allowed, s):
+    """Check the standard error: it is a norm, so it changes by at most the norm of the errors."""
     if not s.sum() or not (nll[s != 0] < MOST_SQUARED).all():
         return
     w = s / s.max() / (s / s.max()).sum()
     nll, allowed = nll[s != 0], allowed[s != 0]
     w = w[s != 0]
     freedom = 1 / (w**2).sum() - 1
-    if freedom < 2.0**-20 or np.isnan(evaluation.nll_stderr):  # of squares that vanish
+    if freedom < 2.0**-20 or np.isnan(evaluation.nll_stderr):  # the squares underflow
         return
     mean = (w * nll).sum()
     spread = math.sqrt((w * (nll - mean) ** 2).sum() / freedom)
@@ -177,8 +178,8 @@ def judge_spread(evaluation, nll, allowed, s):
     assert abs(evaluation.nll_stderr - spread) <= off / math.sqrt(freedom) + 2.0**-30 * spread
 
 
-def judge_counts(counts, place_of, values, allowed):
-    """Judge how many values lie in each place; return whether there is no doubt about any."""
+def check_counts(counts, place_of, values, allowed):
+    """Check how many values lie in each place; return whether every place is certain."""
     values, allowed = values[~np.isnan(values)], allowed[~np.isnan(values)]
     with np.errstate(invalid="ignore"):
         least, most = (place_of(values + step * allowed, len(counts)) for step in (-1, 1))
@@ -199,14 +200,14 @@ def bin_place(confidence, num_bins):
     return np.clip(np.floor(confidence * num_bins), 0, num_bins - 1).astype(int)
 
 
-def judge_bins(evaluation, confidence, allowed, hits, s):
-    """Judge the bins, and the calibration error with them, where no row lies at an edge."""
+def check_bins(evaluation, confidence, allowed, hits, s):
+    """Check the bins and the calibration error, unless a row may lie in one of two bins."""
     bins = evaluation.bins
-    sure = judge_counts([each.count for each in bins], bin_place, confidence, allowed)
+    certain = check_counts([each.count for each in bins], bin_place, confidence, allowed)
     if np.isnan(confidence).any() or not total(s):
         assert math.isnan(evaluation.calibration_error)
         return
-    if not sure:
+    if not certain:
         assert 0 <= evaluation.calibration_error <= 1
         return
     gaps = Fraction()
@@ -214,7 +215,7 @@ def judge_bins(evaluation, confidence, allowed, hits, s):
     for place, each in enumerate(bins):
         inside = places == place
         assert repr(each.accuracy) == repr(quotient(total(s[inside & hits]), total(s[inside])))
-        judge_mean(
+        check_mean(
             f"bins[{place}]", each.confidence, confidence[inside], allowed[inside], s[inside]
         )
         gaps += abs(total(s[inside & hits]) - total((s * confidence)[inside]))
@@ -222,8 +223,8 @@ def judge_bins(evaluation, confidence, allowed, hits, s):
     assert abs(evaluation.calibration_error - quotient(gaps, total(s))) <= slack
 
 
-def judge_one_exactly(rows, expected, dtype):
-    """Judge entropy, confidence and Brier score of the first finite row by their exact values."""
+def check_one_exactly(rows, expected, dtype):
+    """Compare entropy, confidence and Brier score of the first finite row with exact values."""
     finite = np.isfinite(rows).all(axis=1) & expected.kept
     if not finite.any() or expected.num_classes > EXACT_CLASSES:
         return

@@ -1,6 +1,7 @@
-"""What a drawn call must give: the oracle's values within what is promised, or its error.
+"""Checks of random calls: results within the promised errors of the oracle's, and errors.
 
-Results for half types are those for the same float32 numbers, which the oracle judges.
+Results for half types must be those for the same float32 numbers, which are compared with the
+oracle.
 """
 
 import math
@@ -10,32 +11,32 @@ from fractions import Fraction
 import numpy as np
 
 import oracle
+from assertions import assert_gradient_exact, assert_losses_exact, error_text
 from calls import LOSSES
-from judging import assert_gradient_exact, assert_losses_exact, complaint
-from measured import EXACT_CLASSES, judge_evaluation, judge_row_statistics, total
+from metric_checks import EXACT_CLASSES, check_evaluation, check_row_statistics, total
 from untouched import Untouched
 from ways import assert_same
 
-MEASURED = {"evaluate": judge_evaluation, "row_statistics": judge_row_statistics}
+METRIC_CHECKS = {"evaluate": check_evaluation, "row_statistics": check_row_statistics}
 OPTIONS = ["label_smoothing", "prior", "class_weight", "sample_weight", "ignore_index"]
 
 
-def judge_refusal(call, error, at_fault):
-    """Raise unless the call raises this error about one of these arguments and writes nothing."""
+def check_error(call, error, arguments):
+    """Assert that the call raises this error about one of these arguments, and writes nothing."""
     untouched = Untouched(call, may_write=False)
-    text = complaint(error, call.make)
+    text = error_text(error, call.make)
     untouched.check()
-    assert re.match(rf"({'|'.join(at_fault)}) must .*, got ", text), text
+    assert re.match(rf"({'|'.join(arguments)}) must .*, got ", text), text
 
 
-def judge(call):
-    """Raise AssertionError unless the call gives what it must and writes nowhere else."""
+def check_call(call):
+    """Assert that the results of a call are right, and that it writes only to its outs."""
     untouched = Untouched(call, may_write=True)
     plain = call.without_outs()
     results = call.make()
     untouched.check()
     if call.function == "smooth_labels":
-        judge_table(call, results[0])
+        check_table(call, results[0])
         return
     for name, result in zip(("out", "grad_out"), results, strict=False):
         assert call.options.get(name) is None or result is call.options[name]
@@ -44,11 +45,11 @@ def judge(call):
         same_dtype = np.asarray(result).dtype == np.asarray(of_own_dtype).dtype
         assert_same(plain, [of_own_dtype if same_dtype else in_float32], [result])
     assert_same(plain, [narrowed(plain, result) for result in exact], fresh)
-    judge_numbers(plain.in_float32(), exact)
+    check_numbers(plain.in_float32(), exact)
 
 
 def narrowed(call, result):
-    """Return a float32 result as the call gives it: rounded to the dtype of the logits, or bits."""
+    """Return a float32 result as the call returns it: in the dtype of the logits, or as bits."""
     if call.logits.dtype.itemsize > 2 or np.shape(result) != call.logits.shape:
         return result
     with np.errstate(over="ignore", invalid="ignore"):
@@ -56,8 +57,8 @@ def narrowed(call, result):
     return half.view(np.uint16) if "dtype" in call.options else half
 
 
-def judge_table(call, table):
-    """Judge what smooth_labels gives."""
+def check_table(call, table):
+    """Check the result of smooth_labels."""
     options, labels = call.options, np.asarray(call.labels)
     size, axis = options.get("num_classes"), options["axis"]
     narrow = size is None and labels.dtype.kind in "fV" and labels.dtype.itemsize < 8
@@ -71,52 +72,52 @@ def judge_table(call, table):
         prior=options.get("prior"),
     )
     assert table.dtype == dtype
-    # Three roundings of float64 on either side, and one to the table's dtype.
+    # Three float64 roundings each in the library and the oracle, and one to the table's dtype.
     allowed = (6 * 2.0**-53 + oracle.UNIT_ROUNDOFF[dtype]) * expected
     assert_within(oracle.as_rows(table, axis), expected, allowed, dtype)
 
 
-def judge_numbers(call, results):
-    """Judge the results of a call on float32 or float64 logits, which gave fresh arrays."""
+def check_numbers(call, results):
+    """Check the results of a call on float32 or float64 logits without out and grad_out."""
     rows = oracle.as_rows(call.logits.astype(np.float64), call.axis)
     dtype = call.logits.dtype.newbyteorder("=").type
     if not rows.size:
         return
     with np.errstate(over="ignore", invalid="ignore"):
         if call.function in LOSSES:
-            judge_loss(call, rows, results, dtype)
+            check_loss(call, rows, results, dtype)
             return
-        if call.function in MEASURED:
+        if call.function in METRIC_CHECKS:
             known, special = ~overflows(rows), has_no_softmax(rows)
-            MEASURED[call.function](call, results, rows, dtype, known, special)
+            METRIC_CHECKS[call.function](call, results, rows, dtype, known, special)
             return
-        judge_one = {"softmax": softmax, "log_softmax": log_softmax, "log_sum_exp": log_sum_exp}
+        expected = {"softmax": softmax, "log_softmax": log_softmax, "log_sum_exp": log_sum_exp}
         result = np.asarray(results[0])
         per_row = call.function == "log_sum_exp"
         result = result.ravel() if per_row else oracle.as_rows(result, call.axis)
         known = ~overflows(rows)
-        assert_within(result[known], *judge_one[call.function](rows[known], dtype), dtype)
+        assert_within(result[known], *expected[call.function](rows[known], dtype), dtype)
 
 
 def overflows(rows):
-    """Whether differences of a row's finite logits may be too large for the oracle's float64."""
+    """Return whether differences of a row's finite logits may overflow the oracle's float64."""
     return np.ptp(np.where(np.isfinite(rows), rows, 0.0), axis=1) > np.finfo(np.float64).max / 4
 
 
 def has_no_softmax(rows):
-    """Whether a row holds nan or +inf, or -inf only."""
+    """Return whether a row contains nan or +inf, or only -inf."""
     return np.isnan(rows).any(axis=1) | np.isinf(rows.max(axis=1))
 
 
 def assert_within(actual, expected, allowed, dtype):
-    """Each number lies between the expected one less and plus what is allowed, rounded."""
+    """Assert that each number is within expected - allowed and expected + allowed, rounded."""
     assert actual.dtype == dtype
     special = ~np.isfinite(expected)
     assert np.array_equal(actual[special], expected[special].astype(dtype), equal_nan=True)
     least, most = (expected - allowed).astype(dtype), (expected + allowed).astype(dtype)
     outside = ~((actual >= least) & (actual <= most) | special)
-    found = [values[outside][:3] for values in (actual, expected, allowed)]
-    assert not outside.any(), "{!r} must be {!r} +- {!r}".format(*found)
+    first = [values[outside][:3] for values in (actual, expected, allowed)]
+    assert not outside.any(), "{!r} must be {!r} +- {!r}".format(*first)
 
 
 def ulp(numbers, dtype):
@@ -125,8 +126,8 @@ def ulp(numbers, dtype):
     return np.spacing(np.minimum(np.abs(numbers), below_top).astype(dtype)).astype(float)
 
 
-# Each returns the expected values and by how much they may be missed: the promise, which the tests
-# of test_softmax.py explain, and the oracle's own error.
+# The next functions return the expected values and the allowed errors: the promised error, which
+# test_softmax.py explains, plus the error of the oracle.
 
 
 def softmax(rows, dtype):
@@ -157,8 +158,8 @@ def log_sum_exp(rows, dtype):
     return lse, 4 * ulp(np.maximum(np.abs(lse), np.abs(top)), dtype) + truth
 
 
-def judge_loss(call, rows, results, dtype):
-    """Judge per-row losses, their reduction and the gradient."""
+def check_loss(call, rows, results, dtype):
+    """Check per-row losses, their reduction and the gradient."""
     labels, options = call.labels, {}
     if labels.ndim == call.logits.ndim:
         labels = oracle.as_rows(labels.astype(float), call.axis)
@@ -177,12 +178,12 @@ def judge_loss(call, rows, results, dtype):
     divisor = denominator(call.options["reduction"], labels, kept, options)
     if call.options["reduction"] != "none":
         special = np.where(known, expected, losses.astype(float))
-        judge_reduction(call.options["reduction"], results[0], losses, special, divisor)
+        check_reduction(call.options["reduction"], results[0], losses, special, divisor)
     if len(results) > 1 and divisor:
         grad = oracle.as_rows(results[1], call.axis)
         expected, allowed = gradient(rows, labels, kept, as_float(divisor), dtype, options)
         assert_within(grad[known], expected[known], allowed[known], dtype)
-    judge_one_exactly(rows.astype(dtype), labels, kept, dtype, options)
+    check_one_exactly(rows.astype(dtype), labels, kept, dtype, options)
 
 
 def as_float(fraction):
@@ -193,7 +194,7 @@ def as_float(fraction):
 
 
 def denominator(reduction, labels, kept, options):
-    """Return what the sum of the losses is divided by; products of two weights are rounded."""
+    """Return the divisor of the sum of losses; products of two weights are rounded."""
     s = np.asarray(options.get("sample_weight", np.ones(len(labels))), float)
     if reduction in ("none", "sum"):
         return Fraction(1)
@@ -207,8 +208,8 @@ def denominator(reduction, labels, kept, options):
     return total(s[kept])
 
 
-def judge_reduction(reduction, result, losses, expected, divisor):
-    """Judge a reduced loss: that of float64 rows is their exact sum, divided and rounded once."""
+def check_reduction(reduction, result, losses, expected, divisor):
+    """Check a reduced loss: for float64 rows, their exact sum, divided and rounded once."""
     assert type(result) is float
     if not divisor:
         assert math.isnan(result) if reduction == "mean" else result == 0.0
@@ -224,18 +225,18 @@ def judge_reduction(reduction, result, losses, expected, divisor):
 
 
 def gradient(rows, labels, kept, divisor, dtype, options):
-    """Return the expected gradient and by how much it may be missed."""
+    """Return the expected gradient and its allowed errors."""
     expected = oracle.gradients(rows, labels, **options) / divisor
     allowed = oracle.gradient_allowance(rows, labels, dtype, **options) / divisor
-    # The divisor itself is a rounded quotient, and dividing by it rounds once more.
+    # The divisor is a rounded quotient, and the division by it rounds once more.
     allowed += 2.0**-51 * np.abs(expected) + np.finfo(dtype).smallest_subnormal
     expected[has_no_softmax(rows)] = np.nan
     expected[~kept], allowed[~kept] = 0.0, 0.0
     return expected, allowed
 
 
-def judge_one_exactly(rows, labels, kept, dtype, options):
-    """Judge loss and gradient of the first finite row in ulps of their exact values."""
+def check_one_exactly(rows, labels, kept, dtype, options):
+    """Check loss and gradient of the first finite row, in ulps of their exact values."""
     finite = np.isfinite(rows).all(axis=1) & kept
     if not finite.any() or rows.shape[1] > EXACT_CLASSES:
         return

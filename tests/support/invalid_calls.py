@@ -1,4 +1,4 @@
-"""One fault in a lawful call that Hypothesis drew, and the error that it must raise."""
+"""Random invalid calls: a valid call, changed by one mistake, and the error that it must raise."""
 
 import math
 
@@ -17,7 +17,7 @@ def has_probabilities(call):
 
 
 def own_copy(array):
-    """Return a fresh array in native byte order, which a fault may be written into."""
+    """Return a writable copy in native byte order."""
     return np.array(array, array.dtype.newbyteorder("="), order="C", subok=False)
 
 
@@ -59,7 +59,7 @@ def weights_of_another_shape(draw, call):
 
 
 def option(name, *values):
-    """Return the fault that the option has one of these values."""
+    """Return the mistake that the option has one of these values."""
 
     def apply(draw, call):
         call.options[name] = draw(st.sampled_from(values))
@@ -68,7 +68,7 @@ def option(name, *values):
 
 
 def labels_as(change):
-    """Return the fault that the labels are changed so."""
+    """Return the mistake that the labels are changed in this way."""
 
     def apply(draw, call):
         assume(call.labels is not None)
@@ -97,8 +97,8 @@ def logits_as(change):
     return apply
 
 
-def a_given_out(change):
-    """Return the fault that an array to be written is changed so."""
+def out_as(change):
+    """Return the mistake that `out` or `grad_out` is changed in this way."""
 
     def apply(draw, call):
         names = [name for name in ("out", "grad_out") if call.options.get(name) is not None]
@@ -132,11 +132,11 @@ WEIGHED = LOSSES | {"evaluate"}
 INDEXED = WEIGHED | {"row_statistics"}
 ANY = INDEXED | {*SOFTMAXES}
 WHOLE = {"cross_entropy_and_grad", "softmax", "log_softmax"}
-# fault -> (the error's type, the functions that can have it, labels it takes, how it is made)
-FAULTS = {
+# mistake -> (type of the error, functions, kind of the labels or None for both, how to make it)
+MISTAKES = {
     "label out of range": (IndexError, INDEXED | {"smooth_labels"}, "indices", label_out_of_range),
     "labels are floats": (TypeError, INDEXED, "indices", labels_as(lambda a: a.astype(float))),
-    "labels are truths": (TypeError, INDEXED, None, labels_as(lambda a: a.astype(bool))),
+    "labels are bools": (TypeError, INDEXED, None, labels_as(lambda a: a.astype(bool))),
     "labels are objects": (TypeError, INDEXED, None, labels_as(lambda a: a.astype(object))),
     "labels are complex": (TypeError, INDEXED, None, labels_as(lambda a: a.astype(complex))),
     "labels are masked": (TypeError, INDEXED, None, labels_as(np.ma.masked_array)),
@@ -162,7 +162,7 @@ FAULTS = {
     "bins are no integer": (TypeError, {"evaluate"}, None, option("num_bins", 15.0, "15", True)),
     "improper weight": (ValueError, WEIGHED, None, improper_weight),
     "weights of another shape": (ValueError, WEIGHED, None, weights_of_another_shape),
-    "weights are words": (TypeError, WEIGHED, None, option("class_weight", np.array(["1"]))),
+    "weights are strings": (TypeError, WEIGHED, None, option("class_weight", np.array(["1"]))),
     "smoothing out of range": (
         ValueError,
         WEIGHED | {"smooth_labels"},
@@ -197,26 +197,26 @@ FAULTS = {
     "logits are integers": (TypeError, ANY, None, logits_as(lambda a: np.zeros(a.shape, int))),
     "logits are masked": (TypeError, ANY, None, logits_as(np.ma.masked_array)),
     "logits have no axes": (ValueError, ANY, None, logits_as(lambda a: np.float32(1))),
-    "out of another dtype": (TypeError, ANY, None, a_given_out(lambda a: a.astype("c16"))),
-    "out of another shape": (ValueError, ANY, None, a_given_out(lambda a: a[None])),
-    "out is read-only": (ValueError, ANY, None, a_given_out(read_only)),
-    "out is a list": (TypeError, ANY, None, a_given_out(lambda a: a.tolist())),
+    "out of another dtype": (TypeError, ANY, None, out_as(lambda a: a.astype("c16"))),
+    "out of another shape": (ValueError, ANY, None, out_as(lambda a: a[None])),
+    "out is read-only": (ValueError, ANY, None, out_as(read_only)),
+    "out is a list": (TypeError, ANY, None, out_as(lambda a: a.tolist())),
     "out of a sum": (ValueError, LOSSES, None, out_with_another_reduction),
     "out overlaps the logits": (ValueError, WHOLE, None, out_overlaps),
 }
 
 
 @st.composite
-def faulty_calls(draw):
-    """Draw a call with one fault, the type of its error, and the arguments that are at fault."""
+def invalid_calls(draw):
+    """Draw a call with one mistake, the type of its error, and the changed arguments."""
     call = draw(any_calls())
     kind = "probabilities" if has_probabilities(call) else "indices"
     names = [
         name
-        for name, (_, functions, labels, _) in FAULTS.items()
+        for name, (_, functions, labels, _) in MISTAKES.items()
         if call.function in functions and labels in (None, kind)
     ]
-    error, _, _, apply = FAULTS[draw(st.sampled_from(names))]
+    error, _, _, apply = MISTAKES[draw(st.sampled_from(names))]
     before = vars(call) | call.options
     apply(draw, call)
     after = vars(call) | call.options

@@ -1,4 +1,4 @@
-"""A call for every path on which the public functions refuse their arguments."""
+"""A call for every kind of error that the public functions raise about their arguments."""
 
 import numpy as np
 
@@ -89,7 +89,7 @@ OF_TABLES = {
 }
 LOSS = smoothxent.cross_entropy_and_grad
 LABELLED = (LOSS, smoothxent.evaluate, smoothxent.row_statistics)
-REFUSALS = {
+ERRORS = {
     f"{function.__name__}: {name}": (function, changes)
     for functions, table in [
         ([LOSS], OF_LOGITS | OF_LOSSES),
@@ -104,8 +104,8 @@ REFUSALS = {
 
 
 def arguments_of(name, dtype):
-    """Return the function and the arguments that it refuses."""
-    function, changes = REFUSALS[name]
+    """Return the function of this error, and arguments for which it raises the error."""
+    function, changes = ERRORS[name]
     logits = {"logits": np.ones((N, C), dtype)}
     usual = logits | ({"labels": LABELS} if function in LABELLED else {})
     if function is smoothxent.smooth_labels:
@@ -113,8 +113,8 @@ def arguments_of(name, dtype):
     return function, usual | changes
 
 
-def refuse(count, function, arguments):
-    """Make a call that must fail this many times, without a trace of what it raised."""
+def raise_repeatedly(count, function, arguments):
+    """Make a call that must fail, this many times, and keep no reference to the errors."""
     for _ in range(count):
         try:
             function(**arguments)
@@ -123,8 +123,8 @@ def refuse(count, function, arguments):
         raise AssertionError("nothing was raised")
 
 
-def refuse_everything(count=1):
-    """Make every refused call with logits of every dtype."""
+def raise_all(count=1):
+    """Make every call, with logits of every dtype."""
     for dtype in DTYPES:
-        for name in REFUSALS:
-            refuse(count, *arguments_of(name, dtype))
+        for name in ERRORS:
+            raise_repeatedly(count, *arguments_of(name, dtype))
