@@ -1,4 +1,4 @@
-"""Fixtures that every test file shares: dtypes, a seed that shows, and a child process."""
+"""Fixtures for all test files: dtypes, random numbers with a printed seed, a child process."""
 
 import os
 import subprocess
@@ -14,8 +14,8 @@ from hypothesis.database import DirectoryBasedExampleDatabase
 from inventory import DTYPES
 from place import SUPPORT
 
-# "ci" draws the same examples on every run; "explore" draws new ones, more of them, and first those
-# that failed before, under `make fuzz` too.
+# "ci" draws the same examples in every run; "explore" draws more and new ones, after those that
+# failed before, also under `make fuzz`.
 settings.register_profile(
     "ci",
     deadline=None,
@@ -36,19 +36,19 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 @pytest.fixture(scope="session", params=[np.float32, np.float64], ids=["float32", "float64"])
 def dtype(request):
-    """Each dtype that arithmetic is done in: what accuracy is promised for."""
+    """The dtypes of the arithmetic, for promises of accuracy."""
     return request.param
 
 
 @pytest.fixture(scope="session", params=DTYPES)
 def any_dtype(request):
-    """Each dtype of logits, for promises that do not depend on it."""
+    """All dtypes of logits, for promises that do not depend on the dtype."""
     return request.param
 
 
 @pytest.fixture
 def rng(request):
-    """A generator seeded by the test's own name; the seed is printed and so shown on failure."""
+    """Return a generator seeded by the test's name; a failure shows the printed seed."""
     seed = zlib.crc32(request.node.nodeid.rpartition("/")[2].encode())
     print(f"seed = {seed}")
     return np.random.default_rng(seed)
@@ -58,7 +58,7 @@ def rng(request):
 def run_child():
     """Run Python source in a process of its own and return its stdout; it must exit with 0.
 
-    With `silent` it must not have written to stderr either.
+    With `silent` it must also write nothing to stderr.
     """
 
     def run(source, *arguments, flags=("-W", "error"), silent=False, timeout=120, **environment):
@@ -88,20 +88,20 @@ def run_child():
 
 @pytest.fixture(scope="session")
 def torch():
-    """PyTorch; where it is missing the test is skipped."""
+    """Return PyTorch; skip the test if it is not installed."""
     return pytest.importorskip("torch")
 
 
 @pytest.fixture
 def small_chunks(monkeypatch):
-    """Chunks of 700 bytes, so that small files have many."""
+    """Set chunks of 700 bytes, so that small files have many chunks."""
     # By its name: under `make tsan` the kernels can't be imported into this process.
     monkeypatch.setattr("smoothxent._files.chunks.CHUNK_BYTES", 700)
 
 
 @pytest.fixture
 def no_thread_stays():
-    """The test leaves no thread behind that it started."""
+    """Assert that all threads that the test started have ended."""
     before = set(threading.enumerate())
     yield
     assert set(threading.enumerate()) <= before

@@ -1,1 +1,1 @@
-"""Checks that take long: mutation/, mistakes made on purpose; fuzz/, calls led by coverage."""
+"""Long checks of the tests and the code: mutation/ (deliberate mistakes) and fuzz/ (fuzzing)."""

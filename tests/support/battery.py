@@ -1,6 +1,6 @@
-"""One run through every kind of call, boiled down to a digest of all result bytes.
+"""Calls of every kind, and a digest of the bytes of all results of each.
 
-Run in a child process under each instruction set; equal digests are equal bits.
+Tests run it in child processes with other settings; equal digests mean equal bits.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ import numpy as np
 import smoothxent
 from inventory import DTYPES
 
-# Every tail of the vector widths, the edges of the tile, several tiles.
+# All remainders of the vector widths, around a tile, several tiles.
 CLASS_COUNTS = [*range(1, 71), 127, 128, 129, 1000, 1023, 1024, 1025, 2049, 5000, 70000]
 
 
@@ -27,7 +27,7 @@ def cases(class_counts, seed=20):
 
 
 def of_classes(rng, dtype, num_classes):
-    """Yield a name and the results of each kind of call on logits of so many classes."""
+    """Yield the name and the results of each kind of call on logits of this number of classes."""
     num_rows = 2 if num_classes > 9999 else 5
     spread = rng.choice([0.1, 4, 60])
     logits = (rng.normal(0, 1, (num_rows, num_classes)) * spread).astype(dtype)
@@ -59,7 +59,7 @@ def of_classes(rng, dtype, num_classes):
 
 
 def record(evaluation):
-    """Return all that an evaluation holds, as bytes of text."""
+    """Return the record of an evaluation, as bytes of JSON."""
     return np.frombuffer(json.dumps(evaluation.to_dict(), allow_nan=False).encode(), np.uint8)
 
 
@@ -82,7 +82,7 @@ def special(rng, dtype):
 
 
 def canonical(array):
-    """Return the bytes of an array in which every nan is the same nan."""
+    """Return the bytes of an array, with the same bits for every nan."""
     array = np.array(array, order="C")
     if array.dtype.kind not in "iu":
         array[np.isnan(array)] = np.nan

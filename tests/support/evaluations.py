@@ -1,4 +1,4 @@
-"""Evaluations made of plain float64 rows, and what their metrics must be, in exact fractions."""
+"""Evaluations made from plain float64 rows, and their exact metrics as fractions."""
 
 import binascii
 import math
@@ -19,7 +19,7 @@ MEANS = ("nll", "entropy", "confidence", "brier")  # over sample weights
 
 @dataclass(frozen=True)
 class Rows:
-    """One number per row and quantity; nan in `nll` marks a row of which nothing is known."""
+    """One number for each row and quantity; a row with nan in `nll` has no known quantity."""
 
     nll: np.ndarray
     loss: np.ndarray
@@ -47,7 +47,7 @@ class Rows:
 
 
 def draw(rng, num_rows, *, num_classes=10, weighted=False, **settings):
-    """Draw the rows of a classifier that is somewhat too sure of itself."""
+    """Draw the rows of an overconfident classifier."""
     truth = rng.gumbel(0, 1, (num_rows, num_classes)) * 3
     labels = (truth + rng.gumbel(0, 1, truth.shape)).argmax(1)
     logits = 1.5 * truth
@@ -73,13 +73,13 @@ def draw(rng, num_rows, *, num_classes=10, weighted=False, **settings):
 
 
 def triple(terms):
-    """Return the exact sum of the terms as the kernel does: units, places, special."""
+    """Return the exact sum of the terms in the kernel's form: units, places, special."""
     terms = np.asarray(terms, np.float64)
     finite = np.isfinite(terms)
     total = sum(map(Fraction, terms[finite].tolist()), Fraction())
     with np.errstate(invalid="ignore"):
         special = float(terms[~finite].sum())
-    places = total.denominator.bit_length() + 2  # more than are needed, as the kernel has them
+    places = total.denominator.bit_length() + 2  # more than necessary, as in the kernel
     return int(total * 2**places), places, special
 
 
@@ -91,7 +91,7 @@ def weighted(rows, name):
 
 
 def parts_of_squares(numbers):
-    """Return the rounded squares, and what exact squares have more; 0 where they overflow."""
+    """Return the rounded squares and their rounding errors, 0 for squares that overflow."""
     with np.errstate(over="ignore"):
         rounded = numbers**2
     rests = [
@@ -102,7 +102,7 @@ def parts_of_squares(numbers):
 
 
 def bins_of(rows):
-    """Return each row's bin, -1 for a row that is in none."""
+    """Return the bin of each row, -1 for a row in no bin."""
     known = ~np.isnan(rows.confidence)
     bins = np.minimum(np.nan_to_num(rows.confidence) * rows.num_bins, rows.num_bins - 1)
     return np.where(known, bins.astype(int), -1)
@@ -115,7 +115,7 @@ def histogram_of(rows):
 
 
 def evaluation(rows):
-    """Return the Evaluation that `evaluate` would make of such rows."""
+    """Return the Evaluation that `evaluate` would return for these rows."""
     s, bins = rows.sample_weight, bins_of(rows)
     squares = [weighted(replace(rows, nll=part), "nll") for part in parts_of_squares(rows.nll)]
     sums = {
@@ -147,7 +147,7 @@ def evaluation(rows):
 
 
 def checksum(*numbers):
-    """Return what a record has of such a prior or class weights."""
+    """Return the text of a record for this prior or these class weights."""
     return f"{binascii.crc32(struct.pack(f'<{len(numbers)}d', *numbers)):08x}"
 
 

@@ -14,7 +14,7 @@ from inventory import DTYPES
 from smoothxent._kernel import builds
 
 INTEGERS = ["i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8"]
-# Every number of classes modulo 64 where a row takes one lane (up to 128) and where it takes tiles.
+# All remainders modulo 64, for rows of one lane (up to 128 classes) and for rows of tiles.
 FEW, CLASS_COUNTS = 128, range(1, 193)
 # Below, at and above the 16 rows of a group; of tiles, which take one row at a time, fewer.
 ROW_COUNTS, ROW_COUNTS_OF_TILES = [1, 3, 16, 17], [1, 2, 3, 17]
@@ -25,7 +25,7 @@ MOST = max(max(ROW_COUNTS) * max(CLASS_COUNTS), *(rows * classes for rows, class
 
 
 class Guarded:
-    """Memory between two inaccessible pages."""
+    """Memory between two inaccessible pages, the guards."""
 
     def __init__(self, num_bytes):
         page = mmap.PAGESIZE
@@ -38,7 +38,7 @@ class Guarded:
                 raise OSError(ctypes.get_errno(), "mprotect failed")
 
     def place(self, array, end):
-        """Return a copy of the array whose first, or last, byte lies next to a guard."""
+        """Return a copy of the array; its first or last byte is next to a guard."""
         array = np.ascontiguousarray(array)
         offset = mmap.PAGESIZE + (self.size - array.nbytes if end == "last" else 0)
         view = np.ndarray(array.shape, array.dtype, buffer=self.memory, offset=offset)
@@ -47,7 +47,7 @@ class Guarded:
 
 
 def problem(dtype, num_rows, num_classes, rng):
-    """Draw every array that a call may be given, by name."""
+    """Draw every array that a call may take, by name."""
     shape = (num_rows, num_classes)
     logits = rng.normal(0, 4, shape).astype(dtype)
     wide = np.dtype(np.float64 if dtype == np.float64 else np.float32)
@@ -76,7 +76,7 @@ WEIGHTS = ("class_weight", "sample_weight", "prior")
 
 
 def both_outs(array, labels, weights=(), grad="grad", **options):
-    """Return the loss of each row and the gradient, each written to an array of the caller's."""
+    """Return per-row losses and the gradient, written to `out` and `grad_out`."""
     return smoothxent.cross_entropy_and_grad(
         array["logits"],
         array[labels],
@@ -90,7 +90,7 @@ def both_outs(array, labels, weights=(), grad="grad", **options):
 
 
 def statistics(array, labels, num_threads):
-    """Return the statistics of rows, which the kernel writes to arrays of the caller's."""
+    """Return the statistics of rows, which the kernel writes to guarded arrays."""
     names = smoothxent.RowStatistics._fields[: 8 if labels is not None else 5]
     outs = [array[name] for name in names]
     logits = array["logits"]
@@ -100,14 +100,14 @@ def statistics(array, labels, num_threads):
     return outs
 
 
-def measured(array, logits, weights=(), **options):
-    """Return all that an evaluation holds."""
+def evaluation_of(array, logits, weights=(), **options):
+    """Return all numbers of an evaluation."""
     options |= {name: array[name] for name in weights}
     return [record(smoothxent.evaluate(logits, array["labels"], num_bins=1, **options))]
 
 
 def results(array, end, num_threads):
-    """Yield what every kind of call returns; the one in place comes last."""
+    """Yield the results of every kind of call; the call in place is last."""
     threads = {"num_threads": num_threads}
     logits, labels = array["logits"], array["labels"]
     for kind in ("labels", "q"):
@@ -121,11 +121,11 @@ def results(array, end, num_threads):
         yield [getattr(smoothxent, name)(logits, out=array[out], **threads)]
     yield statistics(array, None, num_threads)
     yield statistics(array, labels, num_threads)
-    yield measured(array, logits, **threads)
-    yield measured(array, logits, **TRANSFORMS, **threads)
+    yield evaluation_of(array, logits, **threads)
+    yield evaluation_of(array, logits, **TRANSFORMS, **threads)
     yield both_outs(array, "q", WEIGHTS, **TRANSFORMS, **threads)
-    yield measured(array, logits, WEIGHTS, label_smoothing=0.1, **threads)
-    yield measured(array, array["columns"], axis=0, **threads)
+    yield evaluation_of(array, logits, WEIGHTS, label_smoothing=0.1, **threads)
+    yield evaluation_of(array, array["columns"], axis=0, **threads)
     yield smoothxent.cross_entropy_and_grad(
         array["columns"], labels, axis=0, grad_out=array["grad_columns"], **threads
     )
@@ -141,7 +141,7 @@ def results(array, end, num_threads):
 
 
 def check(regions, plain, end, num_threads=1):
-    """Make every kind of call once on ordinary and once on guarded memory."""
+    """Compare the results of every kind of call on ordinary and on guarded memory."""
     guarded = {name: regions[name].place(array, end) for name, array in plain.items()}
     ordinary = {name: array.copy() for name, array in plain.items()}
     for expected, actual in zip(
@@ -153,7 +153,7 @@ def check(regions, plain, end, num_threads=1):
 
 
 def check_past_the_caches(rng):
-    """Write more than most last-level caches hold, which goes past them, between guards."""
+    """Compare a result so large that the kernel writes it past the caches, between guards."""
     shape = (8500, 1003)  # 34 MB
     logits = np.resize(rng.normal(0, 4, 99991), shape).astype(np.float32)
     expected = smoothxent.softmax(logits)

@@ -1,4 +1,4 @@
-"""What promises are tested for one by one: dtypes, reductions, functions without labels."""
+"""Parameters of many tests: dtypes, reductions, functions without labels."""
 
 import ml_dtypes
 import numpy as np
@@ -13,5 +13,5 @@ SOFTMAXES = ["softmax", "log_softmax", "log_sum_exp"]
 
 
 def rows_for_threads(num_classes, least):
-    """Return how many rows more than one thread computes: at least `least`."""
+    """Return a number of rows, at least `least`, for which a call uses several threads."""
     return max(least, builds.kernel("float32").LEAST_PARALLEL // num_classes + 3)

@@ -1,4 +1,4 @@
-"""What the tests of smoothxent.jax hand over: labels, weights; and a sum that has a gradient."""
+"""Inputs for the tests of smoothxent.jax, and functions whose result has a gradient."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ N, C = 12, 37
 
 
 def weights(rng):
-    """Return options with an array of each kind, whose entries are float32 and add up exactly."""
+    """Return options with an array of each kind, all in float32."""
     return {
         "prior": np.full(C, 1 / C, np.float32),
         "class_weight": rng.uniform(0.5, 2, C).astype(np.float32),
@@ -21,5 +21,5 @@ def labels_of(rng, kind):
 
 
 def total(function):
-    """Return the sum of a function, so that it has a gradient."""
+    """Return a function that returns the sum of the function's result."""
     return lambda *arguments: function(*arguments).sum()

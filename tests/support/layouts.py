@@ -1,10 +1,10 @@
-"""The same values in unusual memory: what a caller may hand over instead of a fresh array."""
+"""Unusual memory layouts of arrays with the same values."""
 
 import numpy as np
 
 
 def unaligned(array):
-    """Return the same values one byte off any alignment."""
+    """Return the same values at an address that is one byte off any alignment."""
     raw = np.zeros(array.nbytes + 1, np.uint8)
     view = raw[1:].view(array.dtype).reshape(array.shape)
     view[...] = array
@@ -12,21 +12,21 @@ def unaligned(array):
 
 
 def inside(array, whole_shape, where):
-    """Return the same values as a view of a larger array, all else of which is nan."""
+    """Return the same values as a view of a larger array, which is nan elsewhere."""
     whole = np.full(whole_shape, np.nan, array.dtype)
     whole[where] = array
     return whole[where]
 
 
 def record_field(array):
-    """Return the same values as one field of packed records, so that every stride is odd."""
+    """Return the same values as a field of packed records, whose strides are odd."""
     records = np.zeros(array.shape, [("flag", "i1"), ("value", array.dtype), ("more", "i2")])
     records["value"] = array
     return records["value"]
 
 
 class Subclass(np.ndarray):
-    """An array type of somebody else's."""
+    """A subclass of NumPy's arrays."""
 
 
 # For arrays of shape (12, 37).

@@ -1,4 +1,4 @@
-"""Where in memory an array of any shape may lie; Hypothesis draws the place."""
+"""Memory layouts of arrays of any shape, drawn by Hypothesis."""
 
 import numpy as np
 from hypothesis import strategies as st
@@ -8,9 +8,9 @@ import layouts
 
 @st.composite
 def placed(draw, array, names=None):
-    """Draw where in memory the array lies; only for READ_ONLY's last one do its numbers change."""
+    """Draw the memory layout of an array; only the last layout of READ_ONLY changes its values."""
     names = list(names or [*MEMORY, *READ_ONLY])
-    if array.dtype.kind == "V":  # neither fields nor the other byte order of somebody else's dtype
+    if array.dtype.kind == "V":  # a dtype of another library has no fields and no byte order
         names = [name for name in names if name not in {"byte-swapped", "a field of records"}]
     name = draw(st.sampled_from([None, *names]))
     if name is None or not array.ndim:

@@ -1,4 +1,4 @@
-"""Options of the loss of 8 rows and 37 classes, and every set of them, by readable id."""
+"""All sets of options for a loss of 8 rows and 37 classes, with readable ids."""
 
 import itertools
 
@@ -16,7 +16,7 @@ CHOICES = {
 
 
 def every_set(names):
-    """Return every smoothing with every subset of the named options."""
+    """Return each label smoothing with each subset of the named options."""
     cases = []
     for eps, *used in itertools.product([0.0, 0.1, 1.0], *[[False, True]] * len(names)):
         chosen = {name: CHOICES[name] for name, use in zip(names, used, strict=True) if use}

@@ -1,7 +1,7 @@
-"""The textbook formulas that every test compares with, written without a look at the kernel.
+"""The textbook formulas for comparison in all tests, written independently of the kernel.
 
 Every loss here is one sum over classes, L = sum_k c_k (-log p_k), and every gradient A p_k - c_k
-with A = sum_k c_k, where the coefficients c say all that labels, smoothing, prior and weights mean:
+with A = sum_k c_k. The coefficients c express labels, smoothing, prior and weights:
 
     indices:        c_k = kept s [ (1 - eps) w_y [k = y] + eps w_k u_k ]
     probabilities:  c_k = s w_k [ (1 - eps) q_k + eps u_k ]
@@ -17,11 +17,14 @@ import mpmath
 import numpy as np
 
 UNIT_ROUNDOFF = {np.dtype(np.float32): 2.0**-24, np.dtype(np.float64): 2.0**-53}
-LOSS_ULPS = {np.dtype(np.float32): 2, np.dtype(np.float64): 4}  # promised of the losses of rows
+LOSS_ULPS = {
+    np.dtype(np.float32): 2,
+    np.dtype(np.float64): 4,
+}  # the promised errors of losses of rows
 
 
 def as_rows(array, axis=-1):
-    """Return the array with its class axis last and all the others flattened into rows."""
+    """Return the array with its class axis last and all other axes flattened to rows."""
     moved = np.moveaxis(np.asarray(array), axis, -1)
     return moved.reshape(math.prod(moved.shape[:-1]), moved.shape[-1])
 
@@ -36,7 +39,7 @@ def coefficients(
     sample_weight=None,
     ignore_index=None,
 ):
-    """Return the table c of the module's head, float64 (N, C); ignored rows are zeros."""
+    """Return the coefficients c, float64 (N, C), see the module's docstring; 0 for ignored rows."""
     labels = np.asarray(labels)
     eps = float(label_smoothing)
     u = np.full(num_classes, 1.0 / num_classes) if prior is None else np.asarray(prior, float)
@@ -53,7 +56,7 @@ def coefficients(
 
 
 def kept(labels, ignore_index=None):
-    """Return 1.0 for each row that counts, 0.0 for each that is ignored."""
+    """Return 0.0 for each ignored row, 1.0 for the others."""
     labels = np.asarray(labels)
     if labels.ndim == 2 or ignore_index is None:
         return np.ones(len(labels))
@@ -62,7 +65,7 @@ def kept(labels, ignore_index=None):
 
 def log_softmax(rows):
     """Return x - log sum_k exp(x_k), in float64, shifted by the largest logit."""
-    rows = np.ascontiguousarray(rows, float)  # NumPy's sums are pairwise along such rows alone
+    rows = np.ascontiguousarray(rows, float)  # NumPy's sums are pairwise only along contiguous rows
     with np.errstate(invalid="ignore"):
         shifted = rows - rows.max(axis=1, keepdims=True)
     return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
@@ -82,9 +85,10 @@ def row_losses(rows, labels, **options):
 
 
 def measures(rows, labels):
-    """Return what an evaluation asks of rows of finite logits: float64 (N,) arrays by name.
+    """Return measures of rows of finite logits for an evaluation: float64 (N,) arrays by name.
 
-    `rank` is of the label: how many logits are above its own, or equal and of a lower class.
+    `rank` is the number of classes with a larger logit than the label, or with the same logit and
+    a lower index.
     """
     rows, labels = np.asarray(rows, float), np.asarray(labels)
     each, log_p = np.arange(len(rows)), log_softmax(rows)
@@ -106,13 +110,13 @@ def measures(rows, labels):
 
 
 def gradients(rows, labels, **options):
-    """Return dL_n / dx_nk of every row's own loss, float64 (N, C)."""
+    """Return dL_n / dx_nk, the gradient of each row's loss, float64 (N, C)."""
     table = coefficients(labels, np.shape(rows)[1], **options)
     return table.sum(axis=1, keepdims=True) * softmax(rows) - table
 
 
 def denominator(reduction, labels, num_classes, **options):
-    """Return what the sum of the losses is divided by."""
+    """Return the divisor of the sum of losses."""
     keeps = kept(labels, options.get("ignore_index"))
     weight = options.get("sample_weight")
     s = np.ones(len(keeps)) if weight is None else np.asarray(weight, float)
@@ -138,11 +142,10 @@ def reduced_loss(rows, labels, reduction, **options):
 
 
 def log_softmax_error(rows):
-    """Return by how much `log_softmax` may be off, float64 (N, C); inf where it is not finite.
+    """Return a bound of the error of `log_softmax`, float64 (N, C); inf if it is not finite.
 
-    x_k - max rounds once, by at most 2**-53 of itself. In log sum_k exp(x_k - max) exp and log are
-    within 2 ulp, a pairwise sum within log2 C more, and each term's own error counts by its share:
-    the sum of p_k |x_k - max|.
+    x_k - max rounds once, by at most 2**-53 of itself. In log sum_k exp(x_k - max), exp and log add
+    2 ulp each, a pairwise sum log2 C, and the roundings of the terms the sum of p_k |x_k - max|.
     """
     rows = np.asarray(rows, float)
     log_p = log_softmax(rows)
@@ -154,12 +157,12 @@ def log_softmax_error(rows):
 
 
 def promised_loss(dtype):
-    """Return how far a normal loss may be off, relative to it: an ulp is up to 2 unit roundoffs."""
+    """Return the promised relative error of a normal loss: an ulp is at most 2 unit roundoffs."""
     return 2 * LOSS_ULPS[np.dtype(dtype)] * UNIT_ROUNDOFF[np.dtype(dtype)]
 
 
 def loss_allowance(rows, labels, dtype, **options):
-    """Return by how much a row's loss may differ from `row_losses`, float64 (N,).
+    """Return the allowed difference of losses from `row_losses`, float64 (N,).
 
     The library: `LOSS_ULPS` of the result, and an ulp is at most 2 unit roundoffs of it (or the
     smallest subnormal). The oracle: the error of each -log p_k times its coefficient, and
@@ -174,7 +177,7 @@ def loss_allowance(rows, labels, dtype, **options):
 
 
 def gradient_allowance(rows, labels, dtype, **options):
-    """Return by how much a gradient may differ from `gradients`, float64 (N, C).
+    """Return the allowed difference of a gradient from `gradients`, float64 (N, C).
 
     The library: 4 + |log2 p_k| ulp of the larger of A p_k and c_k, and all of A p_k where p_k is
     below the smallest normal number. The oracle: in A p_k, A times
@@ -193,11 +196,11 @@ def gradient_allowance(rows, labels, dtype, **options):
     return own + truth + 2.0**-52 * table + (4 + bits) * np.finfo(dtype).smallest_subnormal
 
 
-# The exact half.
+# Exact values.
 
 
 def digits_for(row):
-    """Return 60 digits, and as many more as lse - x_y may cancel and x_y has before the point."""
+    """Return the working precision: 60 digits, the digits that cancel, those before the point."""
     finite = [float(x) for x in row if math.isfinite(x)]
     spread = max(finite) - min(finite) if finite else 0.0
     whole = math.log10(max(1.0, *map(abs, finite))) if finite else 0.0
@@ -228,12 +231,12 @@ def exact_coefficients(
 
 
 def to_mpf(fraction):
-    """Return a fraction as an mpf, rounded to the digits at work."""
+    """Return a fraction as an mpf, rounded to the working precision."""
     return mpmath.mpf(fraction.numerator) / fraction.denominator
 
 
 def exact_log_sum_exp(row):
-    """Return log sum_k exp(x_k), one exponential for each distinct value of a finite row."""
+    """Return log sum_k exp(x_k) of a finite row, with one exponential for each distinct value."""
     values, counts = np.unique(np.asarray(row, float), return_counts=True)
     peak = mpmath.mpf(float(values[-1]))  # taken out, a row of one class has no rounding at all
     powers = (

@@ -1,4 +1,4 @@
-"""Where things lie: the top of the repository, the tests in a file, the targets of make."""
+"""The root of the repository, the tests in a file, the targets of make."""
 
 import re
 from pathlib import Path
@@ -9,7 +9,7 @@ TEST_FILES = {path.name: path for path in sorted((ROOT / "tests").rglob("test_*.
 
 
 def names_in(name):
-    """Return the names of the tests in the test file of that name, in whichever folder it is."""
+    """Return the names of the tests in the test file of that name, in any folder."""
     return re.findall(r"^def (test_\w+)\(", TEST_FILES[name].read_text(), re.MULTILINE)
 
 

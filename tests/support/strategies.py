@@ -1,4 +1,4 @@
-"""Problems that Hypothesis draws: logits, labels and options of one call."""
+"""Random problems, drawn by Hypothesis: logits, labels and options of one call."""
 
 from dataclasses import dataclass
 
@@ -30,7 +30,7 @@ class Problem:
 
 @st.composite
 def problems(draw, dtypes=DTYPES, elements=None, min_classes=1, max_rows=5):
-    """Draw logits (N, C), each between -60 and 60 unless said otherwise, and class indices (N,)."""
+    """Draw logits (N, C), by default between -60 and 60, and class indices (N,)."""
     dtype = draw(dtypes)
     num_rows = draw(st.integers(1, max_rows))
     num_classes = draw(CLASS_COUNTS.filter(lambda count: count >= min_classes))

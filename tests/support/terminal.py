@@ -1,4 +1,4 @@
-"""A command of ours on a terminal of its own: what it shows, and how it ends."""
+"""Run a command on a terminal of its own; return its output and its exit code."""
 
 import os
 import pty
@@ -6,13 +6,13 @@ import signal
 import sys
 import time
 
-PATIENCE = 60  # seconds; for a machine that does much else
+PATIENCE = 60  # seconds, enough for a busy machine
 
 
 def on_terminal(source, *arguments, interrupt_at=None):
     """Run Python source with a terminal for stdin, stdout and stderr.
 
-    Return the exit code and all that was shown. Ctrl-C is typed once `interrupt_at` is shown.
+    Return the exit code and the output. When the output has `interrupt_at`, Ctrl-C is typed.
     """
     child, terminal = pty.fork()
     if child == 0:
@@ -26,7 +26,7 @@ def on_terminal(source, *arguments, interrupt_at=None):
         while time.monotonic() < end:
             try:
                 piece = os.read(terminal, 1 << 16)
-            except OSError:  # how Linux says that the other side is closed
+            except OSError:  # on Linux: the other side is closed
                 break
             if not piece:
                 break

@@ -1,4 +1,4 @@
-"""Whether a drawn call wrote to any memory but its outs."""
+"""A check that a call writes only to its outs."""
 
 import numpy as np
 
@@ -11,7 +11,7 @@ def root(array):
 
 
 class Untouched:
-    """The memory of a call's arrays as it was; `may_write` says whether its outs are excepted."""
+    """A copy of the memory of a call's arrays; with `may_write`, without the outs."""
 
     def __init__(self, call, may_write):
         options = call.options
@@ -23,7 +23,7 @@ class Untouched:
         self.outs = [(out, out.copy()) for out in outs] if may_write else []
 
     def check(self):
-        """Raise if anything else has changed."""
+        """Raise AssertionError if the memory has changed."""
         written = [out.copy() for out, _ in self.outs]
         for out, old in self.outs:
             out[...] = old

@@ -1,7 +1,7 @@
-"""Other ways to make a drawn call, each of which must give the same bits.
+"""Equivalent ways to make a call; all must return the same bits.
 
-A way takes a call and Hypothesis's draw; it returns the results as they are and as they come that
-way. Calls that keep row axes are split and reordered along the first of them.
+A way takes a call and Hypothesis's draw; it returns the results of the call itself, and the results
+of the other way. Batches are split and reordered along the first row axis.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ from smoothxent._kernel import builds
 
 
 class Observed:
-    """A build of the kernel; the names of its functions that are called come into a set."""
+    """A build of the kernel that adds the names of its called functions to a set."""
 
     def __init__(self, build, called):
         self.build, self.called = build, called
@@ -40,10 +40,10 @@ class Observed:
 
 @contextlib.contextmanager
 def instruction_set(isa, *functions):
-    """Compute with the builds of the kernel for this instruction set, in this process.
+    """Compute with the kernel's builds for this instruction set, in this process.
 
-    Raise unless each of these functions of the builds was called: with another build, taken from
-    somewhere else, a test would compare that build with itself.
+    Raise AssertionError unless all these functions of the builds were called: otherwise a test
+    might compare a build with itself.
     """
     called = set()
 
@@ -56,7 +56,7 @@ def instruction_set(isa, *functions):
 
 
 def assert_same(call, expected, actual):
-    """Raise unless both are the same numbers in the same dtypes and shapes, bit by bit."""
+    """Assert that both are the same numbers, bit for bit, with the same dtypes and shapes."""
     assert len(expected) == len(actual)
     for one, other in zip(expected, actual, strict=True):
         if isinstance(one, smoothxent.Evaluation):
@@ -82,7 +82,7 @@ def other_instruction_set(isa, call, draw):
 
 
 def other_memory(names, call, draw):
-    """Make the call with its arrays elsewhere in memory."""
+    """Make the call with arrays in other memory layouts."""
     logits = np.array(call.logits, call.logits.dtype.newbyteorder("="), order="C", subok=False)
     labels = call.labels if call.labels is None else draw(placed(np.array(call.labels), MEMORY))
     return call.make(), replace(call, logits=draw(placed(logits, names)), labels=labels).make()
@@ -102,7 +102,7 @@ def classes_last(call, draw):
 
 
 def rows_of(call, index):
-    """Return the call on these entries of the first row axis alone."""
+    """Return the call on only these entries of the first row axis."""
     class_axis = call.axis % call.logits.ndim
     row_axis = int(class_axis == 0)
 
@@ -120,14 +120,14 @@ def rows_of(call, index):
 
 
 def each_row(call):
-    """Return the call without what mixes rows: a reduction, and a divisor with it."""
+    """Return the call without a reduction, which mixes rows."""
     if "reduction" not in call.options:
         return call
     return replace(call, options=call.options | {"reduction": "none"})
 
 
 def split_batch(call, draw):
-    """Make the call on two parts of the batch; put the results together."""
+    """Make the call on two parts of the batch; concatenate the results."""
     assume(call.logits.ndim > 1)
     call = each_row(call)
     expected = call.make()
@@ -145,7 +145,7 @@ def split_batch(call, draw):
 
 
 def other_order(call, draw):
-    """Make the call with the rows in another order; bring each row's results back in order."""
+    """Make the call with the rows in another order; restore the order of the results."""
     assume(call.logits.ndim > 1)
     row_axis = int(call.axis % call.logits.ndim == 0)
     count = call.logits.shape[row_axis]

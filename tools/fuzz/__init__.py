@@ -1,1 +1,1 @@
-"""The coverage-guided fuzzer: any call against the oracle; see __main__.py."""
+"""The coverage-guided fuzzer: random calls, compared with the oracle; see __main__.py."""

@@ -1,12 +1,12 @@
 """Fuzz the calls of tests/loss/test_calls.py: `make fuzz`, `make fuzz ARGS="--seconds 1200"`.
 
-libFuzzer, which atheris brings along, changes bytes; Hypothesis makes a call of them; the oracle
-judges it. Kernels built with SMOOTHXENT_FUZZ=1 tell libFuzzer of their branches by counters.c, and
-atheris of those of the Python files; bytes that reach a new one are kept as the corpus. Where
-atheris is missing the bytes are random.
+libFuzzer, a part of atheris, changes bytes; Hypothesis turns bytes into a call; the result is
+compared with the oracle. Kernels built with SMOOTHXENT_FUZZ=1 report their branches to libFuzzer
+through counters.c, and atheris reports those of the Python files. Bytes that reach a new branch are
+saved in the corpus. Without atheris the bytes are random.
 
-A finding ends the run with its traceback and exit code 77. Hypothesis has kept it too:
-`HYPOTHESIS_PROFILE=explore make test ARGS=tests/loss/test_calls.py` makes the smallest such call.
+An error ends the run with its traceback and exit code 77. Hypothesis saves the call:
+`HYPOTHESIS_PROFILE=explore make test ARGS=tests/loss/test_calls.py` finds the smallest one.
 """
 
 import argparse
@@ -19,21 +19,21 @@ from collections.abc import Callable
 from pathlib import Path
 
 BUILD = Path("build/fuzz")
-MOST_BYTES = 2048  # what the largest call takes, and as much again
+MOST_BYTES = 2048  # twice the bytes of the largest call
 
 
 def main() -> None:
     """Parse the arguments and fuzz."""
-    parser = argparse.ArgumentParser(prog="python -m tools.fuzz", description="Fuzz any call.")
-    parser.add_argument("--seconds", type=int, default=60, help="at least the corpus once")
-    parser.add_argument("--corpus", type=Path, default=BUILD / "corpus", help="where it is kept")
+    parser = argparse.ArgumentParser(prog="python -m tools.fuzz", description="Test random calls.")
+    parser.add_argument("--seconds", type=int, default=60, help="time; the corpus always runs once")
+    parser.add_argument("--corpus", type=Path, default=BUILD / "corpus", help="its folder")
     options = parser.parse_args()
     options.corpus.mkdir(parents=True, exist_ok=True)
     try:
         import atheris
         from atheris import core_with_libfuzzer
     except ImportError:
-        print("atheris, which is there for Linux on x86-64, is missing: bytes are random")
+        print("atheris (for Linux on x86-64) is not installed: the bytes are random")
         fuzz_at_random(options.seconds)
         return
     watch_kernels(core_with_libfuzzer.__file__)
@@ -55,14 +55,14 @@ def main() -> None:
 
 
 def watch_kernels(libfuzzer: str) -> None:
-    """Lay counters.c under the kernels, which are yet to be loaded, and show it to libFuzzer."""
+    """Load counters.c before the kernels, and register it with libFuzzer."""
     counters = ctypes.CDLL(str(BUILD.absolute() / "counters.so"), mode=ctypes.RTLD_GLOBAL)
     functions = ctypes.CDLL(libfuzzer, mode=ctypes.RTLD_GLOBAL)
     counters.watch(functions.__sanitizer_cov_8bit_counters_init, functions.__sanitizer_cov_pcs_init)
 
 
 def seeds(corpus: Path) -> Path:
-    """Put some random bytes into an empty corpus: too few bytes make no call."""
+    """Put random bytes into an empty corpus: libFuzzer's own first bytes are too few for a call."""
     if not any(corpus.iterdir()):
         for n in range(64):
             (corpus / f"seed-{n}").write_bytes(random.Random(n).randbytes(512))
@@ -70,7 +70,7 @@ def seeds(corpus: Path) -> Path:
 
 
 def target() -> Callable[[bytes], None]:
-    """Return what makes and judges the call that some bytes stand for."""
+    """Return a function that makes and checks the call of some bytes."""
     import test_calls
 
     tests = [
@@ -79,22 +79,22 @@ def target() -> Callable[[bytes], None]:
         test_calls.test_call_gives_the_same_bits_in_another_way,
         test_calls.test_call_with_a_fault_raises_its_error_and_writes_nothing,
     ]
-    judges = [test.hypothesis.fuzz_one_input for test in tests]
+    checks = [test.hypothesis.fuzz_one_input for test in tests]
 
     def one(data: bytes) -> None:
         if data:
-            judges[data[0] % len(judges)](data[1:])
+            checks[data[0] % len(checks)](data[1:])
 
     return one
 
 
 def fuzz_at_random(seconds: int) -> None:
-    """Judge the calls of random bytes."""
+    """Make and check the calls of random bytes."""
     one, count, end = target(), 0, time.monotonic() + seconds
     while time.monotonic() < end:
         one(os.urandom(MOST_BYTES))
         count += 1
-    print(f"{count} calls, no finding")
+    print(f"{count} calls, no error")
 
 
 if __name__ == "__main__":

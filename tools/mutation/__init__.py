@@ -1,4 +1,4 @@
-"""Mutants: small mistakes made on purpose, each of which some test must notice."""
+"""Mutants: small deliberate mistakes; for each, some test must fail."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,14 +6,14 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Mutant:
-    """One mistake: `old`, which occurs once in the file, becomes `new`."""
+    """One mistake: the text `old`, which occurs once in the file, is replaced by `new`."""
 
     path: str
     old: str
     new: str
-    why: str  # what goes wrong with it
-    dtype: str = "float32"  # of kernel files: the build that is tested with it
-    is_equivalent: bool = False  # no result that anybody is promised differs; `why` says why
+    why: str  # the wrong behaviour
+    dtype: str = "float32"  # for kernel files: the dtype of the build that is tested
+    is_equivalent: bool = False  # no promised result changes, for the reason in `why`
 
     def is_stale(self, tree: Path) -> bool:
         """Return whether the file has changed, so that `old` does not occur in it exactly once."""
@@ -31,5 +31,5 @@ def mutants_of(
     dtype: str = "float32",
     is_equivalent: bool = False,
 ) -> list[Mutant]:
-    """Return the mutants of one file; a mistake is its old and new text, and what goes wrong."""
+    """Return the mutants of one file; a mistake is (old text, new text, wrong behaviour)."""
     return [Mutant(path, old, new, why, dtype, is_equivalent) for old, new, why in mistakes]

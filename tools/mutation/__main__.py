@@ -1,10 +1,10 @@
-"""Make each mutant in a copy of the tree, run the tests that should notice, and count.
+"""Make each mutant in a copy of the tree, run the tests that should fail, and count.
 
-    make mutants                            all of them, some hours on one core
-    make mutants ARGS="losses.pxi _rows"      those of the files whose names hold these words
+    make mutants                            all mutants, some hours on one core
+    make mutants ARGS="losses.pxi _rows"    mutants of the files with these words in their names
 
-A mutant of the kernel is built for the best instruction set of this machine and one dtype. Builds
-of other instruction sets, which have no mistake, are compared with nothing.
+A mutant of the kernel is built for the best instruction set of this machine and one dtype. Tests
+that compare builds of several instruction sets do not run, because other builds have no mistake.
 """
 
 import argparse
@@ -34,10 +34,10 @@ ROOT = Path(__file__).parents[2]
 ISA = smoothxent.available_isas()[-1]
 KERNELS = "src/smoothxent/_kernel"
 TREE = ["src", "ext", "tests", "setup.py", "pyproject.toml", "README.md", "CONTRIBUTING.md"]
-PATIENCE = 600  # seconds for the tests of one mutant; one that hangs is noticed
-NEEDED = 0.9  # of the mutants that are not equivalent
+PATIENCE = 600  # seconds for the tests of one mutant; a mutant that hangs is killed
+NEEDED = 0.9  # fraction to kill of the mutants that are not equivalent
 
-# What judges the mutants of each module, the likely tests first: the run stops at one that fails.
+# The tests for the mutants of each module, likely failures first: a run stops at the first failure.
 OF_EVALUATION = ["row_statistics", "evaluate", "evaluate_limits", "evaluation", "evaluation_merge"]
 OF_EVALUATION += ["evaluation_record", "exact", "evaluation_table"]
 OF_CHECKS = ["errors", "out_errors", "labels", "reductions", "thread_policy", "smoothing"]
@@ -61,14 +61,14 @@ TESTS = {
     files: OF_FILES,
     transforms: ["transforms", "linear", "linear_errors", "workers"],
 }
-OF_BUILDS = ["another_way", "instruction_set"]  # tests that compare them: parts of their names
+OF_BUILDS = ["another_way", "instruction_set"]  # parts of the names of tests that compare builds
 MUTANTS = {mutant: tests for module, tests in TESTS.items() for mutant in module.MUTANTS}
 
 
 def main() -> None:
-    """Parse the arguments, run the mutants, say which survived."""
+    """Parse the arguments, run the mutants, print the results."""
     parser = argparse.ArgumentParser(
-        prog="python -m tools.mutation", description="Count mutants killed."
+        prog="python -m tools.mutation", description="Count the mutants that make a test fail."
     )
     parser.add_argument("words", nargs="*", help="parts of the names of the files to mutate")
     words = parser.parse_args().words
@@ -77,28 +77,28 @@ def main() -> None:
         sys.exit("\n".join(stale))
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         tree = copied_tree(Path(folder))
-        verdicts = [report(mutant, verdict_on(mutant, tree)) for mutant in chosen]
-    counted = [verdict for verdict in verdicts if verdict in ("killed", "SURVIVED")]
+        results = [report(mutant, result_of(mutant, tree)) for mutant in chosen]
+    counted = [result for result in results if result in ("killed", "SURVIVED")]
     killed = counted.count("killed")
-    print(f"{killed} of {len(counted)} killed, {verdicts.count('equivalent')} equivalent")
+    print(f"{killed} of {len(counted)} killed, {results.count('equivalent')} equivalent")
     sys.exit(not counted or killed < NEEDED * len(counted))
 
 
 def copied_tree(folder: Path) -> Path:
-    """Return a copy of the tree, with the kernels that are built."""
+    """Return a copy of the tree, including the built kernels."""
     for name in TREE:
         source, target = ROOT / name, folder / name
         if source.is_dir():
             shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy2(source, target)
-    compiler = folder / "cc"  # optimised less, for the time: the last -O counts
+    compiler = folder / "cc"  # -O1 compiles faster; the compiler uses the last -O
     compiler.write_text(f'#!/bin/sh\nexec {os.environ.get("CC", "cc")} "$@" -O1 -g0\n')
     compiler.chmod(0o755)
     return folder
 
 
-def verdict_on(mutant: Mutant, tree: Path) -> str:
+def result_of(mutant: Mutant, tree: Path) -> str:
     """Return "killed", "SURVIVED" or "equivalent"."""
     if mutant.is_equivalent:
         return "equivalent"
@@ -119,7 +119,7 @@ def built(dtype: str, tree: Path) -> bool:
     """Build the one kernel; return whether it compiled."""
     environment = os.environ | {
         "SMOOTHXENT_KERNELS": f"{ISA}_{dtype}",
-        "SMOOTHXENT_WERROR": "0",  # what is no longer used is not the mistake
+        "SMOOTHXENT_WERROR": "0",  # a mistake may leave something unused
         "CC": str(tree / "cc"),
     }
     command = [sys.executable, "setup.py", "--quiet", "build_ext", "--inplace"]
@@ -128,13 +128,13 @@ def built(dtype: str, tree: Path) -> bool:
 
 
 def restore_kernels(tree: Path) -> None:
-    """Put the kernels without a mistake back."""
+    """Restore the kernels without a mistake."""
     for kernel_file in (ROOT / KERNELS).glob("*_*.so"):
         shutil.copy2(kernel_file, tree / KERNELS)
 
 
 def passed(mutant: Mutant, is_kernel: bool, tree: Path) -> bool:
-    """Return whether all tests that should notice the mutant pass."""
+    """Return whether all tests for the mutant pass."""
     is_half = mutant.dtype in ("float16", "bfloat16")
     names = OF_HALVES if is_half else MUTANTS[mutant]
     files = [str(*(tree / "tests").rglob(f"test_{name}.py")) for name in names]
@@ -154,11 +154,11 @@ def passed(mutant: Mutant, is_kernel: bool, tree: Path) -> bool:
     return done.returncode == 0
 
 
-def report(mutant: Mutant, verdict: str) -> str:
-    """Print the verdict on a mutant; return it."""
+def report(mutant: Mutant, result: str) -> str:
+    """Print the result of a mutant; return the result."""
     now = time.strftime("%H:%M:%S")
-    print(f"{now} {verdict:10} {mutant.path}: {mutant.new.strip()!r}: {mutant.why}", flush=True)
-    return verdict
+    print(f"{now} {result:10} {mutant.path}: {mutant.new.strip()!r}: {mutant.why}", flush=True)
+    return result
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ MUTANTS = [
     *mutants_of(
         "src/smoothxent/_arguments/outputs.py",
         ("if not value.flags.writeable:", "if False:", "a read-only out is written"),
-        ("        if value.dtype != FLOAT32:\n", "        if False:\n", "another complaint"),
+        ("        if value.dtype != FLOAT32:\n", "        if False:\n", "another error text"),
         ("if not (same_place and same_steps):", "if not (same_place or same_steps):", "overlap"),
         (
             " or isinstance(value, np.ma.MaskedArray):\n        remedy",

@@ -10,7 +10,7 @@ MUTANTS = [
         ('*(check_at_most("top_k", k, MOST_K)', '*(check_integer("top_k", k)', "top 0"),
         ("    if number > most:\n", "    if number >= most:\n", "the most is refused"),
         ("MOST_K, MOST_BINS = 2**63 - 1", "MOST_K, MOST_BINS = 2**63", "a k that is no int64"),
-        ("if not isinstance(value, Iterable):", "if False:", "top_k=5 is a foreign complaint"),
+        ("if not isinstance(value, Iterable):", "if False:", "top_k=5 raises Python's own error"),
         (
             "    if labels is None:\n        raise",
             "    if labels is None:\n        return number if number else",
