@@ -1,4 +1,4 @@
-"""The examples of docs/clusters.md, run as they stand there: the bits of one call of evaluate."""
+"""The examples of docs/clusters.md, unchanged: the bits of one call of evaluate."""
 
 import importlib.util
 import json
@@ -15,7 +15,7 @@ from place import ROOT
 from smoothxent import Evaluation, evaluate
 
 PAGE = (ROOT / "docs" / "clusters.md").read_text()
-# The settings that let Ray and Spark run here for a moment, said as their users would.
+# Environment variables with which Ray and Spark run locally for a short time.
 SURROUNDINGS = {
     "PYSPARK_PYTHON": sys.executable,
     "PYSPARK_SUBMIT_ARGS": "--master local[2] --conf spark.ui.enabled=false pyspark-shell",
@@ -32,7 +32,7 @@ def example(heading):
 
 
 def evaluation_of(script, folder):
-    """Return what the script calls `evaluation`, when run in a process and a folder of its own."""
+    """Run the script in a process and a folder of its own; return its variable `evaluation`."""
     ending = (
         '\nif __name__ == "__main__":\n'
         "    import json, pathlib\n"

@@ -1,4 +1,4 @@
-"""smoothxent.dask.evaluate: the bits of one machine, for any blocks and whatever runs the tasks."""
+"""smoothxent.dask.evaluate: the bits of one machine, for any blocks and any scheduler."""
 
 import doctest
 import os
@@ -28,14 +28,14 @@ pytestmark = pytest.mark.thread_unsafe(reason="the settings of dask are those of
 
 @pytest.fixture(autouse=True)
 def scheduler():
-    """Tasks run here and now, unless a test says otherwise."""
+    """Run tasks in this thread, unless a test chooses another scheduler."""
     with dask.config.set(scheduler="synchronous"):
         yield
 
 
 @pytest.fixture(scope="module")
 def cluster():
-    """Three processes of one thread each, as three machines would be."""
+    """Return a cluster of three processes with one thread each, like three machines."""
     with (
         # Within which workers give up on one that died; 30 s unless set.
         dask.config.set({"distributed.comm.timeouts.connect": "10s"}),
@@ -57,7 +57,7 @@ def explode(block):
 
 
 def without_sizes(array):
-    """Return the array in its blocks, of whose rows dask doesn't know how many there are."""
+    """Return the array with the same blocks, but unknown numbers of rows."""
     return array[da.ones(array.shape[:1], dtype=bool, chunks=array.chunks[:1])]
 
 

@@ -1,4 +1,4 @@
-"""Arrays of other libraries: read where they lie, or refused with the remedy."""
+"""Arrays of other libraries: read without a copy, or an error with the remedy."""
 
 import ml_dtypes
 import numpy as np
@@ -15,7 +15,7 @@ OPTIONS = ["prior", "class_weight", "sample_weight"]
 
 
 class Exporter:
-    """An object that offers DLPack alone, as if its memory were on this device."""
+    """An object that supports only DLPack, as if its memory were on this device."""
 
     def __init__(self, array, device=(1, 0)):
         self.array, self.place = array, device
@@ -28,7 +28,7 @@ class Exporter:
 
 
 class Holder:
-    """An object that offers __array__ alone."""
+    """An object that supports only __array__."""
 
     def __init__(self, array):
         self.array = array
@@ -60,12 +60,12 @@ KINDS = {
 
 @pytest.fixture(params=KINDS.values(), ids=KINDS.keys())
 def kind(request):
-    """Return what makes an object of another library of an array."""
+    """Return a function that converts an array to another library."""
     return request.param
 
 
 def arguments(rng, dtype=np.float32):
-    """Return logits (N, C) and the options that are arrays."""
+    """Return logits (N, C), and all options that are arrays."""
     options = {name: rng.uniform(0.5, 2, N if name == "sample_weight" else C) for name in OPTIONS}
     options["prior"] /= options["prior"].sum()
     options = {name: value.astype(np.float32) for name, value in options.items()}
@@ -227,7 +227,7 @@ def test_result_over_the_memory_of_a_tensor_is_refused(rng, torch):
     assert text == "grad_out must not overlap labels, got arrays that share memory"
 
 
-# What can't be read.
+# Arrays that can't be read.
 
 
 def error_of(function, *arguments, **options):

@@ -1,4 +1,4 @@
-"""smoothxent.jax: the loss of the NumPy function under everything that JAX does to functions."""
+"""smoothxent.jax: the loss of the NumPy function under all transformations of JAX."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ cross_entropy = pytest.importorskip("smoothxent.jax").cross_entropy
 
 @pytest.fixture(params=DTYPES, ids=lambda dtype: np.dtype(dtype).name)
 def logits(request, rng):
-    """Logits (N, C) of each dtype, with JAX's switch for 64 bits where they need it."""
+    """Return logits (N, C) of each dtype; JAX's 64-bit mode is on for float64."""
     jax.config.update("jax_enable_x64", request.param is np.float64)
     yield rng.normal(0, 3, (N, C)).astype(request.param)
     jax.config.update("jax_enable_x64", False)
@@ -180,7 +180,7 @@ def test_no_rows_or_one_class_have_the_losses_of_the_numpy_function(shape):
         np.testing.assert_array_equal(losses, expected)
 
 
-# Neighbours.
+# Several devices.
 
 
 def test_devices_that_compute_at_once_get_their_own_results(run_child):

@@ -1,4 +1,4 @@
-"""What smoothxent.jax refuses, when it says so, and where it can but give nan."""
+"""The errors of smoothxent.jax, when they are raised, and when the result is nan instead."""
 
 import numpy as np
 import pytest
@@ -92,7 +92,7 @@ def test_ignored_label_is_not_a_bad_one(rng):
     assert np.isfinite(np.delete(losses, 4)).all()
 
 
-# What is refused, with the words of the NumPy function.
+# Errors, with the texts of the NumPy function.
 
 
 @pytest.mark.fault("jax-tracing")

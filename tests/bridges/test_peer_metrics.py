@@ -1,4 +1,4 @@
-"""Agreement of the metrics with scikit-learn and SciPy and, where installed, torch's libraries."""
+"""Agreement of the metrics with scikit-learn, SciPy and, if installed, PyTorch's libraries."""
 
 import inspect
 
@@ -19,7 +19,7 @@ def assert_agrees(actual, expected, allowed):
 
 @pytest.fixture(params=SHAPES.values(), ids=SHAPES.keys())
 def case(request, rng, dtype):
-    """Logits without ties, labels of which a third are the top class, and sample weights."""
+    """Return logits without ties, labels (a third are the top class), and sample weights."""
     num_rows, num_classes = request.param
     logits = rng.normal(0, 3, request.param).astype(dtype)
     labels = rng.integers(0, num_classes, num_rows)

@@ -1,22 +1,22 @@
-"""Agreement with the peers whose conventions are offered: PyTorch, ONNX, TensorFlow, Keras."""
+"""Agreement with libraries whose conventions are options: PyTorch, ONNX, TensorFlow, Keras."""
 
 import numpy as np
 import pytest
 
 import smoothxent
 
-# The bar of agreement: a few roundoffs of each side for losses of about 10.
+# The tolerance: a few roundoffs of both libraries for losses of about 10.
 TOLERANCE = {np.float32: 3e-6, np.float64: 1e-12}
 REDUCTIONS = ["none", "sum", "mean"]
 
 
 def assert_agrees(actual, expected, dtype):
-    """Within the bar, relative to the larger of 1 and the value."""
+    """Compare to the tolerance, relative to the larger of 1 and the value."""
     np.testing.assert_allclose(actual, expected, rtol=TOLERANCE[dtype], atol=TOLERANCE[dtype])
 
 
 def draw_case(rng, shape, dtype, kind):
-    """Return logits whose classes lie on axis 1 (0 of one row), as PyTorch has it, and labels."""
+    """Return logits with classes on axis 1 (0 for one row), as in PyTorch, and labels."""
     axis = min(1, len(shape) - 1)
     logits = rng.normal(0, 3, shape).astype(dtype)
     if kind == "indices":
@@ -164,11 +164,11 @@ def test_loss_agrees_with_onnx(dtype, rng, shape, reduction, weighted, ignored):
 
 
 def tensorflow_softmax_cross_entropy(onehot_labels, logits, weights=1.0, label_smoothing=0):
-    """Compute what tf.losses.softmax_cross_entropy documents, SUM_BY_NONZERO_WEIGHTS, in float64.
+    """Compute the documented tf.losses.softmax_cross_entropy, SUM_BY_NONZERO_WEIGHTS, in float64.
 
-    The labels become onehot * (1 - eps) + eps / C; each row's loss is multiplied by its weight, or
-    by the one weight of all; the sum is divided by the number of weights that are not zero, and is
-    0 where there is none.
+    The labels become onehot * (1 - eps) + eps / C. The loss of each row is multiplied by its
+    weight, or by the only weight. The sum is divided by the number of weights that are not zero; if
+    there are none, the result is 0.
     """
     onehot_labels, logits = np.asarray(onehot_labels, float), np.asarray(logits, float)
     num_classes = onehot_labels.shape[-1]

@@ -1,4 +1,4 @@
-"""The scorer of scikit-learn: with real estimators, in everything that takes a scorer."""
+"""The scorer for scikit-learn: real estimators, and all functions that take a scorer."""
 
 import pickle
 
@@ -75,7 +75,7 @@ def test_score_without_smoothing_is_neg_log_loss(name, num_classes, rng):
 
 
 class Says:
-    """A classifier of two classes or more that says these probabilities whatever it is asked."""
+    """A classifier that returns these probabilities for all inputs."""
 
     def __init__(self, probabilities):
         self.probabilities = probabilities
@@ -243,7 +243,7 @@ def test_routing_refuses_weights_that_the_scorer_was_not_asked_about(rng):
             )
 
 
-# What is refused.
+# Errors.
 
 
 def error_of(model, X, y, error=ValueError, **options):

@@ -1,4 +1,4 @@
-"""The drop-in for `torch.nn.functional.cross_entropy` gives what PyTorch gives."""
+"""The drop-in for `torch.nn.functional.cross_entropy` agrees with PyTorch."""
 
 import inspect
 
@@ -48,7 +48,7 @@ def draw(rng, shape, dtype, kind, weighted=False):
 
 
 def widened(value):
-    """Return real numbers in float64, and anything else as it is."""
+    """Return floating-point tensors in float64, and other values unchanged."""
     return (
         value.double() if isinstance(value, torch.Tensor) and value.is_floating_point() else value
     )
@@ -63,7 +63,7 @@ def loss_and_gradient(function, input, target, factor, **options):
 
 
 def assert_agrees_with_pytorch(rng, input, target, **options):
-    """Loss and gradient, of a loss that is multiplied by other numbers than 1, and dtypes."""
+    """Compare loss, gradient and their dtypes; the loss is multiplied by numbers other than 1."""
     like = functional.cross_entropy(input, target, **options)
     factor = torch.from_numpy(np.asarray(rng.normal(0, 1, like.shape))).to(like.dtype)
     loss, grad = loss_and_gradient(drop_in.cross_entropy, input, target, factor, **options)

@@ -1,4 +1,4 @@
-"""What the drop-in refuses, and what it leaves to PyTorch."""
+"""The errors of the drop-in, and the calls that it passes to PyTorch."""
 
 import pytest
 
@@ -23,7 +23,7 @@ def test_class_index_out_of_range_is_named_by_pytorchs_word_for_it(target, found
 
 
 def changed(tensor, index, value):
-    """Return a copy that holds this value there."""
+    """Return a copy with this value at this place."""
     copy = tensor.clone()
     copy[index] = value
     return copy
@@ -111,7 +111,7 @@ LEFT_TO_PYTORCH = {
 
 
 def outcome(function, input, target, options=None):
-    """Return what comes of a call: type and text of the error, or dtype, device, shape, numbers."""
+    """Return the type and text of a call's error, or dtype, device, shape and numbers."""
     try:
         loss = function(input, target, **(options or {}))
     except Exception as error:

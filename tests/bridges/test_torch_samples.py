@@ -37,7 +37,7 @@ def module_samples(dtype, seed):
 
 
 def outcome(function, input, *arguments, **options):
-    """Return the loss and the gradient of the input, or what was raised."""
+    """Return the loss and the gradient of the input, or the error."""
     leaf = input.detach().clone().requires_grad_()
     try:
         loss = function(leaf, *arguments, **options)
@@ -48,7 +48,7 @@ def outcome(function, input, *arguments, **options):
 
 
 def assert_same_outcome(ours, theirs):
-    """Tensors to the tolerance that PyTorch has for the dtype, errors to the letter."""
+    """Compare tensors to PyTorch's tolerance for the dtype, and the full texts of errors."""
     if isinstance(theirs[0], type):
         assert ours == theirs
     else:

@@ -1,4 +1,4 @@
-"""The drop-in on tensors of other types than `torch.Tensor`, and on gradients of such types."""
+"""The drop-in for subclasses of `torch.Tensor`, also as gradients."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def draw(rng, kind, dtype=torch.float64):
 
 @pytest.fixture
 def two():
-    """PyTorch's pair of tensors, with which every operation is done twice."""
+    """Return PyTorch's pair of tensors, for which every operation runs twice."""
     return pytest.importorskip("torch.testing._internal.two_tensor").TwoTensor
 
 
@@ -75,7 +75,7 @@ def test_pair_as_input_is_computed_twice(rng, two, kind, reduction):
 
 
 class Recorder(torch.Tensor):
-    """A tensor that notes which of PyTorch's functions it is asked for."""
+    """A tensor that records the PyTorch functions called on it."""
 
     asked = None
 
@@ -113,7 +113,7 @@ def test_subclass_without_a_say_keeps_its_type(rng):
 
 @pytest.fixture
 def mesh(tmp_path):
-    """A mesh of this process alone."""
+    """Return a device mesh with only this process."""
     distributed = pytest.importorskip("torch.distributed")
     if not (distributed.is_available() and distributed.is_gloo_available()):
         pytest.skip("needs torch.distributed with gloo")

@@ -96,7 +96,7 @@ def test_operator_and_function_are_the_same(rng, kind, reduction):
 
 @pytest.fixture
 def calls(monkeypatch):
-    """The names of our functions, as they are called."""
+    """Return a list of the drop-in's functions, in the order of their calls."""
     names = []
 
     def recorded(name, function):

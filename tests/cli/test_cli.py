@@ -1,4 +1,4 @@
-"""The command line as a whole: how it is started, what `info` says."""
+"""The command line: ways to start it, and the output of `info`."""
 
 import json
 import platform

@@ -1,4 +1,4 @@
-"""`smoothxent bench`: what it measures is right, and every way to get the figures has them all."""
+"""`smoothxent bench`: the measured results are right, and every format has all figures."""
 
 import json
 from importlib.util import find_spec
@@ -14,7 +14,7 @@ INSTALLED = [name for name in stopwatch.LIBRARIES if find_spec(bench.MODULES[nam
 
 @pytest.fixture
 def tiny(monkeypatch):
-    """Shapes and times for which the whole command takes a moment."""
+    """Set small shapes and short times, so that the command is fast."""
     monkeypatch.setattr(bench, "QUICK_SHAPES", ("1x10", "50x3"))
     monkeypatch.setattr(bench, "QUICK_SECONDS", 0.001)
 

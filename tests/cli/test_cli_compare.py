@@ -1,4 +1,4 @@
-"""`smoothxent compare`: what the library says of two files, in every format, and its refusals."""
+"""`smoothxent compare`: the library's comparison of two files, in every format, and errors."""
 
 import csv
 import json
@@ -16,7 +16,7 @@ FILES = ["a.npy", "b.npy", "labels.npy"]
 
 @pytest.fixture
 def arrays(rng, tmp_path, monkeypatch):
-    """Logits of two classifiers and labels, saved in `FILES`."""
+    """Save logits of two classifiers and labels in `FILES`; return the arrays."""
     monkeypatch.chdir(tmp_path)
     a = rng.normal(0, 3, (90, 9)).astype(np.float32)
     arrays = a, a + rng.normal(0, 0.5, a.shape), rng.integers(0, 9, 90)

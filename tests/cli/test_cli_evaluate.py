@@ -1,4 +1,4 @@
-"""`smoothxent evaluate`: the bits of the library, shards by pattern, and a line for every fault."""
+"""`smoothxent evaluate`: the bits of the library, patterns of shards, and one line for errors."""
 
 import io
 import json
@@ -23,7 +23,7 @@ def folder(tmp_path, monkeypatch):
 
 @pytest.fixture
 def rows(rng, folder):
-    """Logits and labels, saved in `logits.npy` and `labels.npy`."""
+    """Save logits and labels in `logits.npy` and `labels.npy`; return the arrays."""
     logits = rng.normal(0, 3, (120, 7)).astype(np.float32)
     labels = rng.integers(0, 7, 120)
     np.save("logits.npy", logits)
@@ -124,7 +124,7 @@ def test_infinite_perplexity_is_shown_and_null_in_json(folder, capsys):
 
 
 def refused(capsys, *arguments, code=1):
-    """Return the one line on stderr with which the command ends; nothing is on stdout."""
+    """Return the only line on stderr of a command that fails; stdout must be empty."""
     assert main(["evaluate", *arguments]) == code
     out, err = capsys.readouterr()
     assert out == ""
@@ -266,7 +266,7 @@ def test_bad_weights_of_rows_are_named_with_their_file(rows, capsys):
 
 
 def npy(shape, descr="<f8"):
-    """Return the header of a .npy file, and nothing behind it."""
+    """Return the header of a .npy file, without data."""
     file = io.BytesIO()
     header = {"descr": descr, "fortran_order": False, "shape": shape}
     np.lib.format.write_array_header_1_0(file, header)

@@ -1,4 +1,4 @@
-"""`smoothxent merge`: saved parts add up to the whole, and every way in which they may not."""
+"""`smoothxent merge`: the sum of saved parts is the whole, and errors of parts that don't fit."""
 
 import json
 from pathlib import Path
@@ -13,7 +13,7 @@ from smoothxent.cli import main
 
 @pytest.fixture
 def rows(rng):
-    """Logits and labels of a hundred rows, some ignored, one of them beyond hope."""
+    """Return logits and labels of a hundred rows; some are ignored, one has an infinite loss."""
     logits = rng.normal(0, 3, (100, 7)).astype(np.float32)
     labels = rng.integers(0, 7, 100)
     labels[::9] = -1
@@ -23,7 +23,7 @@ def rows(rng):
 
 
 def saved(path, logits, labels, **options):
-    """Save the evaluation of some rows as `smoothxent evaluate --json` does."""
+    """Save the evaluation of some rows, like `smoothxent evaluate --json`."""
     record = evaluate(logits, labels, ignore_index=-1, **options).to_dict()
     path.write_text(json.dumps(record))
     return str(path)

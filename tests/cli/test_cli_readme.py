@@ -1,4 +1,4 @@
-"""The README's section on the command line: its commands show what it says they show."""
+"""The README's section on the command line: its commands have the output that it shows."""
 
 import json
 import re
@@ -19,7 +19,7 @@ COMMANDS = re.findall(r"^\$ smoothxent (.*)\n((?:(?!\$ |```).*\n)*)", SECTION, r
 
 @pytest.fixture
 def files(tmp_path, monkeypatch):
-    """Logits of a model that is too sure of itself, those of its quantised copy, labels."""
+    """Save logits of an overconfident model, those of its quantised copy, and labels."""
     monkeypatch.chdir(tmp_path)
     rng = np.random.default_rng(0)
     truth = 3 * rng.normal(size=(10_000, 100))

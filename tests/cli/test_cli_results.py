@@ -1,4 +1,4 @@
-"""How a command hands over its result: every format, the saved file, the picture."""
+"""The output of commands: every format, the saved file, the plot."""
 
 import csv
 import errno
@@ -17,7 +17,7 @@ from smoothxent.cli import main
 
 @pytest.fixture
 def expected(rng):
-    """An evaluation with a mean loss of some 800 nats: its perplexity is beyond float64."""
+    """Return an evaluation with a mean loss of about 800 nats, whose perplexity overflows."""
     logits = rng.normal(size=(20, 12))
     logits[:, 0] -= 800
     return evaluate(logits, np.zeros(20, int), label_smoothing=0.1, top_k=(3, 10))
@@ -25,7 +25,7 @@ def expected(rng):
 
 @pytest.fixture
 def part(expected, tmp_path):
-    """The file that it is saved in."""
+    """Return the file of the saved evaluation."""
     path = tmp_path / "part.json"
     path.write_text(json.dumps(expected.to_dict()))
     return str(path)
@@ -145,7 +145,7 @@ def test_picture_without_matplotlib_names_the_remedy(part, capsys, monkeypatch):
     assert capsys.readouterr() == ("", f"smoothxent: {remedy}\n")
 
 
-# Each is refused before anything is read: the part to merge does not even exist.
+# Each error is raised before anything is read: the part to merge does not exist.
 both_results = pytest.mark.parametrize("option, name", [("--json", "a.json"), ("--plot", "a.png")])
 
 

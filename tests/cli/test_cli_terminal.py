@@ -1,4 +1,4 @@
-"""The command line and what it is connected to: a terminal, a pipe that closes, Ctrl-C."""
+"""The command line on a terminal, on a pipe that closes, and with Ctrl-C."""
 
 import os
 import re
@@ -35,7 +35,7 @@ sys.exit(main(sys.argv[1:]))
 
 
 def in_ascii(table):
-    """Return a table as a terminal of ASCII shows it: # for a full column, = and - for less."""
+    """Return a table as an ASCII terminal shows it: # for a full column, = and - for less."""
     for sign, plain in (("±", "+-"), ("–", "-"), ("█", "#")):
         table = table.replace(sign, plain)
     return re.sub("[▌▋▊▉]", "=", re.sub("[▏▎▍]", "-", table))
@@ -43,7 +43,7 @@ def in_ascii(table):
 
 @pytest.fixture
 def files(rng, tmp_path):
-    """Paths of logits and labels, and their evaluation as it is shown."""
+    """Save logits and labels; return the paths, and the text of their evaluation."""
     logits, labels = rng.normal(size=(100, 7)), rng.integers(0, 7, 100)
     np.save(tmp_path / "logits.npy", logits)
     np.save(tmp_path / "labels.npy", labels)

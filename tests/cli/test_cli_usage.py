@@ -1,4 +1,4 @@
-"""Wrong usage of the command line: one line that says what to do, exit code 2, nothing written."""
+"""Wrong usage of the command line: one line with the remedy, exit code 2, nothing is written."""
 
 import json
 import os
@@ -19,7 +19,7 @@ COMMAND = "import sys; from smoothxent_command import main; sys.exit(main())"
 
 @pytest.fixture
 def files(rng, tmp_path, monkeypatch):
-    """Inputs of every kind in the current folder; return what is in each."""
+    """Write inputs of every kind to the current folder; return their contents."""
     monkeypatch.chdir(tmp_path)
     logits, labels = rng.normal(size=(120, 7)), rng.integers(0, 7, 120)
     np.save("logits.npy", logits)
@@ -36,7 +36,7 @@ def files(rng, tmp_path, monkeypatch):
 
 
 def misuse(capsys, *arguments):
-    """Return the one line on stderr with which the command ends; nothing is on stdout."""
+    """Return the only line on stderr of a command that fails; stdout must be empty."""
     with pytest.raises(SystemExit) as ended:
         main(arguments)
     assert ended.value.code == 2

@@ -1,4 +1,4 @@
-"""compare: both evaluations, and what is said of pairs of rows against the formulas."""
+"""compare: both evaluations, and the metrics of pairs of rows by the formulas."""
 
 import copy
 import dataclasses

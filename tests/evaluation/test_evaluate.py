@@ -1,4 +1,4 @@
-"""evaluate: every metric against the formulas, its exact totals against fractions, its refusals."""
+"""evaluate: every metric by the formulas, its exact totals as fractions, its errors."""
 
 import json
 import math
@@ -25,7 +25,7 @@ MEASURES = ("nll", "entropy", "confidence", "brier", "rank")
 
 
 def expected_rows(logits, labels, *, sample_weight=None, class_weight=None, **options):
-    """Return the rows that the formulas make of a call's arguments."""
+    """Return the expected rows for a call's arguments, by the formulas."""
     num_classes = logits.shape[1]
     s = np.ones(len(logits)) if sample_weight is None else np.asarray(sample_weight, float)
     w = np.ones(num_classes) if class_weight is None else np.asarray(class_weight, float)
@@ -42,7 +42,7 @@ def expected_rows(logits, labels, *, sample_weight=None, class_weight=None, **op
 
 
 def assert_as_measured(evaluation, expected, dtype, edges=True):
-    """Raise unless an evaluation has the metrics of another, to the promised tolerance."""
+    """Assert that two evaluations have the same metrics, to the promised tolerance."""
     allowed = ORDINARY_TOLERANCE[np.dtype(np.float64 if dtype == np.float64 else np.float32)]
     for name in ("loss", "nll", "entropy", "confidence", "brier", "nll_stderr"):
         actual, wanted = getattr(evaluation, name), getattr(expected, name)

@@ -1,4 +1,4 @@
-"""evaluate at its limits: nan, infinities, ties, certain rows, many rows, rows far from zero."""
+"""evaluate with extreme inputs: nan, infinities, ties, certain rows, many rows, large logits."""
 
 import json
 import math

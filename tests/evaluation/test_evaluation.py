@@ -26,7 +26,7 @@ def rows(request, rng):
 
 
 def constant(nll, num_rows=3, /, **others):
-    """Rows that are all alike but for what is given."""
+    """Return equal rows, with the given quantities changed."""
     ones = np.ones(num_rows)
     return evaluations.Rows(
         **{

@@ -1,4 +1,4 @@
-"""Evaluations add up: any split of the rows, merged in any order, has the bits of the whole."""
+"""Sums of evaluations: any split of the rows, added in any order, has the bits of the whole."""
 
 import functools
 import inspect
@@ -18,7 +18,7 @@ from smoothxent import Evaluation, evaluate
 ATTRIBUTES = [
     name for name, _ in inspect.getmembers(Evaluation, lambda value: isinstance(value, property))
 ]
-# Losses so far apart that every order of float64 additions differs; and what is no number.
+# Losses of so different sizes that the order of float64 additions matters; nan and inf.
 LOSSES = st.floats(0, 1e300) | st.sampled_from([1e-40, 2.0**-32, 1e16, math.inf, math.nan])
 SHARES = st.floats(0, 1) | st.just(math.nan)
 HALVES = checksum(0.5, 0.5)
@@ -26,7 +26,7 @@ HALVES = checksum(0.5, 0.5)
 
 @st.composite
 def splits(draw):
-    """Draw rows and the part that each of them is in."""
+    """Draw rows, and the part of each row."""
     n = draw(st.integers(0, 12))
 
     def column(numbers):
@@ -49,7 +49,7 @@ def splits(draw):
 
 
 def attributes(evaluation):
-    """Every attribute as text: all bits of a float, and nan equal to nan."""
+    """Return every attribute as text: all bits of a float, and nan equal to nan."""
     return {name: repr(getattr(evaluation, name)) for name in ATTRIBUTES}
 
 

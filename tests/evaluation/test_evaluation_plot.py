@@ -1,4 +1,4 @@
-"""The picture of an evaluation shows its numbers, whatever they are."""
+"""The plot of an evaluation shows its numbers, also extreme ones."""
 
 import dataclasses
 import io

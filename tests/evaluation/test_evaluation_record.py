@@ -1,4 +1,4 @@
-"""The record of an evaluation: read back exactly, readable for others, refused where broken."""
+"""The record of an evaluation: exact, readable for other programs; invalid records raise."""
 
 import copy
 import dataclasses
@@ -236,12 +236,12 @@ MISTAKES = [
 
 
 def sum_of(texts):
-    """Return the sum of these numbers, which are small, as text."""
+    """Return the sum of these small numbers, as text."""
     return sum(map(Exact.from_text, texts), ZERO)
 
 
 def id_of(part):
-    """Return what is the same in every process, which an object's own text is not."""
+    """Return an id that is the same in every process; the text of an object is not."""
     return "GONE" if part is GONE else str(part)[:40]
 
 

@@ -1,4 +1,4 @@
-"""The tables of an evaluation: what they say, and that they fit where they are shown."""
+"""The tables of an evaluation: their texts, and their widths."""
 
 import dataclasses
 import math
@@ -15,7 +15,7 @@ from test_evaluation_merge import splits
 
 
 def alike(num_rows=4, **columns):
-    """Rows of round numbers: a loss of 1/2, three of four rows right."""
+    """Return four rows with round numbers: the loss is 1/2, three rows are right."""
     whole = {
         "nll": 0.5,
         "loss": 0.75,

@@ -1,4 +1,4 @@
-"""Exact sums: added without rounding, divided with one rounding, written down in full."""
+"""Exact sums: addition without rounding, division with one rounding, exact texts."""
 
 import math
 import re

@@ -1,4 +1,4 @@
-"""Probabilities handed over as logits: a warning, and none for anything else."""
+"""The warning for probabilities that are passed as logits; other inputs have no warning."""
 
 import warnings
 
@@ -16,8 +16,8 @@ def text(name="logits"):
     )
 
 
-def found(call, *arguments, **options):
-    """Return what the call warns of: the warning is about the call, not about what it calls."""
+def warnings_of(call, *arguments, **options):
+    """Return the texts of the call's warnings, which must point to the caller's file."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         call(*arguments, **options)
@@ -34,10 +34,10 @@ def probabilities(rng, shape, dtype, axis=-1):
 @pytest.mark.parametrize("num_classes", [2, 3, 1000, 40_000])
 def test_probabilities_for_logits_are_a_warning_that_names_the_remedy(any_dtype, rng, num_classes):
     p = probabilities(rng, (30, num_classes), any_dtype)
-    assert found(evaluate, p, np.zeros(30, int)) == [text()]
+    assert warnings_of(evaluate, p, np.zeros(30, int)) == [text()]
     if np.dtype(any_dtype).itemsize == 2:
         bits, name = p.view(np.uint16), np.dtype(any_dtype).name
-        assert found(evaluate, bits, np.zeros(30, int), dtype=name) == [text()]
+        assert warnings_of(evaluate, bits, np.zeros(30, int), dtype=name) == [text()]
 
 
 @pytest.mark.thread_unsafe(reason="warnings are caught for the whole process")
@@ -45,7 +45,7 @@ def test_probabilities_for_logits_are_a_warning_that_names_the_remedy(any_dtype,
 def test_probabilities_are_found_on_any_class_axis(rng, shape, axis):
     p = probabilities(rng, shape, np.float64, axis)
     labels = np.zeros(shape[:-1], int)
-    assert found(evaluate, p, labels, axis=axis) == [text()]
+    assert warnings_of(evaluate, p, labels, axis=axis) == [text()]
 
 
 @pytest.mark.fault("probabilities-for-logits")
@@ -55,23 +55,23 @@ def test_rows_that_do_not_count_hide_no_probabilities(any_dtype, rng):
     labels[[0, 7]] = -1
     for row in (np.full(4, np.nan), [0.5, np.nan, 0, 0]):
         p[[0, 7]] = np.asarray(row, any_dtype)
-        assert found(evaluate, p, abs(labels), ignore_index=1) == [text()]
-        assert found(evaluate, p, np.zeros(30, int)) == [text()]
+        assert warnings_of(evaluate, p, abs(labels), ignore_index=1) == [text()]
+        assert warnings_of(evaluate, p, np.zeros(30, int)) == [text()]
     for row in (np.zeros(4), np.full(4, -9.0), np.full(4, np.inf)):
         p[[0, 7]] = np.asarray(row, any_dtype)
-        assert found(evaluate, p, labels, ignore_index=-1) == [text()]
-        assert found(evaluate, p, np.zeros(30, int)) == []
-    assert found(evaluate, p[[0, 7]], labels[[0, 7]], ignore_index=-1) == []
+        assert warnings_of(evaluate, p, labels, ignore_index=-1) == [text()]
+        assert warnings_of(evaluate, p, np.zeros(30, int)) == []
+    assert warnings_of(evaluate, p[[0, 7]], labels[[0, 7]], ignore_index=-1) == []
 
 
 @pytest.mark.thread_unsafe(reason="warnings are caught for the whole process")
 def test_ignored_rows_are_known_on_any_class_axis(rng):
     p, labels = probabilities(rng, (2, 4, 5), np.float64, axis=1), np.zeros((2, 4), int)
     p[0, :, 0], labels[0, 0] = 7, -1
-    assert found(evaluate, p, labels, axis=1, ignore_index=-1) == [text()]
-    assert found(evaluate, p, labels + 1, axis=1, ignore_index=4) == []
-    assert found(evaluate, p[0, :, 0], -1, ignore_index=-1) == []
-    assert found(evaluate, p[1, :, 0], 2, ignore_index=-1) == [text()]
+    assert warnings_of(evaluate, p, labels, axis=1, ignore_index=-1) == [text()]
+    assert warnings_of(evaluate, p, labels + 1, axis=1, ignore_index=4) == []
+    assert warnings_of(evaluate, p[0, :, 0], -1, ignore_index=-1) == []
+    assert warnings_of(evaluate, p[1, :, 0], 2, ignore_index=-1) == [text()]
 
 
 @pytest.mark.thread_unsafe(reason="warnings are caught for the whole process")
@@ -79,21 +79,21 @@ def test_ignored_rows_are_known_on_any_class_axis(rng):
 def test_four_rows_are_looked_at_however_long_they_are(rng, bad_row, is_warned_of):
     p = probabilities(rng, (6, 20_000), np.float32)
     p[bad_row, -1] -= 1
-    assert found(evaluate, p, np.zeros(6, int)) == [text()] * is_warned_of
+    assert warnings_of(evaluate, p, np.zeros(6, int)) == [text()] * is_warned_of
 
 
 @pytest.mark.fault("probabilities-for-logits")
 @pytest.mark.thread_unsafe(reason="warnings are caught for the whole process")
 def test_comparison_names_the_classifier_that_gives_probabilities(rng):
     p, labels = probabilities(rng, (30, 4), np.float32), np.zeros(30, int)
-    assert found(compare, np.log(p), p, labels) == [text("logits_b")]
-    assert found(compare, p, np.log(p), labels) == [text("logits_a")]
-    assert found(compare, p, p, labels) == [text("logits_a"), text("logits_b")]
+    assert warnings_of(compare, np.log(p), p, labels) == [text("logits_b")]
+    assert warnings_of(compare, p, np.log(p), labels) == [text("logits_a")]
+    assert warnings_of(compare, p, p, labels) == [text("logits_a"), text("logits_b")]
 
 
 @pytest.fixture
 def files(rng, tmp_path, monkeypatch):
-    """Files of probabilities, their logarithms and labels in the current folder."""
+    """Write files of probabilities, their logarithms and labels to the current folder."""
     monkeypatch.chdir(tmp_path)
     p = probabilities(rng, (200, 4), np.float32)
     for name, array in (("p", p), ("log_p", np.log(p)), ("labels", np.zeros(200, int))):
@@ -106,10 +106,10 @@ def files(rng, tmp_path, monkeypatch):
 @pytest.mark.thread_unsafe(reason="warnings are caught for the whole process")
 @pytest.mark.usefixtures("files", "small_chunks")
 def test_file_of_probabilities_is_named_once():
-    assert found(evaluate_file, "p.npy", "labels.npy") == [text("logits file p.npy")]
+    assert warnings_of(evaluate_file, "p.npy", "labels.npy") == [text("logits file p.npy")]
     parts = text("logits files part-1.npy to part-2.npy")
-    assert found(evaluate_file, "part-*.npy", "labels.npy") == [parts]
-    assert found(evaluate_file, "log_p.npy", "labels.npy") == []
+    assert warnings_of(evaluate_file, "part-*.npy", "labels.npy") == [parts]
+    assert warnings_of(evaluate_file, "log_p.npy", "labels.npy") == []
 
 
 @pytest.mark.fault("probabilities-for-logits")
@@ -117,9 +117,9 @@ def test_file_of_probabilities_is_named_once():
 @pytest.mark.usefixtures("files", "small_chunks")
 def test_comparison_of_files_names_each_file_of_probabilities():
     a, b = text("logits file p.npy"), text("logits files part-1.npy to part-2.npy")
-    assert found(compare_files, "p.npy", "part-*.npy", "labels.npy") == [a, b]
-    assert found(compare_files, "log_p.npy", "p.npy", "labels.npy") == [a]
-    assert found(compare_files, "log_p.npy", "log_p.npy", "labels.npy") == []
+    assert warnings_of(compare_files, "p.npy", "part-*.npy", "labels.npy") == [a, b]
+    assert warnings_of(compare_files, "log_p.npy", "p.npy", "labels.npy") == [a]
+    assert warnings_of(compare_files, "log_p.npy", "log_p.npy", "labels.npy") == []
 
 
 @pytest.mark.fault("probabilities-for-logits")
@@ -149,13 +149,13 @@ def test_logits_are_no_warning(any_dtype, rng):
     one_class, nothing = np.ones((30, 1), any_dtype), np.full((30, 4), np.nan, any_dtype)
     others = (one_class, nothing, p[:0], rng.normal(0, 1, (30, 4)))
     for logits in (negative, larger, infinite, *others):
-        assert found(evaluate, logits, np.zeros(len(logits), int)) == []
+        assert warnings_of(evaluate, logits, np.zeros(len(logits), int)) == []
 
 
 @pytest.mark.thread_unsafe(reason="warnings are caught for the whole process")
 def test_statistics_of_probabilities_are_no_warning(rng):
     p = probabilities(rng, (30, 4), ml_dtypes.bfloat16)
-    assert found(row_statistics, p, np.zeros(30, int)) == []
+    assert warnings_of(row_statistics, p, np.zeros(30, int)) == []
 
 
 @pytest.mark.thread_unsafe(reason="warnings are caught for the whole process")

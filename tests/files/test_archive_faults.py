@@ -1,4 +1,4 @@
-"""Faults of archives and of text: each error names the file, the member and the remedy."""
+"""Errors of archives and text files: each text names the file, the member and the remedy."""
 
 import io
 import json
@@ -48,7 +48,7 @@ def safetensors(path, entries, data=bytes(48)):
 
 
 def floats(first):
-    """Return the entry of 4 x 3 float32 that begin at this byte of the data."""
+    """Return the header entry of a 4 x 3 float32 array that begins at this byte of the data."""
     return {"dtype": "F32", "shape": [4, 3], "data_offsets": [first, first + 48]}
 
 
@@ -126,7 +126,7 @@ def test_header_that_claims_more_than_its_member_takes_no_memory(
 
 
 def claim(path, size):
-    """Write another size of the only member into the archive's directory."""
+    """Write a wrong size of the only member to the archive's directory."""
     content = bytearray(path.read_bytes())
     place = content.rindex(b"PK\x01\x02") + 24
     content[place : place + 4] = struct.pack("<I", size)

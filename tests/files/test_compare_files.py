@@ -1,4 +1,4 @@
-"""compare_files: the bits of compare on the whole arrays, and every fault with its file."""
+"""compare_files: the bits of compare on the whole arrays, and errors that name the file."""
 
 import threading
 import tracemalloc
@@ -22,7 +22,7 @@ def arrays(rng):
 
 
 def saved(folder, *arrays):
-    """Return the paths of files that hold the arrays."""
+    """Save the arrays; return the paths of the files."""
     paths = [folder / name for name in ("a.npy", "b.npy", "labels.npy")]
     for path, array in zip(paths, arrays, strict=True):
         np.save(path, array)

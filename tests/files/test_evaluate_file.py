@@ -1,4 +1,4 @@
-"""evaluate_file: the bits of evaluate on the whole arrays, whatever the files and their cuts."""
+"""evaluate_file: the bits of evaluate on the whole arrays, for any files and shards."""
 
 import threading
 
@@ -22,7 +22,7 @@ def save(path, array):
 
 
 def save_shards(folder, name, array, cuts):
-    """Return the paths of the parts of an array between cuts."""
+    """Save the parts of an array between the cuts; return their paths."""
     parts = np.split(array, cuts)
     return [save(folder / f"{name}{i}.npy", part) for i, part in enumerate(parts)]
 

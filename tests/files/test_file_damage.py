@@ -40,10 +40,10 @@ WHOLE = {
 
 @st.composite
 def damaged(draw, content):
-    """Draw what is left of the bytes after one to three accidents."""
+    """Draw the bytes after one to three random changes."""
     for _ in range(draw(st.integers(1, 3))):
         place = draw(st.integers(0, max(0, min(200, len(content)) - 1)))
-        if draw(st.booleans()):  # archives keep what they say of their members at the end
+        if draw(st.booleans()):  # the directory of an archive is at its end
             place = max(0, len(content) - 1 - place)
         new = draw(st.binary(max_size=8))
         length = draw(st.sampled_from([0, len(new), len(new), 8, 10**6]))

@@ -1,4 +1,4 @@
-"""Files missing, cut short, pickled, of another kind or length: each error names the file."""
+"""Errors of files that are missing, cut short, pickled, or of a wrong kind or length."""
 
 import os
 import pickle
@@ -138,7 +138,7 @@ def test_unknown_version_of_the_npy_format_is_corrupt(files, version):
 
 
 class Trap:
-    """What writes a file when it is loaded from a pickle."""
+    """An object that writes a file when it is loaded from a pickle."""
 
     def __init__(self, path):
         self.path = path

@@ -1,4 +1,4 @@
-"""Every format of evaluate_file: arrays in archives and in text are read as .npy files are."""
+"""Every format of evaluate_file: archives and text files have the same results as .npy files."""
 
 import json
 
@@ -33,7 +33,7 @@ def draw(rng, num_rows=100, num_classes=10, dtype=np.float32):
 
 
 def write_safetensors(path, **arrays):
-    """Write a file as the format's own page says, with none of our code."""
+    """Write a file by the specification of the format, without code of this package."""
     header, data = {"__metadata__": {"format": "np"}}, b""
     codes = {np.dtype(dtype): code for code, dtype in SAFETENSORS.items()}
     for name, array in arrays.items():

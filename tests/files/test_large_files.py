@@ -1,6 +1,6 @@
-"""Files larger than the memory that is taken for them, and Ctrl-C in the middle of one.
+"""The memory for large files, and Ctrl-C while one is read.
 
-They are sparse: nothing but their headers and a few rows is on the disk.
+The files are sparse: only their headers and a few rows are on the disk.
 """
 
 import os
@@ -51,7 +51,7 @@ except KeyboardInterrupt:
 
 
 def sparse(path, shape, descr):
-    """Write a file of zeros that takes no room on the disk."""
+    """Write a file of zeros that takes no space on the disk."""
     with path.open("wb") as file:
         header = {"descr": descr, "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_1_0(file, header)
@@ -60,7 +60,7 @@ def sparse(path, shape, descr):
 
 @pytest.fixture
 def gigabyte(tmp_path):
-    """Return the folder of 8192 rows of 32,000 classes."""
+    """Return a folder with 8192 rows of 32,000 classes."""
     sparse(tmp_path / "logits.npy", (1 << 13, 32_000), "<f4")
     sparse(tmp_path / "labels.npy", (1 << 13,), "<i8")
     assert (tmp_path / "logits.npy").stat().st_size > 10**9

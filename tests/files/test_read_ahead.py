@@ -1,4 +1,4 @@
-"""Chunks read ahead: in order, bounded, and whatever happens no thread is left behind."""
+"""Chunks that are read ahead: in order, a bounded number, and all threads end in any case."""
 
 import threading
 

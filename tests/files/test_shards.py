@@ -1,4 +1,4 @@
-"""Shards of an array: patterns take them by number, lists in the order of text are warned of."""
+"""Shards of an array: patterns sort them by number; lists in alphabetical order give a warning."""
 
 import re
 import warnings
@@ -15,7 +15,7 @@ NUM_SHARDS = 12
 
 @pytest.fixture
 def arrays(rng, tmp_path, monkeypatch):
-    """Logits and labels, in the current folder as a whole and as 12 shards each."""
+    """Save logits and labels to the current folder, as single files and as 12 shards each."""
     monkeypatch.chdir(tmp_path)
     logits, labels = rng.normal(0, 3, (120, 7)), rng.integers(0, 7, 120)
     for name, array in (("logits", logits), ("labels", labels)):

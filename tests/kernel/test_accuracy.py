@@ -1,4 +1,4 @@
-"""Right to the last digit: losses and gradients against exact values, in ulps.
+"""Losses and gradients, compared with exact values in ulps.
 
 The promise: losses within `oracle.LOSS_ULPS`; gradients within 4 + |log2 p_k| ulp per element.
 """

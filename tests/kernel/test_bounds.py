@@ -36,12 +36,12 @@ def test_nothing_beyond_an_array_is_touched(run_child, isa):
     assert guarded == "unharmed\n"
 
 
-# More than 2**31 logits that are one row over and over: 64-bit sizes without the memory.
+# More than 2**31 logits that repeat one row: sizes of 64 bits without the memory.
 NUM_ROWS, NUM_CLASSES = 54_000, 40_000
 
 
 def peak_of(call):
-    """Return what the call returns, and how many bytes Python and NumPy held at most meanwhile."""
+    """Return the result of the call, and the peak of the memory of Python and NumPy in bytes."""
     tracemalloc.start()
     try:
         result = call()
@@ -66,7 +66,7 @@ def test_more_than_two_to_the_31_logits_are_right_and_not_copied(any_dtype, rng)
     assert np.all(np.abs(losses[:NUM_CLASSES] - lse) <= allowed)
 
 
-# Each on all rows at once, and what one row of it gives by itself.
+# Each function returns the result for all rows, and the result for one of the rows.
 def loss_of_probabilities(logits, out):
     q = np.broadcast_to(np.float32(1 / NUM_CLASSES), logits.shape)
     return smoothxent.cross_entropy(logits, q, reduction="none")
@@ -131,7 +131,7 @@ def test_every_function_takes_more_than_two_to_the_31_logits_without_their_memor
 
 @pytest.fixture(scope="module")
 def vast():
-    """Memory of 40 GiB addresses, of which only the pages that are touched exist."""
+    """Return 40 GiB of addresses; only pages that are used take memory."""
     flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | getattr(mmap, "MAP_NORESERVE", 0x4000)
     with mmap.mmap(-1, 40 * 2**30, flags=flags) as memory:
         yield memory

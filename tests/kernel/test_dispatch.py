@@ -1,4 +1,4 @@
-"""Which build of the kernel runs, and how the environment chooses another."""
+"""The build of the kernel that runs, and its choice by SMOOTHXENT_ISA."""
 
 import inspect
 import subprocess

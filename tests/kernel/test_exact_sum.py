@@ -12,7 +12,7 @@ from inventory import REDUCED
 
 
 def draw(rng, num_rows, num_classes=9, dtype=np.float64):
-    """Logits whose gaps make losses from 1e-40 to 1e3, which no order of additions sums alike."""
+    """Draw logits with losses from 1e-40 to 1e3, so that the order of float64 additions matters."""
     logits = rng.normal(0, 1, (num_rows, num_classes))
     labels = rng.integers(0, num_classes, num_rows)
     logits[np.arange(num_rows), labels] += rng.uniform(-1000, 90, num_rows)
@@ -20,7 +20,7 @@ def draw(rng, num_rows, num_classes=9, dtype=np.float64):
 
 
 def exact_mean(losses, weights):
-    """The correctly rounded quotient of two exact sums."""
+    """Return the correctly rounded quotient of two exact sums."""
     return float(sum(map(Fraction, losses.tolist())) / sum(map(Fraction, weights)))
 
 

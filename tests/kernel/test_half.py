@@ -1,4 +1,4 @@
-"""float16 and bfloat16 logits: the float32 kernel's results on the numbers that they are."""
+"""float16 and bfloat16 logits: the results of float32 logits with the same numbers."""
 
 import ml_dtypes
 import numpy as np

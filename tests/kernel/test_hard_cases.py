@@ -1,6 +1,6 @@
-"""Inputs on which an earlier kernel lost digits, each against exact values.
+"""Inputs for which an earlier kernel lost digits, compared with exact values.
 
-Losses within the promised ulps; gradients within what the oracle allows, 4 + |log2 p_k| ulp.
+Losses are within the promised ulps, gradients within 4 + |log2 p_k| ulp.
 """
 
 import mpmath
@@ -13,7 +13,7 @@ from assertions import assert_gradients_right, assert_losses_right
 
 
 def assert_right(row, label, **options):
-    """Loss and gradient of one row keep the promise."""
+    """Assert that loss and gradient of one row have the promised accuracy."""
     dtype = row.dtype.type
     loss, grad = smoothxent.cross_entropy_and_grad(row, label, reduction="none", **options)
     exact = oracle.exact_loss(row, label, **options)

@@ -1,4 +1,4 @@
-"""The headers of ext/ by themselves: lanes.c, built with the flags of every instruction set."""
+"""The headers of ext/, tested directly by lanes.c, built for every instruction set."""
 
 import ast
 import os
@@ -26,7 +26,7 @@ MACHINE = {"amd64": "x86_64", "arm64": "aarch64"}.get(
 FLAGS = ["-std=gnu11", "-O0", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"]
 FLAGS += ["-Wall", "-Wextra", "-Werror"]
 DTYPES = ["float32", "float64", "float16", "bfloat16"]
-# An emulator takes its time: it gets fewer float16 and bfloat16 numbers too, see lanes_memory.h.
+# An emulator is slow, so it tests fewer float16 and bfloat16 numbers, see lanes_memory.h.
 ROUNDS, FEWER_ROUNDS = 1500, 100
 
 
@@ -48,7 +48,7 @@ BUILDS = [
 
 
 def tools(machine, isa):
-    """Return the compiler's command and the emulator's; skip where either is missing."""
+    """Return the commands of compiler and emulator; skip the test if one is not installed."""
     if machine == MACHINE:
         if isa not in smoothxent.available_isas():
             pytest.skip(f"this CPU has no {isa}")
@@ -80,7 +80,7 @@ def run(program, rounds, emulator=()):
 
 @pytest.fixture(scope="module")
 def programs(tmp_path_factory):
-    """Yield {(machine, isa, dtype): future of a program's path}: they are built side by side."""
+    """Yield {(machine, isa, dtype): future of a program's path}; the builds run in parallel."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         started = {}
         for (machine, isa), dtype in product([build.values for build in BUILDS], DTYPES):
@@ -96,7 +96,7 @@ def programs(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def digests(programs):
-    """Return a function that runs lanes.c: a line for each operation."""
+    """Return a function that runs lanes.c; its output has a line for each operation."""
 
     @cache
     def of(machine, isa, dtype, rounds):

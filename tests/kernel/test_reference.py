@@ -1,4 +1,4 @@
-"""ext/reference.pyx, the kernel as plain Cython: right itself, and every build agrees with it."""
+"""ext/reference.pyx, the loss in plain Cython: it is right, and every build agrees with it."""
 
 import ast
 import sys
@@ -11,7 +11,7 @@ import smoothxent
 from smoothxent._kernel import reference
 from ways import instruction_set
 
-# One class; few, one row a lane; the most of these, one more; one tile; several tiles and a tail.
+# One class; few, with a row in each lane; the most of these, one more; a tile; several and a tail.
 CLASS_COUNTS = [1, 2, 3, 10, 128, 129, 1000, 5000]
 SMOOTHING = [0, 0.1, 1]
 LEADS = [0.0, 17.0, -17.0, 60.0, -60.0, 1.0]  # added to the label's logit, in turn
@@ -23,7 +23,7 @@ every_smoothing = pytest.mark.parametrize("label_smoothing", SMOOTHING)
 
 
 def draw(rng, num_rows, num_classes, dtype):
-    """Return logits and labels; some rows are confident, of the label or of another class."""
+    """Return logits and labels; some rows are confident in the label or in another class."""
     logits = rng.normal(0, 3, (num_rows, num_classes)).astype(dtype)
     labels = rng.integers(0, num_classes, num_rows)
     logits[np.arange(num_rows), labels] += np.resize(LEADS, num_rows).astype(dtype)
@@ -37,7 +37,7 @@ def reference_losses(logits, labels, label_smoothing, num_threads=1):
 
 
 def reference_error(logits):
-    """Return how far the reference may be off, relative to the loss of each row, float64 (N,).
+    """Return a bound of the reference's error, relative to the loss of each row, float64 (N,).
 
     In units of 2**-53. A sum of C positive terms, added one by one, is off by at most C - 1 of
     itself. That of S reaches nll = d + log1p(S - 1 + ...), d > 0, of at least log 2, enlarged by

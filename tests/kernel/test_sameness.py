@@ -1,4 +1,4 @@
-"""Same bits: for any threads, split of the batch, stride, alignment and instruction set."""
+"""The same bits for any number of threads, split of the batch, memory and instruction set."""
 
 import json
 

@@ -14,7 +14,7 @@ EXT = ROOT / "ext"
 HEADERS = sorted(path.relative_to(EXT) for path in EXT.rglob("*.h"))
 SETS = {"avx512.h", "avx2.h", "neon.h", "x86.h"}  # portable.h stands for them
 SOURCE = "".join(f'#include "{path}"\n' for path in HEADERS if path.name not in SETS)
-# header, size, another value, dtype, what the compiler says of it
+# header, size, another value, dtype, part of the compiler's message
 BROKEN = [
     ("call/workspace.h", "TILE = 1024", "TILE = 2048", "float64", "hold a tile"),
     ("call/workspace.h", "TILE = 1024", "TILE = 1000", "float32", "vectors left over"),
@@ -30,7 +30,7 @@ BROKEN = [
 
 
 def violations(folder, dtype):
-    """Return the static assertions that fail where the headers of the folder are compiled."""
+    """Return the static assertions that fail when the headers of the folder are compiled."""
     compiler = shlex.split(os.environ.get("CC", "cc"))
     source = folder / "sizes.c"
     source.write_text(SOURCE)

@@ -1,7 +1,7 @@
-"""A build whose variables start out as a pattern, as `make uncleared` makes it, has the same bits.
+"""The build of `make uncleared`, whose variables begin as a bit pattern, has the same bits.
 
-Groups of rows and what a thread works in are not cleared: what is read of them must have been
-written. The first test sees to it that the build under comparison is another one.
+The kernel does not clear its buffers, so it must write each byte before it reads the byte. The
+first test checks that the compared build is another one.
 """
 
 import json

@@ -1,7 +1,7 @@
-"""A head without its logits: the bits, gradients and metrics of those that are stored.
+"""A linear head without stored logits: the bits, gradients and metrics of stored logits.
 
-Small whole numbers have exact products in every dtype and order of additions, so the logits that
-are never stored are known to the bit; the other numbers say what rounding may do.
+Small integers have exact products in every dtype and order of additions, so the logits are known
+exactly. Tests with other numbers allow for rounding.
 """
 
 import os
@@ -40,7 +40,7 @@ OPTIONS = {
 
 
 def draw_options(rng, name, num_rows, num_classes):
-    """Return the options of that name, drawing the arrays among them."""
+    """Return the options of that name, with random arrays."""
     options = dict(OPTIONS[name])
     if "class_weight" in options:
         options["class_weight"] = rng.integers(0, 3, num_classes)
@@ -74,7 +74,7 @@ def logits_of(hidden, weight, bias, dtype=np.float64):
 
 @pytest.fixture(params=[None, 7], ids=["all rows at once", "seven rows at a time"])
 def rows_each(request, monkeypatch):
-    """How many rows a block has, and how small its pieces are: results do not depend on it."""
+    """Set the sizes of blocks and pieces; results do not depend on them."""
     if request.param:
         monkeypatch.setattr("smoothxent._linear.head._FEWEST_ROWS", request.param)
         monkeypatch.setattr("smoothxent._linear.head._TYPICAL_BLOCK", 0)
@@ -128,10 +128,10 @@ def test_gradients_are_products_of_that_of_the_logits(
 
 
 def assert_gradients(gradients, grad, hidden, weight, dtype, bias=None, grad_error=0.0):
-    """Raise unless they are products with the gradient of z, to what sums of n terms may lose.
+    """Compare gradients with products of the gradient of z.
 
-    n roundings of the terms' absolute sum, n the number of terms and two for the products; and what
-    the gradient of z may be wrong by.
+    A sum of n terms may have an error of n + 2 roundings of the sum of the terms' absolute values;
+    the error of the gradient of z is added.
     """
     roundoff = oracle.UNIT_ROUNDOFF[np.dtype(dtype)]
     tiny = np.finfo(dtype).smallest_subnormal * grad.size

@@ -1,4 +1,4 @@
-"""What the functions of a head refuse, and in which words."""
+"""The errors of the functions of a linear head, with their full texts."""
 
 import ml_dtypes
 import numpy as np

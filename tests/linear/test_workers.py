@@ -1,4 +1,4 @@
-"""Parts over threads: each once, errors passed on, and no thread is left behind."""
+"""Parts of the work in threads: each runs once, errors are raised, and all threads end."""
 
 import threading
 

@@ -1,4 +1,4 @@
-"""Every refusal, its type and its full text, and that nothing was written before it."""
+"""The errors of the loss: their types, their full texts, and that nothing was written before."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Figures that are known once and for all: of the worked example and of some closed forms."""
+"""Known numbers: the worked example and some closed forms."""
 
 import math
 

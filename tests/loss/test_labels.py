@@ -1,4 +1,4 @@
-"""Class indices: which are refused, which are ignored, and in which forms they may come."""
+"""Class indices: invalid labels, ignored labels, and the accepted types."""
 
 import numpy as np
 import pytest

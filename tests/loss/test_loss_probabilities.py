@@ -12,7 +12,7 @@ from option_sets import NUM_CLASSES, OF_PROBABILITIES
 
 
 def draw_probabilities(rng, num_rows, num_classes, kind):
-    """Rows of q in the given dtype: one-hot for integers, else a distribution."""
+    """Return rows of q in the given dtype: one-hot for integers, otherwise a distribution."""
     if np.dtype(kind).kind in "iu":
         return np.eye(num_classes, dtype=kind)[rng.integers(0, num_classes, num_rows)]
     return rng.dirichlet(np.ones(num_classes), num_rows).astype(kind)

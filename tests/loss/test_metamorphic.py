@@ -1,4 +1,4 @@
-"""Relations between results that hold whatever the logits are; Hypothesis looks for exceptions."""
+"""Relations between results that hold for all logits; Hypothesis searches for exceptions."""
 
 import math
 
@@ -22,7 +22,7 @@ def gradient_of(logits, labels, **options):
 
 
 def twice_the_promise(losses, dtype):
-    """Return by how much two losses may differ that are each right to the promised ulps."""
+    """Return the largest difference of two losses that both have the promised accuracy."""
     return 2 * oracle.LOSS_ULPS[np.dtype(dtype)] * np.spacing(np.abs(losses).astype(dtype))
 
 

@@ -1,4 +1,4 @@
-"""The oracle itself, against figures that are not its own."""
+"""The oracle, compared with independent numbers."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Refusals of arrays to be written: shape, dtype, read-only, overlap; and they stay unharmed."""
+"""Errors of `out` and `grad_out`: shape, dtype, read-only, overlap; the arrays do not change."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ def read_only(array):
 
 
 def room(shape, dtype, value=77):
-    """Return an array to be written: losses of rows are never in half precision."""
+    """Return an output array; per-row losses are never in half precision."""
     return np.full(shape, value, losses_dtype(dtype) if len(shape) == 1 else dtype)
 
 
@@ -205,7 +205,7 @@ def test_out_for_a_reduced_loss_is_refused(dtype, reduction):
     assert np.all(out == 77)
 
 
-# What is wrong, and how the error begins.
+# Wrong arguments, and the beginning of the error text.
 BAD_CALLS = {
     "label_smoothing": ({"label_smoothing": 2.0}, ValueError, "label_smoothing must lie in"),
     "prior": ({"prior": np.ones(C)}, ValueError, "prior must sum to 1"),

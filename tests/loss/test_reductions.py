@@ -1,4 +1,4 @@
-"""The five reductions: each numerator over its own denominator."""
+"""The five reductions: sums of losses, and their divisors."""
 
 import math
 
@@ -29,7 +29,7 @@ def draw(rng, dtype, kind):
 
 
 def assert_reduced(actual, logits, labels, dtype, reduction, **options):
-    """Right within the rows' own allowance in float64, the type in which they are summed."""
+    """Compare a reduced loss with the oracle, within the allowance of the rows in float64."""
     expected = oracle.reduced_loss(logits, labels, reduction, **options)
     allowed = math.fsum(oracle.loss_allowance(logits, labels, np.float64, **options))
     over = oracle.denominator(reduction, labels, NUM_CLASSES, **options)
@@ -161,7 +161,7 @@ def test_reduced_loss_counts_the_rows_of_every_axis(dtype, rng):
 
 
 def assert_mean_has_no_gradient(text, logits, labels, options):
-    """Both functions raise with the text, and nothing is written."""
+    """Assert that both functions raise the error with this text, and write nothing."""
     before, call = logits.copy(), smoothxent.cross_entropy_and_grad
     assert error_text(ValueError, call, logits, labels, grad_out=logits, **options) == text
     np.testing.assert_array_equal(logits, before)

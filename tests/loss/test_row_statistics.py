@@ -1,4 +1,4 @@
-"""row_statistics: against the formulas, at the limits, with every kind of label."""
+"""row_statistics: the formulas, extreme values, every kind of label."""
 
 import ml_dtypes
 import numpy as np
@@ -15,7 +15,7 @@ LABELLED = ("label_logit", "nll", "rank")
 
 
 def assert_as_measured(statistics, logits, labels):
-    """Raise unless the statistics of finite rows are the oracle's."""
+    """Compare the statistics of finite rows with the oracle's."""
     expected = oracle.measures(logits, labels)
     allowed = ORDINARY_TOLERANCE[statistics.entropy.dtype]
     for name, values in statistics._asdict().items():

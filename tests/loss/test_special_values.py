@@ -1,4 +1,4 @@
-"""NaN, infinities and emptiness: what each gives, and that no other row is touched."""
+"""Results for nan, infinities and empty arrays; other rows do not change."""
 
 import math
 
@@ -16,7 +16,7 @@ FAR_POSITIONS = [0, 1, 63, 1022, 1023, 1024, 1025, 2047, 2048, 2099]
 
 
 def rows_with(value, positions, num_classes, dtype, rng):
-    """One row for each position, with the value there and ordinary logits elsewhere."""
+    """Return a row for each position, with the value there and ordinary logits elsewhere."""
     logits = rng.normal(0, 4, (len(positions), num_classes)).astype(dtype)
     logits[np.arange(len(positions)), positions] = value
     return logits

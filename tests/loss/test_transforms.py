@@ -1,4 +1,4 @@
-"""softcap, temperature, z_loss: the formulas, the bits of logits divided beforehand, refusals."""
+"""softcap, temperature, z_loss: the formulas, the bits of logits divided beforehand, errors."""
 
 import ml_dtypes
 import numpy as np
@@ -46,7 +46,7 @@ def draw_options(rng, name, num_rows, num_classes):
 
 
 def transformed(logits, softcap=None, temperature=1.0, z_loss=0.0):
-    """Return what becomes of logits, and the slope there, in float64."""
+    """Return transformed logits and the slope of the transform, in float64."""
     x = logits.astype(np.float64)
     if softcap is None:
         return x / temperature, np.full(x.shape, 1 / temperature)
@@ -55,7 +55,7 @@ def transformed(logits, softcap=None, temperature=1.0, z_loss=0.0):
 
 
 def expected_of(logits, labels, transforms, options):
-    """Return losses and gradients by the formulas, and how far off either may be."""
+    """Return losses and gradients by the formulas, with the allowed errors of both."""
     x, slope = transformed(logits, **transforms)
     z = transforms.get("z_loss", 0.0)
     table = oracle.coefficients(labels, x.shape[1], **options).sum(axis=1, keepdims=True)

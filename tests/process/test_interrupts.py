@@ -1,8 +1,7 @@
-"""Ctrl-C during a call of many seconds: half a second later the caller has KeyboardInterrupt.
+"""Ctrl-C during a call of many seconds raises KeyboardInterrupt within half a second.
 
-The calls are on logits that are one row, or one number, over and over, so that they take no memory.
-What counts is the processor time from the signal to the exception, which does not depend on what
-else this machine is doing.
+The logits repeat one row or one number, so that they take no memory. The tests measure CPU time
+from the signal to the exception, which does not depend on other processes.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Other libraries in the process, each with an OpenMP runtime or threads of its own: all go on."""
+"""Other libraries in the same process, with OpenMP runtimes or threads of their own, still work."""
 
 import importlib.util
 import os
@@ -8,7 +8,7 @@ import pytest
 
 TASKS = Path("/proc/self/task")
 
-# Each does work on its own threads, and returns what must not change.
+# Each library runs in its own threads, and returns results that must not change.
 LIBRARIES = {
     "sklearn": """
 import numpy as np
@@ -68,13 +68,13 @@ with ThreadPoolExecutor(1) as pool:
 assert work() == theirs
 print(json.dumps(alone))
 """
-# What these libraries warn of, when imported together or by old code, is not ours.
+# Ignore warnings of these libraries when they are imported together.
 QUIET = "import warnings\nwarnings.simplefilter('ignore')\n"
 
 
 @pytest.fixture(scope="module")
 def alone(run_child):
-    """What we compute in a process of our own."""
+    """Return the results of a process without the other library."""
     return run_child(OURS + "import json\nprint(json.dumps(compute()))", OMP_NUM_THREADS="2")
 
 

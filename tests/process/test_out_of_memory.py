@@ -1,4 +1,4 @@
-"""Memory that cannot be had: MemoryError, nothing written, and the next call is right."""
+"""Out of memory: MemoryError, nothing is written, and the next call is right."""
 
 import json
 import os
@@ -116,7 +116,7 @@ print(json.dumps(found))
 
 @pytest.fixture(scope="module")
 def shim(tmp_path_factory):
-    """Return the path of failing_memory.c as a library to preload."""
+    """Build failing_memory.c as a library to preload; return its path."""
     compiler = shlex.split(os.environ.get("CC", "cc"))
     if os.environ.get("SMOOTHXENT_SANITIZE"):
         pytest.skip("the sanitizers bring memory functions of their own")

@@ -1,4 +1,4 @@
-"""Child processes of every kind that a pool may start compute the same bits, and do not hang."""
+"""Child processes of all kinds of pools compute the same bits, and do not hang."""
 
 import pytest
 

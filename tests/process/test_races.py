@@ -1,7 +1,7 @@
-"""The thread sanitizer on the kernel, as `make tsan` builds it: no data race in any kind of call.
+"""The thread sanitizer finds no data race in any kind of call, in the build of `make tsan`.
 
-It watches every access of the kernel, in the threads of a team and in threads of Python that call
-at the same time. The first tests see to it that it would notice a race of either kind.
+It checks every memory access of the kernel, in the threads of a team and in Python threads that
+call at the same time. The first tests check that it finds a race of either kind.
 """
 
 import os

@@ -23,7 +23,7 @@ of_gnu = pytest.mark.skipif(not IS_GNU, reason="libgomp alone shows its settings
 
 @pytest.fixture
 def import_settings():
-    """Import the package in a child; return what libgomp says of its settings as it is loaded."""
+    """Import the package in a child; return the settings that libgomp prints."""
 
     def settings(**environment):
         clean = {name: value for name, value in os.environ.items() if name not in POLICIES}

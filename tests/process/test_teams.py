@@ -1,4 +1,4 @@
-"""Teams of threads: where they come late, one thread does the work."""
+"""Teams of threads: if the threads start late, one thread does the work."""
 
 import json
 import os
@@ -131,8 +131,8 @@ print([median(lambda: time.sleep(0.02)), median(lambda: np.matmul(hidden, weight
 @pytest.mark.fault("late-threads")
 @pytest.mark.slow
 def test_default_threads_fall_off_no_cliff_after_idleness_or_a_product(run_child):
-    # The one test of a time, and a ratio: libgomp's own policy makes it 5 to 30. The best of three
-    # runs counts, as anything may run beside a test.
+    # The only test of a time: a ratio, which is 5 to 30 with libgomp's own policy. The best of three
+    # runs counts, because other processes may run at the same time.
     def slowdown():
         alone, default = (
             json.loads(run_child(PRELUDE + IN_USE, json.dumps(threads), OMP_NUM_THREADS=""))

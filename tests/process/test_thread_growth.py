@@ -1,4 +1,4 @@
-"""Calls without number leave no threads behind, and start none that were not there."""
+"""Many calls do not increase the number of threads."""
 
 from pathlib import Path
 

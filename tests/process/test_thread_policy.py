@@ -1,4 +1,4 @@
-"""How many threads a call gets: quotas of control groups, and what the user says."""
+"""The number of threads of a call: quotas of control groups, and the user's settings."""
 
 import math
 import subprocess

@@ -1,4 +1,4 @@
-"""Threads: how many, who may call at once, and what a fork leaves behind."""
+"""Threads: their number, calls from several threads at once, and calls after a fork."""
 
 import os
 import sys

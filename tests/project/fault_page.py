@@ -13,7 +13,7 @@ HEAD = "<!-- Written by `python tests/project/fault_page.py` from faults.md of i
 
 
 def rows():
-    """Return {id: (what goes wrong, what is promised, proof other than tests)}."""
+    """Return {id: (error, promised behaviour, proof other than tests)}."""
     lines = SOURCE.read_text(encoding="utf-8").splitlines()
     cells = [cells_of(line) for line in lines if is_row(line)]
     return {name: tuple(rest) for name, *rest in cells}
@@ -28,7 +28,7 @@ def cells_of(line):
 
 
 def marked_tests():
-    """Return {id: its tests, in the order of their folders, files and lines}."""
+    """Return {id: its tests, sorted by folder, file and line}."""
     found = {}
     for path in sorted((ROOT / "tests").rglob("test_*.py")):
         for node in ast.parse(path.read_text(encoding="utf-8")).body:

@@ -1,4 +1,4 @@
-"""Who may import whom, and what no file may hold."""
+"""Which modules may import which, and rules for all files."""
 
 import ast
 import re
@@ -22,12 +22,12 @@ HEAVY = ["torch", "jax", "dask", "matplotlib", "rich", "sklearn", "scipy", "pand
 
 
 def package_of(path):
-    """Return the name in ORDER of the package or module that the file belongs to."""
+    """Return the name in ORDER of the file's package or module."""
     return path.relative_to(SOURCE).parts[0].partition(".")[0]
 
 
 def imports_of(path):
-    """Yield what the file imports of smoothxent, wherever in it the import stands, by its parts."""
+    """Yield the parts of each import from smoothxent, also of imports within functions."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -47,7 +47,7 @@ def is_written_by_people(path):
 
 
 def files(*roots):
-    """Yield the text files that people write below the roots."""
+    """Yield the text files below the roots, without those that programs write."""
     for root in roots:
         for path in sorted((ROOT / root).rglob("*")):
             hidden = any(part.startswith((".", "__pycache__")) for part in path.parts)
@@ -159,7 +159,7 @@ def test_public_names_are_these_alone():
 
 
 def size_of(path):
-    """Return the number of lines, of Python without docstrings, comments and empty lines."""
+    """Return the number of lines; for Python without docstrings, comments and empty lines."""
     if path.suffix not in {".py", ".pyi"}:
         return len(path.read_text().splitlines())
     lines, is_first_in_line = set(), True
@@ -223,7 +223,7 @@ CHANGING |= {"reverse", "setdefault", "sort", "update"}
 
 
 def changed_outside(function):
-    """Yield the names of what the function changes and has not made, nor been given."""
+    """Yield the names of global variables that the function changes."""
     nodes = [*ast.walk(function)]
     own = {node.arg for node in nodes if isinstance(node, ast.arg)}
     own |= {node.id for node in nodes if isinstance(node, ast.Name) and type(node.ctx) is ast.Store}

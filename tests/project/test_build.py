@@ -1,4 +1,4 @@
-"""setup.py: what is translated and when, how many compilers run, when a warning is an error."""
+"""setup.py: translation of Cython files, number of compilers, warnings as errors."""
 
 import importlib.util
 import os
@@ -21,7 +21,7 @@ GIB = 1 << 30
 
 @pytest.fixture
 def build(monkeypatch):
-    """Return setup.py as a module, without a run of it."""
+    """Return setup.py as a module, without running a build."""
     setuptools = pytest.importorskip("setuptools")
     pytest.importorskip("Cython")
     monkeypatch.setattr(setuptools, "setup", lambda **_: None)

@@ -1,4 +1,4 @@
-"""What the documentation shows is what happens: docstring examples and the code of pages."""
+"""The examples in docstrings and pages run, and have the results that they show."""
 
 import doctest
 import importlib

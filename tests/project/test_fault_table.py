@@ -1,4 +1,4 @@
-"""docs/faults.md is what fault_page.py writes, and no row of it is without a proof."""
+"""docs/faults.md is the output of fault_page.py, and each row has a proof."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""The example of examples/hanzi, where its packages are installed: what it says is what it does."""
+"""The example of examples/hanzi, if its packages are installed: its output is as documented."""
 
 import importlib.util
 import json
@@ -22,13 +22,13 @@ pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.joi
 
 @pytest.fixture(scope="module")
 def example():
-    """The names that the script defines."""
+    """Return the names that the script defines."""
     return runpy.run_path(str(FOLDER / "recognise.py"), run_name="example")
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """What the script writes for the first few lines."""
+    """Run the script on the first few lines; return the folder of its output."""
     folder = tmp_path_factory.mktemp("hanzi")
     subprocess.run(
         [sys.executable, FOLDER / "recognise.py", folder, "--lines", str(LINES)], check=True

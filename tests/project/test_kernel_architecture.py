@@ -1,4 +1,4 @@
-"""The rooms of ext/: which may use which, and what no file of the kernel may hold."""
+"""The folders of ext/: which may use which, and rules for all files of the kernel."""
 
 import os
 import re
@@ -39,7 +39,7 @@ def test_lanes_know_nothing_of_python(name):
     assert not re.search(r"\bPy[A-Z_]\w*", text)
 
 
-# Each room of ext/ may use those to the left of it.
+# Each folder of ext/ may use the folders to its left.
 ROOMS = ["lanes", "call", "statistics", "results", "run"]
 PARTS = sorted(EXT.glob("*/*.pxi"))
 CDEF_FUNCTION = re.compile(r"^(?:cdef|def) (?:[\w*]+ )*\*?(\w+)\(", re.MULTILINE)
@@ -52,7 +52,7 @@ CONSTANTS = re.compile(
 
 
 def rank_of(path):
-    """Return how far to the right the room of a file is: of one at the top of ext/, beyond them."""
+    """Return the position of a file's folder; files directly in ext/ come last."""
     room = path.relative_to(EXT).parts[0]
     return ROOMS.index(room) if room in ROOMS else len(ROOMS)
 
@@ -73,7 +73,7 @@ def definitions_of(path):
 
 
 def names_used_in(path, functions, names):
-    """Yield the functions that a .pxi file calls, and the other names that it holds."""
+    """Yield the functions that a .pxi file calls, and the other names in it."""
     code = code_of(path)
     yield from functions & set(re.findall(r"(?<![\w.])(\w+)\(", code))
     yield from names & set(re.findall(r"(?<![\w.])(\w+)", code))

@@ -1,4 +1,4 @@
-"""The two limits that benchmarks hold the loss against do the work that they stand for."""
+"""The two limits of the benchmarks really read all logits and compute all exponentials."""
 
 import numpy as np
 import pytest

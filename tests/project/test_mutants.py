@@ -1,4 +1,4 @@
-"""The mistakes of tools/mutation/ differ, and those whose line has changed since are named."""
+"""The mutants of tools/mutation/ differ, and those that no longer fit their file are listed."""
 
 import sys
 import warnings
@@ -12,7 +12,7 @@ from place import ROOT, names_in
 OLD = Mutant("ext/gone.pxi", "a + b", "a - b", "a difference")
 OLD_TEXT = "stale mutant of ext/gone.pxi: 'a + b' must occur once; give it the new text"
 
-# A change of the kernel is not held up by mutants; `make mutants` is.
+# Stale mutants are a warning in the tests, an error in `make mutants`.
 pytestmark = pytest.mark.filterwarnings("always:stale mutant of:UserWarning")
 
 

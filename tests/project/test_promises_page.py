@@ -1,4 +1,4 @@
-"""docs/promises.md: our column is what we return today, and the tests that it names exist."""
+"""docs/promises.md: the column of smoothxent is current, and the named tests exist."""
 
 import os
 import re
