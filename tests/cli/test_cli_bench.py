@@ -82,9 +82,9 @@ def test_library_that_fails_is_left_out(tiny, monkeypatch, capfd):
 
 @pytest.mark.parametrize("threads", ["0", "-1", "two", "1.5"])
 def test_threads_must_be_a_whole_number(threads, capsys):
-    with pytest.raises(SystemExit) as refused:
+    with pytest.raises(SystemExit) as stopped:
         main(["bench", "--threads", threads])
-    assert refused.value.code == 2
+    assert stopped.value.code == 2
     assert capsys.readouterr().err.endswith(
         f"argument --threads: must be a whole number >= 1, got {threads!r}; "
         "see smoothxent bench --help\n"

@@ -123,7 +123,7 @@ def test_infinite_perplexity_is_shown_and_null_in_json(folder, capsys):
     assert record["metrics"]["nll"] == 800
 
 
-def refused(capsys, *arguments, code=1):
+def error_line(capsys, *arguments, code=1):
     """Return the only line on stderr of a command that fails; stdout must be empty."""
     assert main(["evaluate", *arguments]) == code
     out, err = capsys.readouterr()
@@ -136,25 +136,25 @@ def refused(capsys, *arguments, code=1):
 
 @pytest.mark.fault("cli-files")
 def test_missing_file_is_named(rows, capsys):
-    found = refused(capsys, "none.npy", "labels.npy")
-    assert found == "none.npy: No such file or directory; check the path"
-    found = refused(capsys, "none-*.npy", "labels.npy")
-    assert found == "none-*.npy: No file matches; check the path"
-    found = refused(capsys, "logits.npy", "labels.npy", "--prior", "none.npy")
-    assert found == "none.npy: No such file or directory; check the path"
+    line = error_line(capsys, "none.npy", "labels.npy")
+    assert line == "none.npy: No such file or directory; check the path"
+    line = error_line(capsys, "none-*.npy", "labels.npy")
+    assert line == "none-*.npy: No file matches; check the path"
+    line = error_line(capsys, "logits.npy", "labels.npy", "--prior", "none.npy")
+    assert line == "none.npy: No such file or directory; check the path"
 
 
 @pytest.mark.fault("cli-files")
 def test_folder_in_place_of_a_file_is_named(rows, capsys, folder):
-    found = refused(capsys, str(folder), "labels.npy")
-    assert found == f"{folder}: Is a directory; give a file"
+    line = error_line(capsys, str(folder), "labels.npy")
+    assert line == f"{folder}: Is a directory; give a file"
 
 
 @pytest.mark.fault("cli-files")
 def test_truncated_file_is_named_with_both_lengths(rows, capsys, folder):
     whole = (folder / "logits.npy").read_bytes()
     (folder / "logits.npy").write_bytes(whole[:-5])
-    assert refused(capsys, "logits.npy", "labels.npy") == (
+    assert error_line(capsys, "logits.npy", "labels.npy") == (
         "logits file logits.npy must hold 3360 bytes of data, as its header declares, got 3355; "
         "it is cut short: copy or save it again"
     )
@@ -172,11 +172,11 @@ def test_pickle_is_never_loaded(rows, capsys, folder):
         ("labels", ["logits.npy", "bomb.npy"]),
         ("sample_weight", ["logits.npy", "labels.npy", "--sample-weight", "bomb.npy"]),
     ):
-        found = refused(capsys, *arguments)
-        assert found.startswith(f"{argument} file bomb.npy must be ")
-        assert found.endswith("got a pickle, which is never loaded; save the array with np.save")
-    found = refused(capsys, "logits.npy", "labels.npy", "--class-weight", "bomb.npy")
-    assert found == f"bomb.npy: {NO_ARRAY}"
+        line = error_line(capsys, *arguments)
+        assert line.startswith(f"{argument} file bomb.npy must be ")
+        assert line.endswith("got a pickle, which is never loaded; save the array with np.save")
+    line = error_line(capsys, "logits.npy", "labels.npy", "--class-weight", "bomb.npy")
+    assert line == f"bomb.npy: {NO_ARRAY}"
 
 
 @pytest.mark.fault("cli-files")
@@ -185,7 +185,7 @@ def test_header_that_claims_gigabytes_is_refused(rows, capsys, folder):
         shape = (120, 2**26)
         header = {"descr": "<f4", "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_1_0(file, header)
-    assert refused(capsys, "logits.npy", "labels.npy") == (
+    assert error_line(capsys, "logits.npy", "labels.npy") == (
         "logits file logits.npy must hold 32212254720 bytes of data, as its header declares, "
         "got 0; it is cut short: copy or save it again"
     )
@@ -194,7 +194,7 @@ def test_header_that_claims_gigabytes_is_refused(rows, capsys, folder):
 @pytest.mark.fault("cli-files")
 def test_lengths_that_differ_are_refused(rows, capsys):
     np.save("labels.npy", rows[1][:-1])
-    assert refused(capsys, "logits.npy", "labels.npy") == (
+    assert error_line(capsys, "logits.npy", "labels.npy") == (
         "labels file labels.npy must have shape (120,), a number for each row of "
         "logits file logits.npy, got (119,); name all shards of both"
     )
@@ -205,7 +205,7 @@ def test_labels_counted_from_one_are_refused_with_the_remedy(rows, capsys):
     labels = rows[1] + 1
     np.save("labels.npy", labels)
     first = int((labels == 7).argmax())
-    assert refused(capsys, "logits.npy", "labels.npy") == (
+    assert error_line(capsys, "logits.npy", "labels.npy") == (
         f"labels file labels.npy must lie in [0, 7), got labels[{first}] = 7; "
         "none is 0: if they count from 1, subtract 1 from each"
     )
@@ -215,7 +215,7 @@ def test_labels_counted_from_one_are_refused_with_the_remedy(rows, capsys):
 def test_negative_label_is_refused_with_the_option_that_drops_it(rows, capsys):
     rows[1][5] = -100
     np.save("labels.npy", rows[1])
-    assert refused(capsys, "logits.npy", "labels.npy") == (
+    assert error_line(capsys, "logits.npy", "labels.npy") == (
         "labels file labels.npy must lie in [0, 7), got labels[5] = -100; "
         "--ignore-index -100 drops such rows"
     )
@@ -223,7 +223,7 @@ def test_negative_label_is_refused_with_the_option_that_drops_it(rows, capsys):
 
 def test_words_of_two_bytes_are_refused_with_the_option_that_says_what_they_are(rows, capsys):
     np.save("logits.npy", np.zeros((120, 7), np.uint16))
-    assert refused(capsys, "logits.npy", "labels.npy") == (
+    assert error_line(capsys, "logits.npy", "labels.npy") == (
         "logits file logits.npy must be float32, float64, float16 or bfloat16, got uint16; if "
         "these are the bits of bfloat16 or float16, say so with dtype: --dtype bfloat16, "
         "--dtype float16"
@@ -232,8 +232,8 @@ def test_words_of_two_bytes_are_refused_with_the_option_that_says_what_they_are(
 
 @pytest.mark.fault("cli-files")
 def test_dtype_that_is_not_that_of_the_file_is_refused(rows, capsys):
-    found = refused(capsys, "logits.npy", "labels.npy", "--dtype", "bfloat16")
-    assert found == (
+    line = error_line(capsys, "logits.npy", "labels.npy", "--dtype", "bfloat16")
+    assert line == (
         "dtype must be float32, that of the logits file logits.npy, got bfloat16; leave it out"
     )
 
@@ -249,8 +249,8 @@ def test_dtype_that_is_not_that_of_the_file_is_refused(rows, capsys):
 )
 def test_bad_weights_of_classes_are_named_with_their_file(option, weights, rule, rows, capsys):
     np.save("weights.npy", weights)
-    found = refused(capsys, "logits.npy", "labels.npy", option, "weights.npy")
-    assert found == f"weights.npy: {rule}"
+    line = error_line(capsys, "logits.npy", "labels.npy", option, "weights.npy")
+    assert line == f"weights.npy: {rule}"
 
 
 def test_bad_weights_of_rows_are_named_with_their_file(rows, capsys):
@@ -258,8 +258,8 @@ def test_bad_weights_of_rows_are_named_with_their_file(rows, capsys):
     weights[70] = -1
     np.save("weights-1.npy", weights[:50])
     np.save("weights-2.npy", weights[50:])
-    found = refused(capsys, "logits.npy", "labels.npy", "--sample-weight", "weights-*.npy")
-    assert found == (
+    line = error_line(capsys, "logits.npy", "labels.npy", "--sample-weight", "weights-*.npy")
+    assert line == (
         "sample_weight file weights-2.npy must be finite and not negative, "
         "got sample_weight[70] = -1.0, row 20 of it"
     )
@@ -288,33 +288,33 @@ def npy(shape, descr="<f8"):
 )
 def test_weights_that_are_no_array_are_refused(content, rows, capsys, folder):
     (folder / "weights.npy").write_bytes(content)
-    found = refused(capsys, "logits.npy", "labels.npy", "--class-weight", "weights.npy")
-    assert found == f"weights.npy: {NO_ARRAY}"
+    line = error_line(capsys, "logits.npy", "labels.npy", "--class-weight", "weights.npy")
+    assert line == f"weights.npy: {NO_ARRAY}"
 
 
 def test_weights_that_are_several_arrays_are_refused(rows, capsys):
     np.savez("weights.npz", np.ones(7), np.ones(7))
-    found = refused(capsys, "logits.npy", "labels.npy", "--class-weight", "weights.npz")
-    assert found == f"weights.npz: {NO_ARRAY}"
+    line = error_line(capsys, "logits.npy", "labels.npy", "--class-weight", "weights.npz")
+    assert line == f"weights.npz: {NO_ARRAY}"
 
 
 @pytest.mark.fault("cli-files")
 def test_weights_that_are_a_pipe_are_not_waited_for(rows, capsys):
     os.mkfifo("weights.npy")
-    found = refused(capsys, "logits.npy", "labels.npy", "--prior", "weights.npy")
-    assert found == f"weights.npy: {NO_ARRAY}"
+    line = error_line(capsys, "logits.npy", "labels.npy", "--prior", "weights.npy")
+    assert line == f"weights.npy: {NO_ARRAY}"
 
 
 @pytest.mark.fault("cli-files")
 def test_refusal_is_one_line_whatever_the_file_is_called(rows, capsys):
-    found = refused(capsys, "two\nlines, \x1bcred\udcff.npy", "labels.npy")
+    line = error_line(capsys, "two\nlines, \x1bcred\udcff.npy", "labels.npy")
     name = r"two\nlines, \x1bcred\udcff.npy"
-    assert found == f"{name}: No such file or directory; check the path"
+    assert line == f"{name}: No such file or directory; check the path"
 
 
 def test_remedy_for_another_dtype_names_no_file(rows, capsys):
     np.save("logits.npy", np.zeros((120, 7), int))
-    assert refused(capsys, "logits.npy", "labels.npy") == (
+    assert error_line(capsys, "logits.npy", "labels.npy") == (
         "logits file logits.npy must be float32, float64, float16 or bfloat16, got int64; "
         "convert with logits.astype(np.float32)"
     )

@@ -129,9 +129,9 @@ def test_picture_is_drawn_in_the_format_of_its_name(part, capsys, tmp_path):
 
 @pytest.mark.fault("cli-usage")
 def test_picture_of_another_kind_is_a_fault_of_usage(part, capsys):
-    with pytest.raises(SystemExit) as refused:
+    with pytest.raises(SystemExit) as stopped:
         main(["merge", part, "--plot", "picture.jpg"])
-    assert refused.value.code == 2
+    assert stopped.value.code == 2
     rule = "must end in .png, .pdf or .svg, got 'picture.jpg'"
     where = "smoothxent merge: error: argument --plot"
     assert capsys.readouterr().err == f"{where}: {rule}; see smoothxent merge --help\n"
@@ -149,7 +149,7 @@ def test_picture_without_matplotlib_names_the_remedy(part, capsys, monkeypatch):
 both_results = pytest.mark.parametrize("option, name", [("--json", "a.json"), ("--plot", "a.png")])
 
 
-def refused(capsys, option, path):
+def error_line(capsys, option, path):
     pytest.importorskip("matplotlib")
     assert main(["merge", "no such part", option, str(path)]) == 1
     out, err = capsys.readouterr()
@@ -163,8 +163,8 @@ def test_missing_folder_of_a_result_is_named_beforehand(option, name, capsys, tm
     (tmp_path / "file").touch()
     for folder in (tmp_path / "missing", tmp_path / "file"):
         remedy = f"no such folder; create it or choose another {option}"
-        found = refused(capsys, option, folder / name)
-        assert found == f"smoothxent: {folder}: {remedy}\n"
+        line = error_line(capsys, option, folder / name)
+        assert line == f"smoothxent: {folder}: {remedy}\n"
 
 
 @pytest.mark.fault("cli-results")
@@ -172,8 +172,8 @@ def test_missing_folder_of_a_result_is_named_beforehand(option, name, capsys, tm
 def test_folder_in_place_of_a_result_is_named_beforehand(option, name, capsys, tmp_path):
     (tmp_path / name).mkdir()
     remedy = f"is a folder; name a file in it for {option}"
-    found = refused(capsys, option, tmp_path / name)
-    assert found == f"smoothxent: {tmp_path / name}: {remedy}\n"
+    line = error_line(capsys, option, tmp_path / name)
+    assert line == f"smoothxent: {tmp_path / name}: {remedy}\n"
 
 
 @pytest.mark.fault("cli-results")
@@ -184,5 +184,5 @@ def test_read_only_folder_of_a_result_is_named_beforehand(
     # Nothing is read-only for root, who may run this: the system's answer is what matters.
     monkeypatch.setattr(os, "access", lambda place, mode: (place, mode) != (tmp_path, os.W_OK))
     remedy = f"can't be written; choose another {option}"
-    found = refused(capsys, option, tmp_path / name)
-    assert found == f"smoothxent: {tmp_path}: {remedy}\n"
+    line = error_line(capsys, option, tmp_path / name)
+    assert line == f"smoothxent: {tmp_path}: {remedy}\n"

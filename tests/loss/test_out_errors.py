@@ -240,12 +240,12 @@ def test_every_refusal_leaves_the_outs_unharmed(any_dtype, options, error, text)
         "grad_out": np.full((N, C), 77, any_dtype),
     }
     logits = np.ones((N, C), any_dtype)
-    refused = error_text(error, smoothxent.cross_entropy_and_grad, logits, **arguments | options)
-    assert refused.startswith(text)
+    message = error_text(error, smoothxent.cross_entropy_and_grad, logits, **arguments | options)
+    assert message.startswith(text)
     assert np.all(arguments["out"] == 77)
     assert np.all(arguments["grad_out"] == 77)
     arguments |= {"grad_out": logits} | options
-    assert refused == error_text(error, smoothxent.cross_entropy_and_grad, logits, **arguments)
+    assert message == error_text(error, smoothxent.cross_entropy_and_grad, logits, **arguments)
     assert np.all(logits == 1)
 
 

@@ -131,7 +131,7 @@ print([median(lambda: time.sleep(0.02)), median(lambda: np.matmul(hidden, weight
 @pytest.mark.fault("late-threads")
 @pytest.mark.slow
 def test_default_threads_fall_off_no_cliff_after_idleness_or_a_product(run_child):
-    # The only test of a time: a ratio, which is 5 to 30 with libgomp's own policy. The best of three
+    # The only test of a time: a ratio, 5 to 30 with the policy of libgomp itself. The best of three
     # runs counts, because other processes may run at the same time.
     def slowdown():
         alone, default = (

@@ -32,7 +32,7 @@ MUTANTS = [
         (
             "if not 0.0 <= number <= 1.0:",
             "if not 0.0 <= number < 1.0:",
-            "full smoothing is refused",
+            "full smoothing raises an error",
         ),
         ("LEAST_SCALE <= number <=", "0.0 < number <=", "a softcap of 1e-46 is none in float32"),
         ("LEAST_SCALE <= number <= MOST_SCALE", "LEAST_SCALE <= number", "softcap of 1e39"),
@@ -144,7 +144,7 @@ MUTANTS = [
         (
             "if not shape[position] and 0 not in row_shape",
             "if not shape[position]",
-            "no rows of no classes are refused",
+            "no rows of no classes raise an error",
         ),
         ("return position % ndim", "return position", "an axis from the end"),
         ('if own == "uint16" and name in HALVES:', "if name in HALVES:", "int16 is bits"),

@@ -107,7 +107,7 @@ MUTANTS = [
         "src/smoothxent/_files/npy.py",
         ("    if dtype.hasobject:\n", "    if False:\n", "pickled objects have another error"),
         ("if is_fortran and", "if False and", "Fortran order is read as C order"),
-        ("sum(size != 1 for size in shape) > 1", "True", "one column is refused"),
+        ("sum(size != 1 for size in shape) > 1", "True", "one column raises an error"),
         ("    (3, 0): npy", "    (4, 0): npy", "version 3 is unknown and 4 is read"),
     ),
     *mutants_of(

@@ -8,7 +8,11 @@ MUTANTS = [
         ("tuple(sorted({1, *(", "tuple(sorted({*(", "top_k without an accuracy"),
         ("tuple(sorted({1, *(", "tuple(({1, *(", "top_k in any order"),
         ('*(check_at_most("top_k", k, MOST_K)', '*(check_integer("top_k", k)', "top 0"),
-        ("    if number > most:\n", "    if number >= most:\n", "the most is refused"),
+        (
+            "    if number > most:\n",
+            "    if number >= most:\n",
+            "the largest allowed number raises an error",
+        ),
         ("MOST_K, MOST_BINS = 2**63 - 1", "MOST_K, MOST_BINS = 2**63", "a k that is no int64"),
         ("if not isinstance(value, Iterable):", "if False:", "top_k=5 raises Python's own error"),
         (
