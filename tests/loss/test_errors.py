@@ -349,25 +349,3 @@ def test_ignore_index_with_probabilities_is_refused(dtype):
         "ignore_index must be None if labels are probabilities, got -100; "
         "give such rows a sample_weight of 0"
     )
-
-
-@pytest.mark.parametrize("labels", [[0, 3, 7], [[0, -1], [7, 0]]])
-def test_smooth_labels_names_a_label_out_of_range(labels):
-    text = error_text(IndexError, smoothxent.smooth_labels, labels, 0.1, num_classes=C)
-    place, value = ("[2]", 7) if np.ndim(labels) == 1 else ("[0, 1]", -1)
-    assert text == f"labels must lie in [0, 7), got labels{place} = {value}"
-
-
-@pytest.mark.parametrize(("value", "found"), [(-1, "-1.0"), (math.inf, "inf"), (math.nan, "nan")])
-@pytest.mark.parametrize("axis", [0, 1])
-def test_smooth_labels_names_an_improper_probability(value, found, axis):
-    labels = np.ones((3, 4))
-    labels[2, 0] = value
-    labels[2, 3] = -2  # a later row along either axis, or a later class
-    text = error_text(ValueError, smoothxent.smooth_labels, labels, 0.1, axis=axis)
-    assert text == f"labels must be finite and not negative, got labels[2, 0] = {found}"
-
-
-def test_smooth_labels_names_an_improper_integer_probability():
-    text = error_text(ValueError, smoothxent.smooth_labels, [[1, 0], [-1, 2]], 0.1)
-    assert text == "labels must be finite and not negative, got labels[1, 0] = -1"

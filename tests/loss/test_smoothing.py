@@ -1,5 +1,7 @@
 """smooth_labels: the table q' = (1 - eps) q + eps u, and its loss."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -100,3 +102,25 @@ def test_table_of_float32_probabilities_is_the_rounded_formula(rng):
     expected = oracle.coefficients(q, 7, label_smoothing=0.1).astype(np.float32)
     assert table.dtype == np.float32
     assert np.array_equal(table, expected)
+
+
+@pytest.mark.parametrize("labels", [[0, 3, 7], [[0, -1], [7, 0]]])
+def test_smooth_labels_names_a_label_out_of_range(labels):
+    text = error_text(IndexError, smoothxent.smooth_labels, labels, 0.1, num_classes=7)
+    place, value = ("[2]", 7) if np.ndim(labels) == 1 else ("[0, 1]", -1)
+    assert text == f"labels must lie in [0, 7), got labels{place} = {value}"
+
+
+@pytest.mark.parametrize(("value", "found"), [(-1, "-1.0"), (math.inf, "inf"), (math.nan, "nan")])
+@pytest.mark.parametrize("axis", [0, 1])
+def test_smooth_labels_names_an_improper_probability(value, found, axis):
+    labels = np.ones((3, 4))
+    labels[2, 0] = value
+    labels[2, 3] = -2  # a later row along either axis, or a later class
+    text = error_text(ValueError, smoothxent.smooth_labels, labels, 0.1, axis=axis)
+    assert text == f"labels must be finite and not negative, got labels[2, 0] = {found}"
+
+
+def test_smooth_labels_names_an_improper_integer_probability():
+    text = error_text(ValueError, smoothxent.smooth_labels, [[1, 0], [-1, 2]], 0.1)
+    assert text == "labels must be finite and not negative, got labels[1, 0] = -1"

@@ -49,7 +49,8 @@ OF_KERNEL += ["out_errors", "sameness", "metamorphic", "evaluate_limits", "calls
 OF_KERNEL += ["teams", "bounds", "accuracy_campaign"]
 OF_HALVES = ["half", "calls"]
 OF_BRIDGES = ["interop", "sklearn", "jax", "jax_errors"]
-OF_FILES = ["evaluate_file", "file_faults", "read_ahead", "file_formats", "archive_faults"]
+OF_FILES = ["evaluate_file", "file_faults", "read_ahead", "file_formats"]
+OF_FILES += ["archive_faults", "text_faults"]
 TESTS = {
     bridges: OF_BRIDGES,
     checks: OF_CHECKS,

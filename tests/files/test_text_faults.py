@@ -1,0 +1,48 @@
+"""Errors of labels as text: each names the file, the line and the remedy."""
+
+import numpy as np
+import pytest
+
+from assertions import error_text
+from smoothxent import evaluate_file
+
+LOGITS = np.arange(12, dtype=np.float32).reshape(4, 3)
+SAVE_TEXT = "save them with np.savetxt(..., labels, fmt='%d')"
+
+
+@pytest.mark.fault("names-and-text")
+@pytest.mark.parametrize("line", ["1.0", "", "one", "1 2", "1_0", "9" * 30, "\ufeff1"])
+def test_text_that_is_no_integer_is_named_with_its_line(tmp_path, monkeypatch, line):
+    monkeypatch.setattr("smoothxent._files.text.MOST_LINES", 1)
+    np.save(tmp_path / "logits.npy", LOGITS)
+    path = tmp_path / "labels.txt"
+    path.write_bytes(f"0\n2\n{line}\n1\n".encode())
+    assert error_text(ValueError, evaluate_file, tmp_path / "logits.npy", path) == (
+        f"labels file {path} must be one 64-bit integer a line, "
+        f"got {(line + chr(10)).encode()!r} in line 3; {SAVE_TEXT}"
+    )
+
+
+@pytest.mark.fault("names-and-text")
+@pytest.mark.parametrize("text", [b"label\n0\n2\n1\n1\n", b"0,2,1,1\n", b"\n0\n"])
+def test_heading_of_text_or_all_numbers_in_a_line_are_no_matter_of_shape(tmp_path, text):
+    np.save(tmp_path / "logits.npy", LOGITS)
+    path = tmp_path / "labels.txt"
+    path.write_bytes(text)
+    first = text.splitlines(keepends=True)[0]
+    assert error_text(ValueError, evaluate_file, tmp_path / "logits.npy", path) == (
+        f"labels file {path} must be one 64-bit integer a line, "
+        f"got {first!r} in line 1; {SAVE_TEXT}"
+    )
+
+
+@pytest.mark.fault("names-and-text")
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_text_in_utf_16_is_refused_with_the_encoding(tmp_path, encoding):
+    np.save(tmp_path / "logits.npy", LOGITS)
+    path = tmp_path / "labels.txt"
+    path.write_bytes("0\n2\n1\n1\n".encode(encoding))
+    assert error_text(ValueError, evaluate_file, tmp_path / "logits.npy", path) == (
+        f"labels file {path} must be ASCII or UTF-8 text, got zero bytes, as in UTF-16; "
+        "save it as UTF-8"
+    )
