@@ -33,7 +33,16 @@ from tools.mutation import (
 ROOT = Path(__file__).parents[2]
 ISA = smoothxent.available_isas()[-1]
 KERNELS = "src/smoothxent/_kernel"
-TREE = ["src", "ext", "tests", "setup.py", "pyproject.toml", "README.md", "CONTRIBUTING.md"]
+TREE = [
+    "src",
+    "ext",
+    "tests",
+    "bench",
+    "setup.py",
+    "pyproject.toml",
+    "README.md",
+    "CONTRIBUTING.md",
+]
 PATIENCE = 600  # seconds for the tests of one mutant; a mutant that hangs is killed
 NEEDED = 0.9  # fraction to kill of the mutants that are not equivalent
 

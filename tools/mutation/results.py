@@ -245,4 +245,8 @@ MUTANTS = [
         ("low = where_less_f64(z, zero, zero, low);", "", "digits of labels below"),
         dtype="float64",
     ),
+    *mutants_of(
+        "ext/statistics/few_classes.pxi",
+        ("if call.transforms and call.has_grad:", "if False:", "slopes beside a row that is nan"),
+    ),
 ]

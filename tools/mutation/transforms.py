@@ -172,8 +172,4 @@ MUTANTS = [
             "halves are rounded",
         ),
     ),
-    *mutants_of(
-        "ext/statistics/few_classes.pxi",
-        ("if call.transforms and call.has_grad:", "if False:", "slopes beside a row that is nan"),
-    ),
 ]
