@@ -96,6 +96,7 @@ print(environment() == before)
 
 
 @pytest.mark.fault("openmp-runtime")
+@pytest.mark.skipif("SMOOTHXENT_SANITIZE" in os.environ, reason="sanitizers must be preloaded")
 def test_package_can_be_imported_where_the_environment_is_empty():
     source = "import smoothxent; print(smoothxent.info()['openmp_loaded_by'])"
     done = subprocess.run(

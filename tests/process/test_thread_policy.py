@@ -1,6 +1,7 @@
 """The number of threads of a call: quotas of control groups, and the user's settings."""
 
 import math
+import os
 import subprocess
 import sys
 
@@ -57,6 +58,7 @@ WORDS = [("3", True), (" 4,2", True), ("0", False), ("abc", False), ("\u00b2", F
 
 
 @pytest.mark.slow
+@pytest.mark.skipif("SMOOTHXENT_SANITIZE" in os.environ, reason="sanitizers must be preloaded")
 @pytest.mark.parametrize(("said", "is_set"), WORDS)
 def test_only_a_positive_number_is_the_users_word(said, is_set):
     source = "from smoothxent._kernel import threads; print(threads._IS_SET_BY_USER)"
