@@ -121,11 +121,12 @@ LANES_INLINE void read_columns(few_statistics *to, const GroupPlace *place, ptrd
  * The exps of all classes but the anchor, relative to the lane's reference, are summed as powers and rests
  * (see exp.h). A power is at most 1, and the sum of powers starts at 2, so the sum is never smaller than a
  * term: then three operations give the rounding error of an addition (Dekker 1971, fast two-sum), which goes
- * into `lost`. Powers are added to the sum two at a time; only the sum of the two is rounded. Gaps to `top`
- * are added two at a time in `real`, which rounds once as both have the same sign, and then in float64.
+ * into `lost`. Powers are added to the sum two at a time; only the sum of the two is rounded. Gaps to `top`,
+ * which have one sign, are added two at a time in `real`, with the rounding error in `gaps_lost`, and then in
+ * float64: without it, many pairs that round the same way cost a whole ulp of a smoothed loss.
  */
 typedef struct {
-    lanes powers, lost, rests;
+    lanes powers, lost, rests, gaps_lost;
     wide gaps, gaps_error, moments, squares;
 } few_sums;
 
@@ -142,7 +143,9 @@ LANES_INLINE void add_rests(few_sums *s,
     if (LOW_PARTS) s->lost = add(s->lost, sum.low);
 }
 LANES_INLINE void add_gaps(few_sums *s, lanes a, lanes b) {
-    accumulate(&s->gaps, &s->gaps_error, widen(add(a, b)));
+    lanes large = minimum(a, b), small = maximum(a, b), sum = add(large, small);
+    s->gaps_lost = add(s->gaps_lost, sub(small, sub(sum, large)));
+    accumulate(&s->gaps, &s->gaps_error, widen(sum));
 }
 
 /* Adds `count` <= 4 columns from class `number` on; with `save`, their exps go to `exps`. */
@@ -209,8 +212,8 @@ LANES_INLINE few_statistics columns_statistics_inline(const int64_t *anchors, co
     ptrdiff_t num_classes, const char *ahead, real *columns, real *exps, const int with, const int save,
     const int anchor) {
     few_statistics s;
-    few_sums t = {
-        splat(2), splat(0), splat(0), wide_splat(0.0), wide_splat(0.0), wide_splat(0.0), wide_splat(0.0)};
+    few_sums t = {splat(2), splat(0), splat(0), splat(0), wide_splat(0.0), wide_splat(0.0), wide_splat(0.0),
+        wide_splat(0.0)};
     lanes number = splat(0), four = splat(4);
     ptrdiff_t k = 0;
     s.anchors = anchor == ANCHOR_TOP ? splat(NO_CLASS) : lanes_from_integers(anchors);
@@ -237,8 +240,8 @@ LANES_INLINE few_statistics columns_statistics_inline(const int64_t *anchors, co
             wide_fused(widen(s.scale), wide_splat(STEP / STEPS), widen(s.top))); /* top - m */
     if (with & GAPS) { /* gaps to the reference: m - x_k = (m - top) - (x_k - top) */
         wide others = wide_splat((double)(num_classes - 1));
-        s.gaps = wide_sub(
-            wide_sub(wide_splat(0.0), wide_mul(others, top_distance)), wide_add(t.gaps, t.gaps_error));
+        s.gaps = wide_sub(wide_sub(wide_splat(0.0), wide_mul(others, top_distance)),
+            wide_add(t.gaps, wide_add(t.gaps_error, widen(t.gaps_lost))));
     }
     if (with & MOMENTS) {
         s.moments = wide_fused(top_distance, wide_add(widen(s.sum), widen(s.sum_low)), t.moments);

@@ -283,3 +283,26 @@ def test_gradients_of_rows_won_by_another_class_are_exact(dtype, rng, offset):
 def test_gradients_far_from_zero_are_exact(dtype, rng):
     logits = rng.normal(1e6, 4, (10, 17)).astype(dtype)
     assert_gradient_exact(logits, rng.integers(0, 17, 10), dtype, label_smoothing=0.1)
+
+
+@pytest.mark.parametrize("label_smoothing", [0.5, 0.9, 1.0])
+def test_gaps_of_few_classes_that_all_round_the_same_way_keep_the_bound(rng, label_smoothing):
+    # Two neighbouring numbers add up to one that float32 rounds; so do all pairs of such a row.
+    worst = 0.0
+    for num_classes in range(3, 129):
+        mantissas = 1 + rng.integers(0, 2**23, (300, 1)) * 2.0**-23
+        gap = (mantissas * 2.0 ** rng.integers(-4, 5, (300, 1))).astype(np.float32)
+        even = np.arange(num_classes) % 2 == 0
+        logits = -np.where(even, np.nextafter(gap, np.float32(np.inf)), gap)
+        logits[:, 0] = rng.uniform(-1, 1, 300)
+        labels = rng.integers(0, num_classes, 300)
+        losses = smoothxent.cross_entropy(
+            logits, labels, label_smoothing=label_smoothing, reduction="none"
+        )
+        x = logits.astype(np.float64)
+        nll = np.log(np.exp(x).sum(axis=1))[:, np.newaxis] - x
+        exact = (1 - label_smoothing) * nll[np.arange(300), labels]
+        exact += label_smoothing * nll.mean(axis=1)
+        errors = np.abs(losses - exact) / np.spacing(exact.astype(np.float32))
+        worst = max(worst, errors.max())
+    assert worst <= 2

@@ -40,6 +40,11 @@ MUTANTS = [
     *mutants_of(
         "ext/statistics/few_classes.h",
         (
+            "s->gaps_lost = add(s->gaps_lost, sub(small, sub(sum, large)));",
+            "(void)large, (void)small;",
+            "what a sum of two gaps loses",
+        ),
+        (
             "s->lost = add(s->lost, sub(powers, sub(sum, s->powers)));",
             "s->lost = splat(0);",
             "what a sum of powers loses",
