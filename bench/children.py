@@ -49,8 +49,8 @@ def run(
 ) -> Ended:
     """Run `python -m module arguments` and wait for its end.
 
-    `under` is a command that runs the other command, such as valgrind. `environment` replaces that
-    of `surroundings`. After `patience` seconds the child is killed. `each_line` is called with each
+    `under` is a command that runs this one, for example valgrind. `environment` replaces that of
+    `surroundings`. After `patience` seconds the child is killed. `each_line` is called with each
     line of output as soon as it is there.
     """
     hung, lines = Event(), []

@@ -177,7 +177,7 @@ REGIMES = (
     ),
     Regime(
         "certain",
-        "the label leads by 100 to 740: the loss shrinks to the smallest subnormal, and below",
+        "the label leads by 100 to 740 nats: the loss is subnormal, or too small for the dtype",
         _confident(100, 740),
     ),
     Regime("confidently wrong", "the label lies 1 to 1,000 below the others", _wrong),

@@ -63,7 +63,7 @@ class Peer(ABC):
     def start(self, threads: int, *, by_default: bool = False) -> None:
         """Import the library and set its number of threads; `self.threads` is the real number.
 
-        `by_default` keeps the library's default options, such as JAX without float64.
+        `by_default` leaves the library's options as they are: JAX, for example, without float64.
         """
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

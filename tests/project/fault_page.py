@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 SOURCE = Path(__file__).with_name("faults.md")
 PAGE = ROOT / "docs" / "faults.md"
-HEAD = "<!-- Written by `python tests/project/fault_page.py` from faults.md of its folder. -->\n"
+HEAD = "<!-- Written by `python tests/project/fault_page.py` from tests/project/faults.md. -->\n"
 
 
 def rows():

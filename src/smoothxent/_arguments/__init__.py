@@ -1,1 +1,1 @@
-"""Checks of arguments, which become plain arrays and numbers, and all error texts about them."""
+"""Checks of arguments, which become plain arrays and numbers, with their error texts."""
