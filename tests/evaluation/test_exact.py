@@ -5,15 +5,17 @@ import re
 from fractions import Fraction
 
 import mpmath
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smoothxent._evaluation.exact import ZERO, Exact, square_root
+from smoothxent._evaluation import exact as exact_sums
+from smoothxent._evaluation.exact import ZERO, Exact, exact_squares, exact_sum, square_root
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 NUMBERS = st.builds(Exact.of, st.integers(-(2**90), 2**90), st.integers(-60, 1100))
-SPECIALS = st.sampled_from([Exact.of(3, 1, math.inf), Exact.of(0, 0, math.nan)])
+SPECIALS = st.sampled_from([Exact.of(3, 1, special) for special in (math.inf, -math.inf, math.nan)])
 ANY = NUMBERS | SPECIALS
 
 
@@ -44,7 +46,8 @@ def test_equal_numbers_are_equal_and_hash_alike_in_whatever_units_they_come(unit
 def test_nan_equals_nan_and_nothing_else():
     nan, inf = Exact.of(0, 0, math.nan), Exact.of(0, 0, math.inf)
     assert nan == Exact.of(5, 3, -math.nan)
-    assert len({nan, inf, ZERO, Exact.of(5, 3, float("nan"))}) == 3
+    below = Exact.of(0, 0, -math.inf)
+    assert len({nan, inf, below, ZERO, Exact.of(5, 3, float("nan"))}) == 4
 
 
 @pytest.mark.parametrize(
@@ -54,10 +57,75 @@ def test_nan_equals_nan_and_nothing_else():
         (math.inf, math.inf, "inf"),
         (math.inf, math.nan, "nan"),
         (0.0, math.nan, "nan"),
+        (0.0, -math.inf, "-inf"),
+        (-math.inf, -math.inf, "-inf"),
+        (-math.inf, math.inf, "nan"),
     ],
 )
 def test_infinity_and_nan_stay_in_the_sum(a, b, total):
     assert str(Exact.of(1, 0, a) + Exact.of(1, 1, b)) == total
+
+
+@given(ANY, ANY)
+def test_difference_is_what_addition_takes_back(a, b):
+    if a.special or b.special:
+        found = str(a - b)
+        with np.errstate(invalid="ignore"):
+            assert found == str(np.float64(a / exact(1)) - np.float64(b / exact(1)))
+    else:
+        assert (a - b).fraction() == a.fraction() - b.fraction()
+
+
+SIZES = [0, 1, 2, 100, exact_sums.BLOCK - 1, exact_sums.BLOCK, 2 * exact_sums.BLOCK + 1]
+
+
+@pytest.mark.parametrize("num_values", SIZES)
+@pytest.mark.parametrize("exponents", [(0, 1), (-40, 3), (-1074, 1000)])
+def test_sum_of_an_array_is_that_of_its_fractions(rng, num_values, exponents):
+    values = np.ldexp(rng.uniform(-1, 1, num_values), rng.integers(*exponents, num_values))
+    expected = sum(map(Fraction, values.tolist()), Fraction())
+    assert exact_sum(values).fraction() == expected
+    # In any order, of any strides.
+    assert exact_sum(values[::-1]) == exact_sum(values)
+
+
+@given(st.lists(FINITE, max_size=8))
+def test_sum_of_an_array_of_any_numbers_is_that_of_its_fractions(values):
+    assert exact_sum(np.array(values, float)).fraction() == sum(map(Fraction, values))
+
+
+def test_sum_of_the_longest_block_of_full_mantissas_is_exact():
+    values = np.full(exact_sums.BLOCK, -(2.0 - 2**-52))
+    assert exact_sum(values).fraction() == exact_sums.BLOCK * Fraction(values[0])
+
+
+@pytest.mark.parametrize(
+    "values, total",
+    [
+        ([1, math.inf], "inf"),
+        ([-math.inf, 1e308, 1e308], "-inf"),
+        ([math.inf, -math.inf], "nan"),
+        ([math.nan, 0], "nan"),
+        ([math.inf] + [0.0] * exact_sums.BLOCK + [-math.inf], "nan"),
+    ],
+)
+def test_sum_of_an_array_with_infinity_or_nan_is_special(values, total):
+    assert str(exact_sum(np.array(values))) == total
+
+
+@given(st.floats(2.0**-483, 1.3e154), st.sampled_from([-1, 1]))
+def test_square_and_what_its_rounding_has_lost_are_exact(value, sign):
+    squares, rests = exact_squares(np.array([sign * value, 0.0]))
+    assert squares[0] == value * value
+    assert Fraction(squares[0]) + Fraction(rests[0]) == Fraction(value) ** 2
+    assert squares[1] == rests[1] == 0
+
+
+def test_squares_that_overflow_lose_nothing_else():
+    squares, rests = exact_squares(np.array([1e200, -math.inf, 1.3407807929942596e154, math.nan]))
+    assert squares[:2].tolist() == [math.inf, math.inf]
+    assert math.isnan(squares[3])
+    assert np.isfinite(rests).all()
 
 
 @pytest.mark.slow
@@ -80,6 +148,7 @@ def test_quotient_is_correctly_rounded(a, b):
         (Exact.of(0, 0, math.inf), exact(3), math.inf),
         (Exact.of(0, 0, math.inf), ZERO, math.nan),
         (Exact.of(0, 0, math.nan), exact(3), math.nan),
+        (Exact.of(0, 0, -math.inf), exact(3), -math.inf),
         (exact(3), Exact.of(0, 0, math.inf), math.nan),
         (Exact.of(1, -1024), exact(1), math.inf),
         (Exact.of(-1, -1024), exact(1), -math.inf),
@@ -99,6 +168,7 @@ def test_quotients_without_a_finite_value(a, b, quotient):
         (exact(5e-324), "0x1p-1074"),
         (Exact.of(0x1ABC, 53), "0x6afp-51"),
         (Exact.of(1, 2, math.inf), "inf"),
+        (Exact.of(1, 2, -math.inf), "-inf"),
         (Exact.of(1, 2, math.nan), "nan"),
     ],
 )
@@ -128,7 +198,8 @@ def test_text_of_a_float_is_read_by_fromhex(value):
         "0x1p-99999",
         "0X1p+0",
         "+inf",
-        "-inf",
+        "--inf",
+        "-nan",
         "NaN",
         "0x1p-3 ",
         " 0x1p-3",

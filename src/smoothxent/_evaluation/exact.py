@@ -9,8 +9,17 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Self
 
+import numpy as np
+from numpy.typing import NDArray
+
 # -0x1abcp-52: more digits of the exponent than a sum of float64 products of any kind needs
-TEXT = re.compile(r"(-?0x[0-9a-f]+)p([+-]?[0-9]{1,4})|(inf|nan)")
+TEXT = re.compile(r"(-?0x[0-9a-f]+)p([+-]?[0-9]{1,4})|(-?inf|nan)")
+
+# Numbers that `exact_sum` adds at a time: the arrays stay in the cache, and sums of so many 27-bit
+# integers are exact in float64.
+BLOCK = 1 << 14
+# 2**27 + 1 splits a float64 number into two halves of at most 26 bits (Veltkamp).
+SPLITTER = float((1 << 27) + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +31,11 @@ class Exact:
 
     units: int
     places: int
-    special: str = ""  # "inf" or "nan" instead of the number; a string, because nan != nan
+    special: str = ""  # "inf", "-inf" or "nan", not a number; a string, because nan != nan
 
     @classmethod
     def of(cls, units: int, places: int, special: float = 0.0) -> Self:
-        """Return units / 2**places + special, where `special` is 0.0, inf or nan."""
+        """Return units / 2**places + special, where `special` is 0.0, infinite or nan."""
         if special:
             return cls(0, 0, str(float(special)))
         if not units:
@@ -48,10 +57,14 @@ class Exact:
         return self.special or f"{self.units:#x}p{-self.places:+d}"
 
     def __add__(self, other: Self) -> Self:
-        if self.special or other.special:
-            return type(self)(0, 0, max(self.special, other.special))  # "" < "inf" < "nan"
+        if specials := {self.special, other.special} - {""}:
+            return type(self)(0, 0, specials.pop() if len(specials) == 1 else "nan")
         places = max(self.places, other.places)
         return self.of(self._in_units(places) + other._in_units(places), places)
+
+    def __sub__(self, other: Self) -> Self:
+        special = {"inf": "-inf", "-inf": "inf"}.get(other.special, other.special)
+        return self + type(self)(-other.units, other.places, special)
 
     def __truediv__(self, other: Self) -> float:
         """Return the correctly rounded quotient; nan if the divisor is 0, inf or nan."""
@@ -77,6 +90,47 @@ class Exact:
 
 
 ZERO = Exact(0, 0)
+
+
+def exact_sum(values: NDArray[np.float64]) -> Exact:
+    """Return the exact sum of float64 numbers, which may be infinite or nan."""
+    blocks = (values[first : first + BLOCK] for first in range(0, len(values), BLOCK))
+    return sum(map(_block_sum, blocks), ZERO)
+
+
+def _block_sum(values: NDArray[np.float64]) -> Exact:
+    mantissas, exponents = np.frexp(values)
+    is_finite = np.isfinite(values)
+    if not is_finite.all():
+        with np.errstate(invalid="ignore"):  # inf - inf
+            return Exact.of(0, 0, float(values[~is_finite].sum()))
+    # value = (high * 2**26 + low) * 2**(exponent - 53), with integers of at most 27 and 26 bits
+    scaled = mantissas * 2.0**27
+    high = np.trunc(scaled)
+    low = (scaled - high) * 2.0**26
+    least = int(exponents.min())
+    places = exponents - least
+    units = 0
+    for numbers, shift in ((high, 26), (low, 0)):
+        sums = np.bincount(places, numbers)
+        for place in np.flatnonzero(sums).tolist():
+            units += int(sums[place]) << (place + shift)
+    return Exact.of(units, 53 - least)
+
+
+def exact_squares(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the rounded squares, and what each has lost by rounding (Dekker 1971).
+
+    The sum of both is the exact square of a number that is 0 or at least 2**-483 in size. Squares
+    that overflow, or nearly, are rounded.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        squares = values * values
+        scaled = SPLITTER * values
+        high = scaled - (scaled - values)
+        low = values - high
+        rests = ((high * high - squares) + 2 * high * low) + low * low
+    return squares, np.where(np.isfinite(rests), rests, 0.0)
 
 
 def square_root(value: Fraction) -> float:
