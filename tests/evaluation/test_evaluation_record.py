@@ -165,7 +165,9 @@ MISTAKES = [
     (["sums", "nll"], 1.5, f"sums.nll must {SUM}, got 1.5"),
     (["sums", "nll"], math.nan, f"sums.nll must {SUM}, got nan"),
     (["sums", "nll"], "1.5", f"sums.nll must {SUM}, got '1.5'"),
-    (["sums", "nll"], "-inf", f"sums.nll must {SUM}, got '-inf'"),
+    (["sums", "nll"], "+inf", f"sums.nll must {SUM}, got '+inf'"),
+    (["sums", "nll"], "-inf", "sums.nll must be 0 or more, got '-inf'"),
+    (["sums", "loss"], "-inf", "sums.loss must be finite, 'inf' or 'nan', got '-inf'"),
     (["sums", "weight"], "inf", "sums.weight must be finite and not negative, got 'inf'"),
     (
         ["sums", "loss_weight"],

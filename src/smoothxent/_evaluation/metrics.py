@@ -83,16 +83,7 @@ class Metrics:
     def nll_stderr(self) -> float:
         """Standard error of `nll`, in nats; nan for fewer than two rows."""
         sums = self._totals.sums
-        if sums.nll.special or sums.nll_square.special or not sums.weight_square.units:
-            return math.nan
-        weight = sums.weight.fraction()
-        effective = weight**2 / sums.weight_square.fraction()
-        if effective <= ONE_ROW:
-            return math.nan
-        mean_square = sums.nll_square.fraction() / weight
-        variance = mean_square - (sums.nll.fraction() / weight) ** 2
-        # With equal rows, rounding of weight times nll may make the variance slightly negative.
-        return square_root(max(variance, Fraction()) / (effective - 1))
+        return standard_error(sums.nll, sums.nll_square, sums.weight, sums.weight_square)
 
     @property
     def perplexity(self) -> float:
@@ -156,3 +147,19 @@ class Metrics:
 
     def _mean(self, total: Exact) -> float:
         return total / self._totals.sums.weight
+
+
+def standard_error(total: Exact, squares: Exact, weight: Exact, weight_square: Exact) -> float:
+    """Return the standard error of the mean total / weight; nan for fewer than two rows.
+
+    total, squares: sums of weight times value and of weight times squared value.
+    """
+    if total.special or squares.special or not weight_square.units:
+        return math.nan
+    sum_of_weights = weight.fraction()
+    effective = sum_of_weights**2 / weight_square.fraction()
+    if effective <= ONE_ROW:
+        return math.nan
+    variance = squares.fraction() / sum_of_weights - (total.fraction() / sum_of_weights) ** 2
+    # With equal rows, rounding of weight times value may make the variance slightly negative.
+    return square_root(max(variance, Fraction()) / (effective - 1))
