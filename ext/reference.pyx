@@ -14,7 +14,7 @@ d = m - x_y and S = sum over k != y of exp(x_k - m):
     nll_of_m = -log p of a class whose logit is m     = nll - d = max(-d, 0) + rest
     L        = (1 - eps) nll + eps/C (nll + (C - 1) nll_of_m - sum over k != y of (x_k - m))
 
-S is_valid the 1 of m itself, so S - 1 >= 0, and no term of L is negative: nothing cancels. A class that is masked with
+S includes the 1 of m itself, so S - 1 >= 0, and no term of L is negative: nothing cancels. A class that is masked with
 -inf adds nothing to S; with eps > 0 it makes the loss inf.
 
 The kernel (kernel.pxi) computes the same. It adds: registers of many lanes, with an exp of their own; one read of each

@@ -18,6 +18,12 @@ ctypedef struct RowMetrics:
     real *nll
     int64_t *rank
 
+ctypedef struct EvaluatedRows:
+    # output arrays of an evaluation, one entry a row; all NULL unless the caller needs them
+    double *nll
+    double *brier
+    int64_t *top_class
+
 ctypedef struct Call:
     # inputs
     Rows logits
@@ -48,12 +54,16 @@ ctypedef struct Call:
     bint streams  # grad is written past the caches
     double grad_divisor
     RowMetrics row_metrics
+    EvaluatedRows evaluated_rows
     # totals of the threads
-    void *totals  # one Totals per thread: see totals_at
-    char *metrics  # evaluation: one Metrics per thread, metrics_size bytes apart; else NULL
+    void *totals  # one Totals for each slice of each thread: see totals_at
+    char *metrics  # evaluation: a Metrics for each Totals, metrics_size bytes apart; else NULL
     void *metrics_memory  # allocated memory that `metrics` points into
-    Py_ssize_t metrics_size, num_ranks, num_bins
+    Py_ssize_t metrics_size, metrics_step  # bytes of one Metrics; bytes between those of two threads
+    Py_ssize_t num_ranks, num_bins
     const int64_t *ranks  # evaluation: each k of the top-k accuracies
+    const int64_t *slices  # evaluation: the slice of each row, which has totals of its own; NULL for one slice
+    Py_ssize_t num_slices
     bint loss_is_nll  # evaluation: the loss equals -log p of the label, so one exact sum serves both
     # which statistics are needed
     int sums_with  # sums in addition to that of exp: GAPS, MOMENTS
@@ -74,6 +84,7 @@ cdef Call call_of(cnp.ndarray logits):
     call.num_classes = cnp.PyArray_DIM(logits, 1)
     call.num_rows = cnp.PyArray_DIM(logits, 0) * call.logits.inner
     call.grad_divisor = 1.0
+    call.num_slices = 1
     return call
 
 

@@ -19,6 +19,8 @@ cdef void measure_group(const Call *call, Py_ssize_t first, RowGroup *group) noe
             if group.label[i] >= 0 and group.label[i] != group.anchor[i]:
                 label_logits[i] = label_logit_at(call, first + i, group.label[i])
         metrics_of_labels(group, label_logits)
+    for i in range(LANES):
+        group.label_nll[i] = <real> group.label_nll[i]
 
 
 # Totals of an evaluation.
@@ -69,9 +71,7 @@ cdef void add_metrics(
     cdef double rests[LANES]
     cdef double *weights = row_weights if call.sample_weight != NULL else NULL
     cdef Py_ssize_t i
-    measure_group(call, first, group)
     for i in range(LANES):
-        group.label_nll[i] = <real> group.label_nll[i]  # rounded as row_statistics returns it
         squares[i] = group.label_nll[i] * group.label_nll[i]
     add_to_histogram(metrics.histogram, group, squares)
     split_squares(group, squares, rests)
@@ -89,6 +89,36 @@ cdef void add_metrics(
     for i in range(call.num_ranks):
         add_hits(hits_of(metrics) + i, group, <double> call.ranks[i], weights)
     add_bins(call, metrics, group, weights)
+
+
+# Arrays of an evaluation.
+
+cdef int64_t top_class_of(const Call *call, Py_ssize_t row, const RowGroup *group, Py_ssize_t i) noexcept nogil:
+    # the first of the largest logits of row i of the group; NO_CLASS for a row without a softmax
+    cdef stored logits[TILE]
+    cdef Py_ssize_t start = group.highest_tile[i] if call.num_classes > TILE else 0
+    cdef Py_ssize_t count = min(<Py_ssize_t> TILE, call.num_classes - start)
+    if group.nll[i] != group.nll[i]:
+        return NO_CLASS
+    if group.anchor_is_top[i]:
+        return group.anchor[i]
+    if group.rank[i] == 0.0:
+        return group.label[i]
+    return start + class_of_first(
+        contiguous(call, row_start(&call.logits, row) + start * call.logits.class_stride, count, logits), count,
+        <real> group.highest[i])
+
+
+cdef void write_evaluated_rows(
+    const Call *call, Py_ssize_t first, Py_ssize_t count, const RowGroup *group
+) noexcept nogil:
+    cdef EvaluatedRows out = call.evaluated_rows
+    cdef Py_ssize_t i
+    for i in range(count):
+        if group.label[i] >= 0:
+            out.nll[first + i] = group.label_nll[i]
+            out.brier[first + i] = group.brier[i]
+            out.top_class[first + i] = top_class_of(call, first + i, group, i)
 
 
 # Arrays of row_statistics.

@@ -26,6 +26,7 @@ cdef class Blocks:
         cdef Py_ssize_t g, num_groups = vectors_of(most_rows), segments = LANES * segments_of(num_classes)
         self.arrays = labels, label_logits, targets, out, ranks
         call.num_classes = num_classes
+        call.num_slices = 1
         call.num_rows = cnp.PyArray_DIM(labels, 0)
         call.label_logits = reals(label_logits)
         call.out = reals(out)
@@ -104,10 +105,10 @@ cdef class Blocks:
                 finish_group(&self.call, LOSS, rows.first, rows.count, &rows.group, &rows.sweep, 0)
 
     def loss(self):
-        return loss_report(&self.call, 1)
+        return loss_report(&self.call, 0, 1)
 
     def evaluation(self):
-        return evaluation_report(&self.call, 1)
+        return evaluation_report(&self.call, 0, 1)
 
 
 cdef Rows rows_of_block(cnp.ndarray block, Py_ssize_t first_row, Py_ssize_t first_class):

@@ -238,6 +238,7 @@ cdef void segment_statistics(
         targets = tile_targets(call, row_index, start, count, workspace)
         highest = highest_of_next if is_known else highest_of(tile.x, count, tile.left_out)
         if highest > sums.highest:
+            statistics.highest_tile = start
             raise_reference(&sums, highest)
             if isfinite(highest) and not (anchor_is_top or call.uniform_smoothing):
                 move_centre(call, statistics, &sums, highest, start)

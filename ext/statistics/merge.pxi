@@ -32,7 +32,9 @@ cdef void join_statistics(const Call *call, RowStatistics *row, RowStatistics ot
     add_pair(&row.sum_exp, other.sum_exp)
     row.moment += other.moment
     row.square += other.square
-    row.highest = max(row.highest, other.highest)
+    if other.highest > row.highest:
+        row.highest = other.highest
+        row.highest_tile = other.highest_tile
     row.rank += other.rank
     if not call.uniform_smoothing and other.gap_weight.sum:
         add_value(&other.gap_sum, pair_value(other.gap_weight) * (row.centre - other.centre), 0.0)

@@ -22,6 +22,7 @@ typedef struct {
     LINE_ALIGNED double sum_exp[LANES];
     double scale[LANES], offset[LANES], centre[LANES], gap_sum[LANES], anchor_logit[LANES];
     double moment[LANES], square[LANES], highest[LANES]; /* set if Call.has_metrics, as are label and rank */
+    int64_t highest_tile[LANES];                         /* set for rows of more than one tile */
     int64_t label[LANES];                                /* or NO_CLASS */
     double rank[LANES];
     double target_sum[LANES];    /* if anchor_is_top: the sum of the targets of all classes */

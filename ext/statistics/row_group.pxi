@@ -10,6 +10,7 @@
 # and for metrics, with e_k = exp(x_k - reference):
 #     moment = S e_k (x_k - reference)                  square = S e_k**2
 #     highest = the largest x_k                         rank = the number of classes that beat the label
+#     highest_tile = where its tile begins
 # Where smoothing is uniform, c_k = 1 and centre = reference; else c_k is the target of class k and centre is a logit.
 # STEP is ln(2) rounded to `real`, and `scale` is a multiple of 1 / STEPS, so exp can add it to the exponent. `offset`
 # is 0 unless logits reach LARGE_LOGIT, beyond which the exp of lanes is not exact: then it is the largest logit.
@@ -31,6 +32,7 @@ cdef extern from "statistics/row_group.h" nogil:
         double *square
         double *highest
         int64_t *label
+        int64_t *highest_tile
         double *rank
         double *target_sum
         double *anchor_target
@@ -60,7 +62,8 @@ ctypedef struct RowStatistics:
     Reference reference  # none where all other logits are -inf or nan: sum_exp is 0 or nan then
     double centre, anchor_target
     double anchor_logit
-    double moment, square, highest  # for metrics, as is `rank`
+    double moment, square, highest  # for metrics, as are highest_tile and rank
+    Py_ssize_t highest_tile  # the first class of the first tile that holds the highest logit
     Py_ssize_t anchor, rank
     bint anchor_is_top  # with probabilities, and where the label has target 0
     bint bad_probability  # a probability is negative or not finite
@@ -116,6 +119,7 @@ cdef inline void put_row(RowGroup *group, Py_ssize_t i, const RowStatistics *row
     group.moment[i] = row.moment
     group.square[i] = row.square
     group.highest[i] = row.highest
+    group.highest_tile[i] = row.highest_tile
     group.rank[i] = row.rank
     group.anchor[i] = row.anchor
     group.anchor_is_top[i] = row.anchor_is_top

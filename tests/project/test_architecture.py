@@ -91,7 +91,7 @@ def test_packages_import_only_packages_before_them(path):
     assert {imported[0] for imported in imports_of(path)} <= before
 
 
-COMPILED = {"cpu", "openmp", "reference"}
+COMPILED = {"cpu", "group_sums", "openmp", "reference"}
 
 
 @BY_PATH

@@ -7,7 +7,7 @@ may have any strides and alignment unless "contiguous" is stated; byte order is 
 checks only the values of labels and probabilities; Python checks everything else.
 """
 
-from typing import Any, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,14 @@ KernelEvaluation: TypeAlias = tuple[
     tuple[tuple[int, Triple, Triple, Triple], ...],
     tuple[int, ...],
 ]
+
+
+class EvaluatedRows(NamedTuple):
+    """The metrics of each row of an evaluation: contiguous arrays (N,)."""
+
+    nll: NDArray[np.float64]  # of the label, as it is added to the totals
+    brier: NDArray[np.float64]
+    top_class: NDArray[np.int64]  # the first of the largest logits; -1 for a row without a softmax
 
 
 class Blocks(Protocol):
@@ -68,11 +76,11 @@ class Blocks(Protocol):
     def write(self, block: NDArray[Any], first_row: int, first_class: int) -> None:
         """Replace a part that was read before by its gradient."""
 
-    def loss(self) -> tuple[int, Count, int, float]:
-        """Return what `cross_entropy` returns, after the last block."""
+    def loss(self) -> tuple[Count, int, float]:
+        """Return what `cross_entropy` returns, without the bad row, after the last block."""
 
-    def evaluation(self) -> tuple[int, *KernelEvaluation]:
-        """Return what `evaluate` returns, after the last block."""
+    def evaluation(self) -> KernelEvaluation:
+        """Return the evaluation, after the last block."""
 
 
 class Kernel(Protocol):
@@ -104,9 +112,12 @@ class Kernel(Protocol):
         transforms: Transforms | None,
         ranks: NDArray[np.int64],  # IN  contiguous: each k of the hits, at most C
         num_bins: int,
+        slices: NDArray[np.int64] | None,  # IN  contiguous: the slice of each row
+        num_slices: int,  # 1 without `slices`
+        rows: tuple[NDArray[Any], ...] | None,  # OUT EvaluatedRows; not written for ignored rows
         num_threads: int,
-    ) -> tuple[int, *KernelEvaluation]:
-        """Return the first bad row or -1, and the items of `KernelEvaluation`."""
+    ) -> tuple[int, list[KernelEvaluation]]:
+        """Return the first bad row or -1, and the evaluation of each slice."""
 
     def row_statistics(
         self,

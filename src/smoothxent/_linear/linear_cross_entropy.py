@@ -155,7 +155,7 @@ def linear_cross_entropy(
     rule = check_choice("reduction", reduction, REDUCTIONS)
     head.tally()
     losses = head.empty_losses() if reduction == "none" else None
-    _, count, total, special = head.read(losses).loss()
+    count, total, special = head.read(losses).loss()
     return rule.loss(total, special, count) if losses is None else losses
 
 
@@ -256,7 +256,7 @@ def linear_cross_entropy_and_grad(
     grad_divisor = rule.grad_divisor(head.tally(), class_weight is not None)
     losses = head.empty_losses() if reduction == "none" else None
     blocks, gradients = head.read_and_write(losses, grad_divisor)
-    _, count, total, special = blocks.loss()
+    count, total, special = blocks.loss()
     return rule.loss(total, special, count) if losses is None else losses, gradients
 
 
@@ -323,4 +323,4 @@ def linear_evaluate(
     settings = Settings.of(head.transforms, head.targets, ranks, bins)
     head.tally()
     result = head.read(None, settings.top_k, settings.num_bins).evaluation()
-    return Evaluation._of_kernel(settings, result[1:])
+    return Evaluation._of_kernel(settings, result)

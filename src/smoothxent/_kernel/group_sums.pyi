@@ -1,0 +1,10 @@
+import numpy as np
+from numpy.typing import NDArray
+
+def range_of(values: NDArray[np.float64]) -> tuple[int, int]: ...
+def add(
+    values: NDArray[np.float64],  # IN  finite, contiguous (N,)
+    groups: NDArray[np.int64],  # IN  contiguous (N,)
+    lowest: int,
+    digits: NDArray[np.int64],  # IN and OUT  contiguous (groups, digits)
+) -> None: ...
