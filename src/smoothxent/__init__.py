@@ -2,8 +2,10 @@
 
 from smoothxent._comparison.compare import compare
 from smoothxent._comparison.comparison import Comparison
+from smoothxent._evaluation.classes.metrics import ClassMetrics
 from smoothxent._evaluation.evaluate import evaluate
 from smoothxent._evaluation.evaluation import Evaluation
+from smoothxent._evaluation.groups.grouped_evaluation import GroupedEvaluation
 from smoothxent._files.compare_files import compare_files
 from smoothxent._files.evaluate_file import evaluate_file
 from smoothxent._kernel.builds import available_isas
@@ -22,8 +24,10 @@ from smoothxent._loss.softmax import log_softmax, log_sum_exp, softmax
 __version__ = "0.1.0"
 
 __all__ = [
+    "ClassMetrics",
     "Comparison",
     "Evaluation",
+    "GroupedEvaluation",
     "LinearGradients",
     "RowStatistics",
     "__version__",

@@ -57,6 +57,12 @@ def check_integer(name: str, value: int) -> int:
     raise TypeError(f"{name} must be an integer, got {value!r}")
 
 
+def check_flag(name: str, value: bool) -> bool:
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be True or False, got {value!r}")
+    return bool(value)
+
+
 def check_positive(name: str, value: int) -> int:
     number = check_integer(name, value)
     if number < 1:

@@ -14,8 +14,8 @@ from smoothxent._arguments.logits import DType, check_logits
 from smoothxent._comparison.comparison import Comparison
 from smoothxent._comparison.pairs import Table, pairs_of
 from smoothxent._comparison.settings import OfEach, options_of_both
-from smoothxent._evaluation.evaluate import evaluate_rows
 from smoothxent._evaluation.probabilities import look_like_probabilities, warn_of_probabilities
+from smoothxent._evaluation.rows import evaluate_rows
 from smoothxent._kernel.rows import checked_rows
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from smoothxent._comparison import table
 from smoothxent._comparison.pair_metrics import PairMetrics
-from smoothxent._evaluation.record import finite
+from smoothxent._evaluation.readers import finite
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure

@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 from smoothxent._arguments.options import TRANSFORMS
 from smoothxent._comparison.pair_metrics import PairMetrics
-from smoothxent._evaluation.table import counts, deviation, number, rows
+from smoothxent._evaluation.columns import deviation, number
+from smoothxent._evaluation.table import counts, rows
 
 
 class Line(NamedTuple):

@@ -3,24 +3,41 @@
 from __future__ import annotations  # help() shows types by their names
 
 from collections.abc import Iterable
-from functools import reduce
-from operator import add
+from typing import Unpack, overload
 
-import numpy as np
 from numpy.typing import ArrayLike
 
-from smoothxent._arguments.labels import check_class_indices, label_out_of_range
+from smoothxent._arguments.groups import check_groups, encoded
+from smoothxent._arguments.labels import check_class_indices
 from smoothxent._arguments.logits import DType
-from smoothxent._arguments.options import Targets, check_ignore_index, check_weights
 from smoothxent._evaluation.evaluation import Evaluation
+from smoothxent._evaluation.groups.grouped_evaluation import GroupedEvaluation
 from smoothxent._evaluation.probabilities import look_like_probabilities, warn_of_probabilities
-from smoothxent._evaluation.settings import Options
-from smoothxent._kernel import widening
-from smoothxent._kernel.rows import Rows, checked_rows
-from smoothxent._kernel.threads import team_size
-from smoothxent._kernel.views import row_views
+from smoothxent._evaluation.rows import evaluate_groups, evaluate_rows
+from smoothxent._evaluation.settings import GivenOptions, Options
+from smoothxent._kernel.rows import checked_rows
 
 
+@overload
+def evaluate(
+    logits: ArrayLike,
+    labels: ArrayLike,
+    *,
+    sample_weight: ArrayLike | None = ...,
+    groups: None = ...,
+    axis: int = ...,
+    **options: Unpack[GivenOptions],
+) -> Evaluation: ...
+@overload
+def evaluate(
+    logits: ArrayLike,
+    labels: ArrayLike,
+    *,
+    sample_weight: ArrayLike | None = ...,
+    groups: ArrayLike,
+    axis: int = ...,
+    **options: Unpack[GivenOptions],
+) -> GroupedEvaluation: ...
 def evaluate(
     logits: ArrayLike,
     labels: ArrayLike,
@@ -35,10 +52,12 @@ def evaluate(
     ignore_index: int | None = None,
     top_k: Iterable[int] = (1, 5),
     num_bins: int = 15,
+    groups: ArrayLike | None = None,
+    per_class: bool = False,
     axis: int = -1,
     dtype: DType | None = None,
     num_threads: int | None = None,
-) -> Evaluation:
+) -> Evaluation | GroupedEvaluation:
     r"""Return all metrics of a classifier's logits on labelled rows, from one read of the logits.
 
     With :math:`p = \mathrm{softmax}(x)` for one row of logits :math:`x`, its label :math:`y` and
@@ -72,12 +91,18 @@ def evaluate(
         The number of bins of confidence, 1 to 2**20, of equal width, for the calibration error. A
         row is in bin ``floor(confidence * num_bins)``, computed in float64; confidence 1 is in the
         last bin.
+    groups : array_like of int or str, optional
+        The id of each row's group, with the shape of `labels`: its document, sequence, user or
+        slice. The result is then a GroupedEvaluation, with metrics of the groups and standard
+        errors that know them.
+    per_class : bool, default False
+        Whether the result has the metrics of each class, as `classes`.
     axis, dtype, num_threads
         As in `cross_entropy`.
 
     Returns
     -------
-    Evaluation
+    Evaluation or GroupedEvaluation
         The metrics, as attributes. ``+`` adds the evaluations of several batches, if they have the
         same settings.
 
@@ -115,7 +140,7 @@ def evaluate(
     nan. It is in no bin and counts as a miss for each k.
 
     Memory: nothing of the size of `logits` is allocated; each thread needs about 80 kB for its
-    totals.
+    totals. `groups` and `per_class` need 24 bytes for each row.
 
     Examples
     --------
@@ -136,49 +161,16 @@ def evaluate(
         (label_smoothing, prior, class_weight),
         top_k,
         num_bins,
+        per_class,
     )
-    evaluation = evaluate_rows(rows, options, sample_weight, ignore_index, num_threads)
+    evaluation: Evaluation | GroupedEvaluation
+    if groups is None:
+        evaluation = evaluate_rows(rows, options, sample_weight, ignore_index, num_threads)
+    else:
+        its_groups = encoded(check_groups(groups, rows[2].row_shape))
+        evaluation = evaluate_groups(
+            rows, options, its_groups, sample_weight, ignore_index, num_threads
+        )
     if look_like_probabilities(*rows, ignore_index):
         warn_of_probabilities("logits", stacklevel=2)
     return evaluation
-
-
-def evaluate_rows(
-    rows: Rows,
-    options: Options,
-    sample_weight: ArrayLike | None,
-    ignore_index: int | None,
-    num_threads: int | None,
-) -> Evaluation:
-    """Return the evaluation of checked rows whose labels are class indices."""
-    logits, labels, layout = rows
-    settings, transforms, (label_smoothing, prior, class_weight, _, _) = options
-    weights = ignored = None
-    if sample_weight is not None:
-        weights = check_weights("sample_weight", sample_weight, layout.row_shape)
-    if ignore_index is not None:
-        ignored = check_ignore_index(ignore_index, labels)
-    targets: Targets = label_smoothing, prior, class_weight, weights, ignored
-    kernel = widening.kernel_for(layout.dtype_name, transforms)
-    threads = team_size(num_threads, logits.size, kernel)
-
-    indices = labels
-    if not layout.is_flat:
-        logits, indices = row_views(layout.axis, logits, labels)
-    ranks = np.array([min(k, layout.num_classes) for k in settings.top_k], np.int64)
-    evaluations = []
-    for block, wide in widening.wide_blocks(layout.dtype_name, transforms, logits):
-        block_targets = widening.targets_of_rows(targets, block.rows)
-        result = kernel.evaluate(
-            wide,
-            indices[block.of_labels],
-            block_targets,
-            transforms,
-            ranks,
-            settings.num_bins,
-            threads,
-        )
-        if result[0] >= 0:
-            raise label_out_of_range(labels, layout.num_classes, block.rows.start + result[0])
-        evaluations.append(Evaluation._of_kernel(settings, result[1:]))
-    return reduce(add, evaluations)

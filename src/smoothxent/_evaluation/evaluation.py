@@ -3,13 +3,15 @@
 from __future__ import annotations  # help() shows types by their names
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 from numpy.typing import ArrayLike
 
 from smoothxent._arguments.arrays import plain_array
+from smoothxent._arguments.options import check_positive
 from smoothxent._evaluation import table
+from smoothxent._evaluation.classes.totals import ClassTotals
 from smoothxent._evaluation.metrics import Metrics
 from smoothxent._evaluation.record import record_of, totals_of
 from smoothxent._evaluation.settings import Options, Settings
@@ -67,6 +69,8 @@ class Evaluation(Metrics):
         confidence lies in [low, high). The last bin includes 1. The means are nan without rows.
     histogram : tuple of int
         Numbers of rows by nll: below 2**-32, in 84 half octaves, and 2**10 or more.
+    classes : ClassMetrics or None
+        The metrics of each class, after ``evaluate(..., per_class=True)``.
 
     Notes
     -----
@@ -108,15 +112,21 @@ class Evaluation(Metrics):
     __slots__ = ()
 
     @classmethod
-    def _of_kernel(cls, settings: Settings, result: KernelEvaluation) -> Self:
-        """Return the evaluation with the totals that the kernel has computed."""
+    def _of_kernel(
+        cls, settings: Settings, result: KernelEvaluation, num_rows: int | None = None
+    ) -> Self:
+        """Return the evaluation with the totals that the kernel has computed.
+
+        num_rows: the number of rows of a slice, including ignored rows; None for those of the call.
+        """
         weights, loss, special, count, sums, hits, bins, histogram = result
+        num_rows = weights[NUM_ROWS] if num_rows is None else num_rows
         places = weights[PLACES]
         return cls(
             Totals.of(
                 settings,
                 count,
-                weights[NUM_ROWS] - count,
+                num_rows - count,
                 sums
                 | {"loss": (loss, places, special), "loss_weight": (weights[WEIGHT], places, 0.0)},
                 hits,
@@ -137,6 +147,7 @@ class Evaluation(Metrics):
         class_weight: ArrayLike | None = None,
         top_k: Iterable[int] = (1, 5),
         num_bins: int = 15,
+        num_classes: int | None = None,
     ) -> Self:
         """Return the evaluation of no rows, to which others with the same settings can be added.
 
@@ -146,6 +157,8 @@ class Evaluation(Metrics):
             As in `evaluate`.
         prior, class_weight : array_like of shape (C,), optional
             As in `evaluate`, for any number C of classes.
+        num_classes : int, optional
+            The number of classes, for sums with evaluations that have `classes`.
 
         Returns
         -------
@@ -169,10 +182,16 @@ class Evaluation(Metrics):
         sizes = [
             plain_array(name, value).size for name, value in per_class.items() if value is not None
         ]
-        num_classes = sizes[0] if sizes else 0
+        classes = None
+        if num_classes is not None:
+            classes = ClassTotals.empty(check_positive("num_classes", num_classes))
+            sizes.append(len(classes))
         transforms, targets = (softcap, temperature, z_loss), (label_smoothing, prior, class_weight)
-        options = Options.of(num_classes, transforms, targets, top_k, num_bins)
-        return cls(Totals.empty(options.settings))
+        options = Options.of(sizes[-1] if sizes else 0, transforms, targets, top_k, num_bins)
+        return cls(Totals.empty(options.settings, classes))
+
+    def _with_classes(self, classes: ClassTotals) -> Self:
+        return type(self)(replace(self._totals, classes=classes))
 
     def __add__(self, other: Evaluation) -> Self:
         if not isinstance(other, Evaluation):
@@ -184,6 +203,13 @@ class Evaluation(Metrics):
                     f"{name} must be the same in evaluations that are added, "
                     f"got {ours[name]} and {theirs[name]}"
                 )
+        classes = [each._totals.classes for each in (self, other)]
+        sizes = ["none" if each is None else f"{len(each)}" for each in classes]
+        if sizes[0] != sizes[1]:
+            raise ValueError(
+                "classes must have the same number in evaluations that are added, "
+                f"got {sizes[0]} and {sizes[1]}"
+            )
         return type(self)(self._totals + other._totals)
 
     def __radd__(self, other: object) -> Self:

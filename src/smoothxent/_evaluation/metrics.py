@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import NamedTuple
 
+from smoothxent._evaluation.classes.metrics import ClassMetrics
 from smoothxent._evaluation.exact import Exact, square_root
 from smoothxent._evaluation.totals import Totals
 
@@ -144,6 +145,12 @@ class Metrics:
     def histogram(self) -> tuple[int, ...]:
         """Numbers of rows by nll, in half octaves from 2**-32 to 2**10."""
         return self._totals.histogram
+
+    @property
+    def classes(self) -> ClassMetrics | None:
+        """The metrics of each class, if they were asked for."""
+        totals = self._totals.classes
+        return None if totals is None else ClassMetrics(totals)
 
     def _mean(self, total: Exact) -> float:
         return total / self._totals.sums.weight

@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import MaxNLocator, NullLocator, StrMethodFormatter
 
+from smoothxent._evaluation.columns import deviation, number
 from smoothxent._evaluation.metrics import Bin, Metrics
-from smoothxent._evaluation.table import deviation, number
 from smoothxent._evaluation.totals import HISTOGRAM_START, HISTOGRAM_STEPS
 
 BLUE, RED, GREEN, INK, FAINT = "#2f6fab", "#c44e52", "#55a868", "#333333", "#bbbbbb"

@@ -5,7 +5,7 @@ A record may be from another machine, or edited by hand.
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from typing import Any, TypeAlias, TypeVar, cast
 
 from smoothxent._arguments.options import check_real
@@ -40,7 +40,7 @@ def read_anything(name: str, value: Any) -> Any:
     return value
 
 
-def check_keys(name: str, given: Record, made: Record) -> None:
+def check_keys(name: str, given: Record, made: Container[object]) -> None:
     """Raise for keys that `record_of` does not make; keys of metrics may be missing."""
     for key in given:
         if key not in made:
@@ -58,6 +58,20 @@ def check_metrics(name: str, value: object, made: Record) -> None:
         elif not _is_near(metric, expected):
             rule = f"be {expected!r}, the value of the sums"
             raise ValueError(f"{name}.{key} must {rule}, got {metric!r}")
+
+
+def read_each(
+    given: Record,
+    key: str,
+    read: Callable[[str, object], Value],
+    path: str = "",
+    size: int | None = None,
+) -> list[Value]:
+    """Return the items of a list, which must have this number of them."""
+    items = at(given, key, read_list, path)
+    if size is not None and len(items) != size:
+        raise ValueError(f"{path}{key} must have {size} items, got {len(items)}")
+    return [read(f"{path}{key}[{i}]", each) for i, each in enumerate(items)]
 
 
 def _is_near(value: object, expected: object) -> bool:

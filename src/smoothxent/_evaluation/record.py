@@ -11,6 +11,7 @@ from smoothxent._arguments.options import (
     check_transforms,
     given_transforms,
 )
+from smoothxent._evaluation.classes import record as classes
 from smoothxent._evaluation.exact import ZERO, Exact
 from smoothxent._evaluation.metrics import Metrics
 from smoothxent._evaluation.readers import (
@@ -80,6 +81,7 @@ def record_of(totals: Totals) -> dict[str, Any]:
             for each in totals.bins
         ],
         "histogram": list(totals.histogram),
+        "classes": classes.record_of(totals.classes),
     }
 
 
@@ -102,6 +104,7 @@ def totals_of(value: object) -> Totals:
             read_count(f"histogram[{i}]", each)
             for i, each in enumerate(at(given, "histogram", read_list))
         ),
+        classes=classes.totals_of("classes", given.get("classes")),
     )
     _consistent(read)
     made = record_of(read)
@@ -125,6 +128,9 @@ def _consistent(read: Totals) -> None:
     ):
         if num_rows > read.count:
             raise ValueError(f"{name} must hold no more rows than count, got {num_rows}")
+    if read.classes is not None:
+        sums = read.sums
+        classes.check_sums(read.classes, read.count, sums.weight, read.hits[0], sums.nll)
     weight = read.sums.weight.fraction()
     in_bins = sum((each.weight for each in read.bins), ZERO)
     if in_bins.fraction() > weight:

@@ -2,22 +2,41 @@
 
 import zlib
 from collections.abc import Iterable
-from typing import NamedTuple, Self
+from typing import NamedTuple, Self, TypedDict
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from smoothxent._arguments.logits import DType
 from smoothxent._arguments.options import (
     TRANSFORMS,
     GivenTransforms,
     Targets,
     Transforms,
+    check_flag,
     check_num_bins,
     check_targets,
     check_top_k,
     check_transforms,
     given_transforms,
 )
+
+
+class GivenOptions(TypedDict, total=False):
+    """The arguments that all functions share which evaluate rows, for overloads."""
+
+    softcap: float | None
+    temperature: float
+    z_loss: float
+    label_smoothing: float
+    prior: ArrayLike | None
+    class_weight: ArrayLike | None
+    ignore_index: int | None
+    top_k: Iterable[int]
+    num_bins: int
+    per_class: bool
+    dtype: DType | None
+    num_threads: int | None
 
 
 class Settings(NamedTuple):
@@ -67,6 +86,7 @@ class Options(NamedTuple):
     settings: Settings
     transforms: Transforms | None
     targets: Targets  # without sample_weight and ignore_index
+    per_class: bool
 
     @classmethod
     def of(
@@ -76,6 +96,7 @@ class Options(NamedTuple):
         targets: tuple[float, ArrayLike | None, ArrayLike | None],
         top_k: Iterable[int],
         num_bins: int,
+        per_class: bool = False,
     ) -> Self:
         """Check the arguments of an evaluation of logits with this number of classes.
 
@@ -85,7 +106,7 @@ class Options(NamedTuple):
         checked_targets = check_targets((*targets, None, None), num_classes, ())
         ranks, bins = check_top_k(top_k), check_num_bins(num_bins)
         settings = Settings.of(checked, checked_targets, ranks, bins)
-        return cls(settings, checked, checked_targets)
+        return cls(settings, checked, checked_targets, check_flag("per_class", per_class))
 
 
 def checksum(numbers: NDArray[np.float64] | None) -> str:

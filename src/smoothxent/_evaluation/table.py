@@ -1,25 +1,17 @@
 """The tables of an evaluation as text (80 columns), HTML and Markdown."""
 
-import math
-from collections.abc import Sequence
 from html import escape
 from textwrap import wrap
 from typing import NamedTuple
 
+from smoothxent._evaluation.classes import table as classes
+from smoothxent._evaluation.columns import STYLE, deviation, html_table, number
 from smoothxent._evaluation.metrics import Bin, Metrics
 
 WIDTH = 80  # columns of text
 MOST_BINS = 25  # a longer table of bins would be hard to read
 BAR_WIDTH = 32
 EIGHTHS = " ▏▎▍▌▋▊▉"
-
-STYLE = (
-    "<style>.smoothxent td, .smoothxent th { text-align: right; padding: 1px 10px; "
-    "font-variant-numeric: tabular-nums; } "
-    ".smoothxent td:first-child, .smoothxent td:last-child, .smoothxent th:first-child "
-    "{ text-align: left; } "
-    ".smoothxent .bar { background: #2f6fab; height: 0.8em; }</style>"
-)
 
 
 class Line(NamedTuple):
@@ -60,6 +52,8 @@ def text(metrics: Metrics) -> str:
                 ]
             )
         )
+    if metrics.classes is not None and metrics.count:
+        parts.append(classes.text(metrics.classes))
     return "\n\n".join(parts)
 
 
@@ -74,14 +68,17 @@ def line(metrics: Metrics) -> str:
 def markdown(metrics: Metrics) -> str:
     """Return the metrics as a Markdown table."""
     shown = [f"| {name} | {number} | {note} |" for name, number, note in lines(metrics)]
-    return "\n".join([title(metrics), "", "| metric | value | |", "|---|--:|---|", *shown, ""])
+    parts = [title(metrics), "", "| metric | value | |", "|---|--:|---|", *shown, ""]
+    if metrics.classes is not None and metrics.count:
+        parts += [classes.markdown(metrics.classes), ""]
+    return "\n".join(parts)
 
 
 def html(metrics: Metrics) -> str:
     """Return the title, the metrics and the bins with rows as HTML."""
     parts = [f"<strong>{escape(title(metrics))}</strong>"]
     if metrics.count:
-        parts.append(_html_table([], [tuple(map(escape, line)) for line in lines(metrics)]))
+        parts.append(html_table([], [tuple(map(escape, line)) for line in lines(metrics)]))
     filled = _filled_bins(metrics)
     if filled:
         most = max(each.count for each in filled)
@@ -95,7 +92,9 @@ def html(metrics: Metrics) -> str:
             )
             for each in filled
         ]
-        parts.append(_html_table(["confidence", "mean", "accuracy", "rows", ""], cells))
+        parts.append(html_table(["confidence", "mean", "accuracy", "rows", ""], cells))
+    if metrics.classes is not None and metrics.count:
+        parts.append(classes.html(metrics.classes))
     return f'<div class="smoothxent">{STYLE}{"".join(parts)}</div>'
 
 
@@ -141,26 +140,17 @@ def lines(metrics: Metrics) -> list[Line]:
             _plural(len(metrics.bins), "bin"),
         ),
     ]
+    if metrics.classes is not None:
+        shown += [
+            Line("balanced accuracy", number(metrics.classes.balanced_accuracy)),
+            Line("macro F1", number(metrics.classes.macro_f1)),
+        ]
     if metrics.nan_rows:
         note = "hold nan or +inf, or only -inf"
         shown.append(Line("nan rows", f"{metrics.nan_rows:,}", note))
     if metrics.weight != metrics.count:
         shown.append(Line("weight", number(metrics.weight)))
     return shown
-
-
-def number(value: float) -> str:
-    """Return the number with four decimals, or in scientific notation if it is small or large."""
-    if value == 0 or 0.001 <= abs(value) < 100_000:
-        return f"{value:.4f}"
-    return f"{value:.3e}"
-
-
-def deviation(stderr: float) -> str:
-    """Return " ± " and a standard error with two digits, or "" if the error is nan."""
-    if math.isnan(stderr):
-        return ""
-    return f" ± {stderr:.2g}" if stderr == 0 or 0.0001 <= stderr < 100 else f" ± {number(stderr)}"
 
 
 def _plural(count: int, noun: str) -> str:
@@ -185,9 +175,3 @@ def _bar(share: float) -> str:
     """Return a bar, in steps of an eighth of a column; a share above 0 is always visible."""
     full, eighths = divmod(max(1, round(8 * BAR_WIDTH * share)), 8)
     return "█" * full + EIGHTHS[eighths].strip()
-
-
-def _html_table(head: list[str], rows: Sequence[tuple[str, ...]]) -> str:
-    cells = "".join(f"<th>{each}</th>" for each in head)
-    body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
-    return f"<table>{f'<thead><tr>{cells}</tr></thead>' * bool(head)}<tbody>{body}</tbody></table>"

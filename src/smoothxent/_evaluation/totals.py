@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple, Self
 
+from smoothxent._evaluation.classes.totals import ClassTotals
 from smoothxent._evaluation.exact import ZERO, Exact
 from smoothxent._evaluation.settings import Settings
 
@@ -53,6 +54,7 @@ class Totals:
     hits: tuple[Exact, ...]  # for each k of top_k, the weight of the rows whose rank is below k
     bins: tuple[BinTotals, ...]  # num_bins equal steps of [0, 1]
     histogram: tuple[int, ...]
+    classes: ClassTotals | None = None  # of each class, if they were asked for
 
     @classmethod
     def of(
@@ -82,7 +84,7 @@ class Totals:
         )
 
     @classmethod
-    def empty(cls, settings: Settings) -> Self:
+    def empty(cls, settings: Settings, classes: ClassTotals | None) -> Self:
         """Return the totals of no rows."""
         return cls(
             settings,
@@ -92,11 +94,15 @@ class Totals:
             (ZERO,) * len(settings.top_k),
             (NO_ROWS,) * settings.num_bins,
             (0,) * HISTOGRAM_SIZE,
+            classes,
         )
 
     def __add__(self, other: Self) -> Self:
-        """Return the totals of the rows of both; their settings must agree."""
+        """Return the totals of the rows of both; their settings and classes must agree."""
         pairs = zip(self.bins, other.bins, strict=True)
+        classes = None
+        if self.classes is not None and other.classes is not None:
+            classes = self.classes + other.classes
         return type(self)(
             self.settings,
             self.count + other.count,
@@ -113,4 +119,5 @@ class Totals:
                 for a, b in pairs
             ),
             tuple(a + b for a, b in zip(self.histogram, other.histogram, strict=True)),
+            classes,
         )

@@ -14,9 +14,9 @@ from smoothxent._comparison.comparison import Comparison
 from smoothxent._comparison.pair_metrics import Pairs
 from smoothxent._comparison.pairs import Table, pairs_of
 from smoothxent._comparison.settings import OfEach, options_of_both
-from smoothxent._evaluation.evaluate import evaluate_rows
 from smoothxent._evaluation.evaluation import Evaluation
 from smoothxent._evaluation.probabilities import look_like_probabilities, warn_of_probabilities
+from smoothxent._evaluation.rows import evaluate_rows
 from smoothxent._files.chunks import Chunk, chunk_results
 from smoothxent._files.errors import bad_chunk_label
 from smoothxent._files.formats import stored_labels, stored_logits

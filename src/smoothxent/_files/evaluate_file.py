@@ -4,20 +4,24 @@ from __future__ import annotations  # help() shows types by their names
 
 from collections.abc import Callable, Iterable
 from contextlib import closing
-from typing import TypeAlias, cast
+from typing import TypeAlias, Unpack, cast, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from smoothxent._arguments.groups import check_groups, chosen, encoded
 from smoothxent._arguments.logits import DType
 from smoothxent._arguments.options import check_weights
-from smoothxent._evaluation.evaluate import evaluate_rows
 from smoothxent._evaluation.evaluation import Evaluation
+from smoothxent._evaluation.groups.accumulator import Accumulator
+from smoothxent._evaluation.groups.grouped_evaluation import GroupedEvaluation
 from smoothxent._evaluation.probabilities import look_like_probabilities, warn_of_probabilities
-from smoothxent._evaluation.settings import Options
+from smoothxent._evaluation.rows import evaluate_groups, evaluate_rows
+from smoothxent._evaluation.settings import GivenOptions, Options
 from smoothxent._files.chunks import Chunk, chunk_results
 from smoothxent._files.errors import bad_chunk_label, check_chunk_weights
 from smoothxent._files.formats import stored_labels, stored_logits, stored_weights
+from smoothxent._files.groups import groups_of_files
 from smoothxent._files.shards import Paths, are_paths, shards_of
 from smoothxent._kernel.rows import checked_rows
 from smoothxent._kernel.threads import thread_count
@@ -26,6 +30,26 @@ from smoothxent._kernel.threads import thread_count
 Progress: TypeAlias = Callable[[int, int, Evaluation], object]
 
 
+@overload
+def evaluate_file(
+    logits: Paths,
+    labels: Paths,
+    *,
+    sample_weight: ArrayLike | Paths | None = ...,
+    groups: None = ...,
+    progress: Progress | None = ...,
+    **options: Unpack[GivenOptions],
+) -> Evaluation: ...
+@overload
+def evaluate_file(
+    logits: Paths,
+    labels: Paths,
+    *,
+    sample_weight: ArrayLike | Paths | None = ...,
+    groups: ArrayLike | Paths,
+    progress: Progress | None = ...,
+    **options: Unpack[GivenOptions],
+) -> GroupedEvaluation: ...
 def evaluate_file(
     logits: Paths,
     labels: Paths,
@@ -40,10 +64,12 @@ def evaluate_file(
     ignore_index: int | None = None,
     top_k: Iterable[int] = (1, 5),
     num_bins: int = 15,
+    groups: ArrayLike | Paths | None = None,
+    per_class: bool = False,
     dtype: DType | None = None,
     num_threads: int | None = None,
     progress: Progress | None = None,
-) -> Evaluation:
+) -> Evaluation | GroupedEvaluation:
     """Return what `evaluate` returns, for logits and labels in files of any size.
 
     Parameters
@@ -64,6 +90,12 @@ def evaluate_file(
         As in `evaluate`.
     sample_weight : array_like, path, pattern or sequence of paths, optional
         A finite weight, not negative, for each row of all shards; an array or files.
+    groups : array, path, pattern or sequence of paths, optional
+        The id of each row's group, as in `evaluate`: an array of integers or strings, or files as
+        for `labels`, which may hold strings in .npy, .npz or .txt files, one a line. All ids are in
+        memory at once.
+    per_class
+        As in `evaluate`.
     dtype : "bfloat16" or "float16", optional
         The dtype of logits that a .npy or .npz file holds as bare 2-byte words, as np.save writes
         bfloat16.
@@ -75,7 +107,7 @@ def evaluate_file(
 
     Returns
     -------
-    Evaluation
+    Evaluation or GroupedEvaluation
         The same, to the last bit, as `evaluate` returns for the whole arrays.
 
     Raises
@@ -131,6 +163,11 @@ def evaluate_file(
         inputs.append(stored_weights(shards_of("sample_weight", sample_weight), rows))
     elif sample_weight is not None:
         weights = check_weights("sample_weight", cast(ArrayLike, sample_weight), rows.shape)
+    its_groups = None
+    if are_paths(groups):
+        its_groups = encoded(groups_of_files(shards_of("groups", groups), rows))
+    elif groups is not None:
+        its_groups = encoded(check_groups(cast(ArrayLike, groups), rows.shape))
     threads = thread_count(num_threads, rows.num_rows * rows.row_shape[0])
     options = Options.of(
         rows.row_shape[0],
@@ -138,10 +175,11 @@ def evaluate_file(
         (label_smoothing, prior, class_weight),
         top_k,
         num_bins,
+        per_class,
     )
     suspects: list[str] = []
 
-    def compute(chunk: Chunk) -> Evaluation:
+    def compute(chunk: Chunk) -> Evaluation | GroupedEvaluation:
         part = None if weights is None else weights[chunk.first_row : chunk.end]
         if len(inputs) > 2:
             part = check_chunk_weights(chunk, inputs[2])
@@ -149,18 +187,22 @@ def evaluate_file(
         if not chunk.first_row and look_like_probabilities(*located, ignore_index):
             suspects.append(str(rows))
         try:
-            return evaluate_rows(located, options, part, ignore_index, num_threads=1)
+            if its_groups is None:
+                return evaluate_rows(located, options, part, ignore_index, num_threads=1)
+            chunk_groups = chosen(its_groups, slice(chunk.first_row, chunk.end))
+            size = len(its_groups.ids)
+            return evaluate_groups(located, options, chunk_groups, part, ignore_index, 1, size)
         except IndexError:
             raise bad_chunk_label(chunk, rows, indices, ignore_index) from None
 
     nothing = (np.empty((0, *array.row_shape), array.dtype) for array in inputs)
     # Without rows: the other checks, before any data is read.
-    total = compute(Chunk(0, tuple(nothing)))
+    total = Accumulator(compute(Chunk(0, tuple(nothing))))
     with closing(chunk_results(compute, inputs, threads)) as results:
         for num_done, evaluation in results:
-            total += evaluation
+            total.add(evaluation)
             while suspects:  # the warning must come from the caller's thread
                 warn_of_probabilities(suspects.pop(), stacklevel=2)
             if progress is not None:
-                progress(num_done, rows.num_rows, total)
-    return total
+                progress(num_done, rows.num_rows, total.total)
+    return total.evaluation()

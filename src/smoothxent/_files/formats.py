@@ -73,6 +73,15 @@ def stored_weights(paths: Sequence[str], logits: ShardedArray) -> ShardedArray:
     return _one_for_each_row(logits, shards)
 
 
+def stored_ids(paths: Sequence[str], logits: ShardedArray) -> ShardedArray:
+    """Return the ids of groups in some files, integers or strings, one for each row of logits."""
+    shards = _stored("groups", paths)
+    for shard in shards:
+        if shard.dtype.kind not in "iuU":
+            raise TypeError(f"{shard.location} must be integers or strings, got {shard.dtype}")
+    return _one_for_each_row(logits, shards)
+
+
 def _one_for_each_row(logits: ShardedArray, shards: Sequence[StoredArray]) -> ShardedArray:
     """Return the shards as one array, which must have one number for each row of logits."""
     for shard in shards:
@@ -96,10 +105,12 @@ def _words(dtype: np.dtype[Any]) -> np.dtype[Any]:
 
 def _stored(argument: str, shards: Sequence[str]) -> list[StoredArray]:
     """Return the arrays at the paths; the size of each has been checked against its file."""
-    locations = [
-        Location(argument, Path(file), member) for file, member in map(split_member, shards)
-    ]
-    return [_format_of(location).stored(location) for location in locations]
+    return [_format_of(location).stored(location) for location in located(argument, shards)]
+
+
+def located(argument: str, paths: Sequence[str]) -> list[Location]:
+    """Return the file and the member that each path means."""
+    return [Location(argument, Path(file), member) for file, member in map(split_member, paths)]
 
 
 def _format_of(location: Location) -> Format:

@@ -52,6 +52,16 @@ class Numbers:
         self._lines.close()
 
 
+def lines(location: Location) -> list[str]:
+    """Return the lines of a file; blank lines at the end do not count."""
+    try:
+        return location.path.read_text(encoding="utf-8-sig").rstrip().splitlines()
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{location} must be UTF-8 text, got other bytes; save it again"
+        ) from error
+
+
 def stored(location: Location) -> StoredArray:
     """Return the numbers of a file, one a line; blank lines at the end do not count."""
     num_lines = num_ends = 0

@@ -42,18 +42,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=options.file,
         help=".npy file with the share of each class in label smoothing (default: uniform)",
     )
+    parser.add_argument(
+        "--groups",
+        metavar="FILE",
+        type=options.file,
+        help="file with the id of each row's group, an integer or a string: standard errors by "
+        "group, and the groups with the highest and the lowest nll",
+    )
+    parser.add_argument(
+        "--per-class",
+        metavar="FILE.csv",
+        nargs="?",
+        const=True,
+        default=False,
+        type=options.csv_file,
+        help="show the classes with the lowest recall, and save the metrics of all classes",
+    )
     results.add_arguments(parser, "save the result as JSON, for `smoothxent merge`")
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Evaluate the files with a progress bar, and write the result."""
     of_classes = {"class_weight": arguments.class_weight, "prior": arguments.prior}
-    files = (arguments.logits, arguments.labels, arguments.sample_weight, *of_classes.values())
+    of_rows = (arguments.logits, arguments.labels, arguments.sample_weight, arguments.groups)
+    files = (*of_rows, *of_classes.values())
     results.check(arguments, *files)
     settings = inputs.settings(arguments)
     settings |= {"temperature": arguments.temperature, "softcap": arguments.softcap}
     settings |= {name: inputs.array(file) for name, file in of_classes.items()}
-    settings["sample_weight"] = arguments.sample_weight
+    settings |= {"sample_weight": arguments.sample_weight, "groups": arguments.groups}
+    settings["per_class"] = bool(arguments.per_class)
     with errors.as_command_errors(**of_classes), progress.shown(not arguments.quiet) as update:
         evaluation = evaluate_file(arguments.logits, arguments.labels, **settings, progress=update)
     results.write(evaluation, arguments)

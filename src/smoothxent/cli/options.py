@@ -90,6 +90,13 @@ def file(text: str) -> str:
     return text
 
 
+def csv_file(text: str) -> Path:
+    """Parse the path of a .csv file."""
+    if not text.lower().endswith(".csv"):
+        raise argparse.ArgumentTypeError(f"must end in .csv, got {text!r}")
+    return Path(text)
+
+
 def picture_file(text: str) -> Path:
     """Parse the path of a picture; its suffix names the format."""
     if not text.lower().endswith((".png", ".pdf", ".svg")):

@@ -5,14 +5,14 @@ import csv
 import io
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from smoothxent import Comparison, Evaluation
+from smoothxent import ClassMetrics, Comparison, Evaluation, GroupedEvaluation
 from smoothxent.cli import errors, inputs, options
 
-Result: TypeAlias = Evaluation | Comparison
+Result: TypeAlias = Evaluation | GroupedEvaluation | Comparison
 
 
 def add_arguments(parser: argparse.ArgumentParser, to_save: str) -> None:
@@ -45,8 +45,9 @@ def check(arguments: argparse.Namespace, *names: str | None) -> None:
     """
     used = [file for each in names if each is not None for file in _files_of(each)]
     outputs = {"--json": arguments.json, "--plot": arguments.plot}
+    outputs["--per-class"] = getattr(arguments, "per_class", None)
     for option, name in outputs.items():
-        if name in (None, "-"):
+        if name in (None, "-", True, False):
             continue
         file = Path(name)
         if any(_are_same(file, each) for each in used):
@@ -72,11 +73,15 @@ def _are_same(file: Path, other: Path) -> bool:
 
 def write(result: Result, arguments: argparse.Namespace) -> None:
     """Save the result to the files that the options name, then print it."""
+    whole = result.total if isinstance(result, GroupedEvaluation) else result
     if arguments.json not in (None, "-"):
         _save(_json(result), Path(arguments.json))
     if arguments.plot:
         with errors.name_file(arguments.plot):
-            result.plot().figure.savefig(arguments.plot, dpi=144)
+            whole.plot().figure.savefig(arguments.plot, dpi=144)
+    file = getattr(arguments, "per_class", None)
+    if isinstance(file, Path) and isinstance(whole, Evaluation) and whole.classes:
+        _save(_csv_of_classes(whole.classes), file)
     if arguments.json == "-":
         print(_json(result), end="")
     elif not arguments.quiet:
@@ -111,9 +116,21 @@ def _json(result: Result) -> str:
 
 
 def _csv(result: Result) -> str:
-    text = io.StringIO()
+    if isinstance(result, GroupedEvaluation):
+        return _csv_of(OF_GROUPS, *(getattr(result, name).tolist() for name in OF_GROUPS.values()))
     columns = _columns(result)
-    csv.writer(text, lineterminator="\n").writerows([columns, columns.values()])
+    return _csv_of(columns, *([value] for value in columns.values()))
+
+
+def _csv_of_classes(classes: ClassMetrics) -> str:
+    """Return a line for each class."""
+    arrays = [getattr(classes, name).tolist() for name in OF_CLASSES]
+    return _csv_of(["class", *OF_CLASSES], range(len(classes)), *arrays)
+
+
+def _csv_of(head: Iterable[str], *columns: Iterable[object]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([head, *zip(*columns, strict=True)])
     return text.getvalue()
 
 
@@ -146,6 +163,18 @@ OF_EVALUATION = [
     "temperature",
     "z_loss",
 ]
+
+OF_GROUPS = {
+    "group": "ids",
+    "count": "count",
+    "weight": "weight",
+    "nll": "nll",
+    "nll_sum": "nll_sum",
+    "accuracy": "accuracy",
+    "brier": "brier",
+    "all_greedy": "all_greedy",
+}
+OF_CLASSES = ["count", "support", "predicted", "hits", "recall", "precision", "f1", "nll"]
 
 FORMATS: dict[str, Callable[[Result], str]] = {
     "table": _table,

@@ -1,0 +1,168 @@
+"""Exact sums of float64 numbers by group, in arrays: some bytes for each of a million groups."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smoothxent._evaluation.exact import Exact
+from smoothxent._kernel import group_sums
+
+DIGIT = 32  # bits of a digit
+BASE = 1 << DIGIT
+MOST_TERMS = 1 << 30  # terms that int64 digits hold between carries
+
+Floats = NDArray[np.float64]
+Groups = NDArray[np.int64]  # the number of a group for each term: 0, 1, ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GroupSums:
+    """A sum for each group, in digits to the base 2**32, plus its terms that are inf or nan.
+
+    Equal sums have equal arrays: there are as few digits as the largest and the smallest bit of all
+    groups need.
+    """
+
+    digits: NDArray[np.int64]  # (groups, digits), lowest first; only the last may be negative
+    lowest: int  # digit 0 counts units of 2**lowest; a multiple of 32
+    special: Floats  # (groups,): the sum of the terms that are inf or nan, or 0
+
+    @classmethod
+    def of(cls, values: Floats, groups: Groups, num_groups: int) -> Self:
+        """Return the sums of the values of each group."""
+        special = np.zeros(num_groups)
+        is_finite = np.isfinite(values)
+        if not is_finite.all():
+            np.add.at(special, groups[~is_finite], values[~is_finite])
+            values, groups = values[is_finite], groups[is_finite]
+        low, high = group_sums.range_of(values)
+        lowest = low // DIGIT * DIGIT
+        digits = np.zeros((num_groups, (high - lowest) // DIGIT + 3), np.int64)
+        for first in range(0, len(values), MOST_TERMS):
+            terms = slice(first, first + MOST_TERMS)
+            group_sums.add(values[terms], groups[terms], lowest, digits)
+            digits = _carried(digits)
+        return cls._of_digits(digits, lowest, special)
+
+    @classmethod
+    def of_counts(cls, counts: NDArray[np.int64]) -> Self:
+        """Return the counts as sums."""
+        return cls._of_digits(_carried(counts.reshape(-1, 1)), 0, np.zeros(len(counts)))
+
+    @classmethod
+    def merged(cls, parts: Sequence[tuple[Self, Groups]], num_groups: int) -> Self:
+        """Return the sums of all parts; part i has a sum for each of its groups, all different."""
+        lowest = min(sums.lowest for sums, _ in parts)
+        offsets = [(sums.lowest - lowest) // DIGIT for sums, _ in parts]
+        ends = [n + sums.digits.shape[1] for n, (sums, _) in zip(offsets, parts, strict=True)]
+        digits, special = np.zeros((num_groups, max(ends)), np.int64), np.zeros(num_groups)
+        for offset, end, (sums, groups) in zip(offsets, ends, parts, strict=True):
+            digits[groups, offset:end] += sums.digits
+            special[groups] += sums.special
+        return cls._of_digits(_carried(digits), lowest, special)
+
+    @classmethod
+    def _of_digits(cls, digits: NDArray[np.int64], lowest: int, special: Floats) -> Self:
+        """Return the sums without digits that all groups can do without."""
+        while digits.shape[1] > 1 and _fits(shorter := _without_last(digits)):
+            digits = shorter
+        while digits.shape[1] > 1 and not digits[:, 0].any():
+            digits, lowest = digits[:, 1:], lowest + DIGIT
+        if not digits.any():
+            lowest = 0
+        return cls(np.ascontiguousarray(digits), lowest, special)
+
+    @classmethod
+    def of_exacts(cls, sums: Sequence[Exact]) -> Self:
+        """Return the sums as arrays."""
+        lowest = min((-each.places for each in sums), default=0) // DIGIT * DIGIT
+        units = [each.units << (-each.places - lowest) for each in sums]
+        size = max((each.bit_length() for each in units), default=0) // DIGIT + 1
+        digits = np.zeros((len(sums), size), np.int64)
+        for group, number in enumerate(units):
+            digits[group] = [(number >> (DIGIT * i)) % BASE for i in range(size - 1)] + [
+                number >> (DIGIT * (size - 1))
+            ]
+        special = np.array([float(each.special or 0) for each in sums])
+        return cls._of_digits(_carried(digits), lowest, special)
+
+    def exacts(self) -> list[Exact]:
+        """Return the sum of each group."""
+        return [self.at(group) for group in range(len(self))]
+
+    def __len__(self) -> int:
+        return len(self.digits)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, GroupSums):
+            return NotImplemented
+        return (
+            self.lowest == other.lowest
+            and np.array_equal(self.digits, other.digits)
+            and np.array_equal(self.special, other.special, equal_nan=True)
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.lowest, self.digits.tobytes(), self.special.tobytes()))
+
+    def at(self, group: int) -> Exact:
+        """Return the sum of one group."""
+        return self._exact(self.digits[group], float(self.special[group]))
+
+    def total(self) -> Exact:
+        """Return the sum over all groups."""
+        with np.errstate(invalid="ignore"):  # inf - inf
+            return self._exact(self.digits.sum(axis=0), float(self.special.sum()))
+
+    def _exact(self, digits: NDArray[np.int64], special: float) -> Exact:
+        units = sum(digit << (DIGIT * i) for i, digit in enumerate(digits.tolist()))
+        return Exact.of(units, -self.lowest, special)
+
+    def floats(self) -> Floats:
+        """Return the sums, correctly rounded."""
+        total, rest, tail = np.zeros((3, len(self)))
+        with np.errstate(over="ignore", invalid="ignore"):
+            for i in reversed(range(self.digits.shape[1])):
+                term = np.ldexp(self.digits[:, i].astype(np.float64), DIGIT * i + self.lowest)
+                total, error = _two_sum(total, term)
+                rest, error = _two_sum(rest, error)
+                tail += error
+            # Where the rest alone would be a tie, the tail says to which side the sum is rounded.
+            rest = np.where(tail, np.nextafter(rest, np.copysign(np.inf, tail)), rest)
+            return np.where(np.isfinite(total), total + rest, total) + self.special
+
+
+def _two_sum(a: Floats, b: Floats) -> tuple[Floats, Floats]:
+    """Return a + b and its rounding error, for |a| >= |b| or a = 0 (Dekker 1971)."""
+    total = a + b
+    return total, b - (total - a)
+
+
+def _without_last(digits: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the digits with the last added to the one before; it may overflow: see `_fits`."""
+    shorter = digits[:, :-1].copy()
+    is_small = np.abs(digits[:, -1]) <= 1
+    shorter[:, -1] = np.where(is_small, shorter[:, -1] + (digits[:, -1] << DIGIT), BASE)
+    return shorter
+
+
+def _fits(digits: NDArray[np.int64]) -> bool:
+    """Whether the last digit, which has the sign, lies in [-2**31, 2**31) for all groups."""
+    last = digits[:, -1]
+    return bool(((last >= -BASE // 2) & (last < BASE // 2)).all())
+
+
+def _carried(digits: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the digits in [0, 2**32), except for the last, which has the sign."""
+    digits = digits.copy()
+    for i in range(digits.shape[1] - 1):
+        over = digits[:, i] >> DIGIT
+        digits[:, i] -= over << DIGIT
+        digits[:, i + 1] += over
+    while not _fits(digits):
+        over = digits[:, -1:] >> DIGIT
+        digits = np.hstack([digits[:, :-1], digits[:, -1:] - (over << DIGIT), over])
+    return digits

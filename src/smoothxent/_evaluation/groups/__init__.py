@@ -1,0 +1,1 @@
+"""Totals and metrics of groups of rows."""

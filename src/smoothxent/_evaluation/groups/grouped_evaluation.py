@@ -1,0 +1,322 @@
+"""GroupedEvaluation: the metrics of groups of rows, and standard errors that know the groups."""
+
+from __future__ import annotations  # help() shows types by their names
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smoothxent._arguments.arrays import AnyArray
+from smoothxent._evaluation.classes.metrics import quotient
+from smoothxent._evaluation.evaluation import Evaluation
+from smoothxent._evaluation.group_sums import GroupSums
+from smoothxent._evaluation.groups import record, table
+from smoothxent._evaluation.groups.totals import MOST_EVALUATIONS, GroupTotals
+from smoothxent._evaluation.readers import check_metrics
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, repr=False)
+class GroupedEvaluation:
+    r"""The metrics of rows that belong to groups, as ``evaluate(..., groups=ids)`` returns them.
+
+    A group is a document, a sequence, a user, a slice of the data: rows that are alike, so that
+    their errors are not independent. Groups that have only ignored rows do not count.
+
+    Attributes
+    ----------
+    total : Evaluation
+        The metrics of all rows, with the bits of ``evaluate`` without groups.
+    ids : ndarray of int64 or str, shape (G,)
+        The ids of the groups, in ascending order. The other arrays have this order and shape.
+    count : ndarray of int64
+        Numbers of rows.
+    weight, nll_sum, hits : ndarray of float64
+        Sums over the rows, weighted by `sample_weight`: of 1, of the nll in nats, and of 1 for the
+        rows whose top class is the label. ``-nll_sum`` is the log-likelihood of a sequence.
+    nll, accuracy, brier : ndarray of float64
+        Means over the rows of each group; nan where `weight` is 0.
+    all_greedy : ndarray of bool
+        Whether the top class of every row of the group is its label.
+    nll_stderr, accuracy_stderr, brier_stderr : float
+        Standard errors of `total.nll`, `total.accuracy` and `total.brier` if the groups are
+        independent but not the rows of a group; nan for fewer than two groups.
+    macro_nll, macro_accuracy, macro_brier : float
+        Means over the groups of their means: each group counts the same.
+
+    Notes
+    -----
+    With :math:`m` the mean over all rows, :math:`s` the sample weights, :math:`W` their sum and G
+    groups, the clustered standard error is
+
+    .. math:: \frac{1}{W} \sqrt{\frac{G}{G - 1}
+              \sum_g \Bigl(\sum_{n \in g} s_n (x_n - m)\Bigr)^2}
+
+    (Liang & Zeger 1986; Cameron & Miller 2015). With one row for each group and no weights it is
+    `total.nll_stderr`. It is reliable for some dozens of groups, not for five.
+
+    Sums are exact, so the evaluation has the same bits for any order of the rows and number of
+    threads, and ``a + b`` those of all rows of a and b, even if both have rows of the same group.
+    Means of groups are quotients of two correctly rounded sums.
+
+    Memory: about 100 bytes for each group.
+
+    References
+    ----------
+    K.-Y. Liang and S. L. Zeger, "Longitudinal Data Analysis Using Generalized Linear Models", 1986.
+    A. C. Cameron and D. L. Miller, "A Practitioner's Guide to Cluster-Robust Inference", 2015.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from smoothxent import evaluate
+    >>> logits = np.array([[4.0, 5, 10], [1, 5, 4], [1, 15, 4]])
+    >>> grouped = evaluate(logits, [2, 2, 1], groups=["a", "b", "b"])
+    >>> grouped.ids.tolist(), grouped.count.tolist(), grouped.accuracy.tolist()
+    (['a', 'b'], [1, 2], [1.0, 0.5])
+    >>> grouped.all_greedy.tolist(), grouped.macro_accuracy
+    ([True, False], 0.75)
+    >>> grouped.total == evaluate(logits, [2, 2, 1])
+    True
+    """
+
+    __slots__ = ("_evaluations", "_groups", "total")
+    total: Evaluation
+    _groups: GroupTotals
+    _evaluations: tuple[Evaluation, ...] | None
+
+    @classmethod
+    def merged(cls, parts: Sequence[GroupedEvaluation]) -> Self:
+        """Return the evaluation of the rows of all parts, which need not be whole groups.
+
+        Parameters
+        ----------
+        parts : sequence of GroupedEvaluation
+            At least one. Many parts are merged faster at once than with `+`.
+
+        Returns
+        -------
+        GroupedEvaluation
+            The same, to the last bit, as for all the rows at once.
+
+        Raises
+        ------
+        ValueError
+            The parts have different settings, or ids of different types.
+        """
+        kinds = {part.ids.dtype.kind for part in parts if len(part.ids)}
+        if len(kinds) > 1:
+            raise ValueError("groups must be all integers or all strings, got some of each")
+        total = parts[0].total
+        for part in parts[1:]:
+            total += part.total
+        groups = GroupTotals.merged([part._groups for part in parts])
+        return cls(total, groups, _merged_evaluations(parts, groups.ids))
+
+    def __add__(self, other: GroupedEvaluation) -> Self:
+        if not isinstance(other, GroupedEvaluation):
+            return NotImplemented
+        return self.merged([self, other])
+
+    def __radd__(self, other: object) -> Self:
+        """`sum` begins with 0."""
+        return self if type(other) is int and other == 0 else NotImplemented
+
+    def evaluation(self, group: int | str) -> Evaluation:
+        """Return all metrics of one group, if there are at most 16 groups.
+
+        Parameters
+        ----------
+        group : int or str
+            One of `ids`.
+
+        Returns
+        -------
+        Evaluation
+            As `evaluate` returns it for the rows of this group, without `classes`.
+
+        Raises
+        ------
+        KeyError
+            No row has this id.
+        ValueError
+            There are more than 16 groups, for which only sums are kept.
+        """
+        found = np.flatnonzero(self.ids == group)
+        if not len(found):
+            raise KeyError(group)
+        if self._evaluations is None:
+            raise ValueError(
+                f"groups must be at most {MOST_EVALUATIONS} to have an evaluation each, "
+                f"got {len(self.ids)}; evaluate the rows of the group alone"
+            )
+        return self._evaluations[int(found[0])]
+
+    def __len__(self) -> int:
+        return len(self._groups.ids)
+
+    @property
+    def ids(self) -> AnyArray:
+        """The ids of the groups, in ascending order."""
+        return self._groups.ids.copy()
+
+    @property
+    def count(self) -> NDArray[np.int64]:
+        """Numbers of rows that are not ignored."""
+        return self._groups.count.copy()
+
+    @property
+    def weight(self) -> Floats:
+        """Sums of the sample weights."""
+        return self._groups.weight.floats()
+
+    @property
+    def nll_sum(self) -> Floats:
+        """Sums of the nll, in nats."""
+        return self._groups.nll.floats()
+
+    @property
+    def hits(self) -> Floats:
+        """Sums of the weights of the rows whose top class is the label."""
+        return self._groups.hits.floats()
+
+    @property
+    def nll(self) -> Floats:
+        """Mean nll of each group, in nats."""
+        return quotient(self.nll_sum, self.weight)
+
+    @property
+    def accuracy(self) -> Floats:
+        """Share of the rows of each group whose top class is the label."""
+        return quotient(self.hits, self.weight)
+
+    @property
+    def brier(self) -> Floats:
+        """Mean Brier score of each group."""
+        return quotient(self._groups.brier.floats(), self.weight)
+
+    @property
+    def all_greedy(self) -> NDArray[np.bool_]:
+        """Whether the top class of every row of the group is its label."""
+        return np.equal(self._groups.misses, 0)
+
+    @property
+    def nll_stderr(self) -> float:
+        """Clustered standard error of `total.nll`, in nats."""
+        return self._stderr(self._groups.nll)
+
+    @property
+    def accuracy_stderr(self) -> float:
+        """Clustered standard error of `total.accuracy`."""
+        return self._stderr(self._groups.hits)
+
+    @property
+    def brier_stderr(self) -> float:
+        """Clustered standard error of `total.brier`."""
+        return self._stderr(self._groups.brier)
+
+    @property
+    def macro_nll(self) -> float:
+        """Mean over the groups of their mean nll, in nats."""
+        return self._macro(self.nll)
+
+    @property
+    def macro_accuracy(self) -> float:
+        """Mean over the groups of their accuracy."""
+        return self._macro(self.accuracy)
+
+    @property
+    def macro_brier(self) -> float:
+        """Mean over the groups of their mean Brier score."""
+        return self._macro(self.brier)
+
+    def _macro(self, means: Floats) -> float:
+        counted = means[self.weight > 0]
+        return math.fsum(counted.tolist()) / len(counted) if len(counted) else math.nan
+
+    def _stderr(self, sums: GroupSums) -> float:
+        weight = self.weight
+        size = int((weight > 0).sum())
+        mean = sums.total() / self._groups.weight.total()
+        if size < 2 or not math.isfinite(mean):
+            return math.nan
+        deviations = sums.floats() - mean * weight
+        squares = math.fsum((deviations * deviations).tolist())
+        return math.sqrt(squares * size / (size - 1)) / math.fsum(weight.tolist())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a dict for JSON, from which `from_dict` restores an equal evaluation.
+
+        Returns
+        -------
+        dict
+            "format" and "version" identify the record. "total" and, for up to 16 groups, the items
+            of "evaluations" are results of `Evaluation.to_dict`. "groups" has a list for each total
+            of a group, in the order of the ids; sums are text, as in `Evaluation.to_dict`.
+            "metrics" is for other programs, with null for nan and inf.
+
+        Examples
+        --------
+        >>> import json
+        >>> import numpy as np
+        >>> from smoothxent import GroupedEvaluation, evaluate
+        >>> grouped = evaluate(np.eye(3), [0, 1, 1], groups=[7, 8, 8])
+        >>> text = json.dumps(grouped.to_dict(), allow_nan=False)
+        >>> GroupedEvaluation.from_dict(json.loads(text)) == grouped
+        True
+        """
+        return record.record_of(self)
+
+    @classmethod
+    def from_dict(cls, given: Mapping[str, Any]) -> Self:
+        """Return the evaluation that `to_dict` has converted to this record.
+
+        Parameters
+        ----------
+        given : dict
+            The result of `to_dict`, on this or another machine.
+
+        Returns
+        -------
+        GroupedEvaluation
+            Equal to the original.
+
+        Raises
+        ------
+        ValueError
+            As in `Evaluation.from_dict`.
+        """
+        grouped = cls(*record.parts_of(given))
+        check_metrics("metrics", given.get("metrics", {}), record.metrics_of(grouped))
+        return grouped
+
+    def to_markdown(self) -> str:
+        """Return the metrics, and the groups with the highest and the lowest nll, as Markdown."""
+        return table.markdown(self)
+
+    def __repr__(self) -> str:
+        return f"GroupedEvaluation({len(self):,} groups, {self.total!r})"
+
+    def __str__(self) -> str:
+        return table.text(self)
+
+    def _repr_html_(self) -> str:
+        return table.html(self)
+
+
+def _merged_evaluations(
+    parts: Sequence[GroupedEvaluation], ids: AnyArray
+) -> tuple[Evaluation, ...] | None:
+    """Return the evaluations of the groups with these ids; None if there are too many."""
+    if len(ids) > MOST_EVALUATIONS:
+        return None
+    by_id: dict[int | str, Evaluation] = {}
+    for part in parts:
+        for each, evaluation in zip(part.ids.tolist(), part._evaluations or (), strict=True):
+            by_id[each] = by_id[each] + evaluation if each in by_id else evaluation
+    return tuple(by_id[each] for each in ids.tolist())

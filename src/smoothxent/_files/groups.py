@@ -1,0 +1,38 @@
+"""Ids of groups in files, which are read as a whole: 8 bytes for each row, or some letters."""
+
+from collections.abc import Sequence
+from contextlib import closing
+
+import numpy as np
+
+from smoothxent._arguments.arrays import AnyArray, in_native_order
+from smoothxent._arguments.groups import check_ids
+from smoothxent._files import text
+from smoothxent._files.formats import located, stored_ids
+from smoothxent._files.sharded_array import ShardedArray, Stream
+
+
+def groups_of_files(paths: Sequence[str], logits: ShardedArray) -> AnyArray:
+    """Return the id of each row of logits as a flat array of int64 or str."""
+    locations = located("groups", paths)
+    if all(location.path.suffix == ".txt" for location in locations):
+        lines = [line for location in locations for line in text.lines(location)]
+        if len(lines) != logits.num_rows:
+            raise ValueError(
+                f"{locations[0]} must have {logits.num_rows} lines, one for each row of {logits}, "
+                f"got {len(lines)}"
+            )
+        return _numbers_or_names(lines)
+    array = stored_ids(paths, logits)
+    ids = np.empty(array.num_rows, array.dtype)
+    with closing(Stream(array)) as stream:
+        stream.fill(ids.view(np.uint8).data)
+    return check_ids(in_native_order(ids))
+
+
+def _numbers_or_names(lines: list[str]) -> AnyArray:
+    """Return integers if all lines are integers, else the lines."""
+    try:
+        return np.array([int(line) for line in lines], np.int64)
+    except (OverflowError, ValueError):
+        return np.array(lines, np.str_)
