@@ -87,7 +87,7 @@ def test_headings_of_the_docstring_stand_on_lines_of_their_own(function):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", ["README.md", "docs/libraries.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/groups.md", "docs/libraries.md"])
 def test_every_python_block_of_a_page_runs(page):
     text = (ROOT / page).read_text(encoding="utf-8")
     blocks = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
