@@ -4,6 +4,7 @@ from smoothxent._comparison.compare import compare
 from smoothxent._comparison.comparison import Comparison
 from smoothxent._evaluation.classes.metrics import ClassMetrics
 from smoothxent._evaluation.evaluate import evaluate
+from smoothxent._evaluation.evaluate_chunks import evaluate_chunks
 from smoothxent._evaluation.evaluation import Evaluation
 from smoothxent._evaluation.groups.grouped_evaluation import GroupedEvaluation
 from smoothxent._files.compare_files import compare_files
@@ -37,6 +38,7 @@ __all__ = [
     "cross_entropy",
     "cross_entropy_and_grad",
     "evaluate",
+    "evaluate_chunks",
     "evaluate_file",
     "info",
     "linear_cross_entropy",

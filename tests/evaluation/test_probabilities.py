@@ -6,7 +6,15 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from smoothxent import compare, compare_files, evaluate, evaluate_file, row_statistics, softmax
+from smoothxent import (
+    compare,
+    compare_files,
+    evaluate,
+    evaluate_chunks,
+    evaluate_file,
+    row_statistics,
+    softmax,
+)
 
 
 def text(name="logits"):
@@ -89,6 +97,16 @@ def test_comparison_names_the_classifier_that_gives_probabilities(rng):
     assert warnings_of(compare, np.log(p), p, labels) == [text("logits_b")]
     assert warnings_of(compare, p, np.log(p), labels) == [text("logits_a")]
     assert warnings_of(compare, p, p, labels) == [text("logits_a"), text("logits_b")]
+
+
+@pytest.mark.fault("probabilities-for-logits")
+@pytest.mark.thread_unsafe(reason="warnings are caught for the whole process")
+def test_only_the_first_of_several_chunks_is_checked(rng):
+    p, labels = probabilities(rng, (30, 4), np.float32), np.zeros(30, int)
+    chunk = text("logits of chunks[0]")
+    assert warnings_of(evaluate_chunks, [(p, labels), (p, labels)]) == [chunk]
+    assert warnings_of(evaluate_chunks, [(p, labels)], ignore_index=0) == []
+    assert warnings_of(evaluate_chunks, [(np.log(p), labels), (p, labels)]) == []
 
 
 @pytest.fixture

@@ -76,7 +76,7 @@ def test_tree_in_the_guide_names_every_module_of_the_packages_and_every_folder()
 
 def test_option_is_named_in_few_files():
     named = [path for path in files("src", "ext") if re.search(r"\bz_loss\b", path.read_text())]
-    assert len(named) <= 12  # of which seven are public signatures
+    assert len(named) <= 13  # of which eight are public signatures
 
 
 BY_PATH = pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
@@ -144,6 +144,7 @@ def test_public_names_are_these_alone():
         "cross_entropy",
         "cross_entropy_and_grad",
         "evaluate",
+        "evaluate_chunks",
         "evaluate_file",
         "info",
         "linear_cross_entropy",
@@ -242,6 +243,7 @@ def changed_outside(function):
     nodes = [*ast.walk(function)]
     own = {node.arg for node in nodes if isinstance(node, ast.arg)}
     own |= {node.id for node in nodes if isinstance(node, ast.Name) and type(node.ctx) is ast.Store}
+    own |= {node.name for node in nodes if isinstance(node, ast.ExceptHandler)}
     for node in nodes:
         changed = None
         if isinstance(node, ast.Global):

@@ -124,6 +124,8 @@ def evaluate(
 
     See Also
     --------
+    evaluate_chunks : the same for chunks of rows from any source.
+    evaluate_file : the same for arrays in files.
     row_statistics : most of these metrics for each row.
     cross_entropy : only the loss.
 

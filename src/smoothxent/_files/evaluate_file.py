@@ -130,6 +130,7 @@ def evaluate_file(
     See Also
     --------
     evaluate : the same for arrays in memory.
+    evaluate_chunks : the same for chunks of rows from any source, such as other file formats.
 
     Notes
     -----

@@ -1,0 +1,220 @@
+"""Evaluation of chunks of rows from any source: each is computed while the next one is taken."""
+
+from __future__ import annotations  # help() shows types by their names
+
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from itertools import count
+from typing import NamedTuple, Self, TypeAlias
+
+from numpy.typing import ArrayLike
+
+from smoothxent._arguments.arrays import AnyArray, plain_array
+from smoothxent._arguments.labels import check_class_indices
+from smoothxent._arguments.logits import DType
+from smoothxent._arguments.options import check_integer, check_positive, check_top_k
+from smoothxent._evaluation.evaluate import evaluate_rows
+from smoothxent._evaluation.evaluation import Evaluation
+from smoothxent._evaluation.probabilities import look_like_probabilities, warn_of_probabilities
+from smoothxent._evaluation.settings import Options
+from smoothxent._kernel.rows import Layout, Rows, checked_rows
+
+Chunk: TypeAlias = tuple[ArrayLike, ArrayLike] | tuple[ArrayLike, ArrayLike, ArrayLike | None]
+# the rows done, and their evaluation
+Progress: TypeAlias = Callable[[int, Evaluation], object]
+
+ITEMS = "(logits, labels) or (logits, labels, sample_weight)"
+
+
+def evaluate_chunks(
+    chunks: Iterable[Chunk],
+    *,
+    softcap: float | None = None,
+    temperature: float = 1.0,
+    z_loss: float = 0.0,
+    label_smoothing: float = 0.0,
+    prior: ArrayLike | None = None,
+    class_weight: ArrayLike | None = None,
+    ignore_index: int | None = None,
+    top_k: Iterable[int] = (1, 5),
+    num_bins: int = 15,
+    dtype: DType | None = None,
+    num_threads: int | None = None,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Return what `evaluate` returns, for chunks of rows from any source, such as a generator.
+
+    Parameters
+    ----------
+    chunks : iterable of (logits, labels) or (logits, labels, sample_weight)
+        Each chunk is a tuple or a list of what `evaluate` accepts, with the classes on the last
+        axis of the logits: arrays or tensors of any library, slices of arrays on disk, a batch of a
+        DataLoader. All chunks have the same number of classes; the number of rows may differ, and
+        may be 0. `sample_weight` None means weights of 1.
+    softcap, temperature, z_loss, label_smoothing, prior, class_weight, ignore_index
+        As in `evaluate`.
+    top_k, num_bins, dtype, num_threads
+        As in `evaluate`.
+    progress : callable, optional
+        Called as progress(rows_done, evaluation), in the caller's thread and in the order of the
+        chunks, with the evaluation of the rows done so far, after each chunk.
+
+    Returns
+    -------
+    Evaluation
+        The same, to the last bit, as `evaluate` returns for the rows of all chunks at once. For no
+        chunks, the evaluation of no rows: counts of 0, and every mean is nan.
+
+    Raises
+    ------
+    IndexError, TypeError, ValueError
+        As in `evaluate`; the error names the chunk. Also if a chunk is not a tuple or a list of two
+        or three items, or has another number of classes than the first one. Of several errors, that
+        of the first chunk is raised.
+    Exception
+        Any error that the iterable raises.
+
+    Warns
+    -----
+    UserWarning
+        The logits of the first chunk look like probabilities, as described in `evaluate`.
+
+    See Also
+    --------
+    evaluate : the same for arrays in memory.
+    evaluate_file : the same for files of arrays, which it reads itself.
+
+    Notes
+    -----
+    Read-ahead: a chunk is computed in another thread while the caller's thread takes the next one
+    from the iterable, and never more than one. So code of a generator runs in the caller's thread,
+    where `torch.inference_mode`, a database connection or Ctrl-C have their usual effect. The other
+    thread computes a copy of the chunk: the iterable may use the same arrays for the next one.
+
+    If the call ends with an error, or Ctrl-C, it first waits for the chunk that is being computed,
+    and closes the iterable if it is a generator.
+
+    Memory: copies of two chunks, in addition to what the iterable itself holds. Chunks of 1 to
+    100 MB are best: short ones spend time between chunks, and long ones need memory.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from smoothxent import evaluate, evaluate_chunks
+    >>> rng = np.random.default_rng(0)
+    >>> logits = rng.normal(size=(1000, 10)).astype(np.float32)
+    >>> labels = rng.integers(0, 10, size=1000)
+    >>> chunks = ((logits[i : i + 300], labels[i : i + 300]) for i in range(0, 1000, 300))
+    >>> evaluate_chunks(chunks) == evaluate(logits, labels)
+    True
+    """
+    top_k = check_top_k(top_k)  # an iterator can be read only once
+    total = Evaluation.empty(
+        softcap=softcap,
+        temperature=temperature,
+        z_loss=z_loss,
+        label_smoothing=label_smoothing,
+        prior=prior,
+        class_weight=class_weight,
+        top_k=top_k,
+        num_bins=num_bins,
+    )
+    if ignore_index is not None:
+        check_integer("ignore_index", ignore_index)
+    if num_threads is not None:
+        check_positive("num_threads", num_threads)
+    iterator = _iterator_of(chunks)
+    copies = map(partial(CopiedChunk.of, dtype), count(), iterator)
+    first: Layout | None = None
+    pending: list[Future[Evaluation]] = []  # at most one
+
+    def add_pending() -> None:
+        nonlocal total
+        while pending:
+            total += pending.pop().result()
+            if progress is not None:
+                progress(total.count + total.ignored, total)
+
+    with ExitStack() as stack:
+        if isinstance(iterator, Generator):
+            stack.callback(iterator.close)
+        thread = stack.enter_context(ThreadPoolExecutor(1))
+        try:
+            for chunk in copies:
+                add_pending()
+                layout = chunk.rows[2]
+                if first is None:
+                    first = layout
+                    options = Options.of(
+                        layout.num_classes,
+                        (softcap, temperature, z_loss),
+                        (label_smoothing, prior, class_weight),
+                        top_k,
+                        num_bins,
+                    )
+                    if look_like_probabilities(*chunk.rows, ignore_index):
+                        warn_of_probabilities("logits of chunks[0]", stacklevel=2)
+                chunk.check_classes(first)
+                pending.append(thread.submit(chunk.evaluate, options, ignore_index, num_threads))
+        except Exception:
+            add_pending()  # an error of an earlier chunk comes first
+            raise
+        add_pending()
+    return total
+
+
+class CopiedChunk(NamedTuple):
+    """Rows in memory of their own, which the source of the chunks cannot change."""
+
+    number: int
+    rows: Rows
+    sample_weight: AnyArray | None
+
+    @classmethod
+    def of(cls, dtype: DType | None, number: int, chunk: object) -> Self:
+        """Check and copy a chunk of the caller."""
+        if not isinstance(chunk, tuple | list):
+            raise TypeError(f"chunks[{number}] must be {ITEMS}, got {type(chunk).__name__}")
+        if len(chunk) not in (2, 3):
+            raise ValueError(f"chunks[{number}] must be {ITEMS}, got {len(chunk)} items")
+        logits, labels, sample_weight = (*chunk, None)[:3]
+        with errors_that_name(number):
+            array, indices, layout = checked_rows(logits, labels, -1, dtype, check_class_indices)
+            if sample_weight is not None:
+                sample_weight = plain_array("sample_weight", sample_weight).copy()
+        return cls(number, (array.copy(), indices.copy(), layout), sample_weight)
+
+    def check_classes(self, first: Layout) -> None:
+        """Raise unless the number of classes is that of the first chunk."""
+        logits, _, layout = self.rows
+        if layout.num_classes != first.num_classes:
+            raise ValueError(
+                f"chunks[{self.number}]: logits must have {first.num_classes} classes, "
+                f"as in chunks[0], got shape {logits.shape}"
+            )
+
+    def evaluate(
+        self, options: Options, ignore_index: int | None, num_threads: int | None
+    ) -> Evaluation:
+        with errors_that_name(self.number):
+            return evaluate_rows(self.rows, options, self.sample_weight, ignore_index, num_threads)
+
+
+def _iterator_of(chunks: Iterable[Chunk]) -> Iterator[Chunk]:
+    try:
+        return iter(chunks)
+    except TypeError as error:
+        kind = type(chunks).__name__
+        raise TypeError(f"chunks must be an iterable of {ITEMS}, got {kind}") from error
+
+
+@contextmanager
+def errors_that_name(number: int) -> Iterator[None]:
+    """Add the name of a chunk to errors about its arrays."""
+    try:
+        yield
+    except (IndexError, TypeError, ValueError) as error:
+        error.args = (f"chunks[{number}]: {error}",)
+        raise
