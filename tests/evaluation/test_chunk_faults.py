@@ -44,6 +44,16 @@ def test_error_of_an_earlier_chunk_comes_before_that_of_the_generator(rng):
         assert text == f"chunks[1]: labels must lie in [0, 10), got labels[0] = {labels[0] + 10}"
 
 
+@pytest.mark.fault("chunk-source")
+def test_interrupt_in_the_generator_comes_before_every_other_error(rng):
+    (logits, labels), *_ = draw_chunks(rng, 1)
+    for chunk in [(logits, labels), (logits, labels + 10)]:
+        calls = []
+        with pytest.raises(KeyboardInterrupt):
+            evaluate_chunks(failing([chunk], KeyboardInterrupt()), progress=calls.append)
+        assert calls == []
+
+
 class Source:
     """A generator that records when it is closed, and in which thread."""
 
@@ -187,6 +197,11 @@ def test_chunk_of_another_length_is_an_error(count):
             (np.zeros((4, 3)), np.zeros(4, int)),
             ValueError,
             "logits must have 2 classes, as in chunks[0], got shape (4, 3)",
+        ),
+        (
+            (np.zeros((4, 1)), np.zeros(4, int)),
+            ValueError,
+            "logits must have 2 classes, as in chunks[0], got shape (4, 1)",
         ),
         (
             (np.zeros((4, 2)), np.zeros(4)),

@@ -31,7 +31,7 @@ def before_computing(monkeypatch):
         from smoothxent._evaluation import evaluate_chunks as module
 
         def evaluate_rows(*arguments, compute=module.evaluate_rows):
-            call()
+            call(*arguments)
             return compute(*arguments)
 
         monkeypatch.setattr(module, "evaluate_rows", evaluate_rows)
@@ -72,6 +72,16 @@ def test_all_options_are_those_of_evaluate(rng, cuts):
     for name in options:  # each of them has an effect
         others = {other: value for other, value in options.items() if other != name}
         assert evaluate_chunks(chunks, top_k=(1, 2, 3), **others) != expected
+
+
+@pytest.mark.parametrize("num_threads", [3, None])
+def test_each_chunk_is_computed_with_the_given_number_of_threads(
+    rng, before_computing, num_threads
+):
+    numbers = []
+    before_computing(lambda *arguments: numbers.append(arguments[-1]))
+    evaluate_chunks(cut([50], *draw(rng)), num_threads=num_threads)
+    assert numbers == [num_threads] * 2
 
 
 def test_dtype_is_that_of_bits_in_every_chunk(rng):
@@ -145,7 +155,7 @@ def test_chunk_is_computed_while_the_next_one_is_taken(rng, before_computing):
             yield chunk
         both.wait()
 
-    before_computing(both.wait)
+    before_computing(lambda *_: both.wait())
     assert evaluate_chunks(source()).count == 100
 
 
@@ -197,20 +207,21 @@ def test_generator_may_change_its_arrays_while_the_chunk_is_computed(
                 mine[:] = 3
             changed.release()
 
-    before_computing(lambda: changed.acquire(timeout=30) or pytest.fail("is not computed ahead"))
+    before_computing(lambda *_: changed.acquire(timeout=30) or pytest.fail("is not computed ahead"))
     expected = evaluate(*arrays[:2], sample_weight=arrays[2] if with_weights else None)
     assert evaluate_chunks(source()) == expected
 
 
 @pytest.mark.fault("chunk-memory")
 @pytest.mark.thread_unsafe(reason="tracemalloc traces all threads")
-def test_memory_is_that_of_two_copies_and_a_chunk_of_the_source(before_computing):
-    labels = np.zeros(256, int)
+def test_memory_is_that_of_two_copies_and_of_one_while_the_source_works():
     size = 256 * 1024 * 4
+    sizes = []
 
     def source():
         for _ in range(20):
-            yield np.zeros((256, 1024), np.float32), labels
+            sizes.append(tracemalloc.get_traced_memory()[0])
+            yield np.zeros((256, 1024), np.float32), np.zeros(256, int)
 
     evaluate_chunks(source())  # imports, and the kernel's own memory
     tracemalloc.start()
@@ -219,4 +230,5 @@ def test_memory_is_that_of_two_copies_and_a_chunk_of_the_source(before_computing
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert 2 * size < peak < 3.25 * size
+    assert size < max(sizes) < 1.25 * size
+    assert 3 * size < peak < 3.25 * size  # two copies, and what the source has returned

@@ -132,7 +132,7 @@ def evaluate_chunks(
 
     def add_pending() -> None:
         nonlocal total
-        while pending:
+        if pending:
             total += pending.pop().result()
             if progress is not None:
                 progress(total.count + total.ignored, total)
