@@ -1,6 +1,7 @@
 """The scorer for scikit-learn: real estimators, and all functions that take a scorer."""
 
 import pickle
+import re
 
 import numpy as np
 import pytest
@@ -26,6 +27,7 @@ from sklearn.svm import SVC, LinearSVC
 
 import oracle
 from assertions import error_text
+from smoothxent import evaluate
 from smoothxent.sklearn import neg_smoothed_log_loss
 
 # Of two mean losses of about 1 in float64, each by sums of a few hundred rounded terms.
@@ -155,6 +157,22 @@ def test_labels_are_found_by_their_class_whatever_they_are(names):
     assert score(model, X, named) == pytest.approx(expected, rel=TOLERANCE)
     assert score(model, X, named.astype(object)) == score(model, X, named)
     assert score(model, X, named.tolist()) == score(model, X, named)
+
+
+@pytest.mark.parametrize("kind", [str, object, np.bytes_])
+def test_remedy_for_names_of_classes_gives_their_indices(kind):
+    X, y = data(3)
+    names = np.array(["cat", "ant", "bee"])[y].astype(kind)
+    classifier = LogisticRegression().fit(X, names.astype(str))
+    classes = classifier.classes_.astype(kind)
+    logits = classifier.decision_function(X)
+    text = error_text(TypeError, evaluate, logits, names)
+    (remedy,) = re.findall(r"np\.searchsorted\(classes, labels\)", text)
+    labels = eval(remedy, {"np": np, "classes": classes, "labels": names})
+    assert (classes[labels] == names).all()
+    assert evaluate(logits, labels).nll == pytest.approx(
+        -neg_smoothed_log_loss(label_smoothing=0)(classifier, X, names.astype(str)), rel=TOLERANCE
+    )
 
 
 def test_rows_that_lack_a_class_are_scored_in_the_columns_of_the_estimator():

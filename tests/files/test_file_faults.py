@@ -227,6 +227,12 @@ def test_labels_of_another_dtype_are_refused(files):
         f"labels file {files / 'labels.npy'} must be integers if they are class indices, "
         "got float64; convert with labels.astype(np.int64)"
     )
+    np.save(files / "labels.npy", np.array(["cat"] * 4))
+    assert error_of(TypeError, files) == (
+        f"labels file {files / 'labels.npy'} must be integers if they are class indices, "
+        "got <U3; convert names with np.searchsorted(classes, labels), "
+        "where classes are all names, sorted, as classifier.classes_"
+    )
 
 
 @pytest.mark.fault("file-shapes")

@@ -71,12 +71,19 @@ def test_rows_without_classes_are_refused(dtype):
 
 
 INDICES = "labels must be integers if they are class indices, got "
+FROM_NAMES = (
+    "; convert names with np.searchsorted(classes, labels), "
+    "where classes are all names, sorted, as classifier.classes_"
+)
 BAD_INDICES = [
     ([0.0] * N, "float64; convert with labels.astype(np.int64)"),
     (np.zeros(N, np.float32), "float32; convert with labels.astype(np.int64)"),
     (np.zeros(N, bool), "bool; convert with labels.astype(np.int64)"),
     (np.zeros(N, complex), "complex128"),
-    (["0"] * N, "<U1"),
+    (["a"] * N, "<U1" + FROM_NAMES),
+    ([b"cat"] * N, "|S3" + FROM_NAMES),
+    (np.array(["a"] * N, object), "object" + FROM_NAMES),
+    (np.array(["a"] * N, np.dtypes.StringDType()), "StringDType()" + FROM_NAMES),
     (np.zeros(N, object), "object"),
     ([None] * N, "object"),
     ([2**70] * N, "object"),

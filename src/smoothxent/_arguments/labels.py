@@ -15,6 +15,7 @@ from smoothxent._arguments.options import is_improper
 
 # The dtypes that the kernel accepts without a conversion: in native byte order.
 INTEGERS = frozenset(map(np.dtype, "bBhHiIlLqQ"))
+TEXT = "SUT"  # the kinds of bytes, str and StringDType
 
 
 def check_labels(value: ArrayLike, shape: tuple[int, ...], row_shape: tuple[int, ...]) -> AnyArray:
@@ -33,13 +34,25 @@ def check_labels(value: ArrayLike, shape: tuple[int, ...], row_shape: tuple[int,
 
 
 def check_integers(array: AnyArray, argument: str = "labels") -> AnyArray:
-    kind = array.dtype.kind
-    if kind not in "iu":
-        remedy = "; convert with labels.astype(np.int64)" if kind in "bf" else ""
+    if array.dtype.kind not in "iu":
         raise TypeError(
-            f"{argument} must be integers if they are class indices, got {array.dtype}{remedy}"
+            f"{argument} must be integers if they are class indices, "
+            f"got {array.dtype}{_remedy(array)}"
         )
     return in_native_order(array)
+
+
+def _remedy(array: AnyArray) -> str:
+    """Return the remedy for class indices that are not integers, or ""."""
+    kind = array.dtype.kind
+    if kind in "bf":
+        return "; convert with labels.astype(np.int64)"
+    if kind in TEXT or (array.size and isinstance(array.flat[0], str)):
+        return (
+            "; convert names with np.searchsorted(classes, labels), "
+            "where classes are all names, sorted, as classifier.classes_"
+        )
+    return ""
 
 
 def _probabilities(array: AnyArray) -> AnyArray:
