@@ -37,8 +37,8 @@ peers: $(DONE)/built $(DONE)/test $(DONE)/peers  ## compare with PyTorch, torchm
 	$(BIN)/python -m pytest tests/bridges tests/process/test_neighbours.py tests/process/test_processes.py \
 	    tests/project/test_doc_examples.py $(ARGS)
 
-examples: $(DONE)/built $(DONE)/test $(DONE)/examples  ## run what docs/clusters.md and docs/hanzi.md show; installs Ray, Spark, ONNX Runtime
-	$(BIN)/python -m pytest tests/bridges/test_clusters.py tests/bridges/test_dask.py tests/project/test_hanzi.py $(ARGS)
+examples: $(DONE)/built $(DONE)/test $(DONE)/examples  ## run the examples of docs/; installs Ray, Spark, ONNX Runtime, transformers
+	$(BIN)/python -m pytest tests/bridges/test_clusters.py tests/bridges/test_recipes.py tests/bridges/test_dask.py tests/project/test_hanzi.py $(ARGS)
 
 bench: $(DONE)/built $(DONE)/bench  ## time the library against the NumPy formula and the peers that are installed
 	$(BIN)/python -m bench $(ARGS)
