@@ -59,7 +59,7 @@ OF_KERNEL += ["teams", "bounds", "accuracy_campaign"]
 OF_HALVES = ["half", "calls"]
 OF_BRIDGES = ["interop", "sklearn", "jax", "jax_errors"]
 OF_FILES = ["evaluate_file", "file_faults", "read_ahead", "file_formats"]
-OF_FILES += ["archive_faults", "text_faults"]
+OF_FILES += ["archive_faults", "text_faults", "evaluate_chunks", "chunk_faults"]
 TESTS = {
     bridges: OF_BRIDGES,
     checks: OF_CHECKS,

@@ -71,7 +71,13 @@ MUTANTS = [
             "            pass\n",
             "float labels of a wrong shape are a ValueError",
         ),
-        ('if kind not in "iu":', 'if kind not in "iub":', "bool labels are class indices"),
+        (
+            'if array.dtype.kind not in "iu":',
+            'if array.dtype.kind not in "iub":',
+            "bool labels are class indices",
+        ),
+        ("kind in TEXT or (", "(", "names of classes without a remedy"),
+        ("(array.size and isinstance(array.flat[0], str))", "False", "objects that are names"),
         (
             'if array.dtype.kind not in "iuf":\n        remedy = "; convert with labels',
             'if array.dtype.kind not in "iufb":\n        remedy = "; convert with labels',

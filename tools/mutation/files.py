@@ -145,4 +145,16 @@ MUTANTS = [
         ("        self._done += len(lines)\n", "", "the same"),
         ("len(lines) * INT64.itemsize", "len(buffer)", "rows are made up"),
     ),
+    *mutants_of(
+        "src/smoothxent/_evaluation/evaluate_chunks.py",
+        ("array.copy(), indices", "array, indices", "logits that the source changes"),
+        ("indices.copy()", "indices", "labels that the source changes"),
+        ('"sample_weight", sample_weight).copy()', '"sample_weight", sample_weight)', "weights"),
+        ("            stack.callback(iterator.close)\n", "            pass\n", "an open generator"),
+        ("isinstance(iterator, Generator)", 'hasattr(iterator, "close")', "a closed cursor"),
+        ("add_pending()  # an error", "pass  # an error", "the last chunk before an error"),
+        ("except Exception:", "except BaseException:", "Ctrl-C waits for progress"),
+        ("chunk.check_classes(first)", "pass", "another number of classes"),
+        ("total.count + total.ignored", "total.count", "ignored rows are not done"),
+    ),
 ]
