@@ -59,7 +59,8 @@ def evaluate_chunks(
         As in `evaluate`.
     progress : callable, optional
         Called as progress(rows_done, evaluation), in the caller's thread and in the order of the
-        chunks, with the evaluation of the rows done so far, after each chunk.
+        chunks, with the evaluation of the rows done so far. The call for a chunk comes after the
+        next chunk has been taken.
 
     Returns
     -------
@@ -96,8 +97,8 @@ def evaluate_chunks(
     If the call ends with an error, or Ctrl-C, it first waits for the chunk that is being computed,
     and closes the iterable if it is a generator.
 
-    Memory: copies of two chunks, in addition to what the iterable itself holds. Some megabytes are a
-    good size of a chunk; `evaluate_file` uses 8 MB.
+    Memory: copies of two chunks, in addition to what the iterable itself holds. `evaluate_file`
+    uses chunks of 8 MB.
 
     Examples
     --------
