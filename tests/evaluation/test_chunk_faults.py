@@ -176,16 +176,17 @@ def test_interrupt_ends_the_generator_at_once_and_the_call_after_the_chunk(
     ],
 )
 def test_iterable_of_something_else_is_an_error(chunks, text):
-    form = "(logits, labels) or (logits, labels, sample_weight)"
+    form = "(logits, labels), with sample_weight and groups after them or not"
     assert error_text(TypeError, evaluate_chunks, chunks) == text.format(form)
 
 
 @pytest.mark.fault("chunks")
-@pytest.mark.parametrize("count", [0, 1, 4])
+@pytest.mark.parametrize("count", [0, 1, 5])
 def test_chunk_of_another_length_is_an_error(count):
     good = np.zeros((1, 2)), [0]
     assert error_text(ValueError, evaluate_chunks, [good, (good[0],) * count]) == (
-        f"chunks[1] must be (logits, labels) or (logits, labels, sample_weight), got {count} items"
+        "chunks[1] must be (logits, labels), with sample_weight and groups after them or not, "
+        f"got {count} items"
     )
 
 
@@ -279,3 +280,12 @@ def test_weights_of_classes_must_fit_the_first_chunk(rng):
     chunks = draw_chunks(rng, 2)
     text = error_text(ValueError, evaluate_chunks, chunks, class_weight=np.ones(9))
     assert text == "class_weight must have shape (10,), got (9,)"
+
+
+@pytest.mark.fault("chunks")
+@pytest.mark.parametrize("with_groups", [0, 1])
+def test_groups_in_some_chunks_only_are_an_error(with_groups):
+    chunks = [(np.zeros((1, 2)), [0], None, ["a"]), (np.zeros((1, 2)), [0])]
+    assert error_text(ValueError, evaluate_chunks, chunks[:: 1 - 2 * with_groups]) == (
+        f"chunks[1]: groups must be in all chunks or in none, got them only in chunks[{with_groups}]"
+    )

@@ -51,6 +51,17 @@ def test_chunks_of_any_size_have_the_bits_of_all_rows(rng, any_dtype, cuts, num_
     assert evaluate_chunks(iter(cut(cuts, *arrays)), num_threads=num_threads) == expected
 
 
+@pytest.mark.parametrize("num_groups", [3, 50])
+@pytest.mark.parametrize("cuts", CUTS)
+def test_groups_and_classes_of_all_chunks_have_the_bits_of_all_rows(rng, cuts, num_groups):
+    logits, labels = draw(rng)
+    weights, groups = rng.uniform(0, 2, 100), rng.integers(0, num_groups, 100)
+    chunks = cut(cuts, logits, labels, weights, groups)
+    assert evaluate_chunks(chunks, per_class=True) == evaluate(
+        logits, labels, sample_weight=weights, groups=groups, per_class=True
+    )
+
+
 @pytest.mark.parametrize("cuts", CUTS)
 def test_all_options_are_those_of_evaluate(rng, cuts):
     logits, labels = draw(rng)

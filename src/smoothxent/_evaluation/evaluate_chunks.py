@@ -7,29 +7,45 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from itertools import count
-from typing import NamedTuple, Self, TypeAlias
+from typing import NamedTuple, Self, TypeAlias, Unpack, overload
 
 from numpy.typing import ArrayLike
 
 from smoothxent._arguments.arrays import AnyArray, plain_array
+from smoothxent._arguments.groups import Groups, check_groups, encoded
 from smoothxent._arguments.labels import check_class_indices
 from smoothxent._arguments.logits import DType
 from smoothxent._arguments.options import check_integer, check_positive, check_top_k
-from smoothxent._evaluation.evaluate import evaluate_rows
 from smoothxent._evaluation.evaluation import Evaluation
+from smoothxent._evaluation.groups.accumulator import Accumulator
+from smoothxent._evaluation.groups.grouped_evaluation import GroupedEvaluation
 from smoothxent._evaluation.probabilities import look_like_probabilities, warn_of_probabilities
-from smoothxent._evaluation.settings import Options
-from smoothxent._kernel.rows import Layout, Rows, checked_rows
+from smoothxent._evaluation.rows import evaluate_groups, evaluate_rows
+from smoothxent._evaluation.settings import GivenOptions, Options
+from smoothxent._kernel.rows import Rows, checked_rows
 
 Chunk: TypeAlias = tuple[ArrayLike, ArrayLike] | tuple[ArrayLike, ArrayLike, ArrayLike | None]
 # the rows done, and their evaluation
 Progress: TypeAlias = Callable[[int, Evaluation], object]
 
-ITEMS = "(logits, labels) or (logits, labels, sample_weight)"
+ChunkWithGroups: TypeAlias = tuple[ArrayLike, ArrayLike, ArrayLike | None, ArrayLike]
+
+ITEMS = "(logits, labels), with sample_weight and groups after them or not"
 
 
+@overload
 def evaluate_chunks(
-    chunks: Iterable[Chunk],
+    chunks: Iterable[Chunk], *, progress: Progress | None = ..., **options: Unpack[GivenOptions]
+) -> Evaluation: ...
+@overload
+def evaluate_chunks(
+    chunks: Iterable[ChunkWithGroups],
+    *,
+    progress: Progress | None = ...,
+    **options: Unpack[GivenOptions],
+) -> GroupedEvaluation: ...
+def evaluate_chunks(
+    chunks: Iterable[Chunk] | Iterable[ChunkWithGroups],
     *,
     softcap: float | None = None,
     temperature: float = 1.0,
@@ -40,22 +56,24 @@ def evaluate_chunks(
     ignore_index: int | None = None,
     top_k: Iterable[int] = (1, 5),
     num_bins: int = 15,
+    per_class: bool = False,
     dtype: DType | None = None,
     num_threads: int | None = None,
     progress: Progress | None = None,
-) -> Evaluation:
+) -> Evaluation | GroupedEvaluation:
     """Return what `evaluate` returns, for chunks of rows from any source, such as a generator.
 
     Parameters
     ----------
-    chunks : iterable of (logits, labels) or (logits, labels, sample_weight)
+    chunks : iterable of (logits, labels), (..., sample_weight) or (..., sample_weight, groups)
         Each chunk is a tuple or a list of what `evaluate` accepts, with the classes on the last
         axis of the logits: arrays or tensors of any library, slices of arrays on disk, a batch of a
         DataLoader. All chunks have the same number of classes; the number of rows may differ, and
-        may be 0. `sample_weight` None means weights of 1.
+        may be 0. `sample_weight` None means weights of 1. All chunks have groups, or none has; a
+        group may have rows in many chunks.
     softcap, temperature, z_loss, label_smoothing, prior, class_weight, ignore_index
         As in `evaluate`.
-    top_k, num_bins, dtype, num_threads
+    top_k, num_bins, per_class, dtype, num_threads
         As in `evaluate`.
     progress : callable, optional
         Called as progress(rows_done, evaluation), in the caller's thread and in the order of the
@@ -64,7 +82,7 @@ def evaluate_chunks(
 
     Returns
     -------
-    Evaluation
+    Evaluation or GroupedEvaluation
         The same, to the last bit, as `evaluate` returns for the rows of all chunks at once. For no
         chunks, the evaluation of no rows: counts of 0, and every mean is nan.
 
@@ -72,7 +90,7 @@ def evaluate_chunks(
     ------
     IndexError, TypeError, ValueError
         As in `evaluate`; the error names the chunk. Also if a chunk is not a tuple or a list of two
-        or three items, or has another number of classes than the first one. Of several errors, that
+        to four items, or has another number of classes than the first one. Of several errors, that
         of the first chunk is raised.
     Exception
         Any error that the iterable raises.
@@ -112,7 +130,7 @@ def evaluate_chunks(
     True
     """
     top_k = check_top_k(top_k)  # an iterator can be read only once
-    total = Evaluation.empty(
+    nothing = Evaluation.empty(
         softcap=softcap,
         temperature=temperature,
         z_loss=z_loss,
@@ -128,15 +146,15 @@ def evaluate_chunks(
         check_positive("num_threads", num_threads)
     iterator = _iterator_of(chunks)
     copies = map(partial(CopiedChunk.of, dtype), count(), iterator)  # made as they are taken
-    first: Layout | None = None
-    pending: list[Future[Evaluation]] = []  # at most one
+    first: Kind | None = None
+    pending: list[Future[Evaluation | GroupedEvaluation]] = []  # at most one
+    total = Accumulator()
 
     def add_pending() -> None:
-        nonlocal total
         if pending:
-            total += pending.pop().result()
+            total.add(pending.pop().result())
             if progress is not None:
-                progress(total.count + total.ignored, total)
+                progress(total.rows.count + total.rows.ignored, total.rows)
 
     with ExitStack() as stack:
         if isinstance(iterator, Generator):
@@ -145,25 +163,32 @@ def evaluate_chunks(
         try:
             for chunk in copies:
                 add_pending()
-                layout = chunk.rows[2]
                 if first is None:
-                    first = layout
+                    first = chunk.kind
                     options = Options.of(
-                        layout.num_classes,
+                        chunk.rows[2].num_classes,
                         (softcap, temperature, z_loss),
                         (label_smoothing, prior, class_weight),
                         top_k,
                         num_bins,
+                        per_class,
                     )
                     if look_like_probabilities(*chunk.rows, ignore_index):
                         warn_of_probabilities("logits of chunks[0]", stacklevel=2)
-                chunk.check_classes(first)
+                chunk.check_kind(first)
                 pending.append(thread.submit(chunk.evaluate, options, ignore_index, num_threads))
         except Exception:
             add_pending()  # an error of an earlier chunk comes first
             raise
         add_pending()
-    return total
+    return nothing if first is None else total.evaluation()
+
+
+class Kind(NamedTuple):
+    """What all chunks have in common."""
+
+    num_classes: int
+    has_groups: bool
 
 
 class CopiedChunk(NamedTuple):
@@ -172,38 +197,55 @@ class CopiedChunk(NamedTuple):
     number: int
     rows: Rows
     sample_weight: AnyArray | None
+    groups: Groups | None
 
     @classmethod
     def of(cls, dtype: DType | None, number: int, chunk: object) -> Self:
         """Check and copy a chunk of the caller."""
         if not isinstance(chunk, tuple | list):
             raise TypeError(f"chunks[{number}] must be {ITEMS}, got {type(chunk).__name__}")
-        if len(chunk) not in (2, 3):
+        if len(chunk) not in (2, 3, 4):
             raise ValueError(f"chunks[{number}] must be {ITEMS}, got {len(chunk)} items")
-        logits, labels, sample_weight = (*chunk, None)[:3]
+        logits, labels, sample_weight, groups = (*chunk, None, None)[:4]
         with errors_that_name(number):
             array, indices, layout = checked_rows(logits, labels, -1, dtype, check_class_indices)
             if sample_weight is not None:
                 sample_weight = plain_array("sample_weight", sample_weight).copy()
-        return cls(number, (array.copy(), indices.copy(), layout), sample_weight)
+            if groups is not None:
+                groups = encoded(check_groups(groups, layout.row_shape))
+        return cls(number, (array.copy(), indices.copy(), layout), sample_weight, groups)
 
-    def check_classes(self, first: Layout) -> None:
-        """Raise unless the number of classes is that of the first chunk."""
-        logits, _, layout = self.rows
-        if layout.num_classes != first.num_classes:
+    @property
+    def kind(self) -> Kind:
+        return Kind(self.rows[2].num_classes, self.groups is not None)
+
+    def check_kind(self, first: Kind) -> None:
+        """Raise unless this chunk is of the kind of the first one."""
+        if self.kind.num_classes != first.num_classes:
             raise ValueError(
                 f"chunks[{self.number}]: logits must have {first.num_classes} classes, "
-                f"as in chunks[0], got shape {logits.shape}"
+                f"as in chunks[0], got shape {self.rows[0].shape}"
+            )
+        if self.kind.has_groups != first.has_groups:
+            only = "chunks[0]" if first.has_groups else f"chunks[{self.number}]"
+            raise ValueError(
+                f"chunks[{self.number}]: groups must be in all chunks or in none, "
+                f"got them only in {only}"
             )
 
     def evaluate(
         self, options: Options, ignore_index: int | None, num_threads: int | None
-    ) -> Evaluation:
+    ) -> Evaluation | GroupedEvaluation:
+        weight = self.sample_weight
         with errors_that_name(self.number):
-            return evaluate_rows(self.rows, options, self.sample_weight, ignore_index, num_threads)
+            if self.groups is None:
+                return evaluate_rows(self.rows, options, weight, ignore_index, num_threads)
+            return evaluate_groups(
+                self.rows, options, self.groups, weight, ignore_index, num_threads
+            )
 
 
-def _iterator_of(chunks: Iterable[Chunk]) -> Iterator[Chunk]:
+def _iterator_of(chunks: Iterable[object]) -> Iterator[object]:
     try:
         return iter(chunks)
     except TypeError as error:

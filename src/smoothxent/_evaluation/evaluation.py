@@ -185,9 +185,9 @@ class Evaluation(Metrics):
         classes = None
         if num_classes is not None:
             classes = ClassTotals.empty(check_positive("num_classes", num_classes))
-            sizes.append(len(classes))
+            sizes.insert(0, len(classes))
         transforms, targets = (softcap, temperature, z_loss), (label_smoothing, prior, class_weight)
-        options = Options.of(sizes[-1] if sizes else 0, transforms, targets, top_k, num_bins)
+        options = Options.of(sizes[0] if sizes else 0, transforms, targets, top_k, num_bins)
         return cls(Totals.empty(options.settings, classes))
 
     def _with_classes(self, classes: ClassTotals) -> Self:

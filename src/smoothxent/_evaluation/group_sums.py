@@ -8,11 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smoothxent._evaluation.exact import Exact
-from smoothxent._kernel import group_sums
-
-DIGIT = 32  # bits of a digit
-BASE = 1 << DIGIT
-MOST_TERMS = 1 << 30  # terms that int64 digits hold between carries
+from smoothxent._kernel.exact_sums import BASE, DIGIT, carried, exact_sums, has_room
 
 Floats = NDArray[np.float64]
 Groups = NDArray[np.int64]  # the number of a group for each term: 0, 1, ...
@@ -38,19 +34,13 @@ class GroupSums:
         if not is_finite.all():
             np.add.at(special, groups[~is_finite], values[~is_finite])
             values, groups = values[is_finite], groups[is_finite]
-        low, high = group_sums.range_of(values)
-        lowest = low // DIGIT * DIGIT
-        digits = np.zeros((num_groups, (high - lowest) // DIGIT + 3), np.int64)
-        for first in range(0, len(values), MOST_TERMS):
-            terms = slice(first, first + MOST_TERMS)
-            group_sums.add(values[terms], groups[terms], lowest, digits)
-            digits = _carried(digits)
+        digits, lowest = exact_sums(values, groups, num_groups)
         return cls._of_digits(digits, lowest, special)
 
     @classmethod
     def of_counts(cls, counts: NDArray[np.int64]) -> Self:
         """Return the counts as sums."""
-        return cls._of_digits(_carried(counts.reshape(-1, 1)), 0, np.zeros(len(counts)))
+        return cls._of_digits(carried(counts.reshape(-1, 1)), 0, np.zeros(len(counts)))
 
     @classmethod
     def merged(cls, parts: Sequence[tuple[Self, Groups]], num_groups: int) -> Self:
@@ -62,12 +52,12 @@ class GroupSums:
         for offset, end, (sums, groups) in zip(offsets, ends, parts, strict=True):
             digits[groups, offset:end] += sums.digits
             special[groups] += sums.special
-        return cls._of_digits(_carried(digits), lowest, special)
+        return cls._of_digits(carried(digits), lowest, special)
 
     @classmethod
     def _of_digits(cls, digits: NDArray[np.int64], lowest: int, special: Floats) -> Self:
         """Return the sums without digits that all groups can do without."""
-        while digits.shape[1] > 1 and _fits(shorter := _without_last(digits)):
+        while digits.shape[1] > 1 and has_room(shorter := _without_last(digits)):
             digits = shorter
         while digits.shape[1] > 1 and not digits[:, 0].any():
             digits, lowest = digits[:, 1:], lowest + DIGIT
@@ -87,7 +77,7 @@ class GroupSums:
                 number >> (DIGIT * (size - 1))
             ]
         special = np.array([float(each.special or 0) for each in sums])
-        return cls._of_digits(_carried(digits), lowest, special)
+        return cls._of_digits(carried(digits), lowest, special)
 
     def exacts(self) -> list[Exact]:
         """Return the sum of each group."""
@@ -142,27 +132,8 @@ def _two_sum(a: Floats, b: Floats) -> tuple[Floats, Floats]:
 
 
 def _without_last(digits: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the digits with the last added to the one before; it may overflow: see `_fits`."""
+    """Return the digits with the last added to the one before; it may overflow: see `has_room`."""
     shorter = digits[:, :-1].copy()
     is_small = np.abs(digits[:, -1]) <= 1
     shorter[:, -1] = np.where(is_small, shorter[:, -1] + (digits[:, -1] << DIGIT), BASE)
     return shorter
-
-
-def _fits(digits: NDArray[np.int64]) -> bool:
-    """Whether the last digit, which has the sign, lies in [-2**31, 2**31) for all groups."""
-    last = digits[:, -1]
-    return bool(((last >= -BASE // 2) & (last < BASE // 2)).all())
-
-
-def _carried(digits: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the digits in [0, 2**32), except for the last, which has the sign."""
-    digits = digits.copy()
-    for i in range(digits.shape[1] - 1):
-        over = digits[:, i] >> DIGIT
-        digits[:, i] -= over << DIGIT
-        digits[:, i + 1] += over
-    while not _fits(digits):
-        over = digits[:, -1:] >> DIGIT
-        digits = np.hstack([digits[:, :-1], digits[:, -1:] - (over << DIGIT), over])
-    return digits

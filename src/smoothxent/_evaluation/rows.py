@@ -15,7 +15,6 @@ from smoothxent._evaluation.groups.grouped_evaluation import GroupedEvaluation
 from smoothxent._evaluation.groups.totals import MOST_EVALUATIONS, GroupTotals
 from smoothxent._evaluation.row_metrics import RowMetrics
 from smoothxent._evaluation.settings import Options
-from smoothxent._evaluation.totals import Totals
 from smoothxent._kernel import widening
 from smoothxent._kernel.protocol import EvaluatedRows
 from smoothxent._kernel.rows import Layout, Rows
@@ -55,9 +54,9 @@ def evaluate_groups(
     keeps_evaluations = max(total_groups, len(groups.ids)) <= MOST_EVALUATIONS
     targets = _targets(rows, options, sample_weight, ignore_index)
     outputs = _outputs(rows[2])
-    slices = groups if keeps_evaluations else None
+    slices = groups if keeps_evaluations and len(groups.ids) else None
     evaluations = _evaluations(rows, options, targets, num_threads, outputs, slices)
-    total = reduce(add, evaluations, Evaluation(Totals.empty(options.settings, None)))
+    total = reduce(add, evaluations)
     measured = RowMetrics.of(outputs, rows[1], targets)
     if options.per_class:
         total = _with_classes(total, rows, measured)

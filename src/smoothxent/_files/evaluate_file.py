@@ -198,12 +198,13 @@ def evaluate_file(
 
     nothing = (np.empty((0, *array.row_shape), array.dtype) for array in inputs)
     # Without rows: the other checks, before any data is read.
-    total = Accumulator(compute(Chunk(0, tuple(nothing))))
+    total = Accumulator()
+    total.add(compute(Chunk(0, tuple(nothing))))
     with closing(chunk_results(compute, inputs, threads)) as results:
         for num_done, evaluation in results:
             total.add(evaluation)
             while suspects:  # the warning must come from the caller's thread
                 warn_of_probabilities(suspects.pop(), stacklevel=2)
             if progress is not None:
-                progress(num_done, rows.num_rows, total.total)
+                progress(num_done, rows.num_rows, total.rows)
     return total.evaluation()

@@ -113,7 +113,7 @@ class Kernel(Protocol):
         ranks: NDArray[np.int64],  # IN  contiguous: each k of the hits, at most C
         num_bins: int,
         slices: NDArray[np.int64] | None,  # IN  contiguous: the slice of each row
-        num_slices: int,  # 1 without `slices`
+        num_slices: int,  # at least 1; 1 without `slices`
         rows: tuple[NDArray[Any], ...] | None,  # OUT EvaluatedRows; not written for ignored rows
         num_threads: int,
     ) -> tuple[int, list[KernelEvaluation]]:

@@ -10,26 +10,26 @@ LEAST_WAITING = 1 << 16
 class Accumulator:
     """The sum of the evaluations of many batches; all have groups, or none has."""
 
-    def __init__(self, first: Evaluation | GroupedEvaluation) -> None:
-        self.total = first.total if isinstance(first, GroupedEvaluation) else first
-        self._parts = [first] if isinstance(first, GroupedEvaluation) else []
+    rows: Evaluation  # of all rows; set by the first batch
+
+    def __init__(self) -> None:
+        self._parts: list[GroupedEvaluation] = []
         self._num_waiting = 0
 
     def add(self, batch: Evaluation | GroupedEvaluation) -> None:
         """Add the evaluation of a batch."""
-        if not isinstance(batch, GroupedEvaluation):
-            self.total += batch
-            return
-        self.total += batch.total
-        self._parts.append(batch)
-        self._num_waiting += len(batch)
-        if self._num_waiting > max(LEAST_WAITING, len(self._parts[0])):
-            self._merge()
+        rows = batch.total if isinstance(batch, GroupedEvaluation) else batch
+        self.rows = self.rows + rows if hasattr(self, "rows") else rows
+        if isinstance(batch, GroupedEvaluation):
+            self._parts.append(batch)
+            self._num_waiting += len(batch)
+            if self._num_waiting > max(LEAST_WAITING, len(self._parts[0])):
+                self._merge()
 
     def evaluation(self) -> Evaluation | GroupedEvaluation:
-        """Return the evaluation of all batches."""
+        """Return the evaluation of all batches, at least one."""
         if not self._parts:
-            return self.total
+            return self.rows
         self._merge()
         return self._parts[0]
 
