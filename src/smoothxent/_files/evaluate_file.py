@@ -4,12 +4,12 @@ from __future__ import annotations  # help() shows types by their names
 
 from collections.abc import Callable, Iterable
 from contextlib import closing
-from typing import TypeAlias, Unpack, cast, overload
+from typing import NamedTuple, Self, TypeAlias, Unpack, cast, overload
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from smoothxent._arguments.groups import check_groups, chosen, encoded
+from smoothxent._arguments.groups import Groups, check_groups, chosen, encoded
 from smoothxent._arguments.logits import DType
 from smoothxent._arguments.options import check_weights
 from smoothxent._evaluation.evaluation import Evaluation
@@ -22,6 +22,7 @@ from smoothxent._files.chunks import Chunk, chunk_results
 from smoothxent._files.errors import bad_chunk_label, check_chunk_weights
 from smoothxent._files.formats import stored_labels, stored_logits, stored_weights
 from smoothxent._files.groups import groups_of_files
+from smoothxent._files.sharded_array import ShardedArray
 from smoothxent._files.shards import Paths, are_paths, shards_of
 from smoothxent._kernel.rows import checked_rows
 from smoothxent._kernel.threads import thread_count
@@ -157,41 +158,95 @@ def evaluate_file(
     >>> evaluation == evaluate(logits, labels)
     True
     """
-    rows = stored_logits(shards_of("logits", logits), dtype)
-    indices = stored_labels(shards_of("labels", labels), rows)
-    inputs, weights = [rows, indices], None
-    if are_paths(sample_weight):
-        inputs.append(stored_weights(shards_of("sample_weight", sample_weight), rows))
-    elif sample_weight is not None:
-        weights = check_weights("sample_weight", cast(ArrayLike, sample_weight), rows.shape)
-    its_groups = None
-    if are_paths(groups):
-        its_groups = encoded(groups_of_files(shards_of("groups", groups), rows))
-    elif groups is not None:
-        its_groups = encoded(check_groups(cast(ArrayLike, groups), rows.shape))
-    threads = thread_count(num_threads, rows.num_rows * rows.row_shape[0])
+    rows = StoredRows.of(
+        shards_of("logits", logits),
+        shards_of("labels", labels),
+        shards_of("sample_weight", sample_weight) if are_paths(sample_weight) else sample_weight,
+        shards_of("groups", groups) if are_paths(groups) else groups,
+        dtype,
+    )
     options = Options.of(
-        rows.row_shape[0],
+        rows.num_classes,
         (softcap, temperature, z_loss),
         (label_smoothing, prior, class_weight),
         top_k,
         num_bins,
         per_class,
     )
+    return evaluate_stored(rows, options, ignore_index, num_threads, progress, stacklevel=3)
+
+
+class StoredRows(NamedTuple):
+    """Logits, labels and weights, of which some or all are in files; all headers are checked."""
+
+    logits: ShardedArray
+    labels: ShardedArray
+    weights: ShardedArray | NDArray[np.float64] | None
+    groups: Groups | None
+
+    @classmethod
+    def of(
+        cls,
+        logits: list[str],
+        labels: list[str],
+        sample_weight: ArrayLike | Paths | None,
+        groups: ArrayLike | Paths | None,
+        dtype: DType | None,
+    ) -> Self:
+        """Open the files at these paths, without patterns, and check their headers.
+
+        The ids of groups are read at once.
+        """
+        rows = stored_logits(logits, dtype)
+        indices = stored_labels(labels, rows)
+        weights: ShardedArray | NDArray[np.float64] | None = None
+        if are_paths(sample_weight):
+            weights = stored_weights(cast(list[str], sample_weight), rows)
+        elif sample_weight is not None:
+            weights = check_weights("sample_weight", cast(ArrayLike, sample_weight), rows.shape)
+        its_groups = None
+        if are_paths(groups):
+            its_groups = encoded(groups_of_files(cast(list[str], groups), rows))
+        elif groups is not None:
+            its_groups = encoded(check_groups(cast(ArrayLike, groups), rows.shape))
+        return cls(rows, indices, weights, its_groups)
+
+    @property
+    def num_classes(self) -> int:
+        return self.logits.row_shape[0]
+
+
+def evaluate_stored(
+    stored: StoredRows,
+    options: Options,
+    ignore_index: int | None,
+    num_threads: int | None,
+    progress: Progress | None,
+    stacklevel: int | None,
+) -> Evaluation | GroupedEvaluation:
+    """Return the evaluation of stored rows, from one read of their files.
+
+    Logits that look like probabilities bring a warning at this level of the stack, unless None.
+    """
+    rows, indices, weights, groups = stored
+    inputs = [rows, indices, *([weights] if isinstance(weights, ShardedArray) else [])]
+    threads = thread_count(num_threads, rows.num_rows * stored.num_classes)
     suspects: list[str] = []
 
     def compute(chunk: Chunk) -> Evaluation | GroupedEvaluation:
-        part = None if weights is None else weights[chunk.first_row : chunk.end]
-        if len(inputs) > 2:
-            part = check_chunk_weights(chunk, inputs[2])
+        part = None
+        if isinstance(weights, ShardedArray):
+            part = check_chunk_weights(chunk, weights)
+        elif weights is not None:
+            part = weights[chunk.first_row : chunk.end]
         located = checked_rows(chunk.arrays[0], chunk.arrays[1], -1, rows.dtype_of_words)
         if not chunk.first_row and look_like_probabilities(*located, ignore_index):
             suspects.append(str(rows))
         try:
-            if its_groups is None:
+            if groups is None:
                 return evaluate_rows(located, options, part, ignore_index, num_threads=1)
-            chunk_groups = chosen(its_groups, slice(chunk.first_row, chunk.end))
-            size = len(its_groups.ids)
+            chunk_groups = chosen(groups, slice(chunk.first_row, chunk.end))
+            size = len(groups.ids)
             return evaluate_groups(located, options, chunk_groups, part, ignore_index, 1, size)
         except IndexError:
             raise bad_chunk_label(chunk, rows, indices, ignore_index) from None
@@ -204,7 +259,9 @@ def evaluate_file(
         for num_done, evaluation in results:
             total.add(evaluation)
             while suspects:  # the warning must come from the caller's thread
-                warn_of_probabilities(suspects.pop(), stacklevel=2)
+                name = suspects.pop()
+                if stacklevel is not None:
+                    warn_of_probabilities(name, stacklevel)
             if progress is not None:
                 progress(num_done, rows.num_rows, total.rows)
     return total.evaluation()
