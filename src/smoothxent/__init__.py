@@ -1,5 +1,8 @@
 """Label-smoothed softmax cross-entropy for NumPy arrays on the CPU, in one read of the logits."""
 
+from smoothxent._calibration.fit_temperature import fit_temperature
+from smoothxent._calibration.fit_temperature_file import fit_temperature_file
+from smoothxent._calibration.temperature import Temperature
 from smoothxent._comparison.compare import compare
 from smoothxent._comparison.comparison import Comparison
 from smoothxent._evaluation.classes.metrics import ClassMetrics
@@ -31,6 +34,7 @@ __all__ = [
     "GroupedEvaluation",
     "LinearGradients",
     "RowStatistics",
+    "Temperature",
     "__version__",
     "available_isas",
     "compare",
@@ -40,6 +44,8 @@ __all__ = [
     "evaluate",
     "evaluate_chunks",
     "evaluate_file",
+    "fit_temperature",
+    "fit_temperature_file",
     "info",
     "linear_cross_entropy",
     "linear_cross_entropy_and_grad",

@@ -14,6 +14,7 @@ TEXT = {".py", ".pyi", ".pyx", ".pxd", ".pxi", ".h", ".md", ".toml", ".yml", ".s
 
 # Each package imports only those before it; front ends import the public names.
 CHAIN = ["_arguments", "_kernel", "_loss", "_evaluation", "_linear", "_comparison", "_files"]
+CHAIN.append("_calibration")
 PUBLIC = "__init__"
 FRONT_ENDS = ["cli", "torch", "jax", "dask", "sklearn"]
 ORDER = [*CHAIN, PUBLIC, *FRONT_ENDS, "__main__"]
@@ -139,6 +140,7 @@ def test_public_names_are_these_alone():
         "GroupedEvaluation",
         "LinearGradients",
         "RowStatistics",
+        "Temperature",
         "__version__",
         "available_isas",
         "compare",
@@ -148,6 +150,8 @@ def test_public_names_are_these_alone():
         "evaluate",
         "evaluate_chunks",
         "evaluate_file",
+        "fit_temperature",
+        "fit_temperature_file",
         "info",
         "linear_cross_entropy",
         "linear_cross_entropy_and_grad",

@@ -40,6 +40,8 @@ PRIOR_SUM_TOLERANCE = 1e-6
 
 # Numbers that are normal in float32, and whose reciprocals are too.
 LEAST_SCALE, MOST_SCALE = 1e-37, 1e37
+# The search for a temperature also reads at a millionth of its lower bound.
+LEAST_BOUND, MOST_BOUND = 1e-30, 1e30
 
 # No axis has more classes than MOST_K. MOST_BINS bins take 3 GB of totals for each thread.
 MOST_K, MOST_BINS = 2**63 - 1, 2**20
@@ -96,6 +98,17 @@ def check_scale(name: str, value: float) -> float:
     if not LEAST_SCALE <= number <= MOST_SCALE:
         raise ValueError(f"{name} must lie in [{LEAST_SCALE}, {MOST_SCALE}], got {value}")
     return number
+
+
+def check_bounds(value: tuple[float, float]) -> tuple[float, float]:
+    """Return two temperatures, below and above 1, between which one is fitted."""
+    rule = f"bounds must be two temperatures low < 1 < high in [{LEAST_BOUND:g}, {MOST_BOUND:g}]"
+    if not isinstance(value, tuple | list) or len(value) != 2:
+        raise TypeError(f"{rule}, got {value!r}")
+    low, high = (check_real("bounds", each) for each in value)
+    if not LEAST_BOUND <= low < 1 < high <= MOST_BOUND:
+        raise ValueError(f"{rule}, got {value!r}")
+    return low, high
 
 
 def check_choice(name: str, value: str, table: Mapping[str, Choice]) -> Choice:

@@ -111,7 +111,7 @@ def rows(metrics: Metrics) -> str:
 def counts(metrics: Metrics) -> str:
     """Return how many rows are counted and how many are ignored."""
     ignored = f", {metrics.ignored:,} more ignored" if metrics.ignored else ""
-    return f"{_plural(metrics.count, 'row')}{ignored}"
+    return f"{plural(metrics.count, 'row')}{ignored}"
 
 
 def lines(metrics: Metrics) -> list[Line]:
@@ -137,7 +137,7 @@ def lines(metrics: Metrics) -> list[Line]:
         Line(
             "calibration error",
             number(metrics.calibration_error),
-            _plural(len(metrics.bins), "bin"),
+            plural(len(metrics.bins), "bin"),
         ),
     ]
     if metrics.classes is not None:
@@ -153,7 +153,8 @@ def lines(metrics: Metrics) -> list[Line]:
     return shown
 
 
-def _plural(count: int, noun: str) -> str:
+def plural(count: int, noun: str) -> str:
+    """Return a count and its noun."""
     return f"{count:,} {noun}{'s' * (count != 1)}"
 
 

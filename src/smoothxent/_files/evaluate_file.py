@@ -173,7 +173,8 @@ def evaluate_file(
         num_bins,
         per_class,
     )
-    return evaluate_stored(rows, options, ignore_index, num_threads, progress, stacklevel=3)
+    total = evaluate_stored(rows, options, ignore_index, num_threads, progress, stacklevel=3)
+    return total.evaluation()
 
 
 class StoredRows(NamedTuple):
@@ -223,7 +224,7 @@ def evaluate_stored(
     num_threads: int | None,
     progress: Progress | None,
     stacklevel: int | None,
-) -> Evaluation | GroupedEvaluation:
+) -> Accumulator:
     """Return the evaluation of stored rows, from one read of their files.
 
     Logits that look like probabilities bring a warning at this level of the stack, unless None.
@@ -264,4 +265,4 @@ def evaluate_stored(
                     warn_of_probabilities(name, stacklevel)
             if progress is not None:
                 progress(num_done, rows.num_rows, total.rows)
-    return total.evaluation()
+    return total

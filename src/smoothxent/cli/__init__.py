@@ -17,12 +17,13 @@ from contextlib import contextmanager
 from types import ModuleType
 
 import smoothxent
-from smoothxent.cli import bench, compare, demo, encoding, errors, evaluate, info, merge
+from smoothxent.cli import bench, calibrate, compare, demo, encoding, errors, evaluate, info, merge
 from smoothxent.cli.parser import Parser, line, unknown
 
 COMMANDS: dict[str, ModuleType] = {
     "evaluate": evaluate,
     "compare": compare,
+    "calibrate": calibrate,
     "merge": merge,
     "bench": bench,
     "demo": demo,

@@ -16,6 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "b", metavar="LOGITS_B", type=options.file, help="the other logits, of the same shape"
     )
     parser.add_argument("labels", metavar="LABELS", type=options.file, help=inputs.LABELS)
+    inputs.add_label_smoothing(parser)
     inputs.add_arguments(parser)
     parser.add_argument(
         "--temperature",
@@ -39,6 +40,7 @@ def run(arguments: argparse.Namespace) -> None:
     results.check(arguments, *files)
     settings = inputs.settings(arguments)
     settings |= {"temperature": arguments.temperature, "softcap": arguments.softcap}
+    settings["label_smoothing"] = arguments.label_smoothing
     with errors.as_command_errors(), progress.shown(not arguments.quiet) as update:
         comparison = compare_files(*files, **settings, progress=update)
     if arguments.format == "table" and not arguments.quiet and arguments.json != "-":

@@ -13,6 +13,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the files and options of `smoothxent evaluate`."""
     parser.add_argument("logits", metavar="LOGITS", type=options.file, help=inputs.LOGITS)
     parser.add_argument("labels", metavar="LABELS", type=options.file, help=inputs.LABELS)
+    inputs.add_label_smoothing(parser)
     inputs.add_arguments(parser)
     parser.add_argument(
         "--sample-weight", metavar="FILE", type=options.file, help="file with a weight for each row"
@@ -69,6 +70,7 @@ def run(arguments: argparse.Namespace) -> None:
     results.check(arguments, *files)
     settings = inputs.settings(arguments)
     settings |= {"temperature": arguments.temperature, "softcap": arguments.softcap}
+    settings["label_smoothing"] = arguments.label_smoothing
     settings |= {name: inputs.array(file) for name, file in of_classes.items()}
     settings |= {"sample_weight": arguments.sample_weight, "groups": arguments.groups}
     settings["per_class"] = bool(arguments.per_class)

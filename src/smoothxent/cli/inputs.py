@@ -1,4 +1,4 @@
-"""The arguments that `evaluate` and `compare` share: files, and options of reading and metrics."""
+"""The arguments that commands share: files, and options of reading and metrics."""
 
 import argparse
 import stat
@@ -21,9 +21,8 @@ LOGITS = (
 LABELS = "N class indices: a file as above, or a .txt file with one index a line"
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options that `evaluate` and `compare` share."""
-    parser.set_defaults(remedy=QUOTE)
+def add_label_smoothing(parser: argparse.ArgumentParser) -> None:
+    """Add the option of the loss."""
     parser.add_argument(
         "--label-smoothing",
         metavar="E",
@@ -31,6 +30,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=0.0,
         help="label smoothing of the loss, 0 to 1 (default: %(default)g)",
     )
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of reading and of the metrics."""
+    parser.set_defaults(remedy=QUOTE)
     parser.add_argument(
         "--ignore-index",
         metavar="I",
@@ -72,7 +76,6 @@ def files(path: str) -> list[Path]:
 def settings(arguments: argparse.Namespace) -> dict[str, Any]:
     """Return the options as the library's functions take them."""
     return {
-        "label_smoothing": arguments.label_smoothing,
         "ignore_index": arguments.ignore_index,
         "top_k": arguments.top_k,
         "num_bins": arguments.bins,

@@ -10,6 +10,7 @@ from smoothxent.cli.errors import CommandError
 # The library's own limits.
 MOST_K, MOST_BINS = 2**63 - 1, 2**20
 LEAST_SCALE, MOST_SCALE = 1e-37, 1e37
+LEAST_BOUND, MOST_BOUND = 1e-30, 1e30
 
 
 def positive(text: str) -> int:
@@ -61,6 +62,18 @@ def scale_each(text: str) -> float | tuple[float, float]:
     return numbers[0] if len(numbers) == 1 else (numbers[0], numbers[1])
 
 
+def temperatures(text: str) -> tuple[float, float]:
+    """Return two numbers around 1, separated by a comma."""
+    try:
+        low, high = map(float, text.split(","))
+    except ValueError:
+        low = high = 1.0
+    if not LEAST_BOUND <= low < 1 < high <= MOST_BOUND:
+        rule = f"must be two numbers LOW < 1 < HIGH from {LEAST_BOUND:g} to {MOST_BOUND:g}"
+        raise argparse.ArgumentTypeError(f"{rule}, got {text!r}")
+    return low, high
+
+
 def several(text: str) -> tuple[int, ...]:
     """Parse whole numbers >= 1, separated by commas."""
     return tuple(_at_least(1, each, most=MOST_K) for each in text.split(","))
@@ -95,6 +108,13 @@ def csv_file(text: str) -> Path:
     if not text.lower().endswith(".csv"):
         raise argparse.ArgumentTypeError(f"must end in .csv, got {text!r}")
     return Path(text)
+
+
+def saved_file(text: str) -> str:
+    """Parse a path, which is not that of stdout."""
+    if text in ("", "-"):
+        raise argparse.ArgumentTypeError(f"must be the name of a file, got {text!r}")
+    return text
 
 
 def picture_file(text: str) -> Path:

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from smoothxent import ClassMetrics, Comparison, Evaluation, GroupedEvaluation
+from smoothxent import ClassMetrics, Comparison, Evaluation, GroupedEvaluation, Temperature
 from smoothxent.cli import errors, inputs, options
 
-Result: TypeAlias = Evaluation | GroupedEvaluation | Comparison
+Result: TypeAlias = Evaluation | GroupedEvaluation | Comparison | Temperature
 
 
 def add_arguments(parser: argparse.ArgumentParser, to_save: str) -> None:
@@ -46,6 +46,7 @@ def check(arguments: argparse.Namespace, *names: str | None) -> None:
     used = [file for each in names if each is not None for file in _files_of(each)]
     outputs = {"--json": arguments.json, "--plot": arguments.plot}
     outputs["--per-class"] = getattr(arguments, "per_class", None)
+    outputs["--apply-json"] = getattr(arguments, "apply_json", None)
     for option, name in outputs.items():
         if name in (None, "-", True, False):
             continue
@@ -74,8 +75,7 @@ def _are_same(file: Path, other: Path) -> bool:
 def write(result: Result, arguments: argparse.Namespace) -> None:
     """Save the result to the files that the options name, then print it."""
     whole = result.total if isinstance(result, GroupedEvaluation) else result
-    if arguments.json not in (None, "-"):
-        _save(_json(result), Path(arguments.json))
+    save(result, arguments.json)
     if arguments.plot:
         with errors.name_file(arguments.plot):
             whole.plot().figure.savefig(arguments.plot, dpi=144)
@@ -86,6 +86,12 @@ def write(result: Result, arguments: argparse.Namespace) -> None:
         print(_json(result), end="")
     elif not arguments.quiet:
         print(FORMATS[arguments.format](result), end="")
+
+
+def save(result: Result, name: str | None) -> None:
+    """Save the result as JSON, unless the name is None, or - for stdout."""
+    if name not in (None, "-"):
+        _save(_json(result), Path(name))
 
 
 def _save(text: str, file: Path) -> None:
@@ -146,10 +152,18 @@ def _columns(result: Result) -> dict[str, Any]:
             columns |= dict(zip(keys, value.values(), strict=True))
         else:
             columns[name] = value
-    if isinstance(result, Comparison):
-        for letter, each in (("a", result.a), ("b", result.b)):
-            columns |= {f"{letter}_{name}": value for name, value in _columns(each).items()}
+    for prefix, each in _evaluations(result).items():
+        columns |= {f"{prefix}_{name}": value for name, value in _columns(each).items()}
     return columns
+
+
+def _evaluations(result: Result) -> dict[str, Evaluation]:
+    """Return the evaluations that a result consists of, by the prefix of their columns."""
+    if isinstance(result, Comparison):
+        return {"a": result.a, "b": result.b}
+    if isinstance(result, Temperature):
+        return {"before": result.evaluation_before, "after": result.evaluation}
+    return {}
 
 
 # Columns of an evaluation before those of its metrics.

@@ -1,0 +1,227 @@
+"""The search for the temperature with the least mean nll; each step is one read of the logits.
+
+With β = 1 / temperature, z = β x and p = softmax(z), the mean nll f(β) = mean(lse(z) - z_y) is
+convex, and its derivative is
+
+    f'(β) = mean(E_p[x] - x_y) = (f - H) / β,        H = mean(lse(z) - E_p[z]), the mean entropy.
+
+So each evaluation gives value and slope: in t = log β the slope is f - H, and the minimum is where
+mean nll and mean entropy are equal. H is also the intercept of the tangent at β, and falls from the
+logarithm of the number of classes at β = 0 to that of the ties at β = inf.
+
+Between reads, f is modelled by a hyperbola with this value L at β = 0, L √(1 + (β/b)²) + m β, whose
+entropy is L / √(1 + (β/b)²). One read determines b and m, and so a guess of the minimum. The
+distance from t to the guess is 0 at the true minimum, and nearly linear in t. Its root is found by
+inverse quadratic interpolation of the last three reads, within the bracket of the slopes' signs.
+
+Reads to the end, over 144 data sets (digits, wine, breast cancer and iris with logistic regression
+and networks; drawn logits of 2 to 1000 classes, temperatures from 0.05 to 20, rows of very unequal
+scales, random labels, one wrong row): 4.7 on average, at most 8. Over 1500 data sets of 20 to 600
+rows, drawn to be hard: 5.1 on average, at most 8 for 99 %, at most 10. To the same accuracy, the
+secant of the slope in t needed up to 11 reads on the 144 sets, and a cubic through values and slopes
+did not end on 6 of them.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Self
+
+from smoothxent._calibration.temperature import Bound, Temperature
+from smoothxent._evaluation import table
+from smoothxent._evaluation.evaluation import Evaluation
+from smoothxent._evaluation.settings import Options
+
+# The search ends when the next step would lower the nll by less than this share of it.
+# The search ends when the next step would lower the nll by less than this share of it, which is far
+# below the rounding errors of float32. The error of the temperature is about the square root.
+LEAST_DECREASE = 2.0**-33
+# A step without a bracket, towards lower temperatures. It is taken in full if the step before has
+# left more than this part of the distance: the hyperbola is then far from f.
+FARTHEST, LEAST_PROGRESS = math.log(8), 1 / 3
+DIGITS = 8  # of each temperature, so that a printed temperature is the one of its evaluation
+# The rounding errors of a mean nll and a mean entropy of float32 logits are below this share.
+ROUNDING = 2.0**-20
+# At this part of the lower bound the nll is huge, unless it has no minimum.
+TINY = 1e-6
+
+
+class Read(NamedTuple):
+    """The evaluation at one temperature, exp(-t)."""
+
+    t: float
+    nll: float
+    entropy: float
+    evaluation: Evaluation
+
+    @classmethod
+    def of(cls, evaluation: Evaluation) -> Self:
+        t = -math.log(evaluation.temperature)
+        return cls(t, evaluation.nll, evaluation.entropy, evaluation)
+
+    @property
+    def slope(self) -> float:
+        """The derivative of the nll by t."""
+        return self.nll - self.entropy
+
+    @property
+    def rises(self) -> bool:
+        """Whether the nll rises with t, beyond rounding errors."""
+        return not self.slope <= ROUNDING * self.nll
+
+    def distance(self, entropy_at_zero: float) -> float:
+        """Return the difference of t from the read to the minimum of its hyperbola.
+
+        It is inf or -inf if the hyperbola has no minimum, nan if no hyperbola has this entropy.
+        """
+        if not 0 < self.entropy < entropy_at_zero:
+            return math.nan
+        secant = entropy_at_zero / self.entropy  # √(1 + u²), with u = β / b
+        u = math.sqrt(secant**2 - 1)
+        ratio = (secant - self.nll / entropy_at_zero) / u  # -m b / L = u / √(1 + u²) at the minimum
+        if not 0 < ratio < 1:
+            return math.copysign(math.inf, ratio)
+        return math.log(ratio / u) - math.log1p(-(ratio**2)) / 2
+
+
+def fit(
+    first: Evaluation,
+    evaluate_at: Callable[[float], Evaluation],
+    num_classes: int,
+    bounds: tuple[float, float],
+) -> Temperature:
+    """Return the temperature within the bounds that has the least nll.
+
+    first: the evaluation at temperature 1, which lies within the bounds.
+    """
+    _check_rows(first)
+    reads = [Read.of(first)]
+    hottest, coldest = -math.log(bounds[1]), -math.log(bounds[0])
+
+    def fitted(bound: Bound | None = None) -> Temperature:
+        count = len(reads)
+        if not any(each.rises for each in reads):
+            _check_minimum(reads[0], Read.of(evaluate_at(TINY * bounds[0])))
+            count += 1
+        return Temperature(first, reads[-1].evaluation, count, bound)
+
+    while True:
+        last = reads[-1]
+        _check_finite(last.evaluation)
+        if last.slope <= 0 and last.t >= coldest:
+            return fitted("lower")
+        if last.slope >= 0 and last.t <= hottest:
+            return fitted("upper")
+        t = min(max(_next(reads, math.log(num_classes)), hottest), coldest)
+        temperature = float(f"{math.exp(-t):.{DIGITS}g}")
+        temperature = min(max(temperature, bounds[0]), bounds[1])
+        is_known = any(temperature == each.evaluation.temperature for each in reads)
+        if is_known or abs(last.slope * (t - last.t)) <= LEAST_DECREASE * last.nll:
+            return fitted()
+        reads.append(Read.of(evaluate_at(temperature)))
+
+
+def options_at(
+    temperature: float,
+    num_classes: int,
+    softcap: float | None,
+    top_k: tuple[int, ...],
+    num_bins: int,
+) -> Options:
+    """Return the checked options of one read."""
+    transforms, targets = (softcap, temperature, 0.0), (0.0, None, None)
+    return Options.of(num_classes, transforms, targets, top_k, num_bins)
+
+
+def _next(reads: Sequence[Read], most_entropy: float) -> float:
+    """Return the t of the next read; without a bracket it may lie outside the bounds."""
+    last = reads[-1]
+    low = max((each for each in reads if each.slope < 0), default=None)
+    high = min((each for each in reads if each.slope >= 0), default=None)
+    if low and high:
+        limit = _entropy_at_zero(low, high, most_entropy)
+        guesses = (_interpolated(reads[-3:], limit), last.t + last.distance(limit))
+        inside = (t for t in guesses if low.t < t < high.t)
+        return next(inside, (low.t + high.t) / 2)
+    sign = 1 if low else -1
+    step = sign * (_interpolated(reads[-2:], most_entropy) - last.t)
+    if not step > 0 or _is_stuck(reads[-2:], most_entropy):
+        step = FARTHEST
+    return last.t + sign * (min(step, FARTHEST) if low else step)
+
+
+def _is_stuck(reads: Sequence[Read], most_entropy: float) -> bool:
+    """Whether the last step has left most of the distance to the minimum of the hyperbola."""
+    before, after = (abs(each.distance(most_entropy)) for each in (reads[0], reads[-1]))
+    return len(reads) > 1 and after > LEAST_PROGRESS * before
+
+
+def _entropy_at_zero(low: Read, high: Read, most_entropy: float) -> float:
+    """Return L of a hyperbola with the entropies of both reads, where it is below `most_entropy`.
+
+    It is far below if many classes have logits of -inf. 1 / H² = (1 + (β / b)²) / L² is linear
+    in β².
+    """
+    if not high.entropy > 0:
+        return most_entropy
+    share = math.exp(2 * (low.t - high.t))  # of the squares of β
+    inverse_square = (low.entropy**-2 - share * high.entropy**-2) / (1 - share)
+    return inverse_square**-0.5 if inverse_square > most_entropy**-2 else most_entropy
+
+
+def _interpolated(reads: Sequence[Read], entropy_at_zero: float) -> float:
+    """Return the t at which the distance to the minimum of the hyperbola is 0, by interpolation."""
+    last = reads[-1]
+    distance = last.distance(entropy_at_zero)
+    points = {each.distance(entropy_at_zero): each.t - last.t for each in reads}
+    finite = [each for each in points if math.isfinite(each)]
+    if len(finite) == 1 or not math.isfinite(distance):
+        return last.t + distance
+    # The polynomial with the value t at each distance (Lagrange), at 0.
+    return last.t + sum(
+        points[each] * math.prod(other / (other - each) for other in finite if other != each)
+        for each in finite
+    )
+
+
+def _check_rows(evaluation: Evaluation) -> None:
+    """Raise if there are no rows, or if the nll has no minimum."""
+    if not evaluation.count:
+        raise ValueError(f"labels must have at least one row, got {table.counts(evaluation)}")
+    if not evaluation.weight:
+        raise ValueError("sample_weight must be positive for at least one row, got a sum of 0")
+    totals = evaluation._totals
+    if totals.hits[0] == totals.sums.weight:
+        raise _always_right()
+
+
+def _check_minimum(first: Read, cold: Read) -> None:
+    """Raise if the nll has no minimum; `cold` is the read at a temperature near 0."""
+    if cold.rises:
+        return
+    if abs(cold.nll - first.nll) <= ROUNDING * first.nll:
+        raise ValueError(
+            "logits must differ within some row, got an nll that is the same at all temperatures"
+        )
+    raise _always_right()
+
+
+def _always_right() -> ValueError:
+    return ValueError(
+        "labels must not have the largest logit in every row, got an nll that falls for ever as the "
+        "temperature goes to 0; fit on more rows, which the classifier was not trained on"
+    )
+
+
+def _check_finite(evaluation: Evaluation) -> None:
+    """Raise if a row makes the mean nll or the mean entropy nan or inf."""
+    if math.isfinite(evaluation.nll) and math.isfinite(evaluation.entropy):
+        return
+    remedy = "give such rows a label that is ignore_index"
+    if not evaluation.nan_rows:
+        raise ValueError(f"labels must have logits above -inf, got an infinite nll; {remedy}")
+    is_divided = evaluation.temperature != 1
+    where = f" after division by {evaluation.temperature:g}" if is_divided else ""
+    raise ValueError(
+        f"logits must be finite{where}, got {table.plural(evaluation.nan_rows, 'row')} with nan or "
+        f"+inf, or only -inf; {remedy}"
+    )

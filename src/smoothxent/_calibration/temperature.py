@@ -1,0 +1,157 @@
+"""Temperature: the result of a fit, with the evaluations before and after it."""
+
+from __future__ import annotations  # help() shows types by their names
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from smoothxent._calibration import table
+from smoothxent._evaluation.evaluation import Evaluation
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure, SubFigure
+
+Bound: TypeAlias = Literal["lower", "upper"]
+
+FORMAT, VERSION = "smoothxent.Temperature", 1
+
+METRICS = ("value", "nll_before", "nll_after", "iterations", "bound")
+
+
+@dataclass(frozen=True, repr=False)
+class Temperature:
+    """The temperature with the least nll on labelled rows, as `fit_temperature` returns it.
+
+    It prints as a table, in a notebook too. Its `repr` is one line. It is immutable.
+
+    Attributes
+    ----------
+    value : float
+        The temperature: the divisor of the logits, positive and finite, with at most 8 significant
+        digits.
+    nll_before, nll_after : float
+        Mean of -log p of the label in nats, at temperature 1 and at `value`.
+    iterations : int
+        The number of reads of the logits.
+    bound : {"lower", "upper"} or None
+        The bound that `value` is equal to, because the nll is still falling there; None if the
+        minimum lies within the bounds.
+    evaluation_before, evaluation : Evaluation
+        All metrics at temperature 1 and at `value`.
+
+    Examples
+    --------
+    >>> from smoothxent import fit_temperature
+    >>> temperature = fit_temperature([[8.0, 0], [8, 0], [8, 0], [8, 0]], [0, 0, 0, 1])
+    >>> temperature
+    Temperature(7.2819138, nll 2.0003 -> 0.5623, 4 rows)
+    >>> temperature.evaluation.confidence
+    0.75
+    """
+
+    evaluation_before: Evaluation
+    evaluation: Evaluation
+    iterations: int
+    bound: Bound | None
+
+    @property
+    def value(self) -> float:
+        """The temperature."""
+        return self.evaluation.temperature
+
+    @property
+    def nll_before(self) -> float:
+        """Mean of -log p of the label at temperature 1, in nats."""
+        return self.evaluation_before.nll
+
+    @property
+    def nll_after(self) -> float:
+        """Mean of -log p of the label at the fitted temperature, in nats."""
+        return self.evaluation.nll
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a dict for JSON, for other programs; smoothxent can't read it back.
+
+        Returns
+        -------
+        dict
+            "format" and "version" identify the record. "evaluation_before" and "evaluation" are the
+            results of `Evaluation.to_dict`. "metrics" holds the other attributes.
+
+        Examples
+        --------
+        >>> from smoothxent import Evaluation, fit_temperature
+        >>> temperature = fit_temperature([[8.0, 0], [8, 0], [8, 0]], [0, 0, 1])
+        >>> record = temperature.to_dict()
+        >>> record["version"], record["metrics"]["value"] == temperature.value
+        (1, True)
+        >>> Evaluation.from_dict(record["evaluation"]) == temperature.evaluation
+        True
+        """
+        return {
+            "format": FORMAT,
+            "version": VERSION,
+            "metrics": {name: getattr(self, name) for name in METRICS},
+            "evaluation_before": self.evaluation_before.to_dict(),
+            "evaluation": self.evaluation.to_dict(),
+        }
+
+    def to_markdown(self) -> str:
+        """Return the metrics before and after as a Markdown table.
+
+        Returns
+        -------
+        str
+            The title, an empty line and the table; it ends with a line break.
+
+        Examples
+        --------
+        >>> from smoothxent import fit_temperature
+        >>> temperature = fit_temperature([[8.0, 0], [8, 0], [8, 0]], [0, 0, 1])
+        >>> print(temperature.to_markdown().splitlines()[2])
+        | metric | before | after |
+        """
+        return table.markdown(self)
+
+    def __repr__(self) -> str:
+        return table.line(self)
+
+    def __str__(self) -> str:
+        return table.text(self)
+
+    def _repr_html_(self) -> str:
+        return table.html(self)
+
+    def plot(self, figure: Figure | SubFigure | None = None) -> Figure | SubFigure:
+        """Return a figure with the plots of both evaluations (see `Evaluation.plot`).
+
+        Parameters
+        ----------
+        figure : matplotlib Figure or SubFigure, optional
+            The figure to draw into; by default a new Figure.
+
+        Returns
+        -------
+        matplotlib Figure or SubFigure
+            Two plots, titled with their temperatures: before above after.
+
+        Raises
+        ------
+        ModuleNotFoundError
+            matplotlib is not installed; the extra "cli" installs it.
+
+        Examples
+        --------
+        >>> from smoothxent import fit_temperature
+        >>> temperature = fit_temperature([[8.0, 0], [8, 0], [8, 0]], [0, 0, 1])
+        >>> temperature.plot().savefig("temperature.png")  # doctest: +SKIP
+        """
+        try:
+            from smoothxent._comparison import plot
+        except ModuleNotFoundError as error:
+            raise ModuleNotFoundError(
+                'plot needs matplotlib; pip install "smoothxent[cli]"', name=error.name
+            ) from error
+        both = self.evaluation_before, self.evaluation
+        titles = (f"Temperature {table.digits(each.temperature)}" for each in both)
+        return plot.draw_stacked(dict(zip(titles, both, strict=True)), figure)
