@@ -21,7 +21,9 @@ FUNCTIONS += [
     for name in ("empty", "to_dict", "from_dict", "to_markdown", "plot")
 ]
 FUNCTIONS += [getattr(smoothxent.Comparison, name) for name in ("to_dict", "to_markdown", "plot")]
+FUNCTIONS += [getattr(smoothxent.Temperature, name) for name in ("to_dict", "to_markdown", "plot")]
 FUNCTIONS += [smoothxent.sklearn.neg_smoothed_log_loss]
+RESULTS = [smoothxent.Evaluation, smoothxent.Comparison, smoothxent.Temperature]
 PLAIN_RESULTS = [smoothxent.RowStatistics, smoothxent.LinearGradients]
 PEERS = [name for name in ("jax", "torch") if find_spec(name)]
 FUNCTIONS += [importlib.import_module(f"smoothxent.{name}").cross_entropy for name in PEERS]
@@ -32,7 +34,7 @@ SECTIONS = ["Parameters", "Returns", "Examples"]
 @pytest.mark.thread_unsafe(reason="doctest replaces sys.stdout")
 @pytest.mark.parametrize(
     "function",
-    [*FUNCTIONS, smoothxent.Evaluation, smoothxent.Comparison],
+    [*FUNCTIONS, *RESULTS],
     ids=lambda function: function.__qualname__,
 )
 def test_examples_of_the_docstring_run_as_shown(function):
@@ -66,16 +68,18 @@ def test_signature_is_short_enough_to_be_read(function):
         assert "numpy." not in signature
 
 
-@pytest.mark.parametrize("result", [smoothxent.Evaluation, smoothxent.Comparison])
+@pytest.mark.parametrize("result", RESULTS)
 def test_docstring_of_a_result_names_every_attribute(result):
     text = inspect.getdoc(result)
     slots = {name for base in result.__mro__ for name in getattr(base, "__slots__", ())}
+    slots |= result.__dataclass_fields__.keys()
     attributes = {
         name
-        for name, value in inspect.getmembers(result)
-        if not name.startswith("_") and (name in slots or isinstance(value, property))
+        for name in {*slots, *dir(result)}
+        if not name.startswith("_")
+        and (name in slots or isinstance(getattr(result, name, None), property))
     }
-    assert "nll" in attributes or "kl" in attributes
+    assert attributes & {"nll", "kl", "bound"}
     for name in attributes:
         assert re.search(rf"^([\w, ]+, )?{name}(, [\w, ]+)? : ", text, re.MULTILINE), name
 
@@ -86,8 +90,16 @@ def test_headings_of_the_docstring_stand_on_lines_of_their_own(function):
     assert not re.search(r"\S -{4,} \S", inspect.getdoc(function))
 
 
+PAGES = [
+    "README.md",
+    "docs/calibration.md",
+    "docs/groups.md",
+    "docs/libraries.md",
+]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("page", ["README.md", "docs/groups.md", "docs/libraries.md"])
+@pytest.mark.parametrize("page", PAGES)
 def test_every_python_block_of_a_page_runs(page):
     text = (ROOT / page).read_text(encoding="utf-8")
     blocks = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)

@@ -100,7 +100,7 @@ def check_scale(name: str, value: float) -> float:
     return number
 
 
-def check_bounds(value: tuple[float, float]) -> tuple[float, float]:
+def check_bounds(value: object) -> tuple[float, float]:
     """Return two temperatures, below and above 1, between which one is fitted."""
     rule = f"bounds must be two temperatures low < 1 < high in [{LEAST_BOUND:g}, {MOST_BOUND:g}]"
     if not isinstance(value, tuple | list) or len(value) != 2:

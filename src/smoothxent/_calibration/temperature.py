@@ -15,6 +15,12 @@ Bound: TypeAlias = Literal["lower", "upper"]
 
 FORMAT, VERSION = "smoothxent.Temperature", 1
 
+ENDS = {
+    None: "",
+    "lower": "; at the lower bound, below which the nll falls further",
+    "upper": "; at the upper bound, above which the nll falls further",
+}
+
 METRICS = ("value", "nll_before", "nll_after", "iterations", "bound")
 
 
@@ -43,10 +49,8 @@ class Temperature:
     --------
     >>> from smoothxent import fit_temperature
     >>> temperature = fit_temperature([[8.0, 0], [8, 0], [8, 0], [8, 0]], [0, 0, 0, 1])
-    >>> temperature
-    Temperature(7.2819138, nll 2.0003 -> 0.5623, 4 rows)
-    >>> temperature.evaluation.confidence
-    0.75
+    >>> round(temperature.value, 4), round(temperature.evaluation.confidence, 4)
+    (7.2819, 0.75)
     """
 
     evaluation_before: Evaluation
@@ -68,6 +72,11 @@ class Temperature:
     def nll_after(self) -> float:
         """Mean of -log p of the label at the fitted temperature, in nats."""
         return self.evaluation.nll
+
+    @property
+    def _end(self) -> str:
+        """The last line of the tables: how the search has ended."""
+        return f"{self.iterations} reads of the logits{ENDS[self.bound]}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return a dict for JSON, for other programs; smoothxent can't read it back.
@@ -111,16 +120,16 @@ class Temperature:
         >>> print(temperature.to_markdown().splitlines()[2])
         | metric | before | after |
         """
-        return table.markdown(self)
+        return table.markdown(self.evaluation_before, self.evaluation, self._end)
 
     def __repr__(self) -> str:
-        return table.line(self)
+        return table.line(self.evaluation_before, self.evaluation)
 
     def __str__(self) -> str:
-        return table.text(self)
+        return table.text(self.evaluation_before, self.evaluation, self._end)
 
     def _repr_html_(self) -> str:
-        return table.html(self)
+        return table.html(self.evaluation_before, self.evaluation, self._end)
 
     def plot(self, figure: Figure | SubFigure | None = None) -> Figure | SubFigure:
         """Return a figure with the plots of both evaluations (see `Evaluation.plot`).

@@ -1,0 +1,154 @@
+"""`smoothxent calibrate`: the library's temperature of files, in every format, and errors."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from smoothxent import fit_temperature
+from smoothxent.cli import main
+
+FILES = ["logits.npy", "labels.npy"]
+
+
+@pytest.fixture
+def rows(rng, tmp_path, monkeypatch):
+    """Save logits and labels in `FILES`; return the arrays."""
+    monkeypatch.chdir(tmp_path)
+    logits = rng.normal(0, 3, (120, 7)).astype(np.float32)
+    labels = (logits / 2 + rng.gumbel(size=logits.shape)).argmax(axis=1)
+    for name, array in zip(FILES, (logits, labels), strict=True):
+        np.save(name, array)
+    return logits, labels
+
+
+def printed(capsys, *options, command="calibrate"):
+    assert main([command, *FILES, *options]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    return out
+
+
+def test_table_is_that_of_the_library(rows, capsys):
+    assert printed(capsys) == f"{fit_temperature(*rows)}\n"
+    assert printed(capsys, "--format", "markdown") == fit_temperature(*rows).to_markdown()
+
+
+def test_every_option_is_that_of_the_library(rows, capsys, rng):
+    logits, labels = rows
+    weights = rng.uniform(0, 2, 120)
+    np.save("weights.npy", weights)
+    options = [
+        *("--ignore-index", "3", "--top-k", "2,4", "--bins", "6", "--threads", "2", "--json", "-"),
+        *("--softcap", "20", "--bounds", "0.5,1.25", "--sample-weight", "weights.npy"),
+    ]
+    expected = fit_temperature(
+        logits,
+        labels,
+        sample_weight=weights,
+        ignore_index=3,
+        top_k=(2, 4),
+        num_bins=6,
+        softcap=20.0,
+        bounds=(0.5, 1.25),
+    )
+    assert expected.bound == "upper"
+    assert json.loads(printed(capsys, *options)) == expected.to_dict()
+
+
+def test_shards_and_words_of_two_bytes(rows, capsys):
+    logits, labels = rows
+    words = (logits.view(np.uint32) >> 16).astype(np.uint16)
+    np.save("a-1.npy", words[:20])
+    np.save("a-2.npy", words[20:])
+    assert main(["calibrate", "a-*.npy", "labels.npy", "--dtype", "bfloat16"]) == 0
+    expected = fit_temperature(words, labels, dtype="bfloat16")
+    assert capsys.readouterr() == (f"{expected}\n", "")
+
+
+def test_printed_temperature_gives_the_saved_evaluation(rows, capsys):
+    title = printed(capsys, "--apply-json", "applied.json").splitlines()[0]
+    printed(capsys, "--temperature", title.split()[1], "--json", "saved.json", command="evaluate")
+    assert Path("applied.json").read_bytes() == Path("saved.json").read_bytes()
+    assert main(["merge", "applied.json"]) == 0
+    assert capsys.readouterr().out == f"{fit_temperature(*rows).evaluation}\n"
+
+
+def test_quiet_saves_and_prints_nothing(rows, capsys):
+    options = ("--quiet", "--json", "saved.json", "--apply-json", "applied.json")
+    assert printed(capsys, *options) == ""
+    expected = fit_temperature(*rows)
+    assert json.loads(Path("saved.json").read_text()) == expected.to_dict()
+    assert json.loads(Path("applied.json").read_text()) == expected.evaluation.to_dict()
+
+
+def test_csv_has_every_number_of_both_evaluations(rows, capsys):
+    expected = fit_temperature(*rows)
+    (row,) = csv.DictReader(printed(capsys, "--format", "csv").splitlines())
+    assert float(row["value"]) == expected.value
+    assert (row["iterations"], row["bound"]) == (str(expected.iterations), "")
+    assert float(row["before_nll"]) == float(row["nll_before"]) == expected.nll_before
+    assert float(row["after_calibration_error"]) == expected.evaluation.calibration_error
+    assert float(row["after_top_k_5"]) == expected.evaluation.top_k[5]
+
+
+@pytest.mark.slow
+def test_picture_is_saved(rows, capsys):
+    pytest.importorskip("matplotlib")
+    printed(capsys, "--quiet", "--plot", "saved.png")
+    assert Path("saved.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.fault("cli-files")
+@pytest.mark.parametrize(
+    "change, error_text",
+    [
+        (
+            lambda labels: labels - 100,
+            "labels file labels.npy must lie in [0, 7), got labels[0] = ",
+        ),
+        (lambda labels: labels[1:], "labels file labels.npy must have shape (120,), "),
+    ],
+)
+def test_fault_is_one_line_that_names_the_file(rows, capsys, change, error_text):
+    np.save("labels.npy", change(rows[1]))
+    assert main(["calibrate", *FILES]) == 1
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert err.startswith(f"smoothxent: {error_text}")
+
+
+@pytest.mark.fault("temperature-data")
+def test_data_without_a_minimum_is_one_line_and_nothing_is_saved(rows, capsys):
+    np.save("labels.npy", rows[0].argmax(axis=1))
+    assert main(["calibrate", *FILES, "--apply-json", "applied.json"]) == 1
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert err.startswith("smoothxent: labels must not have the largest logit in every row, got ")
+    assert not Path("applied.json").exists()
+
+
+@pytest.mark.fault("cli-usage", "cli-outputs")
+@pytest.mark.parametrize(
+    "options, error_text",
+    [
+        (["--bounds", "1,2"], "--bounds: must be two numbers LOW < 1 < HIGH from 1e-30 to 1e+30, "),
+        (["--bounds", "0.5"], "--bounds: must be two numbers LOW < 1 < HIGH from 1e-30 to 1e+30, "),
+        (["--bounds", "a,2"], "--bounds: must be two numbers LOW < 1 < HIGH from 1e-30 to 1e+30, "),
+        (["--apply-json", "-"], "--apply-json: must be the name of a file, got '-'"),
+        (["--apply-json", "labels.npy"], "--apply-json: must differ from all other input and "),
+        (
+            ["--apply-json", "a.json", "--json", "./a.json"],
+            "--apply-json: must differ from all other input and ",
+        ),
+    ],
+)
+def test_wrong_usage_is_one_line(rows, capsys, options, error_text):
+    with pytest.raises(SystemExit) as ended:
+        main(["calibrate", *FILES, *options])
+    assert ended.value.code == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert err.startswith(f"smoothxent calibrate: error: argument {error_text}")
