@@ -12,6 +12,7 @@ from smoothxent.cli import main
 
 REMEDY = "--ignore-index -1 drops such rows"
 FILES = ["a.npy", "b.npy", "labels.npy"]
+NAMES = {"names": ("a.npy", "b.npy")}
 
 
 @pytest.fixture
@@ -32,15 +33,32 @@ def printed(capsys, *options):
     return out
 
 
-def test_table_says_which_is_which_above_that_of_the_library(arrays, capsys):
-    assert printed(capsys) == f"A  a.npy\nB  b.npy\n\n{compare(*arrays)}\n"
+def test_table_is_that_of_the_library_with_the_names_of_the_files(arrays, capsys):
+    assert printed(capsys) == f"{compare(*arrays, **NAMES)}\n"
+    expected = compare(*arrays, names=("base", "int8"))
+    assert printed(capsys, "--names", "base", "int8") == f"{expected}\n"
+
+
+@pytest.mark.usefixtures("arrays")
+def test_names_of_files_that_cannot_be_printed_are_escaped(capsys):
+    name = "a\n\x1b.npy"
+    np.save(name, np.load("a.npy"))
+    assert main(["compare", name, *FILES[1:]]) == 0
+    out, _ = capsys.readouterr()
+    assert "\nA  a\\n\\x1b.npy\nB  b.npy\n" in out
+    with pytest.raises(SystemExit):
+        main(["compare", *FILES, "--names", "", "int8"])
+    assert "argument --names: must not be empty, got ''" in capsys.readouterr().err
 
 
 def test_every_option_is_that_of_the_library(arrays, capsys):
     options = [
         *("--label-smoothing", "0.125", "--ignore-index", "3", "--top-k", "2,4", "--bins", "6"),
         *("--threads", "2", "--json", "-", "--temperature", "0.5,2", "--softcap", "20"),
+        *("--sample-weight", "weights.npy", "--names", "x", "y"),
     ]
+    weights = np.linspace(0, 2, 90)
+    np.save("weights.npy", weights)
     expected = compare(
         *arrays,
         label_smoothing=0.125,
@@ -49,6 +67,8 @@ def test_every_option_is_that_of_the_library(arrays, capsys):
         num_bins=6,
         temperature=(0.5, 2.0),
         softcap=20.0,
+        sample_weight=weights,
+        names=("x", "y"),
     )
     assert json.loads(printed(capsys, *options)) == expected.to_dict()
 
@@ -61,7 +81,7 @@ def test_shards_and_words_of_two_bytes(arrays, capsys):
     np.save("a-2.npy", a[20:])
     arguments = ["a-*.npy", *FILES[1:], "--dtype", "bfloat16", "--format", "markdown"]
     assert main(["compare", *arguments]) == 0
-    expected = compare(a, words, labels, dtype="bfloat16")
+    expected = compare(a, words, labels, dtype="bfloat16", names=("a-*.npy", "b.npy"))
     assert capsys.readouterr() == (expected.to_markdown(), "")
 
 
@@ -69,9 +89,13 @@ def test_csv_has_every_number_of_both_and_of_pairs(arrays, capsys):
     expected = compare(*arrays)
     (row,) = csv.DictReader(printed(capsys, "--format", "csv").splitlines())
     assert row.pop("a_softcap") == row.pop("b_softcap") == ""
+    assert (row.pop("a_name"), row.pop("b_name")) == ("a.npy", "b.npy")
     numbers = {name: float(text) for name, text in row.items()}
     assert numbers["kl"] == expected.kl
     assert numbers["kl_quantiles_0.99"] == expected.kl_quantiles[0.99]
+    quantiles = expected.probability_change_quantiles
+    assert numbers["probability_change_quantiles_0.999"] == quantiles[0.999]
+    assert numbers["top_k_difference_stderr_5"] == expected.top_k_difference_stderr[5]
     assert numbers["a_nll"] == expected.a.nll
     assert numbers["b_top_k_5"] == expected.b.top_k[5]
     assert all(map(math.isfinite, numbers.values()))
@@ -81,16 +105,8 @@ def test_csv_has_every_number_of_both_and_of_pairs(arrays, capsys):
 def test_quiet_saves_and_says_nothing(arrays, capsys, tmp_path):
     pytest.importorskip("matplotlib")
     assert printed(capsys, "--quiet", "--json", "saved.json", "--plot", "saved.png") == ""
-    assert json.loads((tmp_path / "saved.json").read_text()) == compare(*arrays).to_dict()
+    assert json.loads((tmp_path / "saved.json").read_text()) == compare(*arrays, **NAMES).to_dict()
     assert (tmp_path / "saved.png").read_bytes().startswith(b"\x89PNG")
-
-
-@pytest.mark.fault("cli-merge")
-def test_comparison_is_no_part_to_merge(arrays, capsys, tmp_path):
-    printed(capsys, "--json", "saved.json")
-    assert main(["merge", "saved.json"]) == 1
-    rule = "a comparison, which can't be merged; compare all rows at once, with patterns of shards"
-    assert capsys.readouterr() == ("", f"smoothxent: saved.json: {rule}\n")
 
 
 @pytest.mark.fault("cli-files")
@@ -123,6 +139,24 @@ def test_picture_is_that_of_both(arrays):
         assert part.get_suptitle() == name
         titles = {axes.get_title() for axes in part.axes}
         assert titles == {axes.get_title() for axes in evaluation.plot().axes}
+    named = compare(*arrays, names=("base", "int8")).plot()
+    assert [part.get_suptitle() for part in named.subfigs] == ["A: base", "B: int8"]
+
+
+def test_picture_has_the_same_axes_for_both(arrays):
+    pytest.importorskip("matplotlib")
+    a, _, labels = arrays
+    comparison = compare(a, a * 1e-3, labels)
+    axes = [{each.get_label(): each for each in part.axes} for part in comparison.plot().subfigs]
+    alone = {each.get_label(): each for each in comparison.a.plot().axes}
+    for name in ("reliability", "counts", "losses"):
+        for limits in ("get_xlim", "get_ylim"):
+            first, second = (getattr(each[name], limits)() for each in axes)
+            assert first == second
+            low, high = getattr(alone[name], limits)()
+            assert first[0] <= low < high <= first[1]
+    bars = [max(bar.get_height() for bar in each["counts"].patches) for each in axes]
+    assert axes[0]["counts"].get_ylim()[1] > max(bars) == 90
 
 
 @pytest.mark.fault("matplotlib")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from evaluations import checksum
-from smoothxent import Evaluation, evaluate
+from smoothxent import Comparison, Evaluation, compare, evaluate
 from smoothxent.cli import main
 
 
@@ -71,7 +71,57 @@ def test_whole_may_be_merged_with_more_parts(rows, tmp_path, capsys):
     assert Evaluation.from_dict(out) == evaluate(logits, labels, ignore_index=-1)
 
 
-NOT_JSON = "not JSON; give a file that `smoothxent evaluate --json` saved"
+def saved_comparison(path, rows, part, **options):
+    """Save the comparison of some rows, like `smoothxent compare --json`."""
+    logits, labels = (each[part] for each in rows)
+    comparison = compare(logits, logits / 2, labels, ignore_index=-1, **options)
+    path.write_text(json.dumps(comparison.to_dict()))
+    return str(path)
+
+
+def test_parts_of_a_comparison_add_up_to_the_bits_of_the_whole(rows, tmp_path, capsys):
+    names = {"names": ("base", "int8")}
+    parts = [
+        saved_comparison(tmp_path / f"{first}.json", rows, slice(first, last), **names)
+        for first, last in ((60, 100), (0, 13), (13, 60))
+    ]
+    whole = tmp_path / "whole.json"
+    assert main(["merge", *parts, "--json", str(whole)]) == 0
+    expected = compare(rows[0], rows[0] / 2, rows[1], ignore_index=-1, **names)
+    assert Comparison.from_dict(json.loads(whole.read_text())) == expected
+    assert capsys.readouterr() == (f"{expected}\n", "")
+
+
+@pytest.mark.fault("cli-merge")
+def test_parts_of_unequal_names_are_merged_under_new_names_only(rows, tmp_path, capsys):
+    first = saved_comparison(tmp_path / "1.json", rows, slice(50), names=("a-1", "b-1"))
+    other = saved_comparison(tmp_path / "2.json", rows, slice(50, None), names=("a-2", "b-2"))
+    assert main(["merge", first, other]) == 1
+    rule = "names must be the same in comparisons that are added"
+    found = "got ('a-1', 'b-1') and ('a-2', 'b-2')"
+    remedy = "if they mean the same, use rename: --names NAME_A NAME_B"
+    assert capsys.readouterr() == ("", f"smoothxent: {other}: {rule}, {found}; {remedy}\n")
+    assert main(["merge", first, other, "--names", "a", "b"]) == 0
+    expected = compare(rows[0], rows[0] / 2, rows[1], ignore_index=-1, names=("a", "b"))
+    assert capsys.readouterr() == (f"{expected}\n", "")
+
+
+@pytest.mark.fault("cli-merge")
+def test_evaluations_and_comparisons_are_not_merged(rows, tmp_path, capsys):
+    evaluation = saved(tmp_path / "1.json", *rows)
+    comparison = saved_comparison(tmp_path / "2.json", rows, slice(None))
+    kinds = {evaluation: "an evaluation", comparison: "a comparison"}
+    for first, other in ((evaluation, comparison), (comparison, evaluation)):
+        assert main(["merge", first, other]) == 1
+        rule = f"must hold {kinds[first]}, like {first}, got {kinds[other]}; merge them apart"
+        assert capsys.readouterr() == ("", f"smoothxent: {other}: {rule}\n")
+    assert main(["merge", evaluation, "--names", "a", "b"]) == 1
+    error_text = f"{evaluation}: holds an evaluation, which has no names; leave out --names"
+    assert capsys.readouterr() == ("", f"smoothxent: {error_text}\n")
+
+
+NOT_JSON = "not JSON; give a file that `smoothxent evaluate --json` or `compare --json` saved"
+FORMATS = "'smoothxent.Evaluation', 'smoothxent.Comparison'"
 
 
 @pytest.mark.fault("cli-merge")
@@ -84,7 +134,9 @@ NOT_JSON = "not JSON; give a file that `smoothxent evaluate --json` saved"
         (b"[" * 100_000, NOT_JSON),
         (b"[]", "record must be a dict, got []"),
         (b"{}", "format must be given, got none"),
-        (b'{"format": "other"}', "format must be 'smoothxent.Evaluation', got 'other'"),
+        (b'{"format": "other"}', f"format must be one of {FORMATS}, got 'other'"),
+        (b'{"format": []}', f"format must be one of {FORMATS}, got []"),
+        (b'{"format": "smoothxent.Comparison"}', "version must be given, got none"),
     ],
 )
 def test_file_that_holds_no_evaluation_is_named(content, error_text, tmp_path, capsys):

@@ -287,5 +287,6 @@ def test_weights_of_classes_must_fit_the_first_chunk(rng):
 def test_groups_in_some_chunks_only_are_an_error(with_groups):
     chunks = [(np.zeros((1, 2)), [0], None, ["a"]), (np.zeros((1, 2)), [0])]
     assert error_text(ValueError, evaluate_chunks, chunks[:: 1 - 2 * with_groups]) == (
-        f"chunks[1]: groups must be in all chunks or in none, got them only in chunks[{with_groups}]"
+        "chunks[1]: groups must be in all chunks or in none, "
+        f"got them only in chunks[{with_groups}]"
     )

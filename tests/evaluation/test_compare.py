@@ -1,11 +1,11 @@
 """compare: both evaluations, and the metrics of pairs of rows by the formulas."""
 
 import copy
-import dataclasses
 import math
 import pickle
 import tracemalloc
 from dataclasses import FrozenInstanceError
+from fractions import Fraction
 
 import ml_dtypes
 import mpmath
@@ -38,15 +38,52 @@ def log_p(logits):
     return wide - np.log(np.exp(wide).sum(axis=1, keepdims=True))
 
 
+def measures(logits, labels):
+    """Return what is compared of each finite row of one classifier, by the formulas."""
+    log, rows = log_p(logits), np.arange(len(labels))
+    p, own = np.exp(log), log[rows, labels]
+    above = (logits > logits[rows, labels][:, None]).sum(axis=1)
+    equal = logits == logits[rows, labels][:, None]
+    rank = above + (equal & (np.arange(logits.shape[1]) < labels[:, None])).sum(axis=1)
+    return {
+        "nll_difference": -own,
+        "entropy_difference": -(p * log).sum(axis=1),
+        "confidence_difference": p.max(axis=1),
+        "brier_difference": ((p - (np.arange(p.shape[1]) == labels[:, None])) ** 2).sum(axis=1),
+        "probability_change": np.exp(own),
+        "accuracy_difference": rank < 1,
+        "top_k_difference": rank < 5,
+    }
+
+
 def expected_pairs(a, b, labels):
-    """Return nll differences, divergences and agreement of finite rows, by the formulas."""
+    """Return the differences, divergences and agreement of finite rows, by the formulas."""
+    of_a, of_b = measures(a, labels), measures(b, labels)
     log_a, log_b = log_p(a), log_p(b)
-    rows = np.arange(len(labels))
-    return (
-        log_a[rows, labels] - log_b[rows, labels],
-        (np.exp(log_a) * (log_a - log_b)).sum(axis=1),
-        log_a.argmax(axis=1) == log_b.argmax(axis=1),
-    )
+    return {name: of_b[name].astype(float) - of_a[name] for name in of_a} | {
+        "kl": (np.exp(log_a) * (log_a - log_b)).sum(axis=1),
+        "agreement": 1.0 * (log_a.argmax(axis=1) == log_b.argmax(axis=1)),
+    }
+
+
+def metric(comparison, name):
+    value = getattr(comparison, name)
+    return value[5] if name.startswith("top_k") else value
+
+
+def mean_and_stderr(values, weights):
+    """Return the weighted mean and its standard error with the effective number of rows."""
+    mean = np.average(values, weights=weights)
+    variance = np.average((values - mean) ** 2, weights=weights)
+    effective = weights.sum() ** 2 / (weights**2).sum()
+    return mean, math.sqrt(variance / (effective - 1))
+
+
+PAIRED = ["nll_difference", "entropy_difference", "confidence_difference", "brier_difference"]
+PAIRED += ["probability_change", "accuracy_difference", "top_k_difference", "kl", "agreement"]
+QUANTILES = ["kl_quantiles", "probability_change_quantiles"]
+NAMES = [*(name for each in PAIRED for name in (each, f"{each}_stderr")), *QUANTILES]
+NAMES += ["probability_change_rms"]
 
 
 def test_both_evaluations_are_those_of_evaluate(rng):
@@ -62,20 +99,103 @@ def test_pairs_are_those_of_the_formulas(rng, num_classes, any_dtype):
     num_rows = min(500, max(3, 200_000 // num_classes))
     a, b, labels = draw(rng, num_rows, num_classes, any_dtype)
     comparison = compare(a, b, labels)
-    difference, kl, agrees = expected_pairs(a, b, labels)
+    expected = expected_pairs(a, b, labels)
     # Formulas and kernel differ by some ulps of log-probabilities of up to 40.
-    close = {"rel": 1e-11, "abs": 1e-13}
-    assert comparison.nll_difference == pytest.approx(difference.mean(), **close)
-    stderr = difference.std(ddof=1) / math.sqrt(num_rows)
-    assert comparison.nll_difference_stderr == pytest.approx(stderr, **close)
-    assert comparison.kl == pytest.approx(kl.mean(), **close)
-    stderr = kl.std(ddof=1) / math.sqrt(num_rows)
-    assert comparison.kl_stderr == pytest.approx(stderr, **close)
-    assert comparison.agreement == agrees.mean()
-    by_size = np.sort(kl)
-    for share, quantile in comparison.kl_quantiles.items():
-        rank = max(math.ceil(share * num_rows), 1)  # the least with that share at or below it
-        assert quantile == pytest.approx(by_size[rank - 1], **close)
+    close = {"rel": 1e-11, "abs": 1e-12}
+    for name in PAIRED:
+        values = expected[name]
+        assert metric(comparison, name) == pytest.approx(values.mean(), **close)
+        stderr = values.std(ddof=1) / math.sqrt(num_rows)
+        assert metric(comparison, f"{name}_stderr") == pytest.approx(stderr, **close)
+    rms = math.sqrt((expected["probability_change"] ** 2).mean())
+    assert comparison.probability_change_rms == pytest.approx(rms, **close)
+    for name in QUANTILES:
+        by_size = np.sort(expected[name.removesuffix("_quantiles")])
+        for share, quantile in getattr(comparison, name).items():
+            # The least with that share at or below it; shares are decimal numbers.
+            rank = max(math.ceil(Fraction(str(share)) * num_rows), 1)
+            assert quantile == pytest.approx(by_size[rank - 1], rel=2**-11 + 1e-11, abs=1e-12)
+
+
+def test_quantiles_are_those_that_are_promised(rng):
+    shares = [0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999, 1]
+    comparison = compare(*draw(rng, 30, 4))
+    for name in QUANTILES:
+        assert list(getattr(comparison, name)) == shares
+
+
+def test_differences_of_hits_are_those_of_the_evaluations(rng, any_dtype):
+    # In a narrow dtype many logits are equal: ranks must be those of the evaluated logits.
+    a, b, labels = draw(rng, 400, 50, any_dtype)
+    a, b = (np.round(each.astype(np.float32)).astype(any_dtype) for each in (a, b))
+    comparison = compare(a, b, labels, top_k=(2, 5, 60), temperature=0.7)
+    weight = Fraction(comparison.a.count)
+    for k, difference in comparison.top_k_difference.items():
+        hits = [round(Fraction(each.top_k[k]) * weight) for each in (comparison.a, comparison.b)]
+        assert difference == float((hits[1] - hits[0]) / weight)
+    assert comparison.accuracy_difference == comparison.top_k_difference[1]
+    assert comparison.accuracy_difference_stderr == comparison.top_k_difference_stderr[1]
+    assert comparison.top_k_difference_stderr[60] == 0
+
+
+def test_weights_are_those_of_the_formulas(rng):
+    a, b, labels = draw(rng, 300, 12)
+    weights = rng.exponential(size=300)
+    comparison = compare(a, b, labels, sample_weight=weights)
+    assert comparison.a == evaluate(a, labels, sample_weight=weights)
+    assert comparison.b == evaluate(b, labels, sample_weight=weights)
+    expected = expected_pairs(a, b, labels)
+    for name in PAIRED:
+        mean, stderr = mean_and_stderr(expected[name], weights)
+        assert metric(comparison, name) == pytest.approx(mean, rel=1e-11, abs=1e-12)
+        assert metric(comparison, f"{name}_stderr") == pytest.approx(stderr, rel=1e-9)
+    for name in QUANTILES:
+        values = expected[name.removesuffix("_quantiles")]
+        found = list(getattr(comparison, name).values())
+        shares = list(getattr(comparison, name))
+        wanted = np.quantile(values, shares, method="inverted_cdf", weights=weights)
+        np.testing.assert_allclose(found, wanted, rtol=2**-11 + 1e-11, atol=1e-12)
+
+
+def test_integer_weights_are_repeated_rows(rng):
+    a, b, labels = draw(rng, 100, 12)
+    times = rng.integers(0, 4, 100)
+    a[times == 0] = np.nan
+    comparison = compare(a, b, labels, sample_weight=times)
+    repeated = compare(*(np.repeat(each, times, axis=0) for each in (a, b, labels)))
+    for name in [*PAIRED, *QUANTILES, "probability_change_rms"]:
+        # Squares are rounded before they are weighted.
+        expected = pytest.approx(metric(repeated, name), rel=1e-15, abs=0)
+        assert metric(comparison, name) == (
+            getattr(repeated, name) if name in QUANTILES else expected
+        )
+
+
+def test_unit_weights_are_no_weights(rng):
+    a, b, labels = draw(rng, 50, 12)
+    assert compare(a, b, labels, sample_weight=np.ones(50)) == compare(a, b, labels)
+    shape = (5, 10)
+    wide = a.reshape(*shape, 12), b.reshape(*shape, 12), labels.reshape(shape)
+    weights = rng.integers(1, 9, shape)
+    assert compare(*wide, sample_weight=weights) == compare(
+        a, b, labels, sample_weight=weights.reshape(-1)
+    )
+
+
+def test_weights_of_no_use_are_named(rng):
+    a, b, labels = draw(rng, 4, 5)
+    found = error_text(ValueError, compare, a, b, labels, sample_weight=[1, 2, 3])
+    assert found == "sample_weight must have shape (4,), got (3,)"
+    found = error_text(ValueError, compare, a, b, labels, sample_weight=[1, 2, -3, 4])
+    assert found == "sample_weight must be finite and not negative, got sample_weight[2] = -3"
+
+
+def test_equal_differences_have_no_standard_error(rng):
+    # The mean of the squares is the square of the mean: one rounding would show.
+    a = np.tile(rng.normal(size=(1, 7)), (1000, 1))
+    comparison = compare(a, a[::-1] * 1.7, np.full(1000, 3))
+    assert comparison.nll_difference != 0
+    assert {metric(comparison, f"{name}_stderr") for name in PAIRED} == {0.0}
 
 
 @pytest.mark.parametrize("noise", [1e-7, 1e-3, 1, 100])
@@ -113,8 +233,8 @@ def test_ignored_rows_count_nowhere_whatever_they_hold(rng):
     comparison = compare(a, b, labels, ignore_index=-100)
     alone = compare(a[kept], b[kept], labels[kept])
     assert (comparison.a.count, comparison.a.ignored) == (45, 15)
-    for name in ("nll_difference", "nll_difference_stderr", "agreement", "kl", "kl_quantiles"):
-        assert getattr(comparison, name) == getattr(alone, name)
+    for name in NAMES:
+        assert metric(comparison, name) == metric(alone, name)
 
 
 INF = np.inf
@@ -163,11 +283,16 @@ def test_divergence_of_any_two_distributions(rows):
 @pytest.mark.parametrize("swapped", [False, True])
 def test_row_that_is_no_distribution_makes_the_means_nan_and_agrees_with_nothing(row, swapped):
     a, b = np.array([row, [1, 0, 0]]), np.array([[0.0, 1, 1], [1, 0, 0]])
-    comparison = compare(b, a, [0, 0]) if swapped else compare(a, b, [0, 0])
-    assert math.isnan(comparison.nll_difference)
-    assert math.isnan(comparison.kl)
-    assert all(map(math.isnan, comparison.kl_quantiles.values()))
+    comparison = compare(b, a, [1, 0]) if swapped else compare(a, b, [1, 0])
+    for name in PAIRED:
+        if name not in ("agreement", "accuracy_difference", "top_k_difference"):
+            assert math.isnan(metric(comparison, name)), name
+            assert math.isnan(metric(comparison, f"{name}_stderr")), name
+    for name in QUANTILES:
+        assert all(map(math.isnan, getattr(comparison, name).values()))
+    assert math.isnan(comparison.probability_change_rms)
     assert comparison.agreement == 0.5
+    assert comparison.accuracy_difference == (-0.5 if swapped else 0.5)  # it is a miss
     assert compare(a, a, [0, 0]).agreement == 0.5
 
 
@@ -190,8 +315,8 @@ def test_dtypes_may_differ(rng, first, second):
     a, b = a.astype(first), b.astype(second)
     comparison = compare(a, b, labels)
     wide = compare(a.astype(np.float64), b.astype(np.float64), labels)
-    for name in ("nll_difference", "nll_difference_stderr", "agreement", "kl", "kl_quantiles"):
-        assert getattr(comparison, name) == getattr(wide, name)
+    for name in NAMES:
+        assert metric(comparison, name) == metric(wide, name)
 
 
 @pytest.mark.parametrize("dtype", [np.float16, ml_dtypes.bfloat16])
@@ -262,7 +387,7 @@ def test_same_bits_for_any_number_of_threads_and_every_instruction_set(rng):
     for num_threads in (1, 3, 16):
         assert compare(a, b, labels, num_threads=num_threads) == expected
     for isa in smoothxent.available_isas():
-        with instruction_set(isa, "evaluate", "softmax", "log_softmax"):
+        with instruction_set(isa, "evaluate", "softmax", "log_softmax", "row_statistics"):
             assert compare(a, b, labels) == expected
     options = {"softcap": 5.0, "temperature": (0.7, 1.3)}
     expected = compare(a, b, labels, **options)
@@ -273,17 +398,23 @@ def test_same_bits_for_any_number_of_threads_and_every_instruction_set(rng):
 
 @pytest.mark.slow
 @pytest.mark.thread_unsafe(reason="tracemalloc counts what every thread holds")
-def test_no_copy_of_the_logits_is_made(rng):
-    a, b, labels = draw(rng, 40_000, 128)
-    tracemalloc.start()
-    try:
-        compare(a, b, labels, num_threads=1)
-        _, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    rows = 17 * 40_000 + 4 * labels.nbytes  # of pairs; of indices, and of what quantiles sort
-    blocks = 6 * 8 * pairs.BLOCK
-    assert peak < rows + blocks < a.nbytes / 2
+@pytest.mark.parametrize("weighted", [False, True])
+def test_memory_does_not_grow_with_the_rows(rng, weighted):
+    a, b, labels = draw(rng, 1000, 64)
+    weights = rng.uniform(1, 2, 1000)
+    peaks = []
+    for times in (40, 160):  # the same rows, so that the same counts are kept for quantiles
+        rows = [np.tile(a, (times, 1)), np.tile(b, (times, 1)), np.tile(labels, times)]
+        options = {"sample_weight": np.tile(weights, times)} if weighted else {}
+        tracemalloc.start()
+        try:
+            compare(*rows, num_threads=1, **options)
+            peaks.append(tracemalloc.get_traced_memory()[1])
+        finally:
+            tracemalloc.stop()
+    assert peaks[1] < 1.1 * peaks[0]
+    # Buffers of a block, and the measures of a part: those that are kept, and copies of some.
+    assert peaks[0] < 6 * 8 * pairs.BLOCK + (400 if weighted else 200) * pairs.PART
 
 
 def test_comparison_never_changes_and_its_copies_are_alike(rng):
@@ -309,30 +440,20 @@ def test_comparison_with_nan_is_equal_to_its_copies_and_to_no_other(num_rows):
     assert comparison != "comparison"
 
 
-@pytest.mark.parametrize("name", ["nll_difference", "kl_stderr", "a", "_kl_quantiles"])
-def test_comparisons_that_differ_in_one_number_are_unequal(rng, name):
-    comparison = compare(rng.normal(size=(9, 4)), rng.normal(size=(9, 4)), np.zeros(9, int))
-    changed = {"a": comparison.b, "_kl_quantiles": (math.nan,) * 7}.get(name, math.nan)
-    other = dataclasses.replace(comparison, **{name: changed})
-    assert other != comparison
-    assert other == copy.deepcopy(other)
-
-
 @pytest.mark.parametrize("shape", [(0, 5), (0, 0)])
 def test_comparison_of_no_rows_is_nan(shape):
     comparison = compare(np.empty(shape), np.empty(shape), np.empty(0, int))
     assert comparison.a.count == 0
-    assert math.isnan(comparison.kl)
-    assert math.isnan(comparison.agreement)
-    assert math.isnan(comparison.nll_difference)
-    assert all(map(math.isnan, comparison.kl_quantiles.values()))
+    for name in NAMES:
+        values = getattr(comparison, name)
+        assert all(map(math.isnan, values.values() if isinstance(values, dict) else [values]))
 
 
 def test_standard_errors_of_one_row_are_nan(rng):
     comparison = compare(*draw(rng, 1, 5))
     assert math.isfinite(comparison.kl)
-    assert math.isnan(comparison.kl_stderr)
-    assert math.isnan(comparison.nll_difference_stderr)
+    for name in PAIRED:
+        assert math.isnan(metric(comparison, f"{name}_stderr"))
 
 
 @pytest.mark.fault("compared-logits")

@@ -11,7 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smoothxent._evaluation import exact as exact_sums
-from smoothxent._evaluation.exact import ZERO, Exact, exact_squares, exact_sum, square_root
+from smoothxent._evaluation.exact import (
+    ZERO,
+    Exact,
+    exact_squares,
+    exact_sum,
+    integers_of,
+    square_root,
+)
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 NUMBERS = st.builds(Exact.of, st.integers(-(2**90), 2**90), st.integers(-60, 1100))
@@ -111,6 +118,14 @@ def test_sum_of_the_longest_block_of_full_mantissas_is_exact():
 )
 def test_sum_of_an_array_with_infinity_or_nan_is_special(values, total):
     assert str(exact_sum(np.array(values))) == total
+
+
+@given(st.lists(FINITE, min_size=1, max_size=6))
+def test_integers_of_an_array_are_the_fewest_units_of_its_fractions(values):
+    units, places = integers_of(np.array(values))
+    fractions = list(map(Fraction, values))
+    assert [Fraction(each, 2**places) for each in units] == fractions
+    assert 2**places == max(each.denominator for each in fractions)
 
 
 @given(st.floats(2.0**-483, 1.3e154), st.sampled_from([-1, 1]))

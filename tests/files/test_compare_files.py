@@ -44,6 +44,30 @@ def test_options_are_those_of_compare(tmp_path, arrays):
 
 
 @pytest.mark.usefixtures("small_chunks")
+@pytest.mark.parametrize("num_threads", [1, 3])
+def test_weights_are_those_of_compare_from_a_file_or_an_array(tmp_path, arrays, rng, num_threads):
+    weights = rng.exponential(size=100) * (rng.random(100) < 0.9)
+    expected = compare(*arrays, sample_weight=weights, names=("x", "y"))
+    paths = saved(tmp_path, *arrays)
+    np.save(tmp_path / "weights-1.npy", weights[:7])
+    np.save(tmp_path / "weights-2.npy", weights[7:])
+    for given in (weights, weights.tolist(), tmp_path / "weights-*.npy"):
+        options = {"sample_weight": given, "names": ["x", "y"], "num_threads": num_threads}
+        assert compare_files(*paths, **options) == expected
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_weights_of_no_use_are_named_with_their_file(tmp_path, arrays):
+    weights = np.ones(100)
+    weights[57] = -1
+    paths, path = saved(tmp_path, *arrays), tmp_path / "weights.npy"
+    np.save(path, weights)
+    assert error_text(ValueError, compare_files, *paths, sample_weight=path) == (
+        f"sample_weight file {path} must be finite and not negative, got sample_weight[57] = -1.0"
+    )
+
+
+@pytest.mark.usefixtures("small_chunks")
 def test_shards_may_be_cut_anywhere(tmp_path, arrays):
     paths = [
         [tmp_path / f"{name}-{i}.npy" for i in range(len(cuts) + 1)]
@@ -88,20 +112,22 @@ def test_progress_is_told_of_every_chunk_in_order_in_the_thread_of_the_caller(tm
 
 @pytest.mark.slow
 @pytest.mark.thread_unsafe(reason="tracemalloc counts what every thread holds")
-def test_memory_is_that_of_some_chunks_and_17_bytes_a_row(tmp_path, rng, monkeypatch):
-    monkeypatch.setattr("smoothxent._files.chunks.CHUNK_BYTES", 4 << 20)
-    a = rng.normal(size=(100_000, 200)).astype(np.float32)
-    paths = saved(tmp_path, a, a[::-1], rng.integers(0, 200, 100_000))
-    tracemalloc.start()
-    try:
-        compare_files(*paths, num_threads=1)
-        _, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
+def test_memory_is_that_of_some_chunks_however_many_rows_there_are(tmp_path, rng, monkeypatch):
+    monkeypatch.setattr("smoothxent._files.chunks.CHUNK_BYTES", 1 << 20)
+    rows = rng.normal(size=(1000, 64)).astype(np.float32)
+    peaks = []
+    for times in (50, 200):  # the same rows, so that the same counts are kept for quantiles
+        a = np.tile(rows, (times, 1))
+        paths = saved(tmp_path, a, np.tile(rows[::-1], (times, 1)), np.arange(len(a)) % 64 % 10)
+        tracemalloc.start()
+        try:
+            compare_files(*paths, num_threads=1)
+            peaks.append(tracemalloc.get_traced_memory()[1])
+        finally:
+            tracemalloc.stop()
+    assert peaks[1] < 1.1 * peaks[0]
     of_chunks = 2 * 2 * chunks.CHUNK_BYTES  # of a and of b, one read while one is compared
-    blocks = 8 * 8 * pairs.BLOCK
-    rows = 100_000 * (2 * 17 + 2 * 8)  # in parts and in one piece; what quantiles sort
-    assert peak < of_chunks + blocks + rows < a.nbytes / 3
+    assert peaks[0] < of_chunks + 6 * 8 * pairs.BLOCK + 200 * pairs.PART
 
 
 @pytest.mark.fault("compared-logits")

@@ -20,7 +20,10 @@ FUNCTIONS += [
     getattr(smoothxent.Evaluation, name)
     for name in ("empty", "to_dict", "from_dict", "to_markdown", "plot")
 ]
-FUNCTIONS += [getattr(smoothxent.Comparison, name) for name in ("to_dict", "to_markdown", "plot")]
+FUNCTIONS += [
+    getattr(smoothxent.Comparison, name)
+    for name in ("to_dict", "from_dict", "rename", "to_markdown", "plot")
+]
 FUNCTIONS += [getattr(smoothxent.Temperature, name) for name in ("to_dict", "to_markdown", "plot")]
 FUNCTIONS += [smoothxent.sklearn.neg_smoothed_log_loss]
 RESULTS = [smoothxent.Evaluation, smoothxent.Comparison, smoothxent.Temperature]

@@ -162,5 +162,5 @@ class Temperature:
                 'plot needs matplotlib; pip install "smoothxent[cli]"', name=error.name
             ) from error
         both = self.evaluation_before, self.evaluation
-        titles = (f"Temperature {table.digits(each.temperature)}" for each in both)
-        return plot.draw_stacked(dict(zip(titles, both, strict=True)), figure)
+        titles = [f"Temperature {table.digits(each.temperature)}" for each in both]
+        return plot.draw_stacked(titles, both, figure)

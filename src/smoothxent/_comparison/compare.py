@@ -11,9 +11,10 @@ from smoothxent._arguments.arrays import numbers_of, plain_array
 from smoothxent._arguments.half import Numbers
 from smoothxent._arguments.labels import check_class_indices
 from smoothxent._arguments.logits import DType, check_logits
+from smoothxent._arguments.options import check_weights
 from smoothxent._comparison.comparison import Comparison
-from smoothxent._comparison.pairs import Table, pairs_of
-from smoothxent._comparison.settings import OfEach, options_of_both
+from smoothxent._comparison.pairs import Labelled, Table, pair_totals
+from smoothxent._comparison.settings import NAMES, OfEach, check_names, options_of_both
 from smoothxent._evaluation.probabilities import look_like_probabilities, warn_of_probabilities
 from smoothxent._evaluation.rows import evaluate_rows
 from smoothxent._kernel.rows import checked_rows
@@ -27,21 +28,26 @@ def compare(
     softcap: OfEach[float | None] = None,
     temperature: OfEach[float] = 1.0,
     label_smoothing: float = 0.0,
+    sample_weight: ArrayLike | None = None,
     ignore_index: int | None = None,
     top_k: Iterable[int] = (1, 5),
     num_bins: int = 15,
     dtype: DType | None = None,
     num_threads: int | None = None,
+    names: tuple[str, str] = NAMES,
 ) -> Comparison:
     r"""Return a comparison of two classifiers' logits on the same labelled rows.
 
     With :math:`p = \mathrm{softmax}(x)` for one row of logits :math:`x` and its label :math:`y`,
     the means over the rows of
 
-    .. math:: \log p^a_y - \log p^b_y, \qquad \sum_k p^a_k (\log p^a_k - \log p^b_k)
+    .. math::
 
-    are `nll_difference` and `kl`: the cost of using b instead of a, on the label and over all
-    classes.
+        \log p^a_y - \log p^b_y, \qquad \sum_k p^a_k (\log p^a_k - \log p^b_k), \qquad
+        p^b_y - p^a_y
+
+    are `nll_difference`, `kl` and `probability_change`: the cost of using b instead of a, on the
+    label and over all classes, and what b adds to the label's probability.
 
     Parameters
     ----------
@@ -54,12 +60,16 @@ def compare(
         As in `cross_entropy`: one number for both, or a tuple of two, for a and for b.
     label_smoothing, top_k, num_bins
         As in `evaluate`, for the evaluations of a and b.
+    sample_weight : array_like, optional
+        A finite weight, not negative, of each row in all means, shares and quantiles. 1 by default.
     ignore_index : int, optional
         Rows with this label are left out of all metrics, even if their logits hold nan.
     dtype : {"bfloat16", "float16"} or dtype, optional
         The dtype whose bits uint16 logits hold.
     num_threads : int, optional
         The maximum number of threads, at least 1, as in `cross_entropy`.
+    names : tuple of two str, default ("A", "B")
+        Names of a and b for tables, plots and records, each one line of text.
 
     Returns
     -------
@@ -77,13 +87,16 @@ def compare(
 
     Notes
     -----
-    Accuracy: differences and divergences of rows are computed in float64 for all dtypes of the
-    logits, with log-probabilities within 4 ulp. A soft cap and a temperature are applied first, as
-    in `evaluate`. The result has the same bits for any number of threads and on every instruction
-    set.
+    Accuracy: all measures of pairs of rows are computed in float64 for all dtypes of the logits,
+    with log-probabilities within 4 ulp, entropies and confidences to 1e-12. A soft cap and a
+    temperature are applied first, as in `evaluate`. Totals are exact sums over the rows; quantiles
+    have a relative error of at most 2**-11 (see `Comparison`). The result has the same bits for any
+    number of threads and on every instruction set.
 
-    Memory: 17 bytes a row, for exact quantiles. Nothing of the size of the logits is allocated,
-    unless their row axes can't be merged into one without a copy.
+    Memory: it does not grow with the number of rows, apart from the counts for the quantiles (see
+    `Comparison`). Each thread needs about 4 MB, or four rows in float64 if that is more. Nothing
+    of the size of the logits is allocated, unless their row axes can't be merged into one without
+    a copy.
 
     Examples
     --------
@@ -109,16 +122,25 @@ def compare(
     options = options_of_both(
         both[0][2].num_classes, softcap, temperature, label_smoothing, top_k, num_bins
     )
+    weights = None
+    if sample_weight is not None:
+        weights = check_weights("sample_weight", sample_weight, indices.shape)
+    names = check_names(names)
     evaluations = [
-        evaluate_rows(rows, each, None, ignore_index, num_threads)
+        evaluate_rows(rows, each, sample_weight, ignore_index, num_threads)
         for rows, each in zip(both, options, strict=True)
     ]
     for name, rows in zip(("logits_a", "logits_b"), both, strict=True):
         if look_like_probabilities(*rows, ignore_index):
             warn_of_probabilities(name, stacklevel=2)
-    tables = Table(a, options[0].transforms), Table(b, options[1].transforms)
-    pairs = pairs_of(*tables, indices, ignore_index, num_threads)
-    return Comparison.of(evaluations[0], evaluations[1], pairs)
+    totals = pair_totals(
+        Table(a, options[0].transforms),
+        Table(b, options[1].transforms),
+        Labelled(indices.reshape(-1), weights, ignore_index),
+        options[0].settings.top_k,
+        num_threads,
+    )
+    return Comparison(evaluations[0], evaluations[1], names, totals)
 
 
 def _checked(

@@ -1,7 +1,6 @@
-"""Pairs of rows of two classifiers with the same label: differences of nll, KL divergences."""
+"""Pairs of rows of two classifiers with the same label: their measures, and the totals of these."""
 
 from concurrent.futures import ThreadPoolExecutor
-from queue import SimpleQueue
 from typing import NamedTuple
 
 import numpy as np
@@ -10,57 +9,125 @@ from numpy.typing import NDArray
 from smoothxent._arguments.arrays import AnyArray, FloatArray
 from smoothxent._arguments.half import Numbers
 from smoothxent._arguments.options import Transforms
-from smoothxent._comparison.pair_metrics import Pairs
+from smoothxent._comparison.totals import Pairs, PairTotals
 from smoothxent._kernel import builds
 from smoothxent._kernel.threads import thread_count
+from smoothxent._loss.row_statistics import row_statistics
 from smoothxent._loss.softmax import log_softmax, softmax
 
 # Logits of a block of rows. Four such arrays in float64 stay in the cache, and smaller blocks would
 # make the overhead of calls visible. A longer row is a block of its own.
 BLOCK = 1 << 16
+# Rows of a part, whose measures (65 bytes a row) are kept until they are added to the totals.
+PART = 1 << 14
 
 
 class Table(NamedTuple):
-    """Rows of one classifier (N, C), and the transforms of its logits."""
+    """Rows of one classifier (..., C), and the transforms of its logits."""
 
     logits: Numbers
     transforms: Transforms | None
 
 
-def pairs_of(
-    a: Table, b: Table, labels: AnyArray, ignore_index: int | None, num_threads: int | None
-) -> Pairs:
-    """Compare the pairs of rows (..., C) that are not ignored; labels have been checked."""
-    indices = labels.reshape(-1)
-    kept = np.arange(len(indices))
-    if ignore_index is not None:
-        kept = np.flatnonzero(indices != ignore_index)
-    num_classes = a.logits.array.shape[-1]
-    shape = len(indices), num_classes
-    logits = [each.logits._replace(array=each.logits.array.reshape(shape)) for each in (a, b)]
-    pairs = Pairs(np.empty(len(kept)), np.empty(len(kept)), np.empty(len(kept), np.bool_))
-    step = max(1, BLOCK // max(1, num_classes))
-    blocks = [slice(first, first + step) for first in range(0, len(kept), step)]
-    # Buffers are reused for all blocks: new memory pages would cost more than the computation.
-    buffers: SimpleQueue[NDArray[np.float64]] = SimpleQueue()
-    threads = min(thread_count(num_threads, a.logits.array.size), max(1, len(blocks)))
-    for _ in range(threads):
-        buffers.put(np.empty((4, min(step, len(kept)), num_classes)))
+class Labelled(NamedTuple):
+    """Labels (N,) of the rows, which have been checked, and what belongs to them."""
 
-    def fill(block: slice) -> None:
-        rows, buffer = kept[block], buffers.get()
-        parts = [
-            Table(each._replace(array=_rows(each.array, rows)), table.transforms)
-            for each, table in zip(logits, (a, b), strict=True)
-        ]
-        here = Pairs(pairs.nll_difference[block], pairs.divergence[block], pairs.agrees[block])
-        _fill(here, parts, indices[rows], buffer[:, : len(rows)])
-        buffers.put(buffer)
+    labels: AnyArray
+    weights: NDArray[np.float64] | None
+    ignore_index: int | None
+
+    def kept(self, part: slice) -> NDArray[np.intp]:
+        """Return the rows of this part that are not ignored and whose weight is not 0."""
+        rows = np.arange(part.start, part.stop)
+        if self.ignore_index is not None:
+            rows = rows[self.labels[rows] != self.ignore_index]
+        if self.weights is not None:
+            rows = rows[self.weights[rows] > 0]
+        return rows
+
+
+def pair_totals(
+    a: Table, b: Table, rows: Labelled, top_k: tuple[int, ...], num_threads: int | None
+) -> PairTotals:
+    """Return the totals of the pairs of rows that are not ignored."""
+    num_rows, num_classes = len(rows.labels), a.logits.array.shape[-1]
+    tables = [
+        Table(logits._replace(array=logits.array.reshape(num_rows, num_classes)), transforms)
+        for logits, transforms in (a, b)
+    ]
+    ranks = [min(k, num_classes) for k in top_k]
+    step = max(1, BLOCK // max(1, num_classes))
+    threads = thread_count(num_threads, a.logits.array.size)
+    size = max(step, min(PART, -(-num_rows // threads)))
+    parts = [slice(first, min(first + size, num_rows)) for first in range(0, num_rows, size)]
+
+    def total_of(parts: list[slice]) -> PairTotals:
+        # For all blocks of a thread: new memory pages would cost more than the computation.
+        buffer = np.empty((4, min(step, num_rows), num_classes))
+        total = PairTotals.empty(ranks)
+        for part in parts:
+            kept = rows.kept(part)
+            pairs = Pairs.empty(len(kept))
+            for first in range(0, len(kept), step):
+                block = slice(first, first + step)
+                _fill(pairs.rows(block), tables, rows.labels, kept[block], buffer)
+            weights = None if rows.weights is None else rows.weights[kept]
+            total += PairTotals.of(pairs, weights, ranks)
+        return total
 
     with ThreadPoolExecutor(threads) as pool:
-        for _ in pool.map(fill, blocks):
-            pass
-    return pairs
+        totals = pool.map(total_of, [parts[i::threads] for i in range(min(threads, len(parts)))])
+        return sum(totals, PairTotals.empty(ranks))
+
+
+def _fill(
+    pairs: Pairs,
+    tables: list[Table],
+    labels: AnyArray,
+    rows: NDArray[np.intp],
+    buffer: NDArray[np.float64],  # (4, N, C)
+) -> None:
+    """Fill in the measures of one block of up to N rows."""
+    a, b, p, gap = buffer[:, : len(rows)]
+    for wide, table in zip((a, b), tables, strict=True):
+        wide[...] = _transformed(table, rows)
+    indices = labels[rows].astype(np.intp)
+    of_a, of_b = (row_statistics(wide, indices, num_threads=1) for wide in (a, b))
+    pairs.ranks[...] = np.array([of_a.rank, of_b.rank])
+    label = np.arange(len(rows)), indices
+    softmax(b, out=p, num_threads=1)
+    probability_b, brier_b = p[label], _brier(p, label, gap)
+    softmax(a, out=p, num_threads=1)
+    probability_a, brier_a = p[label], _brier(p, label, gap)
+    log_softmax(a, out=a, num_threads=1)
+    log_softmax(b, out=b, num_threads=1)
+    nll_difference, entropy_difference, confidence_difference, *others = pairs.measures
+    brier_difference, probability_change, kl = others
+    with np.errstate(invalid="ignore"):  # inf - inf
+        np.subtract(a[label], b[label], out=nll_difference)
+        np.subtract(of_b.entropy, of_a.entropy, out=entropy_difference)
+        np.subtract(of_b.confidence, of_a.confidence, out=confidence_difference)
+        np.subtract(brier_b, brier_a, out=brier_difference)
+        np.subtract(probability_b, probability_a, out=probability_change)
+        np.subtract(a, b, out=gap)
+        np.multiply(p, gap, out=gap)  # 0 * inf
+        divergence = gap.sum(axis=1)
+        special = np.isnan(divergence)  # rows that hold nan stay nan
+        if special.any():
+            divergence[special] = _special_divergence(a[special], b[special], p[special])
+    # Rounding may make the divergence of equal rows slightly negative.
+    np.maximum(divergence, 0, out=kl)
+    np.logical_and(of_a.argmax == of_b.argmax, ~np.isnan(divergence), out=pairs.agrees)
+
+
+def _transformed(table: Table, rows: NDArray[np.intp]) -> FloatArray:
+    """Return logits as `evaluate` transforms them: in float32, or float64 for such logits."""
+    logits = table.logits._replace(array=_rows(table.logits.array, rows)).widened()
+    if table.transforms is None:
+        return logits
+    logits = np.array(logits, order="C")
+    builds.kernel(logits.dtype.name).transform(logits, table.transforms)
+    return logits
 
 
 def _rows(table: AnyArray, rows: NDArray[np.intp]) -> AnyArray:
@@ -69,38 +136,15 @@ def _rows(table: AnyArray, rows: NDArray[np.intp]) -> AnyArray:
     return table[first:end] if end - first == len(rows) else table[rows]
 
 
-def _fill(pairs: Pairs, parts: list[Table], labels: AnyArray, buffer: NDArray[np.float64]) -> None:
-    """Fill in the pairs of one block of rows (N, C); `buffer` is (4, N, C)."""
-    a, b, p, gap = buffer
-    for wide, part in zip((a, b), parts, strict=True):
-        wide[...] = _transformed(part)
-    same_top = a.argmax(axis=1) == b.argmax(axis=1)
-    softmax(a, out=p, num_threads=1)
-    log_softmax(a, out=a, num_threads=1)
-    log_softmax(b, out=b, num_threads=1)
-    label = np.arange(len(labels)), labels.astype(np.intp)
-    with np.errstate(invalid="ignore"):
-        np.subtract(a[label], b[label], out=pairs.nll_difference)
-        np.subtract(a, b, out=gap)
-        np.multiply(p, gap, out=gap)
-        divergence = gap.sum(axis=1)
-        # 0 * inf and inf - inf; rows that hold nan stay nan.
-        special = np.isnan(divergence)
-        if special.any():
-            divergence[special] = _special_divergence(a[special], b[special], p[special])
-    # Rounding may make the divergence of equal rows slightly negative.
-    np.maximum(divergence, 0, out=pairs.divergence)
-    np.logical_and(same_top, ~np.isnan(divergence), out=pairs.agrees)
-
-
-def _transformed(table: Table) -> FloatArray:
-    """Return the logits as `evaluate` transforms them: in float32, or float64 for such logits."""
-    logits = table.logits.widened()
-    if table.transforms is None:
-        return logits
-    logits = np.array(logits, order="C")
-    builds.kernel(logits.dtype.name).transform(logits, table.transforms)
-    return logits
+def _brier(
+    p: NDArray[np.float64],
+    label: tuple[NDArray[np.intp], NDArray[np.intp]],
+    squares: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Return the Brier score of each row of probabilities; `squares` is a buffer."""
+    np.multiply(p, p, out=squares)
+    squares[label] = (1 - p[label]) ** 2
+    return squares.sum(axis=1)  # type: ignore[no-any-return]
 
 
 def _special_divergence(

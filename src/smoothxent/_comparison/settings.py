@@ -1,10 +1,12 @@
-"""The options of a comparison: one value for both classifiers, or one for each."""
+"""The options of a comparison: names, and one value for both classifiers or one for each."""
 
 from collections.abc import Iterable
 from typing import TypeAlias, TypeVar
 
 from smoothxent._arguments.options import check_top_k
 from smoothxent._evaluation.settings import Options
+
+NAMES = ("A", "B")
 
 Value = TypeVar("Value")
 OfEach: TypeAlias = Value | tuple[Value, Value]
@@ -34,3 +36,14 @@ def _pair(name: str, value: OfEach[Value]) -> tuple[Value, Value]:
     if len(value) != 2:
         raise ValueError(f"{name} must be a number or a pair of numbers, got {value!r}")
     return value
+
+
+def check_names(value: object) -> tuple[str, str]:
+    """Return the names of a and b: two texts of one line."""
+    if not isinstance(value, tuple | list) or [type(name) for name in value] != [str, str]:
+        raise TypeError(f"names must be a tuple of two strings, got {value!r}")
+    a, b = value
+    for name in (a, b):
+        if not (name.strip() and name.isprintable()):
+            raise ValueError(f"names must be printable and not empty, got {name!r}")
+    return a, b

@@ -99,12 +99,12 @@ def exact_sum(values: NDArray[np.float64]) -> Exact:
 
 
 def _block_sum(values: NDArray[np.float64]) -> Exact:
-    mantissas, exponents = np.frexp(values)
     is_finite = np.isfinite(values)
     if not is_finite.all():
         with np.errstate(invalid="ignore"):  # inf - inf
             return Exact.of(0, 0, float(values[~is_finite].sum()))
     # value = (high * 2**26 + low) * 2**(exponent - 53), with integers of at most 27 and 26 bits
+    mantissas, exponents = np.frexp(values)
     scaled = mantissas * 2.0**27
     high = np.trunc(scaled)
     low = (scaled - high) * 2.0**26
@@ -116,6 +116,20 @@ def _block_sum(values: NDArray[np.float64]) -> Exact:
         for place in np.flatnonzero(sums).tolist():
             units += int(sums[place]) << (place + shift)
     return Exact.of(units, 53 - least)
+
+
+def integers_of(values: NDArray[np.float64]) -> tuple[NDArray[np.object_], int]:
+    """Return finite float64 numbers as Python integers in units of 2**-places, and `places`.
+
+    `places` is the smallest number, 0 or more, with which all are integers.
+    """
+    mantissas, exponents = np.frexp(values)
+    units = (mantissas * 2.0**53).astype(np.int64)
+    lowest_bits = np.frexp((units & -units).astype(np.float64))[1] - 1
+    zeros = np.maximum(lowest_bits, 0)  # at the end of the bits; 0 has no bits
+    needed = np.where(units, 53 - exponents - zeros, 0)
+    places = max(0, int(needed.max(initial=0)))
+    return (units >> zeros).astype(object) << (places - needed).astype(object), places
 
 
 def exact_squares(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -1,12 +1,14 @@
 """The figure of an evaluation: a reliability diagram and a histogram of the losses."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import MaxNLocator, NullLocator, StrMethodFormatter
+from numpy.typing import NDArray
 
 from smoothxent._evaluation.columns import deviation, number
 from smoothxent._evaluation.metrics import Bin, Metrics
@@ -25,8 +27,13 @@ FEWEST = 12  # half octaves on the axis, plus one at each end: they contain two 
 PROBABILITIES = ("0.99999999", "0.999999", "0.9999", "0.99", "0.9", "0.5", "0.01")
 
 
-def draw(metrics: Metrics, figure: Figure | SubFigure | None) -> Figure | SubFigure:
-    """Draw into the figure, or into a new one, and return it."""
+def draw(
+    metrics: Metrics, figure: Figure | SubFigure | None, same_axes: Sequence[Metrics] = ()
+) -> Figure | SubFigure:
+    """Draw into the figure, or into a new one, and return it.
+
+    The limits of the axes are those for `metrics` and all of `same_axes`.
+    """
     if figure is None:
         figure = Figure(figsize=(11, 4.8), layout="constrained")
     axes = figure.subplot_mosaic(
@@ -35,11 +42,12 @@ def draw(metrics: Metrics, figure: Figure | SubFigure | None) -> Figure | SubFig
         width_ratios=(1, 1.4),
     )
     axes["counts"].sharex(axes["reliability"])
-    bins = metrics.bins
+    bins, shown = metrics.bins, (metrics, *same_axes)
     filled, width = [each for each in bins if each.count], 1 / len(bins)
     _draw_reliability(axes["reliability"], filled, width, metrics.calibration_error)
-    _draw_counts(axes["counts"], filled, width)
-    _draw_losses(axes["losses"], metrics)
+    most = max(each.count for one in shown for each in one.bins)
+    _draw_counts(axes["counts"], filled, width, most)
+    _draw_losses(axes["losses"], metrics, np.array([each.histogram for each in shown]))
     for each in axes.values():
         each.spines[["top", "right"]].set_visible(False)
         each.tick_params(colors=INK, labelsize=9)
@@ -69,16 +77,16 @@ def _draw_reliability(
     _explain(axes, f"calibration error {number(calibration_error)}", **above)
 
 
-def _draw_counts(axes: Axes, filled: list[Bin], width: float) -> None:
+def _draw_counts(axes: Axes, filled: list[Bin], width: float, most: int) -> None:
     low, count = [each.low for each in filled], [each.count for each in filled]
     axes.bar(low, count, width, color=FAINT, **BARS)
-    axes.set(xlabel="confidence", ylabel="rows", ylim=(0, 1.05 * max(count, default=1)))
+    axes.set(xlabel="confidence", ylabel="rows", ylim=(0, 1.05 * max(1, most)))
     _tick_rows(axes, 3)
 
 
-def _draw_losses(axes: Axes, metrics: Metrics) -> None:
+def _draw_losses(axes: Axes, metrics: Metrics, histograms: NDArray[np.int64]) -> None:
     counts = np.array(metrics.histogram)
-    filled = np.flatnonzero(counts)
+    filled = np.flatnonzero(histograms.any(axis=0))
     first, last = (filled[0], filled[-1]) if filled.size else (ONE_NAT, ONE_NAT)
     lacking = max(0, FEWEST - 1 - (last - first))
     first = min(max(0, first - lacking // 2), len(counts) - FEWEST)
@@ -95,7 +103,7 @@ def _draw_losses(axes: Axes, metrics: Metrics) -> None:
     axes.set_xlim(EDGES[max(first - 1, 0)], EDGES[min(last + 2, len(EDGES) - 1)])
     axes.set(title="Loss on the label", xlabel="nats", ylabel="rows")
     _tick_rows(axes, 6)
-    axes.set_ylim(0, HEADROOM * max(1, counts.max()))
+    axes.set_ylim(0, HEADROOM * max(1, histograms.max()))
     _explain(axes)
     _mark_probabilities(axes)
 

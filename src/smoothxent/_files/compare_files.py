@@ -4,24 +4,26 @@ from __future__ import annotations  # help() shows types by their names
 
 from collections.abc import Callable, Iterable
 from contextlib import closing
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from smoothxent._arguments.half import Numbers
 from smoothxent._arguments.logits import DType
+from smoothxent._arguments.options import check_weights
 from smoothxent._comparison.comparison import Comparison
-from smoothxent._comparison.pair_metrics import Pairs
-from smoothxent._comparison.pairs import Table, pairs_of
-from smoothxent._comparison.settings import OfEach, options_of_both
+from smoothxent._comparison.pairs import Labelled, Table, pair_totals
+from smoothxent._comparison.settings import NAMES, OfEach, check_names, options_of_both
+from smoothxent._comparison.totals import PairTotals
 from smoothxent._evaluation.evaluation import Evaluation
 from smoothxent._evaluation.probabilities import look_like_probabilities, warn_of_probabilities
 from smoothxent._evaluation.rows import evaluate_rows
 from smoothxent._files.chunks import Chunk, chunk_results
-from smoothxent._files.errors import bad_chunk_label
-from smoothxent._files.formats import stored_labels, stored_logits
+from smoothxent._files.errors import bad_chunk_label, check_chunk_weights
+from smoothxent._files.formats import stored_labels, stored_logits, stored_weights
 from smoothxent._files.sharded_array import ShardedArray
-from smoothxent._files.shards import Paths, shards_of
+from smoothxent._files.shards import Paths, are_paths, shards_of
 from smoothxent._kernel.rows import checked_rows
 from smoothxent._kernel.threads import thread_count
 
@@ -37,11 +39,13 @@ def compare_files(
     softcap: OfEach[float | None] = None,
     temperature: OfEach[float] = 1.0,
     label_smoothing: float = 0.0,
+    sample_weight: ArrayLike | Paths | None = None,
     ignore_index: int | None = None,
     top_k: Iterable[int] = (1, 5),
     num_bins: int = 15,
     dtype: DType | None = None,
     num_threads: int | None = None,
+    names: tuple[str, str] = NAMES,
     progress: Progress | None = None,
 ) -> Comparison:
     """Return what `compare` returns, for logits and labels in files of any size, each read once.
@@ -51,8 +55,10 @@ def compare_files(
     logits_a, logits_b, labels : path, pattern or sequence of paths
         As in `evaluate_file`. Both logits must have the same shape; their dtypes may differ, and
         their shards may be cut at different rows.
-    softcap, temperature, label_smoothing, ignore_index, top_k, num_bins
+    softcap, temperature, label_smoothing, ignore_index, top_k, num_bins, names
         As in `compare`.
+    sample_weight : array_like, path, pattern or sequence of paths, optional
+        As in `evaluate_file`.
     dtype : "bfloat16" or "float16", optional
         The dtype of logits that are stored as bare 2-byte words; as in `evaluate_file`.
     num_threads : int, optional
@@ -83,7 +89,8 @@ def compare_files(
 
     Notes
     -----
-    Memory: some chunks of 8 MB, as in `evaluate_file`, and 17 bytes a row.
+    Memory: for each thread and one more, chunks of 8 MB of logits of a and of b; and the counts for
+    the quantiles (see `Comparison`), however large the files are.
 
     Examples
     --------
@@ -107,18 +114,27 @@ def compare_files(
     options = options_of_both(
         a.row_shape[0], softcap, temperature, label_smoothing, top_k, num_bins
     )
+    inputs, weights = [a, indices, b], None
+    if are_paths(sample_weight):
+        inputs.append(stored_weights(shards_of("sample_weight", sample_weight), a))
+    elif sample_weight is not None:
+        weights = check_weights("sample_weight", cast(ArrayLike, sample_weight), a.shape)
+    names = check_names(names)
     threads = thread_count(num_threads, a.num_rows * a.row_shape[0])
     suspects: list[str] = []
 
-    def compute(chunk: Chunk) -> tuple[Evaluation, Evaluation, Pairs]:
-        rows_a, labels, rows_b = chunk.arrays
+    def compute(chunk: Chunk) -> tuple[Evaluation, Evaluation, PairTotals]:
+        rows_a, labels, rows_b = chunk.arrays[:3]
+        part = None if weights is None else weights[chunk.first_row : chunk.end]
+        if len(inputs) > 3:
+            part = check_chunk_weights(chunk, inputs[3])
         both = [
             checked_rows(rows, labels, -1, array.dtype_of_words)
             for rows, array in ((rows_a, a), (rows_b, b))
         ]
         try:
             of_a, of_b = (
-                evaluate_rows(rows, each, None, ignore_index, num_threads=1)
+                evaluate_rows(rows, each, part, ignore_index, num_threads=1)
                 for rows, each in zip(both, options, strict=True)
             )
         except IndexError:
@@ -126,26 +142,27 @@ def compare_files(
         for array, rows in zip((a, b), both, strict=True):
             if not chunk.first_row and look_like_probabilities(*rows, ignore_index):
                 suspects.append(str(array))
-        pair = [
+        table_a, table_b = (
             Table(Numbers(rows, layout.dtype_name), each.transforms)
             for (rows, _, layout), each in zip(both, options, strict=True)
-        ]
-        return of_a, of_b, pairs_of(pair[0], pair[1], labels, ignore_index, num_threads=1)
+        )
+        located = Labelled(labels, part, ignore_index)
+        top_k = options[0].settings.top_k
+        return of_a, of_b, pair_totals(table_a, table_b, located, top_k, num_threads=1)
 
-    nothing = (np.empty((0, *array.row_shape), array.dtype) for array in (a, indices, b))
+    nothing = (np.empty((0, *array.row_shape), array.dtype) for array in inputs)
     # Without rows: the other checks, before any data is read.
     total_a, total_b, pairs = compute(Chunk(0, tuple(nothing)))
-    parts = [pairs]
-    with closing(chunk_results(compute, (a, indices, b), threads)) as results:
-        for num_done, (of_a, of_b, pairs) in results:
+    with closing(chunk_results(compute, inputs, threads)) as results:
+        for num_done, (of_a, of_b, more) in results:
             total_a += of_a
             total_b += of_b
-            parts.append(pairs)
+            pairs += more
             while suspects:  # the warning must come from the caller's thread
                 warn_of_probabilities(suspects.pop(0), stacklevel=2)
             if progress is not None:
                 progress(num_done, a.num_rows, total_a, total_b)
-    return Comparison.of(total_a, total_b, Pairs(*map(np.concatenate, zip(*parts, strict=True))))
+    return Comparison(total_a, total_b, names, pairs)
 
 
 def _stored_logits(

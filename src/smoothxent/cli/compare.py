@@ -31,18 +31,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=options.scale_each,
         help="replace each logit x by C tanh(x / C), before the temperature; two for A and for B",
     )
-    results.add_arguments(parser, "save the result as JSON")
+    inputs.add_names(parser, "names of A and B in the result (default: LOGITS_A and LOGITS_B)")
+    results.add_arguments(parser, "save the result as JSON, for `smoothxent merge`")
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Compare the files with a progress bar, and write the result."""
     files = (arguments.a, arguments.b, arguments.labels)
-    results.check(arguments, *files)
+    results.check(arguments, *files, arguments.sample_weight)
     settings = inputs.settings(arguments)
     settings |= {"temperature": arguments.temperature, "softcap": arguments.softcap}
     settings["label_smoothing"] = arguments.label_smoothing
+    settings["names"] = arguments.names or tuple(map(options.name, files[:2]))
     with errors.as_command_errors(), progress.shown(not arguments.quiet) as update:
         comparison = compare_files(*files, **settings, progress=update)
-    if arguments.format == "table" and not arguments.quiet and arguments.json != "-":
-        print(f"A  {arguments.a}\nB  {arguments.b}\n")
     results.write(comparison, arguments)

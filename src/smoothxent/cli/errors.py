@@ -15,6 +15,11 @@ REMEDIES = {
     errno.ENOSPC: "make room or choose another",
 }
 NEGATIVE_LABEL = re.compile(r"must lie in \[0, \d+\), got labels\[.*\] = (-\d+)")
+# The options of commands for remedies at the end of the library's errors.
+OPTIONS = {
+    "say so with dtype": ": --dtype bfloat16, --dtype float16",
+    "use rename": ": --names NAME_A NAME_B",
+}
 WEIGHTS_OF_ANOTHER_SHAPE = re.compile(r"(class_weight|prior) must have shape ")
 
 
@@ -54,9 +59,12 @@ def message_of(error: OSError) -> str:
 
 
 def _remedy(message: str) -> str:
-    """Return the remedy for negative labels, weights of another shape or bare 2-byte words."""
+    """Return the remedy for negative labels, weights of another shape and missing options."""
     if match := NEGATIVE_LABEL.search(message):
         return f"; --ignore-index {match[1]} drops such rows"
     if WEIGHTS_OF_ANOTHER_SHAPE.match(message):
         return "; save one number for each class"
-    return ": --dtype bfloat16, --dtype float16" if message.endswith("say so with dtype") else ""
+    for end, remedy in OPTIONS.items():
+        if message.endswith(end):
+            return remedy
+    return ""

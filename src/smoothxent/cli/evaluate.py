@@ -16,9 +16,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     inputs.add_label_smoothing(parser)
     inputs.add_arguments(parser)
     parser.add_argument(
-        "--sample-weight", metavar="FILE", type=options.file, help="file with a weight for each row"
-    )
-    parser.add_argument(
         "--temperature",
         metavar="T",
         type=options.scale,
@@ -72,8 +69,7 @@ def run(arguments: argparse.Namespace) -> None:
     settings |= {"temperature": arguments.temperature, "softcap": arguments.softcap}
     settings["label_smoothing"] = arguments.label_smoothing
     settings |= {name: inputs.array(file) for name, file in of_classes.items()}
-    settings |= {"sample_weight": arguments.sample_weight, "groups": arguments.groups}
-    settings["per_class"] = bool(arguments.per_class)
+    settings |= {"groups": arguments.groups, "per_class": bool(arguments.per_class)}
     with errors.as_command_errors(**of_classes), progress.shown(not arguments.quiet) as update:
         evaluation = evaluate_file(arguments.logits, arguments.labels, **settings, progress=update)
     results.write(evaluation, arguments)

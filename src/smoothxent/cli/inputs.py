@@ -36,6 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of reading and of the metrics."""
     parser.set_defaults(remedy=QUOTE)
     parser.add_argument(
+        "--sample-weight", metavar="FILE", type=options.file, help="file with a weight for each row"
+    )
+    parser.add_argument(
         "--ignore-index",
         metavar="I",
         type=options.whole,
@@ -68,6 +71,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_names(parser: argparse.ArgumentParser, purpose: str) -> None:
+    """Add the option for the names of the two classifiers of a comparison."""
+    parser.add_argument(
+        "--names", metavar=("NAME_A", "NAME_B"), nargs=2, type=options.name, help=purpose
+    )
+
+
 def files(path: str) -> list[Path]:
     """Return the file at this path or, if there is none, the files that it matches as a pattern."""
     return [Path(path)] if Path(path).exists() else sorted(map(Path, glob(path, recursive=True)))  # noqa: PTH207
@@ -76,6 +86,7 @@ def files(path: str) -> list[Path]:
 def settings(arguments: argparse.Namespace) -> dict[str, Any]:
     """Return the options as the library's functions take them."""
     return {
+        "sample_weight": arguments.sample_weight,
         "ignore_index": arguments.ignore_index,
         "top_k": arguments.top_k,
         "num_bins": arguments.bins,

@@ -1,12 +1,27 @@
-"""Add up saved evaluations: the result has the same bits as one evaluation of all the rows."""
+"""Add up saved evaluations, or comparisons: the result has the bits of one run over all rows."""
 
 import argparse
 import json
 from pathlib import Path
+from typing import Any, TypeAlias
 
-from smoothxent import Evaluation
+from smoothxent import Comparison, Evaluation, GroupedEvaluation
 from smoothxent.cli import inputs, options, results
 from smoothxent.cli.errors import CommandError, as_command_errors
+
+Mergeable: TypeAlias = Evaluation | GroupedEvaluation | Comparison
+
+# by the format of their records
+KINDS: dict[str, type[Mergeable]] = {
+    "smoothxent.Evaluation": Evaluation,
+    "smoothxent.GroupedEvaluation": GroupedEvaluation,
+    "smoothxent.Comparison": Comparison,
+}
+NAMES = {
+    Evaluation: "an evaluation",
+    GroupedEvaluation: "an evaluation of groups",
+    Comparison: "a comparison",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,13 +31,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PART.json",
         nargs="+",
         type=options.file,
-        help="files that `smoothxent evaluate --json` saved, or quoted patterns of them",
+        help="files that --json saved, all of `smoothxent evaluate` or all of `smoothxent "
+        "compare`, or quoted patterns of them",
     )
+    inputs.add_names(parser, "names of A and B in the sum of comparisons, for all parts")
     results.add_arguments(parser, "save the result as JSON, which can be merged again")
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Add up the parts, and write the result as for a single evaluation."""
+    """Add up the parts, and write the result as for a single run."""
     results.check(arguments, *arguments.parts)
     parts = [part for each in arguments.parts for part in inputs.files(each) or [Path(each)]]
     seen: set[Path] = set()
@@ -33,22 +50,40 @@ def run(arguments: argparse.Namespace) -> None:
             )
         seen.add(part.resolve())
     first, *others = parts
-    whole = saved(first)
+    whole: Any = saved(first, arguments.names)
     for part in others:
+        more = saved(part, arguments.names)
+        if type(more) is not type(whole):
+            rule = f"must hold {NAMES[type(whole)]}, like {first}"
+            raise CommandError(f"{part}: {rule}, got {NAMES[type(more)]}; merge them apart")
         with as_command_errors(part):
-            whole += saved(part)
+            whole += more
     results.write(whole, arguments)
 
 
-def saved(part: Path) -> Evaluation:
-    """Return the evaluation that the file holds."""
+def saved(part: Path, names: tuple[str, str] | None) -> Mergeable:
+    """Return the evaluation or comparison that the file holds; `names` are those of its a and b."""
     with as_command_errors(part):
         try:
             record = json.loads(part.read_text(encoding="utf-8"))
         except (RecursionError, ValueError) as error:
-            remedy = "give a file that `smoothxent evaluate --json` saved"
+            remedy = "give a file that `smoothxent evaluate --json` or `compare --json` saved"
             raise CommandError(f"{part}: not JSON; {remedy}") from error
-        if isinstance(record, dict) and record.get("format") == "smoothxent.Comparison":
-            remedy = "compare all rows at once, with patterns of shards"
-            raise CommandError(f"{part}: a comparison, which can't be merged; {remedy}")
-        return Evaluation.from_dict(record)
+        result = _kind_of(record).from_dict(record)
+        if names is None:
+            return result
+        if isinstance(result, Comparison):
+            return result.rename(names)
+        kind = NAMES[type(result)]
+        raise CommandError(f"{part}: holds {kind}, which has no names; leave out --names")
+
+
+def _kind_of(record: object) -> type[Mergeable]:
+    """Return the type of the record, whose error it is if the record names no type."""
+    if not isinstance(record, dict) or "format" not in record:
+        return Evaluation
+    found, rule = record["format"], f"be one of {', '.join(map(repr, KINDS))}"
+    for name, kind in KINDS.items():
+        if found == name:
+            return kind
+    raise ValueError(f"format must {rule}, got {found!r}")

@@ -117,6 +117,13 @@ def saved_file(text: str) -> str:
     return text
 
 
+def name(text: str) -> str:
+    """Parse a name of one line; characters that can't be printed are escaped."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError(f"must not be empty, got {text!r}")
+    return text if text.isprintable() else ascii(text)[1:-1]
+
+
 def picture_file(text: str) -> Path:
     """Parse the path of a picture; its suffix names the format."""
     if not text.lower().endswith((".png", ".pdf", ".svg")):

@@ -152,6 +152,8 @@ def _columns(result: Result) -> dict[str, Any]:
             columns |= dict(zip(keys, value.values(), strict=True))
         else:
             columns[name] = value
+    if isinstance(result, Comparison):
+        columns |= {f"{letter}_name": name for letter, name in zip("ab", result.names, strict=True)}
     for prefix, each in _evaluations(result).items():
         columns |= {f"{prefix}_{name}": value for name, value in _columns(each).items()}
     return columns
