@@ -259,6 +259,19 @@ def test_same_bits_for_any_number_of_threads_and_every_instruction_set(rng):
             assert compare(a, b, labels, **options) == expected
 
 
+@pytest.mark.thread_unsafe(reason="changes the sizes of blocks and parts for all threads")
+@pytest.mark.parametrize("num_threads", [1, 3])
+def test_same_bits_for_any_size_of_blocks_and_parts(rng, monkeypatch, num_threads):
+    a, b, labels = draw(rng, 300, 700)  # enough logits for several threads
+    labels[::7] = -1
+    options = {"ignore_index": -1, "sample_weight": rng.integers(0, 3, 300) / 7}
+    expected = compare(a, b, labels, **options)
+    monkeypatch.setattr(pairs, "BLOCK", 5 * 700)
+    for size in (1, 16, 23):
+        monkeypatch.setattr(pairs, "PART", size)
+        assert compare(a, b, labels, num_threads=num_threads, **options) == expected
+
+
 @pytest.mark.slow
 @pytest.mark.thread_unsafe(reason="tracemalloc counts what every thread holds")
 @pytest.mark.parametrize("weighted", [False, True])

@@ -76,6 +76,12 @@ def test_merging_any_split_in_any_order_gives_the_same_sketch(rows, order, weigh
     assert whole + Sketch.empty() == Sketch.empty() + whole == whole
 
 
+def test_zeros_of_either_sign_are_the_same_number():
+    a, b = (Sketch.of(np.array([zero]), None) for zero in (0.0, -0.0))
+    assert repr(a) == repr(b)
+    assert repr((a + b).quantiles([0, 0.5, 1])) == "(0.0, 0.0, 0.0)"
+
+
 def test_unit_weights_are_no_weights(rng):
     values = rng.normal(size=50)
     assert Sketch.of(values, np.ones(50)) == Sketch.of(values, None)
