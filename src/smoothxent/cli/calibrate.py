@@ -16,9 +16,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("labels", metavar="LABELS", type=options.file, help=inputs.LABELS)
     inputs.add_arguments(parser)
     parser.add_argument(
-        "--sample-weight", metavar="FILE", type=options.file, help="file with a weight for each row"
-    )
-    parser.add_argument(
         "--softcap",
         metavar="C",
         type=options.scale,
