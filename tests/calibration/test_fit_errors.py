@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from assertions import error_text
-from smoothxent import fit_temperature
+from smoothxent import evaluate, fit_temperature
 
 NO_MINIMUM = (
     "labels must not have the largest logit in every row, got an nll that falls for ever as the "
@@ -155,3 +155,13 @@ def test_other_arguments_have_the_errors_of_evaluate(rows):
     assert found == "top_k must be at least 1, got 0"
     found = error_text(ValueError, fit_temperature, logits, labels, sample_weight=np.ones(59))
     assert found == "sample_weight must have shape (60,), got (59,)"
+
+
+def test_wrong_row_whose_weight_vanishes_does_not_count(rows):
+    logits = 1e5 * rows[0]
+    labels, weights = logits.argmax(axis=1), np.full(60, 1e300)
+    labels[8] = logits[8].argmin()
+    weights[8] = 5e-324
+    assert evaluate(logits, labels, sample_weight=weights).nll == 0
+    found = error_text(ValueError, fit_temperature, logits, labels, sample_weight=weights)
+    assert found == NO_MINIMUM

@@ -97,6 +97,22 @@ def test_number_of_iterations_is_that_of_the_reads(rng):
     assert counts[1] == "lower"
 
 
+def test_search_ends_at_a_temperature_that_it_knows(rng, monkeypatch):
+    # Without the usual end, rounding errors of the slope decide the last steps.
+    monkeypatch.setattr("smoothxent._calibration.fit.LEAST_DECREASE", -1.0)
+    logits, labels = drawn(rng, "weak", 10, 3.0)
+    logits, reads = logits.astype(np.float32), []
+
+    def evaluate_at(temperature):
+        reads.append(temperature)
+        assert len(reads) <= 40
+        return evaluate(logits, labels, temperature=temperature)
+
+    fitted = fit(evaluate(logits, labels), evaluate_at, 10, (0.01, 100.0))
+    monkeypatch.undo()
+    assert fitted.value == pytest.approx(fit_temperature(logits, labels).value, rel=1e-4)
+
+
 @pytest.mark.parametrize("spread", [1e-2, 1e-3, 1e-4, 1e-5])
 @pytest.mark.parametrize("is_random", [False, True])
 def test_nearly_equal_logits_need_few_reads_too(rng, spread, is_random):

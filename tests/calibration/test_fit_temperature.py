@@ -192,8 +192,9 @@ def test_bits_of_half_types_are_what_dtype_says(rng):
     assert found == fit_temperature(logits, labels)
 
 
-def test_classes_of_minus_infinity_are_as_if_they_were_absent(rng):
-    logits, labels = draw(rng, num_classes=4, temperature=3.0)
+@pytest.mark.parametrize("temperature", [0.02, 0.1, 3.0])
+def test_classes_of_minus_infinity_are_as_if_they_were_absent(rng, temperature):
+    logits, labels = draw(rng, num_classes=4, temperature=temperature)
     wide = np.full((len(labels), 200), -np.inf)
     wide[:, 50:54] = logits
     expected = fit_temperature(logits, labels)
