@@ -20,6 +20,7 @@ import smoothxent
 from tools.mutation import (
     Mutant,
     bridges,
+    calibration,
     checks,
     files,
     kernel,
@@ -60,8 +61,11 @@ OF_HALVES = ["half", "calls"]
 OF_BRIDGES = ["interop", "sklearn", "jax", "jax_errors"]
 OF_FILES = ["evaluate_file", "file_faults", "read_ahead", "file_formats"]
 OF_FILES += ["archive_faults", "text_faults", "evaluate_chunks", "chunk_faults"]
+OF_CALIBRATION = ["fit_temperature", "fit_reads", "fit_errors", "fit_temperature_file"]
+OF_CALIBRATION += ["temperature"]
 TESTS = {
     bridges: OF_BRIDGES,
+    calibration: OF_CALIBRATION,
     checks: OF_CHECKS,
     totals: [*OF_EVALUATION, "errors"],
     metrics: [*OF_EVALUATION, "calls"],
