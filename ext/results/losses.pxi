@@ -89,13 +89,7 @@ cdef void top_anchor_losses(RowGroup *g) noexcept nogil:
             g.loss[i] = g.gap_sum[i] + weighted_term(g.target_sum[i], g.nll[i])
 
 
-cdef real irregular_log_sum_exp(const Call *call, const char *at) noexcept nogil:
-    # log_sum_exp of a row that has nan or +inf, or only -inf: its first nan, else its largest logit
-    cdef Py_ssize_t k
-    cdef real x, highest = -INFINITY
-    for k in range(call.num_classes):
-        x = transformed(call, real_at(at + k * call.logits.class_stride))
-        if x != x:
-            return x
-        highest = max(highest, x)
-    return highest
+cdef inline real irregular_log_sum_exp(double top) noexcept nogil:
+    # log_sum_exp of a row that has nan or +inf, or only -inf, and whose anchor is its top class: nan, or the infinity.
+    # With few classes `top` may be finite though another logit is nan.
+    return <real> top if fabs(top) == INFINITY else <real> NAN

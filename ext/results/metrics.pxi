@@ -133,8 +133,7 @@ cdef void write_metrics(const Call *call, Py_ssize_t first, Py_ssize_t count, Ro
     for i in range(count):
         n = first + i
         is_regular = group.nll[i] == group.nll[i]
-        highest = <real> group.anchor_logit[i] if is_regular \
-            else irregular_log_sum_exp(call, row_start(&call.logits, n))
+        highest = <real> group.anchor_logit[i] if is_regular else irregular_log_sum_exp(group.anchor_logit[i])
         out.max_logit[n] = highest
         out.log_sum_exp[n] = <real> (group.anchor_logit[i] + group.nll[i]) if is_regular else highest
         out.argmax[n] = group.anchor[i] if highest == highest else -1

@@ -23,8 +23,7 @@ cdef bint finish_group(
         if task == LOG_SUM_EXP:
             for i in range(count):  # the anchor is the top class: lse = x - log p
                 total = group.anchor_logit[i] + group.nll[i]
-                call.out[first + i] = <real> total if total == total \
-                    else irregular_log_sum_exp(call, row_start(&call.logits, first + i))
+                call.out[first + i] = <real> total if total == total else irregular_log_sum_exp(group.anchor_logit[i])
         if task == ROW_STATISTICS:
             write_metrics(call, first, count, group)
         return True

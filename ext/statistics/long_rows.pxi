@@ -66,6 +66,16 @@ cdef void find_top(
         statistics.centre = statistics.anchor_logit
 
 
+cdef bint has_nan(const Call *call, const char *row, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
+    cdef Py_ssize_t k
+    cdef real x
+    for k in range(begin, end):
+        x = real_at(row + k * call.logits.class_stride)
+        if x != x:
+            return True
+    return False
+
+
 cdef void move_centre(
     const Call *call, RowStatistics *row, RowSums *sums, double centre, Py_ssize_t seen
 ) noexcept nogil:
@@ -257,6 +267,8 @@ cdef void segment_statistics(
             sums.rank = rank_of(tile.x, count, label - start, label_logit, sums.rank, call.rank_limit)
     statistics.bad_probability = workspace.bad_probability
     finish_segment(call, &sums, statistics)
+    if anchor_is_top and statistics.sum_exp.sum != statistics.sum_exp.sum and has_nan(call, row, begin, end):
+        statistics.anchor_logit = NAN  # else log_sum_exp is an infinity: see irregular_log_sum_exp
     if call.uniform_smoothing:
         return
     scale_pair(&statistics.gap_weight, scale)

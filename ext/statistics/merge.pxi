@@ -23,6 +23,8 @@ cdef void join_statistics(const Call *call, RowStatistics *row, RowStatistics ot
         swap = row[0]
         row[0] = other
         other = swap
+    if row.anchor_is_top and other.anchor_logit != other.anchor_logit:
+        row.anchor_logit = NAN
     if has_reference(other.reference) and (
         not has_reference(row.reference) or reference_difference(other.reference, row.reference) > 0.0
     ):

@@ -128,10 +128,7 @@ MUTANTS = [
             "nan has a top class",
         ),
         (
-            (
-                " if is_regular \\\n            else "
-                "irregular_log_sum_exp(call, row_start(&call.logits, n))"
-            ),
+            " if is_regular else irregular_log_sum_exp(group.anchor_logit[i])",
             "",
             "the largest of nan",
         ),

@@ -129,7 +129,7 @@ MUTANTS = [
         (" - smoothing) + call.smoothing_error)", " - smoothing))", "a share of nearly nothing"),
         ("call.smoothing[max(g.anchor[i], <Py_ssize_t> 0)]", "call.smoothing[0]", "class 0"),
         ("g.target_sum[i] - g.anchor_target[i]", "g.target_sum[i]", "the top's gradient"),
-        ("        if x != x:\n            return x\n", "", "nan in log_sum_exp is inf"),
+        ("top if fabs(top) == INFINITY else <real> NAN", "top", "nan in log_sum_exp is finite"),
     ),
     *mutants_of(
         "ext/results/losses.pxi",
