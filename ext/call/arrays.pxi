@@ -60,6 +60,11 @@ cdef inline real *reals(cnp.ndarray array):
     return NULL if array is None else <real *> cnp.PyArray_DATA(array)
 
 
+cdef inline int64_t *integers(cnp.ndarray array):
+    # a contiguous int64 array or None
+    return NULL if array is None else <int64_t *> cnp.PyArray_DATA(array)
+
+
 cdef inline real real_at(const char *at) noexcept nogil:
     return real_of(stored_at(<const stored *> at))
 

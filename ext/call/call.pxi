@@ -8,7 +8,7 @@ cdef enum:  # tasks
     ROW_STATISTICS
 
 ctypedef struct RowMetrics:
-    # output arrays of the task ROW_STATISTICS; the last three are NULL where has_labels is false
+    # output arrays of the task ROW_STATISTICS; label_logit, nll and rank are NULL where has_labels is false
     real *log_sum_exp
     real *max_logit
     real *entropy
@@ -17,6 +17,8 @@ ctypedef struct RowMetrics:
     real *label_logit
     real *nll
     int64_t *rank
+    real *top_log_probs  # top_k for each row, as top_classes; NULL where top_k is 0
+    int64_t *top_classes
 
 ctypedef struct EvaluatedRows:
     # output arrays of an evaluation, one entry a row; all NULL unless the caller needs them
@@ -68,6 +70,7 @@ ctypedef struct Call:
     # which statistics are needed
     int sums_with  # sums in addition to that of exp: GAPS, MOMENTS
     bint has_metrics  # rank and moments, for an evaluation or the task ROW_STATISTICS
+    Py_ssize_t top_k  # task ROW_STATISTICS: the number of top classes of each row, or 0
     Py_ssize_t rank_limit  # a rank at or above this value need not be exact
     bint is_plain  # a loss of few classes without weights, own targets, z_loss or metrics: see PlainLoss
     bint needs_kept  # RowGroup.kept is read

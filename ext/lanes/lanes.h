@@ -118,6 +118,9 @@ LANES_INLINE int all_less(lanes a, lanes b) {
     EACH_REGISTER all &= REAL_OP(all_less)(a.r[i], b.r[i]);
     return all;
 }
+LANES_INLINE int any_less(lanes a, lanes b) {
+    return !all_less(where_less(a, b, splat(1), splat(0)), splat(1));
+}
 /* m of x = 2**k m, sqrt(1/2) <= m < sqrt(2), for normal x > 0 */
 LANES_INLINE lanes split(lanes x, lanes *k) {
     EACH_REGISTER x.r[i] = REAL_OP(split)(x.r[i], &k->r[i]);

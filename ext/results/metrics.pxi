@@ -123,6 +123,37 @@ cdef void write_evaluated_rows(
 
 # Arrays of row_statistics.
 
+cdef int add_row_metrics(Call *call, cnp.ndarray labels, ignore_index, tuple results) except -1:
+    # results: the fields of RowStatistics in their order, None for those that the caller does not need
+    cdef cnp.ndarray log_sum_exp, max_logit, argmax, entropy, confidence, label_logit, nll, rank
+    cdef cnp.ndarray top_log_probs, top_classes
+    cdef RowMetrics *out = &call.row_metrics
+    log_sum_exp, max_logit, argmax, entropy, confidence, label_logit, nll, rank, top_log_probs, top_classes = results
+    out.log_sum_exp, out.max_logit, out.argmax = reals(log_sum_exp), reals(max_logit), integers(argmax)
+    out.entropy, out.confidence = reals(entropy), reals(confidence)
+    out.label_logit, out.nll, out.rank = reals(label_logit), reals(nll), integers(rank)
+    out.top_log_probs, out.top_classes = reals(top_log_probs), integers(top_classes)
+    call.top_k = 0 if top_classes is None else cnp.PyArray_DIM(top_classes, cnp.PyArray_NDIM(top_classes) - 1)
+    call.has_metrics = True
+    call.rank_limit = call.num_classes
+    call.has_labels = labels is not None
+    if call.has_labels:
+        call.labels = labels_of(labels, call.num_classes, ignore_index)
+    return 0
+
+
+cdef void write_top_classes(
+    const Call *call, Py_ssize_t row, double top_logit, double nll, bint has_nan
+) noexcept nogil:
+    # log p_k = (x_k - x_top) + log p_top: both terms are negative, so no digit is lost
+    cdef TopClasses top = top_of_row(call, row, call.num_classes)
+    cdef Py_ssize_t j
+    for j in range(top.count):
+        top.logits[j] = <real> ((top.logits[j] - top_logit) - nll)
+        if has_nan:
+            top.classes[j] = -1
+
+
 cdef void write_metrics(const Call *call, Py_ssize_t first, Py_ssize_t count, RowGroup *group) noexcept nogil:
     # the anchor of each row is its top class
     cdef RowMetrics out = call.row_metrics
@@ -139,6 +170,8 @@ cdef void write_metrics(const Call *call, Py_ssize_t first, Py_ssize_t count, Ro
         out.argmax[n] = group.anchor[i] if highest == highest else -1
         out.entropy[n] = <real> group.entropy[i]
         out.confidence[n] = <real> group.confidence[i]
+        if call.top_k:
+            write_top_classes(call, n, group.anchor_logit[i], group.nll[i], highest != highest)
         if not call.has_labels:
             continue
         if group.label[i] < 0:

@@ -2,6 +2,8 @@
 
 # With fewer logits, a call uses one thread, whatever the number that is allowed.
 LEAST_PARALLEL = PARALLEL_ELEMENTS
+# The most top classes of a row that row_statistics can find.
+MOST_TOP_K = MOST_TOP
 
 cdef extern from * nogil:
     """
@@ -124,26 +126,12 @@ def row_statistics(
     cnp.ndarray logits not None, cnp.ndarray labels, ignore_index, tuple transforms, tuple results not None,
     int num_threads,
 ):
-    cdef cnp.ndarray log_sum_exp, max_logit, argmax, entropy, confidence, label_logit, nll, rank
     cdef Call call = call_of(logits)
     cdef Totals single
     cdef void *memory = NULL
-    log_sum_exp, max_logit, argmax, entropy, confidence, label_logit, nll, rank = results
     num_threads = team_size(&call, num_threads)
     add_transforms(&call, transforms)
-    call.has_metrics = True
-    call.rank_limit = call.num_classes
-    call.has_labels = labels is not None
-    if call.has_labels:
-        call.labels = labels_of(labels, call.num_classes, ignore_index)
-        call.row_metrics.rank = <int64_t *> cnp.PyArray_DATA(rank)
-    call.row_metrics.log_sum_exp = reals(log_sum_exp)
-    call.row_metrics.max_logit = reals(max_logit)
-    call.row_metrics.argmax = <int64_t *> cnp.PyArray_DATA(argmax)
-    call.row_metrics.entropy = reals(entropy)
-    call.row_metrics.confidence = reals(confidence)
-    call.row_metrics.label_logit = reals(label_logit)
-    call.row_metrics.nll = reals(nll)
+    add_row_metrics(&call, labels, ignore_index, results)
     try:
         call.totals = new_totals(&single, num_threads, &memory)
         run_with_totals(&call, ROW_STATISTICS, num_threads)

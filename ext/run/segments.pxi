@@ -11,6 +11,7 @@ ctypedef struct LongRows:
     RowGroup group
     SecondSweep sweep
     RowStatistics *statistics  # those of each segment of each row
+    TopClasses *top  # those of each segment of each row; NULL if they are added to the lists of the rows
 
 
 cdef inline RowStatistics *statistics_at(
@@ -23,10 +24,15 @@ cdef void read_segment(const Call *call, LongRows *rows, Py_ssize_t i, Py_ssize_
     cdef Workspace workspace
     cdef Py_ssize_t row = rows.first + i, label = rows.group.label[i] if call.has_metrics else NO_CLASS
     cdef const char *at = row_start(&call.logits, row)
+    cdef TopClasses of_row = top_of_row(call, row, segment * SEGMENT)
+    cdef TopClasses *top = &of_row
+    if rows.top != NULL:
+        top = rows.top + i * segments_of(call.num_classes) + segment
+        top.count = 0
     if rows.group.kept[i]:
         segment_statistics(
             call, at, row, segment, rows.group.anchor[i], rows.group.anchor_is_top[i], label,
-            no_saved_row(), &workspace, statistics_at(call, rows, i, segment))
+            no_saved_row(), top, &workspace, statistics_at(call, rows, i, segment))
 
 
 cdef void write_row_segment(
@@ -78,6 +84,34 @@ cdef void merge_segments(
         put_row(group, i, &row)
 
 
+cdef void merge_top_classes(const Call *call, const LongRows *rows) noexcept nogil:
+    cdef TopClasses top
+    cdef Py_ssize_t i, segment, segments = segments_of(call.num_classes)
+    for i in range(rows.count):
+        top = top_of_row(call, rows.first + i, 0)
+        for segment in range(segments):
+            join_top_classes(&top, rows.top + i * segments + segment)
+
+
+cdef int allocate_segments(const Call *call, LongRows *rows, Py_ssize_t segments) except -1:
+    # the caller frees rows.statistics
+    cdef Py_ssize_t i, size = sizeof(RowStatistics), size_of_list = call.top_k * (sizeof(int64_t) + sizeof(real))
+    cdef int64_t *classes
+    if call.top_k:
+        size += sizeof(TopClasses) + size_of_list
+    rows.statistics = <RowStatistics *> calloc(segments, size)
+    if rows.statistics == NULL:
+        raise MemoryError
+    if call.top_k:
+        rows.top = <TopClasses *> (rows.statistics + segments)
+        classes = <int64_t *> (rows.top + segments)
+        for i in range(segments):
+            rows.top[i].size = call.top_k
+            rows.top[i].classes = classes + i * call.top_k
+            rows.top[i].logits = <real *> (classes + segments * call.top_k) + i * call.top_k
+    return 0
+
+
 cdef int run_segments(const Call *call, int task, int num_threads) except -1:
     # the segments of up to LANES rows at a time are the work items; the results have the same bits as those of run_rows
     cdef Py_ssize_t bad_row, segments = segments_of(call.num_classes)
@@ -86,9 +120,7 @@ cdef int run_segments(const Call *call, int task, int num_threads) except -1:
     cdef bint is_valid
     cdef LongRows rows
     memset(&rows, 0, sizeof(rows))
-    rows.statistics = <RowStatistics *> calloc(most * segments, sizeof(RowStatistics))
-    if rows.statistics == NULL:
-        raise MemoryError
+    allocate_segments(call, &rows, most * segments)
     try:
         while rows.first < call.num_rows:
             rows.count = min(most, call.num_rows - rows.first)
@@ -99,6 +131,8 @@ cdef int run_segments(const Call *call, int task, int num_threads) except -1:
                 sweep_segments(call, task, &rows, False, num_threads)
                 with nogil:
                     merge_segments(call, rows.count, &rows.group, rows.statistics)
+                    if call.top_k:
+                        merge_top_classes(call, &rows)
                     is_valid = finish_group(call, task, rows.first, rows.count, &rows.group, &rows.sweep, 0)
                 if is_valid and call.has_grad:
                     sweep_segments(call, task, &rows, True, num_threads)

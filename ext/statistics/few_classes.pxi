@@ -120,6 +120,8 @@ cdef void few_classes_statistics(
         group, &place, call.num_classes, ahead, workspace.columns, exps, call.sums_with, anchor)
     if call.has_metrics:
         rank_group(call, group, anchor_is_top, workspace)
+    if call.top_k:
+        top_of_columns(top_of_row(call, first, 0), count, workspace.columns, call.num_classes)
     if call.has_probabilities:
         targets_of_group(call, first, count, group, workspace)
         wide_store(group.centre, widen(group.few.anchor_logits))

@@ -46,7 +46,8 @@ cdef Py_ssize_t class_of_first(const stored *x, Py_ssize_t count, real value) no
 
 
 cdef void find_top(
-    const Call *call, const char *row, Py_ssize_t begin, Py_ssize_t end, Workspace *workspace, RowStatistics *statistics
+    const Call *call, const char *row, Py_ssize_t begin, Py_ssize_t end, TopClasses *top, Workspace *workspace,
+    RowStatistics *statistics,
 ) noexcept nogil:
     # the anchor becomes the first of the largest logits of these classes; NO_CLASS where all are nan
     cdef Py_ssize_t start = begin, count, where
@@ -56,6 +57,8 @@ cdef void find_top(
         count = min(<Py_ssize_t> TILE, end - start)
         x = contiguous(call, row + start * call.logits.class_stride, count, workspace.logits)
         highest = highest_of(x, count, NO_CLASS)
+        if top.size:
+            add_tile_to_top(top, x, count, start, highest)
         if statistics.anchor == NO_CLASS or highest > statistics.anchor_logit:
             where = class_of_first(x, count, highest)
             if where != NO_CLASS:
@@ -216,10 +219,10 @@ cdef void finish_segment(const Call *call, const RowSums *sums, RowStatistics *r
 
 cdef void segment_statistics(
     const Call *call, const char *row, Py_ssize_t row_index, Py_ssize_t segment, Py_ssize_t anchor, bint anchor_is_top,
-    Py_ssize_t label, saved_row saved, Workspace *workspace, RowStatistics *statistics,
+    Py_ssize_t label, saved_row saved, TopClasses *top, Workspace *workspace, RowStatistics *statistics,
 ) noexcept nogil:
     # anchor: the class left out of the sums, or NO_CLASS; with anchor_is_top, the top class of the segment instead;
-    # label: the class whose rank is needed, or NO_CLASS
+    # label: the class whose rank is needed, or NO_CLASS; top: the top classes so far
     cdef RowSums sums
     cdef Py_ssize_t index, start, count, begin = segment * SEGMENT
     cdef Py_ssize_t end = min(begin + <Py_ssize_t> SEGMENT, call.num_classes)
@@ -237,7 +240,7 @@ cdef void segment_statistics(
     statistics.anchor = NO_CLASS if anchor_is_top else anchor
     statistics.anchor_logit = label_logit_at(call, row_index, anchor) if statistics.anchor >= 0 else -INFINITY
     if anchor_is_top:
-        find_top(call, row, begin, end, workspace, statistics)
+        find_top(call, row, begin, end, top, workspace, statistics)
     if label >= 0:
         label_logit = label_logit_at(call, row_index, label)
     for index in range(tiles_of(end - begin)):
@@ -287,9 +290,11 @@ cdef RowStatistics statistics_of_row(
 ) noexcept nogil:
     # segments: receives the statistics of each segment, or NULL
     cdef RowStatistics statistics, other
+    cdef TopClasses top = top_of_row(call, row_index, 0)
     cdef Py_ssize_t segment
     for segment in range(segments_of(call.num_classes)):
-        segment_statistics(call, row, row_index, segment, anchor, anchor_is_top, label, saved, workspace, &other)
+        segment_statistics(
+            call, row, row_index, segment, anchor, anchor_is_top, label, saved, &top, workspace, &other)
         if segments != NULL:
             segments[segment] = other
         if segment == 0:

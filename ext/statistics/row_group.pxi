@@ -14,6 +14,9 @@
 # Where smoothing is uniform, c_k = 1 and centre = reference; else c_k is the target of class k and centre is a logit.
 # STEP is ln(2) rounded to `real`, and `scale` is a multiple of 1 / STEPS, so exp can add it to the exponent. `offset`
 # is 0 unless logits reach LARGE_LOGIT, beyond which the exp of lanes is not exact: then it is the largest logit.
+#
+# Where a logit is nan, so is sum_exp. It is also nan where several logits are +inf: the two differ in the logit of an
+# anchor that is the top class, which is nan or +inf.
 
 cdef extern from "statistics/row_group.h" nogil:
     ctypedef struct few_statistics:

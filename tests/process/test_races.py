@@ -63,7 +63,7 @@ def call():
         smoothxent.cross_entropy_and_grad(
             logits, labels, softcap=5.0, temperature=0.7, z_loss=1e-3, **threads)
         smoothxent.evaluate(np.asfortranarray(logits), labels, ignore_index=0, **threads)
-        smoothxent.row_statistics(logits, labels, **threads)
+        smoothxent.row_statistics(logits, labels, top_k=3, **threads)
         for function in (smoothxent.softmax, smoothxent.log_softmax, smoothxent.log_sum_exp):
             function(logits, **threads)
         bad = np.where(labels % 2 == 0, labels, logits.shape[1])

@@ -65,7 +65,7 @@ def test_docstring_names_every_parameter_and_its_sections(function):
 )
 def test_signature_is_short_enough_to_be_read(function):
     signature = str(inspect.signature(function))
-    assert len(signature) < 700
+    assert len(signature) < (900 if function in PLAIN_RESULTS else 700)
     assert "_SupportsArray" not in signature
     if function not in PLAIN_RESULTS:  # named tuples hold types, not their names
         assert "numpy." not in signature

@@ -79,6 +79,8 @@ OF_EVALUATIONS = OF_INDICES | {
 }
 OF_STATISTICS = OF_INDICES | {
     "ignore_index without labels": {"labels": None, "ignore_index": 1},
+    "top_k": {"top_k": 65},
+    "top_k of another kind": {"top_k": (1, 5)},
 }
 OF_TABLES = {
     "labels of floats": {"labels": np.zeros(N)},

@@ -50,7 +50,7 @@ def check_call(call):
 
 def narrowed(call, result):
     """Return a float32 result as the call returns it: in the dtype of the logits, or as bits."""
-    if call.logits.dtype.itemsize > 2 or np.shape(result) != call.logits.shape:
+    if call.logits.dtype.itemsize > 2 or not call.has_class_axis(result):
         return result
     with np.errstate(over="ignore", invalid="ignore"):
         half = result.astype(call.numbers.dtype.newbyteorder("="))

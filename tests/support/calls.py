@@ -72,6 +72,10 @@ class Call:
         native = array.astype(array.dtype.newbyteorder("="))
         return native.view(BFLOAT16 if self.options["dtype"] == "bfloat16" else np.float16)
 
+    def has_class_axis(self, result):
+        """Return whether a result has the axes of the logits; top classes have their own last."""
+        return self.function != "row_statistics" and np.ndim(result) == self.logits.ndim
+
     @property
     def axis(self):
         return self.options.get("axis", -1)
@@ -238,6 +242,8 @@ def calls(draw, dtypes=tuple(map(np.dtype, DTYPES)), of_shapes=shapes(), transfo
         options |= draw(TRANSFORMS) if transformed else {}
     if name in LOSSES:
         options["reduction"] = draw(st.sampled_from(REDUCTIONS))
+    if name == "row_statistics":
+        options["top_k"] = draw(st.one_of(st.none(), st.integers(1, min(64, num_classes))))
     if name == "evaluate":
         options["top_k"] = draw(st.lists(RANKS, max_size=4))
         options["num_bins"] = draw(st.sampled_from([1, 2, 15, 15, 100]))

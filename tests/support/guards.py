@@ -68,6 +68,8 @@ def problem(dtype, num_rows, num_classes, rng):
         "in_place": logits,
         **{name: np.zeros(num_rows, wide) for name in REAL_STATISTICS},
         **{name: np.zeros(num_rows, np.int64) for name in ("argmax", "rank")},
+        "top_log_probs": np.zeros((num_rows, min(num_classes, 64)), wide),
+        "top_classes": np.zeros((num_rows, min(num_classes, 64)), np.int64),
     }
 
 
@@ -91,13 +93,13 @@ def both_outs(array, labels, weights=(), grad="grad", **options):
 
 def statistics(array, labels, num_threads):
     """Return the statistics of rows, which the kernel writes to guarded arrays."""
-    names = smoothxent.RowStatistics._fields[: 8 if labels is not None else 5]
-    outs = [array[name] for name in names]
+    labelled = ("label_logit", "nll", "rank")
+    names = smoothxent.RowStatistics._fields
+    results = [None if name in labelled and labels is None else array[name] for name in names]
     logits = array["logits"]
     kernel = builds.kernel(logits.dtype.name)
-    results = *outs, *[None] * (8 - len(outs))
-    assert kernel.row_statistics(logits, labels, None, None, results, num_threads) == -1
-    return outs
+    assert kernel.row_statistics(logits, labels, None, None, tuple(results), num_threads) == -1
+    return [result for result in results if result is not None]
 
 
 def evaluation_of(array, logits, weights=(), **options):
@@ -132,7 +134,8 @@ def results(array, end, num_threads):
     yield [smoothxent.softmax(array["columns"], axis=0, out=array["grad_columns"], **threads)]
     for view in (logits[::-1, ::-1], array["spread"][:, end == "last" :: 2]):
         yield smoothxent.cross_entropy_and_grad(view, labels, reduction="none", **threads)
-        yield smoothxent.row_statistics(view, labels, **threads)
+        top_k = min(view.shape[1], 64)
+        yield smoothxent.row_statistics(view, labels, top_k=top_k, **threads)
     if logits.itemsize == 2:
         bits = logits.view(np.uint16)
         yield [smoothxent.log_softmax(bits, dtype=logits.dtype.name, **threads)]

@@ -157,6 +157,18 @@ MISTAKES = {
     "ignored without labels": (ValueError, {"row_statistics"}, None, ignored_without_labels),
     "ignored is no integer": (TypeError, WEIGHED, "indices", option("ignore_index", 1.0, True)),
     "ranks out of range": (ValueError, {"evaluate"}, None, option("top_k", [0], (5, -1), [2**63])),
+    "top classes out of range": (
+        ValueError,
+        {"row_statistics"},
+        None,
+        option("top_k", 0, -1, 65, 2**70),
+    ),
+    "top classes are no integer": (
+        TypeError,
+        {"row_statistics"},
+        None,
+        option("top_k", 5.0, "1", True, (1,)),
+    ),
     "ranks are no integers": (TypeError, {"evaluate"}, None, option("top_k", 5, [1.0], "15", None)),
     "bins out of range": (ValueError, {"evaluate"}, None, option("num_bins", 0, -1, 2**55, 2**70)),
     "bins are no integer": (TypeError, {"evaluate"}, None, option("num_bins", 15.0, "15", True)),

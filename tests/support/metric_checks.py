@@ -81,8 +81,10 @@ def expected_rows(call, rows, dtype, special):
 
 def check_row_statistics(call, results, rows, dtype, known, special):
     """Compare the statistics of the `known` rows with the oracle's."""
-    assert len(results) == (5 if call.labels is None else 8)
-    names = smoothxent.RowStatistics._fields[: len(results)]
+    names = [*smoothxent.RowStatistics._fields[: 5 if call.labels is None else 8]]
+    if call.options.get("top_k"):
+        check_top_classes(call, results[-2:], rows)
+        results = results[:-2]
     expected = expected_rows(call, rows, dtype, special)
     for name, of_ignored in (("nll", 0.0), ("rank", -1), ("label_logit", np.nan)):
         expected.values[name][~expected.kept] = of_ignored
@@ -103,6 +105,19 @@ def check_row_statistics(call, results, rows, dtype, known, special):
         assert not outside.any(), f"{name}: {actual[near][outside]}, {least[outside]}"
         rest = known & ~near
         assert np.array_equal(actual[rest], value[rest].astype(result.dtype), equal_nan=True), name
+
+
+def check_top_classes(call, results, rows):
+    """Compare the top classes with a stable sort, their log-probabilities with log_softmax."""
+    log_probs, classes = results
+    expected = np.argsort(-rows, axis=1, kind="stable")[:, : call.options["top_k"]]
+    log_p = oracle.as_rows(smoothxent.log_softmax(call.logits, axis=call.axis), call.axis)
+    expected_log_probs = np.take_along_axis(log_p, expected, axis=1)
+    expected[np.isnan(rows).any(axis=1)] = -1
+    assert classes.dtype == np.int64
+    assert np.array_equal(classes.reshape(expected.shape), expected)
+    assert log_probs.dtype == log_p.dtype
+    assert np.array_equal(log_probs.reshape(expected.shape), expected_log_probs, equal_nan=True)
 
 
 def check_evaluation(call, results, rows, dtype, known, special):

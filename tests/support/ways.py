@@ -95,7 +95,7 @@ def classes_last(call, draw):
         labels = np.moveaxis(labels, call.axis, -1)
     results = replace(call, logits=logits, labels=labels).make(axis=-1)
     moved = [
-        np.moveaxis(result, -1, call.axis) if np.shape(result) == logits.shape else result
+        np.moveaxis(result, -1, call.axis) if call.has_class_axis(result) else result
         for result in results
     ]
     return call.make(), moved
@@ -139,7 +139,7 @@ def split_batch(call, draw):
     def joined(one, other):
         if isinstance(one, smoothxent.Evaluation):
             return one + other
-        return np.concatenate([one, other], axis=row_axis if one.ndim == call.logits.ndim else 0)
+        return np.concatenate([one, other], axis=row_axis if call.has_class_axis(one) else 0)
 
     return expected, [joined(*pair) for pair in results]
 
@@ -153,7 +153,7 @@ def other_order(call, draw):
     back = np.argsort(order)
     _, shuffled = rows_of(call, order)
     results = [
-        np.take(result, back, axis=row_axis if np.ndim(result) == call.logits.ndim else 0)
+        np.take(result, back, axis=row_axis if call.has_class_axis(result) else 0)
         if np.ndim(result)
         else result
         for result in shuffled.make()

@@ -228,7 +228,7 @@ MUTANTS = [
         ("misses += thread_bin", "misses = thread_bin", "bins of the last thread"),
     ),
     *mutants_of(
-        "ext/run/calls.pxi",
+        "ext/results/metrics.pxi",
         (
             "call.rank_limit = call.num_classes",
             "call.rank_limit = 1",

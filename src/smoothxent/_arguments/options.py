@@ -218,6 +218,18 @@ def check_num_bins(value: int) -> int:
     return check_at_most("num_bins", value, MOST_BINS)
 
 
+def check_num_top(value: int | None, num_classes: int, most: int) -> int:
+    """Return `value`, a number of top classes of a row, or 0 for None."""
+    if value is None:
+        return 0
+    number = check_at_most("top_k", value, most)
+    if number > num_classes:
+        raise ValueError(
+            f"top_k must be at most the number of classes ({num_classes}), got {number}"
+        )
+    return number
+
+
 def check_top_k(value: object) -> tuple[int, ...]:
     """Return 1 and the numbers of `value`, sorted."""
     if not isinstance(value, Iterable):

@@ -34,6 +34,10 @@ KernelEvaluation: TypeAlias = tuple[
     tuple[int, ...],
 ]
 
+# OUT  The fields of RowStatistics, N or (N, top_k), contiguous: int64 for classes and ranks, else
+# real; None for those that need labels or a top_k, where there are none.
+Results: TypeAlias = tuple[NDArray[Any] | None, ...]
+
 
 class EvaluatedRows(NamedTuple):
     """The metrics of each row of an evaluation: contiguous arrays (N,)."""
@@ -50,14 +54,15 @@ class Blocks(Protocol):
         self,
         num_classes: int,
         most_rows: int,  # of a block
-        labels: NDArray[Any],  # IN  class indices (N,)
-        label_logits: NDArray[Any],  # IN  real, N contiguous; ignored rows may hold anything
+        labels: NDArray[Any] | None,  # IN  class indices (N,); None only with `statistics`
+        label_logits: NDArray[Any],  # IN  real, N contiguous; rows without a label: any number
         targets: Targets,
         transforms: Transforms | None,
         out: NDArray[Any] | None,  # OUT real, N contiguous: losses
         grad_divisor: float | None,  # None unless the gradient is needed
         ranks: NDArray[np.int64] | None,  # as in evaluate; None unless evaluation is called
         num_bins: int,
+        statistics: Results | None,  # OUT as in row_statistics; then neither loss nor evaluation
     ) -> None: ...
 
     def begin(self, first_row: int, num_rows: int) -> bool:
@@ -66,8 +71,8 @@ class Blocks(Protocol):
     def read(self, block: NDArray[Any], first_row: int, first_class: int) -> None:
         """Read a part (rows, classes) of the block: whole segments, or all classes to the end.
 
-        `first_row` counts from the start of the block. Several threads may read or write parts at
-        the same time.
+        `first_row` counts from the start of the block. Parts of the same rows are read in the
+        order of the classes. Several threads may read or write other rows at the same time.
         """
 
     def finish(self, num_rows: int) -> None:
@@ -86,6 +91,7 @@ class Blocks(Protocol):
 class Kernel(Protocol):
     OPENMP: bool
     LEAST_PARALLEL: int  # calls with fewer logits use one thread
+    MOST_TOP_K: int  # of row_statistics
     BLOCK_ROWS: int  # parts of blocks begin at multiples of this number of rows
     BLOCK_CLASSES: int
     Blocks: type[Blocks]
@@ -125,8 +131,7 @@ class Kernel(Protocol):
         labels: NDArray[Any] | None,  # IN  class indices
         ignore_index: int | None,
         transforms: Transforms | None,
-        results: tuple[NDArray[Any] | None, ...],  # OUT fields of RowStatistics, contiguous:
-        #     int64 for classes and ranks, else real; without labels None for those that need labels
+        results: Results,
         num_threads: int,
     ) -> int:
         """Return the first bad row or -1."""
