@@ -1,10 +1,11 @@
-# Losses of logits that are never stored as a whole, but computed block by block: those of smoothxent's linear head.
+# Losses and row statistics of logits that are never stored as a whole, but computed block by block: those of
+# smoothxent's linear head.
 #
 # A block has whole segments of the classes of some rows; only the last segment may be shorter. The caller takes at most
-# `most_rows` rows at a time: begin() for them, read() each of their blocks in any order, finish(), then for a gradient
-# compute each block again and write() the gradient over it. Segments are merged as those of a long row are: see
-# segments.pxi. The logits of the labels are given in advance, since each block needs them to compute ranks. The caller
-# may read or write different groups of rows of a block in several threads at once.
+# `most_rows` rows at a time: begin() for them, read() each of their blocks in the order of the classes, finish(), then
+# for a gradient compute each block again and write() the gradient over it. Segments are merged as those of a long row
+# are: see segments.pxi. The logits of the labels are given in advance, since each block needs them to compute ranks.
+# The caller may read or write different groups of rows of a block in several threads at once.
 
 BLOCK_CLASSES = SEGMENT
 BLOCK_ROWS = LANES
@@ -12,33 +13,39 @@ BLOCK_ROWS = LANES
 
 cdef class Blocks:
     cdef Call call
+    cdef int task  # LOSS, also for an evaluation, or ROW_STATISTICS
     cdef void *memory
     cdef LongRows *groups  # one for each group of the `most_rows` rows
     cdef tuple arrays  # keeps the memory alive that `call` points to
 
     def __cinit__(
-        self, Py_ssize_t num_classes, Py_ssize_t most_rows, cnp.ndarray labels not None,
-        cnp.ndarray label_logits not None, tuple targets not None, tuple transforms, cnp.ndarray out, grad_divisor,
-        cnp.ndarray ranks, Py_ssize_t num_bins,
+        self, Py_ssize_t num_classes, Py_ssize_t most_rows, cnp.ndarray labels, cnp.ndarray label_logits not None,
+        tuple targets not None, tuple transforms, cnp.ndarray out, grad_divisor, cnp.ndarray ranks,
+        Py_ssize_t num_bins, tuple statistics,
     ):
         cdef Call *call = &self.call
-        cdef RowStatistics *statistics
+        cdef RowStatistics *of_segments
         cdef Py_ssize_t g, num_groups = vectors_of(most_rows), segments = LANES * segments_of(num_classes)
-        self.arrays = labels, label_logits, targets, out, ranks
+        self.task = LOSS if statistics is None else ROW_STATISTICS
+        self.arrays = labels, label_logits, targets, out, ranks, statistics
         call.num_classes = num_classes
         call.num_slices = 1
-        call.num_rows = cnp.PyArray_DIM(labels, 0)
+        call.num_rows = cnp.PyArray_DIM(label_logits, 0)
         call.label_logits = reals(label_logits)
         call.out = reals(out)
         call.has_grad = grad_divisor is not None
         call.grad_is_real = True
         call.grad_divisor = grad_divisor if call.has_grad else 1.0
         add_transforms(call, transforms)
-        add_target_options(call, labels, False, targets)
-        add_smoothing(call)
+        if self.task == ROW_STATISTICS:
+            *_, ignore_index = targets
+            add_row_metrics(call, labels, ignore_index, statistics)
+        else:
+            add_target_options(call, labels, False, targets)
+            add_smoothing(call)
         if ranks is not None:
             add_metrics_of_threads(call, ranks, num_bins, 1)
-        complete_call(call, LOSS)
+        complete_call(call, self.task)
         self.memory = calloc(
             sizeof(Totals) + num_groups * (sizeof(LongRows) + segments * sizeof(RowStatistics)) + LINE, 1)
         if self.memory == NULL:
@@ -46,9 +53,9 @@ cdef class Blocks:
         call.totals = aligned(self.memory)
         totals_at(call, 0).bad_row = NO_ROW
         self.groups = <LongRows *> (totals_at(call, 0) + 1)
-        statistics = <RowStatistics *> (self.groups + num_groups)
+        of_segments = <RowStatistics *> (self.groups + num_groups)
         for g in range(num_groups):
-            self.groups[g].statistics = statistics + g * segments
+            self.groups[g].statistics = of_segments + g * segments
 
     def __dealloc__(self):
         free(<void *> self.call.smoothing)
@@ -63,7 +70,7 @@ cdef class Blocks:
             rows = self.groups + g
             rows.first = first_row + g * LANES
             rows.count = min(<Py_ssize_t> LANES, num_rows - g * LANES)
-            if read_labels(&self.call, LOSS, rows.first, rows.count, &rows.group) != NO_ROW:
+            if read_labels(&self.call, self.task, rows.first, rows.count, &rows.group) != NO_ROW:
                 return False
         return True
 
@@ -84,7 +91,7 @@ cdef class Blocks:
         with nogil:
             if reads_whole_rows(&call) and not writes:
                 for g in range(vectors_of(num_rows)):
-                    read_rows(&call, rows + g)
+                    read_rows(&call, self.task, rows + g)
                 return 0
             for i in range(num_rows):
                 for segment in range(first, last):
@@ -102,7 +109,7 @@ cdef class Blocks:
                 rows = self.groups + g
                 if not reads_whole_rows(&self.call):
                     merge_segments(&self.call, rows.count, &rows.group, rows.statistics)
-                finish_group(&self.call, LOSS, rows.first, rows.count, &rows.group, &rows.sweep, 0)
+                finish_group(&self.call, self.task, rows.first, rows.count, &rows.group, &rows.sweep, 0)
 
     def loss(self):
         return loss_report(&self.call, 0, 1)
@@ -123,6 +130,6 @@ cdef inline bint reads_whole_rows(const Call *call) noexcept nogil:
     return call.num_classes <= TILE
 
 
-cdef void read_rows(const Call *call, LongRows *rows) noexcept nogil:
+cdef void read_rows(const Call *call, int task, LongRows *rows) noexcept nogil:
     cdef Workspace workspace
-    statistics_of_group(call, LOSS, rows.first, rows.count, &rows.group, nothing_saved(), &workspace)
+    statistics_of_group(call, task, rows.first, rows.count, &rows.group, nothing_saved(), &workspace)

@@ -20,6 +20,7 @@ from smoothxent._linear.linear_cross_entropy import (
     linear_cross_entropy_and_grad,
     linear_evaluate,
 )
+from smoothxent._linear.linear_row_statistics import linear_row_statistics
 from smoothxent._loss.cross_entropy import cross_entropy, cross_entropy_and_grad
 from smoothxent._loss.row_statistics import RowStatistics, row_statistics
 from smoothxent._loss.smoothing import smooth_labels
@@ -50,6 +51,7 @@ __all__ = [
     "linear_cross_entropy",
     "linear_cross_entropy_and_grad",
     "linear_evaluate",
+    "linear_row_statistics",
     "log_softmax",
     "log_sum_exp",
     "row_statistics",

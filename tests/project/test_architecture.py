@@ -156,6 +156,7 @@ def test_public_names_are_these_alone():
         "linear_cross_entropy",
         "linear_cross_entropy_and_grad",
         "linear_evaluate",
+        "linear_row_statistics",
         "log_softmax",
         "log_sum_exp",
         "row_statistics",

@@ -51,8 +51,13 @@ def of_classes(rng, dtype, num_classes):
     yield "first axis", loss_and_grad(columns, labels, axis=0, reduction="none")
     functions = (smoothxent.softmax, smoothxent.log_softmax, smoothxent.log_sum_exp)
     yield "softmaxes", [function(logits) for function in functions]
-    yield "row statistics", smoothxent.row_statistics(logits, labels)
+    top_k = min(num_classes, 20)
+    yield "row statistics", smoothxent.row_statistics(logits, labels, top_k=top_k)
     yield "row statistics without labels", smoothxent.row_statistics(logits)[:5]
+    transformed = smoothxent.row_statistics(logits, softcap=5.0, temperature=0.7, top_k=top_k)
+    yield "transformed row statistics", [array for array in transformed if array is not None]
+    features = [rng.integers(-3, 4, (size, 3)).astype(dtype) for size in (num_rows, num_classes)]
+    yield "statistics of a head", smoothxent.linear_row_statistics(*features, labels, top_k=top_k)
     yield "evaluation", [record(smoothxent.evaluate(logits, labels, label_smoothing=0.1))]
     options = {"class_weight": weight, "sample_weight": rng.uniform(0, 2, num_rows), "num_bins": 4}
     yield "weighted evaluation", [record(smoothxent.evaluate(logits, labels, **options))]
@@ -76,7 +81,7 @@ def special(rng, dtype):
     labels = np.full(60, 5)
     return [
         *smoothxent.cross_entropy_and_grad(logits, labels, reduction="none"),
-        *smoothxent.row_statistics(logits, labels),
+        *smoothxent.row_statistics(logits, labels, top_k=3),
         record(smoothxent.evaluate(logits, labels)),
     ]
 

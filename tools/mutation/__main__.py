@@ -27,6 +27,7 @@ from tools.mutation import (
     metrics,
     moments,
     results,
+    top_classes,
     totals,
     transforms,
 )
@@ -73,6 +74,7 @@ TESTS = {
     kernel: OF_KERNEL,
     results: OF_KERNEL,
     files: OF_FILES,
+    top_classes: ["top_classes", "linear_row_statistics", "row_statistics"],
     transforms: ["transforms", "linear", "linear_errors", "workers"],
 }
 OF_BUILDS = ["another_way", "instruction_set"]  # parts of the names of tests that compare builds

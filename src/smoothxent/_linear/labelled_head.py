@@ -1,5 +1,6 @@
-"""A linear head with labelled rows: checked arguments, and the loop over blocks."""
+"""A linear head with its rows and their labels: checked arguments, and the loop over blocks."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +12,7 @@ from smoothxent._arguments.logits import check_features, check_head_weight
 from smoothxent._arguments.options import (
     GivenTargets,
     GivenTransforms,
+    check_num_top,
     check_targets,
     check_transforms,
 )
@@ -19,6 +21,7 @@ from smoothxent._kernel.protocol import Blocks, Count
 from smoothxent._kernel.threads import thread_count
 from smoothxent._linear.head import Head
 from smoothxent._linear.workers import Workers
+from smoothxent._loss.row_statistics import RowStatistics, empty_statistics
 
 _PART = 1 << 18  # logits of a block that a thread takes at a time
 
@@ -44,7 +47,7 @@ class LabelledHead:
         self,
         hidden: ArrayLike,
         weight: ArrayLike,
-        labels: ArrayLike,
+        labels: ArrayLike | None,  # None for row statistics only
         bias: ArrayLike | None,
         transforms: GivenTransforms,
         targets: GivenTargets,
@@ -56,12 +59,17 @@ class LabelledHead:
         self.row_shape, num_classes = shape[:-1], len(self.weight.array)
         self.bias = None if bias is None else check_features("bias", bias, (num_classes,))
         self.transforms = check_transforms(transforms)
-        indices = check_class_indices(labels, (*self.row_shape, num_classes), self.row_shape)
+        indices = None
+        if labels is not None:
+            shape_of_logits = (*self.row_shape, num_classes)
+            indices = check_class_indices(labels, shape_of_logits, self.row_shape)
         self.targets = check_targets(targets, num_classes, self.row_shape, indices)
-        self.num_threads = thread_count(num_threads, indices.size * num_classes)
+        self.num_rows = math.prod(self.row_shape)
+        self.num_threads = thread_count(num_threads, self.num_rows * num_classes)
 
-        self.labels = indices.flatten()  # a copy, so that no other thread can change the labels
-        rows = features.array.reshape(len(self.labels), shape[-1])
+        # a copy, so that no other thread can change the labels
+        self.labels = None if indices is None else indices.flatten()
+        rows = features.array.reshape(self.num_rows, shape[-1])
         self.hidden = features._replace(array=rows)
         # float16 and bfloat16 are computed in float32
         arrays = [numbers.array for numbers in (self.hidden, self.weight, self.bias) if numbers]
@@ -70,8 +78,10 @@ class LabelledHead:
 
     def tally(self) -> Count:
         """Return counts and weights of the rows; raise if a label is out of range."""
+        if self.labels is None:
+            return self.num_rows, self.num_rows, self.num_rows, 0
         num_classes = len(self.weight.array)
-        logits = np.broadcast_to(np.zeros((), self.dtype), (len(self.labels), num_classes))
+        logits = np.broadcast_to(np.zeros((), self.dtype), (self.num_rows, num_classes))
         bad_row, count = self.kernel.tally(logits, self.labels, self.targets)
         if bad_row >= 0:
             labels = self.labels.reshape(self.row_shape)
@@ -88,32 +98,41 @@ class LabelledHead:
         ranks = None
         if top_k is not None:
             ranks = np.array([min(k, len(self.weight.array)) for k in top_k], np.int64)
-        return self._walk(losses, None, ranks, num_bins, None)
+        return self._walk(losses=losses, ranks=ranks, num_bins=num_bins)
 
     def read_and_write(
         self, losses: FloatArray | None, grad_divisor: float
     ) -> tuple[Blocks, LinearGradients]:
         """Read the logits of all rows and add up the gradients."""
-        allocate = np.empty if len(self.labels) else np.zeros  # without rows nothing is written
+        allocate = np.empty if self.num_rows else np.zeros  # without rows nothing is written
         gradients = LinearGradients(
             allocate(self.hidden.array.shape, self.dtype),
             allocate(self.weight.array.shape, self.dtype),
             None if self.bias is None else np.zeros(self.bias.array.shape, self.dtype),
         )
-        blocks = self._walk(losses, grad_divisor, None, 0, gradients)
+        blocks = self._walk(losses=losses, grad_divisor=grad_divisor, gradients=gradients)
         shape = (*self.row_shape, self.hidden.array.shape[1])
         return blocks, gradients._replace(hidden=gradients.hidden.reshape(shape))
 
+    def statistics(self, top_k: int | None) -> RowStatistics:
+        """Read the logits of all rows, for their statistics."""
+        num_top = check_num_top(top_k, len(self.weight.array), self.kernel.MOST_TOP_K)
+        result = empty_statistics(self.row_shape, self.dtype, self.labels is not None, num_top)
+        self._walk(statistics=result)
+        return result
+
     def _walk(
         self,
-        losses: FloatArray | None,
-        grad_divisor: float | None,
-        ranks: NDArray[np.int64] | None,
-        num_bins: int,
-        gradients: LinearGradients | None,
+        *,
+        losses: FloatArray | None = None,
+        grad_divisor: float | None = None,
+        ranks: NDArray[np.int64] | None = None,
+        num_bins: int = 0,
+        gradients: LinearGradients | None = None,
+        statistics: RowStatistics | None = None,
     ) -> Blocks:
         head = Head(self.hidden, self.weight, self.bias, self.dtype, self.kernel.BLOCK_CLASSES)
-        label_logits = np.empty(len(self.labels), self.dtype)
+        label_logits = np.empty(self.num_rows, self.dtype)
         blocks = self.kernel.Blocks(
             head.num_classes,
             head.most_rows,
@@ -125,16 +144,17 @@ class LabelledHead:
             grad_divisor,
             ranks,
             num_bins,
+            None if statistics is None else tuple(statistics),
         )
         with np.errstate(all="ignore"), Workers(self.num_threads) as workers:
             for rows in head.row_blocks():
-                hidden, indices = self._rows(head, rows)
+                hidden, indices = self._rows(head, rows, clears_ignored=statistics is None)
                 blocks.begin(rows.start, len(hidden))
-                if not head.is_one_block:
+                if indices is not None and not head.is_one_block:
                     label_logits[rows] = head.label_logits(hidden, indices)
                 for classes in head.class_blocks():
                     logits = head.logits(hidden, classes)
-                    if head.is_one_block:
+                    if indices is not None and head.is_one_block:
                         label_logits[rows] = logits[np.arange(len(logits)), indices]
                     workers.each(blocks.read, self._parts(logits, classes))
                 blocks.finish(len(hidden))
@@ -153,16 +173,22 @@ class LabelledHead:
         step *= max(1, _PART // (step * block.shape[1]))
         return [(block[n : n + step], n, classes.start) for n in range(0, len(block), step)]
 
-    def _rows(self, head: Head, rows: slice) -> tuple[FloatArray, NDArray[np.int64]]:
-        """Return hidden features and class indices, both 0 in ignored rows.
+    def _rows(
+        self, head: Head, rows: slice, clears_ignored: bool
+    ) -> tuple[FloatArray, NDArray[np.int64] | None]:
+        """Return hidden features, and class indices, which are 0 in ignored rows.
 
-        Otherwise a nan among the features, times a gradient of 0, would make every weight's
-        gradient nan.
+        With `clears_ignored` the features of ignored rows are 0 too. Otherwise a nan among them,
+        times a gradient of 0, would make every weight's gradient nan.
         """
-        hidden, labels = head.hidden_rows(rows), self.labels[rows]
+        hidden = head.hidden_rows(rows)
+        if self.labels is None:
+            return hidden, None
+        labels = self.labels[rows]
         *_, ignore_index = self.targets
         if ignore_index is not None:
             ignored = labels == ignore_index
             labels = np.where(ignored, 0, labels)
-            hidden = np.where(ignored[:, None], self.dtype.type(0), hidden)
+            if clears_ignored:
+                hidden = np.where(ignored[:, None], self.dtype.type(0), hidden)
         return hidden, labels.astype(np.int64)

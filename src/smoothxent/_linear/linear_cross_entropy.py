@@ -300,6 +300,7 @@ def linear_evaluate(
     See Also
     --------
     evaluate : the same for logits in an array.
+    linear_row_statistics : metrics of each row, and its top classes.
 
     Notes
     -----
