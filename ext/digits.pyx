@@ -38,7 +38,7 @@ cdef inline Dyadic dyadic_of(double value) noexcept nogil:
     return number
 
 
-def range_of(const double[::1] values):
+def range_of(const double[:] values):
     """Return the exponents of the lowest and the highest bit of finite values; (0, 0) if all are 0."""
     cdef int lowest = 0, highest = 0
     cdef bint is_first = True
@@ -58,8 +58,8 @@ def range_of(const double[::1] values):
 
 
 def add(
-    const double[::1] values,  # IN, finite
-    const int64_t[::1] groups,  # IN, the group of each value, a row of digits
+    const double[:] values,  # IN, finite
+    const int64_t[:] groups,  # IN, the group of each value, a row of digits
     int lowest,  # IN, at most that of range_of
     int64_t[:, ::1] digits,  # IN and OUT, (groups, (highest - lowest) // 32 + 3)
 ):

@@ -12,12 +12,11 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from smoothxent._kernel.exact_sums import exact_sums, integer_of
+
 # -0x1abcp-52: more digits of the exponent than a sum of float64 products of any kind needs
 TEXT = re.compile(r"(-?0x[0-9a-f]+)p([+-]?[0-9]{1,4})|(-?inf|nan)")
 
-# Numbers that `exact_sum` adds at a time: the arrays stay in the cache, and sums of so many 27-bit
-# integers are exact in float64.
-BLOCK = 1 << 14
 # 2**27 + 1 splits a float64 number into two halves of at most 26 bits (Veltkamp).
 SPLITTER = float((1 << 27) + 1)
 
@@ -94,28 +93,12 @@ ZERO = Exact(0, 0)
 
 def exact_sum(values: NDArray[np.float64]) -> Exact:
     """Return the exact sum of float64 numbers, which may be infinite or nan."""
-    blocks = (values[first : first + BLOCK] for first in range(0, len(values), BLOCK))
-    return sum(map(_block_sum, blocks), ZERO)
-
-
-def _block_sum(values: NDArray[np.float64]) -> Exact:
     is_finite = np.isfinite(values)
     if not is_finite.all():
         with np.errstate(invalid="ignore"):  # inf - inf
             return Exact.of(0, 0, float(values[~is_finite].sum()))
-    # value = (high * 2**26 + low) * 2**(exponent - 53), with integers of at most 27 and 26 bits
-    mantissas, exponents = np.frexp(values)
-    scaled = mantissas * 2.0**27
-    high = np.trunc(scaled)
-    low = (scaled - high) * 2.0**26
-    least = int(exponents.min())
-    places = exponents - least
-    units = 0
-    for numbers, shift in ((high, 26), (low, 0)):
-        sums = np.bincount(places, numbers)
-        for place in np.flatnonzero(sums).tolist():
-            units += int(sums[place]) << (place + shift)
-    return Exact.of(units, 53 - least)
+    digits, lowest = exact_sums(values, np.zeros(len(values), np.int64), 1)
+    return Exact.of(integer_of(digits[0]), -lowest)
 
 
 def integers_of(values: NDArray[np.float64]) -> tuple[NDArray[np.object_], int]:

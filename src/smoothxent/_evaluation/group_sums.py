@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smoothxent._evaluation.exact import Exact
-from smoothxent._kernel.exact_sums import BASE, DIGIT, carried, exact_sums, has_room
+from smoothxent._kernel.exact_sums import BASE, DIGIT, carried, exact_sums, has_room, integer_of
 
 Floats = NDArray[np.float64]
 Groups = NDArray[np.int64]  # the number of a group for each term: 0, 1, ...
@@ -108,8 +108,7 @@ class GroupSums:
             return self._exact(self.digits.sum(axis=0), float(self.special.sum()))
 
     def _exact(self, digits: NDArray[np.int64], special: float) -> Exact:
-        units = sum(digit << (DIGIT * i) for i, digit in enumerate(digits.tolist()))
-        return Exact.of(units, -self.lowest, special)
+        return Exact.of(integer_of(digits), -self.lowest, special)
 
     def floats(self) -> Floats:
         """Return the sums, correctly rounded."""

@@ -42,6 +42,11 @@ def carried(digits: Digits) -> Digits:
     return digits
 
 
+def integer_of(digits: NDArray[np.int64]) -> int:
+    """Return the digits of one sum as a Python integer, in units of digit 0."""
+    return sum(digit << (DIGIT * i) for i, digit in enumerate(digits.tolist()))
+
+
 def has_room(digits: Digits) -> bool:
     """Whether the last digit, which has the sign, lies in [-2**31, 2**31) for all groups."""
     last = digits[:, -1]
