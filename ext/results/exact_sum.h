@@ -80,19 +80,20 @@ LANES_INLINE int add_in_pieces(
     }
     return all;
 }
-/* Cuts the terms into pieces. Returns the number of pieces that are not all 0, or 0 if some term does not
- * fit. */
+/* Cuts the terms into pieces. Returns the number of pieces without the last ones that are 0 for all terms, at
+ * least 1; or 0 if some term does not fit. */
 LANES_INLINE int cut_in_pieces(
     double *pieces, const RowGroup *g, const double *weights, const double *values, double *terms) {
-    int all = 1, last = 0;
+    int all = 1, middle = 0, last = 0;
     EACH_ROW_REGISTER {
         reg_f64 own[CUTS], term = terms_of_rows(g, i, weights, values);
         all &= all_equal_f64(term, cut(term, own));
-        last |= !all_equal_f64(own[CUTS - 1], SPLAT(0.0));
+        middle |= !all_equal_f64(own[1], SPLAT(0.0));
+        last |= !all_equal_f64(own[2], SPLAT(0.0));
         for (int j = 0; j < CUTS; j++) OP_F64(storeu)(pieces + j * LANES + i, own[j]);
         OP_F64(storeu)(terms + i, term);
     }
-    return all ? CUTS - !last : 0;
+    return !all ? 0 : last ? CUTS : 1 + middle;
 }
 
 #endif

@@ -3,6 +3,7 @@
 
 cdef extern from "results/metrics.h" nogil:
     void group_metrics(RowGroup *, double)
+    void round_metrics(RowGroup *)
     void metrics_of_labels(RowGroup *, const double *)
 
 
@@ -19,8 +20,6 @@ cdef void measure_group(const Call *call, Py_ssize_t first, RowGroup *group) noe
             if group.label[i] >= 0 and group.label[i] != group.anchor[i]:
                 label_logits[i] = label_logit_at(call, first + i, group.label[i])
         metrics_of_labels(group, label_logits)
-    for i in range(LANES):
-        group.label_nll[i] = <real> group.label_nll[i]
 
 
 # Totals of an evaluation.
@@ -63,28 +62,39 @@ cdef void add_bins(const Call *call, Metrics *metrics, const RowGroup *group, co
             add_exactly(&bin.hit_weight, weights[i] if group.rank[i] < 1.0 else 0.0)
 
 
+cdef void add_squares(
+    ExactSum *total, const RowGroup *group, const double *weights, const double *values
+) noexcept nogil:
+    cdef double squares[LANES]
+    cdef double rests[LANES]
+    squares_of_rows(values, squares, rests)
+    add_group_exactly(total, group, weights, squares)
+    if SQUARES_HAVE_RESTS:
+        add_group_exactly(total, group, weights, rests)
+
+
 cdef void add_metrics(
     const Call *call, Py_ssize_t first, Py_ssize_t count, RowGroup *group, Metrics *metrics
 ) noexcept nogil:
     cdef double row_weights[LANES]
-    cdef double squares[LANES]
-    cdef double rests[LANES]
+    cdef double of_hits[LANES]
     cdef double *weights = row_weights if call.sample_weight != NULL else NULL
     cdef Py_ssize_t i
-    for i in range(LANES):
-        squares[i] = group.label_nll[i] * group.label_nll[i]
-    add_to_histogram(metrics.histogram, group, squares)
-    split_squares(group, squares, rests)
+    add_to_histogram(metrics.histogram, group)
     if weights != NULL:
         for i in range(LANES):
             weights[i] = call.sample_weight[first + i] if i < count else 0.0
         add_group_exactly(&metrics.weight, group, NULL, weights)
         add_group_exactly(&metrics.weight_square, group, weights, weights)
     add_group_exactly(&metrics.nll, group, weights, group.label_nll)
-    add_group_exactly(&metrics.nll_square, group, weights, squares)
-    add_group_exactly(&metrics.nll_square, group, weights, rests)
+    add_squares(&metrics.nll_square, group, weights, group.label_nll)
     add_group_exactly(&metrics.entropy, group, weights, group.entropy)
+    add_squares(&metrics.entropy_square, group, weights, group.entropy)
     add_group_exactly(&metrics.brier, group, weights, group.brier)
+    add_squares(&metrics.brier_square, group, weights, group.brier)
+    add_squares(&metrics.confidence_square, group, weights, group.confidence)
+    confidence_of_hits(group, of_hits)
+    add_group_exactly(&metrics.hit_confidence, group, weights, of_hits)
     count_rows(metrics.num_rows, group, INFINITY)
     for i in range(call.num_ranks):
         add_hits(hits_of(metrics) + i, group, <double> call.ranks[i], weights)

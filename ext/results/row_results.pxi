@@ -38,6 +38,7 @@ cdef bint finish_group(
         memcpy(call.out + first, losses, count * sizeof(real))
     if call.metrics != NULL:
         measure_group(call, first, group)
+        round_metrics(group)
         if call.evaluated_rows.nll != NULL:
             write_evaluated_rows(call, first, count, group)
     if call.slices == NULL:

@@ -1,22 +1,27 @@
-/* totals.h: the counts, bins and histogram of an evaluation: adds the rows of a group, a register of rows at
- * a time. Used by metrics.pxi. */
+/* totals.h: the squares, counts, bins and histogram of an evaluation: adds the rows of a group, a register of
+ * rows at a time. Used by metrics.pxi. */
 #ifndef SMOOTHXENT_TOTALS_H
 #define SMOOTHXENT_TOTALS_H
 
 #include "results/exact_sum.h"
 
-/* nll**2 of each row as an exact sum of two numbers. squares: on entry nll**2 rounded to nearest, on return
- * rounded down; rests: nll**2 - squares. So neither is negative, as `cut` requires. The rest is 0 where the
- * square overflows, and is itself rounded below 2**-969. */
-LANES_INLINE void split_squares(const RowGroup *g, double *squares, double *rests) {
+/* ---- squares ----------------------------------------------------------------------------------------- */
+
+/* Metrics are rounded to `real`. The square of a float32 number is a float64 number. The square of a float64
+ * number is the sum of two: squares, rounded down, and rests. So neither is negative, as `cut` requires. The
+ * rest is 0 where the square overflows, and is itself rounded below 2**-969. */
+enum { SQUARES_HAVE_RESTS = sizeof(real) == sizeof(double) };
+LANES_INLINE void squares_of_rows(const double *values, double *squares, double *rests) {
     const reg_f64 zero = SPLAT(0.0);
     EACH_ROW_REGISTER {
-        reg_f64 nll = ROWS(label_nll), square = OP_F64(loadu)(squares + i),
-                rest = FUSED(nll, nll, SUB(zero, square));
-        square = where_less_f64(rest, zero, MUL(square, SPLAT(0x1.fffffffffffffp-1)), square);
-        rest = FUSED(nll, nll, SUB(zero, square));
+        reg_f64 value = OP_F64(loadu)(values + i), square = MUL(value, value);
+        if (SQUARES_HAVE_RESTS) {
+            reg_f64 rest = FUSED(value, value, SUB(zero, square));
+            square = where_less_f64(rest, zero, MUL(square, SPLAT(0x1.fffffffffffffp-1)), square);
+            rest = FUSED(value, value, SUB(zero, square));
+            OP_F64(storeu)(rests + i, where_finite(rest));
+        }
         OP_F64(storeu)(squares + i, square);
-        OP_F64(storeu)(rests + i, where_finite(rest));
     }
 }
 
@@ -26,6 +31,12 @@ LANES_INLINE void split_squares(const RowGroup *g, double *squares, double *rest
 LANES_INLINE void count_rows(double *counts, const RowGroup *g, double most) {
     EACH_ROW_REGISTER OP_F64(storeu)(counts + i,
         ADD(OP_F64(loadu)(counts + i), where_less_f64(ROWS(rank), SPLAT(most), ROWS(kept), SPLAT(0.0))));
+}
+
+/* The confidence of each row whose top class is the label; 0 for other rows. */
+LANES_INLINE void confidence_of_hits(const RowGroup *g, double *confidence) {
+    EACH_ROW_REGISTER OP_F64(storeu)(
+        confidence + i, where_less_f64(ROWS(rank), SPLAT(1.0), ROWS(confidence), SPLAT(0.0)));
 }
 
 /* ---- bins of the confidence -------------------------------------------------------------------------- */
@@ -66,14 +77,14 @@ LANES_INLINE int add_to_bins(
  * below and above. The exponent of nll**2 is the number of the half octave. One more entry counts the rows
  * that are not kept or have no nll; nobody reads it. */
 enum { HISTOGRAM = 86, LOWEST_HALF_OCTAVE = -65 };
-LANES_INLINE void add_to_histogram(ptrdiff_t *counts, const RowGroup *g, const double *squares) {
+LANES_INLINE void add_to_histogram(ptrdiff_t *counts, const RowGroup *g) {
     const reg_f64 zero = SPLAT(0.0), none = powers_of_two(SPLAT(HISTOGRAM + LOWEST_HALF_OCTAVE));
     const reg_f64 lowest = powers_of_two(SPLAT(LOWEST_HALF_OCTAVE)),
                   highest = powers_of_two(SPLAT(HISTOGRAM - 1 + LOWEST_HALF_OCTAVE));
     double exponents[LANES];
     int64_t bits;
     EACH_ROW_REGISTER {
-        reg_f64 square = OP_F64(loadu)(squares + i),
+        reg_f64 nll = ROWS(label_nll), square = MUL(nll, nll),
                 counted = where_equal_f64(square, square, ROWS(kept), zero);
         square = OP_F64(max)(lowest, OP_F64(min)(highest, square));
         OP_F64(storeu)(exponents + i, where_equal_f64(counted, zero, none, square));

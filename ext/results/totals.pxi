@@ -7,11 +7,13 @@ cdef extern from "results/totals.h" nogil:
         Py_ssize_t *num_rows
     enum:
         HISTOGRAM
+        SQUARES_HAVE_RESTS
     void count_rows(double *, const RowGroup *, double)
     void bins_of_rows(double *, const RowGroup *, double)
     int add_to_bins(Bin *, const RowGroup *, const double *, const double *, int)
-    void split_squares(const RowGroup *, double *, double *)
-    void add_to_histogram(Py_ssize_t *, const RowGroup *, const double *)
+    void squares_of_rows(const double *, double *, double *)
+    void confidence_of_hits(const RowGroup *, double *)
+    void add_to_histogram(Py_ssize_t *, const RowGroup *)
 
 ctypedef struct Totals:
     ExactSum loss, weight
@@ -24,7 +26,8 @@ ctypedef struct Hits:
 
 ctypedef struct Metrics:
     # the totals of an evaluation; its Hits and Bins follow it in memory
-    ExactSum nll, nll_square, entropy, brier, weight, weight_square
+    ExactSum nll, nll_square, entropy, entropy_square, brier, brier_square, confidence_square, hit_confidence
+    ExactSum weight, weight_square
     double num_rows[LANES]  # rows that are not ignored, lane by lane
     Py_ssize_t histogram[HISTOGRAM + 1]
     double unbinned  # nan if a row has no bin, as its confidence is nan

@@ -103,8 +103,12 @@ cdef tuple metrics_report(const Call *call, Py_ssize_t slice, int num_threads):
         "nll": exact_parts(&metrics.nll, step, num_threads),
         "nll_square": exact_parts(&metrics.nll_square, step, num_threads),
         "entropy": exact_parts(&metrics.entropy, step, num_threads),
+        "entropy_square": exact_parts(&metrics.entropy_square, step, num_threads),
         "confidence": confidence_report(call, metrics),
+        "confidence_square": exact_parts(&metrics.confidence_square, step, num_threads),
+        "hit_confidence": exact_parts(&metrics.hit_confidence, step, num_threads),
         "brier": exact_parts(&metrics.brier, step, num_threads),
+        "brier_square": exact_parts(&metrics.brier_square, step, num_threads),
     }
     if call.sample_weight != NULL:
         sums["weight"] = exact_parts(&metrics.weight, step, num_threads)

@@ -87,15 +87,23 @@ def test_bins_agree_with_the_calibration_curve_of_scikit_learn(case, dtype, num_
     assert_agrees([b.confidence for b in bins], confidence, TOLERANCE[dtype])
 
 
-def test_entropy_and_standard_error_agree_with_scipy(case, dtype):
+def test_entropy_and_standard_errors_agree_with_scipy(case, dtype):
     stats = pytest.importorskip("scipy.stats")
     logits, labels, _ = case
     p, evaluation = probabilities(logits), smoothxent.evaluate(logits, labels)
     entropy = stats.entropy(p, axis=1)
     assert_agrees(smoothxent.row_statistics(logits).entropy, entropy, TOLERANCE[dtype])
     assert_agrees(evaluation.entropy, entropy.mean(), TOLERANCE[dtype])
-    nll = -np.log(p[np.arange(len(p)), labels])
-    assert_agrees(evaluation.nll_stderr, stats.sem(nll), TOLERANCE[dtype])
+    of_rows = {
+        "nll": -np.log(p[np.arange(len(p)), labels]),
+        "accuracy": logits.argmax(axis=1) == labels,
+        "entropy": entropy,
+        "confidence": p.max(axis=1),
+        "brier": ((p - np.eye(p.shape[1])[labels]) ** 2).sum(axis=1),
+    }
+    for name, values in of_rows.items():
+        stderr = stats.sem(values.astype(float))
+        assert_agrees(getattr(evaluation, f"{name}_stderr"), stderr, TOLERANCE[dtype])
 
 
 def test_statistics_of_rows_agree_with_pytorch(case, dtype, torch):

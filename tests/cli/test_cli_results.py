@@ -63,8 +63,12 @@ def test_csv_has_every_metric_to_the_last_bit(expected, part, capsys):
     names = {"count", "ignored", "nan_rows", "weight"}
     names |= {"label_smoothing", "softcap", "temperature", "z_loss"}
     names |= expected.to_dict()["metrics"].keys()
-    shares = {f"top_k_{k}": share for k, share in expected.top_k.items()}
-    assert row.keys() == names - {"top_k"} | set(shares)
+    shares = {
+        f"{name}_{k}": value
+        for name in ("top_k", "top_k_stderr")
+        for k, value in getattr(expected, name).items()
+    }
+    assert row.keys() == names - {"top_k", "top_k_stderr"} | set(shares)
     assert row.pop("softcap") == ""
     for name, text in row.items():
         assert float(text) == (shares[name] if name in shares else getattr(expected, name))
@@ -77,7 +81,8 @@ def test_csv_keeps_ranks_of_many_digits_apart(rng, capsys, tmp_path):
     evaluation = evaluate(rng.normal(size=(5, 3)), np.zeros(5, int), top_k=ranks)
     part.write_text(json.dumps(evaluation.to_dict()))
     (row,) = csv.DictReader(printed(capsys, str(part), "--format", "csv").splitlines())
-    assert [name for name in row if name.startswith("top_k")] == [f"top_k_{k}" for k in ranks]
+    names = [f"{name}_{k}" for name in ("top_k", "top_k_stderr") for k in ranks]
+    assert [name for name in row if name.startswith("top_k")] == names
 
 
 def test_saved_record_is_the_evaluation_to_the_last_bit(expected, part, capsys, tmp_path):

@@ -44,7 +44,8 @@ def expected_rows(logits, labels, *, sample_weight=None, class_weight=None, **op
 def assert_as_measured(evaluation, expected, dtype, edges=True):
     """Assert that two evaluations have the same metrics, to the promised tolerance."""
     allowed = ORDINARY_TOLERANCE[np.dtype(np.float64 if dtype == np.float64 else np.float32)]
-    for name in ("loss", "nll", "entropy", "confidence", "brier", "nll_stderr"):
+    errors = (f"{name}_stderr" for name in (*evaluations.MEANS, "accuracy"))
+    for name in ("loss", *evaluations.MEANS, *errors, "top_k_stderr"):
         actual, wanted = getattr(evaluation, name), getattr(expected, name)
         assert actual == pytest.approx(wanted, rel=allowed, abs=allowed, nan_ok=True), name
     for name in ("count", "ignored", "accuracy", "top_k", "weight", "label_smoothing"):
@@ -211,6 +212,38 @@ def test_each_mean_is_one_quotient_of_exact_sums(rng):
     for name in ("nll", "entropy", "confidence", "brier"):
         terms = [getattr(row, name) for row in rows]
         assert getattr(whole, name) == evaluations.mean(terms, np.ones(50))
+
+
+@pytest.mark.parametrize("num_classes", [1, 2, 10, 129, 1025])
+@pytest.mark.parametrize("num_bins", [15, 1000])
+def test_every_total_is_exact_over_rows_of_the_dtype_of_losses(
+    any_dtype, rng, num_classes, num_bins
+):
+    logits, labels = draw(rng, 50, num_classes, any_dtype, 6)
+    rows = [evaluate(row, label) for row, label in zip(logits, labels, strict=True)]
+    whole, one_each = evaluate(logits, labels, num_bins=num_bins), np.ones(50)
+    for name in evaluations.MEANS:
+        values = np.array([getattr(row, name) for row in rows])
+        if np.dtype(any_dtype).itemsize < 8:
+            assert (values.astype(np.float32) == values).all()
+        assert getattr(whole, name) == evaluations.mean(values, one_each)
+        assert getattr(whole, f"{name}_stderr") == stderr(values)
+    confidence = np.array([row.confidence for row in rows])
+    places = np.minimum(np.floor(confidence * num_bins), num_bins - 1)
+    for b, each in enumerate(whole.bins):
+        inside = places == b
+        assert each.count == inside.sum()
+        expected = evaluations.mean(confidence[inside], one_each[inside])
+        assert repr(each.confidence) == repr(expected)
+
+
+@pytest.mark.parametrize("num_bins", [1, 15, 1000])
+def test_confidence_that_is_rounded_to_1_is_in_the_last_bin(dtype, num_bins):
+    # exp(-20) is less than half an ulp of 1 in float32, exp(-40) in float64.
+    logits = np.array([[40, 0], [20, 0], [0, 30]], dtype)
+    evaluation = evaluate(logits, [0, 0, 1], num_bins=num_bins)
+    assert evaluation.bins[-1].count == 3
+    assert (evaluation.confidence == 1) == (dtype == np.float32)
 
 
 @pytest.mark.fault("probabilities-for-labels")

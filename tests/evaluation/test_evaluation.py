@@ -17,7 +17,8 @@ from assertions import error_text
 from evaluations import MEANS
 from smoothxent import Evaluation
 
-EVERY = [*MEANS, "loss", "nll_stderr", "perplexity", "accuracy", "calibration_error"]
+ERRORS = [f"{name}_stderr" for name in (*MEANS, "accuracy")]
+EVERY = [*MEANS, *ERRORS, "loss", "perplexity", "accuracy", "calibration_error"]
 
 
 @pytest.fixture(params=[False, True], ids=["plain", "weighted"])
@@ -140,24 +141,43 @@ def test_histogram_counts_by_half_octaves():
     assert evaluations.evaluation(rows).histogram == tuple(counts.values())
 
 
-def test_stderr_without_weights_is_that_of_a_sample(rng):
+def of_row(rows, name):
+    """Return the number of each row whose mean is this metric."""
+    return getattr(rows, name) if name in MEANS else (rows.rank < 1).astype(float)
+
+
+@pytest.mark.parametrize("name", [*MEANS, "accuracy"])
+def test_stderr_without_weights_is_that_of_a_sample(rng, name):
     rows = evaluations.draw(rng, 400)
-    nll = list(map(mpmath.mpf, rows.nll.tolist()))
+    values = list(map(mpmath.mpf, of_row(rows, name).tolist()))
     with mpmath.workdps(60):
-        mean = mpmath.fsum(nll) / 400
-        stderr = mpmath.sqrt(mpmath.fsum((each - mean) ** 2 for each in nll) / 399 / 400)
-    assert evaluations.evaluation(rows).nll_stderr == float(stderr)
+        mean = mpmath.fsum(values) / 400
+        stderr = mpmath.sqrt(mpmath.fsum((each - mean) ** 2 for each in values) / 399 / 400)
+    assert getattr(evaluations.evaluation(rows), f"{name}_stderr") == float(stderr)
 
 
-def test_stderr_with_weights_is_that_of_the_effective_number_of_rows(rng):
+@pytest.mark.parametrize("name", [*MEANS, "accuracy"])
+def test_stderr_with_weights_is_that_of_the_effective_number_of_rows(rng, name):
     rows = evaluations.draw(rng, 400, weighted=True)
-    s, nll = rows.sample_weight, rows.nll
-    mean = (s * nll).sum() / s.sum()
-    variance = (s * (nll - mean) ** 2).sum() / s.sum()
+    s, values = rows.sample_weight, of_row(rows, name)
+    mean = (s * values).sum() / s.sum()
+    variance = (s * (values - mean) ** 2).sum() / s.sum()
     effective = s.sum() ** 2 / (s**2).sum()
     # The oracle's own float64 sums of 400 positive terms: 400 * 2**-53.
     stderr = math.sqrt(variance / (effective - 1))
-    assert evaluations.evaluation(rows).nll_stderr == pytest.approx(stderr, rel=1e-12)
+    actual = getattr(evaluations.evaluation(rows), f"{name}_stderr")
+    assert actual == pytest.approx(stderr, rel=1e-12)
+
+
+def test_stderr_of_a_share_is_that_of_its_hits(rng):
+    rows = dataclasses.replace(evaluations.draw(rng, 400), top_k=(1, 3, 10))
+    evaluation = evaluations.evaluation(rows)
+    assert list(evaluation.top_k_stderr) == [1, 3, 10]
+    for k, stderr in evaluation.top_k_stderr.items():
+        p = Fraction(int((rows.rank < k).sum()), 400)  # the variance of a sample: n p (1-p) / (n-1)
+        assert stderr == pytest.approx(math.sqrt(p * (1 - p) / 399), rel=2**-51)
+    assert evaluation.top_k_stderr[10] == 0.0
+    assert evaluation.accuracy_stderr == evaluation.top_k_stderr[1]
 
 
 def test_stderr_of_large_and_nearly_equal_losses_does_not_cancel():
@@ -214,9 +234,10 @@ def test_row_of_nan_makes_the_metrics_of_probabilities_nan_and_is_a_miss():
     unknown = dict.fromkeys(["nll", "loss", "entropy", "confidence", "brier"], nothing)
     rows = constant(1.0, **unknown, rank=np.array([0, math.inf, 0]))
     evaluation = evaluations.evaluation(rows)
-    for name in [*MEANS, "loss", "nll_stderr", "perplexity", "calibration_error"]:
+    for name in {*EVERY} - {"accuracy", "accuracy_stderr"}:
         assert math.isnan(getattr(evaluation, name)), name
     assert evaluation.accuracy == 2 / 3
+    assert evaluation.accuracy_stderr == pytest.approx(1 / 3)
     assert evaluation.count == 3
     assert sum(each.count for each in evaluation.bins) == 2
 

@@ -78,11 +78,14 @@ def test_evaluations_that_came_back_are_added_exactly(rng):
 
 def test_record_says_what_it_is_and_holds_the_metrics_for_other_readers():
     evaluation = evaluations.evaluation(ROWS)
-    assert (RECORD["format"], RECORD["version"]) == ("smoothxent.Evaluation", 1)
+    assert (RECORD["format"], RECORD["version"]) == ("smoothxent.Evaluation", 2)
     metrics = dict(RECORD["metrics"])
-    assert metrics.pop("top_k") == {str(k): share for k, share in evaluation.top_k.items()}
+    for name in ("top_k", "top_k_stderr"):
+        assert metrics.pop(name) == {str(k): x for k, x in getattr(evaluation, name).items()}
     assert metrics == {name: getattr(evaluation, name) for name in metrics}
-    assert {"loss", "nll", "nll_stderr", "perplexity", "accuracy"} < set(metrics)
+    assert {"loss", "perplexity", "calibration_error"} < set(metrics)
+    for name in ("nll", "accuracy", "entropy", "confidence", "brier"):
+        assert {name, f"{name}_stderr"} < set(metrics)
 
 
 def test_metrics_that_are_no_numbers_are_null():
@@ -123,8 +126,10 @@ MISTAKES = [
     (["format"], GONE, "format must be given, got none"),
     (["format"], "onnx", "format must be 'smoothxent.Evaluation', got 'onnx'"),
     (["version"], GONE, "version must be given, got none"),
-    (["version"], 2, "version must be 1, got 2"),
-    (["version"], True, "version must be 1, got True"),
+    (["version"], 0, "version must be 1 or 2, got 0"),
+    (["version"], 3, "version must be 1 or 2, got 3"),
+    (["version"], True, "version must be 1 or 2, got True"),
+    (["version"], 1, f"sums must {NO_OTHERS}, got 'entropy_square'"),
     (["label_smoothing"], GONE, "label_smoothing must be given, got none"),
     (["label_smoothing"], None, "label_smoothing must be a real number, got None"),
     (["label_smoothing"], True, "label_smoothing must be a real number, got True"),
@@ -178,7 +183,15 @@ MISTAKES = [
     (["sums", "weight_square"], "-0x1p+0", "sums.weight_square must be 0 or more, got '-0x1p+0'"),
     *(
         (["sums", name], "-0x1p-1074", f"sums.{name} must be 0 or more, got '-0x1p-1074'")
-        for name in ("nll", "nll_square", "entropy", "confidence", "brier")
+        for name in ("nll", "entropy", "confidence", "brier")
+        for name in (name, f"{name}_square")
+    ),
+    (["sums", "brier_square"], GONE, "sums.brier_square must be given, got none"),
+    (["sums", "hit_confidence"], "-0x1p+0", "sums.hit_confidence must be 0 or more, got '-0x1p+0'"),
+    (
+        ["sums", "hit_confidence"],
+        "0x33p+0",
+        "sums.hit_confidence must be no more than hits.1, got '0x33p+0'",
     ),
     (["hits"], GONE, "hits must be given, got none"),
     (["hits"], "1", "hits must be a dict, got '1'"),

@@ -163,6 +163,22 @@ static void test_metrics(void) {
     }
 }
 
+static void test_rounding(void) {
+    RowGroup g, exact;
+    EACH_LANE {
+        double a = ordinary(-8, 8), b = operand(), c = ordinary(0, 1), d = ordinary(0, 1e-40);
+        g.label_nll[i] = a, g.entropy[i] = b, g.confidence[i] = c, g.brier[i] = d;
+    }
+    exact = g;
+    round_metrics(&g);
+    EACH_LANE {
+        note("round_metrics", i, g.label_nll[i], (real)exact.label_nll[i]);
+        note("round_metrics", i, g.entropy[i], (real)exact.entropy[i]);
+        note("round_metrics", i, g.confidence[i], (real)exact.confidence[i]);
+        note("round_metrics", i, g.brier[i], (real)exact.brier[i]);
+    }
+}
+
 /* Labels of no probability, rows without a softmax, the label alone. */
 static void test_special_metrics(void) {
     double x[] = {0, 1, 2};
@@ -191,5 +207,6 @@ static void test_evaluations(void) {
     test_moments();
     test_metrics();
     test_special_metrics();
+    test_rounding();
     test_totals();
 }

@@ -55,18 +55,20 @@ static void test_pieces(void) {
 
 static void test_cut_in_pieces(void) {
     double values[LANES], weights[LANES], terms[LANES], pieces[CUTS * LANES], *w = random_below(2) ? weights : NULL;
-    int expected = CUTS - 1, least = random_below(2) ? 18 : 60;
+    int expected = 1, least = random_below(2) ? 18 : 60, is_short = random_below(2);
     RowGroup g;
     draw_kept(&g);
     EACH_LANE {
         int exponent = -random_below(least);
         values[i] = ldexp(1 + ordinary(0, 1), exponent);
+        if (is_short) values[i] = (float)values[i];
         weights[i] = random_below(3);
     }
     int odd = random_below(LANES);
     if (random_below(5) == 0) values[odd] = random_below(2) ? NAN : 0x1p-70;
     int cuts = cut_in_pieces(pieces, &g, w, values, terms);
-    EACH_LANE if (pieces[2 * LANES + i] != 0) expected = CUTS;
+    for (int k = 1; k < CUTS; k++)
+        EACH_LANE if (pieces[k * LANES + i] != 0) expected = k + 1;
     EACH_LANE {
         double term = plain_term(&g, i, w, values);
         note("cut_in_pieces, terms", i, terms[i], term);
@@ -76,32 +78,30 @@ static void test_cut_in_pieces(void) {
     EACH_LANE if (cuts) note("cut_in_pieces, pieces", i, (pieces[i] + pieces[LANES + i]) + pieces[2 * LANES + i], terms[i]);
 }
 
-/* The two parts of a square are not negative and, added without rounding, all of its digits. */
+/* A square of float32 is exact. Of float64 the two parts are not negative and, added without rounding, all of its digits. */
 static void test_squares(void) {
-    double squares[LANES], rests[LANES];
-    RowGroup g;
+    double values[LANES], squares[LANES], rests[LANES];
     EACH_LANE {
         double mantissa = ordinary(1, 2), special = operand();
-        int exponent = 500 - random_below(980);
-        g.label_nll[i] = random_below(3) ? ldexp(mantissa, exponent) : special;
-        squares[i] = g.label_nll[i] * g.label_nll[i];
+        int exponent = (SQUARES_HAVE_RESTS ? 500 : 120) - random_below(SQUARES_HAVE_RESTS ? 980 : 240);
+        values[i] = (real)(random_below(3) ? ldexp(mantissa, exponent) : special), rests[i] = 0;
     }
-    split_squares(&g, squares, rests);
+    squares_of_rows(values, squares, rests);
     EACH_LANE {
-        double nll = g.label_nll[i], square = nll * nll;
+        double value = values[i], square = value * value;
         int is_exact = square == 0 || (square >= 0x1p-960 && square < INFINITY);
-        int is_high = isfinite(square) && fma(nll, nll, -square) < 0;
-        note("split_squares", i, squares[i], is_high ? nextafter(square, 0) : square);
-        if (is_exact) note("split_squares, rests", i, rests[i], fma(nll, nll, -squares[i]));
-        note("split_squares, signs", i, is_exact && rests[i] < 0, 0);
-        if (!is_exact) note("split_squares, no rest", i, isfinite(rests[i]), 1);
+        int is_high = isfinite(square) && fma(value, value, -square) < 0;
+        note("squares_of_rows", i, squares[i], is_high ? nextafter(square, 0) : square);
+        if (is_exact) note("squares_of_rows, rests", i, rests[i], fma(value, value, -squares[i]));
+        note("squares_of_rows, signs", i, is_exact && rests[i] < 0, 0);
+        if (!is_exact) note("squares_of_rows, no rest", i, isfinite(rests[i]), 1);
     }
 }
 
 static void test_counts(void) {
     enum { MOST_BINS = 20 };
     static Bin bins[MOST_BINS];
-    double counts[LANES], before[LANES], numbers[LANES], squares[LANES], pieces[CUTS * LANES];
+    double counts[LANES], before[LANES], numbers[LANES], of_hits[LANES], squares[LANES], pieces[CUTS * LANES];
     ptrdiff_t histogram[HISTOGRAM + 1] = {0}, plain[HISTOGRAM + 1] = {0};
     int most = 1 + random_below(6), num_bins = 1 + random_below(MOST_BINS), full = 0;
     RowGroup g;
@@ -110,10 +110,12 @@ static void test_counts(void) {
         double size = ordinary(-70, 25), value = operand();
         g.rank[i] = random_below(8), g.confidence[i] = random_below(6) ? ordinary(0, 1) : random_below(3) ? 1 : NAN;
         counts[i] = before[i] = random_below(100);
-        squares[i] = random_below(3) ? exp2(size) : value * value;
+        g.label_nll[i] = random_below(3) ? exp2(size / 2) : value, squares[i] = g.label_nll[i] * g.label_nll[i];
     }
     count_rows(counts, &g, most);
     EACH_LANE note("count_rows", i, counts[i], before[i] + (g.kept[i] && g.rank[i] < most));
+    confidence_of_hits(&g, of_hits);
+    EACH_LANE note("confidence_of_hits", i, of_hits[i], g.rank[i] == 0 ? g.confidence[i] : 0);
     bins_of_rows(numbers, &g, num_bins);
     EACH_LANE {
         double bin = fmin(floor(g.confidence[i] * num_bins), num_bins - 1);
@@ -129,11 +131,11 @@ static void test_counts(void) {
         if (rows[g.rank[i] < 1] == MOST_CUT / 2) full |= 1 << i;
     }
     EACH_LANE if (numbers[i] >= 0) bins[(int)numbers[i]].num_rows[g.rank[i] < 1]--;
-    int cuts = random_below(2) + CUTS - 1;
+    int cuts = 1 + random_below(CUTS);
     note("add_to_bins, full", 0, add_to_bins(bins, &g, numbers, pieces, cuts), full);
     for (int k = 0; k < CUTS; k++)
         EACH_LANE if (numbers[i] >= 0) note("add_to_bins", i, bins[(int)numbers[i]].confidence.pieces[k * LANES + i], k < cuts ? pieces[k * LANES + i] : 0);
-    add_to_histogram(histogram, &g, squares);
+    add_to_histogram(histogram, &g);
     EACH_LANE {
         int place = squares[i] < 0x1p-64 ? 0 : squares[i] >= 0x1p+20 ? HISTOGRAM - 1 : ilogb(squares[i]) - LOWEST_HALF_OCTAVE;
         plain[g.kept[i] && !isnan(squares[i]) ? place : HISTOGRAM]++;

@@ -101,6 +101,12 @@ def parts_of_squares(numbers):
     return rounded, np.array(rests)
 
 
+def weighted_squares(rows, name):
+    """Return sample weight times the square of the quantity, in two parts."""
+    parts = parts_of_squares(getattr(rows, name))
+    return np.concatenate([weighted(replace(rows, **{name: part}), name) for part in parts])
+
+
 def bins_of(rows):
     """Return the bin of each row, -1 for a row in no bin."""
     known = ~np.isnan(rows.confidence)
@@ -117,14 +123,16 @@ def histogram_of(rows):
 def evaluation(rows):
     """Return the Evaluation that `evaluate` would return for these rows."""
     s, bins = rows.sample_weight, bins_of(rows)
-    squares = [weighted(replace(rows, nll=part), "nll") for part in parts_of_squares(rows.nll)]
+    of_hits = replace(rows, confidence=np.where(rows.rank < 1, rows.confidence, 0.0))
     sums = {
         "weight": triple(s),
         "weight_square": triple(s**2),
         "loss": triple(rows.loss),
         "loss_weight": triple(rows.label_weight),
-        "nll_square": triple(np.concatenate(squares)),
-    } | {name: triple(weighted(rows, name)) for name in MEANS}
+        "hit_confidence": triple(weighted(of_hits, "confidence")),
+    }
+    sums |= {name: triple(weighted(rows, name)) for name in MEANS}
+    sums |= {f"{name}_square": triple(weighted_squares(rows, name)) for name in MEANS}
     top_k = tuple(sorted({1, *rows.top_k}))
     totals = Totals.of(
         Settings(rows.label_smoothing, (None, 1.0, 0.0), "", "", top_k, rows.num_bins),

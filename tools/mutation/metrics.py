@@ -106,14 +106,20 @@ MUTANTS = [
         ),
         ("            add_pieces(&bin.confidence)\n", "            pass\n", "full bins"),
         (
-            "squares[i] = group.label_nll[i] * group.label_nll[i]",
-            "squares[i] = group.nll[i] * group.nll[i]",
+            "&metrics.nll_square, group, weights, group.label_nll",
+            "&metrics.nll_square, group, weights, group.nll",
             "squares of labels without a share",
         ),
+        ("    round_metrics(group)\n", "", "squares of float64 have more digits"),
         (
-            "    add_group_exactly(&metrics.nll_square, group, weights, rests)\n",
-            "",
-            "squares that are rounded",
+            "add_squares(&metrics.brier_square, group, weights, group.brier)",
+            "add_squares(&metrics.brier_square, group, NULL, group.brier)",
+            "squares without weights",
+        ),
+        (
+            "&metrics.hit_confidence, group, weights, of_hits",
+            "&metrics.hit_confidence, group, weights, group.confidence",
+            "the confidence of misses",
         ),
         ("call.sample_weight[first + i] if", "call.sample_weight[i] if", "the first rows' weights"),
         ("nll, group, weights, group.label_nll", "nll, group, weights, group.loss", "loss"),
@@ -144,6 +150,15 @@ MUTANTS = [
             "out.nll[n] = <real> group.nll[i]",
             "the top's nll is the label's",
         ),
+    ),
+    *mutants_of(
+        "ext/results/metrics.pxi",
+        (
+            "        add_group_exactly(total, group, weights, rests)\n",
+            "        pass\n",
+            "squares that are rounded",
+        ),
+        dtype="float64",
     ),
     *mutants_of(
         "ext/results/totals.pxi",
@@ -186,9 +201,18 @@ MUTANTS = [
             "ROWS(kept)",
             "nan is in the histogram",
         ),
+        (
+            "where_less_f64(ROWS(rank), SPLAT(1.0), ROWS(confidence)",
+            "where_less_f64(ROWS(rank), SPLAT(2.0), ROWS(confidence)",
+            "the confidence of second places",
+        ),
+        ("LOWEST_HALF_OCTAVE = -65", "LOWEST_HALF_OCTAVE = -64", "the histogram is moved"),
+    ),
+    *mutants_of(
+        "ext/results/totals.h",
         ("rests + i, where_finite(rest)", "rests + i, rest", "rests of squares that overflow"),
         ("where_less_f64(rest, zero, MUL(square", "where_less_f64(rest, rest, MUL(square", "signs"),
-        ("LOWEST_HALF_OCTAVE = -65", "LOWEST_HALF_OCTAVE = -64", "the histogram is moved"),
+        dtype="float64",
     ),
     *mutants_of(
         "ext/results/totals.pxi",

@@ -50,17 +50,21 @@ class Evaluation(Metrics):
         Mean loss in nats, as `cross_entropy` returns it for the same options.
     nll, nll_stderr : float
         Mean of -log p of the label in nats, without label smoothing or class weights, and its
-        standard error. The error is nan for fewer than two rows, or if a square overflows.
+        standard error. A standard error is nan for fewer than two rows, or if a square overflows.
     perplexity : float
         exp(nll); inf if that is too large.
-    accuracy : float
-        Share of the rows whose largest logit is that of the label.
-    top_k : dict of int to float
-        For each k, including 1, the share of the rows whose label is among the k largest logits.
-    entropy, confidence : float
-        Mean entropy of the probabilities in nats, and mean of the largest probability.
-    brier : float
-        Mean squared distance of the probabilities from the label's one-hot row, 0 to 2.
+    accuracy, accuracy_stderr : float
+        Share of the rows whose largest logit is that of the label, and its standard error.
+    top_k, top_k_stderr : dict of int to float
+        For each k, including 1, the share of the rows whose label is among the k largest logits,
+        and its standard error.
+    entropy, entropy_stderr : float
+        Mean entropy of the probabilities in nats, and its standard error.
+    confidence, confidence_stderr : float
+        Mean of the largest probability, and its standard error.
+    brier, brier_stderr : float
+        Mean squared distance of the probabilities from the label's one-hot row, 0 to 2, and its
+        standard error.
     calibration_error : float
         Expected calibration error (ECE): the mean over the rows of abs(accuracy - confidence) of
         their bin.
@@ -82,13 +86,14 @@ class Evaluation(Metrics):
     `label_smoothing`, keys of `top_k`, number of `bins`, prior and class weights. For the prior and
     the class weights, checksums are stored and compared. Any difference is a ValueError.
 
-    With sample weights s the standard error is sqrt(variance / (n - 1)), with the weighted variance
-    and n = (sum s)**2 / sum s**2, the effective number of rows. Without sample weights, this is the
-    standard deviation of the sample divided by the square root of its size; it is correctly
-    rounded, even for nearly equal rows, and 0 for equal rows. With sample weights, each product of
-    a weight and an nll, or its square, is rounded to float64. For nearly equal rows the standard
-    error may then be wrong by 2**-25 of `nll`, divided by the square root of n - 1. An nll above
-    1e154 has no square in float64.
+    Standard errors are those of independent rows. With sample weights s the standard error of a
+    mean is sqrt(variance / (n - 1)), with the weighted variance and n = (sum s)**2 / sum s**2, the
+    effective number of rows. Without sample weights, this is the standard deviation of the sample
+    divided by the square root of its size; it is correctly rounded, even for nearly equal rows, and
+    0 for equal rows. With sample weights, each product of a weight and a metric of a row, or its
+    square, is rounded to float64. For nearly equal rows the standard error may then be wrong by
+    2**-25 of the mean, divided by the square root of n - 1. An nll above 1e154 has no square in
+    float64.
 
     References
     ----------
@@ -222,10 +227,11 @@ class Evaluation(Metrics):
         Returns
         -------
         dict
-            "format" and "version" identify the record. "sums", "hits" and "bins" hold exact sums
-            as hexadecimal text, which `float.fromhex` reads (and rounds). "softcap" is null without
-            a soft cap. "prior" and "class_weight" are checksums (CRC-32), or "". "metrics" is for
-            other programs: the attributes of these names, with null for nan and inf.
+            "format" and "version" identify the record; the version is 2. "sums", "hits" and "bins"
+            hold exact sums as hexadecimal text, which `float.fromhex` reads (and rounds). "softcap"
+            is null without a soft cap. "prior" and "class_weight" are checksums (CRC-32), or "".
+            "metrics" is for other programs: the attributes of these names, with null for nan and
+            inf.
 
         Examples
         --------
@@ -250,7 +256,8 @@ class Evaluation(Metrics):
         Returns
         -------
         Evaluation
-            Equal to the original evaluation.
+            Equal to the original evaluation. A record of version 1 has no sums for the standard
+            errors of entropy, confidence and Brier score: these are nan, also after an addition.
 
         Raises
         ------

@@ -1,6 +1,7 @@
 """The metrics: each is a function of the totals, and is rounded once."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import NamedTuple
@@ -82,9 +83,8 @@ class Metrics:
 
     @property
     def nll_stderr(self) -> float:
-        """Standard error of `nll`, in nats; nan for fewer than two rows."""
-        sums = self._totals.sums
-        return standard_error(sums.nll, sums.nll_square, sums.weight, sums.weight_square)
+        """Standard error of `nll`, in nats."""
+        return self._stderr(self._totals.sums.nll, self._totals.sums.nll_square)
 
     @property
     def perplexity(self) -> float:
@@ -100,12 +100,20 @@ class Metrics:
         return self.top_k[1]
 
     @property
+    def accuracy_stderr(self) -> float:
+        """Standard error of `accuracy`."""
+        return self.top_k_stderr[1]
+
+    @property
     def top_k(self) -> dict[int, float]:
         """For each k, the share of the rows whose label is among the k largest logits."""
-        totals = self._totals
-        return {
-            k: self._mean(hits) for k, hits in zip(totals.settings.top_k, totals.hits, strict=True)
-        }
+        return {k: self._mean(hits) for k, hits in self._hits()}
+
+    @property
+    def top_k_stderr(self) -> dict[int, float]:
+        """Standard errors of `top_k`."""
+        # A hit is 0 or 1, and so is its square.
+        return {k: self._stderr(hits, hits) for k, hits in self._hits()}
 
     @property
     def entropy(self) -> float:
@@ -113,14 +121,29 @@ class Metrics:
         return self._mean(self._totals.sums.entropy)
 
     @property
+    def entropy_stderr(self) -> float:
+        """Standard error of `entropy`, in nats."""
+        return self._stderr(self._totals.sums.entropy, self._totals.sums.entropy_square)
+
+    @property
     def confidence(self) -> float:
         """Mean of the largest probability."""
         return self._mean(self._totals.sums.confidence)
 
     @property
+    def confidence_stderr(self) -> float:
+        """Standard error of `confidence`."""
+        return self._stderr(self._totals.sums.confidence, self._totals.sums.confidence_square)
+
+    @property
     def brier(self) -> float:
         """Mean squared distance of the probabilities from the label's one-hot row, 0 to 2."""
         return self._mean(self._totals.sums.brier)
+
+    @property
+    def brier_stderr(self) -> float:
+        """Standard error of `brier`."""
+        return self._stderr(self._totals.sums.brier, self._totals.sums.brier_square)
 
     @property
     def calibration_error(self) -> float:
@@ -152,8 +175,16 @@ class Metrics:
         totals = self._totals.classes
         return None if totals is None else ClassMetrics(totals)
 
+    def _hits(self) -> Iterator[tuple[int, Exact]]:
+        return zip(self._totals.settings.top_k, self._totals.hits, strict=True)
+
     def _mean(self, total: Exact) -> float:
         return total / self._totals.sums.weight
+
+    def _stderr(self, total: Exact, squares: Exact) -> float:
+        """Return the standard error of the mean of x for the sums of s x and s x**2."""
+        sums = self._totals.sums
+        return standard_error(total, squares, sums.weight, sums.weight_square)
 
 
 def standard_error(total: Exact, squares: Exact, weight: Exact, weight_square: Exact) -> float:

@@ -3,6 +3,7 @@
 A record is checked completely when it is read: it may be from another machine, or edited by hand.
 """
 
+import math
 from typing import Any
 
 from smoothxent._arguments.options import (
@@ -35,7 +36,10 @@ from smoothxent._evaluation.readers import (
 from smoothxent._evaluation.settings import Settings
 from smoothxent._evaluation.totals import HISTOGRAM_SIZE, BinTotals, Sums, Totals
 
-FORMAT, VERSION = "smoothxent.Evaluation", 1
+FORMAT, VERSION = "smoothxent.Evaluation", 2
+# Sums that version 1 lacks: the results that need them are nan.
+SINCE_2 = ("entropy_square", "confidence_square", "hit_confidence", "brier_square")
+UNKNOWN = Exact.of(0, 0, math.nan)
 
 # For other programs. `totals_of` does not need them, but checks that they agree with the sums.
 METRICS = (
@@ -44,11 +48,16 @@ METRICS = (
     "nll_stderr",
     "perplexity",
     "accuracy",
+    "accuracy_stderr",
     "entropy",
+    "entropy_stderr",
     "confidence",
+    "confidence_stderr",
     "brier",
+    "brier_stderr",
     "calibration_error",
 )
+OF_RANKS = ("top_k", "top_k_stderr")
 
 
 def record_of(totals: Totals) -> dict[str, Any]:
@@ -65,7 +74,10 @@ def record_of(totals: Totals) -> dict[str, Any]:
         "ignored": totals.ignored,
         "metrics": {
             **{name: finite(getattr(metrics, name)) for name in METRICS},
-            "top_k": {str(k): finite(share) for k, share in metrics.top_k.items()},
+            **{
+                name: {str(k): finite(value) for k, value in getattr(metrics, name).items()}
+                for name in OF_RANKS
+            },
         },
         "sums": {name: str(total) for name, total in totals.sums._asdict().items()},
         "hits": {
@@ -89,27 +101,31 @@ def totals_of(value: object) -> Totals:
     """Return the totals of a record of `record_of`; a ValueError names the wrong key."""
     given = read_dict("record", value)
     check_equal(given, "format", FORMAT)
-    check_equal(given, "version", VERSION)
+    has_all_sums = at(given, "version", _version) == VERSION
     sums = at(given, "sums", read_dict)
+    names = [name for name in Sums._fields if has_all_sums or name not in SINCE_2]
+    read_sums = {name: at(sums, name, READERS[name], "sums.") for name in names}
     hits = at(given, "hits", read_hits)
     bins = at(given, "bins", read_list)
     read = Totals(
         settings=_settings(given, tuple(hits), len(bins)),
         count=at(given, "count", read_count),
         ignored=at(given, "ignored", read_count),
-        sums=Sums(*(at(sums, name, READERS[name], "sums.") for name in Sums._fields)),
+        sums=Sums(**dict.fromkeys(SINCE_2, UNKNOWN) | read_sums),
         hits=tuple(hits.values()),
         bins=tuple(_bin(f"bins[{i}]", each) for i, each in enumerate(bins)),
         histogram=tuple(
             read_count(f"histogram[{i}]", each)
             for i, each in enumerate(at(given, "histogram", read_list))
         ),
-        classes=classes.totals_of("classes", given.get("classes")),
+        classes=classes.totals_of("classes", at(given, "classes", read_anything))
+        if has_all_sums
+        else None,
     )
     _consistent(read)
     made = record_of(read)
     check_keys("record", given, made)
-    check_keys("sums", sums, made["sums"])
+    check_keys("sums", sums, read_sums)
     for i, each in enumerate(bins):
         check_keys(f"bins[{i}]", read_dict(f"bins[{i}]", each), made["bins"][i])
     check_metrics("metrics", given.get("metrics", {}), made["metrics"])
@@ -140,6 +156,9 @@ def _consistent(read: Totals) -> None:
         if not least <= hits.fraction() <= weight:
             raise ValueError(f"hits.{k} must lie between {before} and sums.weight, got '{hits}'")
         least, before = hits.fraction(), f"hits.{k}"
+    of_hits = read.sums.hit_confidence
+    if not of_hits.special and of_hits.fraction() > read.hits[0].fraction():
+        raise ValueError(f"sums.hit_confidence must be no more than hits.1, got '{of_hits}'")
 
 
 def _settings(given: Record, top_k: tuple[int, ...], num_bins: int) -> Settings:
@@ -176,9 +195,15 @@ def _loss(name: str, value: object) -> Exact:
     return loss
 
 
+def _version(name: str, value: object) -> int:
+    if type(value) is not int or not 1 <= value <= VERSION:
+        raise ValueError(f"{name} must be 1 or {VERSION}, got {value!r}")
+    return value
+
+
 # Weights are never infinite or nan, but their squares may overflow. No total is negative except the
 # loss with a prior, whose terms may cancel to a rounding error.
-READERS = dict.fromkeys(("nll", "nll_square", "entropy", "confidence", "brier"), read_size) | {
+READERS = dict.fromkeys(Sums._fields, read_size) | {
     "weight": read_weight,
     "weight_square": read_squares,
     "loss": _loss,

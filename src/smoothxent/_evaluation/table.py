@@ -116,7 +116,8 @@ def counts(metrics: Metrics) -> str:
 
 def lines(metrics: Metrics) -> list[Line]:
     """Return the lines of the table of metrics; losses are in nats."""
-    nll = Line("nll", number(metrics.nll), deviation(metrics.nll_stderr).strip())
+    nll = _mean("nll", metrics.nll, metrics.nll_stderr)
+    stderr = metrics.top_k_stderr
     settings = ", ".join(
         f"{name} {value:g}" if isinstance(value, float) else name
         for name, value in metrics._totals.settings.changed().items()
@@ -129,11 +130,13 @@ def lines(metrics: Metrics) -> list[Line]:
     shown = [
         *losses,
         Line("perplexity", number(metrics.perplexity)),
-        Line("accuracy", number(metrics.accuracy)),
-        *(Line(f"top {k}", number(share)) for k, share in metrics.top_k.items() if k != 1),
-        Line("entropy", number(metrics.entropy)),
-        Line("confidence", number(metrics.confidence)),
-        Line("brier", number(metrics.brier)),
+        *(
+            _mean("accuracy" if k == 1 else f"top {k}", share, stderr[k])
+            for k, share in metrics.top_k.items()
+        ),
+        _mean("entropy", metrics.entropy, metrics.entropy_stderr),
+        _mean("confidence", metrics.confidence, metrics.confidence_stderr),
+        _mean("brier", metrics.brier, metrics.brier_stderr),
         Line(
             "calibration error",
             number(metrics.calibration_error),
@@ -151,6 +154,10 @@ def lines(metrics: Metrics) -> list[Line]:
     if metrics.weight != metrics.count:
         shown.append(Line("weight", number(metrics.weight)))
     return shown
+
+
+def _mean(name: str, mean: float, stderr: float) -> Line:
+    return Line(name, number(mean), deviation(stderr).strip())
 
 
 def plural(count: int, noun: str) -> str:

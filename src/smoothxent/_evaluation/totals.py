@@ -25,10 +25,14 @@ class Sums(NamedTuple):
     loss: Exact  # of the losses of cross_entropy
     loss_weight: Exact  # of s * w
     nll: Exact  # of s * nll; nll is the loss without label smoothing or class weights
-    nll_square: Exact  # of s * nll**2, the square not rounded
+    nll_square: Exact  # of s * nll**2; no square is rounded before it is multiplied by s
     entropy: Exact  # of s * entropy
+    entropy_square: Exact
     confidence: Exact  # of s * largest probability
+    confidence_square: Exact
+    hit_confidence: Exact  # of s * largest probability, over the rows whose top class is the label
     brier: Exact  # of s * squared distance of the probabilities from the label's one-hot row
+    brier_square: Exact
 
 
 class BinTotals(NamedTuple):
