@@ -72,6 +72,11 @@ def test_every_option_is_that_of_the_library(rows, capsys, rng):
     assert evaluated(capsys, "logits.npy", "labels.npy", *options) == expected
 
 
+def test_bits_per_byte_are_shown(rows, capsys):
+    assert main(["evaluate", "logits.npy", "labels.npy", "--bytes", "333"]) == 0
+    assert capsys.readouterr().out == f"{evaluate(*rows).to_text(num_bytes=333)}\n"
+
+
 def test_negative_label_can_be_ignored(rows, capsys):
     logits, labels = rows
     labels[::3] = -100
@@ -340,6 +345,7 @@ def test_remedy_for_another_dtype_names_no_file(rows, capsys):
         (["--top-k", f"1,{2**63}"], f"--top-k: must be at most {2**63 - 1}, got '{2**63}'"),
         (["--bins", "0"], "--bins: must be a whole number >= 1, got '0'"),
         (["--bins", "1048577"], "--bins: must be at most 1048576, got '1048577'"),
+        (["--bytes", "0"], "--bytes: must be a whole number >= 1, got '0'"),
         (["--threads", "0"], "--threads: must be a whole number >= 1, got '0'"),
         (["--ignore-index", "x"], "--ignore-index: must be a whole number, got 'x'"),
     ],

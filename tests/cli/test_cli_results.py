@@ -85,6 +85,16 @@ def test_csv_keeps_ranks_of_many_digits_apart(rng, capsys, tmp_path):
     assert [name for name in row if name.startswith("top_k")] == names
 
 
+def test_bits_per_byte_are_added_to_what_is_printed(expected, part, capsys):
+    options = [part, "--bytes", "2500"]
+    assert printed(capsys, *options) == f"{expected.to_text(num_bytes=2500)}\n"
+    markdown = printed(capsys, *options, "--format", "markdown")
+    assert markdown == expected.to_markdown(num_bytes=2500)
+    (row,) = csv.DictReader(printed(capsys, *options, "--format", "csv").splitlines())
+    assert float(row["bits_per_byte"]) == expected.bits(per=2500)
+    assert json.loads(printed(capsys, *options, "--json", "-")) == expected.to_dict()
+
+
 def test_saved_record_is_the_evaluation_to_the_last_bit(expected, part, capsys, tmp_path):
     path = tmp_path / "saved.json"
     assert printed(capsys, part, "--json", str(path), "--quiet") == ""

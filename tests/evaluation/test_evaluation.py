@@ -18,7 +18,7 @@ from evaluations import MEANS
 from smoothxent import Evaluation
 
 ERRORS = [f"{name}_stderr" for name in (*MEANS, "accuracy")]
-EVERY = [*MEANS, *ERRORS, "loss", "perplexity", "accuracy", "calibration_error"]
+EVERY = [*MEANS, *ERRORS, "loss", "perplexity", "bits_per_token", "accuracy", "calibration_error"]
 
 
 @pytest.fixture(params=[False, True], ids=["plain", "weighted"])
@@ -139,6 +139,41 @@ def test_histogram_counts_by_half_octaves():
     counts = dict.fromkeys(range(86), 0) | {0: 2, 1: 1, 2: 1, 65: 1, 84: 1, 85: 2}
     rows = constant(1.0, len(nll), nll=nll)
     assert evaluations.evaluation(rows).histogram == tuple(counts.values())
+
+
+def test_bits_are_nats_by_the_logarithm_of_2(rows):
+    evaluation = evaluations.evaluation(rows)
+    with mpmath.workdps(60):
+        total = mpmath.fsum(map(mpmath.mpf, (rows.sample_weight * rows.nll).tolist()))
+        bits = total / mpmath.log(2)
+        weight = mpmath.fsum(map(mpmath.mpf, rows.sample_weight.tolist()))
+        # The quotient by the amount is rounded, and the quotient by log(2), itself rounded.
+        for per in (1, 1234, 0.3, 2**60 + 1, np.float32(7), np.int64(3)):
+            expected = pytest.approx(float(bits / mpmath.mpf(float(per))), rel=2**-51)
+            assert evaluation.bits(per=per) == expected
+        assert evaluation.bits_per_token == pytest.approx(float(bits / weight), rel=2**-51)
+
+
+def test_bits_of_no_rows_are_0_and_those_of_an_infinite_loss_infinite():
+    assert Evaluation.empty().bits(per=3) == 0.0
+    assert evaluations.evaluation(constant(math.inf)).bits(per=3) == math.inf
+    assert evaluations.evaluation(constant(1e300)).bits(per=1e-300) == math.inf
+    assert math.isnan(evaluations.evaluation(constant(math.nan)).bits(per=3))
+
+
+@pytest.mark.parametrize(
+    "per, error, message",
+    [
+        (0, ValueError, "per must be finite and above 0, got 0"),
+        (-1.5, ValueError, "per must be finite and above 0, got -1.5"),
+        (math.inf, ValueError, "per must be finite and above 0, got inf"),
+        (math.nan, ValueError, "per must be finite and above 0, got nan"),
+        (True, TypeError, "per must be a real number, got True"),
+        ("8", TypeError, "per must be a real number, got '8'"),
+    ],
+)
+def test_amount_that_nothing_is_divided_by_is_an_error(per, error, message):
+    assert error_text(error, Evaluation.empty().bits, per=per) == message
 
 
 def of_row(rows, name):

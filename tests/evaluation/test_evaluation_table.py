@@ -71,6 +71,18 @@ def test_table_names_the_loss_once_where_it_is_the_nll():
     )
 
 
+@pytest.mark.parametrize("num_bytes, shown", [(1, "1 byte"), (2000, "2,000 bytes")])
+def test_bits_per_byte_are_one_more_line_of_the_tables(num_bytes, shown):
+    evaluation = evaluations.evaluation(alike())
+    bits = f"{4 * 0.5 / math.log(2) / num_bytes:.4f}"
+    lines = evaluation.to_text(num_bytes=num_bytes).splitlines()
+    assert lines.pop(5) == f"bits per byte          {bits}  {shown}"
+    assert lines == str(evaluation).splitlines() == evaluation.to_text().splitlines()
+    lines = evaluation.to_markdown(num_bytes=num_bytes).splitlines()
+    assert lines.pop(7) == f"| bits per byte | {bits} | {shown} |"
+    assert lines == evaluation.to_markdown().splitlines()
+
+
 def test_table_shows_the_weight_where_it_is_not_the_number_of_rows():
     shown = str(evaluations.evaluation(alike(sample_weight=2.5))).splitlines()
     assert "weight                10.0000" in shown

@@ -18,7 +18,15 @@ FUNCTIONS = [
 ]
 FUNCTIONS += [
     getattr(smoothxent.Evaluation, name)
-    for name in ("empty", "to_dict", "from_dict", "to_markdown", "plot")
+    for name in (
+        "empty",
+        "bits",
+        "to_dict",
+        "from_dict",
+        "to_text",
+        "to_markdown",
+        "plot",
+    )
 ]
 FUNCTIONS += [
     getattr(smoothxent.Comparison, name)

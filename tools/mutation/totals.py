@@ -79,6 +79,8 @@ MUTANTS = [
         ),
         ("if sums.confidence.special or not sums.weight.units", "if not sums.weight.units", "nan"),
         ("return self.top_k_stderr[1]", "return min(self.top_k_stderr.values())", "of top 10"),
+        ("return self.nll / BIT", "return self.nll * BIT", "a bit is 0.69 nats"),
+        ("Exact.of_number(per) / BIT", "Exact.of_number(per)", "bits are nats"),
         (
             "        except OverflowError:\n            return math.inf",
             "        except OverflowError:\n            return math.nan",

@@ -92,6 +92,14 @@ def check_real(name: str, value: float) -> float:
         return np.inf if value > 0 else -np.inf
 
 
+def check_amount(name: str, value: float) -> float:
+    """Return `value`, a finite number above 0."""
+    number = check_real(name, value)
+    if not 0.0 < number < np.inf:
+        raise ValueError(f"{name} must be finite and above 0, got {value}")
+    return number
+
+
 def check_scale(name: str, value: float) -> float:
     """Return `value`, a safe factor and divisor of logits of any dtype."""
     number = check_real(name, value)

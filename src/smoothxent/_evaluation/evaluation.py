@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 from numpy.typing import ArrayLike
 
 from smoothxent._arguments.arrays import plain_array
-from smoothxent._arguments.options import check_positive
+from smoothxent._arguments.options import check_amount, check_positive
 from smoothxent._evaluation import table
 from smoothxent._evaluation.classes.totals import ClassTotals
 from smoothxent._evaluation.metrics import Metrics
@@ -53,6 +53,8 @@ class Evaluation(Metrics):
         standard error. A standard error is nan for fewer than two rows, or if a square overflows.
     perplexity : float
         exp(nll); inf if that is too large.
+    bits_per_token : float
+        nll / log(2): the nll in bits. See `bits` for bits per byte.
     accuracy, accuracy_stderr : float
         Share of the rows whose largest logit is that of the label, and its standard error.
     top_k, top_k_stderr : dict of int to float
@@ -221,6 +223,41 @@ class Evaluation(Metrics):
         """`sum` begins with 0."""
         return self if type(other) is int and other == 0 else NotImplemented
 
+    def bits(self, *, per: float) -> float:
+        """Return the sum of the nll over the rows in bits, divided by an amount.
+
+        Parameters
+        ----------
+        per : float
+            The number of bytes, characters or words that the rows encode; above 0.
+
+        Returns
+        -------
+        float
+            sum(s * nll) / log(2) / per, with the sample weights s, within 2 ulp; 0 without rows.
+
+        Raises
+        ------
+        TypeError
+            `per` is not a real number.
+        ValueError
+            `per` is not above 0, or not finite.
+
+        Notes
+        -----
+        Bits per byte compare language models with different tokens on the same text. Count the
+        bytes of the tokens that are predicted: a first token without a prediction has no row.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from smoothxent import evaluate
+        >>> evaluation = evaluate(np.zeros((3, 256)), [116, 111, 107])
+        >>> evaluation.bits_per_token, evaluation.bits(per=len(b"tok")), evaluation.bits(per=1)
+        (8.0, 8.0, 24.0)
+        """
+        return self._bits(check_amount("per", per))
+
     def to_dict(self) -> dict[str, Any]:
         """Return a dict for JSON, from which `from_dict` restores an equal evaluation.
 
@@ -279,8 +316,36 @@ class Evaluation(Metrics):
     def __str__(self) -> str:
         return table.text(self)
 
-    def to_markdown(self) -> str:
+    def to_text(self, *, num_bytes: int | None = None) -> str:
+        """Return the metrics as a table of text, as `print` shows them.
+
+        Parameters
+        ----------
+        num_bytes : int, optional
+            Add a line with the bits per byte for this number of bytes; see `bits`.
+
+        Returns
+        -------
+        str
+            The title, the metrics and the bins, in at most 80 columns.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from smoothxent import evaluate
+        >>> evaluation = evaluate(np.zeros((4, 256)), [8, 7, 6, 5])
+        >>> print(evaluation.to_text(num_bytes=10).splitlines()[4])
+        bits per byte          3.2000  10 bytes
+        """
+        return table.text(self, num_bytes)
+
+    def to_markdown(self, *, num_bytes: int | None = None) -> str:
         """Return the metrics as a Markdown table, for a README or an issue.
+
+        Parameters
+        ----------
+        num_bytes : int, optional
+            As in `to_text`.
 
         Returns
         -------
@@ -293,7 +358,7 @@ class Evaluation(Metrics):
         >>> print(Evaluation.empty().to_markdown().splitlines()[2])
         | metric | value | |
         """
-        return table.markdown(self)
+        return table.markdown(self, num_bytes)
 
     def _repr_html_(self) -> str:
         return table.html(self)

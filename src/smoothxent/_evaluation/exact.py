@@ -43,6 +43,12 @@ class Exact:
         return cls(units >> zeros, places - zeros)
 
     @classmethod
+    def of_number(cls, number: float) -> Self:
+        """Return a finite number."""
+        numerator, denominator = number.as_integer_ratio()
+        return cls.of(numerator, denominator.bit_length() - 1)
+
+    @classmethod
     def from_text(cls, text: str) -> Self:
         """Return the number with this `str`; any other text raises a ValueError."""
         match = TEXT.fullmatch(text)

@@ -14,6 +14,8 @@ from smoothxent._evaluation.totals import Totals
 # rows this close to 1 means a single row.
 ONE_ROW = 1 + Fraction(1, 2**50)
 
+BIT = math.log(2)  # nats
+
 
 class Bin(NamedTuple):
     """Rows whose confidence (largest probability) lies in [low, high); the last bin includes 1."""
@@ -85,6 +87,11 @@ class Metrics:
     def nll_stderr(self) -> float:
         """Standard error of `nll`, in nats."""
         return self._stderr(self._totals.sums.nll, self._totals.sums.nll_square)
+
+    @property
+    def bits_per_token(self) -> float:
+        """`nll` in bits."""
+        return self.nll / BIT
 
     @property
     def perplexity(self) -> float:
@@ -174,6 +181,9 @@ class Metrics:
         """The metrics of each class, if they were asked for."""
         totals = self._totals.classes
         return None if totals is None else ClassMetrics(totals)
+
+    def _bits(self, per: float) -> float:
+        return self._totals.sums.nll / Exact.of_number(per) / BIT
 
     def _hits(self) -> Iterator[tuple[int, Exact]]:
         return zip(self._totals.settings.top_k, self._totals.hits, strict=True)

@@ -22,11 +22,11 @@ class Line(NamedTuple):
     note: str = ""
 
 
-def text(metrics: Metrics) -> str:
+def text(metrics: Metrics, num_bytes: int | None = None) -> str:
     """Return the title and, if there are rows, the metrics and the bins with rows."""
     parts = [title(metrics)]
     if metrics.count:
-        shown = lines(metrics)
+        shown = lines(metrics, num_bytes)
         width = max(len(line.name) for line in shown)
         indent = width + len("  0123456789  ")
         parts.append(
@@ -65,9 +65,9 @@ def line(metrics: Metrics) -> str:
     return f"Evaluation({shown})"
 
 
-def markdown(metrics: Metrics) -> str:
+def markdown(metrics: Metrics, num_bytes: int | None = None) -> str:
     """Return the metrics as a Markdown table."""
-    shown = [f"| {name} | {number} | {note} |" for name, number, note in lines(metrics)]
+    shown = [f"| {name} | {number} | {note} |" for name, number, note in lines(metrics, num_bytes)]
     parts = [title(metrics), "", "| metric | value | |", "|---|--:|---|", *shown, ""]
     if metrics.classes is not None and metrics.count:
         parts += [classes.markdown(metrics.classes), ""]
@@ -114,7 +114,7 @@ def counts(metrics: Metrics) -> str:
     return f"{plural(metrics.count, 'row')}{ignored}"
 
 
-def lines(metrics: Metrics) -> list[Line]:
+def lines(metrics: Metrics, num_bytes: int | None = None) -> list[Line]:
     """Return the lines of the table of metrics; losses are in nats."""
     nll = _mean("nll", metrics.nll, metrics.nll_stderr)
     stderr = metrics.top_k_stderr
@@ -130,6 +130,7 @@ def lines(metrics: Metrics) -> list[Line]:
     shown = [
         *losses,
         Line("perplexity", number(metrics.perplexity)),
+        *([] if num_bytes is None else [_bits_per_byte(metrics, num_bytes)]),
         *(
             _mean("accuracy" if k == 1 else f"top {k}", share, stderr[k])
             for k, share in metrics.top_k.items()
@@ -158,6 +159,10 @@ def lines(metrics: Metrics) -> list[Line]:
 
 def _mean(name: str, mean: float, stderr: float) -> Line:
     return Line(name, number(mean), deviation(stderr).strip())
+
+
+def _bits_per_byte(metrics: Metrics, num_bytes: int) -> Line:
+    return Line("bits per byte", number(metrics._bits(num_bytes)), plural(num_bytes, "byte"))
 
 
 def plural(count: int, noun: str) -> str:

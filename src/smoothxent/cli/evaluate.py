@@ -57,6 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="show the classes with the lowest recall, and save the metrics of all classes",
     )
     results.add_arguments(parser, "save the result as JSON, for `smoothxent merge`")
+    results.add_bytes(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -36,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     inputs.add_names(parser, "names of A and B in the sum of comparisons, for all parts")
     results.add_arguments(parser, "save the result as JSON, which can be merged again")
+    results.add_bytes(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:

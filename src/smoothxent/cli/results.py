@@ -36,6 +36,17 @@ def add_arguments(parser: argparse.ArgumentParser, to_save: str) -> None:
         help="save a reliability diagram and a histogram of the losses, also as .pdf or .svg",
     )
     parser.add_argument("--quiet", action="store_true", help="print only errors")
+    parser.set_defaults(bytes=None)
+
+
+def add_bytes(parser: argparse.ArgumentParser) -> None:
+    """Add the option for bits per byte."""
+    parser.add_argument(
+        "--bytes",
+        metavar="N",
+        type=options.positive,
+        help="add bits per byte to the table (also as Markdown or CSV): the rows encode N bytes",
+    )
 
 
 def check(arguments: argparse.Namespace, *names: str | None) -> None:
@@ -85,7 +96,7 @@ def write(result: Result, arguments: argparse.Namespace) -> None:
     if arguments.json == "-":
         print(_json(result), end="")
     elif not arguments.quiet:
-        print(FORMATS[arguments.format](result), end="")
+        print(FORMATS[arguments.format](result, arguments.bytes), end="")
 
 
 def save(result: Result, name: str | None) -> None:
@@ -109,22 +120,28 @@ def _save(text: str, file: Path) -> None:
             draft.unlink(missing_ok=True)
 
 
-def _table(result: Result) -> str:
+def _table(result: Result, num_bytes: int | None) -> str:
+    if isinstance(result, Evaluation):
+        return f"{result.to_text(num_bytes=num_bytes)}\n"
     return f"{result}\n"
 
 
-def _markdown(result: Result) -> str:
+def _markdown(result: Result, num_bytes: int | None) -> str:
+    if isinstance(result, Evaluation):
+        return result.to_markdown(num_bytes=num_bytes)
     return result.to_markdown()
 
 
-def _json(result: Result) -> str:
+def _json(result: Result, _: int | None = None) -> str:
     return json.dumps(result.to_dict(), allow_nan=False, indent=1) + "\n"
 
 
-def _csv(result: Result) -> str:
+def _csv(result: Result, num_bytes: int | None) -> str:
     if isinstance(result, GroupedEvaluation):
         return _csv_of(OF_GROUPS, *(getattr(result, name).tolist() for name in OF_GROUPS.values()))
     columns = _columns(result)
+    if num_bytes is not None and isinstance(result, Evaluation):
+        columns["bits_per_byte"] = result.bits(per=num_bytes)
     return _csv_of(columns, *([value] for value in columns.values()))
 
 
@@ -192,7 +209,7 @@ OF_GROUPS = {
 }
 OF_CLASSES = ["count", "support", "predicted", "hits", "recall", "precision", "f1", "nll"]
 
-FORMATS: dict[str, Callable[[Result], str]] = {
+FORMATS: dict[str, Callable[[Result, int | None], str]] = {
     "table": _table,
     "markdown": _markdown,
     "json": _json,
