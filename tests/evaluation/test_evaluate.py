@@ -228,13 +228,17 @@ def test_every_total_is_exact_over_rows_of_the_dtype_of_losses(
             assert (values.astype(np.float32) == values).all()
         assert getattr(whole, name) == evaluations.mean(values, one_each)
         assert getattr(whole, f"{name}_stderr") == stderr(values)
-    confidence = np.array([row.confidence for row in rows])
+    confidence, hits = (
+        np.array([getattr(row, name) for row in rows]) for name in ("confidence", "accuracy")
+    )
     places = np.minimum(np.floor(confidence * num_bins), num_bins - 1)
     for b, each in enumerate(whole.bins):
         inside = places == b
         assert each.count == inside.sum()
         expected = evaluations.mean(confidence[inside], one_each[inside])
         assert repr(each.confidence) == repr(expected)
+    score = sum((Fraction(c) - int(hit)) ** 2 for c, hit in zip(confidence, hits, strict=True))
+    assert whole.reliability().score == float(score / 50)
 
 
 @pytest.mark.parametrize("num_bins", [1, 15, 1000])
@@ -244,6 +248,7 @@ def test_confidence_that_is_rounded_to_1_is_in_the_last_bin(dtype, num_bins):
     evaluation = evaluate(logits, [0, 0, 1], num_bins=num_bins)
     assert evaluation.bins[-1].count == 3
     assert (evaluation.confidence == 1) == (dtype == np.float32)
+    assert (evaluation.reliability().score == 0) == (dtype == np.float32)
 
 
 @pytest.mark.fault("probabilities-for-labels")

@@ -72,6 +72,22 @@ def test_picture_names_the_mean_and_the_calibration_error(evaluation):
     assert title == f"calibration error {evaluation.calibration_error:.4f}"
 
 
+def test_picture_shows_the_isotonic_regression(evaluation):
+    axes, curve = axes_of(evaluation.plot())["reliability"], evaluation.reliability()
+    (line,) = [each for each in axes.lines if each.get_label() == "isotonic"]
+    assert line.get_xdata().tolist() == list(curve.confidence)
+    assert line.get_ydata().tolist() == list(curve.recalibrated)
+
+
+def test_bars_of_many_bins_have_no_edges_that_would_hide_them(rng):
+    for num_bins, has_edges in ((50, True), (51, False)):
+        rows = evaluations.draw(rng, 100, num_bins=num_bins)
+        axes = axes_of(evaluations.evaluation(rows).plot())
+        for name in ("reliability", "counts"):
+            bars = [bar for container in axes[name].containers for bar in container]
+            assert {bar.get_linewidth() > 0 for bar in bars} == {has_edges}
+
+
 def test_picture_is_drawn_into_the_figure_given(evaluation):
     figure = Figure(layout="constrained")
     assert evaluation.plot(figure) is figure

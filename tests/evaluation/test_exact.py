@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smoothxent._evaluation import exact as exact_sums
 from smoothxent._evaluation.exact import (
     ZERO,
     Exact,

@@ -28,6 +28,11 @@ def test_record_of_version_1_is_read_without_the_results_that_it_can_not_have():
         elif isinstance(value, float):  # its metrics of rows were not yet rounded to float32
             assert getattr(old, name) == pytest.approx(value, rel=1e-6), name
     assert (old.top_k, old.top_k_stderr) == (new.top_k, new.top_k_stderr)
+    assert old.risk_coverage() == new.risk_coverage()
+    before, now = old.reliability(), new.reliability()
+    assert before.recalibrated == now.recalibrated
+    assert (before.discrimination, before.uncertainty) == (now.discrimination, now.uncertainty)
+    assert math.isnan(before.score + before.miscalibration)
 
 
 def test_record_of_version_1_is_added_and_saved_as_one_of_version_2():

@@ -21,6 +21,9 @@ FUNCTIONS += [
     for name in (
         "empty",
         "bits",
+        "binned_calibration_error",
+        "reliability",
+        "risk_coverage",
         "to_dict",
         "from_dict",
         "to_text",

@@ -65,7 +65,7 @@ class Exact:
         if specials := {self.special, other.special} - {""}:
             return type(self)(0, 0, specials.pop() if len(specials) == 1 else "nan")
         places = max(self.places, other.places)
-        return self.of(self._in_units(places) + other._in_units(places), places)
+        return self.of(self.in_units(places) + other.in_units(places), places)
 
     def __sub__(self, other: Self) -> Self:
         special = {"inf": "-inf", "-inf": "inf"}.get(other.special, other.special)
@@ -79,11 +79,11 @@ class Exact:
             return float(self.special)
         places = max(self.places, other.places)
         try:
-            return self._in_units(places) / other._in_units(places)
+            return self.in_units(places) / other.in_units(places)
         except OverflowError:
             return math.inf if (self.units < 0) == (other.units < 0) else -math.inf
 
-    def _in_units(self, places: int) -> int:
+    def in_units(self, places: int) -> int:
         """Return the number in units of 2**-places; `places` must be at least `self.places`."""
         return self.units << (places - self.places)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import NamedTuple
 
+from smoothxent._evaluation import calibration
 from smoothxent._evaluation.classes.metrics import ClassMetrics
 from smoothxent._evaluation.exact import Exact, square_root
 from smoothxent._evaluation.totals import Totals
@@ -155,12 +156,7 @@ class Metrics:
     @property
     def calibration_error(self) -> float:
         """Mean over the rows of |accuracy - confidence| of their bin."""
-        # (W_b / W) |H_b / W_b - C_b / W_b| = |H_b - C_b| / W: one quotient for all bins.
-        sums = self._totals.sums
-        if sums.confidence.special or not sums.weight.units:
-            return math.nan
-        gaps = (abs(b.hits.fraction() - b.confidence.fraction()) for b in self._totals.bins)
-        return float(sum(gaps, Fraction()) / sums.weight.fraction())
+        return calibration.calibration_error(self._totals)
 
     @property
     def bins(self) -> tuple[Bin, ...]:

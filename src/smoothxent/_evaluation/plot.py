@@ -10,12 +10,14 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import MaxNLocator, NullLocator, StrMethodFormatter
 from numpy.typing import NDArray
 
+from smoothxent._evaluation.calibration import reliability
 from smoothxent._evaluation.columns import deviation, number
 from smoothxent._evaluation.metrics import Bin, Metrics
 from smoothxent._evaluation.totals import HISTOGRAM_START, HISTOGRAM_STEPS
 
 BLUE, RED, GREEN, INK, FAINT = "#2f6fab", "#c44e52", "#55a868", "#333333", "#bbbbbb"
 BARS: dict[str, Any] = {"align": "edge", "edgecolor": "white", "linewidth": 0.8}
+MOST_EDGES = 50  # bins whose bars have white edges
 TITLE_PAD = 32  # points; puts the title at the height of the title over the histogram
 HEADROOM = 1.25  # times the tallest bar: space for the legend
 
@@ -42,11 +44,9 @@ def draw(
         width_ratios=(1, 1.4),
     )
     axes["counts"].sharex(axes["reliability"])
-    bins, shown = metrics.bins, (metrics, *same_axes)
-    filled, width = [each for each in bins if each.count], 1 / len(bins)
-    _draw_reliability(axes["reliability"], filled, width, metrics.calibration_error)
-    most = max(each.count for one in shown for each in one.bins)
-    _draw_counts(axes["counts"], filled, width, most)
+    shown = (metrics, *same_axes)
+    _draw_reliability(axes["reliability"], metrics)
+    _draw_counts(axes["counts"], metrics, max(each.count for one in shown for each in one.bins))
     _draw_losses(axes["losses"], metrics, np.array([each.histogram for each in shown]))
     for each in axes.values():
         each.spines[["top", "right"]].set_visible(False)
@@ -55,33 +55,43 @@ def draw(
     return figure
 
 
-def _draw_reliability(
-    axes: Axes, filled: list[Bin], width: float, calibration_error: float
-) -> None:
+def _draw_reliability(axes: Axes, metrics: Metrics) -> None:
+    filled, style = _bars(metrics)
     low = [each.low for each in filled]
     kept = [min(each.accuracy, each.confidence) for each in filled]
-    axes.bar(low, kept, width, color=BLUE, **BARS)
+    axes.bar(low, kept, color=BLUE, **style)
     for name, colour, sign in (
         ("overconfident", RED, 1),
         ("underconfident", GREEN, -1),
     ):
         gap = [max(0.0, sign * (each.confidence - each.accuracy)) for each in filled]
         if any(gap):
-            axes.bar(low, gap, width, kept, color=colour, alpha=0.55, label=name, **BARS)
+            axes.bar(low, gap, bottom=kept, color=colour, alpha=0.55, label=name, **style)
+    curve = reliability(metrics._totals)
+    if curve.confidence:
+        axes.plot(curve.confidence, curve.recalibrated, color=INK, linewidth=1.5, label="isotonic")
     axes.plot([0, 1], [0, 1], color=INK, linewidth=0.9, linestyle=(0, (4, 3)))
     axes.set_title("Reliability diagram", pad=TITLE_PAD)
     axes.set(ylabel="accuracy", xlim=(0, 1), ylim=(0, 1))
     axes.tick_params(labelbottom=False)
     # The legend is above the axes, because bars may reach the top.
-    above = {"loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 0, "ncols": 2}
-    _explain(axes, f"calibration error {number(calibration_error)}", **above)
+    above = {"loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 0, "ncols": 3}
+    _explain(axes, f"calibration error {number(metrics.calibration_error)}", **above)
 
 
-def _draw_counts(axes: Axes, filled: list[Bin], width: float, most: int) -> None:
+def _draw_counts(axes: Axes, metrics: Metrics, most: int) -> None:
+    filled, style = _bars(metrics)
     low, count = [each.low for each in filled], [each.count for each in filled]
-    axes.bar(low, count, width, color=FAINT, **BARS)
+    axes.bar(low, count, color=FAINT, **style)
     axes.set(xlabel="confidence", ylabel="rows", ylim=(0, 1.05 * max(1, most)))
     _tick_rows(axes, 3)
+
+
+def _bars(metrics: Metrics) -> tuple[list[Bin], dict[str, Any]]:
+    """Return the bins with rows, and the style of their bars: many bars need all their width."""
+    bins = metrics.bins
+    edges = {} if len(bins) <= MOST_EDGES else {"linewidth": 0}
+    return [each for each in bins if each.count], BARS | {"width": 1 / len(bins)} | edges
 
 
 def _draw_losses(axes: Axes, metrics: Metrics, histograms: NDArray[np.int64]) -> None:

@@ -1,0 +1,214 @@
+"""Confidence and accuracy of bins: calibration errors, reliability, risk and coverage.
+
+All results follow from the totals of the bins, as integers of one unit. So they are the same for
+any order or split of the rows.
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import reduce
+from itertools import accumulate, groupby
+from operator import add, itemgetter
+from typing import Literal, NamedTuple, Self, TypeAlias
+
+from smoothxent._arguments.options import check_at_most, check_choice
+from smoothxent._evaluation.totals import Totals
+
+Norm: TypeAlias = Literal["l1", "l2", "max"]
+
+
+class Reliability(NamedTuple):
+    """Accuracy as a function of confidence, as `Evaluation.reliability` returns it.
+
+    The tuples have one number for each bin whose rows have a weight, by rising confidence. They are
+    empty, and the other numbers nan, if there is no such bin, or if a row holds nan.
+
+    Attributes
+    ----------
+    confidence, accuracy : tuple of float
+        The means of the bin, as in `Evaluation.bins`.
+    share : tuple of float
+        The share of the rows, by weight, that the bin holds.
+    recalibrated : tuple of float
+        Isotonic regression of `accuracy`: the confidence that the rows of the bin should have had.
+    score : float
+        Brier score of the top class, 0 to 1: the mean over the rows of (confidence - hit)**2, with
+        hit 1 if the top class is the label, else 0. It is `miscalibration` - `discrimination` +
+        `uncertainty`.
+    miscalibration : float
+        How much lower the score of `recalibrated` is.
+    discrimination : float
+        How much lower the score of `recalibrated` is than `uncertainty`, 0 or more.
+    uncertainty : float
+        The score if the confidence of each row were the mean accuracy a: a (1 - a).
+    """
+
+    confidence: tuple[float, ...]
+    accuracy: tuple[float, ...]
+    share: tuple[float, ...]
+    recalibrated: tuple[float, ...]
+    score: float
+    miscalibration: float
+    discrimination: float
+    uncertainty: float
+
+
+class RiskCoverage(NamedTuple):
+    """The error of the most confident rows, as `Evaluation.risk_coverage` returns it.
+
+    The tuples have one number for each bin whose rows have a weight, by falling confidence. They
+    are empty, and `area` is nan, if there is no such bin, or if a row holds nan.
+
+    Attributes
+    ----------
+    threshold : tuple of float
+        The lower edge of the bin. Rows of at least this confidence are covered.
+    coverage : tuple of float
+        The share of the rows that are covered.
+    risk : tuple of float
+        The share of the covered rows whose top class is not the label.
+    area : float
+        Area under the risk-coverage curve (AURC): the mean over the rows of the risk at the bin of
+        the row. A lower area is better.
+    """
+
+    threshold: tuple[float, ...]
+    coverage: tuple[float, ...]
+    risk: tuple[float, ...]
+    area: float
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Sums over the rows of neighbouring bins, in units that are the same for all blocks."""
+
+    weight: int  # above 0
+    confidence: int
+    hits: int
+
+    def __add__(self, other: Self) -> Self:
+        return type(self)(
+            self.weight + other.weight, self.confidence + other.confidence, self.hits + other.hits
+        )
+
+    @property
+    def gap(self) -> int:
+        """The weight times |accuracy - confidence|."""
+        return abs(self.hits - self.confidence)
+
+
+def blocks_of(totals: Totals) -> dict[int, Block]:
+    """Return each bin that has a weight, by its number; none if a row is in no bin."""
+    if totals.sums.confidence.special:
+        return {}
+    bins = {i: each for i, each in enumerate(totals.bins) if each.weight.units}
+    places = max((total.places for each in bins.values() for total in each[1:]), default=0)
+    return {i: Block(*(total.in_units(places) for total in each[1:])) for i, each in bins.items()}
+
+
+def calibration_error(
+    totals: Totals, norm: Norm = "l1", num_bins: int | None = None, equal_mass: bool = False
+) -> float:
+    """Return a norm of the gaps between the confidence and the accuracy of bins."""
+    norm_of, most = check_choice("norm", norm, NORMS), len(totals.bins)
+    size = most if num_bins is None else check_at_most("num_bins", num_bins, most)
+    if most % size and not equal_mass:
+        remedy = "use equal_mass=True, or a multiple of it in evaluate"
+        raise ValueError(f"num_bins must divide {most}, the number of bins, got {size}; {remedy}")
+    blocks = blocks_of(totals)
+    if not blocks:
+        return math.nan
+    whole = reduce(add, blocks.values()).weight
+    numbers: Iterable[int] = (i * size // most for i in blocks)
+    if equal_mass:
+        below = accumulate((each.weight for each in blocks.values()), initial=0)
+        numbers = (weight * size // whole for weight in below)
+    groups = groupby(zip(numbers, blocks.values(), strict=False), itemgetter(0))
+    return norm_of([reduce(add, map(itemgetter(1), group)) for _, group in groups], whole)
+
+
+def _mean_gap(blocks: list[Block], whole: int) -> float:
+    return sum(each.gap for each in blocks) / whole
+
+
+def _root_mean_square_gap(blocks: list[Block], whole: int) -> float:
+    return math.sqrt(math.fsum(each.gap**2 / (each.weight * whole) for each in blocks))
+
+
+def _largest_gap(blocks: list[Block], whole: int) -> float:
+    return max(each.gap / each.weight for each in blocks)
+
+
+NORMS = {"l1": _mean_gap, "l2": _root_mean_square_gap, "max": _largest_gap}
+
+
+def reliability(totals: Totals) -> Reliability:
+    """Return the recalibrated confidence of each bin, and the decomposition of the score."""
+    blocks = list(blocks_of(totals).values())
+    if not blocks:
+        return Reliability((), (), (), (), *[math.nan] * 4)
+    whole, pools = reduce(add, blocks), pooled(blocks)
+    # In a pool of weight w and hits h, with w and h of all rows W and H, the sum over the rows of
+    # s (h / w - hit)**2 is h (w - h) / w, and the square of the distance of h / w from H / W is
+    # (h W - H w)**2 / (w W)**2.
+    recalibrated = math.fsum(
+        each.hits * (each.weight - each.hits) / (each.weight * whole.weight) for each, _ in pools
+    )
+    discrimination = math.fsum(
+        (each.hits * whole.weight - whole.hits * each.weight) ** 2 / (each.weight * whole.weight**3)
+        for each, _ in pools
+    )
+    score = top_class_score(totals)
+    return Reliability(
+        tuple(each.confidence / each.weight for each in blocks),
+        tuple(each.hits / each.weight for each in blocks),
+        tuple(each.weight / whole.weight for each in blocks),
+        tuple(pool.hits / pool.weight for pool, size in pools for _ in range(size)),
+        score,
+        score - recalibrated,
+        discrimination,
+        whole.hits * (whole.weight - whole.hits) / whole.weight**2,
+    )
+
+
+def pooled(blocks: Iterable[Block]) -> list[tuple[Block, int]]:
+    """Return pools of adjacent blocks with rising accuracy, and the number of blocks in each.
+
+    The accuracies of the pools are the isotonic regression (pool adjacent violators). Not
+    scikit-learn's, because evaluation needs only NumPy; and integers need no tolerance.
+    """
+    pools: list[tuple[Block, int]] = []
+    for block in blocks:
+        pool, size = block, 1
+        while pools and pools[-1][0].hits * pool.weight >= pool.hits * pools[-1][0].weight:
+            lower, lower_size = pools.pop()
+            pool, size = lower + pool, lower_size + size
+        pools.append((pool, size))
+    return pools
+
+
+def top_class_score(totals: Totals) -> float:
+    """Return the mean of (c - hit)**2: its sum is that of c**2, less that of 2 c - 1 over hits."""
+    sums = totals.sums
+    if sums.confidence_square.special or sums.hit_confidence.special:  # a record of version 1
+        return math.nan
+    hits = totals.hits[0].fraction()  # k = 1
+    total = sums.confidence_square.fraction() - 2 * sums.hit_confidence.fraction() + hits
+    return float(total / sums.weight.fraction())
+
+
+def risk_coverage(totals: Totals) -> RiskCoverage:
+    """Return coverage and risk at the lower edge of each bin, and the area under their curve."""
+    blocks = sorted(blocks_of(totals).items(), reverse=True)
+    if not blocks:
+        return RiskCoverage((), (), (), math.nan)
+    covered = list(accumulate((each for _, each in blocks), add))
+    whole = covered[-1].weight
+    risk = tuple((each.weight - each.hits) / each.weight for each in covered)
+    return RiskCoverage(
+        tuple(i / len(totals.bins) for i, _ in blocks),
+        tuple(each.weight / whole for each in covered),
+        risk,
+        math.fsum(each.weight / whole * r for (_, each), r in zip(blocks, risk, strict=True)),
+    )
