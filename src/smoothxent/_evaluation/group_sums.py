@@ -32,7 +32,8 @@ class GroupSums:
         special = np.zeros(num_groups)
         is_finite = np.isfinite(values)
         if not is_finite.all():
-            np.add.at(special, groups[~is_finite], values[~is_finite])
+            with np.errstate(invalid="ignore"):  # inf - inf
+                np.add.at(special, groups[~is_finite], values[~is_finite])
             values, groups = values[is_finite], groups[is_finite]
         digits, lowest = exact_sums(values, groups, num_groups)
         return cls._of_digits(digits, lowest, special)
@@ -51,7 +52,8 @@ class GroupSums:
         digits, special = np.zeros((num_groups, max(ends)), np.int64), np.zeros(num_groups)
         for offset, end, (sums, groups) in zip(offsets, ends, parts, strict=True):
             digits[groups, offset:end] += sums.digits
-            special[groups] += sums.special
+            with np.errstate(invalid="ignore"):  # inf - inf
+                special[groups] += sums.special
         return cls._of_digits(carried(digits), lowest, special)
 
     @classmethod
@@ -96,7 +98,7 @@ class GroupSums:
         )
 
     def __hash__(self) -> int:
-        return hash((self.lowest, self.digits.tobytes(), self.special.tobytes()))
+        return hash((self.lowest, self.digits.tobytes()))
 
     def at(self, group: int) -> Exact:
         """Return the sum of one group."""
@@ -112,22 +114,35 @@ class GroupSums:
 
     def floats(self) -> Floats:
         """Return the sums, correctly rounded."""
+        is_negative = self.digits[:, -1] < 0
+        # Digits of the size: those of a small negative sum may begin with -2**1024 + ...
+        digits = _carried(np.where(is_negative[:, np.newaxis], -self.digits, self.digits))
         total, rest, tail = np.zeros((3, len(self)))
         with np.errstate(over="ignore", invalid="ignore"):
-            for i in reversed(range(self.digits.shape[1])):
-                term = np.ldexp(self.digits[:, i].astype(np.float64), DIGIT * i + self.lowest)
+            for i in reversed(range(digits.shape[1])):
+                term = np.ldexp(digits[:, i].astype(np.float64), DIGIT * i + self.lowest)
                 total, error = _two_sum(total, term)
                 rest, error = _two_sum(rest, error)
                 tail += error
-            # Where the rest alone would be a tie, the tail says to which side the sum is rounded.
-            rest = np.where(tail, np.nextafter(rest, np.copysign(np.inf, tail)), rest)
-            return np.where(np.isfinite(total), total + rest, total) + self.special
+            sizes = np.where(np.isfinite(total), total + _to_odd(rest, tail), total)
+        return np.where(self.special, self.special, np.where(is_negative, -sizes, sizes))
 
 
 def _two_sum(a: Floats, b: Floats) -> tuple[Floats, Floats]:
     """Return a + b and its rounding error, for |a| >= |b| or a = 0 (Dekker 1971)."""
     total = a + b
     return total, b - (total - a)
+
+
+def _to_odd(values: Floats, tails: Floats) -> Floats:
+    """Return values + tails, rounded to odd, for tails of at most half a unit in the last place.
+
+    Unless the sum is exact, the last bit is 1: another addition then rounds as if the sum were
+    exact (Boldo & Melquiond 2008).
+    """
+    is_even = values.view(np.int64) % 2 == 0
+    towards = np.copysign(np.inf, tails)
+    return np.where((tails != 0) & is_even, np.nextafter(values, towards), values)
 
 
 def _without_last(digits: NDArray[np.int64]) -> NDArray[np.int64]:
