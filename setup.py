@@ -184,7 +184,7 @@ def kernels() -> list[Extension]:
     macros = [("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")]
     plain = [
         Extension(f"{PACKAGE}.{name}", [f"ext/{name}.pyx"])
-        for name in ("cpu", "digits", "openmp", "reference")
+        for name in ("cpu", "group_sums", "openmp", "reference")
     ]
     return plain + [
         Extension(

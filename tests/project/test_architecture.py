@@ -92,7 +92,7 @@ def test_packages_import_only_packages_before_them(path):
     assert {imported[0] for imported in imports_of(path)} <= before
 
 
-COMPILED = {"cpu", "digits", "openmp", "reference"}
+COMPILED = {"cpu", "group_sums", "openmp", "reference"}
 
 
 @BY_PATH
@@ -112,7 +112,7 @@ def test_modules_of_a_package_import_each_other_in_one_direction():
             del left[path]
 
 
-@pytest.mark.parametrize("root, most", [("src", 14), ("ext", 14), ("tests", 21)])
+@pytest.mark.parametrize("root, most", [("src", 16), ("ext", 14), ("tests", 21)])
 def test_folders_have_few_files_where_a_header_and_its_pxi_count_as_one(root, most):
     stems = {path.parent: set() for path in files(root)}
     for path in files(root):

@@ -8,7 +8,6 @@ MUTANTS = [
         ("options, part, ignore_index,", "options, part, None,", "no row is ignored"),
         ("weights[chunk.first_row : chunk.end]", "weights[: len(chunk.arrays[0])]", "weights stay"),
         ("rows.dtype_of_words", "None", "bfloat16 of a .safetensors file is words"),
-        ("            total += evaluation\n", "            total = evaluation\n", "the last chunk"),
         ("progress(num_done, rows", "progress(len(runs), rows", "progress is told nonsense"),
         ("array.row_shape), array.dtype)", "array.row_shape), np.float32)", "not its dtype"),
     ),

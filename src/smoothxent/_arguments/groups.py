@@ -1,5 +1,6 @@
 """Groups of rows: the caller's ids, one integer or string for each row, encoded as 0, 1, ..."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -57,6 +58,12 @@ def encoded(ids: AnyArray) -> Groups:
             return Groups(np.flatnonzero(is_used) + least, numbers[places])
     different, of_rows = np.unique(ids, return_inverse=True)
     return Groups(different, of_rows.astype(np.int64, copy=False))
+
+
+def merged_ids(parts: Sequence[AnyArray]) -> tuple[AnyArray, list[NDArray[np.int64]]]:
+    """Return the different ids of all parts, and where those of each part are among them."""
+    ids, places = encoded(np.concatenate(parts))
+    return ids, np.split(places, np.cumsum([len(part) for part in parts])[:-1])
 
 
 def chosen(groups: Groups, rows: NDArray[np.bool_] | slice) -> Groups:

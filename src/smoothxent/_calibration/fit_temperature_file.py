@@ -99,7 +99,7 @@ def fit_temperature_file(
 
     def evaluate_at(temperature: float, stacklevel: int | None = None) -> Evaluation:
         options = options_at(temperature, rows.num_classes, softcap, ranks, num_bins)
-        return evaluate_stored(rows, options, ignore_index, num_threads, progress, stacklevel).rows
+        return evaluate_stored(rows, options, ignore_index, num_threads, progress, stacklevel).total
 
     first = evaluate_at(1.0, stacklevel=4)
     return fit(first, evaluate_at, rows.num_classes, limits)

@@ -148,13 +148,18 @@ def evaluate_chunks(
     copies = map(partial(CopiedChunk.of, dtype), count(), iterator)  # made as they are taken
     first: Kind | None = None
     pending: list[Future[Evaluation | GroupedEvaluation]] = []  # at most one
-    total = Accumulator()
+    total: Accumulator | None = None
 
     def add_pending() -> None:
+        nonlocal total
         if pending:
-            total.add(pending.pop().result())
+            evaluation = pending.pop().result()
+            if total is None:
+                total = Accumulator(evaluation)
+            else:
+                total.add(evaluation)
             if progress is not None:
-                progress(total.rows.count + total.rows.ignored, total.rows)
+                progress(total.total.count + total.total.ignored, total.total)
 
     with ExitStack() as stack:
         if isinstance(iterator, Generator):
@@ -181,7 +186,7 @@ def evaluate_chunks(
             add_pending()  # an error of an earlier chunk comes first
             raise
         add_pending()
-    return nothing if first is None else total.evaluation()
+    return nothing if total is None else total.evaluation()
 
 
 class Kind(NamedTuple):

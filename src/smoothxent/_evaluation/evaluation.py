@@ -185,19 +185,18 @@ class Evaluation(Metrics):
         >>> sum([Evaluation.empty(), Evaluation.empty()], Evaluation.empty()).count
         0
         """
-        per_class = {"prior": prior, "class_weight": class_weight}
-        sizes = [
-            plain_array(name, value).size for name, value in per_class.items() if value is not None
-        ]
-        classes = None
+        sizes, classes = [], None
         if num_classes is not None:
             classes = ClassTotals.empty(check_positive("num_classes", num_classes))
-            sizes.insert(0, len(classes))
+            sizes.append(classes.num_classes)
+        for name, value in (("prior", prior), ("class_weight", class_weight)):
+            if value is not None:
+                sizes.append(plain_array(name, value).size)
         transforms, targets = (softcap, temperature, z_loss), (label_smoothing, prior, class_weight)
         options = Options.of(sizes[0] if sizes else 0, transforms, targets, top_k, num_bins)
         return cls(Totals.empty(options.settings, classes))
 
-    def _with_classes(self, classes: ClassTotals) -> Self:
+    def _with_classes(self, classes: ClassTotals | None) -> Self:
         return type(self)(replace(self._totals, classes=classes))
 
     def __add__(self, other: Evaluation) -> Self:
@@ -211,7 +210,7 @@ class Evaluation(Metrics):
                     f"got {ours[name]} and {theirs[name]}"
                 )
         classes = [each._totals.classes for each in (self, other)]
-        sizes = ["none" if each is None else f"{len(each)}" for each in classes]
+        sizes = ["none" if each is None else f"{each.num_classes}" for each in classes]
         if sizes[0] != sizes[1]:
             raise ValueError(
                 "classes must have the same number in evaluations that are added, "

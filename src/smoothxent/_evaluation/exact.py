@@ -12,7 +12,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from smoothxent._kernel.exact_sums import exact_sums, integer_of
+from smoothxent._kernel.digits import digits_of, integer_of
 
 # -0x1abcp-52: more digits of the exponent than a sum of float64 products of any kind needs
 TEXT = re.compile(r"(-?0x[0-9a-f]+)p([+-]?[0-9]{1,4})|(-?inf|nan)")
@@ -103,7 +103,7 @@ def exact_sum(values: NDArray[np.float64]) -> Exact:
     if not is_finite.all():
         with np.errstate(invalid="ignore"):  # inf - inf
             return Exact.of(0, 0, float(values[~is_finite].sum()))
-    digits, lowest = exact_sums(values, np.zeros(len(values), np.int64), 1)
+    digits, lowest = digits_of(values, np.zeros(len(values), np.int64), 1)
     return Exact.of(integer_of(digits[0]), -lowest)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smoothxent._evaluation.exact import Exact
-from smoothxent._kernel.exact_sums import BASE, DIGIT, carried, exact_sums, has_room, integer_of
+from smoothxent._kernel.digits import BASE, DIGIT, carried, digits_of, integer_of, shortest
 
 Floats = NDArray[np.float64]
 Groups = NDArray[np.int64]  # the number of a group for each term: 0, 1, ...
@@ -35,7 +35,7 @@ class GroupSums:
             with np.errstate(invalid="ignore"):  # inf - inf
                 np.add.at(special, groups[~is_finite], values[~is_finite])
             values, groups = values[is_finite], groups[is_finite]
-        digits, lowest = exact_sums(values, groups, num_groups)
+        digits, lowest = digits_of(values, groups, num_groups)
         return cls._of_digits(digits, lowest, special)
 
     @classmethod
@@ -44,28 +44,21 @@ class GroupSums:
         return cls._of_digits(carried(counts.reshape(-1, 1)), 0, np.zeros(len(counts)))
 
     @classmethod
-    def merged(cls, parts: Sequence[tuple[Self, Groups]], num_groups: int) -> Self:
-        """Return the sums of all parts; part i has a sum for each of its groups, all different."""
-        lowest = min(sums.lowest for sums, _ in parts)
-        offsets = [(sums.lowest - lowest) // DIGIT for sums, _ in parts]
-        ends = [n + sums.digits.shape[1] for n, (sums, _) in zip(offsets, parts, strict=True)]
+    def merged(cls, parts: Sequence[Self], groups: Sequence[Groups], num_groups: int) -> Self:
+        """Return the sums of all parts; `groups` are those of each part's sums, all different."""
+        lowest = min(part.lowest for part in parts)
+        offsets = [(part.lowest - lowest) // DIGIT for part in parts]
+        ends = [n + part.digits.shape[1] for n, part in zip(offsets, parts, strict=True)]
         digits, special = np.zeros((num_groups, max(ends)), np.int64), np.zeros(num_groups)
-        for offset, end, (sums, groups) in zip(offsets, ends, parts, strict=True):
-            digits[groups, offset:end] += sums.digits
+        for offset, end, part, its_groups in zip(offsets, ends, parts, groups, strict=True):
+            digits[its_groups, offset:end] += part.digits
             with np.errstate(invalid="ignore"):  # inf - inf
-                special[groups] += sums.special
+                special[its_groups] += part.special
         return cls._of_digits(carried(digits), lowest, special)
 
     @classmethod
     def _of_digits(cls, digits: NDArray[np.int64], lowest: int, special: Floats) -> Self:
-        """Return the sums without digits that all groups can do without."""
-        while digits.shape[1] > 1 and has_room(shorter := _without_last(digits)):
-            digits = shorter
-        while digits.shape[1] > 1 and not digits[:, 0].any():
-            digits, lowest = digits[:, 1:], lowest + DIGIT
-        if not digits.any():
-            lowest = 0
-        return cls(np.ascontiguousarray(digits), lowest, special)
+        return cls(*shortest(digits, lowest), special)
 
     @classmethod
     def of_exacts(cls, sums: Sequence[Exact]) -> Self:
@@ -80,6 +73,10 @@ class GroupSums:
             ]
         special = np.array([float(each.special or 0) for each in sums])
         return cls._of_digits(carried(digits), lowest, special)
+
+    def take(self, groups: Groups) -> Self:
+        """Return the sums of some groups."""
+        return self._of_digits(self.digits[groups], self.lowest, self.special[groups])
 
     def exacts(self) -> list[Exact]:
         """Return the sum of each group."""
@@ -116,7 +113,7 @@ class GroupSums:
         """Return the sums, correctly rounded."""
         is_negative = self.digits[:, -1] < 0
         # Digits of the size: those of a small negative sum may begin with -2**1024 + ...
-        digits = _carried(np.where(is_negative[:, np.newaxis], -self.digits, self.digits))
+        digits = carried(np.where(is_negative[:, np.newaxis], -self.digits, self.digits))
         total, rest, tail = np.zeros((3, len(self)))
         with np.errstate(over="ignore", invalid="ignore"):
             for i in reversed(range(digits.shape[1])):
@@ -143,11 +140,3 @@ def _to_odd(values: Floats, tails: Floats) -> Floats:
     is_even = values.view(np.int64) % 2 == 0
     towards = np.copysign(np.inf, tails)
     return np.where((tails != 0) & is_even, np.nextafter(values, towards), values)
-
-
-def _without_last(digits: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the digits with the last added to the one before; it may overflow: see `has_room`."""
-    shorter = digits[:, :-1].copy()
-    is_small = np.abs(digits[:, -1]) <= 1
-    shorter[:, -1] = np.where(is_small, shorter[:, -1] + (digits[:, -1] << DIGIT), BASE)
-    return shorter

@@ -8,6 +8,9 @@ import re
 from collections.abc import Callable, Container, Mapping
 from typing import Any, TypeAlias, TypeVar, cast
 
+import numpy as np
+from numpy.typing import NDArray
+
 from smoothxent._arguments.options import check_real
 from smoothxent._evaluation.exact import Exact
 
@@ -72,6 +75,21 @@ def read_each(
     if size is not None and len(items) != size:
         raise ValueError(f"{path}{key} must have {size} items, got {len(items)}")
     return [read(f"{path}{key}[{i}]", each) for i, each in enumerate(items)]
+
+
+def read_counts(given: Record, key: str, path: str, size: int | None = None) -> NDArray[np.int64]:
+    """Return a list of counts, which must have this number of them, as an array."""
+    counts = read_each(given, key, read_count, path, size)
+    if sum(counts) > np.iinfo(np.int64).max:
+        raise ValueError(f"{path}{key} must add up to less than 2**63, got {sum(counts)}")
+    return np.array(counts, np.int64)
+
+
+def check_at_most(name: str, values: list[Exact], limit: str, most: list[Exact]) -> None:
+    """Raise if one of the values, all finite, is larger than its limit."""
+    for i, (value, largest) in enumerate(zip(values, most, strict=True)):
+        if (value - largest).units > 0:
+            raise ValueError(f"{name}[{i}] must be no more than {limit}[{i}], got '{value}'")
 
 
 def _is_near(value: object, expected: object) -> bool:

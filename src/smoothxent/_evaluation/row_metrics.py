@@ -50,7 +50,8 @@ class RowMetrics(NamedTuple):
         """Return the sums of weight times value, each product rounded, by group."""
         if self.weight is not None:  # as in the kernel, a row of weight 0 counts only if it is nan
             finite = np.where(self.weight == 0, np.minimum(values, LARGEST), values)
-            values = self.weight * finite
+            with np.errstate(over="ignore"):
+                values = self.weight * finite
         return GroupSums.of(values, groups, num_groups)
 
     def weights(

@@ -6,7 +6,7 @@ from operator import add
 import numpy as np
 from numpy.typing import ArrayLike
 
-from smoothxent._arguments.groups import Groups, chosen
+from smoothxent._arguments.groups import Groups
 from smoothxent._arguments.labels import label_out_of_range
 from smoothxent._arguments.options import Targets, check_ignore_index, check_weights
 from smoothxent._evaluation.classes.totals import ClassTotals
@@ -60,10 +60,8 @@ def evaluate_groups(
     measured = RowMetrics.of(outputs, rows[1], targets)
     if options.per_class:
         total = _with_classes(total, rows, measured)
-    totals = GroupTotals.of(measured, chosen(groups, measured.is_kept))
-    if not keeps_evaluations:
-        return GroupedEvaluation(total, totals, None)
-    return GroupedEvaluation(total, totals, tuple(each for each in evaluations if each.count))
+    totals = GroupTotals.of(measured, groups)
+    return GroupedEvaluation(total, totals, tuple(evaluations) if keeps_evaluations else None)
 
 
 def _targets(
@@ -97,6 +95,8 @@ def _evaluations(
     slices: Groups | None = None,
 ) -> list[Evaluation]:
     """Return the evaluation of each slice, or of all rows; fill in the outputs of the rows."""
+    if slices is not None and not len(slices.ids):
+        return []
     logits, labels, layout = rows
     settings, transforms = options.settings, options.transforms
     kernel = widening.kernel_for(layout.dtype_name, transforms)

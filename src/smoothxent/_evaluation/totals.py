@@ -106,22 +106,25 @@ class Totals:
         pairs = zip(self.bins, other.bins, strict=True)
         classes = None
         if self.classes is not None and other.classes is not None:
-            classes = self.classes + other.classes
+            classes = ClassTotals.merged([self.classes, other.classes])
         return type(self)(
             self.settings,
             self.count + other.count,
             self.ignored + other.ignored,
             Sums(*(a + b for a, b in zip(self.sums, other.sums, strict=True))),
             tuple(a + b for a, b in zip(self.hits, other.hits, strict=True)),
-            tuple(
-                BinTotals(
-                    a.num_rows + b.num_rows,
-                    a.weight + b.weight,
-                    a.confidence + b.confidence,
-                    a.hits + b.hits,
-                )
-                for a, b in pairs
-            ),
+            tuple(_joined(a, b) for a, b in pairs),
             tuple(a + b for a, b in zip(self.histogram, other.histogram, strict=True)),
             classes,
         )
+
+
+def _joined(a: BinTotals, b: BinTotals) -> BinTotals:
+    """Return the totals of the rows of both; most bins of a batch of few rows are empty."""
+    if not b.num_rows:
+        return a
+    if not a.num_rows:
+        return b
+    return BinTotals(
+        a.num_rows + b.num_rows, a.weight + b.weight, a.confidence + b.confidence, a.hits + b.hits
+    )

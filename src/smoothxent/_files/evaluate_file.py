@@ -254,8 +254,7 @@ def evaluate_stored(
 
     nothing = (np.empty((0, *array.row_shape), array.dtype) for array in inputs)
     # Without rows: the other checks, before any data is read.
-    total = Accumulator()
-    total.add(compute(Chunk(0, tuple(nothing))))
+    total = Accumulator(compute(Chunk(0, tuple(nothing))))
     with closing(chunk_results(compute, inputs, threads)) as results:
         for num_done, evaluation in results:
             total.add(evaluation)
@@ -264,5 +263,5 @@ def evaluate_stored(
                 if stacklevel is not None:
                     warn_of_probabilities(name, stacklevel)
             if progress is not None:
-                progress(num_done, rows.num_rows, total.rows)
+                progress(num_done, rows.num_rows, total.total)
     return total

@@ -2,13 +2,15 @@
 
 from __future__ import annotations  # help() shows types by their names
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from smoothxent._arguments.options import check_positive
 from smoothxent._evaluation.classes.totals import ClassTotals
+from smoothxent._evaluation.exact import Exact, exact_sum
+from smoothxent._evaluation.group_sums import GroupSums
 
 Floats = NDArray[np.float64]
 
@@ -65,35 +67,37 @@ class ClassMetrics:
     _totals: ClassTotals
 
     def __len__(self) -> int:
-        return len(self._totals)
+        return self._totals.num_classes
 
     def __repr__(self) -> str:
-        return f"ClassMetrics({len(self):,} classes)"
+        return f"ClassMetrics({len(self):,} class{'es' * (len(self) != 1)})"
 
     @property
     def count(self) -> NDArray[np.int64]:
         """The number of rows with this label."""
-        return self._totals.count.copy()
+        counts = np.zeros(len(self), np.int64)
+        counts[self._totals.classes] = self._totals.count
+        return counts
 
     @property
     def support(self) -> Floats:
         """Sum of the weights of the rows with this label."""
-        return self._totals.weight.floats()
+        return self._of_all(self._totals.weight)
 
     @property
     def predicted(self) -> Floats:
         """Sum of the weights of the rows whose top class this is."""
-        return self._totals.predicted.floats()
+        return self._of_all(self._totals.predicted)
 
     @property
     def hits(self) -> Floats:
         """Sum of the weights of the rows whose label and top class this is."""
-        return self._totals.hits.floats()
+        return self._of_all(self._totals.hits)
 
     @property
     def nll(self) -> Floats:
         """Mean of -log p of the label, in nats."""
-        return quotient(self._totals.nll.floats(), self.support)
+        return quotient(self._of_all(self._totals.nll), self.support)
 
     @property
     def recall(self) -> Floats:
@@ -108,12 +112,12 @@ class ClassMetrics:
     @property
     def f1(self) -> Floats:
         """Harmonic mean of recall and precision."""
-        return quotient(2 * self.hits, self.support + self.predicted)
+        return quotient(self.hits, self.support / 2 + self.predicted / 2)
 
     @property
     def balanced_accuracy(self) -> float:
         """Mean recall of the classes with rows."""
-        return _mean(self.recall[self.support > 0])
+        return mean(self.recall[self.support > 0])
 
     @property
     def macro_recall(self) -> float:
@@ -133,7 +137,7 @@ class ClassMetrics:
     @property
     def macro_nll(self) -> float:
         """Mean nll of the classes with rows, in nats."""
-        return _mean(self.nll[self.support > 0])
+        return mean(self.nll[self.support > 0])
 
     def worst(self, number: int = 10, least_rows: int = 1) -> NDArray[np.int64]:
         """Return the classes of the lowest recall, and of the highest nll among equals.
@@ -158,12 +162,20 @@ class ClassMetrics:
         >>> evaluate(logits, [2, 2, 1], per_class=True).classes.worst(1).tolist()
         [2]
         """
-        counted = np.flatnonzero((self._totals.count >= max(1, least_rows)) & (self.support > 0))
+        size = check_positive("number", number)
+        has_rows = self.count >= check_positive("least_rows", least_rows)
+        counted = np.flatnonzero(has_rows & (self.support > 0))
         order = np.lexsort((-self.nll[counted], self.recall[counted]))
-        return counted[order][:number]
+        return counted[order][:size]
 
     def _macro(self, values: Floats) -> float:
-        return _mean(np.nan_to_num(values[self.support + self.predicted > 0], nan=0.0))
+        occurs = (self.support > 0) | (self.predicted > 0)
+        return mean(np.nan_to_num(values[occurs], nan=0.0))
+
+    def _of_all(self, sums: GroupSums) -> Floats:
+        numbers = np.zeros(len(self))
+        numbers[self._totals.classes] = sums.floats()
+        return numbers
 
 
 def quotient(sums: Floats, divisors: Floats) -> Floats:
@@ -172,5 +184,6 @@ def quotient(sums: Floats, divisors: Floats) -> Floats:
         return np.where(divisors == 0, np.nan, sums / divisors)
 
 
-def _mean(values: Floats) -> float:
-    return math.fsum(values.tolist()) / len(values) if len(values) else math.nan
+def mean(values: Floats) -> float:
+    """Return the correctly rounded mean; nan without values."""
+    return exact_sum(values) / Exact.of(len(values), 0)

@@ -5,26 +5,33 @@ from typing import Any
 import numpy as np
 
 from smoothxent._evaluation.classes.totals import ClassTotals
-from smoothxent._evaluation.exact import Exact
+from smoothxent._evaluation.exact import ZERO, Exact
 from smoothxent._evaluation.group_sums import GroupSums
 from smoothxent._evaluation.readers import (
+    check_at_most,
     check_keys,
-    read_count,
+    read_counts,
     read_dict,
     read_each,
     read_size,
     read_weight,
 )
 
-SUMS = {"weight": read_weight, "predicted": read_weight, "hits": read_weight, "nll": read_size}
+READERS = {"weight": read_weight, "predicted": read_weight, "hits": read_weight, "nll": read_size}
 
 
 def record_of(classes: ClassTotals | None) -> dict[str, Any] | None:
     """Return lists with one item for each class, by name; None without totals of classes."""
     if classes is None:
         return None
-    sums = {name: [str(total) for total in getattr(classes, name).exacts()] for name in SUMS}
-    return {"count": classes.count.tolist(), **sums}
+    record: dict[str, Any] = {"count": [0] * classes.num_classes}
+    record |= {name: [str(ZERO)] * classes.num_classes for name in READERS}
+    columns = [classes.count.tolist(), *(getattr(classes, name).exacts() for name in READERS)]
+    for k, count, *sums in zip(classes.classes.tolist(), *columns, strict=True):
+        record["count"][k] = count
+        for name, total in zip(READERS, sums, strict=True):
+            record[name][k] = str(total)
+    return record
 
 
 def totals_of(name: str, value: object) -> ClassTotals | None:
@@ -32,13 +39,19 @@ def totals_of(name: str, value: object) -> ClassTotals | None:
     if value is None:
         return None
     given, path = read_dict(name, value), f"{name}."
-    check_keys(name, given, {"count", *SUMS})
-    counts = read_each(given, "count", read_count, path)
-    sums = (
-        GroupSums.of_exacts(read_each(given, key, read, path, len(counts)))
-        for key, read in SUMS.items()
-    )
-    return ClassTotals(np.array(counts, np.int64), *sums)
+    check_keys(name, given, {"count", *READERS})
+    count = read_counts(given, "count", path)
+    if not len(count):
+        raise ValueError(f"{path}count must have at least one item, got none")
+    sums = {key: read_each(given, key, read, path, len(count)) for key, read in READERS.items()}
+    for limit in ("weight", "predicted"):
+        check_at_most(f"{path}hits", sums["hits"], f"{path}{limit}", sums[limit])
+    occurs = [
+        bool(rows) or each != ZERO for rows, each in zip(count, sums["predicted"], strict=True)
+    ]
+    classes = np.flatnonzero(occurs)
+    used = ([each[k] for k in classes] for each in sums.values())
+    return ClassTotals(len(count), classes, count[classes], *map(GroupSums.of_exacts, used))
 
 
 def check_sums(classes: ClassTotals, count: int, weight: Exact, hits: Exact, nll: Exact) -> None:

@@ -5,20 +5,26 @@ from __future__ import annotations  # help() shows types by their names
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from functools import reduce
+from operator import add
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from smoothxent._arguments.arrays import AnyArray
-from smoothxent._evaluation.classes.metrics import quotient
+from smoothxent._evaluation.classes.metrics import mean, quotient
 from smoothxent._evaluation.evaluation import Evaluation
+from smoothxent._evaluation.exact import Exact, exact_sum, square_root
 from smoothxent._evaluation.group_sums import GroupSums
 from smoothxent._evaluation.groups import record, table
 from smoothxent._evaluation.groups.totals import MOST_EVALUATIONS, GroupTotals
 from smoothxent._evaluation.readers import check_metrics
 
 Floats = NDArray[np.float64]
+EvaluationsById: TypeAlias = dict[int | str, Evaluation]
+
+ONE = Exact(1, 0)
 
 
 @dataclass(frozen=True, repr=False)
@@ -26,7 +32,7 @@ class GroupedEvaluation:
     r"""The metrics of rows that belong to groups, as ``evaluate(..., groups=ids)`` returns them.
 
     A group is a document, a sequence, a user, a slice of the data: rows that are alike, so that
-    their errors are not independent. Groups that have only ignored rows do not count.
+    their errors are not independent. Groups that have only ignored rows are left out.
 
     Attributes
     ----------
@@ -109,14 +115,25 @@ class GroupedEvaluation:
         ValueError
             The parts have different settings, or ids of different types.
         """
-        kinds = {part.ids.dtype.kind for part in parts if len(part.ids)}
-        if len(kinds) > 1:
-            raise ValueError("groups must be all integers or all strings, got some of each")
-        total = parts[0].total
-        for part in parts[1:]:
-            total += part.total
+        if not parts:
+            raise ValueError("parts must be at least one evaluation, got none")
+        total = reduce(add, [part.total for part in parts])
         groups = GroupTotals.merged([part._groups for part in parts])
-        return cls(total, groups, _merged_evaluations(parts, groups.ids))
+        evaluations = reduce(merged_evaluations, [part._by_id() for part in parts])
+        return cls._of(total, groups, evaluations)
+
+    @classmethod
+    def _of(
+        cls, total: Evaluation, groups: GroupTotals, evaluations: EvaluationsById | None
+    ) -> Self:
+        if evaluations is None:
+            return cls(total, groups, None)
+        return cls(total, groups, tuple(evaluations[each] for each in groups.ids.tolist()))
+
+    def _by_id(self) -> EvaluationsById | None:
+        if self._evaluations is None:
+            return None
+        return dict(zip(self._groups.ids.tolist(), self._evaluations, strict=True))
 
     def __add__(self, other: GroupedEvaluation) -> Self:
         if not isinstance(other, GroupedEvaluation):
@@ -147,43 +164,47 @@ class GroupedEvaluation:
         ValueError
             There are more than 16 groups, for which only sums are kept.
         """
-        found = np.flatnonzero(self.ids == group)
-        if not len(found):
+        if group not in self.ids.tolist():
             raise KeyError(group)
-        if self._evaluations is None:
+        evaluations = self._by_id()
+        if evaluations is None:
             raise ValueError(
                 f"groups must be at most {MOST_EVALUATIONS} to have an evaluation each, "
-                f"got {len(self.ids)}; evaluate the rows of the group alone"
+                f"got {len(self._groups)}; evaluate only the rows of the group"
             )
-        return self._evaluations[int(found[0])]
+        return evaluations[group]
 
     def __len__(self) -> int:
-        return len(self._groups.ids)
+        return len(self._counted)
+
+    @property
+    def _counted(self) -> GroupTotals:
+        return self._groups.counted()
 
     @property
     def ids(self) -> AnyArray:
         """The ids of the groups, in ascending order."""
-        return self._groups.ids.copy()
+        return self._counted.ids.copy()
 
     @property
     def count(self) -> NDArray[np.int64]:
         """Numbers of rows that are not ignored."""
-        return self._groups.count.copy()
+        return self._counted.count.copy()
 
     @property
     def weight(self) -> Floats:
         """Sums of the sample weights."""
-        return self._groups.weight.floats()
+        return self._counted.weight.floats()
 
     @property
     def nll_sum(self) -> Floats:
         """Sums of the nll, in nats."""
-        return self._groups.nll.floats()
+        return self._counted.nll.floats()
 
     @property
     def hits(self) -> Floats:
         """Sums of the weights of the rows whose top class is the label."""
-        return self._groups.hits.floats()
+        return self._counted.hits.floats()
 
     @property
     def nll(self) -> Floats:
@@ -198,12 +219,12 @@ class GroupedEvaluation:
     @property
     def brier(self) -> Floats:
         """Mean Brier score of each group."""
-        return quotient(self._groups.brier.floats(), self.weight)
+        return quotient(self._counted.brier.floats(), self.weight)
 
     @property
     def all_greedy(self) -> NDArray[np.bool_]:
         """Whether the top class of every row of the group is its label."""
-        return np.equal(self._groups.misses, 0)
+        return np.equal(self._counted.misses, 0)
 
     @property
     def nll_stderr(self) -> float:
@@ -236,18 +257,22 @@ class GroupedEvaluation:
         return self._macro(self.brier)
 
     def _macro(self, means: Floats) -> float:
-        counted = means[self.weight > 0]
-        return math.fsum(counted.tolist()) / len(counted) if len(counted) else math.nan
+        return mean(means[self.weight > 0])
 
     def _stderr(self, sums: GroupSums) -> float:
-        weight = self.weight
-        size = int((weight > 0).sum())
-        mean = sums.total() / self._groups.weight.total()
-        if size < 2 or not math.isfinite(mean):
+        weight = self._groups.weight
+        total = weight.total()
+        mean_of_rows = sums.total() / total
+        size = int((weight.floats() > 0).sum())
+        if size < 2 or not math.isfinite(mean_of_rows):
             return math.nan
-        deviations = sums.floats() - mean * weight
-        squares = math.fsum((deviations * deviations).tolist())
-        return math.sqrt(squares * size / (size - 1)) / math.fsum(weight.tolist())
+        with np.errstate(over="ignore", invalid="ignore"):
+            deviations = np.abs(sums.floats() - mean_of_rows * weight.floats())
+        largest = float(deviations.max())
+        if not 0 < largest < math.inf:  # nan and inf if a sum overflows
+            return largest * 0.0
+        squares = exact_sum((deviations / largest) ** 2)  # no square of a share overflows
+        return square_root(squares.fraction() * size / (size - 1)) * (largest / (total / ONE))
 
     def to_dict(self) -> dict[str, Any]:
         """Return a dict for JSON, from which `from_dict` restores an equal evaluation.
@@ -309,14 +334,11 @@ class GroupedEvaluation:
         return table.html(self)
 
 
-def _merged_evaluations(
-    parts: Sequence[GroupedEvaluation], ids: AnyArray
-) -> tuple[Evaluation, ...] | None:
-    """Return the evaluations of the groups with these ids; None if there are too many."""
-    if len(ids) > MOST_EVALUATIONS:
+def merged_evaluations(
+    these: EvaluationsById | None, others: EvaluationsById | None
+) -> EvaluationsById | None:
+    """Return the evaluation of each group of both; None if there are too many groups."""
+    if these is None or others is None or len(these.keys() | others.keys()) > MOST_EVALUATIONS:
         return None
-    by_id: dict[int | str, Evaluation] = {}
-    for part in parts:
-        for each, evaluation in zip(part.ids.tolist(), part._evaluations or (), strict=True):
-            by_id[each] = by_id[each] + evaluation if each in by_id else evaluation
-    return tuple(by_id[each] for each in ids.tolist())
+    added = {key: these[key] + each if key in these else each for key, each in others.items()}
+    return these | added

@@ -7,16 +7,18 @@ import numpy as np
 
 from smoothxent._arguments.arrays import AnyArray
 from smoothxent._evaluation.evaluation import Evaluation
+from smoothxent._evaluation.exact import Exact
 from smoothxent._evaluation.group_sums import GroupSums
 from smoothxent._evaluation.groups.totals import MOST_EVALUATIONS, GroupTotals
 from smoothxent._evaluation.readers import (
     Record,
     at,
+    check_at_most,
     check_equal,
     check_keys,
     finite,
     read_anything,
-    read_count,
+    read_counts,
     read_dict,
     read_each,
     read_size,
@@ -36,7 +38,7 @@ METRICS = (
     "macro_accuracy",
     "macro_brier",
 )
-SUMS = {"weight": read_weight, "hits": read_weight, "nll": read_size, "brier": read_size}
+READERS = {"weight": read_weight, "hits": read_weight, "nll": read_size, "brier": read_size}
 
 
 def record_of(grouped: "GroupedEvaluation") -> dict[str, Any]:
@@ -51,7 +53,7 @@ def record_of(grouped: "GroupedEvaluation") -> dict[str, Any]:
             "ids": groups.ids.tolist(),
             "count": groups.count.tolist(),
             "misses": groups.misses.tolist(),
-            **{name: [str(total) for total in getattr(groups, name).exacts()] for name in SUMS},
+            **{name: [str(total) for total in getattr(groups, name).exacts()] for name in READERS},
         },
         "evaluations": None if evaluations is None else [each.to_dict() for each in evaluations],
     }
@@ -76,26 +78,23 @@ def parts_of(
     evaluations = None
     if at(given, "evaluations", read_anything) is not None:
         evaluations = tuple(read_each(given, "evaluations", _evaluation))
-    has_evaluations = len(groups.ids) <= MOST_EVALUATIONS
-    if has_evaluations != (evaluations is not None) or (
-        evaluations is not None and [each.count for each in evaluations] != groups.count.tolist()
-    ):
-        raise ValueError("evaluations must have one for each of up to 16 groups, got others")
+    _check_evaluations(total, groups, evaluations)
     return total, groups, evaluations
 
 
 def _groups(given: Record) -> GroupTotals:
-    check_keys("groups", given, {"ids", "count", "misses", *SUMS})
+    check_keys("groups", given, {"ids", "count", "misses", *READERS})
     ids = _ids(read_each(given, "ids", read_anything, "groups."))
-    counts = [
-        np.array(read_each(given, name, read_count, "groups.", len(ids)), np.int64)
-        for name in ("count", "misses")
-    ]
-    sums = [
-        GroupSums.of_exacts(read_each(given, name, read, "groups.", len(ids)))
-        for name, read in SUMS.items()
-    ]
-    return GroupTotals(ids, counts[0], counts[1], *sums)
+    count, misses = (read_counts(given, name, "groups.", len(ids)) for name in ("count", "misses"))
+    sums = {
+        name: read_each(given, name, read, "groups.", len(ids)) for name, read in READERS.items()
+    }
+    if (misses > count).any():
+        group = int((misses > count).argmax())
+        rule = f"be no more than groups.count[{group}]"
+        raise ValueError(f"groups.misses[{group}] must {rule}, got {misses[group]}")
+    check_at_most("groups.hits", sums["hits"], "groups.weight", sums["weight"])
+    return GroupTotals(ids, count, misses, *map(GroupSums.of_exacts, sums.values()))
 
 
 def _ids(ids: list[Any]) -> AnyArray:
@@ -112,16 +111,43 @@ def _ids(ids: list[Any]) -> AnyArray:
 
 def _check_sums(total: Evaluation, groups: GroupTotals) -> None:
     """Raise unless the sums of the groups are those of all rows."""
-    sums = total._totals.sums
-    for name, of_groups, of_rows in (
-        ("count", int(groups.count.sum()), total.count),
-        ("weight", groups.weight.total(), sums.weight),
-        ("hits", groups.hits.total(), total._totals.hits[0]),
-        ("nll", groups.nll.total(), sums.nll),
-        ("brier", groups.brier.total(), sums.brier),
-    ):
+    of_all = {name: getattr(groups, name).total() for name in READERS}
+    for name, of_rows in _sums(total).items():
+        of_groups = of_all.get(name, int(groups.count.sum()))
         if of_groups != of_rows:
             raise ValueError(f"groups.{name} must add up to {of_rows}, got {of_groups}")
+
+
+def _check_evaluations(
+    total: Evaluation, groups: GroupTotals, evaluations: tuple[Evaluation, ...] | None
+) -> None:
+    """Raise unless each of a few groups has an evaluation that agrees with its sums."""
+    size = len(groups) if len(groups) <= MOST_EVALUATIONS else None
+    if (None if evaluations is None else len(evaluations)) != size:
+        rule = f"be null for {len(groups)} groups" if size is None else f"have {size} items"
+        found = "null" if evaluations is None else f"{len(evaluations)} items"
+        raise ValueError(f"evaluations must {rule}, got {found}")
+    for i, each in enumerate(evaluations or ()):
+        if each._totals.settings != total._totals.settings or each.classes is not None:
+            rule = "have the settings of total and no classes"
+            raise ValueError(f"evaluations[{i}] must {rule}, got others")
+        for name, of_rows in _sums(each).items():
+            of_group = groups.count[i] if name == "count" else getattr(groups, name).at(i)
+            if of_group != of_rows:
+                rule = f"have a {name} of {of_group}, that of its group"
+                raise ValueError(f"evaluations[{i}] must {rule}, got {of_rows}")
+
+
+def _sums(evaluation: Evaluation) -> dict[str, int | Exact]:
+    """Return the totals of an evaluation that groups have too, by name."""
+    totals = evaluation._totals
+    return {
+        "count": totals.count,
+        "weight": totals.sums.weight,
+        "hits": totals.hits[0],
+        "nll": totals.sums.nll,
+        "brier": totals.sums.brier,
+    }
 
 
 def _evaluation(name: str, value: object) -> Evaluation:

@@ -8,20 +8,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smoothxent._arguments.arrays import AnyArray
-from smoothxent._arguments.groups import Groups, encoded
+from smoothxent._arguments.groups import Groups, merged_ids
 from smoothxent._evaluation.group_sums import GroupSums
 from smoothxent._evaluation.row_metrics import RowMetrics
 
 # Groups that have a whole evaluation each: it takes about 80 kB for each thread.
 MOST_EVALUATIONS = 16
 
+SUMS = ("weight", "hits", "nll", "brier")
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GroupTotals:
-    """Sums over the rows of each group that are not ignored; s is a row's sample weight."""
+    """Sums over the rows of each group that are not ignored; s is a row's sample weight.
+
+    Groups without such rows are kept, with sums of 0: another part may have the others of their
+    rows, and `Evaluation.ignored` counts all.
+    """
 
     ids: AnyArray  # int64 or str, ascending
-    count: NDArray[np.int64]  # number of rows, at least 1
+    count: NDArray[np.int64]  # number of rows
     misses: NDArray[np.int64]  # number of rows whose top class is not the label
     weight: GroupSums  # of s
     hits: GroupSums  # of s over the rows whose top class is the label
@@ -30,8 +36,8 @@ class GroupTotals:
 
     @classmethod
     def of(cls, rows: RowMetrics, groups: Groups) -> Self:
-        """Return the totals of the groups of these rows."""
-        size, numbers = len(groups.ids), groups.of_rows
+        """Return the totals of all groups of a call, of which these are the rows."""
+        size, numbers = len(groups.ids), groups.of_rows[rows.is_kept]
         return cls(
             groups.ids,
             np.bincount(numbers, minlength=size),
@@ -45,21 +51,30 @@ class GroupTotals:
     @classmethod
     def merged(cls, parts: Sequence[Self]) -> Self:
         """Return the totals of the rows of all parts."""
-        parts = [part for part in parts if len(part.ids)] or parts[:1]
-        ids, places = encoded(np.concatenate([part.ids for part in parts]))
-        numbers = np.split(places, np.cumsum([len(part.ids) for part in parts])[:-1])
+        parts = [part for part in parts if len(part)] or parts[:1]
+        if len({part.ids.dtype.kind for part in parts}) > 1:
+            raise ValueError("groups must be all integers or all strings, got some of each")
+        ids, places = merged_ids([part.ids for part in parts])
         count, misses = np.zeros((2, len(ids)), np.int64)
-        for part, its_numbers in zip(parts, numbers, strict=True):
-            count[its_numbers] += part.count
-            misses[its_numbers] += part.misses
+        for part, its_places in zip(parts, places, strict=True):
+            count[its_places] += part.count
+            misses[its_places] += part.misses
         sums = (
-            GroupSums.merged(
-                [(getattr(part, name), its) for part, its in zip(parts, numbers, strict=True)],
-                len(ids),
-            )
-            for name in ("weight", "hits", "nll", "brier")
+            GroupSums.merged([getattr(part, name) for part in parts], places, len(ids))
+            for name in SUMS
         )
         return cls(ids, count, misses, *sums)
+
+    def counted(self) -> Self:
+        """Return the totals of the groups with rows that are not ignored."""
+        if self.count.all():
+            return self
+        chosen = np.flatnonzero(self.count)
+        sums = (getattr(self, name).take(chosen) for name in SUMS)
+        return type(self)(self.ids[chosen], self.count[chosen], self.misses[chosen], *sums)
+
+    def __len__(self) -> int:
+        return len(self.ids)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, GroupTotals):
