@@ -6,11 +6,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from smoothxent._arguments.arrays import AnyArray, plain_array
+from smoothxent._arguments.arrays import AnyArray, in_native_order, plain_array
 from smoothxent._arguments.labels import reshape_remedy
 
 # Ids in a range at most this many times as long as the rows are encoded by a table, without a sort.
 MOST_IDS_EACH = 4
+
+TO_INTEGERS = "; convert with groups.astype(np.int64)"
+REMEDIES = dict.fromkeys("bfO", TO_INTEGERS) | {"S": "; decode them with np.char.decode(groups)"}
 
 
 class Groups(NamedTuple):
@@ -30,17 +33,16 @@ def check_groups(value: ArrayLike, row_shape: tuple[int, ...]) -> AnyArray:
 
 
 def check_ids(array: AnyArray) -> AnyArray:
-    """Return ids as int64 or str."""
+    """Return ids as int64 or str, in native byte order."""
     kind = array.dtype.kind
-    if kind == "O" and all(isinstance(each, str) for each in array.flat):
-        return array.astype(np.str_)
-    if kind == "T":
-        return array.astype(np.str_)
-    if kind not in "iuU":
-        remedy = "; decode them with np.char.decode(groups)" if kind == "S" else ""
-        raise TypeError(f"groups must be integers or strings, got {array.dtype}{remedy}")
     if kind == "U":
-        return array
+        return in_native_order(array)
+    if kind == "T" or (kind == "O" and all(isinstance(each, str) for each in array.flat)):
+        return array.astype(np.str_)
+    if kind not in "iu":
+        raise TypeError(
+            f"groups must be integers or strings, got {array.dtype}{REMEDIES.get(kind, '')}"
+        )
     if kind == "u" and array.size and array.max() > np.iinfo(np.int64).max:
         raise ValueError(f"groups must be below 2**63, got {array.max()}")
     return array.astype(np.int64)

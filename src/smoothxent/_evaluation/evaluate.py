@@ -94,8 +94,8 @@ def evaluate(
         `Evaluation.risk_coverage`.
     groups : array_like of int or str, optional
         The id of each row's group, with the shape of `labels`: its document, sequence, user or
-        slice. The result is then a GroupedEvaluation, with metrics of the groups and standard
-        errors that know them.
+        slice; integers in [-2**63, 2**63), or strings. The result is then a GroupedEvaluation, with
+        metrics of the groups and standard errors that know them.
     per_class : bool, default False
         Whether the result has the metrics of each class, as `classes`.
     axis, dtype, num_threads
@@ -144,7 +144,7 @@ def evaluate(
     nan. It is in no bin and counts as a miss for each k.
 
     Memory: nothing of the size of `logits` is allocated; each thread needs about 80 kB for its
-    totals. `groups` and `per_class` need 24 bytes for each row.
+    totals. `groups` and `per_class` need up to 100 bytes for each row meanwhile.
 
     Examples
     --------

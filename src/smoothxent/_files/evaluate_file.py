@@ -93,8 +93,9 @@ def evaluate_file(
         A finite weight, not negative, for each row of all shards; an array or files.
     groups : array, path, pattern or sequence of paths, optional
         The id of each row's group, as in `evaluate`: an array of integers or strings, or files as
-        for `labels`, which may hold strings in .npy, .npz or .txt files, one a line. All ids are in
-        memory at once.
+        for `labels`, which may hold strings in .npy, .npz or .txt files, one a line. A .txt file
+        holds integers if all its lines are integers without leading zeros or signs other than -. A
+        list of str names files. All ids are in memory at once.
     per_class
         As in `evaluate`.
     dtype : "bfloat16" or "float16", optional
@@ -104,7 +105,8 @@ def evaluate_file(
         The number of threads that compute, each on its own chunk; one more thread reads ahead.
     progress : callable, optional
         Called as progress(rows_done, num_rows, evaluation), in the caller's thread and in the order
-        of the rows, with the evaluation of the rows done so far, after each chunk.
+        of the rows, with the evaluation of the rows done so far, after each chunk: an Evaluation
+        without groups and `classes`.
 
     Returns
     -------
@@ -140,7 +142,8 @@ def evaluate_file(
     so `progress` may have seen rows of a corrupt archive.
 
     Memory: a chunk of about 8 MB of logits, at least one row, for each thread and one more chunk,
-    however large the files are. Nothing is mapped into memory.
+    however large the files are. Nothing is mapped into memory. `groups` needs as much as an array
+    of the ids, and 8 bytes for each row.
 
     Examples
     --------

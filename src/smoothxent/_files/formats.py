@@ -105,7 +105,7 @@ def _words(dtype: np.dtype[Any]) -> np.dtype[Any]:
 
 def _stored(argument: str, shards: Sequence[str]) -> list[StoredArray]:
     """Return the arrays at the paths; the size of each has been checked against its file."""
-    return [_format_of(location).stored(location) for location in located(argument, shards)]
+    return [format_of(location).stored(location) for location in located(argument, shards)]
 
 
 def located(argument: str, paths: Sequence[str]) -> list[Location]:
@@ -113,7 +113,7 @@ def located(argument: str, paths: Sequence[str]) -> list[Location]:
     return [Location(argument, Path(file), member) for file, member in map(split_member, paths)]
 
 
-def _format_of(location: Location) -> Format:
+def format_of(location: Location) -> Format:
     """Return the format of a file, by its first bytes or else by its suffix."""
     mode = location.path.stat().st_mode
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # opening a folder raises

@@ -1,5 +1,6 @@
 """Ids of groups in files, which are read as a whole: 8 bytes for each row, or some letters."""
 
+import re
 from collections.abc import Sequence
 from contextlib import closing
 
@@ -8,14 +9,18 @@ import numpy as np
 from smoothxent._arguments.arrays import AnyArray, in_native_order
 from smoothxent._arguments.groups import check_ids
 from smoothxent._files import text
-from smoothxent._files.formats import located, stored_ids
+from smoothxent._files.formats import format_of, located, stored_ids
 from smoothxent._files.sharded_array import ShardedArray, Stream
+
+
+# Not 007, +7 or 7_000, which would become equal to other ids.
+INTEGER = re.compile(r"0|-?[1-9][0-9]{0,18}", re.ASCII)
 
 
 def groups_of_files(paths: Sequence[str], logits: ShardedArray) -> AnyArray:
     """Return the id of each row of logits as a flat array of int64 or str."""
     locations = located("groups", paths)
-    if all(location.path.suffix == ".txt" for location in locations):
+    if all(format_of(location).suffix == ".txt" for location in locations):
         lines = [line for location in locations for line in text.lines(location)]
         if len(lines) != logits.num_rows:
             raise ValueError(
@@ -31,8 +36,10 @@ def groups_of_files(paths: Sequence[str], logits: ShardedArray) -> AnyArray:
 
 
 def _numbers_or_names(lines: list[str]) -> AnyArray:
-    """Return integers if all lines are integers, else the lines."""
-    try:
-        return np.array([int(line) for line in lines], np.int64)
-    except (OverflowError, ValueError):
-        return np.array(lines, np.str_)
+    """Return integers if all lines are integers as `str` writes them, else the lines."""
+    if all(map(INTEGER.fullmatch, lines)):
+        try:
+            return np.array([int(line) for line in lines], np.int64)
+        except OverflowError:
+            pass
+    return np.array(lines, np.str_)

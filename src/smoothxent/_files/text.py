@@ -12,6 +12,7 @@ from smoothxent._files.stored_array import Bytes, Location, StoredArray
 INT64 = np.dtype(np.int64)
 BLOCK_BYTES = 1 << 20
 MOST_LINES = 1 << 16  # at a time, as Python objects
+AS_UTF8 = "save it as UTF-8"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +54,14 @@ class Numbers:
 
 
 def lines(location: Location) -> list[str]:
-    """Return the lines of a file; blank lines at the end do not count."""
+    """Return the lines of a file; empty lines at the end do not count."""
     try:
-        return location.path.read_text(encoding="utf-8-sig").rstrip().splitlines()
+        text = location.path.read_text(encoding="utf-8-sig").rstrip("\n")
     except UnicodeDecodeError as error:
-        raise ValueError(
-            f"{location} must be UTF-8 text, got other bytes; save it again"
-        ) from error
+        raise ValueError(f"{location} must be UTF-8 text, got other bytes; {AS_UTF8}") from error
+    if "\0" in text:
+        raise ValueError(f"{location} must be UTF-8 text, got zero bytes, as in UTF-16; {AS_UTF8}")
+    return text.split("\n") if text else []
 
 
 def stored(location: Location) -> StoredArray:
@@ -70,7 +72,7 @@ def stored(location: Location) -> StoredArray:
             if b"\0" in block:
                 raise ValueError(
                     f"{location} must be ASCII or UTF-8 text, got zero bytes, as in UTF-16; "
-                    "save it as UTF-8"
+                    f"{AS_UTF8}"
                 )
             if text := block.rstrip():
                 num_lines = num_ends + text.count(b"\n") + 1

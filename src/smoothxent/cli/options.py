@@ -106,7 +106,8 @@ def file(text: str) -> str:
 def csv_file(text: str) -> Path:
     """Parse the path of a .csv file."""
     if not text.lower().endswith(".csv"):
-        raise argparse.ArgumentTypeError(f"must end in .csv, got {text!r}")
+        remedy = "to save nothing, put the option after LOGITS and LABELS"
+        raise argparse.ArgumentTypeError(f"must end in .csv, got {text!r}; {remedy}")
     return Path(text)
 
 
