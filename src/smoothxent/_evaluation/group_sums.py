@@ -22,7 +22,7 @@ class GroupSums:
     groups need.
     """
 
-    digits: NDArray[np.int64]  # (groups, digits), lowest first; only the last may be negative
+    digits: NDArray[np.int64]  # (groups, digits), as in digits.py; 0 where a term is inf or nan
     lowest: int  # digit 0 counts units of 2**lowest; a multiple of 32
     special: Floats  # (groups,): the sum of the terms that are inf or nan, or 0
 
@@ -58,6 +58,8 @@ class GroupSums:
 
     @classmethod
     def _of_digits(cls, digits: NDArray[np.int64], lowest: int, special: Floats) -> Self:
+        if special.any():  # as in an Exact, nothing else counts then
+            digits = np.where(special[:, np.newaxis], 0, digits)
         return cls(*shortest(digits, lowest), special)
 
     @classmethod

@@ -12,7 +12,6 @@ from smoothxent._files import text
 from smoothxent._files.formats import format_of, located, stored_ids
 from smoothxent._files.sharded_array import ShardedArray, Stream
 
-
 # Not 007, +7 or 7_000, which would become equal to other ids.
 INTEGER = re.compile(r"0|-?[1-9][0-9]{0,18}", re.ASCII)
 
