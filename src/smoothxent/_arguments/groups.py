@@ -37,8 +37,10 @@ def check_ids(array: AnyArray) -> AnyArray:
     kind = array.dtype.kind
     if kind == "U":
         return in_native_order(array)
-    if kind == "T" or (kind == "O" and all(isinstance(each, str) for each in array.flat)):
-        return array.astype(np.str_)
+    if kind in "OT":  # T: StringDType
+        values = array.reshape(-1).tolist()
+        if all(isinstance(each, str) for each in values):
+            return np.array(values, np.str_).reshape(array.shape)
     if kind not in "iu":
         raise TypeError(
             f"groups must be integers or strings, got {array.dtype}{REMEDIES.get(kind, '')}"

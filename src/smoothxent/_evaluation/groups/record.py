@@ -151,7 +151,8 @@ def _sums(evaluation: Evaluation) -> dict[str, int | Exact]:
 
 
 def _evaluation(name: str, value: object) -> Evaluation:
+    record = read_dict(name, value)
     try:
-        return Evaluation.from_dict(read_dict(name, value))
+        return Evaluation.from_dict(record)
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from None

@@ -1,0 +1,147 @@
+"""Errors of groups and classes, each in full."""
+
+import numpy as np
+import pytest
+
+from assertions import error_text
+from smoothxent import Evaluation, GroupedEvaluation, evaluate
+
+LOGITS, LABELS = 3 * np.eye(3)[[0, 1, 2, 1]], np.array([0, 1, 1, 1])
+TO_INTEGERS = "convert with groups.astype(np.int64)"
+
+
+@pytest.mark.parametrize(
+    "groups, error, message",
+    [
+        ([0, 1, 2], ValueError, "groups must have shape (4,), got (3,)"),
+        (5, ValueError, "groups must have shape (4,), got ()"),
+        ("abcd", ValueError, "groups must have shape (4,), got ()"),
+        (
+            [[0, 1], [2, 3]],
+            ValueError,
+            "groups must have shape (4,), got (2, 2); use groups.reshape((4,))",
+        ),
+        (
+            [0.0, 1, 2, 3],
+            TypeError,
+            f"groups must be integers or strings, got float64; {TO_INTEGERS}",
+        ),
+        (
+            [True, False, True, True],
+            TypeError,
+            f"groups must be integers or strings, got bool; {TO_INTEGERS}",
+        ),
+        (
+            [b"a", b"b", b"c", b"d"],
+            TypeError,
+            "groups must be integers or strings, got |S1; decode them with np.char.decode(groups)",
+        ),
+        (
+            np.array([1, 2, 3, 4], object),
+            TypeError,
+            f"groups must be integers or strings, got object; {TO_INTEGERS}",
+        ),
+        (
+            ["a", None, "b", "c"],
+            TypeError,
+            f"groups must be integers or strings, got object; {TO_INTEGERS}",
+        ),
+        (
+            np.array(["2001", "2002", "2003", "2004"], "M8[Y]"),
+            TypeError,
+            "groups must be integers or strings, got datetime64[Y]",
+        ),
+        ([1j] * 4, TypeError, "groups must be integers or strings, got complex128"),
+        (
+            np.array([0, 1, 2**63, 2], np.uint64),
+            ValueError,
+            f"groups must be below 2**63, got {2**63}",
+        ),
+        (
+            np.ma.masked_array([0, 1, 2, 3]),
+            TypeError,
+            "groups must be a plain array, got a masked array; fill it with groups.filled(value)",
+        ),
+    ],
+)
+def test_groups_of_another_kind_or_shape_are_an_error(groups, error, message):
+    assert error_text(error, evaluate, LOGITS, LABELS, groups=groups) == message
+
+
+@pytest.mark.parametrize("flag", [1, 0, None, "yes", [True], 1.0])
+def test_per_class_is_true_or_false(flag):
+    message = f"per_class must be True or False, got {flag!r}"
+    assert error_text(TypeError, evaluate, LOGITS, LABELS, per_class=flag) == message
+
+
+def test_label_out_of_range_is_named_with_groups_and_classes_too():
+    labels = np.array([0, 1, 3, -1])
+    for options in ({"groups": [0, 0, 1, 1]}, {"per_class": True}, {"groups": range(4)}):
+        message = "labels must lie in [0, 3), got labels[2] = 3"
+        assert error_text(IndexError, evaluate, LOGITS, labels, **options) == message
+
+
+OF_INTEGERS = evaluate(LOGITS, LABELS, groups=[1, 1, 2, 3])
+OF_STRINGS = evaluate(LOGITS, LABELS, groups=["1", "1", "2", "3"])
+
+
+def test_groups_of_integers_and_of_strings_are_not_added():
+    message = "groups must be all integers or all strings, got some of each"
+    assert error_text(ValueError, lambda: OF_INTEGERS + OF_STRINGS) == message
+    assert error_text(KeyError, OF_STRINGS.evaluation, 1) == "1"
+    assert error_text(KeyError, OF_INTEGERS.evaluation, "1") == "'1'"
+
+
+def test_groups_of_other_settings_are_not_added():
+    smoothed = evaluate(LOGITS, LABELS, groups=[1, 1, 2, 3], label_smoothing=0.5)
+    assert error_text(ValueError, lambda: OF_INTEGERS + smoothed) == (
+        "label_smoothing must be the same in evaluations that are added, got 0.0 and 0.5"
+    )
+
+
+def test_at_least_one_evaluation_is_merged():
+    message = "parts must be at least one evaluation, got none"
+    assert error_text(ValueError, GroupedEvaluation.merged, []) == message
+
+
+@pytest.mark.parametrize("other", [1, 0.0, None, "0", OF_INTEGERS.total])
+def test_nothing_else_is_added_to_groups(other):
+    with pytest.raises(TypeError):
+        OF_INTEGERS + other
+    with pytest.raises(TypeError):
+        other + OF_INTEGERS
+
+
+@pytest.mark.parametrize(
+    "logits, per_class, found",
+    [
+        (np.zeros((1, 4)), True, "3 and 4"),
+        (np.zeros((1, 3)), False, "3 and none"),
+    ],
+)
+def test_other_numbers_of_classes_are_not_added(logits, per_class, found):
+    evaluation = evaluate(LOGITS, LABELS, per_class=True)
+    other = evaluate(logits - 1, [0], per_class=per_class)
+    message = f"classes must have the same number in evaluations that are added, got {found}"
+    assert error_text(ValueError, lambda: evaluation + other) == message
+
+
+@pytest.mark.parametrize(
+    "arguments, error, message",
+    [
+        ({"number": 0}, ValueError, "number must be at least 1, got 0"),
+        ({"number": 1.5}, TypeError, "number must be an integer, got 1.5"),
+        ({"least_rows": 0}, ValueError, "least_rows must be at least 1, got 0"),
+        ({"least_rows": True}, TypeError, "least_rows must be an integer, got True"),
+    ],
+)
+def test_worst_classes_are_a_number_of_those_with_rows(arguments, error, message):
+    classes = evaluate(LOGITS, LABELS, per_class=True).classes
+    assert error_text(error, classes.worst, **arguments) == message
+
+
+def test_number_of_classes_of_an_empty_evaluation_is_positive():
+    message = "num_classes must be at least 1, got 0"
+    assert error_text(ValueError, Evaluation.empty, num_classes=0) == message
+    message = "prior must have shape (3,), got (2,)"
+    assert error_text(ValueError, Evaluation.empty, num_classes=3, prior=[0.5, 0.5]) == message

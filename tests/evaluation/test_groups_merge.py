@@ -1,0 +1,257 @@
+"""GroupedEvaluation: equal objects for any order, split, threads and instruction set."""
+
+import functools
+import itertools
+import math
+import operator
+
+import ml_dtypes
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assertions import error_text
+from inventory import rows_for_threads
+from metric_checks import draw
+from smoothxent import Evaluation, GroupedEvaluation, available_isas, evaluate
+from smoothxent._evaluation.groups import accumulator
+from smoothxent._kernel import widening
+from ways import instruction_set
+
+
+def assert_same(one, other):
+    assert one == other
+    assert hash(one) == hash(other)
+    assert one.ids.tolist() == other.ids.tolist()
+
+
+@st.composite
+def calls(draw):
+    """Draw logits with ties, nan and infinities, labels, groups, weights and options."""
+    num_rows, num_classes = draw(st.integers(0, 40)), draw(st.sampled_from([1, 2, 3, 17]))
+    seed = np.random.default_rng(draw(st.integers(0, 2**32)))
+    logits = seed.integers(-4, 5, (num_rows, num_classes)).astype(draw(st.sampled_from("fde")))
+    if num_rows:
+        for special in draw(st.lists(st.sampled_from([np.nan, np.inf, -np.inf]), max_size=3)):
+            logits[seed.integers(num_rows), seed.integers(num_classes)] = special
+    options = {"per_class": draw(st.booleans()), "num_bins": 3, "top_k": (2,)}
+    if draw(st.booleans()):
+        options["sample_weight"] = seed.integers(0, 4, num_rows) * seed.uniform(0, 1, num_rows)
+    if draw(st.booleans()):
+        options["ignore_index"] = -1
+    labels = seed.integers(-1 if "ignore_index" in options else 0, num_classes, num_rows)
+    groups = seed.integers(0, draw(st.sampled_from([1, 3, 16, 18])), num_rows)
+    if draw(st.booleans()):
+        groups = np.array(["b", "a", "long name", *"cdefghijklmnopqrs"])[groups]
+    return logits, labels, groups, options
+
+
+def part_of(call, rows):
+    logits, labels, groups, options = call
+    options = {
+        name: value[rows] if name == "sample_weight" else value for name, value in options.items()
+    }
+    return evaluate(logits[rows], labels[rows], groups=groups[rows], **options)
+
+
+@given(calls(), st.randoms(use_true_random=False))
+def test_any_order_and_any_split_give_equal_evaluations(call, random):
+    size = len(call[1])
+    whole = part_of(call, slice(None))
+    order = np.array(random.sample(range(size), size), int)
+    assert_same(part_of(call, order), whole)
+    cuts = sorted(random.randrange(size + 1) for _ in range(3))
+    parts = [
+        part_of(call, order[first:last]) for first, last in itertools.pairwise([0, *cuts, size])
+    ]
+    random.shuffle(parts)
+    assert_same(GroupedEvaluation.merged(parts), whole)
+    assert_same(functools.reduce(operator.add, parts), whole)
+    assert_same(sum(parts), whole)
+    for least in (0, 1, 1000):
+        total = accumulator.Accumulator(part_of(call, slice(0, 0)))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(accumulator, "LEAST_WAITING", least)
+            for part in parts:
+                total.add(part)
+        assert_same(total.evaluation(), whole)
+        assert total.total == whole.total._with_classes(None)
+
+
+@given(calls())
+def test_evaluation_of_a_group_is_that_of_its_rows(call):
+    logits, labels, groups, options = call
+    grouped = part_of(call, slice(None))
+    options.pop("per_class")
+    weight = options.pop("sample_weight", None)
+    ignored = options.get("ignore_index")
+    for name in set(groups.tolist()):
+        rows = groups == name
+        if (labels[rows] == ignored).all():
+            assert name not in grouped.ids.tolist()
+            assert error_text(KeyError, grouped.evaluation, name) == repr(name)
+        elif len(set(groups.tolist())) <= 16:
+            its_weight = None if weight is None else weight[rows]
+            expected = evaluate(logits[rows], labels[rows], sample_weight=its_weight, **options)
+            assert_evaluation(grouped.evaluation(name), expected)
+
+
+def assert_evaluation(one, other):
+    assert one == other
+    assert one.to_dict() == other.to_dict()
+
+
+def test_rows_of_a_group_may_be_ignored_in_one_part_and_counted_in_another():
+    logits, labels = 3 * np.eye(3)[[0, 1, 2, 1]], np.array([0, -1, 2, -1])
+    groups = np.array([5, 5, 7, 9])
+    options = {"ignore_index": -1}
+    whole = evaluate(logits, labels, groups=groups, **options)
+    assert whole.ids.tolist() == [5, 7]
+    assert (len(whole), whole.count.tolist(), whole.all_greedy.tolist()) == (2, [1, 1], [True] * 2)
+    assert (whole.total.ignored, whole.evaluation(5).ignored) == (2, 1)
+    parts = [
+        evaluate(logits[n : n + 1], labels[n : n + 1], groups=groups[n : n + 1], **options)
+        for n in range(4)
+    ]
+    assert [len(part) for part in parts] == [1, 0, 1, 0]
+    assert_same(sum(parts), whole)
+    assert GroupedEvaluation.from_dict(parts[1].to_dict()) == parts[1]
+    # A row of group 9 that counts, later.
+    more = whole + evaluate(logits[:1], labels[:1], groups=[9], **options)
+    assert (more.ids.tolist(), more.evaluation(9).ignored) == ([5, 7, 9], 1)
+
+
+@pytest.mark.parametrize("num_ignored", [0, 1, 2])
+def test_16_groups_have_an_evaluation_each_and_17_have_none(rng, num_ignored):
+    logits, labels = draw(rng, 34, 5)
+    groups = np.arange(34) % 17
+    labels[groups >= 17 - num_ignored] = -1
+    grouped = evaluate(logits, labels, groups=groups, ignore_index=-1)
+    assert len(grouped) == 17 - num_ignored
+    message = (
+        "groups must be at most 16 to have an evaluation each, got 17; "
+        "evaluate only the rows of the group"
+    )
+    assert error_text(ValueError, grouped.evaluation, 3) == message
+    assert error_text(KeyError, grouped.evaluation, 17) == "17"
+    few = groups < 16
+    some = evaluate(logits[few], labels[few], groups=groups[few], ignore_index=-1)
+    assert some.evaluation(np.int32(3)).count == 2
+    others = evaluate(logits[~few], labels[~few], groups=groups[~few], ignore_index=-1)
+    assert_same(some + others, grouped)
+    assert_same(grouped + others + some, grouped + grouped)
+
+
+# Classes below, at and above the limits of few classes, short rows, tiles and segments.
+CLASS_COUNTS = [2, 3, 100, 128, 129, 1000, 1024, 1025, 16_385, 40_000]
+OPTIONS = {
+    "plain": {},
+    "softcap and temperature": {"softcap": 8.0, "temperature": 0.7},
+    "smoothing": {"label_smoothing": 1.0, "z_loss": 0.1},
+}
+
+
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+@pytest.mark.parametrize("num_classes", CLASS_COUNTS)
+def test_threads_and_instruction_sets_give_equal_evaluations(rng, any_dtype, num_classes, options):
+    # Few rows of many classes are divided among threads; half types with options go in blocks.
+    num_rows = 3 if num_classes > 16_384 else rows_for_threads(num_classes, 40)
+    logits = np.round(rng.normal(0, 4, (num_rows, num_classes))).astype(any_dtype)
+    labels = rng.integers(0, num_classes, num_rows)
+    labels[::2] = logits[::2].astype(float).argmax(axis=1)
+    groups = rng.integers(0, 5, num_rows)
+    arguments = {"groups": groups, "per_class": True, **options}
+    whole = evaluate(logits, labels, num_threads=1, **arguments)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(widening, "_BLOCK", 7 * num_classes)
+        assert_same(evaluate(logits, labels, num_threads=3, **arguments), whole)
+    for isa in available_isas():
+        with instruction_set(isa, "evaluate"):
+            assert_same(evaluate(logits, labels, **arguments), whole)
+    strided = np.repeat(logits, 2, axis=1)[:, ::2]
+    assert_same(evaluate(strided, labels, **arguments), whole)
+    columns = np.asfortranarray(logits)
+    assert_same(evaluate(columns, labels, **arguments), whole)
+    for name, rows in ((name, groups == name) for name in set(groups.tolist())):
+        assert whole.evaluation(name) == evaluate(logits[rows], labels[rows], **options)
+
+
+def test_bfloat16_words_have_groups_too(rng):
+    logits, labels = draw(rng, 60, 9, ml_dtypes.bfloat16)
+    words = logits.view(np.uint16)
+    groups = rng.integers(0, 4, 60)
+    assert_same(
+        evaluate(words, labels, groups=groups, dtype="bfloat16", softcap=5),
+        evaluate(logits, labels, groups=groups, softcap=5),
+    )
+
+
+def test_row_without_a_softmax_makes_nan_of_its_group_only(rng):
+    logits, labels = draw(rng, 30, 5)
+    logits[7, 2] = np.nan
+    groups = np.arange(30) % 3
+    grouped = evaluate(logits, labels, groups=groups)
+    assert np.isnan(grouped.nll).tolist() == [False, True, False]
+    assert np.isnan(grouped.brier).tolist() == [False, True, False]
+    assert not np.isnan(grouped.accuracy).any()
+    assert math.isnan(grouped.nll_stderr)
+    assert math.isnan(grouped.macro_brier)
+    assert grouped.accuracy_stderr > 0
+    assert grouped.evaluation(1).nan_rows == 1
+
+
+def test_weight_of_0_leaves_out_infinity_but_not_nan():
+    logits = np.array([[0.0, -np.inf], [0, 1], [np.nan, 0], [0, 1]])
+    grouped = evaluate(logits, [1, 1, 1, 1], groups=[0, 0, 1, 1], sample_weight=[0, 1, 0, 1])
+    assert grouped.nll_sum[0] == pytest.approx(math.log1p(math.exp(-1)), rel=1e-15)
+    assert math.isnan(grouped.nll_sum[1])
+    assert grouped.count.tolist() == [2, 2]
+    assert grouped.all_greedy.tolist() == [False, False]
+    nothing = evaluate(logits[1:2], [1], groups=[0], sample_weight=[0])
+    assert math.isnan(nothing.nll[0])
+    assert math.isnan(nothing.macro_nll)
+
+
+def test_numbers_of_any_size_give_a_standard_error_without_a_warning():
+    labels, groups = [1, 0, 0], [0, 1, 2]
+    # nll 3e200, 0 and log 2: the deviations have no square in float64.
+    huge = evaluate(np.array([[3e200, 0], [3e200, 0], [0, 0]]), labels, groups=groups)
+    assert huge.nll_stderr == pytest.approx(1e200, rel=1e-15)
+    assert huge.macro_nll == pytest.approx(1e200, rel=1e-15)
+    largest = float(np.finfo(float).max)
+    overflowing = evaluate(np.array([[largest, 0]] * 2), [1, 1], groups=[0, 1])
+    assert (overflowing.macro_nll, overflowing.nll_stderr) == (largest, 0.0)
+    logits = np.array([[1.0, 0], [0, 3], [2, 0]])
+    for size in (1e-200, 1e200):
+        weighted = evaluate(logits, labels, groups=groups, sample_weight=np.full(3, size))
+        plain = evaluate(logits, labels, groups=groups)
+        assert weighted.nll_stderr == pytest.approx(plain.nll_stderr, rel=1e-15)
+    most = evaluate(logits, labels, groups=[0, 0, 1], sample_weight=np.full(3, largest))
+    assert most.weight.tolist() == [math.inf, largest]
+    assert math.isnan(most.nll_stderr)
+
+
+def test_equal_rows_have_no_error():
+    logits = np.tile([0.3, -1.0, 0.7], (7, 1))
+    grouped = evaluate(logits, np.ones(7, int), groups=[0, 0, 0, 1, 2, 2, 3])
+    assert (grouped.nll_stderr, grouped.brier_stderr, grouped.accuracy_stderr) == (0.0, 0.0, 0.0)
+
+
+def test_many_groups_are_merged(rng):
+    logits, labels = draw(rng, 200_000, 2)
+    ids = rng.permutation(200_000) * 5_000_000_000
+    grouped = evaluate(logits, labels, groups=ids)
+    assert (grouped.ids == np.sort(ids)).all()
+    twice = grouped + grouped
+    assert (twice.nll_sum == 2 * grouped.nll_sum).all()
+    assert twice.nll_stderr == pytest.approx(grouped.nll_stderr, rel=1e-12)
+
+
+def test_progress_total_is_an_evaluation(rng):
+    logits, labels = draw(rng, 10, 3)
+    total = accumulator.Accumulator(evaluate(logits, labels, per_class=True))
+    total.add(evaluate(logits, labels, per_class=True))
+    assert isinstance(total.total, Evaluation)
+    assert total.total.classes is None
+    assert total.evaluation() == sum([evaluate(logits, labels, per_class=True)] * 2)
