@@ -22,10 +22,9 @@ def groups_of_files(paths: Sequence[str], logits: ShardedArray) -> AnyArray:
     if all(format_of(location).suffix == ".txt" for location in locations):
         lines = [line for location in locations for line in text.lines(location)]
         if len(lines) != logits.num_rows:
-            raise ValueError(
-                f"{locations[0]} must have {logits.num_rows} lines, one for each row of {logits}, "
-                f"got {len(lines)}"
-            )
+            rest = f" to {locations[-1].name}" if len(locations) > 1 else ""
+            rule = f"have {logits.num_rows} lines, one for each row of {logits}"
+            raise ValueError(f"{locations[0]}{rest} must {rule}, got {len(lines)}")
         return _numbers_or_names(lines)
     array = stored_ids(paths, logits)
     ids = np.empty(array.num_rows, array.dtype)

@@ -54,14 +54,14 @@ class Numbers:
 
 
 def lines(location: Location) -> list[str]:
-    """Return the lines of a file; empty lines at the end do not count."""
+    """Return all lines of a file, empty ones too."""
     try:
-        text = location.path.read_text(encoding="utf-8-sig").rstrip("\n")
+        text = location.path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise ValueError(f"{location} must be UTF-8 text, got other bytes; {AS_UTF8}") from error
     if "\0" in text:
         raise ValueError(f"{location} must be UTF-8 text, got zero bytes, as in UTF-16; {AS_UTF8}")
-    return text.split("\n") if text else []
+    return text.removesuffix("\n").split("\n") if text else []
 
 
 def stored(location: Location) -> StoredArray:
