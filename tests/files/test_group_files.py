@@ -237,8 +237,8 @@ def fails(tmp_path, error, file):
             np.array(["a", "b", "c", None], object),
             ValueError,
             (
-                "groups file ids.npy must hold numbers, got pickled objects, which are never loaded; "
-                "save an array of numbers"
+                "groups file ids.npy must hold numbers, got pickled objects, which are never "
+                "loaded; save an array of numbers"
             ),
         ),
     ],
@@ -254,8 +254,8 @@ def test_arrays_of_other_ids_are_an_error(tmp_path, content, error, message):
         (
             b"a\nb\nc\n",
             (
-                "groups file ids.txt must have 4 lines, one for each row of logits file logits.npy, "
-                "got 3"
+                "groups file ids.txt must have 4 lines, one for each row of logits file "
+                "logits.npy, got 3"
             ),
         ),
         (

@@ -8,6 +8,7 @@ STYLE = (
     "font-variant-numeric: tabular-nums; } "
     ".smoothxent td:first-child, .smoothxent td:last-child, .smoothxent th:first-child "
     "{ text-align: left; } "
+    ".smoothxent .numbers td:last-child { text-align: right; } "
     ".smoothxent .bar { background: #2f6fab; height: 0.8em; }</style>"
 )
 
@@ -38,11 +39,17 @@ def columns(rows: Sequence[tuple[str, ...]]) -> str:
 
 def markdown_table(rows: Sequence[tuple[str, ...]]) -> str:
     """Return a Markdown table; the first row is the head."""
-    head, *others = [f"| {' | '.join(row)} |" for row in rows]
+    escaped = [[cell.replace("|", r"\|") for cell in row] for row in rows]
+    head, *others = [f"| {' | '.join(row)} |" for row in escaped]
     return "\n".join([head, f"|---|{'--:|' * (len(rows[0]) - 1)}", *others])
 
 
-def html_table(head: list[str], rows: Sequence[tuple[str, ...]]) -> str:
+def number_table(head: Sequence[str], rows: Sequence[tuple[str, ...]]) -> str:
+    """Return an HTML table whose columns after the first are numbers."""
+    return html_table(head, rows).replace("<table>", '<table class="numbers">', 1)
+
+
+def html_table(head: Sequence[str], rows: Sequence[tuple[str, ...]]) -> str:
     cells = "".join(f"<th>{each}</th>" for each in head)
     body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
     return f"<table>{f'<thead><tr>{cells}</tr></thead>' * bool(head)}<tbody>{body}</tbody></table>"

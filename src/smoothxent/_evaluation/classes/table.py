@@ -3,7 +3,7 @@
 from html import escape
 
 from smoothxent._evaluation.classes.metrics import ClassMetrics
-from smoothxent._evaluation.columns import columns, html_table, markdown_table, number
+from smoothxent._evaluation.columns import columns, markdown_table, number, number_table
 
 SHOWN = 10  # classes
 LEAST_ROWS = 10  # of a class that is shown, if there is one with so many
@@ -22,7 +22,7 @@ def markdown(classes: ClassMetrics) -> str:
 
 def html(classes: ClassMetrics) -> str:
     """Return the title and a table."""
-    return f"<p>{escape(title(classes))}</p>{html_table(list(HEAD), rows(classes))}"
+    return f"<p>{escape(title(classes))}</p>{number_table(HEAD, rows(classes))}"
 
 
 def title(classes: ClassMetrics) -> str:

@@ -328,7 +328,7 @@ class GroupedEvaluation:
         return table.markdown(self)
 
     def __repr__(self) -> str:
-        return f"GroupedEvaluation({len(self):,} groups, {self.total!r})"
+        return table.line(self)
 
     def __str__(self) -> str:
         return table.text(self)

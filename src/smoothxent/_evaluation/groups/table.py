@@ -8,13 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smoothxent._evaluation import table
+from smoothxent._evaluation.classes import table as classes
 from smoothxent._evaluation.columns import (
     STYLE,
     columns,
     deviation,
-    html_table,
     markdown_table,
     number,
+    number_table,
 )
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 SHOWN = 5  # groups with the highest nll, and as many with the lowest
 LONGEST_ID = 24  # letters
 
-METRICS = ("metric", "rows", "±", "± by groups", "groups")
+METRICS = ("metric", "mean of rows", "± by row", "± by group", "mean of groups")
 GROUPS = ("group", "rows", "nll", "accuracy", "brier")
 
 
@@ -35,38 +36,60 @@ class Tables(NamedTuple):
 
 
 def text(grouped: "GroupedEvaluation") -> str:
-    """Return the title, the metrics, and the groups with the highest and the lowest nll."""
-    if not len(grouped):
-        return title(grouped)
-    tables = tables_of(grouped)
-    parts = [title(grouped), columns([METRICS, *tables.metrics])]
-    parts += [f"{name}\n{columns([GROUPS, *rows])}" for name, rows in tables.groups.items()]
+    """Return the title and, if there are rows, the metrics, some groups and the classes.
+
+    The groups are those with the highest and the lowest nll.
+    """
+    parts = [title(grouped)]
+    if len(grouped):
+        tables = tables_of(grouped)
+        parts.append(columns([METRICS, *tables.metrics]))
+        parts += [f"{name}\n{columns([GROUPS, *rows])}" for name, rows in tables.groups.items()]
+        if grouped.total.classes is not None:
+            parts.append(classes.text(grouped.total.classes))
     return "\n\n".join(parts)
 
 
 def markdown(grouped: "GroupedEvaluation") -> str:
     """Return the same as Markdown tables."""
-    tables = tables_of(grouped)
-    parts = [title(grouped), markdown_table([METRICS, *tables.metrics])]
-    for name, rows in tables.groups.items():
-        parts += [name, markdown_table([GROUPS, *rows])]
+    parts = [title(grouped)]
+    if len(grouped):
+        tables = tables_of(grouped)
+        parts.append(markdown_table([METRICS, *tables.metrics]))
+        for name, rows in tables.groups.items():
+            parts += [name, markdown_table([GROUPS, *rows])]
+        if grouped.total.classes is not None:
+            parts.append(classes.markdown(grouped.total.classes))
     return "\n\n".join(parts) + "\n"
 
 
 def html(grouped: "GroupedEvaluation") -> str:
     """Return the same as HTML."""
-    tables = tables_of(grouped)
-    parts = [f"<strong>{escape(title(grouped))}</strong>", _html([METRICS, *tables.metrics])]
-    for name, rows in tables.groups.items():
-        parts += [f"<p>{escape(name)}</p>", _html([GROUPS, *rows])]
+    parts = [f"<strong>{escape(title(grouped))}</strong>"]
+    if len(grouped):
+        tables = tables_of(grouped)
+        parts.append(_html([METRICS, *tables.metrics]))
+        for name, rows in tables.groups.items():
+            parts += [f"<p>{escape(name)}</p>", _html([GROUPS, *rows])]
+        if grouped.total.classes is not None:
+            parts.append(classes.html(grouped.total.classes))
     return f'<div class="smoothxent">{STYLE}{"".join(parts)}</div>'
 
 
 def title(grouped: "GroupedEvaluation") -> str:
     """Return the title of the tables."""
-    groups = f"{len(grouped):,} group{'s' * (len(grouped) != 1)}"
     rows = table.counts(grouped.total)
-    return f"Evaluation of {rows}, in {groups}{'; losses in nats' * bool(len(grouped))}"
+    return f"Evaluation of {rows}, in {counts(grouped)}{'; losses in nats' * bool(len(grouped))}"
+
+
+def line(grouped: "GroupedEvaluation") -> str:
+    """Return one line with the number of groups and that of the total."""
+    return f"GroupedEvaluation({counts(grouped)}, {grouped.total!r})"
+
+
+def counts(grouped: "GroupedEvaluation") -> str:
+    """Return how many groups there are."""
+    return f"{len(grouped):,} group{'s' * (len(grouped) != 1)}"
 
 
 def tables_of(grouped: "GroupedEvaluation") -> Tables:
@@ -121,4 +144,4 @@ def _error(stderr: float) -> str:
 
 def _html(rows: Sequence[tuple[str, ...]]) -> str:
     head, *others = rows
-    return html_table(list(head), [tuple(map(escape, row)) for row in others])
+    return number_table(head, [tuple(map(escape, row)) for row in others])
