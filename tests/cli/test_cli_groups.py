@@ -1,0 +1,216 @@
+"""`smoothxent evaluate --groups --per-class`: the objects of the library in every format."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from smoothxent import Evaluation, GroupedEvaluation, evaluate
+from smoothxent.cli import main
+
+INPUTS = ("logits.npy", "labels.npy")
+
+
+@pytest.fixture
+def rows(rng, tmp_path, monkeypatch):
+    """Save logits, labels and ids in the current folder; return the arrays."""
+    monkeypatch.chdir(tmp_path)
+    logits = rng.normal(0, 3, (120, 7)).astype(np.float32)
+    labels = rng.integers(0, 7, 120)
+    ids = np.array(["a", "b,c", 'd "e"', "f"])[rng.integers(0, 4, 120)]
+    np.save("logits.npy", logits)
+    np.save("labels.npy", labels)
+    np.save("ids.npy", ids)
+    Path("ids.txt").write_text("".join(f"{each}\n" for each in ids))
+    return logits, labels, ids
+
+
+def printed(capsys, *arguments, command="evaluate"):
+    """Return what a command prints to stdout; it must print nothing else."""
+    assert main([command, *arguments]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    return out
+
+
+def error_line(capsys, *arguments, command="evaluate"):
+    """Return the only line on stderr of a command that fails; stdout must be empty."""
+    assert main([command, *arguments]) == 1
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n"), err[-1:]) == ("", 1, "\n")
+    return err.removeprefix("smoothxent: ")[:-1]
+
+
+@pytest.mark.parametrize("file", ["ids.npy", "ids.txt"])
+def test_groups_have_the_bits_of_the_library(rows, capsys, file):
+    logits, labels, ids = rows
+    expected = evaluate(logits, labels, groups=ids, label_smoothing=0.1)
+    options = (*INPUTS, "--groups", file, "--label-smoothing", "0.1")
+    record = json.loads(printed(capsys, *options, "--json", "-"))
+    assert GroupedEvaluation.from_dict(record) == expected
+    assert json.loads(printed(capsys, *options, "--format", "json")) == record
+
+
+def test_groups_are_printed_in_every_format(rows, capsys):
+    logits, labels, ids = rows
+    grouped = evaluate(logits, labels, groups=ids)
+    options = (*INPUTS, "--groups", "ids.npy")
+    assert printed(capsys, *options) == f"{grouped}\n"
+    assert printed(capsys, *options, "--format", "markdown") == grouped.to_markdown()
+    lines = list(csv.DictReader(io.StringIO(printed(capsys, *options, "--format", "csv"))))
+    assert [line["group"] for line in lines] == grouped.ids.tolist()
+    for name in ("count", "weight", "nll", "nll_sum", "accuracy", "brier", "all_greedy"):
+        expected = map(str, getattr(grouped, name).tolist())
+        assert [line[name] for line in lines] == [*expected]
+    assert printed(capsys, *options, "--quiet") == ""
+
+
+def test_classes_have_the_bits_of_the_library(rows, capsys):
+    logits, labels, ids = rows
+    expected = evaluate(logits, labels, per_class=True)
+    record = json.loads(printed(capsys, *INPUTS, "--json", "-", "--per-class"))
+    assert Evaluation.from_dict(record) == expected
+    assert printed(capsys, *INPUTS, "--per-class") == f"{expected}\n"
+    assert printed(capsys, "--groups", "ids.npy", *INPUTS, "--per-class") == (
+        f"{evaluate(logits, labels, groups=ids, per_class=True)}\n"
+    )
+
+
+@pytest.mark.parametrize("options", [[], ["--groups", "ids.npy"]])
+def test_classes_are_saved_as_csv(rows, capsys, options):
+    logits, labels, _ = rows
+    logits[:, 3] = -50  # never predicted
+    np.save("logits.npy", logits)
+    classes = evaluate(logits, labels, per_class=True).classes
+    printed(capsys, "--per-class", "classes.csv", *INPUTS, *options)
+    lines = list(csv.DictReader(io.StringIO(Path("classes.csv").read_text())))
+    assert [line["class"] for line in lines] == [*map(str, range(7))]
+    for name in ("count", "support", "predicted", "hits", "recall", "precision", "f1", "nll"):
+        expected = map(str, getattr(classes, name).tolist())
+        assert [line[name] for line in lines] == [*expected]
+    assert lines[3]["precision"] == "nan"
+
+
+def test_parts_with_groups_are_merged(rows, capsys):
+    logits, labels, ids = rows
+    whole = evaluate(logits, labels, groups=ids, per_class=True)
+    for number, part in enumerate((slice(50), slice(50, 51), slice(51, None))):
+        for name, array in (("logits", logits), ("labels", labels), ("ids", ids)):
+            np.save(f"{name}.npy", array[part])
+        options = ("--groups", "ids.npy", "--json", f"part-{number}.json", "--quiet", "--per-class")
+        printed(capsys, *INPUTS, *options)
+    merged = printed(capsys, "part-*.json", "--json", "-", command="merge")
+    assert GroupedEvaluation.from_dict(json.loads(merged)) == whole
+    assert printed(capsys, "part-*.json", command="merge") == f"{whole}\n"
+    Path("plain.json").write_text(json.dumps(evaluate(logits, labels, per_class=True).to_dict()))
+    for parts in (["plain.json", "part-0.json"], ["part-0.json", "plain.json"]):
+        assert error_line(capsys, *parts, command="merge") == (
+            f"{parts[1]}: groups must be in all parts or in none, got some of each"
+        )
+
+
+def test_parts_of_other_groups_or_classes_are_one_line(rows, capsys):
+    logits, labels, ids = rows
+    for name, evaluation in (
+        ("names", evaluate(logits, labels, groups=ids)),
+        ("numbers", evaluate(logits, labels, groups=labels)),
+        ("classes", evaluate(logits, labels, per_class=True)),
+        ("none", evaluate(logits, labels)),
+    ):
+        Path(f"{name}.json").write_text(json.dumps(evaluation.to_dict()))
+    assert error_line(capsys, "names.json", "numbers.json", command="merge") == (
+        "numbers.json: groups must be all integers or all strings, got some of each"
+    )
+    assert error_line(capsys, "none.json", "classes.json", command="merge") == (
+        "classes.json: classes must have the same number in evaluations that are added, "
+        "got none and 7"
+    )
+    record = json.loads(Path("names.json").read_text())
+    record["groups"]["count"][0] += 1
+    Path("damaged.json").write_text(json.dumps(record))
+    assert error_line(capsys, "damaged.json", command="merge") == (
+        "damaged.json: groups.count must add up to 120, got 121"
+    )
+
+
+@pytest.mark.fault("cli-files")
+@pytest.mark.parametrize(
+    "file, content, message",
+    [
+        ("none.npy", None, "none.npy: No such file or directory; check the path"),
+        (
+            "few.txt",
+            "1\n2\n",
+            (
+                "groups file few.txt must have 120 lines, one for each row of logits file "
+                "logits.npy, got 2"
+            ),
+        ),
+        (
+            "few.npy",
+            np.arange(3),
+            (
+                "groups file few.npy must have shape (120,), a number for each row of logits file "
+                "logits.npy, got (3,); name all shards of both"
+            ),
+        ),
+        (
+            "real.npy",
+            np.zeros(120),
+            "groups file real.npy must be integers or strings, got float64",
+        ),
+    ],
+)
+def test_groups_that_do_not_fit_are_one_line(rows, capsys, file, content, message):
+    if isinstance(content, str):
+        Path(file).write_text(content)
+    elif content is not None:
+        np.save(file, content)
+    assert error_line(capsys, *INPUTS, "--groups", file) == message
+
+
+def misuse(capsys, *arguments):
+    """Return the only line on stderr of a command that ends with code 2."""
+    with pytest.raises(SystemExit) as ended:
+        main(["evaluate", *arguments])
+    assert ended.value.code == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    return err.removeprefix("smoothxent evaluate: error: argument ").partition("; see ")[0]
+
+
+@pytest.mark.fault("cli-usage")
+def test_option_for_classes_before_the_files_has_a_remedy(rows, capsys):
+    assert misuse(capsys, "--per-class", *INPUTS) == (
+        "--per-class: must end in .csv, got 'logits.npy'; to save nothing, put the option after "
+        "LOGITS and LABELS"
+    )
+
+
+@pytest.mark.fault("cli-outputs")
+def test_classes_are_not_saved_over_another_file(rows, capsys):
+    np.savetxt("ids.csv", np.zeros(120), fmt="%d")
+    differ = "must differ from all other input and output files, got"
+    for arguments, option, file in (
+        (("--groups", "ids.csv", "--per-class", "ids.csv"), "--per-class", "ids.csv"),
+        (("--json", "out.csv", "--per-class", "./out.csv"), "--per-class", "out.csv"),
+        (("--groups", "ids.npy", "--json", "ids.npy"), "--json", "ids.npy"),
+    ):
+        assert misuse(capsys, *INPUTS, *arguments) == f"{option}: {differ} {file!r}"
+    assert not Path("out.csv").exists()
+
+
+@pytest.mark.fault("cli-outputs")
+def test_classes_that_can_not_be_saved_are_one_line(rows, capsys):
+    assert error_line(capsys, *INPUTS, "--per-class", "none/classes.csv") == (
+        f"{Path('none').absolute()}: no such folder; create it or choose another --per-class"
+    )
+
+
+def test_picture_of_groups_is_that_of_the_total(rows, capsys):
+    pytest.importorskip("matplotlib")
+    printed(capsys, *INPUTS, "--groups", "ids.npy", "--plot", "a.svg", "--quiet")
+    assert "<svg" in Path("a.svg").read_text()
