@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import oracle
-from clusters import by_group, clustered_error
+from evaluations import by_group, clustered_error
 from inventory import INTEGERS
 from metric_checks import draw
 from smoothxent import cross_entropy, evaluate
