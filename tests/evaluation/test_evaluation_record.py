@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import evaluations
 from smoothxent import Evaluation
-from smoothxent._evaluation.exact import ZERO, Exact
+from smoothxent._evaluation.sums.exact import ZERO, Exact
 from test_evaluation_merge import attributes, splits
 
 ROWS = evaluations.draw(np.random.default_rng(0), 50, top_k=(1, 5), num_bins=3)

@@ -10,7 +10,7 @@ from hypothesis import given
 
 import evaluations
 from smoothxent import Evaluation, evaluate
-from smoothxent._evaluation import table
+from smoothxent._evaluation.report import table
 from test_evaluation_merge import splits
 
 

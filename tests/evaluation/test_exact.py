@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smoothxent._evaluation.exact import (
+from smoothxent._evaluation.sums.exact import (
     ZERO,
     Exact,
     exact_squares,

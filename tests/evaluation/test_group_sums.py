@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smoothxent._evaluation.exact import Exact
-from smoothxent._evaluation.group_sums import GroupSums
+from smoothxent._evaluation.sums.exact import Exact
+from smoothxent._evaluation.sums.group_sums import GroupSums
 from smoothxent._kernel import digits
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)

@@ -102,8 +102,8 @@ def test_text_may_begin_with_a_byte_order_mark(tmp_path, rng):
 
 @pytest.mark.parametrize("end", ["", "\n", "\r\n", "\n \n  "])
 def test_text_is_read_in_parts(tmp_path, rng, monkeypatch, end):
-    monkeypatch.setattr("smoothxent._files.text.MOST_LINES", 5)
-    monkeypatch.setattr("smoothxent._files.text.BLOCK_BYTES", 7)
+    monkeypatch.setattr("smoothxent._files.readers.text.MOST_LINES", 5)
+    monkeypatch.setattr("smoothxent._files.readers.text.BLOCK_BYTES", 7)
     test_labels_may_be_text(tmp_path, rng, end)
 
 

@@ -13,7 +13,7 @@ SAVE_TEXT = "save them with np.savetxt(..., labels, fmt='%d')"
 @pytest.mark.fault("names-and-text")
 @pytest.mark.parametrize("line", ["1.0", "", "one", "1 2", "1_0", "9" * 30, "\ufeff1"])
 def test_text_that_is_no_integer_is_named_with_its_line(tmp_path, monkeypatch, line):
-    monkeypatch.setattr("smoothxent._files.text.MOST_LINES", 1)
+    monkeypatch.setattr("smoothxent._files.readers.text.MOST_LINES", 1)
     np.save(tmp_path / "logits.npy", LOGITS)
     path = tmp_path / "labels.txt"
     path.write_bytes(f"0\n2\n{line}\n1\n".encode())

@@ -103,14 +103,14 @@ MUTANTS = [
         ("if len(names) == 1 and not self.member:", "if names:", "the first of several is taken"),
     ),
     *mutants_of(
-        "src/smoothxent/_files/npy.py",
+        "src/smoothxent/_files/readers/npy.py",
         ("    if dtype.hasobject:\n", "    if False:\n", "pickled objects have another error"),
         ("if is_fortran and", "if False and", "Fortran order is read as C order"),
         ("sum(size != 1 for size in shape) > 1", "True", "one column raises an error"),
         ("    (3, 0): npy", "    (4, 0): npy", "version 3 is unknown and 4 is read"),
     ),
     *mutants_of(
-        "src/smoothxent/_files/npz.py",
+        "src/smoothxent/_files/readers/npz.py",
         ("ZIP_DEFLATED: 1032", "ZIP_DEFLATED: 1 << 40", "any claim of a member is believed"),
         ("if len(infos) < num_members:", "if False:", "the second of two members is taken"),
         ("ZIP_STORED: 1,", "ZIP_STORED: 1 << 40,", "any claim of a stored member is believed"),
@@ -119,7 +119,7 @@ MUTANTS = [
         ("(BadZipFile, EOFError, zlib.error)", "(EOFError,)", "a flipped bit names no file"),
     ),
     *mutants_of(
-        "src/smoothxent/_files/safetensors.py",
+        "src/smoothxent/_files/readers/safetensors.py",
         ("length > min(MOST_HEADER, size - LENGTH_BYTES)", "length > MOST_HEADER", "a long header"),
         ("length > min(MOST_HEADER, size - LENGTH_BYTES)", "length > size - 8", "a huge header"),
         ("start + first)", "first)", "the header is logits"),
@@ -135,7 +135,7 @@ MUTANTS = [
         ('"bfloat16" if self.dtype.kind == "V" else ""', '""', "BF16 is unknown"),
     ),
     *mutants_of(
-        "src/smoothxent/_files/text.py",
+        "src/smoothxent/_files/readers/text.py",
         ('if b"_" in line:', "if False:", "1_0 is 10"),
         ('if b"\\0" in block:', "if False:", "UTF-16 has an error about its shape"),
         ("num_lines = num_ends +", "num_lines =", "the lines of one block are all"),

@@ -140,7 +140,7 @@ MUTANTS = [
         ("if value != defaults[name]", "if value", "a temperature of 1 is shown"),
     ),
     *mutants_of(
-        "src/smoothxent/_evaluation/exact.py",
+        "src/smoothxent/_evaluation/sums/exact.py",
         ("zeros = (units & -units).bit_length() - 1", "zeros = 0", "equal numbers are unequal"),
         ("specials.pop() if len(specials) == 1", "specials.pop() if specials", "inf + nan"),
         ('{"inf": "-inf", "-inf": "inf"}', "{}", "a difference with inf"),
@@ -164,7 +164,7 @@ MUTANTS = [
         ("        if special:\n", "        if False:\n", "infinite terms are left out"),
     ),
     *mutants_of(
-        "src/smoothxent/_evaluation/exact.py",
+        "src/smoothxent/_evaluation/sums/exact.py",
         (
             "if other.special or not other.units:",
             "if not other.units:",

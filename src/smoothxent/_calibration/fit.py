@@ -28,8 +28,8 @@ from typing import NamedTuple, Self
 
 from smoothxent._arguments.options import MOST_SCALE
 from smoothxent._calibration.temperature import Bound, Temperature
-from smoothxent._evaluation import table
 from smoothxent._evaluation.evaluation import Evaluation
+from smoothxent._evaluation.report import table
 from smoothxent._evaluation.settings import Options
 
 # The search ends when the next step would lower the nll by less than this share of it, which is far

@@ -3,9 +3,9 @@
 from html import escape
 from typing import NamedTuple
 
-from smoothxent._evaluation.columns import STYLE, number
 from smoothxent._evaluation.evaluation import Evaluation
-from smoothxent._evaluation.table import counts, rows
+from smoothxent._evaluation.report.columns import STYLE, number
+from smoothxent._evaluation.report.table import counts, rows
 
 METRICS = ("nll", "perplexity", "entropy", "confidence", "brier", "calibration_error", "accuracy")
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from smoothxent._comparison.totals import PairTotals
 from smoothxent._evaluation.evaluation import Evaluation
-from smoothxent._evaluation.exact import Exact, square_root
 from smoothxent._evaluation.metrics import standard_error
+from smoothxent._evaluation.sums.exact import Exact, square_root
 
 SHARES = (0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999, 1.0)
 

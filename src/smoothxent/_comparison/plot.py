@@ -6,8 +6,8 @@ from matplotlib.figure import Figure, SubFigure
 
 from smoothxent._comparison.pair_metrics import PairMetrics
 from smoothxent._comparison.table import heads
-from smoothxent._evaluation import plot
 from smoothxent._evaluation.evaluation import Evaluation
+from smoothxent._evaluation.report import plot
 
 
 def draw(comparison: PairMetrics, figure: Figure | SubFigure | None) -> Figure | SubFigure:

@@ -13,7 +13,6 @@ from smoothxent._comparison.settings import check_names
 from smoothxent._comparison.sketch import INFINITY, NAN, Sketch, keys_of
 from smoothxent._comparison.totals import MEASURES, PairSums, PairTotals
 from smoothxent._evaluation.evaluation import Evaluation
-from smoothxent._evaluation.exact import Exact
 from smoothxent._evaluation.readers import (
     at,
     check_equal,
@@ -27,6 +26,7 @@ from smoothxent._evaluation.readers import (
     read_sum,
     read_weight,
 )
+from smoothxent._evaluation.sums.exact import Exact
 
 FORMAT, VERSION = "smoothxent.Comparison", 2
 

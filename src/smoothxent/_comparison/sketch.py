@@ -17,7 +17,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from smoothxent._evaluation.exact import integers_of
+from smoothxent._evaluation.sums.exact import integers_of
 
 # The key of a number holds its exponent and the first 10 bits of its mantissa, which come after
 # the leading 1, and its sign; the other 42 bits are dropped. Keys have the order of the numbers.

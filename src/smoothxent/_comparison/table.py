@@ -7,8 +7,8 @@ from typing import NamedTuple
 from smoothxent._arguments.options import TRANSFORMS
 from smoothxent._comparison.pair_metrics import PairMetrics
 from smoothxent._comparison.settings import NAMES
-from smoothxent._evaluation.columns import STYLE, deviation, html_table, number
-from smoothxent._evaluation.table import counts, rows
+from smoothxent._evaluation.report.columns import STYLE, deviation, html_table, number
+from smoothxent._evaluation.report.table import counts, rows
 
 DIFFERENCE = "B - A"
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smoothxent._comparison.sketch import Sketch
-from smoothxent._evaluation.exact import ZERO, Exact, exact_squares, exact_sum
+from smoothxent._evaluation.sums.exact import ZERO, Exact, exact_squares, exact_sum
 
 # Measures of each pair of rows; a difference or change is that of b minus a, for the row's nll,
 # entropy, confidence, Brier score and the label's probability. kl is the divergence of b from a.

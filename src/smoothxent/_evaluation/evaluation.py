@@ -10,10 +10,11 @@ from numpy.typing import ArrayLike
 
 from smoothxent._arguments.arrays import plain_array
 from smoothxent._arguments.options import check_amount, check_positive
-from smoothxent._evaluation import calibration, table
+from smoothxent._evaluation import calibration
 from smoothxent._evaluation.classes.totals import ClassTotals
 from smoothxent._evaluation.metrics import Metrics
 from smoothxent._evaluation.record import record_of, totals_of
+from smoothxent._evaluation.report import table
 from smoothxent._evaluation.settings import Options, Settings
 from smoothxent._evaluation.totals import Totals
 from smoothxent._kernel.protocol import KernelEvaluation
@@ -530,7 +531,7 @@ class Evaluation(Metrics):
         >>> Evaluation.empty().plot().savefig("evaluation.png")  # doctest: +SKIP
         """
         try:
-            from smoothxent._evaluation import plot
+            from smoothxent._evaluation.report import plot
         except ModuleNotFoundError as error:
             raise ModuleNotFoundError(
                 'plot needs matplotlib; pip install "smoothxent[cli]"', name=error.name

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from smoothxent._evaluation import calibration
 from smoothxent._evaluation.classes.metrics import ClassMetrics
-from smoothxent._evaluation.exact import Exact, square_root
+from smoothxent._evaluation.sums.exact import Exact, square_root
 from smoothxent._evaluation.totals import Totals
 
 # The squares of the weights are rounded to float64 before they are summed. An effective number of

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smoothxent._arguments.options import check_real
-from smoothxent._evaluation.exact import Exact
+from smoothxent._evaluation.sums.exact import Exact
 
 RANK = re.compile("[1-9][0-9]{0,39}")
 # Tolerance of a metric that another version, or the exp of another machine, has computed.

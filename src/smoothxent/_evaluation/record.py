@@ -13,7 +13,6 @@ from smoothxent._arguments.options import (
     given_transforms,
 )
 from smoothxent._evaluation.classes import record as classes
-from smoothxent._evaluation.exact import ZERO, Exact
 from smoothxent._evaluation.metrics import Metrics
 from smoothxent._evaluation.readers import (
     Record,
@@ -34,6 +33,7 @@ from smoothxent._evaluation.readers import (
     read_weight,
 )
 from smoothxent._evaluation.settings import Settings
+from smoothxent._evaluation.sums.exact import ZERO, Exact
 from smoothxent._evaluation.totals import HISTOGRAM_SIZE, BinTotals, Sums, Totals
 
 FORMAT, VERSION = "smoothxent.Evaluation", 2

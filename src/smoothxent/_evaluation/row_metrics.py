@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from smoothxent._arguments.arrays import AnyArray
 from smoothxent._arguments.options import Targets
-from smoothxent._evaluation.group_sums import Floats, Groups, GroupSums
+from smoothxent._evaluation.sums.group_sums import Floats, Groups, GroupSums
 from smoothxent._kernel.protocol import EvaluatedRows
 
 LARGEST = np.finfo(np.float64).max

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import NamedTuple, Self
 
 from smoothxent._evaluation.classes.totals import ClassTotals
-from smoothxent._evaluation.exact import ZERO, Exact
 from smoothxent._evaluation.settings import Settings
+from smoothxent._evaluation.sums.exact import ZERO, Exact
 
 # An exact sum as the kernel returns it: units, places, special; see `Exact.of`.
 Triple = tuple[int, int, float]

@@ -11,7 +11,7 @@ import numpy as np
 from smoothxent._arguments.labels import check_integers, reshape_remedy
 from smoothxent._arguments.logits import DType, check_logits
 from smoothxent._arguments.options import check_weights
-from smoothxent._files import npy, npz, safetensors, text
+from smoothxent._files.readers import npy, npz, safetensors, text
 from smoothxent._files.sharded_array import ShardedArray
 from smoothxent._files.shards import split_member
 from smoothxent._files.stored_array import Location, StoredArray

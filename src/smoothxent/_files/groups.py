@@ -8,8 +8,8 @@ import numpy as np
 
 from smoothxent._arguments.arrays import AnyArray, in_native_order
 from smoothxent._arguments.groups import check_ids
-from smoothxent._files import text
 from smoothxent._files.formats import format_of, located, stored_ids
+from smoothxent._files.readers import text
 from smoothxent._files.sharded_array import ShardedArray, Stream
 
 # Not 007, +7 or 7_000, which would become equal to other ids.

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from smoothxent._arguments.options import check_positive
 from smoothxent._evaluation.classes.totals import ClassTotals
-from smoothxent._evaluation.exact import Exact, exact_sum
-from smoothxent._evaluation.group_sums import GroupSums
+from smoothxent._evaluation.sums.exact import Exact, exact_sum
+from smoothxent._evaluation.sums.group_sums import GroupSums
 
 Floats = NDArray[np.float64]
 

@@ -5,8 +5,6 @@ from typing import Any
 import numpy as np
 
 from smoothxent._evaluation.classes.totals import ClassTotals
-from smoothxent._evaluation.exact import ZERO, Exact
-from smoothxent._evaluation.group_sums import GroupSums
 from smoothxent._evaluation.readers import (
     check_at_most,
     check_keys,
@@ -16,6 +14,8 @@ from smoothxent._evaluation.readers import (
     read_size,
     read_weight,
 )
+from smoothxent._evaluation.sums.exact import ZERO, Exact
+from smoothxent._evaluation.sums.group_sums import GroupSums
 
 READERS = {"weight": read_weight, "predicted": read_weight, "hits": read_weight, "nll": read_size}
 

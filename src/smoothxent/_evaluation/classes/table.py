@@ -3,7 +3,7 @@
 from html import escape
 
 from smoothxent._evaluation.classes.metrics import ClassMetrics
-from smoothxent._evaluation.columns import columns, markdown_table, number, number_table
+from smoothxent._evaluation.report.columns import columns, markdown_table, number, number_table
 
 SHOWN = 10  # classes
 LEAST_ROWS = 10  # of a class that is shown, if there is one with so many

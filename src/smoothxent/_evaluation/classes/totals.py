@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smoothxent._arguments.groups import encoded, merged_ids
-from smoothxent._evaluation.group_sums import GroupSums
 from smoothxent._evaluation.row_metrics import RowMetrics
+from smoothxent._evaluation.sums.group_sums import GroupSums
 
 SUMS = ("weight", "predicted", "hits", "nll")
 

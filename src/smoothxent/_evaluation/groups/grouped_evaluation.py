@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from smoothxent._arguments.arrays import AnyArray
 from smoothxent._evaluation.classes.metrics import mean, quotient
 from smoothxent._evaluation.evaluation import Evaluation
-from smoothxent._evaluation.exact import Exact, exact_sum, square_root
-from smoothxent._evaluation.group_sums import GroupSums
 from smoothxent._evaluation.groups import record, table
 from smoothxent._evaluation.groups.totals import MOST_EVALUATIONS, GroupTotals
 from smoothxent._evaluation.readers import check_metrics
+from smoothxent._evaluation.sums.exact import Exact, exact_sum, square_root
+from smoothxent._evaluation.sums.group_sums import GroupSums
 
 Floats = NDArray[np.float64]
 EvaluationsById: TypeAlias = dict[int | str, Evaluation]

@@ -7,8 +7,6 @@ import numpy as np
 
 from smoothxent._arguments.arrays import AnyArray
 from smoothxent._evaluation.evaluation import Evaluation
-from smoothxent._evaluation.exact import Exact
-from smoothxent._evaluation.group_sums import GroupSums
 from smoothxent._evaluation.groups.totals import MOST_EVALUATIONS, GroupTotals
 from smoothxent._evaluation.readers import (
     Record,
@@ -24,6 +22,8 @@ from smoothxent._evaluation.readers import (
     read_size,
     read_weight,
 )
+from smoothxent._evaluation.sums.exact import Exact
+from smoothxent._evaluation.sums.group_sums import GroupSums
 
 if TYPE_CHECKING:
     from smoothxent._evaluation.groups.grouped_evaluation import GroupedEvaluation

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from smoothxent._evaluation import table
 from smoothxent._evaluation.classes import table as classes
-from smoothxent._evaluation.columns import (
+from smoothxent._evaluation.report import table
+from smoothxent._evaluation.report.columns import (
     STYLE,
     columns,
     deviation,

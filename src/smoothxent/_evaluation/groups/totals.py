@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from smoothxent._arguments.arrays import AnyArray
 from smoothxent._arguments.groups import Groups, merged_ids
-from smoothxent._evaluation.group_sums import GroupSums
 from smoothxent._evaluation.row_metrics import RowMetrics
+from smoothxent._evaluation.sums.group_sums import GroupSums
 
 # Groups that have a whole evaluation each: it takes about 80 kB for each thread.
 MOST_EVALUATIONS = 16

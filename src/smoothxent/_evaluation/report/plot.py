@@ -11,8 +11,8 @@ from matplotlib.ticker import MaxNLocator, NullLocator, StrMethodFormatter
 from numpy.typing import NDArray
 
 from smoothxent._evaluation.calibration import reliability
-from smoothxent._evaluation.columns import deviation, number
 from smoothxent._evaluation.metrics import Bin, Metrics
+from smoothxent._evaluation.report.columns import deviation, number
 from smoothxent._evaluation.totals import HISTOGRAM_START, HISTOGRAM_STEPS
 
 BLUE, RED, GREEN, INK, FAINT = "#2f6fab", "#c44e52", "#55a868", "#333333", "#bbbbbb"

@@ -7,7 +7,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from smoothxent._evaluation.exact import Exact
+from smoothxent._evaluation.sums.exact import Exact
 from smoothxent._kernel.digits import BASE, DIGIT, carried, digits_of, integer_of, shortest
 
 Floats = NDArray[np.float64]

@@ -5,8 +5,8 @@ from textwrap import wrap
 from typing import NamedTuple
 
 from smoothxent._evaluation.classes import table as classes
-from smoothxent._evaluation.columns import STYLE, deviation, html_table, number
 from smoothxent._evaluation.metrics import Bin, Metrics
+from smoothxent._evaluation.report.columns import STYLE, deviation, html_table, number
 
 WIDTH = 80  # columns of text
 MOST_BINS = 25  # a longer table of bins would be hard to read

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import IO, ClassVar, cast
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
-from smoothxent._files import npy
+from smoothxent._files.readers import npy
 from smoothxent._files.stored_array import Bytes, Location, StoredArray
 
 MAGIC = b"PK\x03\x04"

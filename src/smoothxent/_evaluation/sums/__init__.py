@@ -1,0 +1,1 @@
+"""Exact sums: of numbers, and of numbers by group."""

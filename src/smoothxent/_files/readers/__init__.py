@@ -1,0 +1,1 @@
+"""Readers of file formats: each returns an array of which only the header has been read."""
