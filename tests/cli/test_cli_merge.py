@@ -121,7 +121,7 @@ def test_evaluations_and_comparisons_are_not_merged(rows, tmp_path, capsys):
 
 
 NOT_JSON = "not JSON; give a file that `smoothxent evaluate --json` or `compare --json` saved"
-FORMATS = "'smoothxent.Evaluation', 'smoothxent.Comparison'"
+FORMATS = "'smoothxent.Evaluation', 'smoothxent.GroupedEvaluation', 'smoothxent.Comparison'"
 
 
 @pytest.mark.fault("cli-merge")

@@ -213,13 +213,6 @@ def test_any_split_order_and_record_give_equal_classes(rng, weighted):
     assert Evaluation.from_dict(plain.to_dict() | {"classes": None}) == plain
 
 
-def test_record_of_before_there_were_classes_is_read(rng):
-    evaluation = evaluate(*draw(rng, 20, 5))
-    record = evaluation.to_dict()
-    del record["classes"]
-    assert Evaluation.from_dict(record) == evaluation
-
-
 def test_classes_with_other_rows_are_not_equal(rng):
     logits = np.array([[0.0, 1, 2]] * 2)
     one = classes_of(logits, [0, 1])

@@ -61,7 +61,9 @@ def evaluate_groups(
     if options.per_class:
         total = _with_classes(total, rows, measured)
     totals = GroupTotals.of(measured, groups)
-    return GroupedEvaluation(total, totals, tuple(evaluations) if keeps_evaluations else None)
+    if not keeps_evaluations:
+        return GroupedEvaluation(total, totals, None)
+    return GroupedEvaluation(total, totals, tuple(evaluations) if slices else ())
 
 
 def _targets(
