@@ -213,6 +213,14 @@ def test_any_split_order_and_record_give_equal_classes(rng, weighted):
     assert Evaluation.from_dict(plain.to_dict() | {"classes": None}) == plain
 
 
+def test_prediction_of_weight_0_leaves_no_class():
+    # Class 1 is predicted, but only for a row of weight 0, and is no label.
+    logits, labels = np.array([[0.0, 3, 0], [3, 0, 0]]), np.array([0, 2])
+    evaluation = evaluate(logits, labels, sample_weight=[0, 2], per_class=True)
+    assert Evaluation.from_dict(evaluation.to_dict()) == evaluation
+    assert evaluation.classes.predicted.tolist() == [2, 0, 0]
+
+
 def test_classes_with_other_rows_are_not_equal(rng):
     logits = np.array([[0.0, 1, 2]] * 2)
     one = classes_of(logits, [0, 1])

@@ -6,7 +6,7 @@ from contextlib import closing
 
 import numpy as np
 
-from smoothxent._arguments.arrays import AnyArray, in_native_order
+from smoothxent._arguments.arrays import AnyArray
 from smoothxent._arguments.groups import check_ids
 from smoothxent._files.formats import format_of, located, stored_ids
 from smoothxent._files.readers import text
@@ -30,7 +30,7 @@ def groups_of_files(paths: Sequence[str], logits: ShardedArray) -> AnyArray:
     ids = np.empty(array.num_rows, array.dtype)
     with closing(Stream(array)) as stream:
         stream.fill(ids.view(np.uint8).data)
-    return check_ids(in_native_order(ids))
+    return check_ids(ids)
 
 
 def _numbers_or_names(lines: list[str]) -> AnyArray:

@@ -124,7 +124,7 @@ class GroupSums:
                 rest, error = _two_sum(rest, error)
                 tail += error
             sizes = np.where(np.isfinite(total), total + _to_odd(rest, tail), total)
-        return np.where(self.special, self.special, np.where(is_negative, -sizes, sizes))
+        return np.where(is_negative, -sizes, sizes) + self.special
 
 
 def _two_sum(a: Floats, b: Floats) -> tuple[Floats, Floats]:
