@@ -23,6 +23,7 @@ from tools.mutation import (
     calibration,
     checks,
     files,
+    groups,
     kernel,
     metrics,
     moments,
@@ -60,6 +61,8 @@ OF_KERNEL += ["out_errors", "sameness", "metamorphic", "evaluate_limits", "calls
 OF_KERNEL += ["teams", "bounds", "accuracy_campaign"]
 OF_HALVES = ["half", "calls"]
 OF_BRIDGES = ["interop", "sklearn", "jax", "jax_errors"]
+OF_GROUPS = ["group_sums", "groups", "groups_merge", "group_errors", "group_record", "classes"]
+OF_GROUPS += ["group_files", "cli_groups"]
 OF_FILES = ["evaluate_file", "file_faults", "read_ahead", "file_formats"]
 OF_FILES += ["archive_faults", "text_faults", "evaluate_chunks", "chunk_faults"]
 OF_CALIBRATION = ["fit_temperature", "fit_reads", "fit_errors", "fit_temperature_file"]
@@ -75,6 +78,7 @@ TESTS = {
     results: OF_KERNEL,
     files: OF_FILES,
     top_classes: ["top_classes", "linear_row_statistics", "row_statistics"],
+    groups: OF_GROUPS,
     transforms: ["transforms", "linear", "linear_errors", "workers"],
 }
 OF_BUILDS = ["another_way", "instruction_set"]  # parts of the names of tests that compare builds

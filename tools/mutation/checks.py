@@ -38,8 +38,8 @@ MUTANTS = [
         ("LEAST_SCALE <= number <= MOST_SCALE", "LEAST_SCALE <= number", "softcap of 1e39"),
         ("isinstance(value, bool) or not", "not", "label_smoothing=True is 1"),
         (
-            "    if not isinstance(value, bool | np.bool_):\n",
-            "    if True:\n",
+            "    if not isinstance(value, bool | np.bool_):\n        try",
+            "    if True:\n        try",
             "num_threads=True is 1",
         ),
         ("    if number < 1:\n", "    if number < 0:\n", "0 threads are asked for"),

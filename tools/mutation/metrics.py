@@ -228,9 +228,9 @@ MUTANTS = [
         (
             (
                 "        for t in range(num_threads):\n"
-                "            totals_at(call, t).loss = metrics_at(call, t).nll\n"
+                "            (totals_at(call, t) + slice).loss = metrics_at(call, t, slice).nll\n"
             ),
-            "        totals_at(call, 0).loss = metrics_at(call, 0).nll\n",
+            "        (totals_at(call, 0) + slice).loss = metrics_at(call, 0, slice).nll\n",
             "losses of other threads",
         ),
     ),
@@ -244,7 +244,11 @@ MUTANTS = [
     ),
     *mutants_of(
         "ext/run/reports.pxi",
-        ("metrics.unbinned += metrics_at(call, t).unbinned", "pass", "nan in another thread"),
+        (
+            "metrics.unbinned += metrics_at(call, t, slice).unbinned",
+            "pass",
+            "nan of others",
+        ),
         ("metrics.histogram[i] += metrics_at", "metrics.histogram[i] = metrics_at", "threads"),
         ("total.limbs[i] += bins[b]", "total.limbs[i] = bins[b]", "the last bin's confidence"),
         ("total.special = metrics.unbinned", "total.special = 0.0", "confidence without nan"),

@@ -90,8 +90,8 @@ MUTANTS = [
         ("    row.square += other.square\n", "", "squares of later segments"),
         ("    row.rank += other.rank\n", "", "rank in later segments"),
         (
-            "row.highest = max(row.highest, other.highest)",
-            "row.highest = other.highest",
+            "    if other.highest > row.highest:\n",
+            "    if True:\n",
             "confidence by the last segment alone",
         ),
         (

@@ -214,8 +214,8 @@ MUTANTS = [
             "bad labels in one thread alone",
         ),
         (
-            "totals.num_kept += totals_at(call, t).num_kept",
-            "totals.num_kept = totals_at(call, t).num_kept",
+            "totals[s].num_kept += totals_at(call, t)[s].num_kept",
+            "totals[s].num_kept = totals_at(call, t)[s].num_kept",
             "kept rows",
         ),
     ),

@@ -27,15 +27,18 @@ MUTANTS = [
     ),
     *mutants_of(
         "src/smoothxent/_evaluation/evaluation.py",
-        ("weights[NUM_ROWS] - count", "0", "ignored rows are forgotten"),
+        ("num_rows - count,", "0,", "ignored rows are forgotten"),
         ("(loss, places, special)", "(loss, places, 0.0)", "a loss without nan"),
         ("(weights[WEIGHT], places, 0.0)", "(weights[NUM_ROWS], 0, 0.0)", "class weights"),
     ),
     *mutants_of(
         "src/smoothxent/_evaluation/evaluate.py",
-        ("min(k, layout.num_classes) for k", "k for k", "a k beyond int64"),
         (", check=check_class_indices", "", "probabilities are taken for class indices"),
-        ("label_out_of_range(labels, layout", "label_out_of_range(targets, layout", "axes"),
+    ),
+    *mutants_of(
+        "src/smoothxent/_evaluation/rows.py",
+        ("min(k, layout.num_classes) for k", "k for k", "a k beyond int64"),
+        ("label_out_of_range(labels, layout", "label_out_of_range(indices, layout", "axes"),
     ),
     *mutants_of(
         "src/smoothxent/_evaluation/evaluation.py",
@@ -121,7 +124,7 @@ MUTANTS = [
         ("self.ignored + other.ignored,", "self.ignored,", "ignored rows of the second"),
         ("self.count + other.count,", "max(self.count, other.count),", "counts of the larger"),
         ("a.num_rows + b.num_rows,", "a.num_rows,", "bins of the first"),
-        ("a.hits + b.hits,", "a.hits + b.weight,", "hits of bins"),
+        ("a.hits + b.hits\n", "a.hits + b.weight\n", "hits of bins"),
         ("(a + b for a, b in zip(self.hist", "(a | b for a, b in zip(self.hist", "histograms"),
         ("(NO_ROWS,) * settings.num_bins", "(NO_ROWS,) * 15", "bins of nothing"),
         ("(ZERO,) * len(settings.top_k)", "(ZERO,) * 2", "k of nothing"),
@@ -142,10 +145,8 @@ MUTANTS = [
     *mutants_of(
         "src/smoothxent/_evaluation/sums/exact.py",
         ("zeros = (units & -units).bit_length() - 1", "zeros = 0", "equal numbers are unequal"),
-        ("specials.pop() if len(specials) == 1", "specials.pop() if specials", "inf + nan"),
+        ('if len(specials) == 1 else "nan"', "", "inf - inf"),
         ('{"inf": "-inf", "-inf": "inf"}', "{}", "a difference with inf"),
-        ("BLOCK = 1 << 14", "BLOCK = 1 << 30", "sums beyond 2**53"),
-        ("(high, 26), (low, 0)", "(high, 26)", "the last bits of an array"),
         ("max(0, int(needed.max(initial=0)))", "int(needed.max(initial=0))", "whole numbers"),
         ("np.where(np.isfinite(rests), rests, 0.0)", "rests", "squares that overflow"),
         ("if (self.units < 0) == (other.units < 0) else -math.inf", "", "a quotient below 0"),
