@@ -264,14 +264,19 @@ def test_deprecated_options_mean_and_warn_what_they_do_in_pytorch(rng, legacy, r
     assert torch.equal(loss, drop_in.cross_entropy(input, target, reduction=reduction))
 
 
-def test_signature_is_pytorchs():
+def test_signature_is_pytorchs_and_then_the_transforms():
     def parameters(function):
         return [
             (parameter.name, parameter.kind, parameter.default)
             for parameter in inspect.signature(function).parameters.values()
         ]
 
-    assert parameters(drop_in.cross_entropy) == parameters(functional.cross_entropy)
+    *ours, softcap, temperature, z_loss = parameters(drop_in.cross_entropy)
+    assert ours == parameters(functional.cross_entropy)
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    assert softcap == ("softcap", keyword, None)
+    assert temperature == ("temperature", keyword, 1.0)
+    assert z_loss == ("z_loss", keyword, 0.0)
 
 
 @pytest.mark.fault("torch-fallback")
@@ -298,7 +303,7 @@ def test_gradient_with_respect_to_class_weights_is_pytorchs(rng):
 
 @pytest.mark.parametrize("threads, expected", [(1, 1), (3, 3), (4, None), (5, None)])
 def test_no_more_threads_than_pytorchs_are_used(monkeypatch, threads, expected):
-    monkeypatch.setattr("smoothxent.torch._operators.DEFAULT_THREADS", 4)
+    monkeypatch.setattr("smoothxent.torch._tensors._DEFAULT_THREADS", 4)
     asked = []
 
     def spy(*arguments, num_threads, **options):

@@ -69,7 +69,9 @@ def test_probabilities_and_weights_that_only_pytorch_takes_are_its_own(target, w
         )
 
     def of_operator(*arguments):  # which a compiled function calls
-        return torch.ops.smoothxent.cross_entropy(*arguments, -100, 0.1, torch.float32)
+        *tensors, reduction = arguments
+        options = (reduction, -100, 0.1, None, 1.0, 0.0)
+        return torch.ops.smoothxent.cross_entropy(*tensors, torch.float32, *options)
 
     expected = derivatives(of_pytorch, target, weight, reduction)
     for function in (of_function, of_operator):

@@ -71,7 +71,7 @@ def test_third_derivatives_are_pytorchs(rng, kind):
 @KINDS
 def test_operators_keep_pytorchs_rules(rng, kind, reduction):
     input, target, weight = draw(rng, kind)
-    arguments = (input, target, weight, reduction, -100, 0.1, torch.float64)
+    arguments = (input, target, weight, torch.float64, reduction, -100, 0.1, None, 1.0, 0.0)
     loss = operators.cross_entropy.default(*arguments)
     torch.library.opcheck(operators.cross_entropy.default, arguments)
     torch.library.opcheck(
@@ -86,7 +86,9 @@ def test_operator_and_function_are_the_same(rng, kind, reduction):
     input, target, weight = draw(rng, kind)
     results = []
     for loss in (
-        operators.cross_entropy(input, target, weight, reduction, -100, 0.1, torch.float64),
+        operators.cross_entropy(
+            input, target, weight, torch.float64, reduction, -100, 0.1, None, 1.0, 0.0
+        ),
         drop_in.cross_entropy(input, target, weight, reduction=reduction, label_smoothing=0.1),
     ):
         (grad,) = torch.autograd.grad(loss.sum(), input)

@@ -1,26 +1,10 @@
 """`cross_entropy` and `CrossEntropyLoss`, and the choice between smoothxent and PyTorch."""
 
-import numpy as np
 import torch
 from torch import Tensor
-from torch._subclasses import FakeTensor
-from torch.autograd import forward_ad
 
-from smoothxent.torch import _operators
-
-_FLOATS = {torch.float32, torch.float64, torch.float16, torch.bfloat16}
-_INTEGERS = {
-    torch.int64,
-    torch.int32,
-    torch.int16,
-    torch.int8,
-    torch.uint64,
-    torch.uint32,
-    torch.uint16,
-    torch.uint8,
-}
-_REDUCTIONS = ("mean", "sum", "none")  # a tuple, because `reduction` may not be hashable
-_TYPES = _operators.PLAIN | {FakeTensor}  # PyTorch traces plain tensors as FakeTensors
+from smoothxent.torch import _operators, _pytorch, _tensors
+from smoothxent.torch._options import Options
 
 
 def cross_entropy(
@@ -32,6 +16,10 @@ def cross_entropy(
     reduce: bool | None = None,
     reduction: str = "mean",
     label_smoothing: float = 0.0,
+    *,
+    softcap: float | None = None,
+    temperature: float = 1.0,
+    z_loss: float = 0.0,
 ) -> Tensor:
     r"""Return what `torch.nn.functional.cross_entropy` returns, computed by smoothxent.
 
@@ -43,6 +31,11 @@ def cross_entropy(
         L &= (1-\varepsilon)\, w_y (-\log p_y)
               + \frac{\varepsilon}{C} \sum_k w_k (-\log p_k) \\
         L &= \sum_k w_k \left[(1-\varepsilon) q_k + \frac{\varepsilon}{C}\right] (-\log p_k)
+
+    PyTorch has no `softcap`, `temperature` and `z_loss`. With a soft cap :math:`c` and temperature
+    :math:`T`, each logit :math:`x` is first replaced by :math:`\frac{c}{T} \tanh(x/c)`, or by
+    :math:`x/T` without a soft cap. `z_loss` adds
+    :math:`\lambda \left(\log \sum_j e^{x_j}\right)^2` to each :math:`-\log p_k`.
 
     Parameters
     ----------
@@ -62,6 +55,14 @@ def cross_entropy(
         weights of the labels, or by the number of rows if `target` holds probabilities.
     label_smoothing : float, default 0.0
         The share, in [0, 1], of the target that is spread evenly over all classes.
+    softcap : float, optional
+        The bound :math:`c`, in [1e-37, 1e37], on the size of each logit, as in Gemma 2. By default
+        there is no bound.
+    temperature : float, default 1.0
+        :math:`T`, in [1e-37, 1e37]. It divides the logits, after the soft cap.
+    z_loss : float, default 0.0
+        :math:`\lambda`, in [0, 1e37]. It keeps log-sum-exp near 0, as in PaLM. The class weights
+        and the divisor of `reduction` apply to it as to the rest of the loss.
 
     Returns
     -------
@@ -74,10 +75,12 @@ def cross_entropy(
     ------
     IndexError
         A class index that is not `ignore_index` lies outside [0, C); the error names the first one.
+    TypeError, ValueError
+        `softcap`, `temperature` or `z_loss` is not a number, or lies outside its range.
 
     See Also
     --------
-    CrossEntropyLoss : the same as a module.
+    CrossEntropyLoss : the same as a module, without `softcap`, `temperature` and `z_loss`.
     smoothxent.cross_entropy : the same for NumPy arrays, with a prior and weights of rows.
 
     Notes
@@ -86,8 +89,9 @@ def cross_entropy(
     on the CPU, is sparse or belongs to a subclass, such as a DTensor; `target` or `weight` requires
     a gradient; the call is inside a transform of `torch.func` or in forward mode; `input` is empty;
     a probability or a weight is negative or not finite; a dtype, a shape or an option is none of
-    the above, such as an `ignore_index` that is not negative with probabilities. PyTorch also
-    computes the gradient if the incoming gradient belongs to a subclass.
+    the above, such as an `ignore_index` that is not negative with probabilities. `softcap`,
+    `temperature` and `z_loss` are then computed by operations of PyTorch. PyTorch also computes the
+    gradient if the incoming gradient belongs to a subclass.
 
     Accuracy: that of `smoothxent.cross_entropy`. Losses and gradients in half precision are rounded
     once, from float32 or better. Two results differ from PyTorch's. A logit of -inf whose class has
@@ -107,6 +111,10 @@ def cross_entropy(
     ----------
     C. Szegedy, V. Vanhoucke, S. Ioffe, J. Shlens and Z. Wojna, "Rethinking
     the Inception Architecture for Computer Vision", 2016, section 7. arXiv:1512.00567.
+    Gemma Team, "Gemma 2: Improving Open Language Models at a Practical Size", 2024, section 2:
+    the soft cap. arXiv:2408.00118.
+    A. Chowdhery et al., "PaLM: Scaling Language Modeling with Pathways", 2022, section 5: z_loss.
+    arXiv:2204.02311.
 
     Examples
     --------
@@ -119,21 +127,19 @@ def cross_entropy(
     >>> loss.backward()
     >>> [round(g, 4) for g in logits.grad[1].tolist()]
     [0.0043, -0.0926, 0.0884]
+
+    Logits with a soft cap, and a term that keeps their log-sum-exp near 0:
+
+    >>> round(cross_entropy(logits, torch.tensor([2, 1, 1]), softcap=30.0, z_loss=1e-4).item(), 6)
+    0.12569
     """
     if size_average is not None or reduce is not None:
         reduction = torch.nn._reduction.legacy_get_string(size_average, reduce)
-    if not _is_ours(input, target, weight, ignore_index, reduction, label_smoothing):
-        return _operators.pytorch(input, target, weight, reduction, ignore_index, label_smoothing)
-    arguments = (
-        input,
-        target,
-        weight,
-        reduction,
-        ignore_index,
-        label_smoothing,
-        _loss_dtype(input, target, weight),
-    )
-    if _is_recorded() or not {type(input), type(target), type(weight)} <= _operators.PLAIN:
+    options = Options(reduction, ignore_index, label_smoothing, softcap, temperature, z_loss)
+    if not _is_ours(input, target, weight, options):
+        return _pytorch.cross_entropy(input, target, weight, options)
+    arguments = (input, target, weight, _loss_dtype(input, target, weight), *options)
+    if not _tensors.is_plain(input, target, weight):
         return torch.ops.smoothxent.cross_entropy.default(*arguments)
     return _operators.Loss.apply(*arguments) if input.requires_grad else _operators.loss(*arguments)
 
@@ -156,61 +162,25 @@ class CrossEntropyLoss(torch.nn.CrossEntropyLoss):
         )
 
 
-def _is_ours(
-    input: Tensor,
-    target: Tensor,
-    weight: Tensor | None,
-    ignore_index: int,
-    reduction: str,
-    label_smoothing: float,
-) -> bool:
+def _is_ours(input: Tensor, target: Tensor, weight: Tensor | None, options: Options) -> bool:
     """Whether smoothxent computes this call; PyTorch computes all others, or raises."""
-    given = (input, target) if weight is None else (input, target, weight)
-    if not all(type(t) in _TYPES and t.is_cpu and t.layout == torch.strided for t in given):
+    if not (_tensors.are_readable(input, target, weight) and options.are_ours):
         return False
-    if torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0:
+    if input.dtype not in _tensors.FLOATS or not input.ndim or not input.numel():
         return False
-    if input.dtype not in _FLOATS or not input.ndim or not input.numel():
-        return False
-    if not (_is_number(ignore_index) and _is_number(label_smoothing)):
-        return False
-    if reduction not in _REDUCTIONS or not 0 <= label_smoothing <= 1:
-        return False
-    shape, axis = input.shape, _operators.class_axis(input)
-    if target.dtype in _INTEGERS:
+    shape, axis = input.shape, _tensors.class_axis(input)
+    if target.dtype in _tensors.INTEGERS:
         is_target = target.shape == shape[:axis] + shape[axis + 1 :]
     else:
-        is_target = _is_constant(target, shape) and ignore_index < 0
-    return is_target and (weight is None or _is_constant(weight, shape[axis : axis + 1]))
-
-
-def _is_number(value: object) -> bool:
-    """Whether this is a Python or NumPy number; None, bools and tensors are not."""
-    return isinstance(value, float | int | np.number) and not isinstance(value, bool)
-
-
-def _is_constant(tensor: Tensor, shape: torch.Size) -> bool:
-    """Whether these are real numbers of this shape that do not require a gradient."""
-    return tensor.dtype in _FLOATS and tensor.shape == shape and not tensor.requires_grad
+        is_target = _tensors.is_constant(target, shape) and options.ignore_index < 0
+    return is_target and (weight is None or _tensors.is_constant(weight, shape[axis : axis + 1]))
 
 
 def _loss_dtype(input: Tensor, target: Tensor, weight: Tensor | None) -> torch.dtype:
     """Return the dtype in which PyTorch would return the loss."""
     dtype = input.dtype
-    if target.dtype in _FLOATS:
+    if target.dtype in _tensors.FLOATS:
         dtype = torch.promote_types(dtype, target.dtype)
         if weight is not None:
             dtype = torch.promote_types(dtype, weight.dtype)
-    if dtype.itemsize == 2 and torch.is_autocast_enabled("cpu"):
-        return torch.float32
-    return dtype
-
-
-def _is_recorded() -> bool:
-    """Whether a part of PyTorch other than autograd records operations on tensors."""
-    # These private functions and those above have no public names; PyTorch's Python code uses them.
-    return bool(
-        torch.compiler.is_compiling()
-        or torch.jit.is_tracing()
-        or torch._C._len_torch_dispatch_stack()
-    )
+    return _tensors.under_autocast(dtype)

@@ -20,29 +20,21 @@ import torch
 from torch import Tensor
 
 import smoothxent
-
-DEFAULT_THREADS = smoothxent.info()["num_threads"]
-PLAIN = {Tensor, torch.nn.Parameter, type(None)}
+from smoothxent.torch import _options, _pytorch, _tensors
+from smoothxent.torch._options import Options
+from smoothxent.torch._tensors import class_axis
 
 
 def loss(
-    input: Tensor,
-    target: Tensor,
-    weight: Tensor | None,
-    reduction: str,
-    ignore_index: int,
-    label_smoothing: float,
-    dtype: torch.dtype,
+    input: Tensor, target: Tensor, weight: Tensor | None, dtype: torch.dtype, *options: Any
 ) -> Tensor:
     """Return the loss in this dtype."""
-    arguments = (input, target, weight, reduction, ignore_index, label_smoothing)
+    arguments = (input, target, weight, Options(*options))
     try:
         value = _call(smoothxent.cross_entropy, *arguments)
     except ValueError:
-        return pytorch(*arguments).to(dtype)
-    if reduction == "none":
-        return torch.from_numpy(value).to(dtype)
-    return torch.scalar_tensor(value, dtype=dtype, device=input.device)
+        return _pytorch.cross_entropy(*arguments).to(dtype)
+    return _tensors.loss_of(value, dtype)
 
 
 def gradient(
@@ -50,23 +42,21 @@ def gradient(
     input: Tensor,
     target: Tensor,
     weight: Tensor | None,
-    reduction: str,
-    ignore_index: int,
-    label_smoothing: float,
     dtype: torch.dtype,
+    *options: Any,
 ) -> Tensor:
     """Return `grad_output` times the gradient with respect to `input`, in the dtype of `input`."""
-    is_per_row = reduction == "none"
+    arguments = (input, target, weight, Options(*options))
+    is_per_row = arguments[-1].reduction == "none"
     is_one = bool((grad_output == 1).all()) if is_per_row else grad_output.item() == 1
-    options: dict[str, Any] = {}
+    out: dict[str, Any] = {}
     if input.itemsize == 2 and not is_one:
         # In float32: the factor may be a loss scale, which prevents underflow in half precision.
-        options["grad_out"] = np.empty(input.shape, np.float32)
-    arguments = (input, target, weight, reduction, ignore_index, label_smoothing)
+        out["grad_out"] = np.empty(input.shape, np.float32)
     try:
-        _, array = _call(smoothxent.cross_entropy_and_grad, *arguments, **options)
+        _, array = _call(smoothxent.cross_entropy_and_grad, *arguments, **out)
     except ValueError:
-        return _pytorchs_gradient(grad_output, *arguments, dtype)
+        return _pytorchs_gradient(grad_output, input, target, weight, dtype, *options)
     grad = torch.from_numpy(array)
     if not is_one:
         grad *= grad_output.unsqueeze(class_axis(input)) if is_per_row else grad_output
@@ -75,44 +65,22 @@ def gradient(
     return grad.to(input.dtype)
 
 
-def pytorch(
+def _pytorchs_gradient(
+    grad_output: Tensor,
     input: Tensor,
     target: Tensor,
     weight: Tensor | None,
-    reduction: str,
-    ignore_index: int,
-    label_smoothing: float,
-) -> Tensor:
-    """Return the same loss, computed by PyTorch."""
-    return torch.nn.functional.cross_entropy(
-        input,
-        target,
-        weight,
-        ignore_index=ignore_index,
-        reduction=reduction,
-        label_smoothing=label_smoothing,
-    )
-
-
-def _pytorchs_gradient(
-    grad_output: Tensor, input: Tensor, target: Tensor, weight: Tensor | None, *options: Any
+    dtype: torch.dtype,
+    *options: Any,
 ) -> Tensor:
     """Return the same gradient, computed by PyTorch: for any type of tensor, differentiable."""
-    *others, dtype = options
-    _, pull = torch.func.vjp(lambda x: pytorch(x, target, weight, *others).to(dtype), input)
+
+    def loss(input: Tensor) -> Tensor:
+        return _pytorch.cross_entropy(input, target, weight, Options(*options)).to(dtype)
+
+    _, pull = torch.func.vjp(loss, input)
     (grad,) = pull(grad_output)
     return cast(Tensor, grad)
-
-
-def _num_threads() -> int | None:
-    """Return None (the default, which avoids late teams), or PyTorch's number if it is lower."""
-    threads = torch.get_num_threads()
-    return None if threads >= DEFAULT_THREADS else threads
-
-
-def class_axis(input: Tensor) -> int:
-    """Return the class axis of `input`."""
-    return min(1, input.ndim - 1)
 
 
 def _call(
@@ -120,63 +88,56 @@ def _call(
     input: Tensor,
     target: Tensor,
     weight: Tensor | None,
-    reduction: str,
-    ignore_index: int,
-    label_smoothing: float,
-    **options: Any,
+    options: Options,
+    **others: Any,
 ) -> Any:
     """Call a function of smoothxent on the memory of the tensors."""
-    if target.ndim < input.ndim:
-        options["ignore_index"] = ignore_index
+    others |= options._asdict()
+    if target.ndim == input.ndim:
+        del others["ignore_index"]
     if weight is not None:
-        options["class_weight"] = _array(weight)
+        others["class_weight"] = _tensors.array_of(weight)
     if input.dtype == torch.bfloat16:
-        input, options["dtype"] = input.view(torch.uint16), "bfloat16"
+        input, others["dtype"] = input.view(torch.uint16), "bfloat16"
     try:
         return function(
             input.numpy(force=True),
-            _array(target),
-            reduction=reduction,
-            label_smoothing=label_smoothing,
+            _tensors.array_of(target),
             axis=class_axis(input),
-            num_threads=_num_threads(),
-            **options,
+            num_threads=_tensors.num_threads(),
+            **others,
         )
     except IndexError as error:
-        raise IndexError(str(error).replace("labels", "target")) from None
-
-
-def _array(tensor: Tensor) -> Any:
-    """Return an array over the tensor's memory; a float32 copy for bfloat16, which NumPy lacks."""
-    return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy(force=True)
+        raise _tensors.renamed(error) from None
 
 
 def _fake_loss(
-    input: Tensor,
-    target: Tensor,
-    weight: Tensor | None,
-    reduction: str,
-    ignore_index: int,
-    label_smoothing: float,
-    dtype: torch.dtype,
+    input: Tensor, target: Tensor, weight: Tensor | None, dtype: torch.dtype, *options: Any
 ) -> Tensor:
     axis = class_axis(input)
-    shape = input.shape[:axis] + input.shape[axis + 1 :] if reduction == "none" else ()
-    return input.new_empty(shape, dtype=dtype)
+    rows = input.shape[:axis] + input.shape[axis + 1 :]
+    return input.new_empty(rows if Options(*options).reduction == "none" else (), dtype=dtype)
 
 
-def _fake_gradient(grad_output: Tensor, input: Tensor, *options: Any) -> Tensor:
+def _fake_gradient(grad_output: Tensor, input: Tensor, *others: Any) -> Tensor:
     return input.new_empty(input.shape)
 
 
 def _keep(ctx: Any, inputs: tuple[Any, ...], output: Tensor | None) -> None:
-    ctx.save_for_backward(*inputs[:-4])
-    ctx.options = inputs[-4:]
+    """Save the tensors among the arguments of an operator, and its other arguments."""
+    num_others = 1 + len(Options._fields)
+    ctx.save_for_backward(*inputs[:-num_others])
+    ctx.others = inputs[-num_others:]
+
+
+def _only_first(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
+    """Return these gradients, and None for all arguments after them."""
+    return *gradients, *[None] * (len(ctx.needs_input_grad) - len(gradients))
 
 
 def _differentiate(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, ...]:
     backward = torch.ops.smoothxent.cross_entropy_backward.default
-    return backward(grad_output, *ctx.saved_tensors, *ctx.options), *[None] * 6
+    return _only_first(ctx, backward(grad_output, *ctx.saved_tensors, *ctx.others))
 
 
 def _differentiate_twice(ctx: Any, grad_grad: Tensor) -> tuple[Tensor | None, ...]:
@@ -184,10 +145,10 @@ def _differentiate_twice(ctx: Any, grad_grad: Tensor) -> tuple[Tensor | None, ..
     grad_output, input, target, weight = ctx.saved_tensors
 
     def first(grad_output: Tensor, input: Tensor) -> Tensor:
-        return _pytorchs_gradient(grad_output, input, target, weight, *ctx.options)
+        return _pytorchs_gradient(grad_output, input, target, weight, *ctx.others)
 
     _, pull = torch.func.vjp(first, grad_output, input)
-    return *pull(grad_grad), *[None] * 6
+    return _only_first(ctx, *pull(grad_grad))
 
 
 class Loss(torch.autograd.Function):
@@ -202,42 +163,28 @@ class Loss(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, ...]:
         """Compute the gradient; call the operator if more than autograd records it."""
-        if type(grad_output) not in PLAIN:
-            return _pytorchs_gradient(grad_output, *ctx.saved_tensors, *ctx.options), *[None] * 6
-        if torch.is_grad_enabled() or torch.compiler.is_compiling() or _is_batched(grad_output):
+        if type(grad_output) not in _tensors.PLAIN:
+            compute = _pytorchs_gradient
+        elif (
+            torch.is_grad_enabled()
+            or torch.compiler.is_compiling()
+            or _tensors.is_batched(grad_output)
+        ):
             return _differentiate(ctx, grad_output)
-        return gradient(grad_output, *ctx.saved_tensors, *ctx.options), *[None] * 6
+        else:
+            compute = gradient
+        return _only_first(ctx, compute(grad_output, *ctx.saved_tensors, *ctx.others))
 
 
-def _is_batched(tensor: Tensor) -> bool:
-    """Whether this is a batched tensor of `vmap` or ``is_grads_batched=True``."""
-    functorch = torch._C._functorch  # there is no public name
-    return functorch.is_batchedtensor(tensor) or functorch.is_legacy_batchedtensor(tensor)
-
-
-def _register(
-    name: str,
-    arguments: str,
-    compute: Callable[..., Tensor],
-    fake: Callable[..., Tensor],
-    differentiate: Callable[..., tuple[Tensor | None, ...]],
-) -> None:
-    operator = f"smoothxent::{name}"
-    torch.library.define(operator, f"({arguments}) -> Tensor", tags=torch.Tag.pt2_compliant_tag)
-    torch.library.impl(operator, "cpu", compute)
-    torch.library.register_fake(operator, fake)
-    torch.library.register_autograd(operator, differentiate, setup_context=_keep)
-
-
-_ARGUMENTS = (
-    "Tensor input, Tensor target, Tensor? weight, str reduction, int ignore_index, "
-    "float label_smoothing, ScalarType dtype"
-)
-_register("cross_entropy", _ARGUMENTS, loss, _fake_loss, _differentiate)
-_register(
+_ARGUMENTS = f"Tensor input, Tensor target, Tensor? weight, ScalarType dtype, {_options.SCHEMA}"
+_tensors.register("cross_entropy", f"({_ARGUMENTS}) -> Tensor", loss, _fake_loss)
+_tensors.register(
     "cross_entropy_backward",
-    f"Tensor grad_output, {_ARGUMENTS}",
+    f"(Tensor grad_output, {_ARGUMENTS}) -> Tensor",
     gradient,
     _fake_gradient,
-    _differentiate_twice,
+)
+torch.library.register_autograd("smoothxent::cross_entropy", _differentiate, setup_context=_keep)
+torch.library.register_autograd(
+    "smoothxent::cross_entropy_backward", _differentiate_twice, setup_context=_keep
 )

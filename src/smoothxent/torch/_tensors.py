@@ -1,0 +1,104 @@
+"""Which tensors smoothxent reads, and how: rules and conversions that all losses share."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch._subclasses import FakeTensor
+from torch.autograd import forward_ad
+
+import smoothxent
+
+FLOATS = {torch.float32, torch.float64, torch.float16, torch.bfloat16}
+INTEGERS = {
+    torch.int64,
+    torch.int32,
+    torch.int16,
+    torch.int8,
+    torch.uint64,
+    torch.uint32,
+    torch.uint16,
+    torch.uint8,
+}
+PLAIN = {Tensor, torch.nn.Parameter, type(None)}
+_TYPES = PLAIN | {FakeTensor}  # PyTorch traces plain tensors as FakeTensors
+_DEFAULT_THREADS = smoothxent.info()["num_threads"]
+
+
+def class_axis(input: Tensor) -> int:
+    """Return the class axis of logits."""
+    return min(1, input.ndim - 1)
+
+
+def are_readable(*tensors: Tensor | None) -> bool:
+    """Whether these are plain tensors in the memory of the CPU, or None, under no transform."""
+    for tensor in tensors:
+        if type(tensor) not in _TYPES:
+            return False
+        if tensor is not None and not (tensor.is_cpu and tensor.layout == torch.strided):
+            return False
+    # These private functions and those below have no public names; PyTorch's Python code uses them.
+    return not torch._C._are_functorch_transforms_active() and forward_ad._current_level < 0
+
+
+def is_constant(tensor: Tensor, shape: tuple[int, ...]) -> bool:
+    """Whether these are real numbers of this shape that do not require a gradient."""
+    return tensor.dtype in FLOATS and tensor.shape == shape and not tensor.requires_grad
+
+
+def is_plain(*tensors: Tensor | None) -> bool:
+    """Whether no part of PyTorch other than autograd records operations on these tensors."""
+    if torch.compiler.is_compiling() or torch.jit.is_tracing():
+        return False
+    if torch._C._len_torch_dispatch_stack():
+        return False
+    return all(type(tensor) in PLAIN and not is_batched(tensor) for tensor in tensors)
+
+
+def is_batched(tensor: Tensor | None) -> bool:
+    """Whether this is a batched tensor of `vmap` or ``is_grads_batched=True``."""
+    functorch = torch._C._functorch
+    return tensor is not None and (
+        functorch.is_batchedtensor(tensor) or functorch.is_legacy_batchedtensor(tensor)
+    )
+
+
+def under_autocast(dtype: torch.dtype) -> torch.dtype:
+    """Return the dtype of a loss that has this dtype without autocast."""
+    is_half = dtype.itemsize == 2
+    return torch.float32 if is_half and torch.is_autocast_enabled("cpu") else dtype
+
+
+def array_of(tensor: Tensor) -> Any:
+    """Return an array over the tensor's memory; a float32 copy for bfloat16, which NumPy lacks."""
+    return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy(force=True)
+
+
+def loss_of(value: Any, dtype: torch.dtype) -> Tensor:
+    """Return a loss of smoothxent, an array or a number, as a tensor of this dtype."""
+    if isinstance(value, float):
+        return torch.scalar_tensor(value, dtype=dtype, device="cpu")
+    return torch.from_numpy(value).to(dtype)
+
+
+def num_threads() -> int | None:
+    """Return None (the default, which avoids late teams), or PyTorch's number if it is lower."""
+    threads = torch.get_num_threads()
+    return None if threads >= _DEFAULT_THREADS else threads
+
+
+def renamed(error: IndexError) -> IndexError:
+    """Return an error about labels with PyTorch's word for them."""
+    return IndexError(str(error).replace("labels", "target"))
+
+
+def register(
+    name: str, signature: str, compute: Callable[..., Any], fake: Callable[..., Any]
+) -> Any:
+    """Register an operator of torch.library for the CPU, with its shapes and dtypes; return it."""
+    operator = f"smoothxent::{name}"
+    torch.library.define(operator, signature, tags=torch.Tag.pt2_compliant_tag)
+    torch.library.impl(operator, "cpu", compute)
+    torch.library.register_fake(operator, fake)
+    return getattr(torch.ops.smoothxent, name).default
