@@ -291,6 +291,18 @@ def test_tensor_that_requires_grad_is_refused_with_the_remedy(name, torch):
 
 
 @pytest.mark.fault("tensor")
+@pytest.mark.parametrize("name", ["hidden", "weight", "bias"])
+def test_tensor_of_a_head_that_requires_grad_is_refused_with_the_remedy(name, torch):
+    shapes = {"hidden": (N, 2), "weight": (C, 2), "bias": (C,)}
+    arguments = {each: torch.zeros(shape) for each, shape in shapes.items()}
+    arguments[name].requires_grad_()
+    assert error_of(smoothxent.linear_cross_entropy, **arguments, labels=LABELS) == (
+        f"{name} must not require grad, got a tensor that does; use {name}.detach(), "
+        "or smoothxent.torch.linear_cross_entropy"
+    )
+
+
+@pytest.mark.fault("tensor")
 @pytest.mark.parametrize(
     "make, reason",
     [

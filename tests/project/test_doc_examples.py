@@ -41,6 +41,8 @@ RESULTS = [smoothxent.Evaluation, smoothxent.Comparison, smoothxent.Temperature]
 PLAIN_RESULTS = [smoothxent.RowStatistics, smoothxent.LinearGradients]
 PEERS = [name for name in ("jax", "torch") if find_spec(name)]
 FUNCTIONS += [importlib.import_module(f"smoothxent.{name}").cross_entropy for name in PEERS]
+if "torch" in PEERS:
+    FUNCTIONS += [importlib.import_module("smoothxent.torch").linear_cross_entropy]
 SECTIONS = ["Parameters", "Returns", "Examples"]
 
 

@@ -24,6 +24,11 @@ READABLE = frozenset({1, 3, 11, 13})
 # For each package, the expression that copies an array to the CPU.
 TO_CPU = {"cupy": "{}.get()", "jaxlib": "jax.device_get({})", "torch": "{}.cpu()"}
 
+# For each argument that smoothxent.torch can differentiate, its function.
+DIFFERENTIABLE = {"logits": "cross_entropy"} | dict.fromkeys(
+    ("hidden", "weight", "bias"), "linear_cross_entropy"
+)
+
 
 def numbers_of(name: str, value: Any) -> Numbers:
     """Return an array over the memory of `value`, and the dtype of its numbers."""
@@ -91,8 +96,8 @@ def _of_tensor(name: str, tensor: Any) -> tuple[AnyArray, bool]:
         raise _elsewhere(name, tensor)
     if tensor.requires_grad:
         remedy = f"use {name}.detach()"
-        if name == "logits":
-            remedy += ", or smoothxent.torch.cross_entropy"
+        if name in DIFFERENTIABLE:
+            remedy += f", or smoothxent.torch.{DIFFERENTIABLE[name]}"
         raise TypeError(f"{name} must not require grad, got a tensor that does; {remedy}")
     is_bfloat16 = tensor.dtype == torch.bfloat16
     try:

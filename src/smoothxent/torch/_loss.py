@@ -81,6 +81,7 @@ def cross_entropy(
     See Also
     --------
     CrossEntropyLoss : the same as a module, without `softcap`, `temperature` and `z_loss`.
+    linear_cross_entropy : the loss of a linear head, whose logits are never stored.
     smoothxent.cross_entropy : the same for NumPy arrays, with a prior and weights of rows.
 
     Notes

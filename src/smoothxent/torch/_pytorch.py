@@ -32,6 +32,29 @@ def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None, options:
     return loss + options.z_loss * _squares(input, target, weight, options)
 
 
+def linear_cross_entropy(
+    input: Tensor,
+    linear_weight: Tensor,
+    linear_bias: Tensor | None,
+    target: Tensor,
+    weight: Tensor | None,
+    options: Options,
+) -> Tensor:
+    """Return the loss of the logits of a linear head, which are stored."""
+    logits = functional.linear(input, linear_weight, linear_bias)
+    if logits.ndim <= 2:
+        return cross_entropy(logits, target, weight, options)
+    *rows, num_classes = logits.shape
+    if target.shape not in (logits.shape[:-1], logits.shape):
+        raise ValueError(
+            f"target must have shape {tuple(rows)} or {tuple(logits.shape)}, "
+            f"got {tuple(target.shape)}"
+        )
+    flat = target.flatten() if target.ndim < logits.ndim else target.reshape(-1, num_classes)
+    loss = cross_entropy(logits.reshape(-1, num_classes), flat, weight, options)
+    return loss.reshape(rows) if options.reduction == "none" else loss
+
+
 def _squares(input: Tensor, target: Tensor, weight: Tensor | None, options: Options) -> Tensor:
     """Return log_sum_exp(x)^2 times the row's weight, the sum of the weights of -log p, reduced."""
     axis = class_axis(input)
