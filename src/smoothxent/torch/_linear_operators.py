@@ -150,7 +150,7 @@ class _Loss(torch.autograd.Function):
             loss, kept = _loss_alone(*arguments), []
         else:
             loss, *gradients = _computed(_loss_and_gradients, *arguments)
-            required = zip(gradients, ctx.needs_input_grad, strict=False)
+            required = zip(gradients, ctx.needs_input_grad[:_NUM_HEAD], strict=True)
             kept = [gradient if need else gradient.new_empty(0) for gradient, need in required]
         ctx.save_for_backward(*tensors, *kept)
         return loss
@@ -168,7 +168,7 @@ class _Loss(torch.autograd.Function):
             gradients = kept
         else:
             gradients = [gradient * grad_output for gradient in kept]
-        required = zip(gradients, saved, ctx.needs_input_grad, strict=False)
+        required = zip(gradients, saved[:_NUM_HEAD], ctx.needs_input_grad[:_NUM_HEAD], strict=True)
         results = (
             gradient.to(tensor.dtype) if need else None for gradient, tensor, need in required
         )
