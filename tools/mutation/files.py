@@ -153,7 +153,11 @@ MUTANTS = [
         ("isinstance(iterator, Generator)", 'hasattr(iterator, "close")', "a closed cursor"),
         ("add_pending()  # an error", "pass  # an error", "the last chunk before an error"),
         ("except Exception:", "except BaseException:", "Ctrl-C waits for progress"),
-        ("chunk.check_classes(first)", "pass", "another number of classes"),
-        ("total.count + total.ignored", "total.count", "ignored rows are not done"),
+        ("chunk.check_kind(first)", "pass", "another number of classes"),
+        (
+            "total.total.count + total.total.ignored",
+            "total.total.count",
+            "ignored rows are not done",
+        ),
     ),
 ]

@@ -20,7 +20,7 @@ MUTANTS = [
         ("lowest if digits.any() else 0", "lowest", "zeros of another size"),
     ),
     *mutants_of(
-        "src/smoothxent/_evaluation/group_sums.py",
+        "src/smoothxent/_evaluation/sums/group_sums.py",
         ("return np.where((tails != 0) & is_even,", "return np.where(tails != 0,", "odd rests"),
         ("total + _to_odd(rest, tail)", "total + rest", "rests that are ties"),
         (
@@ -93,7 +93,7 @@ MUTANTS = [
         ("all(map(INTEGER.fullmatch, lines))", "True", "007 is 7"),
     ),
     *mutants_of(
-        "src/smoothxent/_files/text.py",
+        "src/smoothxent/_files/readers/text.py",
         ('removesuffix("\\n").split("\\n")', "splitlines()", "line ends of Unicode"),
     ),
     *mutants_of(

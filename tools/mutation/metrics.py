@@ -110,7 +110,6 @@ MUTANTS = [
             "&metrics.nll_square, group, weights, group.nll",
             "squares of labels without a share",
         ),
-        ("    round_metrics(group)\n", "", "squares of float64 have more digits"),
         (
             "add_squares(&metrics.brier_square, group, weights, group.brier)",
             "add_squares(&metrics.brier_square, group, NULL, group.brier)",

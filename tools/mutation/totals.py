@@ -213,7 +213,7 @@ MUTANTS = [
         ("if not read.bins:", "if False:", "no bins"),
         ("(read.histogram) != HISTOGRAM_SIZE", "(read.histogram) > HISTOGRAM_SIZE", "too short"),
         ("READERS[name]", "read_sum", "weights of nan in sums"),
-        ('"brier"), read_size)', '"brier"), read_sum)', "Brier scores below 0"),
+        ("(Sums._fields, read_size)", "(Sums._fields, read_sum)", "Brier scores below 0"),
         ('"loss": _loss', '"loss": read_size', "a loss that roundings take below 0"),
         ('if loss.special == "-inf":', "if False:", "a loss of -inf"),
     ),
