@@ -156,8 +156,8 @@ def test_logits_that_a_soft_cap_makes_equal_are_a_tie(dtype, num_classes):
 
 
 @pytest.mark.parametrize("num_classes", [3, 200, 2000, 40_000])
-def test_row_without_a_softmax_is_predicted_as_no_class(num_classes):
-    logits = np.zeros((4, num_classes))
+def test_row_without_a_softmax_is_predicted_as_no_class(any_dtype, num_classes):
+    logits = np.zeros((4, num_classes), any_dtype)
     logits[0, 1], logits[1, 1], logits[2] = np.nan, np.inf, -np.inf
     classes = classes_of(logits, [1, 1, 1, 1])
     assert classes.predicted.sum() == classes.predicted[0] == 1

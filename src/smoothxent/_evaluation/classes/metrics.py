@@ -39,11 +39,11 @@ class ClassMetrics:
         2 hits / (support + predicted), the harmonic mean of recall and precision; nan where the
         divisor is 0.
     balanced_accuracy : float
-        Mean of `recall` over the classes with rows.
+        Mean of `recall` over the classes with rows of positive weight.
     macro_precision, macro_recall, macro_f1 : float
-        Means over the classes with rows or predictions; a nan counts as 0.
+        Means over the classes with rows or predictions of positive weight; a nan counts as 0.
     macro_nll : float
-        Mean of `nll` over the classes with rows, in nats.
+        Mean of `nll` over the classes with rows of positive weight, in nats.
 
     Notes
     -----

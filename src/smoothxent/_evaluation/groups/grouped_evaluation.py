@@ -65,8 +65,8 @@ class GroupedEvaluation:
 
     (Liang & Zeger 1986; Cameron & Miller 2015). With one row for each group and no weights it is
     `total.nll_stderr`. It is reliable for some dozens of groups, not for five. Groups of weight 0
-    do not count. It is computed in float64 from the sums of the groups: an error below 1e-12 of
-    `total.nll` is lost in the rounding.
+    do not count. The sums of the groups are rounded to float64 before the mean is subtracted, which
+    may change the error by 2**-50 of the mean.
 
     Sums are exact, so the evaluation has the same bits for any order of the rows and number of
     threads, and ``a + b`` those of all rows of a and b, even if both have rows of the same group.
