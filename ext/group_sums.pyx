@@ -10,6 +10,9 @@ cdef extern from *:
 
 cdef enum:
     SMALLEST = -1074  # 2**-1074 is the smallest float64
+    DIGIT = 32  # bits of a digit
+
+cdef int64_t BASE = <int64_t> 1 << DIGIT
 
 
 ctypedef struct Dyadic:
@@ -82,3 +85,38 @@ def add(
             place[0] += sign * <int64_t> <uint32_t> low
             place[1] += sign * <int64_t> ((low >> 32) + <uint32_t> high)
             place[2] += sign * <int64_t> (high >> 32)
+
+
+def carry(
+    int64_t[:, ::1] digits,  # IN and OUT, (groups, digits); the last digit of a sum has room for all carries
+):
+    """Bring all digits into [0, 2**32), but the last of those that are needed into [-2**31, 2**31).
+
+    Return the range of the digits that are needed: without those that are 0 for all groups at the low end, and at the
+    high end without those that only continue the sign of the digit before.
+    """
+    cdef Py_ssize_t g, i, size = digits.shape[1], start = size - 1, end = 1
+    cdef int64_t over, last
+    cdef int64_t *sum
+    with nogil:
+        for g in range(digits.shape[0]):
+            sum = &digits[g, 0]
+            for i in range(size - 1):
+                over = sum[i] >> DIGIT
+                sum[i] -= over << DIGIT
+                sum[i + 1] += over
+            i = 0
+            while i < start and sum[i] == 0:
+                i += 1
+            start = i
+            i, last = size, sum[size - 1]
+            while i > end and last == -(sum[i - 2] >> (DIGIT - 1)):
+                i -= 1
+                last = sum[i - 1] + last * BASE
+            end = max(end, i)
+        for g in range(digits.shape[0]):
+            if digits[g, size - 1] < 0 and end < size:
+                digits[g, end - 1] -= BASE
+                for i in range(end, size):
+                    digits[g, i] = 0
+    return min(start, end - 1), end

@@ -24,7 +24,8 @@ ctypedef struct EvaluatedRows:
     # output arrays of an evaluation, one entry a row; all NULL unless the caller needs them
     double *nll
     double *brier
-    int64_t *top_class
+    int64_t *top_class  # NO_CLASS for a row whose label is not the top class, unless needs_misses
+    bint needs_misses
 
 ctypedef struct Call:
     # inputs

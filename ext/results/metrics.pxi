@@ -104,17 +104,20 @@ cdef void add_metrics(
 # Arrays of an evaluation.
 
 cdef int64_t top_class_of(const Call *call, Py_ssize_t row, const RowGroup *group, Py_ssize_t i) noexcept nogil:
-    # the first of the largest logits of row i of the group; NO_CLASS for a row without a softmax
+    # the first of the largest logits of row i of the group; NO_CLASS for a row without a softmax, and for a miss unless
+    # the classes of misses are needed
     cdef stored logits[TILE]
     cdef Py_ssize_t start = group.highest_tile[i] if call.num_classes > TILE else 0
     cdef Py_ssize_t count = min(<Py_ssize_t> TILE, call.num_classes - start)
     if group.nll[i] != group.nll[i]:
         return NO_CLASS
-    if group.anchor_is_top[i]:
-        return group.anchor[i]
     if group.rank[i] == 0.0:
         return group.label[i]
-    return start + class_of_first(
+    if not call.evaluated_rows.needs_misses:
+        return NO_CLASS
+    if group.anchor_is_top[i]:
+        return group.anchor[i]
+    return start + first_equal(
         contiguous(call, row_start(&call.logits, row) + start * call.logits.class_stride, count, logits), count,
         <real> group.highest[i])
 

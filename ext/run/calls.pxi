@@ -107,7 +107,7 @@ def evaluate(
     if slices is not None:
         call.slices = <const int64_t *> cnp.PyArray_DATA(slices)
     if rows is not None:
-        nll, brier, top_class = rows
+        nll, brier, top_class, call.evaluated_rows.needs_misses = rows
         call.evaluated_rows.nll = <double *> cnp.PyArray_DATA(nll)
         call.evaluated_rows.brier = <double *> cnp.PyArray_DATA(brier)
         call.evaluated_rows.top_class = <int64_t *> cnp.PyArray_DATA(top_class)

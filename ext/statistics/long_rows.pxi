@@ -32,19 +32,6 @@ cdef void add_targets(
     add_sum(&sums.gaps, &gaps)
 
 
-cdef Py_ssize_t class_of_first(const stored *x, Py_ssize_t count, real value) noexcept nogil:
-    # the first of `count` <= TILE logits that equals `value`, or NO_CLASS; padding of the last vector comes after them
-    cdef lanes wanted = splat(value), numbers = lane_numbers(), none = splat(<real> -INFINITY), first = none, values
-    cdef Py_ssize_t vector, k
-    cdef real at
-    for vector in range(vectors_of(count)):
-        k = vector * LANES
-        values = load_up_to(x + k, count - k)
-        first = maximum(first, where_equal(values, wanted, sub(splat(<real> -k), numbers), none))
-    at = -largest(first)
-    return <Py_ssize_t> at if at < count else NO_CLASS
-
-
 cdef void find_top(
     const Call *call, const char *row, Py_ssize_t begin, Py_ssize_t end, TopClasses *top, Workspace *workspace,
     RowStatistics *statistics,
@@ -60,7 +47,7 @@ cdef void find_top(
         if top.size:
             add_tile_to_top(top, x, count, start, highest)
         if statistics.anchor == NO_CLASS or highest > statistics.anchor_logit:
-            where = class_of_first(x, count, highest)
+            where = first_equal(x, count, highest)
             if where != NO_CLASS:
                 statistics.anchor = start + where
                 statistics.anchor_logit = highest

@@ -34,7 +34,24 @@ LANES_FUNCTION ptrdiff_t rank_of(
     return count_above_in_stretches(x + after, count - after, logit, 0, rank, rank_limit);
 }
 
-/* The same for few classes, one row a lane. A second loop resolves ties, if there are any. */
+/* The first of `count` logits that equals `logit`, or NO_CLASS. */
+LANES_FUNCTION ptrdiff_t first_equal(const stored *x, ptrdiff_t count, real logit) {
+    const lanes wanted = splat(logit), one = splat(1), zero = splat(0);
+    for (ptrdiff_t start = 0; start < count; start += STRETCH) {
+        const ptrdiff_t end = count - start < STRETCH ? count : start + STRETCH;
+        lanes found = zero;
+        for (ptrdiff_t k = start; k < end; k += LANES)
+            found = where_equal(load_up_to(x + k, count - k), wanted, one, found);
+        if (all_less(found, one)) continue;
+        ptrdiff_t k = start;
+        while (all_less(where_equal(load_up_to(x + k, count - k), wanted, one, zero), one)) k += LANES;
+        for (; k < end; k++)
+            if (real_of(stored_at(x + k)) == logit) return k;
+    }
+    return NO_CLASS;
+}
+
+/* rank_of for few classes, one row a lane. A second loop resolves ties, if there are any. */
 LANES_FUNCTION void rank_columns(
     RowGroup *g, const real *columns, ptrdiff_t num_classes, lanes labels, lanes logits) {
     lanes number = splat(0), one = splat(1), beats = number, equals = number;

@@ -2,6 +2,7 @@
 
 cdef extern from "statistics/rank.h" nogil:
     Py_ssize_t rank_of(const stored *, Py_ssize_t, Py_ssize_t, real, Py_ssize_t, Py_ssize_t)
+    Py_ssize_t first_equal(const stored *, Py_ssize_t, real)
     void rank_columns(RowGroup *, const real *, Py_ssize_t, lanes, lanes)
 
 

@@ -1,5 +1,6 @@
 """Evaluation of checked rows: calls of the kernel, and the totals of groups and classes."""
 
+import math
 from functools import reduce
 from operator import add
 
@@ -33,7 +34,7 @@ def evaluate_rows(
     targets = _targets(rows, options, sample_weight, ignore_index)
     if not options.per_class:
         return _evaluations(rows, options, targets, num_threads)[0]
-    outputs = _outputs(rows[2])
+    outputs = _outputs(rows[2], options)
     evaluation = _evaluations(rows, options, targets, num_threads, outputs)[0]
     return _with_classes(evaluation, rows, RowMetrics.of(outputs, rows[1], targets))
 
@@ -53,7 +54,7 @@ def evaluate_groups(
     """
     keeps_evaluations = max(total_groups, len(groups.ids)) <= MOST_EVALUATIONS
     targets = _targets(rows, options, sample_weight, ignore_index)
-    outputs = _outputs(rows[2])
+    outputs = _outputs(rows[2], options)
     slices = groups if keeps_evaluations and len(groups.ids) else None
     evaluations = _evaluations(rows, options, targets, num_threads, outputs, slices)
     total = reduce(add, evaluations)
@@ -79,9 +80,10 @@ def _targets(
     return label_smoothing, prior, class_weight, weights, ignored
 
 
-def _outputs(layout: Layout) -> EvaluatedRows:
-    size = int(np.prod(layout.row_shape))
-    return EvaluatedRows(np.zeros(size), np.zeros(size), np.full(size, -1, np.int64))
+def _outputs(layout: Layout, options: Options) -> EvaluatedRows:
+    size = math.prod(layout.row_shape)
+    nll, brier = np.empty((2, size))
+    return EvaluatedRows(nll, brier, np.empty(size, np.int64), options.per_class)
 
 
 def _with_classes(evaluation: Evaluation, rows: Rows, measured: RowMetrics) -> Evaluation:
@@ -123,7 +125,7 @@ def _evaluations(
             settings.num_bins,
             its_slices,
             num_slices,
-            None if outputs is None else tuple(array[block.rows] for array in outputs),
+            None if outputs is None else outputs.of(block.rows),
             threads,
         )
         if bad_row >= 0:

@@ -8,3 +8,6 @@ def add(
     lowest: int,
     digits: NDArray[np.int64],  # IN and OUT  contiguous (groups, digits)
 ) -> None: ...
+def carry(
+    digits: NDArray[np.int64],  # IN and OUT  contiguous (groups, digits)
+) -> tuple[int, int]: ...

@@ -45,6 +45,11 @@ class EvaluatedRows(NamedTuple):
     nll: NDArray[np.float64]  # of the label, as it is added to the totals
     brier: NDArray[np.float64]
     top_class: NDArray[np.int64]  # the first of the largest logits; -1 for a row without a softmax
+    needs_misses: bool  # else `top_class` is -1 for each row whose label is not its top class
+
+    def of(self, rows: slice) -> tuple[Any, ...]:
+        """Return the arrays of some rows, and the flag."""
+        return self.nll[rows], self.brier[rows], self.top_class[rows], self.needs_misses
 
 
 class Blocks(Protocol):
@@ -120,7 +125,7 @@ class Kernel(Protocol):
         num_bins: int,
         slices: NDArray[np.int64] | None,  # IN  contiguous: the slice of each row
         num_slices: int,  # at least 1; 1 without `slices`
-        rows: tuple[NDArray[Any], ...] | None,  # OUT EvaluatedRows; not written for ignored rows
+        rows: tuple[Any, ...] | None,  # OUT EvaluatedRows; not written for ignored rows
         num_threads: int,
     ) -> tuple[int, list[KernelEvaluation]]:
         """Return the first bad row or -1, and the evaluation of each slice."""

@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smoothxent._evaluation.sums.exact import Exact
-from smoothxent._kernel.digits import BASE, DIGIT, carried, digits_of, integer_of, shortest
+from smoothxent._kernel.digits import DIGIT, carried, digits_of, integer_of
+
+LOW_BITS = (1 << DIGIT) - 1
 
 Floats = NDArray[np.float64]
 Groups = NDArray[np.int64]  # the number of a group for each term: 0, 1, ...
@@ -35,13 +37,12 @@ class GroupSums:
             with np.errstate(invalid="ignore"):  # inf - inf
                 np.add.at(special, groups[~is_finite], values[~is_finite])
             values, groups = values[is_finite], groups[is_finite]
-        digits, lowest = digits_of(values, groups, num_groups)
-        return cls._of_digits(digits, lowest, special)
+        return cls._of_digits(*digits_of(values, groups, num_groups), special)
 
     @classmethod
     def of_counts(cls, counts: NDArray[np.int64]) -> Self:
         """Return the counts as sums."""
-        return cls._of_digits(carried(counts.reshape(-1, 1)), 0, np.zeros(len(counts)))
+        return cls(*carried(counts.reshape(-1, 1), 0), np.zeros(len(counts)))
 
     @classmethod
     def merged(cls, parts: Sequence[Self], groups: Sequence[Groups], num_groups: int) -> Self:
@@ -54,13 +55,13 @@ class GroupSums:
             digits[its_groups, offset:end] += part.digits
             with np.errstate(invalid="ignore"):  # inf - inf
                 special[its_groups] += part.special
-        return cls._of_digits(carried(digits), lowest, special)
+        return cls._of_digits(*carried(digits, lowest), special)
 
     @classmethod
     def _of_digits(cls, digits: NDArray[np.int64], lowest: int, special: Floats) -> Self:
         if special.any():  # as in an Exact, nothing else counts then
-            digits = np.where(special[:, np.newaxis], 0, digits)
-        return cls(*shortest(digits, lowest), special)
+            digits, lowest = carried(np.where(special[:, np.newaxis], 0, digits), lowest)
+        return cls(digits, lowest, special)
 
     @classmethod
     def of_exacts(cls, sums: Sequence[Exact]) -> Self:
@@ -70,15 +71,15 @@ class GroupSums:
         size = max((each.bit_length() for each in units), default=0) // DIGIT + 1
         digits = np.zeros((len(sums), size), np.int64)
         for group, number in enumerate(units):
-            digits[group] = [(number >> (DIGIT * i)) % BASE for i in range(size - 1)] + [
+            digits[group] = [(number >> (DIGIT * i)) & LOW_BITS for i in range(size - 1)] + [
                 number >> (DIGIT * (size - 1))
             ]
         special = np.array([float(each.special or 0) for each in sums])
-        return cls._of_digits(carried(digits), lowest, special)
+        return cls._of_digits(*carried(digits, lowest), special)
 
     def take(self, groups: Groups) -> Self:
         """Return the sums of some groups."""
-        return self._of_digits(self.digits[groups], self.lowest, self.special[groups])
+        return self._of_digits(*carried(self.digits[groups], self.lowest), self.special[groups])
 
     def exacts(self) -> list[Exact]:
         """Return the sum of each group."""
@@ -115,11 +116,12 @@ class GroupSums:
         """Return the sums, correctly rounded."""
         is_negative = self.digits[:, -1] < 0
         # Digits of the size: those of a small negative sum may begin with -2**1024 + ...
-        digits = carried(np.where(is_negative[:, np.newaxis], -self.digits, self.digits))
+        sizes = np.where(is_negative[:, np.newaxis], -self.digits, self.digits)
+        digits, lowest = carried(sizes, self.lowest)
         total, rest, tail = np.zeros((3, len(self)))
         with np.errstate(over="ignore", invalid="ignore"):
             for i in reversed(range(digits.shape[1])):
-                term = np.ldexp(digits[:, i].astype(np.float64), DIGIT * i + self.lowest)
+                term = np.ldexp(digits[:, i].astype(np.float64), DIGIT * i + lowest)
                 total, error = _two_sum(total, term)
                 rest, error = _two_sum(rest, error)
                 tail += error
