@@ -4,8 +4,9 @@
 # A block has whole segments of the classes of some rows; only the last segment may be shorter. The caller takes at most
 # `most_rows` rows at a time: begin() for them, read() each of their blocks in the order of the classes, finish(), then
 # for a gradient compute each block again and write() the gradient over it. Segments are merged as those of a long row
-# are: see segments.pxi. The logits of the labels are given in advance, since each block needs them to compute ranks.
-# The caller may read or write different groups of rows of a block in several threads at once.
+# are: see segments.pxi. The logits of class indices are given in advance, since each block needs them to compute ranks.
+# Probabilities stay in the caller's array, where each block reads those of its classes. The caller may read or write
+# different groups of rows of a block in several threads at once.
 
 BLOCK_CLASSES = SEGMENT
 BLOCK_ROWS = LANES
@@ -41,7 +42,7 @@ cdef class Blocks:
             *_, ignore_index = targets
             add_row_metrics(call, labels, ignore_index, statistics)
         else:
-            add_target_options(call, labels, False, targets)
+            add_target_options(call, labels, cnp.PyArray_NDIM(labels) > 1, targets)
             add_smoothing(call)
         if ranks is not None:
             add_metrics_of_threads(call, ranks, num_bins, 1)
@@ -102,6 +103,7 @@ cdef class Blocks:
         return 0
 
     def finish(self, Py_ssize_t num_rows):
+        # returns the first row with a bad probability, or -1
         cdef LongRows *rows
         cdef Py_ssize_t g
         with nogil:
@@ -110,6 +112,7 @@ cdef class Blocks:
                 if not reads_whole_rows(&self.call):
                     merge_segments(&self.call, rows.count, &rows.group, rows.statistics)
                 finish_group(&self.call, self.task, rows.first, rows.count, &rows.group, &rows.sweep, 0)
+        return row_or_none(totals_at(&self.call, 0).bad_row)
 
     def loss(self):
         return loss_report(&self.call, 0, 1)

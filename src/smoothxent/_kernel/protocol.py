@@ -59,8 +59,9 @@ class Blocks(Protocol):
         self,
         num_classes: int,
         most_rows: int,  # of a block
-        labels: NDArray[Any] | None,  # IN  class indices (N,); None only with `statistics`
-        label_logits: NDArray[Any],  # IN  real, N contiguous; rows without a label: any number
+        labels: NDArray[Any] | None,  # IN  class indices (N,), or probabilities, as in
+        #                               cross_entropy; None only with `statistics`
+        label_logits: NDArray[Any],  # IN  real, N contiguous; rows without an index: any number
         targets: Targets,
         transforms: Transforms | None,
         out: NDArray[Any] | None,  # OUT real, N contiguous: losses
@@ -80,8 +81,8 @@ class Blocks(Protocol):
         order of the classes. Several threads may read or write other rows at the same time.
         """
 
-    def finish(self, num_rows: int) -> None:
-        """End the block: all its parts have been read."""
+    def finish(self, num_rows: int) -> int:
+        """End the block: all its parts have been read. Return the first bad row or -1."""
 
     def write(self, block: NDArray[Any], first_row: int, first_class: int) -> None:
         """Replace a part that was read before by its gradient."""

@@ -1,13 +1,13 @@
 """A linear head with its rows and their labels: checked arguments, and the loop over blocks."""
 
 import math
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from smoothxent._arguments.arrays import FloatArray
-from smoothxent._arguments.labels import check_class_indices, label_out_of_range
+from smoothxent._arguments.labels import bad_label, check_labels
 from smoothxent._arguments.logits import check_features, check_head_weight
 from smoothxent._arguments.options import (
     GivenTargets,
@@ -19,9 +19,13 @@ from smoothxent._arguments.options import (
 from smoothxent._kernel import builds
 from smoothxent._kernel.protocol import Blocks, Count
 from smoothxent._kernel.threads import thread_count
+from smoothxent._kernel.views import row_views
 from smoothxent._linear.head import Head
 from smoothxent._linear.workers import Workers
 from smoothxent._loss.row_statistics import RowStatistics, empty_statistics
+
+if TYPE_CHECKING:
+    from smoothxent._kernel.rows import LabelsCheck
 
 _PART = 1 << 18  # logits of a block that a thread takes at a time
 
@@ -52,6 +56,7 @@ class LabelledHead:
         transforms: GivenTransforms,
         targets: GivenTargets,
         num_threads: int | None,
+        check: "LabelsCheck" = check_labels,
     ) -> None:
         features = check_features("hidden", hidden)
         shape = features.array.shape
@@ -59,16 +64,20 @@ class LabelledHead:
         self.row_shape, num_classes = shape[:-1], len(self.weight.array)
         self.bias = None if bias is None else check_features("bias", bias, (num_classes,))
         self.transforms = check_transforms(transforms)
-        indices = None
+        self._shape = *self.row_shape, num_classes  # of the logits
+        self._given_labels, self.labels = labels, None
         if labels is not None:
-            shape_of_logits = (*self.row_shape, num_classes)
-            indices = check_class_indices(labels, shape_of_logits, self.row_shape)
-        self.targets = check_targets(targets, num_classes, self.row_shape, indices)
+            array = check(labels, self._shape, self.row_shape)
+            if array.ndim == len(self._shape):  # probabilities stay where they are
+                (self.labels,) = row_views(len(self.row_shape), array)
+            else:  # a copy, so that no other thread can change the class indices
+                self.labels = array.flatten()
+        self.targets = check_targets(
+            targets, num_classes, self.row_shape, self.labels, not self.has_probabilities
+        )
         self.num_rows = math.prod(self.row_shape)
         self.num_threads = thread_count(num_threads, self.num_rows * num_classes)
 
-        # a copy, so that no other thread can change the labels
-        self.labels = None if indices is None else indices.flatten()
         rows = features.array.reshape(self.num_rows, shape[-1])
         self.hidden = features._replace(array=rows)
         # float16 and bfloat16 are computed in float32
@@ -76,17 +85,26 @@ class LabelledHead:
         self.dtype = np.result_type(np.float32, *(a.dtype for a in arrays if a.itemsize > 2))
         self.kernel = builds.kernel(self.dtype.name)
 
+    @property
+    def has_probabilities(self) -> bool:
+        return self.labels is not None and self.labels.ndim > 1
+
     def tally(self) -> Count:
-        """Return counts and weights of the rows; raise if a label is out of range."""
+        """Return counts and weights of the rows; raise for the first row with bad labels."""
         if self.labels is None:
             return self.num_rows, self.num_rows, self.num_rows, 0
-        num_classes = len(self.weight.array)
-        logits = np.broadcast_to(np.zeros((), self.dtype), (self.num_rows, num_classes))
+        shape = self.num_rows, self._shape[-1]
+        if self.has_probabilities:
+            shape = self.labels.shape
+        logits = np.broadcast_to(np.zeros((), self.dtype), shape)
         bad_row, count = self.kernel.tally(logits, self.labels, self.targets)
-        if bad_row >= 0:
-            labels = self.labels.reshape(self.row_shape)
-            raise label_out_of_range(labels, num_classes, bad_row)
+        self._check_row(bad_row)
         return count
+
+    def _check_row(self, bad_row: int) -> None:
+        """Raise for the labels of this row; -1 means none."""
+        if self._given_labels is not None and bad_row >= 0:
+            raise bad_label(self._given_labels, self._shape, len(self.row_shape), bad_row)
 
     def empty_losses(self) -> FloatArray:
         return np.empty(self.row_shape, self.dtype)
@@ -157,7 +175,8 @@ class LabelledHead:
                     if indices is not None and head.is_one_block:
                         label_logits[rows] = logits[np.arange(len(logits)), indices]
                     workers.each(blocks.read, self._parts(logits, classes))
-                blocks.finish(len(hidden))
+                # after the tally: another thread has changed the probabilities meanwhile
+                self._check_row(blocks.finish(len(hidden)))
                 if gradients is None:
                     continue
                 for classes in reversed(head.class_blocks()):
@@ -182,7 +201,7 @@ class LabelledHead:
         times a gradient of 0, would make every weight's gradient nan.
         """
         hidden = head.hidden_rows(rows)
-        if self.labels is None:
+        if self.labels is None or self.has_probabilities:
             return hidden, None
         labels = self.labels[rows]
         *_, ignore_index = self.targets

@@ -11,6 +11,7 @@ from typing import Literal, TypedDict, Unpack, overload
 from numpy.typing import ArrayLike
 
 from smoothxent._arguments.arrays import FloatArray
+from smoothxent._arguments.labels import check_class_indices
 from smoothxent._arguments.options import check_choice, check_num_bins, check_top_k
 from smoothxent._evaluation.evaluation import Evaluation
 from smoothxent._evaluation.settings import Settings
@@ -82,8 +83,10 @@ def linear_cross_entropy(
         row.
     weight : array_like of any of these dtypes, shape (C, H)
         One row for each class, as in ``torch.nn.Linear``.
-    labels : array_like of any integer dtype, shape (...)
-        Class indices in [0, C).
+    labels : array_like
+        Class indices in [0, C), of any integer dtype, with the shape (...); or label probabilities,
+        of any real dtype, with the shape (..., C), finite and not negative. Rows of probabilities
+        need not sum to 1.
     bias : array_like of any of these dtypes, shape (C,), optional
         Zeros by default.
     softcap : float, optional
@@ -100,7 +103,7 @@ def linear_cross_entropy(
     Returns
     -------
     float or ndarray
-        The loss in nats. For ``reduction="none"`` an array with the shape of `labels`, float64 if
+        The loss in nats. For ``reduction="none"`` an array with the shape (...), float64 if
         `hidden`, `weight` or `bias` is float64, else float32; otherwise a Python float.
 
     Raises
@@ -110,7 +113,8 @@ def linear_cross_entropy(
     TypeError
         An argument has a type or dtype other than those above.
     ValueError
-        A shape does not fit; or as in `cross_entropy`.
+        A shape does not fit; a probability is negative or not finite; `ignore_index` is given with
+        probabilities; or as in `cross_entropy`.
 
     See Also
     --------
@@ -125,7 +129,8 @@ def linear_cross_entropy(
     Memory: in addition to the buffer, temporaries take up to 30 MiB for any number of rows and
     classes and up to 4096 features (more in proportion for more features), and about 16 bytes for
     each row. Arrays in another byte order are copied first, and so is a `hidden` that can't be
-    reshaped to rows without a copy.
+    reshaped to rows without a copy. Probabilities of float32 or float64 are read where they are;
+    those of other dtypes are copied, as float32 if they are float16 or bfloat16, else as float64.
 
     Accuracy: that of `cross_entropy` for the logits as rounded by the BLAS. For more than 16384
     classes the logit of the label is summed in float64 and rounded once. Given the products, the
@@ -148,6 +153,12 @@ def linear_cross_entropy(
     >>> weight = np.array([[1.0, 0], [0, 1], [1, 1], [-1, 2]])
     >>> round(linear_cross_entropy(hidden, weight, [3, 0, 1], label_smoothing=0.1), 6)
     1.090301
+
+    Label probabilities, such as those that a larger model predicts:
+
+    >>> labels = [[0.0, 0.25, 0.0, 0.75], [1.0, 0.0, 0.0, 0.0], [0.0, 0.5, 0.5, 0.0]]
+    >>> round(linear_cross_entropy(hidden, weight, labels), 6)
+    1.040301
     """
     transforms = softcap, temperature, z_loss
     targets = label_smoothing, prior, class_weight, sample_weight, ignore_index
@@ -253,7 +264,8 @@ def linear_cross_entropy_and_grad(
     targets = label_smoothing, prior, class_weight, sample_weight, ignore_index
     head = LabelledHead(hidden, weight, labels, bias, transforms, targets, num_threads)
     rule = check_choice("reduction", reduction, REDUCTIONS)
-    grad_divisor = rule.grad_divisor(head.tally(), class_weight is not None)
+    has_class_weight = class_weight is not None and not head.has_probabilities
+    grad_divisor = rule.grad_divisor(head.tally(), has_class_weight)
     losses = head.empty_losses() if reduction == "none" else None
     blocks, gradients = head.read_and_write(losses, grad_divisor)
     count, total, special = blocks.loss()
@@ -282,8 +294,10 @@ def linear_evaluate(
 
     Parameters
     ----------
-    hidden, weight, labels, bias, softcap, temperature, num_threads
+    hidden, weight, bias, softcap, temperature, num_threads
         As in `linear_cross_entropy`.
+    labels : array_like of any integer dtype, shape (...)
+        Class indices in [0, C).
     z_loss, label_smoothing, prior, class_weight, sample_weight, ignore_index, top_k, num_bins
         As in `evaluate`.
 
@@ -319,7 +333,9 @@ def linear_evaluate(
     """
     transforms = softcap, temperature, z_loss
     targets = label_smoothing, prior, class_weight, sample_weight, ignore_index
-    head = LabelledHead(hidden, weight, labels, bias, transforms, targets, num_threads)
+    head = LabelledHead(
+        hidden, weight, labels, bias, transforms, targets, num_threads, check_class_indices
+    )
     ranks, bins = check_top_k(top_k), check_num_bins(num_bins)
     settings = Settings.of(head.transforms, head.targets, ranks, bins)
     head.tally()

@@ -4,6 +4,7 @@ from __future__ import annotations  # help() shows types by their names
 
 from numpy.typing import ArrayLike
 
+from smoothxent._arguments.labels import check_class_indices
 from smoothxent._linear.labelled_head import LabelledHead
 from smoothxent._loss.row_statistics import RowStatistics
 
@@ -72,9 +73,10 @@ def linear_row_statistics(
     >>> statistics.top_log_probs.round(4).tolist()
     [[-0.9176, -0.9176], [-0.3268, -1.3268], [-0.6265, -1.6265]]
     """
+    transforms = softcap, temperature, 0.0
     targets = 0.0, None, None, None, ignore_index
     head = LabelledHead(
-        hidden, weight, labels, bias, (softcap, temperature, 0.0), targets, num_threads
+        hidden, weight, labels, bias, transforms, targets, num_threads, check_class_indices
     )
     head.tally()
     return head.statistics(top_k)

@@ -51,7 +51,7 @@ def linear_cross_entropy(
         As in `cross_entropy`; "none" gives the losses with the shape (...).
     ignore_index : int, optional
         Rows with this class index have loss 0 and gradient 0, and do not count in the mean. -100 by
-        default, for class indices.
+        default. Only for class indices.
     label_smoothing : float, default 0.0
         The share, in [0, 1], of the target that is spread evenly over all classes.
     options : torch.nn.LinearCrossEntropyOptions, optional
@@ -63,7 +63,8 @@ def linear_cross_entropy(
     Returns
     -------
     Tensor
-        The loss in nats, of the dtype of `input`; under autocast float32 for half precision.
+        The loss in nats. It has the dtype of `input`, or the dtype to which PyTorch promotes
+        `input` and probabilities of a wider dtype; under autocast float32 for half precision.
 
     Raises
     ------
@@ -79,13 +80,14 @@ def linear_cross_entropy(
 
     Notes
     -----
-    In these cases PyTorch computes the result, or raises as usual, from stored logits: `target`
-    holds probabilities; `linear_weight` has more than two axes; the dtypes of `input`,
-    `linear_weight` and `linear_bias` differ, except under autocast; `weight` requires a gradient; a
-    tensor is empty, is not on the CPU, is sparse or belongs to a subclass; the call is inside a
-    transform of `torch.func` or in forward mode; a weight is negative or not finite. PyTorch's own
-    function has no more than two axes for `input`, and none of `softcap`, `temperature` and
-    `z_loss`: there its `linear` and `cross_entropy` compute the result.
+    In these cases PyTorch computes the result, or raises as usual, from stored logits:
+    `linear_weight` has more than two axes; the dtypes of `input`, `linear_weight` and `linear_bias`
+    differ, except under autocast; `target` or `weight` requires a gradient; `ignore_index` is given
+    with probabilities; a tensor is empty, is not on the CPU, is sparse or belongs to a subclass;
+    the call is inside a transform of `torch.func` or in forward mode; a probability or a weight is
+    negative or not finite. PyTorch's own function has no more than two axes for `input`, and none
+    of `softcap`, `temperature` and `z_loss`: there its `linear` and `cross_entropy` compute the
+    result.
 
     Accuracy and method: those of `smoothxent.linear_cross_entropy`. Half precision is computed in
     float32, and losses and gradients are rounded once, after the multiplication by the incoming
@@ -124,10 +126,12 @@ def linear_cross_entropy(
     """
     index = -100 if ignore_index is None else ignore_index
     chosen = Options(reduction, index, label_smoothing, softcap, temperature, z_loss)
-    if _is_ours(input, linear_weight, target, linear_bias, weight, chosen):
+    has_index = ignore_index is not None
+    if _is_ours(input, linear_weight, target, linear_bias, weight, chosen, has_index):
         tensors = input, linear_weight, linear_bias, target, weight
-        is_wide = torch.is_autocast_enabled("cpu")
-        dtype = _linear_operators.wide_dtype(tensors) if is_wide else input.dtype
+        dtype = _tensors.loss_dtype(input, target, weight)
+        if torch.is_autocast_enabled("cpu"):
+            dtype = torch.promote_types(dtype, _linear_operators.wide_dtype(tensors))
         return _linear_operators.loss(*tensors, dtype, *chosen)
     if _THEIRS is None or chosen.has_transforms or getattr(input, "ndim", 0) > 2:
         return _pytorch.linear_cross_entropy(
@@ -179,6 +183,7 @@ def _is_ours(
     linear_bias: Tensor | None,
     weight: Tensor | None,
     options: Options,
+    has_index: bool,  # ignore_index is given
 ) -> bool:
     """Whether smoothxent computes this call; PyTorch computes all others, or raises."""
     tensors = input, linear_weight, target, linear_bias, weight
@@ -191,10 +196,14 @@ def _is_ours(
     if not input.ndim or linear_weight.ndim != 2 or not input.numel() or not linear_weight.numel():
         return False
     num_classes, num_features = linear_weight.shape
+    if target.dtype in _tensors.INTEGERS:
+        is_target = target.shape == input.shape[:-1]
+    else:
+        shape = *input.shape[:-1], num_classes
+        is_target = _tensors.is_constant(target, shape) and not has_index
     return (
-        input.shape[-1] == num_features
-        and target.dtype in _tensors.INTEGERS
-        and target.shape == input.shape[:-1]
+        is_target
+        and input.shape[-1] == num_features
         and (linear_bias is None or linear_bias.shape == (num_classes,))
         and (weight is None or _tensors.is_constant(weight, (num_classes,)))
     )

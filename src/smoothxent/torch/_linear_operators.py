@@ -11,8 +11,9 @@ With ``reduction="none"`` the gradients depend on the incoming gradient. The ope
 Both operators return the gradients of input, weight and bias in float64 if one of these tensors is
 float64, and else in float32; without a bias the third gradient is empty.
 
-smoothxent raises a ValueError if a weight is negative or not finite. PyTorch accepts these, so
-PyTorch then computes loss and gradients. It also computes second and higher derivatives.
+smoothxent raises a ValueError if a probability or a weight is negative or not finite. PyTorch
+accepts these, so PyTorch then computes loss and gradients. It also computes second and higher
+derivatives.
 """
 
 from collections.abc import Callable, Sequence
@@ -93,16 +94,19 @@ def _call(
         None if tensor is None else tensor.detach().resolve_neg()
         for tensor in (input, linear_weight, linear_bias)
     )
+    others = Options(*options)._asdict() | others
+    if target.ndim == input.ndim:
+        del others["ignore_index"]
     if weight is not None:
         others["class_weight"] = _tensors.array_of(weight)
     try:
         return function(
             hidden,
             head,
-            target.numpy(force=True),
+            _tensors.array_of(target),
             bias=bias,
             num_threads=_tensors.num_threads(),
-            **(Options(*options)._asdict() | others),
+            **others,
         )
     except IndexError as error:
         raise _tensors.renamed(error) from None

@@ -139,7 +139,7 @@ def cross_entropy(
     options = Options(reduction, ignore_index, label_smoothing, softcap, temperature, z_loss)
     if not _is_ours(input, target, weight, options):
         return _pytorch.cross_entropy(input, target, weight, options)
-    arguments = (input, target, weight, _loss_dtype(input, target, weight), *options)
+    arguments = (input, target, weight, _tensors.loss_dtype(input, target, weight), *options)
     if not _tensors.is_plain(input, target, weight):
         return torch.ops.smoothxent.cross_entropy.default(*arguments)
     return _operators.Loss.apply(*arguments) if input.requires_grad else _operators.loss(*arguments)
@@ -175,13 +175,3 @@ def _is_ours(input: Tensor, target: Tensor, weight: Tensor | None, options: Opti
     else:
         is_target = _tensors.is_constant(target, shape) and options.ignore_index < 0
     return is_target and (weight is None or _tensors.is_constant(weight, shape[axis : axis + 1]))
-
-
-def _loss_dtype(input: Tensor, target: Tensor, weight: Tensor | None) -> torch.dtype:
-    """Return the dtype in which PyTorch would return the loss."""
-    dtype = input.dtype
-    if target.dtype in _tensors.FLOATS:
-        dtype = torch.promote_types(dtype, target.dtype)
-        if weight is not None:
-            dtype = torch.promote_types(dtype, weight.dtype)
-    return _tensors.under_autocast(dtype)

@@ -64,8 +64,13 @@ def is_batched(tensor: Tensor | None) -> bool:
     )
 
 
-def under_autocast(dtype: torch.dtype) -> torch.dtype:
-    """Return the dtype of a loss that has this dtype without autocast."""
+def loss_dtype(input: Tensor, target: Tensor, weight: Tensor | None) -> torch.dtype:
+    """Return the dtype in which PyTorch would return the loss."""
+    dtype = input.dtype
+    if target.dtype in FLOATS:
+        dtype = torch.promote_types(dtype, target.dtype)
+        if weight is not None:
+            dtype = torch.promote_types(dtype, weight.dtype)
     is_half = dtype.itemsize == 2
     return torch.float32 if is_half and torch.is_autocast_enabled("cpu") else dtype
 
