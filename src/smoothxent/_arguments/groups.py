@@ -66,7 +66,10 @@ def encoded(ids: AnyArray) -> Groups:
 
 def merged_ids(parts: Sequence[AnyArray]) -> tuple[AnyArray, list[NDArray[np.int64]]]:
     """Return the different ids of all parts, and where those of each part are among them."""
-    ids, places = encoded(np.concatenate(parts))
+    given = [part for part in parts if len(part)] or parts[:1]
+    if len({part.dtype.kind for part in given}) > 1:
+        raise ValueError("groups must be all integers or all strings, got some of each")
+    ids, places = encoded(np.concatenate(given))
     return ids, np.split(places, np.cumsum([len(part) for part in parts])[:-1])
 
 

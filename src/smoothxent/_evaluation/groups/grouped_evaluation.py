@@ -2,7 +2,6 @@
 
 from __future__ import annotations  # help() shows types by their names
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -16,15 +15,12 @@ from smoothxent._arguments.arrays import AnyArray
 from smoothxent._evaluation.classes.metrics import mean, quotient
 from smoothxent._evaluation.evaluation import Evaluation
 from smoothxent._evaluation.groups import record, table
+from smoothxent._evaluation.groups.clustered_error import clustered_error
 from smoothxent._evaluation.groups.totals import MOST_EVALUATIONS, GroupTotals
 from smoothxent._evaluation.readers import check_metrics
-from smoothxent._evaluation.sums.exact import Exact, exact_sum, square_root
-from smoothxent._evaluation.sums.group_sums import GroupSums
 
 Floats = NDArray[np.float64]
 EvaluationsById: TypeAlias = dict[int | str, Evaluation]
-
-ONE = Exact(1, 0)
 
 
 @dataclass(frozen=True, repr=False)
@@ -231,17 +227,17 @@ class GroupedEvaluation:
     @property
     def nll_stderr(self) -> float:
         """Clustered standard error of `total.nll`, in nats."""
-        return self._stderr(self._groups.nll)
+        return clustered_error(self._groups.nll, self._groups.weight)
 
     @property
     def accuracy_stderr(self) -> float:
         """Clustered standard error of `total.accuracy`."""
-        return self._stderr(self._groups.hits)
+        return clustered_error(self._groups.hits, self._groups.weight)
 
     @property
     def brier_stderr(self) -> float:
         """Clustered standard error of `total.brier`."""
-        return self._stderr(self._groups.brier)
+        return clustered_error(self._groups.brier, self._groups.weight)
 
     @property
     def macro_nll(self) -> float:
@@ -260,21 +256,6 @@ class GroupedEvaluation:
 
     def _macro(self, means: Floats) -> float:
         return mean(means[self.weight > 0])
-
-    def _stderr(self, sums: GroupSums) -> float:
-        weight = self._groups.weight
-        total = weight.total()
-        mean_of_rows = sums.total() / total
-        size = int((weight.floats() > 0).sum())
-        if size < 2 or not math.isfinite(mean_of_rows):
-            return math.nan
-        with np.errstate(over="ignore", invalid="ignore"):
-            deviations = np.abs(sums.floats() - mean_of_rows * weight.floats())
-        largest = float(deviations.max())
-        if not 0 < largest < math.inf:  # nan and inf if a sum overflows
-            return largest * 0.0
-        squares = exact_sum((deviations / largest) ** 2)  # no square of a share overflows
-        return square_root(squares.fraction() * size / (size - 1)) * (largest / (total / ONE))
 
     def to_dict(self) -> dict[str, Any]:
         """Return a dict for JSON, from which `from_dict` restores an equal evaluation.

@@ -51,9 +51,6 @@ class GroupTotals:
     @classmethod
     def merged(cls, parts: Sequence[Self]) -> Self:
         """Return the totals of the rows of all parts."""
-        parts = [part for part in parts if len(part)] or parts[:1]
-        if len({part.ids.dtype.kind for part in parts}) > 1:
-            raise ValueError("groups must be all integers or all strings, got some of each")
         ids, places = merged_ids([part.ids for part in parts])
         count, misses = np.zeros((2, len(ids)), np.int64)
         for part, its_places in zip(parts, places, strict=True):
