@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from smoothxent._arguments.arrays import numbers_of, plain_array
+from smoothxent._arguments.groups import check_groups, encoded
 from smoothxent._arguments.half import Numbers
 from smoothxent._arguments.labels import check_class_indices
 from smoothxent._arguments.logits import DType, check_logits
@@ -32,6 +33,7 @@ def compare(
     ignore_index: int | None = None,
     top_k: Iterable[int] = (1, 5),
     num_bins: int = 15,
+    groups: ArrayLike | None = None,
     dtype: DType | None = None,
     num_threads: int | None = None,
     names: tuple[str, str] = NAMES,
@@ -64,6 +66,9 @@ def compare(
         A finite weight, not negative, of each row in all means, shares and quantiles. 1 by default.
     ignore_index : int, optional
         Rows with this label are left out of all metrics, even if their logits hold nan.
+    groups : array_like of int or str, optional
+        The id of each row's group, as in `evaluate`. `Comparison.groups` then has standard errors
+        that know the groups, which the table shows.
     dtype : {"bfloat16", "float16"} or dtype, optional
         The dtype whose bits uint16 logits hold.
     num_threads : int, optional
@@ -125,6 +130,7 @@ def compare(
     weights = None
     if sample_weight is not None:
         weights = check_weights("sample_weight", sample_weight, indices.shape)
+    its_groups = None if groups is None else encoded(check_groups(groups, indices.shape))
     names = check_names(names)
     evaluations = [
         evaluate_rows(rows, each, sample_weight, ignore_index, num_threads)
@@ -136,7 +142,7 @@ def compare(
     totals = pair_totals(
         Table(a, options[0].transforms),
         Table(b, options[1].transforms),
-        Labelled(indices.reshape(-1), weights, ignore_index),
+        Labelled(indices.reshape(-1), weights, ignore_index, its_groups),
         options[0].settings.top_k,
         num_threads,
     )

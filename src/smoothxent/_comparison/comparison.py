@@ -56,6 +56,10 @@ class Comparison(PairMetrics):
         Root mean square of the changes of the label's probability.
     probability_change_quantiles : dict of float to float
         Quantiles of the changes of the label's probability, at the same shares as `kl_quantiles`.
+    groups : ComparedGroups or None
+        With `groups`, an object with `ids` and `count`, arrays of the ids and the numbers of rows
+        of the groups, and with the attributes above that end in `_stderr`, as standard errors if
+        the groups are independent, but not the rows of a group. The table shows these.
 
     Notes
     -----
@@ -74,8 +78,12 @@ class Comparison(PairMetrics):
     their quantiles nan; it does not count as agreement, and its label is a miss. If a class has
     probability 0 in b but not in a, the divergence is inf. Without rows all metrics are nan.
 
-    Comparisons can be added if they have the same names, and if the evaluations can be added, those
-    of a and those of b. Any difference is a ValueError.
+    The standard errors of `groups` are computed as in `GroupedEvaluation`, for the difference of
+    each row instead of its nll. The sums of each group need 300 to 600 bytes.
+
+    Comparisons can be added if they have the same names, both have groups or none has, and the
+    evaluations can be added, those of a and those of b. Any difference is a ValueError. Both may
+    have rows of the same group.
 
     References
     ----------
@@ -103,6 +111,8 @@ class Comparison(PairMetrics):
             rule = "must be the same in comparisons that are added"
             remedy = "if they mean the same, use rename"
             raise ValueError(f"names {rule}, got {self.names} and {other.names}; {remedy}")
+        if (self.groups is None) != (other.groups is None):
+            raise ValueError("groups must be in all comparisons or in none, got some of each")
         a, b = self.a + other.a, self.b + other.b
         return type(self)(a, b, self.names, self._totals + other._totals)
 
@@ -146,6 +156,7 @@ class Comparison(PairMetrics):
             "format" and "version" identify the record. "a" and "b" are the results of
             `Evaluation.to_dict`. "sums" and "changed_hits" hold exact sums as hexadecimal text.
             "sketches" hold the weights of the values of rows, from which quantiles follow.
+            "groups" is null, or has a list for each total of a group, in the order of the ids.
             "metrics" is for other programs: the other attributes, with null for nan and inf.
 
         Examples

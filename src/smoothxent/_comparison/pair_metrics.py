@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from smoothxent._comparison.groups.compared_groups import ComparedGroups
 from smoothxent._comparison.totals import PairTotals
 from smoothxent._evaluation.evaluation import Evaluation
 from smoothxent._evaluation.metrics import standard_error
@@ -18,6 +19,12 @@ class PairMetrics:
     b: Evaluation
     names: tuple[str, str]
     _totals: PairTotals
+
+    @property
+    def groups(self) -> ComparedGroups | None:
+        """The standard errors that know the groups; None without groups."""
+        groups = self._totals.groups
+        return None if groups is None else ComparedGroups(groups, self.a._totals.settings.top_k)
 
     @property
     def nll_difference(self) -> float:

@@ -1,14 +1,19 @@
 """Pairs of rows of two classifiers with the same label: their measures, and the totals of these."""
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import reduce
+from operator import add
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from smoothxent._arguments.arrays import AnyArray, FloatArray
+from smoothxent._arguments.groups import Groups, chosen
 from smoothxent._arguments.half import Numbers
 from smoothxent._arguments.options import Transforms
+from smoothxent._comparison.groups.accumulator import PairAccumulator
+from smoothxent._comparison.groups.totals import GroupedPairs
 from smoothxent._comparison.totals import Pairs, PairTotals
 from smoothxent._kernel import builds
 from smoothxent._kernel.threads import thread_count
@@ -35,6 +40,7 @@ class Labelled(NamedTuple):
     labels: AnyArray
     weights: NDArray[np.float64] | None
     ignore_index: int | None
+    groups: Groups | None
 
     def kept(self, part: slice) -> NDArray[np.intp]:
         """Return the rows of this part that are not ignored and whose weight is not 0."""
@@ -44,6 +50,17 @@ class Labelled(NamedTuple):
         if self.weights is not None:
             rows = rows[self.weights[rows] > 0]
         return rows
+
+    def groups_of(self, part: slice, kept: NDArray[np.intp]) -> GroupedPairs | None:
+        """Return the groups of all rows of this part, of which these are kept."""
+        if self.groups is None:
+            return None
+        ids, of_rows = chosen(self.groups, part)
+        is_counted = slice(None)
+        if self.ignore_index is not None:
+            is_counted = self.labels[part] != self.ignore_index
+        counts = np.bincount(of_rows[is_counted], minlength=len(ids))
+        return GroupedPairs(ids, counts, of_rows[kept - part.start])
 
 
 def pair_totals(
@@ -59,25 +76,30 @@ def pair_totals(
     step = max(1, BLOCK // max(1, num_classes))
     threads = thread_count(num_threads, a.logits.array.size)
     size = max(step, min(PART, -(-num_rows // threads)))
-    parts = [slice(first, min(first + size, num_rows)) for first in range(0, num_rows, size)]
+    firsts = range(0, max(1, num_rows), size)  # without rows, one empty part
+    parts = [slice(first, min(first + size, num_rows)) for first in firsts]
+
+    def totals_of(part: slice, buffer: NDArray[np.float64]) -> PairTotals:
+        kept = rows.kept(part)
+        pairs = Pairs.empty(len(kept))
+        for first in range(0, len(kept), step):
+            block = slice(first, first + step)
+            _fill(pairs.rows(block), tables, rows.labels, kept[block], buffer)
+        weights = None if rows.weights is None else rows.weights[kept]
+        return PairTotals.of(pairs, weights, ranks, rows.groups_of(part, kept))
 
     def total_of(parts: list[slice]) -> PairTotals:
         # For all blocks of a thread: new memory pages would cost more than the computation.
         buffer = np.empty((4, min(step, num_rows), num_classes))
-        total = PairTotals.empty(ranks)
-        for part in parts:
-            kept = rows.kept(part)
-            pairs = Pairs.empty(len(kept))
-            for first in range(0, len(kept), step):
-                block = slice(first, first + step)
-                _fill(pairs.rows(block), tables, rows.labels, kept[block], buffer)
-            weights = None if rows.weights is None else rows.weights[kept]
-            total += PairTotals.of(pairs, weights, ranks)
-        return total
+        first, *others = parts
+        total = PairAccumulator(totals_of(first, buffer))
+        for part in others:
+            total.add(totals_of(part, buffer))
+        return total.totals()
 
     with ThreadPoolExecutor(threads) as pool:
         totals = pool.map(total_of, [parts[i::threads] for i in range(min(threads, len(parts)))])
-        return sum(totals, PairTotals.empty(ranks))
+        return reduce(add, totals)
 
 
 def _fill(

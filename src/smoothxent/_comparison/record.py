@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from smoothxent._comparison.groups import record as groups
 from smoothxent._comparison.pair_metrics import PairMetrics
 from smoothxent._comparison.settings import check_names
 from smoothxent._comparison.sketch import INFINITY, NAN, Sketch, keys_of
@@ -19,6 +20,7 @@ from smoothxent._evaluation.readers import (
     check_keys,
     check_metrics,
     finite,
+    read_anything,
     read_count,
     read_dict,
     read_hits,
@@ -73,6 +75,7 @@ def record_of(comparison: PairMetrics) -> dict[str, Any]:
             str(k): str(weight) for k, weight in zip(ranks, totals.changed_hits, strict=True)
         },
         "sketches": {name: _record_of_sketch(getattr(totals, name)) for name in SKETCHES},
+        "groups": groups.record_of(comparison.groups),
         "a": comparison.a.to_dict(),
         "b": comparison.b.to_dict(),
     }
@@ -96,6 +99,8 @@ def metrics_of(value: object) -> PairMetrics:
     sketches = at(given, "sketches", read_dict)
     a, b = (at(given, name, _read_evaluation) for name in ("a", "b"))
     hits = at(given, "changed_hits", read_hits)
+    kl, change = (at(sketches, name, _read_sketch, "sketches.") for name in SKETCHES)
+    of_groups = at(given, "groups", read_anything)
     read = PairMetrics(
         a,
         b,
@@ -103,7 +108,9 @@ def metrics_of(value: object) -> PairMetrics:
         PairTotals(
             PairSums(*(at(sums, name, READERS[name], "sums.") for name in PairSums._fields)),
             tuple(hits.values()),
-            *(at(sketches, name, _read_sketch, "sketches.") for name in SKETCHES),
+            kl,
+            change,
+            groups.totals_of(of_groups, tuple(a.top_k)),
         ),
     )
     _check_same_rows(a, b)
@@ -115,6 +122,9 @@ def metrics_of(value: object) -> PairMetrics:
     for name in SKETCHES:
         check_keys(f"sketches.{name}", read_dict(name, sketches[name]), made["sketches"][name])
     check_metrics("metrics", given.get("metrics", {}), made["metrics"])
+    if of_groups is not None:
+        metrics = of_groups.get("metrics", {})
+        check_metrics("groups.metrics", metrics, made["groups"]["metrics"])
     return read
 
 
@@ -147,6 +157,9 @@ def _check_consistent(read: PairMetrics, hits: dict[int, Exact]) -> None:
     if read._totals.sums.agreement.fraction() > weight:
         got = read._totals.sums.agreement
         raise ValueError(f"sums.agreement must be no more than the weight of a, got '{got}'")
+    if read._totals.groups is not None:
+        sums, differences = read._totals.sums._asdict(), read._hits()
+        groups.check_sums(read._totals.groups, read.a.count, read._weight, sums, differences)
     for name, (low, high) in SKETCHES.items():
         _check_sketch(f"sketches.{name}", getattr(read._totals, name), read._weight, low, high)
 

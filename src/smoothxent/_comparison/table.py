@@ -5,10 +5,11 @@ from html import escape
 from typing import NamedTuple
 
 from smoothxent._arguments.options import TRANSFORMS
+from smoothxent._comparison.groups.compared_groups import ComparedGroups
 from smoothxent._comparison.pair_metrics import PairMetrics
 from smoothxent._comparison.settings import NAMES
 from smoothxent._evaluation.report.columns import STYLE, deviation, html_table, number
-from smoothxent._evaluation.report.table import counts, rows
+from smoothxent._evaluation.report.table import counts, plural, rows
 
 DIFFERENCE = "B - A"
 
@@ -46,6 +47,7 @@ def text(comparison: PairMetrics) -> str:
     """Return the title and, if there are rows, the metrics, the pairs and the quantiles."""
     legend = [f"{letter}  {name}" for letter, name in zip(NAMES, comparison.names, strict=True)]
     head = [title(comparison), *(legend if comparison.names != NAMES else [])]
+    head += errors_by_group(comparison)
     if not comparison.a.count:
         return "\n".join(head)
     metrics = [
@@ -76,6 +78,7 @@ def markdown(comparison: PairMetrics) -> str:
         [
             title(comparison),
             "",
+            *(each for line in errors_by_group(comparison) for each in (line, "")),
             f"| metric | {a} | {b} | {DIFFERENCE} |",
             "|---|--:|--:|---|",
             *(f"| {' | '.join(cells)} |" for cells in _cells(comparison)),
@@ -99,6 +102,7 @@ def html(comparison: PairMetrics) -> str:
         head = ["", *map(escape, heads(comparison)), DIFFERENCE, ""]
         shares = [(*each, "") for each in quantiles(comparison)]
         parts += [
+            *(f"<p>{line}</p>" for line in errors_by_group(comparison)),
             html_table(head, lines(comparison)),
             html_table([], pairs(comparison)),
             html_table([*QUANTILE_HEAD, ""], shares),
@@ -111,6 +115,17 @@ def title(comparison: PairMetrics) -> str:
     return f"Comparison of A and B on {rows(comparison.a)}"
 
 
+def errors_by_group(comparison: PairMetrics) -> list[str]:
+    """Return a line about the standard errors if they are those of groups of rows."""
+    groups = comparison.groups
+    return [] if groups is None else [f"standard errors by {plural(len(groups), 'group')}"]
+
+
+def _errors(comparison: PairMetrics) -> PairMetrics | ComparedGroups:
+    """Return the object that has the standard errors."""
+    return comparison if comparison.groups is None else comparison.groups
+
+
 def heads(comparison: PairMetrics) -> list[str]:
     """Return the letters of a and b, with their names if they have any."""
     if comparison.names == NAMES:
@@ -120,15 +135,15 @@ def heads(comparison: PairMetrics) -> list[str]:
 
 def lines(comparison: PairMetrics) -> list[Line]:
     """Return the lines of the table of metrics; losses are in nats."""
-    a, b = comparison.a, comparison.b
+    a, b, errors = comparison.a, comparison.b, _errors(comparison)
     paired = {
-        "nll": (comparison.nll_difference, comparison.nll_difference_stderr),
-        "accuracy": (comparison.accuracy_difference, comparison.accuracy_difference_stderr),
-        "entropy": (comparison.entropy_difference, comparison.entropy_difference_stderr),
-        "confidence": (comparison.confidence_difference, comparison.confidence_difference_stderr),
-        "brier": (comparison.brier_difference, comparison.brier_difference_stderr),
+        "nll": (comparison.nll_difference, errors.nll_difference_stderr),
+        "accuracy": (comparison.accuracy_difference, errors.accuracy_difference_stderr),
+        "entropy": (comparison.entropy_difference, errors.entropy_difference_stderr),
+        "confidence": (comparison.confidence_difference, errors.confidence_difference_stderr),
+        "brier": (comparison.brier_difference, errors.brier_difference_stderr),
     }
-    stderrs = comparison.top_k_difference_stderr
+    stderrs = errors.top_k_difference_stderr
     paired |= {f"top {k}": (each, stderrs[k]) for k, each in comparison.top_k_difference.items()}
     values = {
         **({"loss": (a.loss, b.loss)} if a.label_smoothing else {}),
@@ -156,15 +171,16 @@ def lines(comparison: PairMetrics) -> list[Line]:
 
 def pairs(comparison: PairMetrics) -> list[PairLine]:
     """Return the metrics of the pairs."""
+    errors = _errors(comparison)
     return [
         PairLine(
-            "same top class", number(comparison.agreement), deviation(comparison.agreement_stderr)
+            "same top class", number(comparison.agreement), deviation(errors.agreement_stderr)
         ),
-        PairLine("KL of B from A", number(comparison.kl), deviation(comparison.kl_stderr)),
+        PairLine("KL of B from A", number(comparison.kl), deviation(errors.kl_stderr)),
         PairLine(
             "label's probability, B - A",
             _signed(comparison.probability_change),
-            deviation(comparison.probability_change_stderr),
+            deviation(errors.probability_change_stderr),
         ),
         PairLine("its root mean square", number(comparison.probability_change_rms)),
     ]

@@ -7,8 +7,9 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from smoothxent._comparison.groups.totals import GroupedPairs, PairGroupTotals
 from smoothxent._comparison.sketch import Sketch
-from smoothxent._evaluation.sums.exact import ZERO, Exact, exact_squares, exact_sum
+from smoothxent._evaluation.sums.exact import Exact, exact_squares, exact_sum
 
 # Measures of each pair of rows; a difference or change is that of b minus a, for the row's nll,
 # entropy, confidence, Brier score and the label's probability. kl is the divergence of b from a.
@@ -66,9 +67,16 @@ class PairTotals:
     changed_hits: tuple[Exact, ...]  # for each k, the weight of the rows that only one has right
     kl: Sketch
     probability_change: Sketch
+    groups: PairGroupTotals | None  # of each group, if there are groups
 
     @classmethod
-    def of(cls, pairs: Pairs, weights: NDArray[np.float64] | None, ranks: Sequence[int]) -> Self:
+    def of(
+        cls,
+        pairs: Pairs,
+        weights: NDArray[np.float64] | None,
+        ranks: Sequence[int],
+        groups: GroupedPairs | None,
+    ) -> Self:
         """Return the totals of some pairs; their weights are above 0, and 1 by default.
 
         ranks: each k of top_k, or the number of classes if that is less.
@@ -86,31 +94,31 @@ class PairTotals:
             sums[name] = _weighted_sum(values, weights)
             sums[f"{name}_square"] = _weighted_sum(squares, weights) + _weighted_sum(rests, weights)
         rank_a, rank_b = pairs.ranks
-        changed = ((rank_a < k) != (rank_b < k) for k in ranks)
+        # 1 for a hit of b only, -1 for one of a only
+        hit_differences = [np.subtract(rank_b < k, rank_a < k, dtype=np.float64) for k in ranks]
+        of_groups = None
+        if groups is not None:
+            measures["agreement"] = pairs.agrees.astype(np.float64)
+            of_groups = PairGroupTotals.of(groups, weights, measures, hit_differences)
         return cls(
             PairSums(**sums),
-            tuple(map(weight_of, changed)),
+            tuple(weight_of(each != 0) for each in hit_differences),
             Sketch.of(measures["kl"], weights),
             Sketch.of(measures["probability_change"], weights),
-        )
-
-    @classmethod
-    def empty(cls, ranks: Sequence[int]) -> Self:
-        """Return the totals of no pairs."""
-        return cls(
-            PairSums(*[ZERO] * len(PairSums._fields)),
-            (ZERO,) * len(ranks),
-            Sketch.empty(),
-            Sketch.empty(),
+            of_groups,
         )
 
     def __add__(self, other: Self) -> Self:
         """Return the totals of the pairs of both, with the same numbers k of top_k."""
+        groups = None
+        if self.groups is not None and other.groups is not None:
+            groups = PairGroupTotals.merged([self.groups, other.groups])
         return type(self)(
             PairSums(*(a + b for a, b in zip(self.sums, other.sums, strict=True))),
             tuple(a + b for a, b in zip(self.changed_hits, other.changed_hits, strict=True)),
             self.kl + other.kl,
             self.probability_change + other.probability_change,
+            groups,
         )
 
 

@@ -9,10 +9,12 @@ from typing import TypeAlias, cast
 import numpy as np
 from numpy.typing import ArrayLike
 
+from smoothxent._arguments.groups import chosen
 from smoothxent._arguments.half import Numbers
 from smoothxent._arguments.logits import DType
 from smoothxent._arguments.options import check_weights
 from smoothxent._comparison.comparison import Comparison
+from smoothxent._comparison.groups.accumulator import PairAccumulator
 from smoothxent._comparison.pairs import Labelled, Table, pair_totals
 from smoothxent._comparison.settings import NAMES, OfEach, check_names, options_of_both
 from smoothxent._comparison.totals import PairTotals
@@ -22,6 +24,7 @@ from smoothxent._evaluation.rows import evaluate_rows
 from smoothxent._files.chunks import Chunk, chunk_results
 from smoothxent._files.errors import bad_chunk_label, check_chunk_weights
 from smoothxent._files.formats import stored_labels, stored_logits, stored_weights
+from smoothxent._files.groups import stored_groups
 from smoothxent._files.sharded_array import ShardedArray
 from smoothxent._files.shards import Paths, are_paths, shards_of
 from smoothxent._kernel.rows import checked_rows
@@ -43,6 +46,7 @@ def compare_files(
     ignore_index: int | None = None,
     top_k: Iterable[int] = (1, 5),
     num_bins: int = 15,
+    groups: ArrayLike | Paths | None = None,
     dtype: DType | None = None,
     num_threads: int | None = None,
     names: tuple[str, str] = NAMES,
@@ -59,6 +63,8 @@ def compare_files(
         As in `compare`.
     sample_weight : array_like, path, pattern or sequence of paths, optional
         As in `evaluate_file`.
+    groups : array, path, pattern or sequence of paths, optional
+        As in `evaluate_file`; the result is as in `compare`.
     dtype : "bfloat16" or "float16", optional
         The dtype of logits that are stored as bare 2-byte words; as in `evaluate_file`.
     num_threads : int, optional
@@ -119,6 +125,7 @@ def compare_files(
         inputs.append(stored_weights(shards_of("sample_weight", sample_weight), a))
     elif sample_weight is not None:
         weights = check_weights("sample_weight", cast(ArrayLike, sample_weight), a.shape)
+    its_groups = stored_groups(shards_of("groups", groups) if are_paths(groups) else groups, a)
     names = check_names(names)
     threads = thread_count(num_threads, a.num_rows * a.row_shape[0])
     suspects: list[str] = []
@@ -146,23 +153,27 @@ def compare_files(
             Table(Numbers(rows, layout.dtype_name), each.transforms)
             for (rows, _, layout), each in zip(both, options, strict=True)
         )
-        located = Labelled(labels, part, ignore_index)
+        chunk_groups = None
+        if its_groups is not None:
+            chunk_groups = chosen(its_groups, slice(chunk.first_row, chunk.end))
+        located = Labelled(labels, part, ignore_index, chunk_groups)
         top_k = options[0].settings.top_k
         return of_a, of_b, pair_totals(table_a, table_b, located, top_k, num_threads=1)
 
     nothing = (np.empty((0, *array.row_shape), array.dtype) for array in inputs)
     # Without rows: the other checks, before any data is read.
-    total_a, total_b, pairs = compute(Chunk(0, tuple(nothing)))
+    total_a, total_b, first = compute(Chunk(0, tuple(nothing)))
+    pairs = PairAccumulator(first)
     with closing(chunk_results(compute, inputs, threads)) as results:
         for num_done, (of_a, of_b, more) in results:
             total_a += of_a
             total_b += of_b
-            pairs += more
+            pairs.add(more)
             while suspects:  # the warning must come from the caller's thread
                 warn_of_probabilities(suspects.pop(0), stacklevel=2)
             if progress is not None:
                 progress(num_done, a.num_rows, total_a, total_b)
-    return Comparison(total_a, total_b, names, pairs)
+    return Comparison(total_a, total_b, names, pairs.totals())
 
 
 def _stored_logits(

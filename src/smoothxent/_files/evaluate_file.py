@@ -9,7 +9,7 @@ from typing import NamedTuple, Self, TypeAlias, Unpack, cast, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from smoothxent._arguments.groups import Groups, check_groups, chosen, encoded
+from smoothxent._arguments.groups import Groups, chosen
 from smoothxent._arguments.logits import DType
 from smoothxent._arguments.options import check_weights
 from smoothxent._evaluation.evaluation import Evaluation
@@ -21,7 +21,7 @@ from smoothxent._evaluation.settings import GivenOptions, Options
 from smoothxent._files.chunks import Chunk, chunk_results
 from smoothxent._files.errors import bad_chunk_label, check_chunk_weights
 from smoothxent._files.formats import stored_labels, stored_logits, stored_weights
-from smoothxent._files.groups import groups_of_files
+from smoothxent._files.groups import stored_groups
 from smoothxent._files.sharded_array import ShardedArray
 from smoothxent._files.shards import Paths, are_paths, shards_of
 from smoothxent._kernel.rows import checked_rows
@@ -208,12 +208,7 @@ class StoredRows(NamedTuple):
             weights = stored_weights(cast(list[str], sample_weight), rows)
         elif sample_weight is not None:
             weights = check_weights("sample_weight", cast(ArrayLike, sample_weight), rows.shape)
-        its_groups = None
-        if are_paths(groups):
-            its_groups = encoded(groups_of_files(cast(list[str], groups), rows))
-        elif groups is not None:
-            its_groups = encoded(check_groups(cast(ArrayLike, groups), rows.shape))
-        return cls(rows, indices, weights, its_groups)
+        return cls(rows, indices, weights, stored_groups(groups, rows))
 
     @property
     def num_classes(self) -> int:

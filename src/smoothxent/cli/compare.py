@@ -31,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=options.scale_each,
         help="replace each logit x by C tanh(x / C), before the temperature; two for A and for B",
     )
+    inputs.add_groups(parser)
     inputs.add_names(parser, "names of A and B in the result (default: LOGITS_A and LOGITS_B)")
     results.add_arguments(parser, "save the result as JSON, for `smoothxent merge`")
 
@@ -38,10 +39,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Compare the files with a progress bar, and write the result."""
     files = (arguments.a, arguments.b, arguments.labels)
-    results.check(arguments, *files, arguments.sample_weight)
+    results.check(arguments, *files, arguments.sample_weight, arguments.groups)
     settings = inputs.settings(arguments)
     settings |= {"temperature": arguments.temperature, "softcap": arguments.softcap}
     settings["label_smoothing"] = arguments.label_smoothing
+    settings["groups"] = arguments.groups
     settings["names"] = arguments.names or tuple(map(options.name, files[:2]))
     with errors.as_command_errors(), progress.shown(not arguments.quiet) as update:
         comparison = compare_files(*files, **settings, progress=update)

@@ -40,13 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=options.file,
         help=".npy file with the share of each class in label smoothing (default: uniform)",
     )
-    parser.add_argument(
-        "--groups",
-        metavar="FILE",
-        type=options.file,
-        help="file with the id of each row's group, an integer or a string: standard errors by "
-        "group, and the groups with the highest and the lowest nll",
-    )
+    inputs.add_groups(parser, ", and the groups with the highest and the lowest nll")
     parser.add_argument(
         "--per-class",
         metavar="FILE.csv",

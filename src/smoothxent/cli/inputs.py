@@ -71,6 +71,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_groups(parser: argparse.ArgumentParser, more: str = "") -> None:
+    """Add the option for groups of rows; the help may say more about the result."""
+    parser.add_argument(
+        "--groups",
+        metavar="FILE",
+        type=options.file,
+        help="file with the id of each row's group, an integer or a string: standard errors by "
+        f"group{more}",
+    )
+
+
 def add_names(parser: argparse.ArgumentParser, purpose: str) -> None:
     """Add the option for the names of the two classifiers of a comparison."""
     parser.add_argument(

@@ -160,19 +160,31 @@ def _csv_of(head: Iterable[str], *columns: Iterable[object]) -> str:
 def _columns(result: Result) -> dict[str, Any]:
     """Return the metrics of `to_dict` by name, with nan and inf as they are."""
     names = OF_EVALUATION * isinstance(result, Evaluation)
-    columns: dict[str, Any] = {}
-    metrics = result.to_dict()["metrics"]
-    for name in (*names, *metrics):
-        value = getattr(result, name)
-        if isinstance(value, Mapping):
-            keys = (f"{name}_{key}" for key in metrics[name])
-            columns |= dict(zip(keys, value.values(), strict=True))
-        else:
-            columns[name] = value
+    columns: dict[str, Any] = {name: getattr(result, name) for name in names}
+    record = result.to_dict()
+    columns |= _metrics(result, record["metrics"])
     if isinstance(result, Comparison):
         columns |= {f"{letter}_name": name for letter, name in zip("ab", result.names, strict=True)}
+        if result.groups is not None:
+            its_metrics = _metrics(result.groups, record["groups"]["metrics"])
+            columns["groups"] = len(result.groups)
+            columns |= {f"groups_{name}": value for name, value in its_metrics.items()}
     for prefix, each in _evaluations(result).items():
         columns |= {f"{prefix}_{name}": value for name, value in _columns(each).items()}
+    return columns
+
+
+def _metrics(result: object, names: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the metrics with these names, and a column for each key of a dict."""
+    columns: dict[str, Any] = {}
+    for name, keys in names.items():
+        value = getattr(result, name)
+        if isinstance(value, Mapping):
+            columns |= {
+                f"{name}_{key}": each for key, each in zip(keys, value.values(), strict=True)
+            }
+        else:
+            columns[name] = value
     return columns
 
 

@@ -84,7 +84,7 @@ def parts_of(
 
 def _groups(given: Record) -> GroupTotals:
     check_keys("groups", given, {"ids", "count", "misses", *READERS})
-    ids = _ids(read_each(given, "ids", read_anything, "groups."))
+    ids = ids_of(read_each(given, "ids", read_anything, "groups."))
     count, misses = (read_counts(given, name, "groups.", len(ids)) for name in ("count", "misses"))
     sums = {
         name: read_each(given, name, read, "groups.", len(ids)) for name, read in READERS.items()
@@ -97,7 +97,8 @@ def _groups(given: Record) -> GroupTotals:
     return GroupTotals(ids, count, misses, *map(GroupSums.of_exacts, sums.values()))
 
 
-def _ids(ids: list[Any]) -> AnyArray:
+def ids_of(ids: list[Any]) -> AnyArray:
+    """Return the ids of a record as an array; a ValueError names the rule."""
     kinds = {type(each) for each in ids}
     if not (kinds <= {int} or kinds <= {str}):
         raise ValueError("groups.ids must be all integers or all strings, got others")

@@ -1,0 +1,1 @@
+"""Totals and standard errors of comparisons by groups of rows."""
