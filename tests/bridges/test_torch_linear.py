@@ -88,12 +88,12 @@ def double(value):
 def assert_agrees(rng, head, target, absolute=2.0**-18, **options):
     """Compare loss and gradients with those of the composition in float64."""
     dtype = head[0].dtype
-    shape = target.shape if options.get("reduction") == "none" else ()
+    shape = head[0].shape[:-1] if options.get("reduction") == "none" else ()
     factor = torch.from_numpy(np.asarray(rng.normal(0, 1, shape))).to(dtype)
     ours = loss_and_gradients(drop_in.linear_cross_entropy, head, target, factor, **options)
     wide = {name: double(value) for name, value in options.items()}
     expected = loss_and_gradients(
-        composition, [double(tensor) for tensor in head], target, factor.double(), **wide
+        composition, [double(tensor) for tensor in head], double(target), factor.double(), **wide
     )
     assert len(ours) == len(expected)
     for actual, like in zip(ours, expected, strict=True):

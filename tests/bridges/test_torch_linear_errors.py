@@ -14,6 +14,7 @@ NEEDS_FUNCTION = pytest.mark.skipif(not HAS_FUNCTION, reason="needs PyTorch 2.13
 
 INPUT, WEIGHT = torch.arange(6.0).reshape(3, 2), torch.arange(8.0).reshape(4, 2) / 4
 TARGET, PROBABILITIES = torch.tensor([0, 1, 1]), torch.full((3, 4), 0.25)
+LEAF = torch.zeros(4, requires_grad=True)
 
 
 @pytest.mark.fault("torch-label-range")
@@ -36,9 +37,11 @@ def test_transform_out_of_range_is_an_error_whichever_library_computes(device):
 
 
 LEFT_TO_PYTORCH = {
-    "probabilities": (INPUT, WEIGHT, PROBABILITIES),
-    "probabilities of one row": (INPUT[0], WEIGHT, PROBABILITIES[0]),
     "ignored probabilities": (INPUT, WEIGHT, PROBABILITIES, {"ignore_index": 1}),
+    "default ignored label": (INPUT, WEIGHT, PROBABILITIES, {"ignore_index": -100}),
+    "probabilities that require a gradient": (INPUT, WEIGHT, PROBABILITIES + LEAF),
+    "integer probabilities": (INPUT, WEIGHT, PROBABILITIES.long()),
+    "probabilities of other classes": (INPUT, WEIGHT, PROBABILITIES[:, :3]),
     "several dimensions": (INPUT, WEIGHT.reshape(2, 2, 2), torch.zeros(3, 2, dtype=torch.int64)),
     "no rows": (INPUT[:0], WEIGHT, TARGET[:0]),
     "no features": (INPUT[:, :0], WEIGHT[:, :0], TARGET),
@@ -154,6 +157,20 @@ def test_target_of_another_shape_is_an_error_for_rows_of_several_axes():
 @pytest.mark.parametrize("bad", [-0.5, torch.nan, torch.inf])
 def test_class_weights_that_only_pytorch_takes_give_its_derivatives(bad, bias, reduction):
     weight = torch.tensor([1, bad, 2, 0.5])
+    assert_derivatives_are_pytorchs(TARGET, weight, bias, reduction)
+
+
+@pytest.mark.fault("torch-fallback")
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("bad", [-0.5, torch.nan, torch.inf])
+def test_probabilities_that_only_pytorch_takes_give_its_derivatives(bad, reduction):
+    target = PROBABILITIES.clone()
+    target[1, 2] = bad
+    assert_derivatives_are_pytorchs(target, None, torch.arange(4.0), reduction)
+
+
+def assert_derivatives_are_pytorchs(target, weight, bias, reduction):
+    """Compare the loss, its gradients and second derivatives with those of stored logits."""
     options = {"reduction": reduction, "label_smoothing": 0.1}
 
     def derivatives(function):
@@ -171,16 +188,16 @@ def test_class_weights_that_only_pytorch_takes_give_its_derivatives(bad, bias, r
 
     def of_function(input, linear_weight, linear_bias=None):
         return drop_in.linear_cross_entropy(
-            input, linear_weight, TARGET, linear_bias=linear_bias, weight=weight, **options
+            input, linear_weight, target, linear_bias=linear_bias, weight=weight, **options
         )
 
     def of_operator(input, linear_weight, linear_bias=None):  # which a compiled function calls
-        tensors = input, linear_weight, linear_bias, TARGET, weight
+        tensors = input, linear_weight, linear_bias, target, weight
         others = torch.float32, reduction, -100, 0.1, None, 1.0, 0.0
         return torch.ops.smoothxent.linear_cross_entropy(*tensors, *others)
 
     def of_pytorch(input, linear_weight, linear_bias=None):
-        return stored(input, linear_weight, TARGET, linear_bias, weight, **options)
+        return stored(input, linear_weight, target, linear_bias, weight, **options)
 
     expected = derivatives(of_pytorch)
     for function in (of_function, of_operator):

@@ -14,14 +14,20 @@ operators = torch.ops.smoothxent
 pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.script`:DeprecationWarning")
 
 REDUCTIONS = pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+KINDS = pytest.mark.parametrize("kind", ["indices", "probabilities"])
 TRANSFORMS = {"softcap": 3.0, "temperature": 0.7, "z_loss": 0.1}
 
 
-def draw(rng, num_rows=5):
-    """Return the float64 head, which requires gradients, and the target with an ignored row."""
+def draw(rng, num_rows=5, kind="indices"):
+    """Return the float64 head, which requires gradients, and the target.
+
+    One of the class indices is ignored.
+    """
     head = [torch.from_numpy(rng.normal(0, 1, shape)) for shape in [(num_rows, 6), (7, 6), (7,)]]
     target = torch.from_numpy(rng.integers(0, 7, num_rows))
     target[2] = -100
+    if kind == "probabilities":
+        target = torch.from_numpy(rng.dirichlet(np.ones(7), num_rows))
     return [tensor.requires_grad_() for tensor in head], target
 
 
@@ -39,8 +45,9 @@ def stored(head, target, **options):
 @REDUCTIONS
 @pytest.mark.parametrize("transforms", [{}, TRANSFORMS], ids=["plain", "transforms"])
 @pytest.mark.parametrize("bias", [False, True], ids=["no bias", "bias"])
-def test_derivatives_are_those_of_finite_differences(rng, bias, transforms, reduction):
-    head, target = draw(rng)
+@KINDS
+def test_derivatives_are_those_of_finite_differences(rng, kind, bias, transforms, reduction):
+    head, target = draw(rng, kind=kind)
 
     def loss(input, linear_weight, linear_bias=None):
         given = input, linear_weight, linear_bias
@@ -67,8 +74,9 @@ def test_third_derivatives_are_pytorchs(rng, reduction):
 
 @REDUCTIONS
 @pytest.mark.parametrize("bias", [False, True], ids=["no bias", "bias"])
-def test_operators_keep_pytorchs_rules(rng, bias, reduction):
-    head, target = draw(rng)
+@KINDS
+def test_operators_keep_pytorchs_rules(rng, kind, bias, reduction):
+    head, target = draw(rng, kind=kind)
     if not bias:
         head[2] = None
     others = target, None, torch.float64, reduction, -100, 0.1, None, 1.0, 0.0
@@ -98,7 +106,8 @@ def test_operator_and_function_are_the_same(rng, reduction):
 
 @pytest.mark.thread_unsafe(reason="torch.compile keeps state of the process")
 @REDUCTIONS
-def test_compiled_function_gives_the_same_numbers(rng, monkeypatch, reduction):
+@KINDS
+def test_compiled_function_gives_the_same_numbers(rng, monkeypatch, kind, reduction):
     calls = []
 
     def recorded(name, function):
@@ -119,7 +128,7 @@ def test_compiled_function_gives_the_same_numbers(rng, monkeypatch, reduction):
     compiled = torch.compile(model, fullgraph=True, backend="aot_eager")
     both = ["linear_cross_entropy_and_grad"]
     for num_rows in (5, 8, 9):  # the second makes the shape a symbol
-        head, target = draw(rng, num_rows)
+        head, target = draw(rng, num_rows, kind)
         calls.clear()
         loss = compiled(*head, target)
         grads = torch.autograd.grad(loss, head)

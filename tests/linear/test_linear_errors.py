@@ -5,9 +5,16 @@ import numpy as np
 import pytest
 
 from assertions import error_text
-from smoothxent import linear_cross_entropy, linear_cross_entropy_and_grad, linear_evaluate
+from smoothxent import (
+    linear_cross_entropy,
+    linear_cross_entropy_and_grad,
+    linear_evaluate,
+    linear_row_statistics,
+)
+from smoothxent._linear.labelled_head import LabelledHead
 
 HIDDEN, WEIGHT, LABELS = np.zeros((5, 4)), np.zeros((7, 4)), np.zeros(5, int)
+PROBABILITIES = np.zeros((5, 7))
 ERRORS = {
     "hidden of integers": (
         (HIDDEN.astype(int), WEIGHT, LABELS, {}),
@@ -58,24 +65,6 @@ ERRORS = {
         ValueError,
         "weight must have shape (classes, 4) for hidden of shape (5, 4), got (0, 4)",
     ),
-    "labels that are too few": (
-        (HIDDEN, WEIGHT, LABELS[:4], {}),
-        ValueError,
-        "labels must have shape (5,), got (4,)",
-    ),
-    "labels that are probabilities": (
-        (HIDDEN, WEIGHT, np.zeros((5, 7)), {}),
-        ValueError,
-        (
-            "labels must be class indices here, got probabilities of shape (5, 7); "
-            "take their argmax over the class axis"
-        ),
-    ),
-    "labels in a column": (
-        (HIDDEN, WEIGHT, LABELS[:, None], {}),
-        ValueError,
-        "labels must have shape (5,), got (5, 1); use labels.reshape((5,))",
-    ),
     "bias of another shape": (
         (HIDDEN, WEIGHT, LABELS, {"bias": np.zeros(4)}),
         ValueError,
@@ -107,6 +96,40 @@ ERRORS = {
         "num_threads must be at least 1, got 0",
     ),
 }
+
+SHAPES = "(5,) (class indices) or (5, 7) (probabilities)"
+# Texts of functions that take probabilities, and of those that do not.
+OF_LABELS = {
+    "too few": (
+        LABELS[:4],
+        f"labels must have shape {SHAPES}, got (4,)",
+        "labels must have shape (5,), got (4,)",
+    ),
+    "in a column": (
+        LABELS[:, None],
+        f"labels must have shape {SHAPES}, got (5, 1); use labels.reshape((5,))",
+        "labels must have shape (5,), got (5, 1); use labels.reshape((5,))",
+    ),
+    "probabilities of other classes": (
+        np.zeros((5, 6)),
+        f"labels must have shape {SHAPES}, got (5, 6)",
+        (
+            "labels must be integers if they are class indices, got float64; "
+            "convert with labels.astype(np.int64)"
+        ),
+    ),
+}
+
+
+@pytest.mark.fault("head-arguments")
+@pytest.mark.parametrize("name", OF_LABELS)
+def test_labels_of_another_shape_are_refused(name):
+    labels, of_loss, of_metrics = OF_LABELS[name]
+    for call in (linear_cross_entropy, linear_cross_entropy_and_grad):
+        assert error_text(ValueError, call, HIDDEN, WEIGHT, labels) == of_loss
+    for call in (linear_evaluate, linear_row_statistics):
+        error = ValueError if labels.dtype.kind == "i" else TypeError
+        assert error_text(error, call, HIDDEN, WEIGHT, labels) == of_metrics
 
 
 @pytest.mark.fault("head-arguments")
@@ -144,3 +167,73 @@ def test_labels_are_read_before_any_product():
     assert error_text(IndexError, linear_cross_entropy, HIDDEN[None], WEIGHT, labels[None]) == (
         "labels must lie in [0, 7), got labels[0, 3] = -1"
     )
+
+
+OF_PROBABILITIES = {
+    "ignored": (
+        (PROBABILITIES, {"ignore_index": 3}),
+        ValueError,
+        (
+            "ignore_index must be None if labels are probabilities, got 3; "
+            "give such rows a sample_weight of 0"
+        ),
+    ),
+    "bool": (
+        (PROBABILITIES.astype(bool), {}),
+        TypeError,
+        (
+            "labels must be real numbers if they are probabilities, got bool; "
+            "convert with labels.astype(np.float32)"
+        ),
+    ),
+    "complex": (
+        (PROBABILITIES.astype(complex), {}),
+        TypeError,
+        "labels must be real numbers if they are probabilities, got complex128",
+    ),
+    "masked": (
+        (np.ma.array(PROBABILITIES), {}),
+        TypeError,
+        "labels must be a plain array, got a masked array; fill it with labels.filled(value)",
+    ),
+}
+
+
+@pytest.mark.fault("head-arguments")
+@pytest.mark.parametrize("call", [linear_cross_entropy, linear_cross_entropy_and_grad])
+@pytest.mark.parametrize("name", OF_PROBABILITIES)
+def test_bad_probabilities_are_refused(name, call):
+    (labels, options), error, text = OF_PROBABILITIES[name]
+    assert error_text(error, call, HIDDEN, WEIGHT, labels, **options) == text
+
+
+@pytest.mark.fault("head-arguments")
+@pytest.mark.parametrize("call", [linear_evaluate, linear_row_statistics])
+def test_probabilities_for_metrics_are_refused(call):
+    assert error_text(ValueError, call, HIDDEN, WEIGHT, PROBABILITIES) == (
+        "labels must be class indices here, got probabilities of shape (5, 7); "
+        "take their argmax over the class axis"
+    )
+
+
+@pytest.mark.fault("head-arguments")
+@pytest.mark.parametrize("value", [-1, np.nan, np.inf])
+@pytest.mark.parametrize("num_classes", [7, 20_000])
+@pytest.mark.parametrize("call", [linear_cross_entropy, linear_cross_entropy_and_grad])
+def test_improper_probability_is_named_before_any_product(monkeypatch, call, num_classes, value):
+    monkeypatch.setattr(LabelledHead, "_walk", None)
+    last = num_classes - 1
+    weight, q = np.zeros((num_classes, 4)), np.zeros((5, num_classes))
+    q[3, last] = q[4, 0] = value
+    rule = "labels must be finite and not negative"
+    assert error_text(ValueError, call, HIDDEN, weight, q) == (
+        f"{rule}, got labels[3, {last}] = {float(value)}"
+    )
+    two_axes_of_rows = np.asfortranarray([np.zeros_like(q), q])
+    assert error_text(ValueError, call, np.zeros((2, 5, 4)), weight, two_axes_of_rows) == (
+        f"{rule}, got labels[1, 3, {last}] = {float(value)}"
+    )
+    if value == -1:
+        assert error_text(ValueError, call, HIDDEN, weight, q.astype(int)) == (
+            f"{rule}, got labels[3, {last}] = -1"
+        )

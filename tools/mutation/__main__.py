@@ -79,7 +79,7 @@ TESTS = {
     files: OF_FILES,
     top_classes: ["top_classes", "linear_row_statistics", "row_statistics"],
     groups: OF_GROUPS,
-    transforms: ["transforms", "linear", "linear_errors", "workers"],
+    transforms: ["transforms", "linear", "linear_errors", "linear_probabilities", "workers"],
 }
 OF_BUILDS = ["another_way", "instruction_set"]  # parts of the names of tests that compare builds
 MUTANTS = {mutant: tests for module, tests in TESTS.items() for mutant in module.MUTANTS}

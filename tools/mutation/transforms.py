@@ -93,6 +93,7 @@ MUTANTS = [
         ),
         ("return call.num_classes <= TILE", "return call.num_classes < 0", "never in groups"),
         ("min(<Py_ssize_t> LANES, num_rows - g * LANES)", "LANES", "groups that are not full"),
+        ("return row_or_none(totals_at", "return -1 + 0 * row_or_none(totals_at", "a bad row"),
         (
             "        add_smoothing(call)\n",
             "        call.label_smoothing = 0.0\n        add_smoothing(call)\n",
@@ -112,7 +113,9 @@ MUTANTS = [
     ),
     *mutants_of(
         "src/smoothxent/_linear/labelled_head.py",
-        ("indices.flatten()", "indices.reshape(-1)", "a race"),
+        ("array.flatten()", "array.reshape(-1)", "a race"),
+        ("shape = self.labels.shape", "pass", "probabilities of rows on two axes"),
+        ("self._check_row(blocks.finish", "(blocks.finish", "probabilities that change meanwhile"),
         ("indices is not None and not head.is_one_block", "False", "labels' logits in no block"),
         ("np.where(ignored, 0, labels)", "np.where(ignored, 1, labels)", "ignored rows"),
         ("np.where(ignored[:, None], self.dtype.type(0), hidden)", "hidden", "nan times 0"),

@@ -102,7 +102,7 @@ class LabelledHead:
         return count
 
     def _check_row(self, bad_row: int) -> None:
-        """Raise for the labels of this row; -1 means none."""
+        """Raise if there is a row with bad labels; -1 means none."""
         if self._given_labels is not None and bad_row >= 0:
             raise bad_label(self._given_labels, self._shape, len(self.row_shape), bad_row)
 
