@@ -1,67 +1,94 @@
 """Groups of rows: the caller's ids, one integer or string for each row, encoded as 0, 1, ..."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from smoothxent._arguments.arrays import AnyArray, in_native_order, plain_array
+from smoothxent._arguments.arrays import AnyArray, plain_array
 from smoothxent._arguments.labels import reshape_remedy
 
 # Ids in a range at most this many times as long as the rows are encoded by a table, without a sort.
 MOST_IDS_EACH = 4
 
-TO_INTEGERS = "; convert with groups.astype(np.int64)"
-REMEDIES = dict.fromkeys("bfO", TO_INTEGERS) | {"S": "; decode them with np.char.decode(groups)"}
+REMEDIES = {
+    "b": "; convert with groups.astype(np.int64)",
+    "f": "; convert with groups.astype(np.int64)",
+    "S": "; decode them with np.char.decode(groups)",
+    "M": "; convert with groups.astype(str)",
+}
 
 
 class Groups(NamedTuple):
-    """The different ids in ascending order, int64 or str, and the position of each row's id."""
+    """The different ids in ascending order, and the position of each row's id."""
 
-    ids: AnyArray
+    ids: AnyArray  # int64, or objects of type str: one long id takes no space in the others
     of_rows: NDArray[np.int64]
 
 
 def check_groups(value: ArrayLike, row_shape: tuple[int, ...]) -> AnyArray:
-    """Return the ids of the rows, of any shape, as a flat array of int64 or str."""
-    array = plain_array("groups", value)
+    """Return the ids of the rows, of any shape, as a flat array of int64 or of objects."""
+    array = _array_of(value)
     if array.shape != row_shape:
         remedy = reshape_remedy("use", "groups", array.shape, row_shape)
+        if array.shape and array.shape == row_shape[:1]:
+            remedy = f"; repeat the id of each sequence, {_repeated(row_shape)}"
         raise ValueError(f"groups must have shape {row_shape}, got {array.shape}{remedy}")
-    return check_ids(array).reshape(-1)
+    return check_ids(array)
+
+
+def _array_of(value: Any) -> AnyArray:
+    first = value
+    while isinstance(first, list | tuple) and first:
+        first = first[0]
+    if isinstance(value, list | tuple) and isinstance(first, str):
+        return np.array(value, object)
+    return plain_array("groups", value)
+
+
+def _repeated(row_shape: tuple[int, ...]) -> str:
+    axes = ", np.newaxis" * (len(row_shape) - 1)
+    return f"np.broadcast_to(groups[:{axes}], {row_shape})"
 
 
 def check_ids(array: AnyArray) -> AnyArray:
-    """Return ids as int64 or str, in native byte order."""
-    kind = array.dtype.kind
-    if kind == "U":
-        return in_native_order(array)
-    if kind in "OT":  # T: StringDType
-        values = array.reshape(-1).tolist()
-        if all(isinstance(each, str) for each in values):
-            return np.array(values, np.str_).reshape(array.shape)
+    """Return ids as a flat array of int64 or of objects of type str."""
+    kind, flat = array.dtype.kind, array.reshape(-1)
+    if not flat.size:
+        return np.zeros(0, np.int64)
+    if kind in "UOT":  # T: StringDType
+        names = flat.astype(object)
+        for each in names.tolist():
+            if not isinstance(each, str):
+                raise TypeError(f"groups must be integers or strings, got {each!r} in one of them")
+        return names
     if kind not in "iu":
         raise TypeError(
             f"groups must be integers or strings, got {array.dtype}{REMEDIES.get(kind, '')}"
         )
-    if kind == "u" and array.size and array.max() > np.iinfo(np.int64).max:
-        raise ValueError(f"groups must be below 2**63, got {array.max()}")
-    return array.astype(np.int64)
+    if kind == "u" and flat.max() > np.iinfo(np.int64).max:
+        raise ValueError(f"groups must be below 2**63, got {flat.max()}")
+    return flat.astype(np.int64)
 
 
 def encoded(ids: AnyArray) -> Groups:
     """Return the different ids and where the id of each row is among them."""
-    if ids.dtype.kind == "i" and len(ids):
+    if ids.dtype == object:
+        names = ids.tolist()
+        different = sorted(set(names))
+        places = {name: place for place, name in enumerate(different)}
+        of_rows = np.fromiter(map(places.__getitem__, names), np.int64, len(names))
+        return Groups(np.array(different, object), of_rows)
+    if len(ids):
         least, most = int(ids.min()), int(ids.max())
         if most - least < MOST_IDS_EACH * len(ids):
-            places = ids - least
             is_used = np.zeros(most - least + 1, np.bool_)
-            is_used[places] = True
+            is_used[ids - least] = True
             numbers = np.cumsum(is_used) - 1
-            return Groups(np.flatnonzero(is_used) + least, numbers[places])
-    different, of_rows = np.unique(ids, return_inverse=True)
-    return Groups(different, of_rows.astype(np.int64, copy=False))
+            return Groups(np.flatnonzero(is_used) + least, numbers[ids - least])
+    unique, inverse = np.unique(ids, return_inverse=True)
+    return Groups(unique, inverse.astype(np.int64, copy=False))
 
 
 def merged_ids(parts: Sequence[AnyArray]) -> tuple[AnyArray, list[NDArray[np.int64]]]:

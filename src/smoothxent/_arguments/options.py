@@ -222,6 +222,10 @@ def check_ignore_index(value: int, labels: AnyArray | None, are_indices: bool = 
     return number if limits.min <= number <= limits.max else None
 
 
+def check_num_bytes(value: int | None) -> int | None:
+    return None if value is None else check_positive("num_bytes", value)
+
+
 def check_num_bins(value: int) -> int:
     return check_at_most("num_bins", value, MOST_BINS)
 

@@ -24,5 +24,5 @@ def draw_stacked(
     parts = figure.subfigures(len(evaluations), squeeze=False, hspace=0.05).flat
     for title, part, evaluation in zip(titles, parts, evaluations, strict=True):
         plot.draw(evaluation, part, same_axes=evaluations)
-        part.suptitle(title, x=0.01, ha="left", fontsize=16, fontweight="bold")
+        part.suptitle(title, x=0.01, ha="left", fontsize=16, fontweight="bold", parse_math=False)
     return figure

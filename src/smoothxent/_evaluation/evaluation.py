@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 from numpy.typing import ArrayLike
 
 from smoothxent._arguments.arrays import plain_array
-from smoothxent._arguments.options import check_amount, check_positive
+from smoothxent._arguments.options import check_amount, check_num_bytes, check_positive
 from smoothxent._evaluation import calibration
 from smoothxent._evaluation.classes.totals import ClassTotals
 from smoothxent._evaluation.metrics import Metrics
@@ -479,7 +479,7 @@ class Evaluation(Metrics):
         >>> print(evaluation.to_text(num_bytes=10).splitlines()[4])
         bits per byte          3.2000  10 bytes
         """
-        return table.text(self, num_bytes)
+        return table.text(self, check_num_bytes(num_bytes))
 
     def to_markdown(self, *, num_bytes: int | None = None) -> str:
         """Return the metrics as a Markdown table, for a README or an issue.
@@ -500,7 +500,7 @@ class Evaluation(Metrics):
         >>> print(Evaluation.empty().to_markdown().splitlines()[2])
         | metric | value | |
         """
-        return table.markdown(self, num_bytes)
+        return table.markdown(self, check_num_bytes(num_bytes))
 
     def _repr_html_(self) -> str:
         return table.html(self)

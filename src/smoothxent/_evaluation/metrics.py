@@ -1,15 +1,16 @@
 """The metrics: each is a function of the totals, and is rounded once."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import reduce
 from typing import NamedTuple
 
 from smoothxent._evaluation import calibration
 from smoothxent._evaluation.classes.metrics import ClassMetrics
 from smoothxent._evaluation.sums.exact import Exact, square_root
-from smoothxent._evaluation.totals import Totals
+from smoothxent._evaluation.totals import BinTotals, Totals, joined
 
 # The squares of the weights are rounded to float64 before they are summed. An effective number of
 # rows this close to 1 means a single row.
@@ -26,6 +27,18 @@ class Bin(NamedTuple):
     count: int  # type: ignore[assignment]  # number of rows; hides tuple.count
     confidence: float  # mean; nan without rows
     accuracy: float  # share of the rows whose top class is the label; nan without rows
+
+
+# Bins of a table or a picture.
+LEAST_SHOWN, MOST_SHOWN = 5, 25
+
+
+def _bins(totals: Sequence[BinTotals]) -> tuple[Bin, ...]:
+    size = len(totals)
+    return tuple(
+        Bin(i / size, (i + 1) / size, b.num_rows, b.confidence / b.weight, b.hits / b.weight)
+        for i, b in enumerate(totals)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,11 +174,20 @@ class Metrics:
     @property
     def bins(self) -> tuple[Bin, ...]:
         """Confidence and accuracy in bins of equal width over [0, 1]."""
-        size = len(self._totals.bins)
-        return tuple(
-            Bin(i / size, (i + 1) / size, b.num_rows, b.confidence / b.weight, b.hits / b.weight)
-            for i, b in enumerate(self._totals.bins)
-        )
+        return _bins(self._totals.bins)
+
+    def shown_bins(self) -> tuple[Bin, ...]:
+        """Return bins that a reader can survey: neighbours are merged if there are many.
+
+        If their number has no divisor that leaves 5 to 25 bins, all of them are returned.
+        """
+        bins = self._totals.bins
+        sizes = [size for size in range(1, len(bins)) if len(bins) % size == 0]
+        for size in sizes if len(bins) > MOST_SHOWN else []:
+            if LEAST_SHOWN <= len(bins) // size <= MOST_SHOWN:
+                parts = (bins[first : first + size] for first in range(0, len(bins), size))
+                return _bins([reduce(joined, part) for part in parts])
+        return _bins(bins)
 
     @property
     def histogram(self) -> tuple[int, ...]:

@@ -113,13 +113,13 @@ class Totals:
             self.ignored + other.ignored,
             Sums(*(a + b for a, b in zip(self.sums, other.sums, strict=True))),
             tuple(a + b for a, b in zip(self.hits, other.hits, strict=True)),
-            tuple(_joined(a, b) for a, b in pairs),
+            tuple(joined(a, b) for a, b in pairs),
             tuple(a + b for a, b in zip(self.histogram, other.histogram, strict=True)),
             classes,
         )
 
 
-def _joined(a: BinTotals, b: BinTotals) -> BinTotals:
+def joined(a: BinTotals, b: BinTotals) -> BinTotals:
     """Return the totals of the rows of both; most bins of a batch of few rows are empty."""
     if not b.num_rows:
         return a

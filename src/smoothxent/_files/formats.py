@@ -73,13 +73,17 @@ def stored_weights(paths: Sequence[str], logits: ShardedArray) -> ShardedArray:
     return _one_for_each_row(logits, shards)
 
 
-def stored_ids(paths: Sequence[str], logits: ShardedArray) -> ShardedArray:
-    """Return the ids of groups in some files, integers or strings, one for each row of logits."""
+def stored_ids(paths: Sequence[str], logits: ShardedArray) -> list[ShardedArray]:
+    """Return the ids of groups in each file, integers or strings of any width.
+
+    All files together have one id for each row of logits.
+    """
     shards = _stored("groups", paths)
     for shard in shards:
         if shard.dtype.kind not in "iuU":
             raise TypeError(f"{shard.location} must be integers or strings, got {shard.dtype}")
-    return _one_for_each_row(logits, shards)
+    _one_for_each_row(logits, [replace(shard, dtype=shards[0].dtype) for shard in shards])
+    return [ShardedArray.of([shard], shard.shape[1:], ()) for shard in shards]
 
 
 def _one_for_each_row(logits: ShardedArray, shards: Sequence[StoredArray]) -> ShardedArray:

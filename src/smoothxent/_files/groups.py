@@ -29,7 +29,7 @@ def stored_groups(groups: ArrayLike | Paths | None, logits: ShardedArray) -> Gro
 
 
 def _groups_of_files(paths: Sequence[str], logits: ShardedArray) -> AnyArray:
-    """Return the id of each row of logits as a flat array of int64 or str."""
+    """Return the id of each row of logits as a flat array of int64 or of objects of type str."""
     locations = located("groups", paths)
     if all(format_of(location).suffix == ".txt" for location in locations):
         lines = [line for location in locations for line in text.lines(location)]
@@ -38,7 +38,16 @@ def _groups_of_files(paths: Sequence[str], logits: ShardedArray) -> AnyArray:
             rule = f"have {logits.num_rows} lines, one for each row of {logits}"
             raise ValueError(f"{locations[0]}{rest} must {rule}, got {len(lines)}")
         return _numbers_or_names(lines)
-    array = stored_ids(paths, logits)
+    parts = [_ids_of(array) for array in stored_ids(paths, logits)]
+    if len({part.dtype for part in parts}) > 1:
+        raise ValueError(
+            f"{locations[0]} to {locations[-1].name} must be all integers or all strings, "
+            "got some of each"
+        )
+    return np.concatenate(parts)
+
+
+def _ids_of(array: ShardedArray) -> AnyArray:
     ids = np.empty(array.num_rows, array.dtype)
     with closing(Stream(array)) as stream:
         stream.fill(ids.view(np.uint8).data)
@@ -52,4 +61,4 @@ def _numbers_or_names(lines: list[str]) -> AnyArray:
             return np.array([int(line) for line in lines], np.int64)
         except OverflowError:
             pass
-    return np.array(lines, np.str_)
+    return np.array(lines, object)

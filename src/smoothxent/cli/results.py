@@ -121,13 +121,13 @@ def _save(text: str, file: Path) -> None:
 
 
 def _table(result: Result, num_bytes: int | None) -> str:
-    if isinstance(result, Evaluation):
+    if isinstance(result, Evaluation | GroupedEvaluation):
         return f"{result.to_text(num_bytes=num_bytes)}\n"
     return f"{result}\n"
 
 
 def _markdown(result: Result, num_bytes: int | None) -> str:
-    if isinstance(result, Evaluation):
+    if isinstance(result, Evaluation | GroupedEvaluation):
         return result.to_markdown(num_bytes=num_bytes)
     return result.to_markdown()
 

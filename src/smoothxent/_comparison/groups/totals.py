@@ -15,7 +15,7 @@ from smoothxent._evaluation.sums.group_sums import Floats, GroupSums
 class GroupedPairs(NamedTuple):
     """The groups of some pairs of rows."""
 
-    ids: AnyArray  # int64 or str, ascending
+    ids: AnyArray  # int64, or objects of type str; ascending
     counts: NDArray[np.int64]  # numbers of rows that are not ignored
     of_rows: NDArray[np.int64]  # for each pair whose weight is not 0, the position of its id
 
@@ -27,7 +27,7 @@ class PairGroupTotals:
     As in `GroupTotals`, groups with only ignored rows are kept.
     """
 
-    ids: AnyArray  # int64 or str, ascending
+    ids: AnyArray  # int64, or objects of type str; ascending
     count: NDArray[np.int64]  # number of rows that are not ignored
     weight: GroupSums  # of s
     sums: dict[str, GroupSums]  # of s * measure, by the name of the measure; never changed

@@ -3,6 +3,7 @@
 from __future__ import annotations  # help() shows types by their names
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,6 +66,10 @@ class ClassMetrics:
 
     __slots__ = ("_totals",)
     _totals: ClassTotals
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return how to copy and unpickle it: fields can't be assigned."""
+        return type(self), (self._totals,)
 
     def __len__(self) -> int:
         return self._totals.num_classes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations  # help() shows types by their names
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smoothxent._arguments.arrays import AnyArray
+from smoothxent._arguments.options import check_num_bytes
 from smoothxent._evaluation.classes.metrics import mean, quotient
 from smoothxent._evaluation.evaluation import Evaluation
 from smoothxent._evaluation.groups import record, table
@@ -34,7 +35,7 @@ class GroupedEvaluation:
     ----------
     total : Evaluation
         The metrics of all rows, with the bits of ``evaluate`` without groups.
-    ids : ndarray of int64 or str, shape (G,)
+    ids : ndarray of int64, or of str (dtype object), shape (G,)
         The ids of the groups, in ascending order. The other arrays have this order and shape.
     count : ndarray of int64
         Numbers of rows.
@@ -95,12 +96,12 @@ class GroupedEvaluation:
     _evaluations: tuple[Evaluation, ...] | None
 
     @classmethod
-    def merged(cls, parts: Sequence[GroupedEvaluation]) -> Self:
+    def merged(cls, parts: Iterable[GroupedEvaluation]) -> Self:
         """Return the evaluation of the rows of all parts, which need not be whole groups.
 
         Parameters
         ----------
-        parts : sequence of GroupedEvaluation
+        parts : iterable of GroupedEvaluation
             At least one. Many parts are merged faster at once than with `+`.
 
         Returns
@@ -113,8 +114,12 @@ class GroupedEvaluation:
         ValueError
             The parts have different settings, or ids of different types.
         """
+        parts = list(parts)
         if not parts:
             raise ValueError("parts must be at least one evaluation, got none")
+        for part in parts:
+            if not isinstance(part, GroupedEvaluation):
+                raise TypeError(f"parts must be evaluations of groups, got {part!r}")
         total = reduce(add, [part.total for part in parts])
         groups = GroupTotals.merged([part._groups for part in parts])
         evaluations = reduce(merged_evaluations, [part._by_id() for part in parts])
@@ -163,7 +168,7 @@ class GroupedEvaluation:
             There are more than 16 groups, for which only sums are kept.
         """
         if group not in self.ids.tolist():
-            raise KeyError(group)
+            raise KeyError(f"group must be one of ids, got {group!r}")
         evaluations = self._by_id()
         if evaluations is None:
             raise ValueError(
@@ -171,6 +176,10 @@ class GroupedEvaluation:
                 f"got {len(self._groups)}; evaluate only the rows of the group"
             )
         return evaluations[group]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return how to copy and unpickle it: fields can't be assigned."""
+        return type(self), (self.total, self._groups, self._evaluations)
 
     def __len__(self) -> int:
         return len(self._counted)
@@ -304,9 +313,25 @@ class GroupedEvaluation:
         check_metrics("metrics", given.get("metrics", {}), record.metrics_of(grouped))
         return grouped
 
-    def to_markdown(self) -> str:
-        """Return the metrics, and the groups with the highest and the lowest nll, as Markdown."""
-        return table.markdown(self)
+    def to_text(self, *, num_bytes: int | None = None) -> str:
+        """Return the tables that `print` shows: the metrics, and some groups.
+
+        Parameters
+        ----------
+        num_bytes : int, optional
+            As in `Evaluation.to_text`.
+
+        Returns
+        -------
+        str
+            The metrics of all rows with standard errors for independent rows; those that know the
+            groups; the groups with the highest and the lowest nll; the classes, if there are any.
+        """
+        return table.text(self, check_num_bytes(num_bytes))
+
+    def to_markdown(self, *, num_bytes: int | None = None) -> str:
+        """Return the same as Markdown tables."""
+        return table.markdown(self, check_num_bytes(num_bytes))
 
     def __repr__(self) -> str:
         return table.line(self)

@@ -94,6 +94,10 @@ def _groups(given: Record) -> GroupTotals:
         rule = f"be no more than groups.count[{group}]"
         raise ValueError(f"groups.misses[{group}] must {rule}, got {misses[group]}")
     check_at_most("groups.hits", sums["hits"], "groups.weight", sums["weight"])
+    for group, (hits, weight) in enumerate(zip(sums["hits"], sums["weight"], strict=True)):
+        if hits != weight and not misses[group]:
+            rule = "be more than 0, as the hits have less than the whole weight"
+            raise ValueError(f"groups.misses[{group}] must {rule}, got 0")
     return GroupTotals(ids, count, misses, *map(GroupSums.of_exacts, sums.values()))
 
 
@@ -105,7 +109,7 @@ def ids_of(ids: list[Any]) -> AnyArray:
     if sorted(set(ids)) != ids:
         raise ValueError("groups.ids must be in ascending order, all different, got others")
     try:
-        return np.array(ids, np.str_ if str in kinds else np.int64)
+        return np.array(ids, object if str in kinds else np.int64)
     except OverflowError:
         raise ValueError("groups.ids must fit into int64, got larger ones") from None
 

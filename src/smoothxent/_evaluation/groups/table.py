@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from smoothxent._evaluation.groups.grouped_evaluation import GroupedEvaluation
 
 SHOWN = 5  # groups with the highest nll, and as many with the lowest
-LONGEST_ID = 24  # letters
+LONGEST_ID = 40  # letters
 
-METRICS = ("metric", "mean of rows", "± by row", "± by group", "mean of groups")
+METRICS = ("by group", "mean of rows", "±", "mean of groups")
 GROUPS = ("group", "rows", "nll", "accuracy", "brier")
 
 
@@ -35,7 +35,7 @@ class Tables(NamedTuple):
     groups: dict[str, list[tuple[str, ...]]]
 
 
-def text(grouped: "GroupedEvaluation") -> str:
+def text(grouped: "GroupedEvaluation", num_bytes: int | None = None) -> str:
     """Return the title and, if there are rows, the metrics, some groups and the classes.
 
     The groups are those with the highest and the lowest nll.
@@ -43,6 +43,7 @@ def text(grouped: "GroupedEvaluation") -> str:
     parts = [title(grouped)]
     if len(grouped):
         tables = tables_of(grouped)
+        parts.append(table.text_of(table.lines(grouped.total, num_bytes)))
         parts.append(columns([METRICS, *tables.metrics]))
         parts += [f"{name}\n{columns([GROUPS, *rows])}" for name, rows in tables.groups.items()]
         if grouped.total.classes is not None:
@@ -50,11 +51,12 @@ def text(grouped: "GroupedEvaluation") -> str:
     return "\n\n".join(parts)
 
 
-def markdown(grouped: "GroupedEvaluation") -> str:
+def markdown(grouped: "GroupedEvaluation", num_bytes: int | None = None) -> str:
     """Return the same as Markdown tables."""
     parts = [title(grouped)]
     if len(grouped):
         tables = tables_of(grouped)
+        parts.append(table.markdown_of(table.lines(grouped.total, num_bytes)))
         parts.append(markdown_table([METRICS, *tables.metrics]))
         for name, rows in tables.groups.items():
             parts += [name, markdown_table([GROUPS, *rows])]
@@ -68,6 +70,7 @@ def html(grouped: "GroupedEvaluation") -> str:
     parts = [f"<strong>{escape(title(grouped))}</strong>"]
     if len(grouped):
         tables = tables_of(grouped)
+        parts.append(table.html_of(table.lines(grouped.total)))
         parts.append(_html([METRICS, *tables.metrics]))
         for name, rows in tables.groups.items():
             parts += [f"<p>{escape(name)}</p>", _html([GROUPS, *rows])]
@@ -96,22 +99,16 @@ def tables_of(grouped: "GroupedEvaluation") -> Tables:
     """Return the cells of all tables."""
     total = grouped.total
     metrics = [
-        ("nll", total.nll, total.nll_stderr, grouped.nll_stderr, grouped.macro_nll),
-        (
-            "accuracy",
-            total.accuracy,
-            total.accuracy_stderr,
-            grouped.accuracy_stderr,
-            grouped.macro_accuracy,
-        ),
-        ("brier", total.brier, total.brier_stderr, grouped.brier_stderr, grouped.macro_brier),
+        ("nll", total.nll, grouped.nll_stderr, grouped.macro_nll),
+        ("accuracy", total.accuracy, grouped.accuracy_stderr, grouped.macro_accuracy),
+        ("brier", total.brier, grouped.brier_stderr, grouped.macro_brier),
     ]
     cells: list[tuple[str, ...]] = [
-        (name, number(mean), _error(error), _error(clustered), number(macro))
-        for name, mean, error, clustered, macro in metrics
+        (name, number(mean), _error(error), number(macro)) for name, mean, error, macro in metrics
     ]
     counted = np.flatnonzero(grouped.weight > 0)
-    order = counted[np.argsort(-grouped.nll[counted], kind="stable")]
+    nll = np.nan_to_num(grouped.nll[counted], nan=np.inf, posinf=np.inf)  # nan is the worst
+    order = counted[np.argsort(-nll, kind="stable")]
     if len(order) <= 2 * SHOWN:
         return Tables(cells, {"groups, the highest nll first": _rows(grouped, order)})
     return Tables(
@@ -135,7 +132,8 @@ def _rows(grouped: "GroupedEvaluation", chosen: NDArray[np.intp]) -> list[tuple[
 
 def _short(name: str) -> str:
     plain = name if name.isprintable() else ascii(name)[1:-1]
-    return plain if len(plain) <= LONGEST_ID else f"{plain[: LONGEST_ID - 1]}…"
+    half = LONGEST_ID // 2
+    return plain if len(plain) <= LONGEST_ID else f"{plain[: half - 1]}…{plain[-half:]}"
 
 
 def _error(stderr: float) -> str:

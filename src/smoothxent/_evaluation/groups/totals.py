@@ -26,7 +26,7 @@ class GroupTotals:
     rows, and `Evaluation.ignored` counts all.
     """
 
-    ids: AnyArray  # int64 or str, ascending
+    ids: AnyArray  # int64, or objects of type str; ascending
     count: NDArray[np.int64]  # number of rows
     misses: NDArray[np.int64]  # number of rows whose top class is not the label
     weight: GroupSums  # of s

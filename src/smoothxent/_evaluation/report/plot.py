@@ -46,7 +46,9 @@ def draw(
     axes["counts"].sharex(axes["reliability"])
     shown = (metrics, *same_axes)
     _draw_reliability(axes["reliability"], metrics)
-    _draw_counts(axes["counts"], metrics, max(each.count for one in shown for each in one.bins))
+    _draw_counts(
+        axes["counts"], metrics, max(each.count for one in shown for each in one.shown_bins())
+    )
     _draw_losses(axes["losses"], metrics, np.array([each.histogram for each in shown]))
     for each in axes.values():
         each.spines[["top", "right"]].set_visible(False)
@@ -89,7 +91,7 @@ def _draw_counts(axes: Axes, metrics: Metrics, most: int) -> None:
 
 def _bars(metrics: Metrics) -> tuple[list[Bin], dict[str, Any]]:
     """Return the bins with rows, and the style of their bars: many bars need all their width."""
-    bins = metrics.bins
+    bins = metrics.shown_bins()
     edges = {} if len(bins) <= MOST_EDGES else {"linewidth": 0}
     return [each for each in bins if each.count], BARS | {"width": 1 / len(bins)} | edges
 

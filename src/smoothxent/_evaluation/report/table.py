@@ -1,15 +1,15 @@
 """The tables of an evaluation as text (80 columns), HTML and Markdown."""
 
+from collections.abc import Sequence
 from html import escape
 from textwrap import wrap
 from typing import NamedTuple
 
 from smoothxent._evaluation.classes import table as classes
-from smoothxent._evaluation.metrics import Bin, Metrics
+from smoothxent._evaluation.metrics import MOST_SHOWN, Bin, Metrics
 from smoothxent._evaluation.report.columns import STYLE, deviation, html_table, number
 
 WIDTH = 80  # columns of text
-MOST_BINS = 25  # a longer table of bins would be hard to read
 BAR_WIDTH = 32
 EIGHTHS = " ▏▎▍▌▋▊▉"
 
@@ -26,15 +26,7 @@ def text(metrics: Metrics, num_bytes: int | None = None) -> str:
     """Return the title and, if there are rows, the metrics and the bins with rows."""
     parts = [title(metrics)]
     if metrics.count:
-        shown = lines(metrics, num_bytes)
-        width = max(len(line.name) for line in shown)
-        indent = width + len("  0123456789  ")
-        parts.append(
-            "\n".join(
-                f"{name:<{width}}  {number:>10}  {_folded(note, indent)}".rstrip()
-                for name, number, note in shown
-            )
-        )
+        parts.append(text_of(lines(metrics, num_bytes)))
     filled = _filled_bins(metrics)
     if filled:
         counts = [f"{each.count:,}" for each in filled]
@@ -57,6 +49,16 @@ def text(metrics: Metrics, num_bytes: int | None = None) -> str:
     return "\n\n".join(parts)
 
 
+def text_of(lines: Sequence[Line]) -> str:
+    """Return lines with aligned numbers and notes."""
+    width = max(len(line.name) for line in lines)
+    indent = width + len("  0123456789  ")
+    return "\n".join(
+        f"{name:<{width}}  {number:>10}  {_folded(note, indent)}".rstrip()
+        for name, number, note in lines
+    )
+
+
 def line(metrics: Metrics) -> str:
     """Return one line with the number of rows and, if there are any, two metrics."""
     shown = counts(metrics)
@@ -67,18 +69,23 @@ def line(metrics: Metrics) -> str:
 
 def markdown(metrics: Metrics, num_bytes: int | None = None) -> str:
     """Return the metrics as a Markdown table."""
-    shown = [f"| {name} | {number} | {note} |" for name, number, note in lines(metrics, num_bytes)]
-    parts = [title(metrics), "", "| metric | value | |", "|---|--:|---|", *shown, ""]
+    parts = [title(metrics), "", markdown_of(lines(metrics, num_bytes)), ""]
     if metrics.classes is not None and metrics.count:
         parts += [classes.markdown(metrics.classes), ""]
     return "\n".join(parts)
+
+
+def markdown_of(lines: Sequence[Line]) -> str:
+    """Return lines as a Markdown table."""
+    shown = [f"| {name} | {number} | {note} |" for name, number, note in lines]
+    return "\n".join(["| metric | value | |", "|---|--:|---|", *shown])
 
 
 def html(metrics: Metrics) -> str:
     """Return the title, the metrics and the bins with rows as HTML."""
     parts = [f"<strong>{escape(title(metrics))}</strong>"]
     if metrics.count:
-        parts.append(html_table([], [tuple(map(escape, line)) for line in lines(metrics)]))
+        parts.append(html_of(lines(metrics)))
     filled = _filled_bins(metrics)
     if filled:
         most = max(each.count for each in filled)
@@ -96,6 +103,11 @@ def html(metrics: Metrics) -> str:
     if metrics.classes is not None and metrics.count:
         parts.append(classes.html(metrics.classes))
     return f'<div class="smoothxent">{STYLE}{"".join(parts)}</div>'
+
+
+def html_of(lines: Sequence[Line]) -> str:
+    """Return lines as an HTML table."""
+    return html_table([], [tuple(map(escape, line)) for line in lines])
 
 
 def title(metrics: Metrics) -> str:
@@ -176,8 +188,8 @@ def _folded(note: str, indent: int) -> str:
 
 
 def _filled_bins(metrics: Metrics) -> list[Bin]:
-    bins = metrics.bins
-    return [each for each in bins if each.count] if len(bins) <= MOST_BINS else []
+    bins = metrics.shown_bins()
+    return [each for each in bins if each.count] if len(bins) <= MOST_SHOWN else []
 
 
 def _range(each: Bin) -> str:
