@@ -101,6 +101,57 @@ def test_csv_has_every_number_of_both_and_of_pairs(arrays, capsys):
     assert all(map(math.isfinite, numbers.values()))
 
 
+def test_groups_are_those_of_the_library_in_every_format(arrays, capsys):
+    ids = np.arange(90) % 12
+    np.save("ids.npy", ids)
+    expected = compare(*arrays, groups=ids, **NAMES)
+    options = ("--groups", "ids.npy")
+    assert printed(capsys, *options) == f"{expected}\n"
+    assert "\nstandard errors by 12 groups\n" in str(expected)
+    assert printed(capsys, *options, "--format", "markdown") == expected.to_markdown()
+    assert json.loads(printed(capsys, *options, "--json", "-")) == expected.to_dict()
+    (row,) = csv.DictReader(printed(capsys, *options, "--format", "csv").splitlines())
+    (plain,) = csv.DictReader(printed(capsys, "--format", "csv").splitlines())
+    found = {name: float(row[name]) for name in row.keys() - plain.keys()}
+    assert {name: row[name] for name in plain} == plain
+    errors = {
+        f"groups_{name}": getattr(expected.groups, name)
+        for name in dir(expected.groups)
+        if name.endswith("_stderr") and not name.startswith(("_", "top_k"))
+    }
+    errors |= {
+        f"groups_top_k_difference_stderr_{k}": error
+        for k, error in expected.groups.top_k_difference_stderr.items()
+    }
+    assert found == errors | {"groups": 12}
+
+
+def test_parts_that_share_groups_are_merged(arrays, capsys):
+    ids = np.array(["a", "b", "c,d"])[np.arange(90) % 3]
+    for number, part in enumerate((slice(40), slice(40, None))):
+        for name, array in zip([*FILES, "ids.npy"], [*arrays, ids], strict=True):
+            np.save(name, array[part])
+        saved = ("--quiet", "--json", f"part-{number}.json")
+        assert printed(capsys, "--groups", "ids.npy", *saved) == ""
+    expected = compare(*arrays, groups=ids, **NAMES)
+    assert main(["merge", "part-*.json", "--json", "-"]) == 0
+    assert json.loads(capsys.readouterr().out) == expected.to_dict()
+    printed(capsys, "--quiet", "--json", "plain.json")
+    assert main(["merge", "part-0.json", "plain.json"]) == 1
+    assert capsys.readouterr().err == (
+        "smoothxent: plain.json: groups must be in all parts or in none, got some of each\n"
+    )
+
+
+@pytest.mark.usefixtures("arrays")
+def test_groups_are_not_overwritten(capsys):
+    np.save("ids.npy", np.arange(90))
+    with pytest.raises(SystemExit):
+        main(["compare", *FILES, "--groups", "ids.npy", "--json", "ids.npy"])
+    rule = "must differ from all other input and output files, got 'ids.npy'"
+    assert f"argument --json: {rule}" in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_quiet_saves_and_says_nothing(arrays, capsys, tmp_path):
     pytest.importorskip("matplotlib")

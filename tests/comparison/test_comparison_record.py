@@ -199,6 +199,8 @@ MISTAKES = [
         MASS + 1,
         f"sketches.kl.weights must sum to {TOTAL}, got ",
     ),
+    (["groups"], GONE, "groups must be given, got none"),
+    (["groups"], [], "groups must be a dict, got []"),
     (["a"], GONE, "a must be given, got none"),
     (["a"], [], "a must be a dict, got []"),
     (["b", "sums", "nll"], GONE, "b: sums.nll must be given, got none"),

@@ -57,6 +57,37 @@ def test_weights_are_those_of_compare_from_a_file_or_an_array(tmp_path, arrays, 
 
 
 @pytest.mark.usefixtures("small_chunks")
+@pytest.mark.parametrize("num_threads", [1, 3])
+@pytest.mark.parametrize("named", [False, True])
+def test_groups_are_those_of_compare_from_files_or_an_array(tmp_path, arrays, num_threads, named):
+    ids = np.arange(100) * 7 % 30
+    if named:
+        ids = np.array([f"document {each}" for each in ids])
+    options = {"ignore_index": 4, "sample_weight": np.arange(100) % 9, "num_threads": num_threads}
+    expected = compare(*arrays, groups=ids, **options)
+    paths = saved(tmp_path, *arrays)
+    np.save(tmp_path / "ids-1.npy", ids[:13])
+    np.save(tmp_path / "ids-2.npy", ids[13:])
+    (tmp_path / "ids.txt").write_text("".join(f"{each}\n" for each in ids))
+    for given in (ids, tmp_path / "ids-*.npy", tmp_path / "ids.txt"):
+        assert compare_files(*paths, groups=given, **options) == expected
+    nothing = saved(tmp_path, *(array[:0] for array in arrays))
+    assert len(compare_files(*nothing, groups=ids[:0]).groups) == 0
+
+
+def test_groups_of_no_use_are_named_with_their_file(tmp_path, arrays):
+    paths, path = saved(tmp_path, *arrays), tmp_path / "ids.npy"
+    np.save(path, np.arange(99))
+    assert error_text(ValueError, compare_files, *paths, groups=path) == (
+        f"groups file {path} must have shape (100,), a number for each row of logits file "
+        f"{paths[0]}, got (99,); name all shards of both"
+    )
+    assert error_text(ValueError, compare_files, *paths, groups=np.arange(99)) == (
+        "groups must have shape (100,), got (99,)"
+    )
+
+
+@pytest.mark.usefixtures("small_chunks")
 def test_weights_of_no_use_are_named_with_their_file(tmp_path, arrays):
     weights = np.ones(100)
     weights[57] = -1

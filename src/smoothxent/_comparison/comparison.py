@@ -79,7 +79,7 @@ class Comparison(PairMetrics):
     probability 0 in b but not in a, the divergence is inf. Without rows all metrics are nan.
 
     The standard errors of `groups` are computed as in `GroupedEvaluation`, for the difference of
-    each row instead of its nll. The sums of each group need 300 to 600 bytes.
+    each row instead of its nll. The sums of a group need 250 to 500 bytes.
 
     Comparisons can be added if they have the same names, both have groups or none has, and the
     evaluations can be added, those of a and those of b. Any difference is a ValueError. Both may
@@ -112,7 +112,7 @@ class Comparison(PairMetrics):
             remedy = "if they mean the same, use rename"
             raise ValueError(f"names {rule}, got {self.names} and {other.names}; {remedy}")
         if (self.groups is None) != (other.groups is None):
-            raise ValueError("groups must be in all comparisons or in none, got some of each")
+            raise ValueError("groups must be in all parts or in none, got some of each")
         a, b = self.a + other.a, self.b + other.b
         return type(self)(a, b, self.names, self._totals + other._totals)
 
