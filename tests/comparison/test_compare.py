@@ -276,10 +276,10 @@ def test_same_bits_for_any_size_of_blocks_and_parts(rng, monkeypatch, num_thread
 @pytest.mark.thread_unsafe(reason="tracemalloc counts what every thread holds")
 @pytest.mark.parametrize("weighted", [False, True])
 def test_memory_does_not_grow_with_the_rows(rng, weighted):
-    a, b, labels = draw(rng, 1000, 64)
+    a, b, labels = draw(rng, 1000, 16)
     weights = rng.uniform(1, 2, 1000)
     peaks = []
-    for times in (40, 160):  # the same rows, so that the same counts are kept for quantiles
+    for times in (80, 320):  # the same rows, so that the same counts are kept for quantiles
         rows = [np.tile(a, (times, 1)), np.tile(b, (times, 1)), np.tile(labels, times)]
         options = {"sample_weight": np.tile(weights, times)} if weighted else {}
         tracemalloc.start()

@@ -99,9 +99,9 @@ def compare(
     number of threads and on every instruction set.
 
     Memory: it does not grow with the number of rows, apart from the counts for the quantiles (see
-    `Comparison`). Each thread needs about 5 MB, or four rows in float64 if that is more. Nothing
+    `Comparison`). Each thread needs about 20 MB, or four rows in float64 if that is more. Nothing
     of the size of the logits is allocated, unless their row axes can't be merged into one without
-    a copy.
+    a copy. With `groups`, a group needs up to 500 bytes, and a row 8.
 
     Examples
     --------

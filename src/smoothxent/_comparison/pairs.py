@@ -1,5 +1,6 @@
 """Pairs of rows of two classifiers with the same label: their measures, and the totals of these."""
 
+import math
 from concurrent.futures import ThreadPoolExecutor
 from functools import reduce
 from operator import add
@@ -20,11 +21,12 @@ from smoothxent._kernel.threads import thread_count
 from smoothxent._loss.row_statistics import row_statistics
 from smoothxent._loss.softmax import log_softmax, softmax
 
-# Logits of a block of rows. Four such arrays in float64 stay in the cache, and smaller blocks would
-# make the overhead of calls visible. A longer row is a block of its own.
-BLOCK = 1 << 16
-# Rows of a part, whose measures (65 bytes a row) are kept until they are added to the totals.
-PART = 1 << 14
+# Logits of a block of rows of a. Four such arrays in float64 are 4 MB: smaller blocks would make the
+# overhead of calls visible. A longer row is a block of its own.
+BLOCK = 1 << 17
+# Rows of a part, whose measures (65 bytes a row) are kept until they are added to the totals. Parts
+# of half the size cost a seventh more time with few classes, to merge the counts for quantiles.
+PART = 1 << 16
 
 
 class Table(NamedTuple):
@@ -90,7 +92,7 @@ def pair_totals(
 
     def total_of(parts: list[slice]) -> PairTotals:
         # For all blocks of a thread: new memory pages would cost more than the computation.
-        buffer = np.empty((4, min(step, num_rows), num_classes))
+        buffer = np.empty(4 * min(step, num_rows) * num_classes)
         first, *others = parts
         total = PairAccumulator(totals_of(first, buffer))
         for part in others:
@@ -107,39 +109,40 @@ def _fill(
     tables: list[Table],
     labels: AnyArray,
     rows: NDArray[np.intp],
-    buffer: NDArray[np.float64],  # (4, N, C)
+    buffer: NDArray[np.float64],  # (4 N C,)
 ) -> None:
     """Fill in the measures of one block of up to N rows."""
-    a, b, p, gap = buffer[:, : len(rows)]
-    for wide, table in zip((a, b), tables, strict=True):
+    shape = 2, len(rows), tables[0].logits.array.shape[-1]  # of a and b
+    logits, p = buffer[: 2 * math.prod(shape)].reshape(2, *shape)
+    for wide, table in zip(logits, tables, strict=True):
         wide[...] = _transformed(table, rows)
     indices = labels[rows].astype(np.intp)
-    of_a, of_b = (row_statistics(wide, indices, num_threads=1) for wide in (a, b))
-    pairs.ranks[...] = np.array([of_a.rank, of_b.rank])
+    statistics = row_statistics(logits, np.stack([indices, indices]), num_threads=1)
+    pairs.ranks[...] = statistics.rank
+    softmax(logits, out=p, num_threads=1)
+    a, b = log_p = log_softmax(logits, out=logits, num_threads=1)
+    p_a, spare = p  # the probabilities of b are needed only for its Brier scores
     label = np.arange(len(rows)), indices
-    softmax(b, out=p, num_threads=1)
-    probability_b, brier_b = p[label], _brier(p, label, gap)
-    softmax(a, out=p, num_threads=1)
-    probability_a, brier_a = p[label], _brier(p, label, gap)
-    log_softmax(a, out=a, num_threads=1)
-    log_softmax(b, out=b, num_threads=1)
+    log_p_label, p_label = log_p[:, *label], p[:, *label]
+    brier_b, brier_a = (_brier(each, label, out=spare) for each in p[::-1])
     nll_difference, entropy_difference, confidence_difference, *others = pairs.measures
     brier_difference, probability_change, kl = others
     with np.errstate(invalid="ignore"):  # inf - inf
-        np.subtract(a[label], b[label], out=nll_difference)
-        np.subtract(of_b.entropy, of_a.entropy, out=entropy_difference)
-        np.subtract(of_b.confidence, of_a.confidence, out=confidence_difference)
+        np.subtract(*log_p_label, out=nll_difference)
+        np.subtract(*statistics.entropy[::-1], out=entropy_difference)
+        np.subtract(*statistics.confidence[::-1], out=confidence_difference)
         np.subtract(brier_b, brier_a, out=brier_difference)
-        np.subtract(probability_b, probability_a, out=probability_change)
-        np.subtract(a, b, out=gap)
-        np.multiply(p, gap, out=gap)  # 0 * inf
-        divergence = gap.sum(axis=1)
+        np.subtract(*p_label[::-1], out=probability_change)
+        np.subtract(a, b, out=spare)
+        np.multiply(p_a, spare, out=spare)  # 0 * inf
+        divergence = spare.sum(axis=1)
         special = np.isnan(divergence)  # rows that hold nan stay nan
         if special.any():
-            divergence[special] = _special_divergence(a[special], b[special], p[special])
+            divergence[special] = _special_divergence(a[special], b[special], p_a[special])
     # Rounding may make the divergence of equal rows slightly negative.
     np.maximum(divergence, 0, out=kl)
-    np.logical_and(of_a.argmax == of_b.argmax, ~np.isnan(divergence), out=pairs.agrees)
+    same_top = np.equal(*statistics.argmax)
+    np.logical_and(same_top, ~np.isnan(divergence), out=pairs.agrees)
 
 
 def _transformed(table: Table, rows: NDArray[np.intp]) -> FloatArray:
@@ -161,12 +164,13 @@ def _rows(table: AnyArray, rows: NDArray[np.intp]) -> AnyArray:
 def _brier(
     p: NDArray[np.float64],
     label: tuple[NDArray[np.intp], NDArray[np.intp]],
-    squares: NDArray[np.float64],
+    out: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Return the Brier score of each row of probabilities; `squares` is a buffer."""
-    np.multiply(p, p, out=squares)
-    squares[label] = (1 - p[label]) ** 2
-    return squares.sum(axis=1)  # type: ignore[no-any-return]
+    """Return the Brier score of each row of probabilities; `out` gets squares, and may be p."""
+    of_label = (1 - p[label]) ** 2
+    np.multiply(p, p, out=out)
+    out[label] = of_label
+    return out.sum(axis=1)  # type: ignore[no-any-return]
 
 
 def _special_divergence(

@@ -11,12 +11,14 @@ from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import accumulate
+from itertools import accumulate, repeat
+from operator import add
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from smoothxent._arguments.groups import encoded
 from smoothxent._evaluation.sums.exact import integers_of
 
 # The key of a number holds its exponent and the first 10 bits of its mantissa, which come after
@@ -38,7 +40,10 @@ class Sketch:
     @classmethod
     def of(cls, values: NDArray[np.float64], weights: NDArray[np.float64] | None) -> Self:
         """Return the sketch of numbers with these weights, which are above 0; 1 by default."""
-        keys, index = np.unique(keys_of(values), return_inverse=True)
+        keys = keys_of(values)
+        # Numbers of the same size and both signs are neighbours, so that few keys lie between.
+        different, index = encoded(2 * np.abs(keys) + (keys < 0))
+        keys = np.where(different % 2, -(different // 2), different // 2)
         places = 0
         if weights is None:
             masses = np.bincount(index)
@@ -63,8 +68,8 @@ class Sketch:
         places = max(self.places, other.places)
         fewer, more = sorted((self, other), key=lambda each: len(each.weights))
         weights = more._in_units(places)
-        for key, weight in fewer._in_units(places).items():
-            weights[key] = weights.get(key, 0) + weight
+        added = fewer._in_units(places)
+        weights.update(zip(added, map(add, added.values(), map(weights.get, added, repeat(0)))))
         least, most = min(self.least, other.least), max(self.most, other.most)
         return type(self)(least, most, places, weights)
 

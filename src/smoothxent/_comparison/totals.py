@@ -94,15 +94,16 @@ class PairTotals:
             sums[name] = _weighted_sum(values, weights)
             sums[f"{name}_square"] = _weighted_sum(squares, weights) + _weighted_sum(rests, weights)
         rank_a, rank_b = pairs.ranks
-        # 1 for a hit of b only, -1 for one of a only
-        hit_differences = [np.subtract(rank_b < k, rank_a < k, dtype=np.float64) for k in ranks]
+        changed = ((rank_a < k) != (rank_b < k) for k in ranks)
         of_groups = None
         if groups is not None:
             measures["agreement"] = pairs.agrees.astype(np.float64)
-            of_groups = PairGroupTotals.of(groups, weights, measures, hit_differences)
+            # 1 for a hit of b only, -1 for one of a only
+            hits = (np.subtract(rank_b < k, rank_a < k, dtype=np.float64) for k in ranks)
+            of_groups = PairGroupTotals.of(groups, weights, measures, hits)
         return cls(
             PairSums(**sums),
-            tuple(weight_of(each != 0) for each in hit_differences),
+            tuple(map(weight_of, changed)),
             Sketch.of(measures["kl"], weights),
             Sketch.of(measures["probability_change"], weights),
             of_groups,

@@ -96,7 +96,8 @@ def compare_files(
     Notes
     -----
     Memory: for each thread and one more, chunks of 8 MB of logits of a and of b; and the counts for
-    the quantiles (see `Comparison`), however large the files are.
+    the quantiles (see `Comparison`), however large the files are. `groups` needs as much as an
+    array of the ids, 8 bytes for each row and up to 500 for each group.
 
     Examples
     --------

@@ -1,6 +1,6 @@
 """Totals over the pairs of rows of each group: exact, so that parts may divide a group."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Self
 
@@ -39,7 +39,7 @@ class PairGroupTotals:
         groups: GroupedPairs,
         weights: Floats | None,
         measures: Mapping[str, Floats],
-        hit_differences: Sequence[Floats],
+        hit_differences: Iterable[Floats],
     ) -> Self:
         """Return the totals of some pairs; their weights are above 0, and 1 by default."""
 

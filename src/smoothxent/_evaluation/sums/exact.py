@@ -129,11 +129,19 @@ def exact_squares(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDA
     """
     with np.errstate(over="ignore", invalid="ignore"):
         squares = values * values
-        scaled = SPLITTER * values
-        high = scaled - (scaled - values)
-        low = values - high
-        rests = ((high * high - squares) + 2 * high * low) + low * low
-    return squares, np.where(np.isfinite(rests), rests, 0.0)
+        high = SPLITTER * values
+        low = high - values
+        high -= low
+        np.subtract(values, high, out=low)
+        rests = high * high
+        rests -= squares
+        high *= 2.0
+        high *= low
+        rests += high
+        low *= low
+        rests += low
+    rests[~np.isfinite(rests)] = 0.0
+    return squares, rests
 
 
 def square_root(value: Fraction) -> float:
