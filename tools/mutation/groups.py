@@ -39,10 +39,13 @@ MUTANTS = [
         ('np.errstate(over="ignore")', "np.errstate()", "products that overflow"),
     ),
     *mutants_of(
-        "src/smoothxent/_evaluation/groups/grouped_evaluation.py",
+        "src/smoothxent/_evaluation/groups/clustered_error.py",
         ("* size / (size - 1)", "", "the correction for few groups"),
-        ("(weight.floats() > 0).sum()", "(weight.floats() >= 0).sum()", "groups of weight 0"),
+        ("(weights > 0).sum()", "(weights >= 0).sum()", "groups of weight 0"),
         ("(deviations / largest) ** 2", "deviations**2 / largest / largest", "huge squares"),
+    ),
+    *mutants_of(
+        "src/smoothxent/_evaluation/groups/grouped_evaluation.py",
         ("mean(means[self.weight > 0])", "mean(means)", "macro means of weight 0"),
         ("return self._groups.counted()", "return self._groups", "ignored groups"),
         ("> MOST_EVALUATIONS:", "> 99:", "evaluations of too many groups"),

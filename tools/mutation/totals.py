@@ -148,7 +148,7 @@ MUTANTS = [
         ('if len(specials) == 1 else "nan"', "", "inf - inf"),
         ('{"inf": "-inf", "-inf": "inf"}', "{}", "a difference with inf"),
         ("max(0, int(needed.max(initial=0)))", "int(needed.max(initial=0))", "whole numbers"),
-        ("np.where(np.isfinite(rests), rests, 0.0)", "rests", "squares that overflow"),
+        ("rests[~np.isfinite(rests)] = 0.0", "pass", "squares that overflow"),
         ("if (self.units < 0) == (other.units < 0) else -math.inf", "", "a quotient below 0"),
         ("remainder > 0 or root * root < scaled", "root * root < scaled", "roots near halfway"),
         ("remainder > 0 or root * root < scaled", "remainder > 0", "roots of integers"),
@@ -235,10 +235,27 @@ MUTANTS = [
     *mutants_of(
         "src/smoothxent/_comparison/pairs.py",
         ("self.weights[rows] > 0", "self.weights[rows] >= 0", "nan in rows without weight"),
-        ("squares[label] = (1 - p[label]) ** 2", "pass", "Brier scores without a label"),
+        ("out[label] = of_label", "pass", "Brier scores without a label"),
         ("[min(k, num_classes) for k in top_k]", "list(top_k)", "nan in the top of all classes"),
         ("~np.isnan(divergence), out", "True, out", "nan agrees"),
         ("parts[i::threads]", "parts[i : i + 1]", "more parts than threads"),
+        ("self.labels[part] != self.ignore_index", "slice(None)", "counts of ignored rows"),
+        ("of_rows[kept - part.start]", "of_rows[: len(kept)]", "groups of ignored rows"),
+    ),
+    *mutants_of(
+        "src/smoothxent/_comparison/groups/totals.py",
+        ("values = values * weights", "values = +values", "weights in groups"),
+        ("count[its_places] += part.count", "count[its_places] = part.count", "shared groups"),
+        ("and np.array_equal(self.count, other.count)", "", "unequal counts"),
+    ),
+    *mutants_of(
+        "src/smoothxent/_comparison/groups/compared_groups.py",
+        ("self._totals.ids[self._totals.count > 0]", "self._totals.ids", "ignored groups"),
+    ),
+    *mutants_of(
+        "src/smoothxent/_comparison/groups/record.py",
+        ('        "weight": (weight, totals.weight.total()),\n', "", "weights of other groups"),
+        ("abs(each.units)", "each.units", "hits of a beyond the weight"),
     ),
     *mutants_of(
         "src/smoothxent/_comparison/record.py",

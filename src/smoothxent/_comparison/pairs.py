@@ -21,7 +21,7 @@ from smoothxent._kernel.threads import thread_count
 from smoothxent._loss.row_statistics import row_statistics
 from smoothxent._loss.softmax import log_softmax, softmax
 
-# Logits of a block of rows of a. Four such arrays in float64 are 4 MB: smaller blocks would make the
+# Logits of a block of rows. Four such arrays in float64 are 4 MB; smaller blocks would make the
 # overhead of calls visible. A longer row is a block of its own.
 BLOCK = 1 << 17
 # Rows of a part, whose measures (65 bytes a row) are kept until they are added to the totals. Parts

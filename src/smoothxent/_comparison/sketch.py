@@ -68,8 +68,9 @@ class Sketch:
         places = max(self.places, other.places)
         fewer, more = sorted((self, other), key=lambda each: len(each.weights))
         weights = more._in_units(places)
-        added = fewer._in_units(places)
-        weights.update(zip(added, map(add, added.values(), map(weights.get, added, repeat(0)))))
+        others = fewer._in_units(places)
+        sums = map(add, others.values(), map(weights.get, others, repeat(0)))  # faster than a loop
+        weights.update(zip(others, sums, strict=True))
         least, most = min(self.least, other.least), max(self.most, other.most)
         return type(self)(least, most, places, weights)
 
