@@ -118,31 +118,35 @@ def _fill(
         wide[...] = _transformed(table, rows)
     indices = labels[rows].astype(np.intp)
     statistics = row_statistics(logits, np.stack([indices, indices]), num_threads=1)
-    pairs.ranks[...] = statistics.rank
+    top_class, entropy, confidence = statistics.argmax, statistics.entropy, statistics.confidence
+    pairs.ranks[...] = np.asarray(statistics.rank)
     softmax(logits, out=p, num_threads=1)
-    a, b = log_p = log_softmax(logits, out=logits, num_threads=1)
-    p_a, spare = p  # the probabilities of b are needed only for its Brier scores
+    log_softmax(logits, out=logits, num_threads=1)
+    log_p_a, log_p_b = logits
+    p_a, p_b = p
     label = np.arange(len(rows)), indices
-    log_p_label, p_label = log_p[:, *label], p[:, *label]
-    brier_b, brier_a = (_brier(each, label, out=spare) for each in p[::-1])
+    log_p_label, p_label = logits[:, *label], p[:, *label]
+    brier_b = _brier(p_b, label, out=p_b)
+    spare = p_b  # the probabilities of b have no other use
+    brier_a = _brier(p_a, label, out=spare)
     nll_difference, entropy_difference, confidence_difference, *others = pairs.measures
     brier_difference, probability_change, kl = others
     with np.errstate(invalid="ignore"):  # inf - inf
-        np.subtract(*log_p_label, out=nll_difference)
-        np.subtract(*statistics.entropy[::-1], out=entropy_difference)
-        np.subtract(*statistics.confidence[::-1], out=confidence_difference)
+        np.subtract(log_p_label[0], log_p_label[1], out=nll_difference)
+        np.subtract(entropy[1], entropy[0], out=entropy_difference)
+        np.subtract(confidence[1], confidence[0], out=confidence_difference)
         np.subtract(brier_b, brier_a, out=brier_difference)
-        np.subtract(*p_label[::-1], out=probability_change)
-        np.subtract(a, b, out=spare)
+        np.subtract(p_label[1], p_label[0], out=probability_change)
+        np.subtract(log_p_a, log_p_b, out=spare)
         np.multiply(p_a, spare, out=spare)  # 0 * inf
         divergence = spare.sum(axis=1)
         special = np.isnan(divergence)  # rows that hold nan stay nan
         if special.any():
-            divergence[special] = _special_divergence(a[special], b[special], p_a[special])
+            logs = log_p_a[special], log_p_b[special]
+            divergence[special] = _special_divergence(*logs, p_a[special])
     # Rounding may make the divergence of equal rows slightly negative.
     np.maximum(divergence, 0, out=kl)
-    same_top = np.equal(*statistics.argmax)
-    np.logical_and(same_top, ~np.isnan(divergence), out=pairs.agrees)
+    np.logical_and(top_class[0] == top_class[1], ~np.isnan(divergence), out=pairs.agrees)
 
 
 def _transformed(table: Table, rows: NDArray[np.intp]) -> FloatArray:
