@@ -6,6 +6,8 @@ import re
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from assertions import error_text
 from smoothxent import Comparison, compare
@@ -144,3 +146,36 @@ def test_every_fault_of_the_groups_names_the_key(path, value, message):
     found = error_text(ValueError, Comparison.from_dict, record)
     end = "" if message.endswith(" ") else "$"
     assert re.match(f"{re.escape(message)}{end}", found), found
+
+
+TEXTS = ["0x1p+0", "-0x1p-2", "0x0p+0", "nan", "inf", "-inf", "0x1p+9999", "a"]
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from(TEXTS),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=3), inner),
+    max_leaves=5,
+)
+PLACES = [(key,) for key in RECORD["groups"]]
+PLACES += [
+    (key, inner)
+    for key in ("sums", "hit_differences", "metrics")
+    for inner in RECORD["groups"][key]
+]
+PLACES += [(key, 0) for key in ("ids", "count", "weight")]
+PLACES += [("sums", "kl", 0), ("sums", "nll_difference", 3), ("hit_differences", "1", 2)]
+
+
+@pytest.mark.fault("record")
+@pytest.mark.slow
+@given(st.sampled_from(PLACES), JSON)
+def test_groups_with_any_contents_are_read_or_a_value_error(path, value):
+    record = copy.deepcopy(RECORD)
+    place = record["groups"]
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = value
+    try:
+        comparison = Comparison.from_dict(record)
+    except ValueError:
+        return
+    assert through_json(comparison) == comparison
+    assert str(comparison)
