@@ -94,6 +94,9 @@ def test_classes_are_saved_as_csv(rows, capsys, options):
     assert lines[3]["precision"] == "nan"
 
 
+KINDS = {"plain.json": "an evaluation", "part-0.json": "an evaluation of groups"}
+
+
 def test_parts_with_groups_are_merged(rows, capsys):
     logits, labels, ids = rows
     whole = evaluate(logits, labels, groups=ids, per_class=True)
@@ -108,7 +111,8 @@ def test_parts_with_groups_are_merged(rows, capsys):
     Path("plain.json").write_text(json.dumps(evaluate(logits, labels, per_class=True).to_dict()))
     for parts in (["plain.json", "part-0.json"], ["part-0.json", "plain.json"]):
         assert error_line(capsys, *parts, command="merge") == (
-            f"{parts[1]}: groups must be in all parts or in none, got some of each"
+            f"{parts[1]}: must hold {KINDS[parts[0]]}, like {parts[0]}, got {KINDS[parts[1]]}; "
+            "merge them apart"
         )
 
 

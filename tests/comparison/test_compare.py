@@ -1,6 +1,7 @@
 """compare: both evaluations, and the metrics of pairs of rows by the formulas."""
 
 import copy
+import io
 import math
 import pickle
 import tracemalloc
@@ -355,3 +356,9 @@ def test_masked_logits_are_refused(rng):
     found = error_text(TypeError, compare, a, np.ma.masked_array(b), labels)
     rule = "logits_b must be a plain array, got a masked array"
     assert found == f"{rule}; fill it with logits_b.filled(value)"
+
+
+def test_names_in_a_picture_are_no_formulas():
+    pytest.importorskip("matplotlib")
+    comparison = compare(np.eye(3) * 9, np.eye(3) * 8, [0, 1, 2], names=("a_{$", "$5 and $6"))
+    comparison.plot().savefig(io.BytesIO())

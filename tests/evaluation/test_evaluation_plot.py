@@ -80,7 +80,7 @@ def test_picture_shows_the_isotonic_regression(evaluation):
 
 
 def test_bars_of_many_bins_have_no_edges_that_would_hide_them(rng):
-    for num_bins, has_edges in ((50, True), (51, False)):
+    for num_bins, has_edges in ((50, True), (53, False), (1000, True)):
         rows = evaluations.draw(rng, 100, num_bins=num_bins)
         axes = axes_of(evaluations.evaluation(rows).plot())
         for name in ("reliability", "counts"):

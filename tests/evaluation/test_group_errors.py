@@ -39,17 +39,20 @@ TO_INTEGERS = "convert with groups.astype(np.int64)"
         (
             np.array([1, 2, 3, 4], object),
             TypeError,
-            f"groups must be integers or strings, got object; {TO_INTEGERS}",
+            f"groups must be integers or strings, got 1 in an array of objects; {TO_INTEGERS}",
         ),
         (
             ["a", None, "b", "c"],
             TypeError,
-            f"groups must be integers or strings, got object; {TO_INTEGERS}",
+            "groups must be integers or strings, got None in an array of objects",
         ),
         (
             np.array(["2001", "2002", "2003", "2004"], "M8[Y]"),
             TypeError,
-            "groups must be integers or strings, got datetime64[Y]",
+            (
+                "groups must be integers or strings, got datetime64[Y]; "
+                "convert with groups.astype(str)"
+            ),
         ),
         ([1j] * 4, TypeError, "groups must be integers or strings, got complex128"),
         (
@@ -88,8 +91,9 @@ OF_STRINGS = evaluate(LOGITS, LABELS, groups=["1", "1", "2", "3"])
 def test_groups_of_integers_and_of_strings_are_not_added():
     message = "groups must be all integers or all strings, got some of each"
     assert error_text(ValueError, lambda: OF_INTEGERS + OF_STRINGS) == message
-    assert error_text(KeyError, OF_STRINGS.evaluation, 1) == "1"
-    assert error_text(KeyError, OF_INTEGERS.evaluation, "1") == "'1'"
+    assert error_text(KeyError, OF_STRINGS.evaluation, 1) == repr("group must be one of ids, got 1")
+    message = "group must be one of ids, got '1'"
+    assert error_text(KeyError, OF_INTEGERS.evaluation, "1") == repr(message)
 
 
 def test_groups_of_other_settings_are_not_added():
@@ -102,6 +106,19 @@ def test_groups_of_other_settings_are_not_added():
 def test_at_least_one_evaluation_is_merged():
     message = "parts must be at least one evaluation, got none"
     assert error_text(ValueError, GroupedEvaluation.merged, []) == message
+    message = "parts must be evaluations of groups, got 1"
+    assert error_text(TypeError, GroupedEvaluation.merged, [OF_INTEGERS, 1]) == message
+
+
+def test_one_id_for_each_sequence_has_a_remedy():
+    logits, labels = np.zeros((2, 3, 4)), np.zeros((2, 3), int)
+    message = error_text(ValueError, evaluate, logits, labels, groups=[7, 8])
+    remedy = "np.broadcast_to(groups[:, np.newaxis], (2, 3))"
+    assert message == (
+        f"groups must have shape (2, 3), got (2,); repeat the id of each sequence, {remedy}"
+    )
+    groups = eval(remedy, {"np": np, "groups": np.array([7, 8])})
+    assert evaluate(logits, labels, groups=groups).count.tolist() == [3, 3]
 
 
 @pytest.mark.parametrize("other", [1, 0.0, None, "0", OF_INTEGERS.total])

@@ -25,10 +25,21 @@ def grouped(rows=slice(None), **options):
 TEXT = """\
 Evaluation of 48 rows, in 12 groups; losses in nats
 
-metric    mean of rows  ± by row  ± by group  mean of groups
-nll             0.3574      0.11       0.092          0.2844
-accuracy        0.8750     0.048       0.041          0.9000
-brier           0.1518     0.051       0.041          0.1222
+loss (nll)             0.3574  ± 0.11
+perplexity             1.4296
+accuracy               0.8750  ± 0.048
+top 5                  1.0000  ± 0
+entropy                0.4159  ± 0.057
+confidence             0.8570  ± 0.029
+brier                  0.1518  ± 0.051
+calibration error      0.1210  15 bins
+balanced accuracy      0.8750
+macro F1               0.8611
+
+by group  mean of rows      ±  mean of groups
+nll             0.3574  0.092          0.2844
+accuracy        0.8750  0.041          0.9000
+brier           0.1518  0.041          0.1222
 
 groups with the highest nll
 group        rows     nll  accuracy   brier
@@ -68,10 +79,19 @@ def test_few_groups_are_one_table():
 FEW = """\
 Evaluation of 5 rows, 1 more ignored, in 2 groups; losses in nats
 
-metric    mean of rows  ± by row  ± by group  mean of groups
-nll             0.0772     0.013      0.0029          0.0766
-accuracy        1.0000         0           0          1.0000
-brier           0.0083    0.0022     0.00099          0.0081
+loss (nll)             0.0772  ± 0.013
+perplexity             1.0803
+accuracy               1.0000  ± 0
+top 5                  1.0000  ± 0
+entropy                0.3356  ± 0.044
+confidence             0.9260  ± 0.012
+brier                  0.0083  ± 0.0022
+calibration error      0.0740  15 bins
+
+by group  mean of rows        ±  mean of groups
+nll             0.0772   0.0029          0.0766
+accuracy        1.0000        0          1.0000
+brier           0.0083  0.00099          0.0081
 
 groups, the highest nll first
 group       rows     nll  accuracy   brier
@@ -81,11 +101,24 @@ a|b            2  0.0736    1.0000  0.0071"""
 MARKDOWN = """\
 Evaluation of 48 rows, in 12 groups; losses in nats
 
-| metric | mean of rows | ± by row | ± by group | mean of groups |
-|---|--:|--:|--:|--:|
-| nll | 0.3574 | 0.11 | 0.092 | 0.2844 |
-| accuracy | 0.8750 | 0.048 | 0.041 | 0.9000 |
-| brier | 0.1518 | 0.051 | 0.041 | 0.1222 |
+| metric | value | |
+|---|--:|---|
+| loss (nll) | 0.3574 | ± 0.11 |
+| perplexity | 1.4296 |  |
+| accuracy | 0.8750 | ± 0.048 |
+| top 5 | 1.0000 | ± 0 |
+| entropy | 0.4159 | ± 0.057 |
+| confidence | 0.8570 | ± 0.029 |
+| brier | 0.1518 | ± 0.051 |
+| calibration error | 0.1210 | 15 bins |
+| balanced accuracy | 0.8750 |  |
+| macro F1 | 0.8611 |  |
+
+| by group | mean of rows | ± | mean of groups |
+|---|--:|--:|--:|
+| nll | 0.3574 | 0.092 | 0.2844 |
+| accuracy | 0.8750 | 0.041 | 0.9000 |
+| brier | 0.1518 | 0.041 | 0.1222 |
 
 groups with the highest nll
 
@@ -132,7 +165,7 @@ def test_table_of_html():
         [re.findall(r"<t[hd]>(.*?)</t[hd]>", row) for row in re.findall("<tr>(.*?)</tr>", table)]
         for table in tables
     ]
-    assert [rows[0][0] for rows in cells] == ["metric", "group", "group", "class"]
+    assert [rows[0][0] for rows in cells] == ["by group", "group", "group", "class"]
     assert [len(rows) for rows in cells] == [4, 6, 6, 5]
     names = [row[0] for rows in cells[1:3] for row in rows[1:]]
     assert r"two\nlines" in names
@@ -159,7 +192,7 @@ def test_no_rows_have_a_title_only():
 def test_one_group_has_no_error():
     lines = str(grouped(GROUPS == 0)).splitlines()
     assert lines[0] == "Evaluation of 3 rows, in 1 group; losses in nats"
-    assert re.fullmatch(r"nll +0\.\d{4} +0\.\d+ +0\.\d{4}", lines[3])
+    assert any(re.fullmatch(r"nll +0\.\d{4} +0\.\d{4}", line) for line in lines)
 
 
 def test_groups_of_weight_0_are_not_shown():
@@ -199,8 +232,8 @@ def test_weights_of_predictions_that_are_no_whole_numbers_have_four_digits():
 @pytest.mark.parametrize(
     "name, shown",
     [
-        ("x" * 24, "x" * 24),
-        ("x" * 25, "x" * 23 + "…"),
+        ("x" * 20 + "y" * 20, "x" * 20 + "y" * 20),
+        ("x" * 20 + "y" * 21, "x" * 19 + "…" + "y" * 20),
         ("tab\there", r"tab\there"),
         ("é\x1b[31m", r"\xe9\x1b[31m"),
         ("漢字", "漢字"),

@@ -178,8 +178,7 @@ def test_ids_of_any_kind_are_in_ascending_order(rng, ids):
     grouped = evaluate(logits, labels, groups=ids)
     expected = by_group(np.array(ids).tolist(), range(60))
     assert grouped.ids.tolist() == [*expected]
-    assert grouped.ids.dtype.kind in "iU"
-    assert grouped.ids.dtype.isnative
+    assert grouped.ids.dtype in (np.int64, object)
     assert grouped.count.tolist() == [len(rows) for rows in expected.values()]
     for name, rows in expected.items():
         index = [n for (n,) in rows]

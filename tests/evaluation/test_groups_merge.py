@@ -1,9 +1,11 @@
 """GroupedEvaluation: equal objects for any order, split, threads and instruction set."""
 
+import copy
 import functools
 import itertools
 import math
 import operator
+import pickle
 
 import ml_dtypes
 import numpy as np
@@ -90,7 +92,9 @@ def test_evaluation_of_a_group_is_that_of_its_rows(call):
         rows = groups == name
         if (labels[rows] == ignored).all():
             assert name not in grouped.ids.tolist()
-            assert error_text(KeyError, grouped.evaluation, name) == repr(name)
+            assert error_text(KeyError, grouped.evaluation, name) == repr(
+                f"group must be one of ids, got {name!r}"
+            )
         elif len(set(groups.tolist())) <= 16:
             its_weight = None if weight is None else weight[rows]
             expected = evaluate(logits[rows], labels[rows], sample_weight=its_weight, **options)
@@ -134,7 +138,7 @@ def test_16_groups_have_an_evaluation_each_and_17_have_none(rng, num_ignored):
         "evaluate only the rows of the group"
     )
     assert error_text(ValueError, grouped.evaluation, 3) == message
-    assert error_text(KeyError, grouped.evaluation, 17) == "17"
+    assert error_text(KeyError, grouped.evaluation, 17) == repr("group must be one of ids, got 17")
     few = groups < 16
     some = evaluate(logits[few], labels[few], groups=groups[few], ignore_index=-1)
     assert some.evaluation(np.int32(3)).count == 2
@@ -255,3 +259,22 @@ def test_progress_total_is_an_evaluation(rng):
     assert isinstance(total.total, Evaluation)
     assert total.total.classes is None
     assert total.evaluation() == sum([evaluate(logits, labels, per_class=True)] * 2)
+
+
+@pytest.mark.parametrize(
+    "copied", [copy.copy, copy.deepcopy, lambda it: pickle.loads(pickle.dumps(it))]
+)
+def test_evaluations_of_groups_and_classes_can_be_copied_and_pickled(rng, copied):
+    logits, labels = draw(rng, 60, 9)
+    grouped = evaluate(logits, labels, groups=labels, per_class=True)
+    assert copied(grouped) == grouped
+    assert copied(grouped.total.classes) == grouped.total.classes
+
+
+def test_one_long_id_does_not_make_the_others_long(rng):
+    logits, labels = draw(rng, 20_000, 3)
+    names = [f"{n % 5000}" for n in range(20_000)]
+    names[7] = "x" * 100_000  # as an array of fixed width, 8 GB
+    grouped = evaluate(logits, labels, groups=names)
+    assert len(grouped) == 5001
+    assert (grouped + grouped).count.sum() == 40_000

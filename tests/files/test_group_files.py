@@ -307,3 +307,20 @@ def test_pipe_is_not_waited_for(tmp_path):
     assert fails(tmp_path, ValueError, tmp_path / "ids.txt") == (
         "groups file ids.txt must be a regular file, got a pipe or device; save it first"
     )
+
+
+def test_shards_may_have_strings_of_different_widths_and_integers_of_different_types(
+    rows, tmp_path
+):
+    logits, labels, _ = rows
+    np.save(tmp_path / "logits.npy", logits)
+    np.save(tmp_path / "labels.npy", labels)
+    files = [tmp_path / name for name in ("logits.npy", "labels.npy")]
+    half = len(labels) // 2
+    for kinds in (("<U3", "<U9"), (">i4", "i8")):
+        groups = np.arange(len(labels)) % 7
+        for part, kind in zip((groups[:half], groups[half:]), kinds):
+            np.save(tmp_path / f"ids-{kind[-2:]}.npy", part.astype(kind))
+        paths = [tmp_path / f"ids-{kind[-2:]}.npy" for kind in kinds]
+        expected = groups.astype(str) if kinds[0] == "<U3" else groups
+        assert evaluate_file(*files, groups=paths) == evaluate(logits, labels, groups=expected)

@@ -12,9 +12,10 @@ from smoothxent._arguments.labels import reshape_remedy
 # Ids in a range at most this many times as long as the rows are encoded by a table, without a sort.
 MOST_IDS_EACH = 4
 
+TO_INTEGERS = "; convert with groups.astype(np.int64)"
 REMEDIES = {
-    "b": "; convert with groups.astype(np.int64)",
-    "f": "; convert with groups.astype(np.int64)",
+    "b": TO_INTEGERS,
+    "f": TO_INTEGERS,
     "S": "; decode them with np.char.decode(groups)",
     "M": "; convert with groups.astype(str)",
 }
@@ -61,7 +62,9 @@ def check_ids(array: AnyArray) -> AnyArray:
         names = flat.astype(object)
         for each in names.tolist():
             if not isinstance(each, str):
-                raise TypeError(f"groups must be integers or strings, got {each!r} in one of them")
+                remedy = TO_INTEGERS if isinstance(each, int) else ""
+                rule = "groups must be integers or strings"
+                raise TypeError(f"{rule}, got {each!r} in an array of objects{remedy}")
         return names
     if kind not in "iu":
         raise TypeError(

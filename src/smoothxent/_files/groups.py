@@ -39,6 +39,7 @@ def _groups_of_files(paths: Sequence[str], logits: ShardedArray) -> AnyArray:
             raise ValueError(f"{locations[0]}{rest} must {rule}, got {len(lines)}")
         return _numbers_or_names(lines)
     parts = [_ids_of(array) for array in stored_ids(paths, logits)]
+    parts = [part for part in parts if len(part)] or parts[:1]
     if len({part.dtype for part in parts}) > 1:
         raise ValueError(
             f"{locations[0]} to {locations[-1].name} must be all integers or all strings, "
