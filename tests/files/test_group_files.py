@@ -309,18 +309,13 @@ def test_pipe_is_not_waited_for(tmp_path):
     )
 
 
-def test_shards_may_have_strings_of_different_widths_and_integers_of_different_types(
-    rows, tmp_path
-):
-    logits, labels, _ = rows
-    np.save(tmp_path / "logits.npy", logits)
-    np.save(tmp_path / "labels.npy", labels)
-    files = [tmp_path / name for name in ("logits.npy", "labels.npy")]
-    half = len(labels) // 2
-    for kinds in (("<U3", "<U9"), (">i4", "i8")):
-        groups = np.arange(len(labels)) % 7
-        for part, kind in zip((groups[:half], groups[half:]), kinds):
-            np.save(tmp_path / f"ids-{kind[-2:]}.npy", part.astype(kind))
-        paths = [tmp_path / f"ids-{kind[-2:]}.npy" for kind in kinds]
-        expected = groups.astype(str) if kinds[0] == "<U3" else groups
-        assert evaluate_file(*files, groups=paths) == evaluate(logits, labels, groups=expected)
+@pytest.mark.parametrize("dtypes", [("<U1", "<U9"), (">i4", "i8")])
+def test_shards_may_have_different_dtypes_of_one_kind(tmp_path, rng, dtypes):
+    logits, labels = rng.normal(size=(40, 3)), rng.integers(0, 3, 40)
+    groups = np.arange(40) % 7
+    paths = [tmp_path / f"{name}.npy" for name in ("logits", "labels", "ids-0", "ids-1")]
+    parts = (groups[:9].astype(dtypes[0]), groups[9:].astype(dtypes[1]))
+    for path, array in zip(paths, (logits, labels, *parts), strict=True):
+        np.save(path, array)
+    expected = evaluate(logits, labels, groups=groups.astype(parts[1].dtype))
+    assert evaluate_file(*paths[:2], groups=paths[2:]) == expected

@@ -143,8 +143,9 @@ def evaluate(
     NaN and infinity: a row that holds nan or +inf, or only -inf, makes the metrics of probabilities
     nan. It is in no bin and counts as a miss for each k.
 
-    Memory: nothing of the size of `logits` is allocated; each thread needs about 80 kB for its
-    totals. `groups` and `per_class` need up to 100 bytes for each row meanwhile.
+    Memory: nothing of the size of `logits` is allocated. Each thread needs about 20 kB for its
+    totals, and 4 kB for each bin. `groups` and `per_class` need some hundred bytes for each row
+    meanwhile; for many rows in files, `evaluate_file` needs them only for a chunk at a time.
 
     Examples
     --------
