@@ -174,7 +174,8 @@ def _brier(
     of_label = (1 - p[label]) ** 2
     np.multiply(p, p, out=out)
     out[label] = of_label
-    return out.sum(axis=1)  # type: ignore[no-any-return]
+    scores: NDArray[np.float64] = out.sum(axis=1)
+    return scores
 
 
 def _special_divergence(

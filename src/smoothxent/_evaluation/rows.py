@@ -1,6 +1,7 @@
 """Evaluation of checked rows: calls of the kernel, and the totals of groups and classes."""
 
 import math
+from collections.abc import Sequence
 from functools import reduce
 from operator import add
 
@@ -112,7 +113,8 @@ def _evaluations(
     num_slices = 1 if slices is None else len(slices.ids)
     evaluations: list[Evaluation] = []
     for block, wide in widening.wide_blocks(layout.dtype_name, transforms, logits):
-        its_slices, sizes = None, [None]
+        its_slices = None
+        sizes: Sequence[int | None] = [None]
         if slices is not None:
             its_slices = slices.of_rows[block.rows]
             sizes = np.bincount(its_slices, minlength=num_slices).tolist()

@@ -115,7 +115,7 @@ def _draw_losses(axes: Axes, metrics: Metrics, histograms: NDArray[np.int64]) ->
     axes.set_xlim(EDGES[max(first - 1, 0)], EDGES[min(last + 2, len(EDGES) - 1)])
     axes.set(title="Loss on the label", xlabel="nats", ylabel="rows")
     _tick_rows(axes, 6)
-    axes.set_ylim(0, HEADROOM * max(1, histograms.max()))
+    axes.set_ylim(0, HEADROOM * max(1, int(histograms.max())))
     _explain(axes)
     _mark_probabilities(axes)
 
