@@ -1,0 +1,46 @@
+"""Check an installed wheel, with NumPy as the only other package: `python tools/wheel_check.py`.
+
+With an OpenMP runtime that is too old, a forked child hangs if its parent has used threads. Here
+the child has a time limit.
+"""
+
+import math
+import os
+import signal
+import sys
+
+import numpy as np
+
+import smoothxent
+
+SECONDS = 60  # for the forked child
+
+
+def main() -> None:
+    """Check a loss that is known, and that a forked child computes the same bits."""
+    logits = [[2.0, 1.0, 0.0]]  # whose mean is 1
+    loss = math.log(math.exp(2) + math.exp(1) + 1) - 0.9 * 2 - 0.1 * 1
+    computed = smoothxent.cross_entropy(logits, [0], label_smoothing=0.1)
+    if not math.isclose(computed, loss, rel_tol=1e-14):
+        sys.exit(f"the loss must be {loss}, got {computed}")
+    if hasattr(os, "fork"):
+        check_fork()
+    print(f"smoothxent {smoothxent.__version__} computes, from {smoothxent.__file__}")
+
+
+def check_fork() -> None:
+    """Compute on two threads in this process, then in a forked child."""
+    logits = np.random.default_rng(0).normal(size=(4096, 1000))
+    labels = np.arange(4096) % 1000
+    loss = smoothxent.cross_entropy(logits, labels, num_threads=2)
+    child = os.fork()
+    if not child:
+        signal.alarm(SECONDS)  # ends the child
+        os._exit(smoothxent.cross_entropy(logits, labels, num_threads=2) != loss)
+    _, status = os.waitpid(child, 0)
+    if status:
+        sys.exit(f"a forked child must compute the same loss, got status {status}")
+
+
+if __name__ == "__main__":
+    main()
