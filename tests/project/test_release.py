@@ -1,0 +1,54 @@
+"""The files about releases agree: versions of Python and of the package, and parts of a run."""
+
+import re
+import tomllib
+
+import pytest
+from tools.mutation.__main__ import MUTANTS
+
+import smoothxent
+from place import ROOT, make_targets
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+
+def workflow(name):
+    """Return the text of a workflow."""
+    return (ROOT / ".github" / "workflows" / f"{name}.yml").read_text()
+
+
+def pythons_of_classifiers():
+    text = "\n".join(PROJECT["project"]["classifiers"])
+    return set(re.findall(r"Python :: (3\.\d+)$", text, re.MULTILINE))
+
+
+def test_lowest_python_of_the_classifiers_is_the_one_required():
+    lowest = min(pythons_of_classifiers(), key=lambda version: int(version.partition(".")[2]))
+    assert PROJECT["project"]["requires-python"] == f">={lowest}"
+
+
+def test_every_python_is_tested_and_has_wheels():
+    tested = set(re.findall(r'"(3\.\d+t?)"', workflow("ci")))
+    built = [f"3.{name[3:-2]}" for name in PROJECT["tool"]["cibuildwheel"]["build"]]
+    assert tested == set(built)
+    assert {version for version in built if not version.endswith("t")} == pythons_of_classifiers()
+
+
+def test_nightly_checks_are_targets_of_make():
+    targets = re.findall(r"target: (\w+)", workflow("nightly"))
+    assert targets
+    assert set(targets) <= set(make_targets())
+
+
+def test_parts_of_the_nightly_run_hold_each_mutant_once():
+    parts = [words.split() for words in re.findall(r"mutants, args: (.*) }", workflow("nightly"))]
+    for path in {mutant.path for mutant in MUTANTS}:
+        assert sum(any(word in path for word in words) for words in parts) == 1, path
+
+
+@pytest.mark.parametrize(
+    "name, pattern", [("CITATION.cff", r"^version: (.*)$"), ("CHANGELOG.md", r"^## (\S+) \(")]
+)
+def test_version_is_the_one_of_the_package(name, pattern):
+    text = (ROOT / name).read_text()
+    assert re.search(pattern, text, re.MULTILINE)[1] == smoothxent.__version__
