@@ -52,12 +52,14 @@ accuracy: $(DONE)/built $(DONE)/accuracy  ## errors in ulps against exact values
 guard: $(DONE)/built  ## count instructions with valgrind, compare with those saved
 	$(BIN)/python -m bench.instructions $(ARGS)
 
-lint: $(DONE)/built $(DONE)/lint  ## ruff, mypy --strict, cython-lint and clang-format
+lint: $(DONE)/built $(DONE)/lint  ## ruff, mypy --strict, cython-lint, clang-format and zizmor; actionlint where it is installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy
 	PATH="$(abspath $(BIN)):$$PATH" cython-lint $(filter %.pyx %.pxi %.pxd,$(KERNEL))  # it runs pycodestyle
 	$(BIN)/clang-format --dry-run --Werror $(filter %.h,$(KERNEL))
+	$(BIN)/zizmor --offline --quiet .
+	@if command -v actionlint; then actionlint; fi  # not a requirement: its package downloads a binary
 
 # A build of its own under build/sanitize, next to the ordinary one. The runtimes come first in the
 # process, libstdc++ with them so that exceptions of other extensions find their handler. Python's
