@@ -94,7 +94,7 @@ class Block:
 
     @property
     def gap(self) -> int:
-        """The weight times |accuracy - confidence|."""
+        """The weight times abs(accuracy - confidence)."""
         return abs(self.hits - self.confidence)
 
 

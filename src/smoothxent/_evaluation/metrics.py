@@ -168,7 +168,7 @@ class Metrics:
 
     @property
     def calibration_error(self) -> float:
-        """Mean over the rows of |accuracy - confidence| of their bin."""
+        """Mean over the rows of abs(accuracy - confidence) of their bin."""
         return calibration.calibration_error(self._totals)
 
     @property
