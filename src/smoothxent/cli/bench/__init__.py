@@ -31,7 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="T",
         type=options.positive,
         default=smoothxent.info()["num_threads"],
-        help="number of threads of each library that has threads (default: %(default)s)",
+        help="number of threads of each library that has threads (default: as many as the process "
+        "may use)",
     )
     parser.add_argument("--quick", action="store_true", help="two shapes, a few seconds")
     parser.add_argument(
