@@ -15,7 +15,7 @@ KERNEL := $(shell find ext -name "*.py" -o -name "*.pyx" -o -name "*.pxi" -o -na
 export SMOOTHXENT_WERROR ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo quick test peers examples bench race accuracy guard lint sanitize uncleared tsan fuzz mutants clean
+.PHONY: help demo quick test peers examples docs bench race accuracy guard lint sanitize uncleared tsan fuzz mutants clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
@@ -39,6 +39,9 @@ peers: $(DONE)/built $(DONE)/test $(DONE)/peers  ## compare with PyTorch, torchm
 
 examples: $(DONE)/built $(DONE)/test $(DONE)/examples  ## run the examples of docs/; installs Ray, Spark, ONNX Runtime, transformers
 	$(BIN)/python -m pytest tests/bridges/test_clusters.py tests/bridges/test_recipes.py tests/bridges/test_dask.py tests/project/test_hanzi.py $(ARGS)
+
+docs: $(DONE)/built $(DONE)/docs  ## build the documentation site into build/docs; a warning is an error
+	$(BIN)/sphinx-build -q -W -n --keep-going -b html -d build/doctrees $(ARGS) docs build/docs
 
 bench: $(DONE)/built $(DONE)/bench  ## time the library against the NumPy formula and the peers that are installed
 	$(BIN)/python -m bench $(ARGS)
@@ -121,7 +124,7 @@ clean:  ## remove the environment and everything that was built
 # venv: the interpreter with the build requirements of pyproject.toml
 # installed: the package, editable, without kernels; again when its metadata or its build change
 # built: the kernels; only those that are older than their sources
-# demo, test, peers, examples, bench, race, accuracy, lint, fuzz: the extras of that name
+# demo, test, peers, examples, docs, bench, race, accuracy, lint, fuzz: the extras of that name
 
 $(DONE)/venv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "smoothxent needs Python 3.11 or newer, got " + sys.version)'
@@ -139,6 +142,6 @@ $(DONE)/built: $(KERNEL) $(DONE)/installed
 	$(BIN)/python setup.py --quiet build_ext --inplace
 	@touch $@
 
-$(DONE)/demo $(DONE)/test $(DONE)/peers $(DONE)/examples $(DONE)/bench $(DONE)/race $(DONE)/accuracy $(DONE)/lint $(DONE)/fuzz: $(DONE)/installed
+$(DONE)/demo $(DONE)/test $(DONE)/peers $(DONE)/examples $(DONE)/docs $(DONE)/bench $(DONE)/race $(DONE)/accuracy $(DONE)/lint $(DONE)/fuzz: $(DONE)/installed
 	$(PIP) "smoothxent[$(notdir $@)]"
 	@touch $@

@@ -1,0 +1,1 @@
+"""The documentation site: links between its pages, the page of the command line, llms.txt."""
