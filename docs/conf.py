@@ -3,6 +3,7 @@
 import os
 import sys
 from importlib.util import find_spec
+from inspect import getmembers
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -24,12 +25,13 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.intersphinx",
-    "sphinx.ext.mathjax",
+    "sphinx-mathjax-offline",  # MathJax as files of the site
     "sphinx_copybutton",
 ]
 exclude_patterns = ["_static"]
 default_role = "literal"  # `name` in a docstring is code, as in Markdown
 nitpicky = True
+smartquotes = False  # quotes belong to code and messages, which readers copy
 
 myst_heading_anchors = 3
 myst_enable_extensions = ["dollarmath"]
@@ -42,7 +44,14 @@ BRIDGED = ("dask", "jax", "sklearn", "torch")
 autodoc_mock_imports = [name for name in BRIDGED if find_spec(name) is None]
 _MockObject.__or__ = _MockObject.__ror__ = lambda self, other: self
 autosummary_generate = False  # functions and classes have their places in docs/api/
-numpydoc_show_class_members = False
+numpydoc_show_class_members = False  # docstrings of classes list all attributes: see left_out
+nitpick_ignore = {
+    ("py:obj", name)
+    for result in vars(smoothxent).values()
+    if isinstance(result, type)
+    for name, member in getmembers(result)
+    if not callable(member)
+}
 numpydoc_class_members_toctree = False
 
 # Inventories come from the network, and one that is missing is a warning: only the public site,
@@ -61,14 +70,14 @@ html_theme = "furo"
 html_title = f"smoothxent {release}"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
-html_copy_source = True  # llms.txt refers to the sources
+html_copy_source = False  # some pages only include a file
 html_show_sphinx = False
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
 
 
 def setup(app):
-    """Move the links of the pages, and write llms.txt."""
+    """Move the links of the pages, leave out attributes, and write llms.txt."""
 
     def read(app, page, source):
         file = f"docs/{page}.md"
@@ -78,6 +87,10 @@ def setup(app):
         file = (Path(app.srcdir) / path).resolve().relative_to(ROOT).as_posix()
         source[0] = links.of_the_site(source[0], file, f"docs/{page}.md")
 
+    def left_out(app, kind, name, member, skip, options):
+        return skip or not callable(member)
+
+    app.connect("autodoc-skip-member", left_out)
     app.connect("source-read", read)
     app.connect("include-read", included)
     app.connect("build-finished", llms.write)

@@ -17,22 +17,27 @@ PAGES = {
     "ext/README.md": "docs/kernel.md",
     "examples/hanzi/README.md": "docs/hanzi_example.md",
 }
-# The target in [text](target) and ![text](target), if it is a relative path.
-TARGET = re.compile(r"(?<=\]\()(?![a-z]+:|#)([^)#\s]+)")
+# [text](target) and ![text](target), if the target is a relative path.
+LINK = re.compile(r"\[([^\]]*)\]\((?![a-z]+:|#)([^)#\s]*)(#[^)\s]*)?\)")
 
 
 def of_the_site(text: str, file: str, page: str) -> str:
-    """Return the text of a file with the links that it needs where a page includes it."""
+    """Return the text of a file with the links that it needs where a page includes it.
 
-    def moved(target: re.Match[str]) -> str:
-        path, mark, heading = target[0].partition("#")
-        path = os.path.normpath(PurePosixPath(file).parent / path)
-        return os.path.relpath(PAGES.get(path, path), PurePosixPath(page).parent) + mark + heading
+    A link whose text is the path of a page shows the title of the page.
+    """
 
-    return TARGET.sub(moved, text)
+    def moved(link: re.Match[str]) -> str:
+        words, target, heading = link.groups(default="")
+        path = os.path.normpath(PurePosixPath(file).parent / target)
+        new = os.path.relpath(PAGES.get(path, path), PurePosixPath(page).parent)
+        shown = "" if path.endswith(".md") and path.endswith(words) else words
+        return f"[{shown}]({new}{heading})"
+
+    return LINK.sub(moved, text)
 
 
 def targets(text: str, file: str) -> set[str]:
     """Return the paths, from the root of the repository, that a file links to."""
     folder = PurePosixPath(file).parent
-    return {os.path.normpath(folder / target) for target in TARGET.findall(text)}
+    return {os.path.normpath(folder / target) for _, target, _ in LINK.findall(text)}
