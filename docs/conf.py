@@ -44,7 +44,7 @@ BRIDGED = ("dask", "jax", "sklearn", "torch")
 autodoc_mock_imports = [name for name in BRIDGED if find_spec(name) is None]
 _MockObject.__or__ = _MockObject.__ror__ = lambda self, other: self
 autosummary_generate = False  # functions and classes have their places in docs/api/
-numpydoc_show_class_members = False  # docstrings of classes list all attributes: see left_out
+numpydoc_show_class_members = False  # docstrings of classes list all attributes: see is_left_out
 nitpick_ignore = {
     ("py:obj", name)
     for result in vars(smoothxent).values()
@@ -56,15 +56,11 @@ numpydoc_class_members_toctree = False
 
 # Inventories come from the network, and one that is missing is a warning: only the public site,
 # which is built with a network, loads them. Elsewhere names of other projects are plain text.
-IS_PUBLIC = "READTHEDOCS" in os.environ
-intersphinx_mapping = (
-    {
-        "python": ("https://docs.python.org/3", None),
-        "numpy": ("https://numpy.org/doc/stable", None),
-    }
-    if IS_PUBLIC
-    else {}
-)
+INVENTORIES = {
+    "python": ("https://docs.python.org/3", None),
+    "numpy": ("https://numpy.org/doc/stable", None),
+}
+intersphinx_mapping = INVENTORIES if "READTHEDOCS" in os.environ else {}
 
 html_theme = "furo"
 html_title = f"smoothxent {release}"
@@ -87,10 +83,10 @@ def setup(app):
         file = (Path(app.srcdir) / path).resolve().relative_to(ROOT).as_posix()
         source[0] = links.of_the_site(source[0], file, f"docs/{page}.md")
 
-    def left_out(app, kind, name, member, skip, options):
+    def is_left_out(app, kind, name, member, skip, options):
         return skip or not callable(member)
 
-    app.connect("autodoc-skip-member", left_out)
+    app.connect("autodoc-skip-member", is_left_out)
     app.connect("source-read", read)
     app.connect("include-read", included)
     app.connect("build-finished", llms.write)

@@ -23,7 +23,7 @@ be abbreviated.
 | 2 | wrong arguments, or a package that is not installed |
 | 130 | Ctrl-C |
 
-An error is one line on stderr. All errors are listed in [faults.md](faults.md).
+An error is one line on stderr. [faults.md](faults.md) lists bad inputs and their errors.
 """
 
 
