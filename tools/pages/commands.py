@@ -29,10 +29,10 @@ An error is one line on stderr. [faults.md](faults.md) lists bad inputs and thei
 
 def text() -> str:
     """Return the text of the page."""
-    parser = cli._parser()
-    (commands,) = (each for each in parser._actions if each.dest == "command")
-    sections = (section(name, each) for name, each in (commands.choices or {}).items())
-    return "\n".join([HEAD, *sections])
+    kinds = (
+        each for each in cli._parser()._actions if isinstance(each, argparse._SubParsersAction)
+    )
+    return "\n".join([HEAD, *(section(*each) for kind in kinds for each in kind.choices.items())])
 
 
 def section(name: str, parser: argparse.ArgumentParser) -> str:
