@@ -14,6 +14,8 @@ PAGES = {
     "README.md": "docs/index.md",
     "CONTRIBUTING.md": "docs/contributing.md",
     "CHANGELOG.md": "docs/changelog.md",
+    "RELEASING.md": "docs/releasing.md",
+    "SECURITY.md": "docs/security.md",
     "ext/README.md": "docs/kernel.md",
     "examples/hanzi/README.md": "docs/hanzi_example.md",
 }
