@@ -85,7 +85,8 @@ def cross_entropy(
     try:
         call.totals = new_totals(&single, num_threads, &memory)
         run_with_totals(&call, LOSS, num_threads)
-        return row_or_none(totals_at(&call, 0).bad_row), *loss_report(&call, 0, num_threads)
+        count, total, special = loss_report(&call, 0, num_threads)
+        return row_or_none(totals_at(&call, 0).bad_row), count, total, special
     finally:
         free(memory)
 
