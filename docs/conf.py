@@ -38,8 +38,8 @@ myst_enable_extensions = ["dollarmath"]
 
 autodoc_typehints = "none"  # docstrings describe the types in words
 autodoc_member_order = "bysource"
-# The pages of the bridges need none of these packages. Annotations of the bridges, such as
-# `Tensor | None`, are evaluated, which the stand-ins of Sphinx don't know.
+# A stand-in replaces each of these packages that is not installed. Annotations such as
+# `Tensor | None` need `|`, which the stand-ins of Sphinx lack.
 BRIDGED = ("dask", "jax", "sklearn", "torch")
 autodoc_mock_imports = [name for name in BRIDGED if find_spec(name) is None]
 _MockObject.__or__ = _MockObject.__ror__ = lambda self, other: self

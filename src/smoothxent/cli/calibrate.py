@@ -15,12 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("logits", metavar="LOGITS", type=options.file, help=inputs.LOGITS)
     parser.add_argument("labels", metavar="LABELS", type=options.file, help=inputs.LABELS)
     inputs.add_arguments(parser)
-    parser.add_argument(
-        "--softcap",
-        metavar="C",
-        type=options.scale,
-        help="replace each logit x by C tanh(x / C), before the temperature",
-    )
+    inputs.add_softcap(parser)
     parser.add_argument(
         "--bounds",
         metavar="LOW,HIGH",

@@ -22,12 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=1.0,
         help="divide the logits by T (default: %(default)g)",
     )
-    parser.add_argument(
-        "--softcap",
-        metavar="C",
-        type=options.scale,
-        help="replace each logit x by C tanh(x / C), before the temperature",
-    )
+    inputs.add_softcap(parser)
     parser.add_argument(
         "--class-weight",
         metavar="FILE",

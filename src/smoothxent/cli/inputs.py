@@ -32,6 +32,16 @@ def add_label_smoothing(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_softcap(parser: argparse.ArgumentParser) -> None:
+    """Add the option that limits the logits."""
+    parser.add_argument(
+        "--softcap",
+        metavar="C",
+        type=options.scale,
+        help="replace each logit x by C tanh(x / C), before the temperature",
+    )
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of reading and of the metrics."""
     parser.set_defaults(remedy=QUOTE)
