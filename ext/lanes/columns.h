@@ -90,4 +90,24 @@ LANES_INLINE void store_pairs(real *x, const lanes *columns) {
     }
 }
 
+#ifndef SMOOTHXENT_FLOAT64
+/* The same for three classes. */
+LANES_INLINE void load_triples(const stored *x, lanes *columns) {
+    const lanes a[] = {load_logits(x), load_logits(x + LANES), load_logits(x + 2 * LANES)};
+    EACH_REGISTER {
+        reg_f32 r[3];
+        for (int k = 0; k < 3; k++) r[k] = a[(3 * i + k) / REGISTERS].r[(3 * i + k) % REGISTERS];
+        unzip_three_f32(r);
+        for (int k = 0; k < 3; k++) columns[k].r[i] = r[k];
+    }
+}
+LANES_INLINE void store_triples(float *x, const lanes *columns) {
+    EACH_REGISTER {
+        reg_f32 r[] = {columns[0].r[i], columns[1].r[i], columns[2].r[i]};
+        zip_three_f32(r);
+        for (int k = 0; k < 3; k++) OP(storeu)(x + (3 * i + k) * WIDTH, r[k]);
+    }
+}
+#endif
+
 #endif

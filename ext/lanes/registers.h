@@ -16,6 +16,7 @@
  *     all_less(a, b)            whether all of a are less than those of b; NaN is not
  *     unzip(a, b, &odd)         of the elements of a and then b, the even ones; odd: the odd ones
  *     zip(a, b, &high)          the inverse: elements of a and b alternate; the first half; high: the second
+ *     unzip_three, zip_three    float32: the same for three registers, x[0] to x[2], in place
  *     step_powers(u)            float32: 2**(n / 8), n + 8 * 127 in the low bits of u; see STEP_ERRORS
  *     step_errors(u)            float32: the relative error of step_powers(u)
  *     widen_half(x, half)       the lower or upper half of x in float64
@@ -72,6 +73,15 @@
         -0x1.f9c304p-27f, -0x1.a5217cp-28f
 static const int32_t STEP_POWERS[] LINE_ALIGNED = {EIGHT_POWERS, EIGHT_POWERS};
 static const float STEP_ERRORS[] LINE_ALIGNED = {EIGHT_ERRORS, EIGHT_ERRORS};
+
+/* Indices for unzip_three and zip_three in registers of 16, and of 8, whose instruction reads three bits of
+ * an index: element i of column k is number 3 i + k of the triples, and 11 is the inverse of 3 modulo 16. */
+#define MULTIPLES(step, k)                                                                            \
+    {k, k + step, k + 2 * step, k + 3 * step, k + 4 * step, k + 5 * step, k + 6 * step, k + 7 * step, \
+        k + 8 * step, k + 9 * step, k + 10 * step, k + 11 * step, k + 12 * step, k + 13 * step,       \
+        k + 14 * step, k + 15 * step}
+static const int32_t UNZIP_THREE[3][16] LINE_ALIGNED = {MULTIPLES(3, 0), MULTIPLES(3, 1), MULTIPLES(3, 2)};
+static const int32_t ZIP_THREE[3][16] LINE_ALIGNED = {MULTIPLES(11, 0), MULTIPLES(11, 5), MULTIPLES(11, 10)};
 
 /* SMOOTHXENT_PORTABLE chooses portable.h, whatever the flags of the compiler. */
 #if defined(__AVX2__) && defined(__FMA__) && !defined(SMOOTHXENT_PORTABLE)

@@ -132,6 +132,12 @@ LANES_INLINE void few_gradient_rows_inline(const few_factors *sweep, const real 
         store_pairs((real *)start, values);
         return;
     }
+#ifndef SMOOTHXENT_FLOAT64
+    if (is_real && num_classes == 3 && stride == 3 * sizeof(real)) {
+        store_triples((real *)start, values);
+        return;
+    }
+#endif
     switch (num_classes - k) {
     case 1: STORE(1); break;
 #ifndef SMOOTHXENT_FLOAT64

@@ -95,27 +95,28 @@ cdef Py_ssize_t finish_plain_groups(
 ) noexcept nogil:
     # labels, statistics, losses and gradients of whole groups; returns how many groups are done, maybe 0: the caller
     # computes the next group by the general functions
-    cdef real losses[LANES]
+    cdef real losses[MOST_PLAIN_GROUPS * LANES]
+    cdef int64_t anchors[MOST_PLAIN_GROUPS * LANES]
     cdef real *out = &losses[0]
     cdef Totals *totals = totals_at(call, thread)
     cdef PlainLoss plain = plain_loss_of(call)
     cdef char *grad = NULL
-    cdef Py_ssize_t done
+    cdef Py_ssize_t done, i
     if call.out != NULL:
         out = call.out + first
     if call.has_grad:
         grad = row_start(&call.grad, first)
-    if call.needs_kept:
-        num_groups = min(num_groups, <Py_ssize_t> 1)
     done = plain_few_groups(
-        group.anchor, num_groups, &plain, row_start(&call.labels.rows, first), row_start(&call.logits, first),
-        workspace.columns, out, grad)
-    if call.needs_kept and done:
-        set_kept_rows(group)
-        add_losses(call, group, out, totals)
-        totals.num_kept += num_kept_rows(call, first, LANES, group)
-    else:
+        anchors, min(num_groups, most_plain_groups(&plain)), &plain, row_start(&call.labels.rows, first),
+        row_start(&call.logits, first), workspace.columns, out, grad)
+    if not call.needs_kept:
         totals.num_kept += done * LANES
+        return done
+    for i in range(done):
+        memcpy(group.anchor, anchors + i * LANES, sizeof(group.anchor))
+        set_kept_rows(group)
+        add_losses(call, group, out + i * LANES, totals)
+        totals.num_kept += num_kept_rows(call, first + i * LANES, LANES, group)
     return done
 
 

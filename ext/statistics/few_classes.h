@@ -85,6 +85,10 @@ LANES_INLINE void take_columns(few_statistics *s, const GroupPlace *place, ptrdi
     UNROLLED for (int n = 0; n < QUAD_BYTES / LINE; n++) prefetch((const stored *)(ahead + n * LINE));
     if (count == 2 && num_classes == 2 && place->is_rows && place->row_stride == 2 * sizeof(stored))
         load_pairs((const stored *)place->start, quad);
+#ifndef SMOOTHXENT_FLOAT64
+    else if (count == 3 && num_classes == 3 && place->is_rows && place->row_stride == 3 * sizeof(stored))
+        load_triples((const stored *)place->start, quad);
+#endif
     else load_quad_of_columns(place, first, num_classes, quad);
     UNROLLED for (int k = 0; k < count; k++) {
         take_column(s, quad[k], *number, columns + (first + k) * LANES, anchor);

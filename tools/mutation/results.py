@@ -95,6 +95,12 @@ MUTANTS = [
             "zero",
             "the rounding of a product",
         ),
+        ("losses + g * LANES))) return g;", "losses + g * LANES))) return g + 1;", "invalid rows"),
+        (
+            "few_gradient_rows(&f, columns + g * exps",
+            "few_gradient_rows(&f, columns",
+            "exps of groups",
+        ),
         ("sweep->few.upper = splat(1)", "sweep->few.upper = splat(2)", "a probability above 1"),
     ),
     *mutants_of(

@@ -108,6 +108,26 @@ LANES_INLINE reg_f64 zip_f64(reg_f64 a, reg_f64 b, reg_f64 *high) {
     *high = _mm256_permute2f128_pd(first, second, 0x31);
     return _mm256_permute2f128_pd(first, second, 0x20);
 }
+/* element l of x[l % 3] */
+LANES_INLINE reg_f32 in_turns(reg_f32 x0, reg_f32 x1, reg_f32 x2) {
+    return _mm256_blend_ps(_mm256_blend_ps(x0, x1, 0x92), x2, 0x24);
+}
+LANES_INLINE reg_f32 permuted(reg_f32 x, const int32_t *indices) {
+    return _mm256_permutevar8x32_ps(x, _mm256_load_si256((const __m256i *)indices));
+}
+LANES_INLINE void unzip_three_f32(reg_f32 *x) {
+    reg_f32 a = in_turns(x[0], x[1], x[2]), b = in_turns(x[2], x[0], x[1]), c = in_turns(x[1], x[2], x[0]);
+    x[0] = permuted(a, UNZIP_THREE[0]);
+    x[1] = permuted(b, UNZIP_THREE[1]);
+    x[2] = permuted(c, UNZIP_THREE[2]);
+}
+LANES_INLINE void zip_three_f32(reg_f32 *x) {
+    reg_f32 a = permuted(x[0], ZIP_THREE[0]), b = permuted(x[1], ZIP_THREE[1]),
+            c = permuted(x[2], ZIP_THREE[2]);
+    x[0] = in_turns(a, b, c);
+    x[1] = in_turns(c, a, b);
+    x[2] = in_turns(b, c, a);
+}
 LANES_INLINE int all_less_f32(reg_f32 a, reg_f32 b) {
     return _mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_LT_OQ)) == 0xff;
 }

@@ -91,6 +91,26 @@ LANES_INLINE reg_f64 zip_f64(reg_f64 a, reg_f64 b, reg_f64 *high) {
     *high = _mm512_permutex2var_pd(a, _mm512_add_epi64(low, _mm512_set1_epi64(4)), b);
     return _mm512_permutex2var_pd(a, low, b);
 }
+/* element l of x[l % 3] */
+LANES_INLINE reg_f32 in_turns(reg_f32 x0, reg_f32 x1, reg_f32 x2) {
+    return _mm512_mask_blend_ps(0x4924, _mm512_mask_blend_ps(0x2492, x0, x1), x2);
+}
+LANES_INLINE reg_f32 permuted(reg_f32 x, const int32_t *indices) {
+    return _mm512_permutexvar_ps(_mm512_load_si512(indices), x);
+}
+LANES_INLINE void unzip_three_f32(reg_f32 *x) {
+    reg_f32 a = in_turns(x[0], x[2], x[1]), b = in_turns(x[1], x[0], x[2]), c = in_turns(x[2], x[1], x[0]);
+    x[0] = permuted(a, UNZIP_THREE[0]);
+    x[1] = permuted(b, UNZIP_THREE[1]);
+    x[2] = permuted(c, UNZIP_THREE[2]);
+}
+LANES_INLINE void zip_three_f32(reg_f32 *x) {
+    reg_f32 a = permuted(x[0], ZIP_THREE[0]), b = permuted(x[1], ZIP_THREE[1]),
+            c = permuted(x[2], ZIP_THREE[2]);
+    x[0] = in_turns(a, b, c);
+    x[1] = in_turns(b, c, a);
+    x[2] = in_turns(c, a, b);
+}
 LANES_INLINE int all_less_f32(reg_f32 a, reg_f32 b) { return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ) == 0xffff; }
 LANES_INLINE int all_less_f64(reg_f64 a, reg_f64 b) { return _mm512_cmp_pd_mask(a, b, _CMP_LT_OQ) == 0xff; }
 LANES_INLINE reg_f32 load_part_f32(const float *x, int count) {

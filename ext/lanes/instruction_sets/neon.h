@@ -135,6 +135,17 @@ LANES_INLINE reg_f64 zip_f64(reg_f64 a, reg_f64 b, reg_f64 *high) {
     *high = vzip2q_f64(a, b);
     return vzip1q_f64(a, b);
 }
+LANES_INLINE void unzip_three_f32(reg_f32 *x) {
+    float triples[12];
+    for (int k = 0; k < 3; k++) vst1q_f32(triples + 4 * k, x[k]);
+    const float32x4x3_t columns = vld3q_f32(triples);
+    for (int k = 0; k < 3; k++) x[k] = columns.val[k];
+}
+LANES_INLINE void zip_three_f32(reg_f32 *x) {
+    float triples[12];
+    vst3q_f32(triples, (float32x4x3_t){{x[0], x[1], x[2]}});
+    for (int k = 0; k < 3; k++) x[k] = vld1q_f32(triples + 4 * k);
+}
 LANES_INLINE int all_less_f32(reg_f32 a, reg_f32 b) { return vminvq_u32(vcltq_f32(a, b)) != 0; }
 LANES_INLINE int all_less_f64(reg_f64 a, reg_f64 b) {
     uint64x2_t less = vcltq_f64(a, b);

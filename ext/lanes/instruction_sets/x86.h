@@ -30,21 +30,20 @@ LANES_INLINE double sum_ymm(__m256d a) {
 
 typedef __m128 quad_f32;
 typedef __m128d quad_f64;
-LANES_INLINE __m128i first_of_4(int count) {
-    return _mm_cmpgt_epi32(_mm_set1_epi32(count), _mm_setr_epi32(0, 1, 2, 3));
-}
-LANES_INLINE __m128i first_of_2(int count) {
-    return _mm_cmpgt_epi64(_mm_set1_epi64x(count), _mm_set_epi64x(1, 0));
-}
 LANES_INLINE quad_f32 load_quad_f32(const float *x) { return _mm_loadu_ps(x); }
 LANES_INLINE quad_f64 load_quad_f64(const double *x) { return _mm_loadu_pd(x); }
 LANES_INLINE void store_quad_f32(float *x, quad_f32 a) { _mm_storeu_ps(x, a); }
 LANES_INLINE void store_quad_f64(double *x, quad_f64 a) { _mm_storeu_pd(x, a); }
+/* no masked stores, which AMD's cores compute in many steps; count is 1 to 3, and 1 */
 LANES_INLINE void store_quad_part_f32(float *x, quad_f32 a, int count) {
-    _mm_maskstore_ps(x, first_of_4(count), a);
+    const float last = _mm_cvtss_f32(count == 1 ? a : _mm_movehl_ps(a, a));
+    if (count >= 2) _mm_storel_epi64((__m128i *)x, _mm_castps_si128(a));
+    if (count != 2) memcpy(x + count - 1, &last, sizeof last);
 }
 LANES_INLINE void store_quad_part_f64(double *x, quad_f64 a, int count) {
-    _mm_maskstore_pd(x, first_of_2(count), a);
+    const double first = _mm_cvtsd_f64(a);
+    (void)count;
+    memcpy(x, &first, sizeof first);
 }
 
 /* ---- half types ---------------------------------------------------------------------------------- */
