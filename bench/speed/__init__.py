@@ -1,7 +1,7 @@
 """Time smoothxent, the limits of the machine, and all other installed libraries.
 
 python -m bench            each contender in its own process; writes tables, pictures and JSON
-python -m bench --readme   the README's tables, from the saved JSON
+python -m bench --readme   the README's table, from the saved JSON
 pytest bench/speed         the same measurements in one process, for a quick look
 
 cases.py        the shapes and their inputs

@@ -68,7 +68,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--readme",
         action="store_true",
-        help="measure nothing; print the README's tables of the saved run",
+        help="measure nothing; print the README's table of the saved run",
     )
     options = parser.parse_args(arguments)
     if options.threads < 1 or (options.passes is not None and options.passes < 1):

@@ -9,7 +9,7 @@ from bench import figures
 from bench.figures import Table, aligned
 
 from .records import Run
-from .tables import BEHIND, readme_tables, standing, tables
+from .tables import BEHIND, readme_table, standing, tables
 
 EXPLAINED = f"""\
 Times are the median of one call that computes the mean loss. Without a note, logits are float32 \
@@ -60,9 +60,8 @@ def markdown(run: Run) -> str:
 
 
 def readme(run: Run) -> str:
-    """Return the README's short tables, with the machine and the versions."""
-    parts = [f"{table.title}:\n\n{_markdown(table)}" for table in readme_tables(run)]
-    return "\n".join([*parts, f"{standing(run)}\n\n{run.heading()}\n"])
+    """Return the table of the README, with the comparisons that are lost, machine and versions."""
+    return f"{_markdown(readme_table(run))}\n{standing(run)}\n\n{run.heading()}\n"
 
 
 def _markdown(table: Table) -> str:

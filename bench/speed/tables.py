@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from bench.figures import Table, rate_text, ratio_text, seconds_text, three_digits
 from bench.peers import OURS
-from bench.peers.peer import EVALUATION, GROUPS, LOSS
+from bench.peers.peer import EVALUATION, GRADIENT, GROUPS, LOSS
 
 from .cases import Case
 from .records import Record, Run
 
 BEHIND = "▼"  # marks a faster library
+# The cases of the README.
+README = {
+    (name, "float32", 0.1)
+    for name in ("call", "binary", "three", "digits", "hundred", "imagenet", "bert", "llama3")
+}
 
 
 def limit_text(run: Run, case: Case) -> str:
@@ -81,31 +86,20 @@ def evaluation_table(run: Run) -> Table:
     return Table(title, ["rows x classes", "loss", "evaluate", "evaluate / loss"], rows)
 
 
-def readme_tables(run: Run) -> list[Table]:
-    """Return short tables: only the headline shapes, PyTorch and the fastest library."""
-    return [_readme_table(run, group) for group in run.groups()]
-
-
-def _readme_table(run: Run, group: str) -> Table:
-    header = ["rows x classes", OURS]
-    header += ["GB/s", "of the limit"] if group == LOSS else [f"{OURS} grad_out"]
-    header += ["PyTorch", "fastest peer"]
+def readme_table(run: Run) -> Table:
+    """Return the short table of the README: some shapes, and the fastest library for each."""
+    header = ["rows x classes", "loss", "fastest peer", "loss + gradient", "fastest peer"]
     rows = []
-    for case in run.cases(group):
-        ours = run.find(group, case, OURS)
-        if ours is None or not case.headline:
-            continue
-        row = [case.label, seconds_text(ours.median_s)]
-        if group == LOSS:
-            row += [three_digits(ours.gb_per_s), limit_text(run, case)]
-        else:
-            row += [compared_text(run, run.find(group, case, f"{OURS} grad_out"), case)]
-        row += [
-            compared_text(run, run.find(group, case, "PyTorch"), case),
-            fastest_text(run, group, case),
-        ]
-        rows.append(row)
-    return Table(group.capitalize(), header, rows)
+    for case in run.cases(LOSS):
+        if (case.name, case.dtype, case.label_smoothing) in README:
+            cells = [
+                cell
+                for group in (LOSS, GRADIENT)
+                if (ours := run.find(group, case, OURS))
+                for cell in (seconds_text(ours.median_s), fastest_text(run, group, case))
+            ]
+            rows.append([case.label, *cells])
+    return Table("Speed", header, rows)
 
 
 def standing(run: Run) -> str:
