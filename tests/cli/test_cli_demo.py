@@ -17,12 +17,16 @@ def test_demo_shows_what_its_evaluations_say(capsys, tmp_path):
     assert err == ""
     smoothed = cross_entropy(demo.EXAMPLE_LOGITS, demo.EXAMPLE_LABELS, label_smoothing=0.001)
     assert f"loss, label_smoothing=0.001 {smoothed!r}\n" in out
-    table = {line[:27].strip(): line[27:].split() for line in out.splitlines()}
-    plain, smooth = table["loss, as trained"][:2], table["loss, as trained"][2:]
-    nll = table["loss on the label (NLL)"]
-    assert nll[:2] == plain
-    # Smoothing costs a classifier that is surer of the label than of the others.
-    assert all(float(loss) > float(label) for loss, label in zip(smooth, nll[2:], strict=True))
+    rows = [(line[:27].strip(), line[27:].split()) for line in out.splitlines()]
+    losses = [numbers for name, numbers in rows if name == "loss on the label (nll)"]
+    table = dict(rows)
+    plain, smooth = table["loss, as trained"]
+    train, test, fitted = losses
+    assert train[0] == plain
+    # Smoothing costs a classifier that prefers the label to the others.
+    assert float(smooth) > float(train[1])
+    # The temperature has the least nll on other digits of the same kind.
+    assert all(float(after) < float(before) for before, after in zip(test, fitted, strict=True))
     assert all(0 < float(share) <= 1 for share in table["accuracy"])
     assert out.endswith(f"Picture: {path}\n")
     assert path.read_bytes().startswith(b"\x89PNG")

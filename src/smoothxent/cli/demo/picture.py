@@ -1,4 +1,4 @@
-"""The demo's picture: loss curves, a reliability diagram and the distribution of confidence."""
+"""The demo's picture: loss and accuracy over the epochs, and a reliability diagram."""
 
 import math
 from pathlib import Path
@@ -10,17 +10,18 @@ from smoothxent.cli.demo.training import NUM_CLASSES, Run
 
 COLOURS = ("#c44e52", "#2f6fab")  # without, with label smoothing
 INK, FAINT = "#333333", "#bbbbbb"
+FEWEST = 10  # rows of a bin in the reliability diagram: the accuracy of fewer says little
 
 
 def draw(plain: Run, smoothed: Run, path: Path) -> None:
     """Save the picture of both runs; the suffix of `path` chooses the format."""
     runs = (plain, smoothed)
     figure = Figure(figsize=(14, 4.6), layout="constrained")
-    losses, diagram, confidence = figure.subplots(1, 3, width_ratios=(1.25, 1, 1))
+    losses, accuracy, diagram = figure.subplots(1, 3, width_ratios=(1.2, 1.2, 1))
     _draw_losses(losses, runs)
+    _draw_accuracy(accuracy, runs)
     _draw_reliability(diagram, runs)
-    _draw_confidence(confidence, runs)
-    for axes in (losses, diagram, confidence):
+    for axes in (losses, accuracy, diagram):
         axes.spines[["top", "right"]].set_visible(False)
         axes.tick_params(colors=INK, labelsize=9)
         axes.title.set(fontsize=11.5, fontweight="bold", color=INK)
@@ -76,55 +77,52 @@ def _draw_losses(axes: Axes, runs: tuple[Run, Run]) -> None:
     axes.legend(frameon=False, fontsize=8.5, loc="lower left")
 
 
+def _draw_accuracy(axes: Axes, runs: tuple[Run, Run]) -> None:
+    for run, colour in zip(runs, COLOURS, strict=True):
+        axes.plot(
+            run.curve.epochs,
+            run.curve.accuracy,
+            color=colour,
+            linewidth=2,
+            label=f"{_name(run)}: {run.test.accuracy:.3f} at the end",
+        )
+    axes.set(
+        title="Accuracy, test digits",
+        xlabel="epoch",
+        ylabel="accuracy",
+        xscale="log",
+        xlim=(1, max(2, runs[0].curve.epochs[-1])),
+        ylim=(0.5, 1),
+    )
+    axes.legend(frameon=False, fontsize=8.5, loc="lower right")
+
+
 def _draw_reliability(axes: Axes, runs: tuple[Run, Run]) -> None:
     axes.plot([0, 1], [0, 1], color=FAINT, linewidth=1.2, zorder=0)
     for run, colour in zip(runs, COLOURS, strict=True):
-        filled = [each for each in run.test.bins if each.count]
-        confidence = [each.confidence for each in filled]
-        accuracy = [each.accuracy for each in filled]
-        axes.plot(confidence, accuracy, color=colour, linewidth=1.4, alpha=0.4)
-        axes.scatter(
-            confidence,
-            accuracy,
-            [12 + 300 * each.count / run.test.count for each in filled],
-            color=colour,
-            alpha=0.75,
-            linewidth=0,
-            clip_on=False,
-            label=f"{_name(run)}, ECE {run.test.calibration_error:.3f}",
-        )
+        for evaluation, style, name in (
+            (run.test, "-", f"eps = {run.label_smoothing:g}"),
+            (run.calibrated, (0, (2, 2)), f"temperature {run.temperature.value:.2f}"),
+        ):
+            filled = [each for each in evaluation.bins if each.count >= FEWEST]
+            axes.plot(
+                [each.confidence for each in filled],
+                [each.accuracy for each in filled],
+                color=colour,
+                linestyle=style,
+                linewidth=1.6,
+                marker="o",
+                markersize=3.5,
+                label=f"{name}: {evaluation.calibration_error:.3f}",
+            )
     axes.text(0.03, 0.97, "underconfident", va="top", fontsize=9, color=INK, style="italic")
-    axes.text(0.97, 0.24, "overconfident", ha="right", fontsize=9, color=INK, style="italic")
+    axes.text(0.97, 0.42, "overconfident", ha="right", fontsize=9, color=INK, style="italic")
     axes.set(
-        title="Reliability diagram, test digits",
+        title="Calibration error, test digits",
         xlabel="confidence (mean of a bin)",
         ylabel="accuracy",
         xlim=(0, 1.02),
         ylim=(0, 1.02),
         aspect="equal",
     )
-    legend = axes.legend(frameon=False, fontsize=8.5, loc="lower right")
-    for handle in legend.legend_handles:
-        if handle is not None:
-            handle.set(sizes=[40])
-
-
-def _draw_confidence(axes: Axes, runs: tuple[Run, Run]) -> None:
-    for run, colour in zip(runs, COLOURS, strict=True):
-        bins = run.test.bins
-        axes.bar(
-            [each.low for each in bins],
-            [each.count / run.test.count for each in bins],
-            1 / len(bins),
-            align="edge",
-            color=colour,
-            alpha=0.45,
-            label=f"{_name(run)}: mean {run.test.confidence:.3f}",
-        )
-    axes.set(
-        title="Distribution of confidence, test digits",
-        xlabel="confidence",
-        ylabel="share of the digits",
-        xlim=(0, 1),
-    )
-    axes.legend(frameon=False, fontsize=8.5, loc="upper left")
+    axes.legend(frameon=False, fontsize=8.5, loc="lower right")

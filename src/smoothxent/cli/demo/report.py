@@ -1,70 +1,76 @@
-"""The demo's table, and a sentence that sums it up."""
+"""The demo's table, and the sentences that sum it up."""
+
+from collections.abc import Callable
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
 from smoothxent import Evaluation
-from smoothxent.cli.demo.training import Run
+from smoothxent.cli.demo.training import WRONG, Run
 
-ROWS = {
-    "loss, as trained": "loss",
-    "loss on the label (NLL)": "nll",
-    "accuracy": "accuracy",
-    "mean confidence": "confidence",
-    "Brier score": "brier",
-    "calibration error": "calibration_error",
+SECTIONS: dict[str, dict[str, Callable[[Run], float]]] = {
+    "training digits": {
+        "loss, as trained": lambda run: run.train.loss,
+        "loss on the label (nll)": lambda run: run.train.nll,
+    },
+    "test digits": {
+        "accuracy": lambda run: run.test.accuracy,
+        "loss on the label (nll)": lambda run: run.test.nll,
+        "Brier score": lambda run: run.test.brier,
+        "mean confidence": lambda run: run.test.confidence,
+        "calibration error": lambda run: run.test.calibration_error,
+    },
+    "test digits, with a fitted temperature": {
+        "temperature": lambda run: run.temperature.value,
+        "loss on the label (nll)": lambda run: run.calibrated.nll,
+        "Brier score": lambda run: run.calibrated.brier,
+        "mean confidence": lambda run: run.calibrated.confidence,
+        "calibration error": lambda run: run.calibrated.calibration_error,
+    },
 }
 
 
-def show(plain: Run, smoothed: Run, *, num_rows: tuple[int, int]) -> None:
-    """Print the table of both runs and the sentence that sums it up."""
+def show(plain: Run, smoothed: Run) -> None:
+    """Print the table of both runs and the sentences that sum it up."""
     console = Console(highlight=False)
-    title = (
-        f"Handwritten digits: {num_rows[0]} for training, {num_rows[1]} for testing; losses in nats"
+    runs = plain, smoothed
+    console.print(
+        f"Handwritten digits: {plain.train.count} for training, {WRONG:.0%} of them with a wrong "
+        f"label; {plain.temperature.evaluation.count} for the temperature and {plain.test.count} "
+        "for testing, with right labels. Losses in nats."
     )
-    table = Table(box=SIMPLE_HEAD, title=title, title_justify="left", title_style="bold")
+    table = Table(box=SIMPLE_HEAD)
     table.add_column("")
-    for run in (plain, smoothed):
-        for part in ("train", "test"):
-            table.add_column(f"eps = {run.label_smoothing:g}\n{part}", justify="right")
-    for title, name in ROWS.items():
-        evaluations = (plain.train, plain.test, smoothed.train, smoothed.test)
-        table.add_row(title, *(_number(getattr(each, name)) for each in evaluations))
+    for run in runs:
+        table.add_column(f"eps = {run.label_smoothing:g}", justify="right")
+    for section, rows in SECTIONS.items():
+        table.add_row(f"[bold]{section}[/bold]")
+        for name, number in rows.items():
+            table.add_row(f"  {name}", *(_text(number(run)) for run in runs))
+        table.add_section()
     console.print(table)
     console.print(lesson(plain, smoothed))
 
 
-def _number(value: float) -> str:
-    return f"{value:.4f}" if value >= 0.001 else f"{value:.1e}"
+def _text(value: float) -> str:
+    return f"{value:.4f}" if value >= 0.001 or value == 0 else f"{value:.1e}"
 
 
 def lesson(plain: Run, smoothed: Run) -> str:
-    """Return a sentence about the two runs, with their numbers."""
-    before, after = plain.test, smoothed.test
+    """Return three sentences about the two runs, with their numbers."""
+    test, smoothed_test = plain.test, smoothed.test
+    fitted, smoothed_fitted = plain.calibrated, smoothed.calibrated
     return (
-        f"On the training digits, the loss on the label is {_trend(plain)} without smoothing, "
-        f"{_trend(smoothed)} with it. On the test digits, confidence goes from {_gap(before)} to "
-        f"{_gap(after)}, accuracy from {before.accuracy:.3f} to {after.accuracy:.3f}, the "
-        f"calibration error from {before.calibration_error:.3f} to {after.calibration_error:.3f}."
+        "Without smoothing, the loss on the training labels, wrong ones included, goes to "
+        f"{_text(plain.train.nll)}; with eps = {smoothed.label_smoothing:g} it goes to "
+        f"{_text(smoothed.train.nll)}. On the test digits, smoothing takes the accuracy from "
+        f"{test.accuracy:.3f} to {smoothed_test.accuracy:.3f} and the nll from {test.nll:.3f} to "
+        f"{smoothed_test.nll:.3f}. It takes the confidence from {_gap(test)} to "
+        f"{_gap(smoothed_test)}; with fitted temperatures, the calibration error is "
+        f"{fitted.calibration_error:.3f} and {smoothed_fitted.calibration_error:.3f}, and the nll "
+        f"{fitted.nll:.3f} and {smoothed_fitted.nll:.3f}."
     )
-
-
-def _trend(run: Run) -> str:
-    """Return the last training loss on the label, and whether the last half moved it by a tenth."""
-    end = run.curve.train[-1]
-    half = next(
-        (
-            loss
-            for epoch, loss in zip(run.curve.epochs, run.curve.train, strict=True)
-            if run.curve.epochs[-1] <= 2 * epoch < 2 * run.curve.epochs[-1]
-        ),
-        None,
-    )
-    if half is None:  # one epoch shows no trend
-        return _number(end)
-    moving = "still falling" if end < 0.9 * half else "rising" if end > 1.1 * half else "settled"
-    return f"{_number(end)} and {moving}"
 
 
 def _gap(evaluation: Evaluation) -> str:

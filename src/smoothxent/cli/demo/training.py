@@ -1,7 +1,7 @@
 """A small softmax classifier of handwritten digits, trained with our loss and gradient.
 
-One hidden layer, gradient descent with momentum on all training rows at once. The images are so few
-that the classifier can memorise them: there the two losses differ most.
+One hidden layer, gradient descent with momentum on all training rows at once. A share of the
+training labels is wrong, and the classifier is large enough to learn them by heart.
 """
 
 from collections.abc import Callable
@@ -10,10 +10,18 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from smoothxent import Evaluation, cross_entropy, cross_entropy_and_grad, evaluate
+from smoothxent import (
+    Evaluation,
+    Temperature,
+    cross_entropy,
+    cross_entropy_and_grad,
+    evaluate,
+    fit_temperature,
+)
 
 NUM_CLASSES = 10
-NUM_TRAIN = 200
+NUM_TRAIN, NUM_HELD_OUT = 900, 300  # of 1797; the temperature is fitted on the held-out digits
+WRONG = 0.15  # share of the training labels
 HIDDEN_UNITS = 128
 LEARNING_RATE = 0.4
 MOMENTUM = 0.9
@@ -29,15 +37,33 @@ class Rows:
     labels: NDArray[np.int64]
 
 
-def digits(seed: int) -> tuple[Rows, Rows]:
-    """Return scikit-learn's digits, shuffled: `NUM_TRAIN` training rows, then the test rows."""
+@dataclass(frozen=True)
+class Digits:
+    """Rows for training, some of whose labels are wrong, and rows that are not used for it."""
+
+    train: Rows
+    held_out: Rows
+    test: Rows
+
+
+def digits(seed: int) -> Digits:
+    """Return scikit-learn's digits, shuffled, with `WRONG` of the training labels drawn anew."""
     from sklearn.datasets import load_digits
 
     images, labels = load_digits(return_X_y=True)
     images = (images / 16).astype(np.float32)
-    order = np.random.default_rng(seed).permutation(len(labels))
-    train, test = order[:NUM_TRAIN], order[NUM_TRAIN:]
-    return Rows(images[train], labels[train]), Rows(images[test], labels[test])
+    rng = np.random.default_rng(seed)
+    train, held_out, test = np.split(
+        rng.permutation(len(labels)), [NUM_TRAIN, NUM_TRAIN + NUM_HELD_OUT]
+    )
+    given = labels[train]
+    wrong = slice(round(WRONG * NUM_TRAIN))  # in an order that is random
+    given[wrong] += rng.integers(1, NUM_CLASSES, len(given[wrong]))
+    return Digits(
+        Rows(images[train], given % NUM_CLASSES),
+        Rows(images[held_out], labels[held_out]),
+        Rows(images[test], labels[test]),
+    )
 
 
 @dataclass
@@ -101,26 +127,28 @@ class Classifier:
 
 @dataclass(frozen=True)
 class Curve:
-    """The loss on the label, without smoothing, after some of the epochs; nats."""
+    """Loss on the label, without smoothing, and accuracy after some of the epochs; nats."""
 
     epochs: list[int]
     train: list[float]
     test: list[float]
+    accuracy: list[float]  # on the test rows
 
 
 @dataclass(frozen=True)
 class Run:
-    """Training curve and final evaluations of one classifier."""
+    """Training curve and final results of one classifier."""
 
     label_smoothing: float
     curve: Curve
     train: Evaluation
     test: Evaluation
+    temperature: Temperature  # fitted on the held-out rows
+    calibrated: Evaluation  # of the test rows, at this temperature
 
 
 def train(
-    learn: Rows,
-    test: Rows,
+    digits: Digits,
     *,
     label_smoothing: float,
     epochs: int,
@@ -128,18 +156,26 @@ def train(
     advance: Callable[[], None],
 ) -> Run:
     """Train from random weights of this seed; call `advance` after every epoch."""
+    learn, test = digits.train, digits.test
     classifier = Classifier.random(seed, learn.images.shape[1], NUM_CLASSES)
-    curve = Curve([], [], [])
+    curve = Curve([], [], [], [])
     watched = set(np.geomspace(1, epochs, 120).round().astype(int))
     for epoch in range(1, epochs + 1):
         classifier.learn(learn, label_smoothing)
         if epoch in watched:
+            now = evaluate(classifier.logits(test.images), test.labels)
             curve.epochs.append(epoch)
             curve.train.append(cross_entropy(classifier.logits(learn.images), learn.labels))
-            curve.test.append(cross_entropy(classifier.logits(test.images), test.labels))
+            curve.test.append(now.nll)
+            curve.accuracy.append(now.accuracy)
         advance()
-    of_train, of_test = [
-        evaluate(classifier.logits(rows.images), rows.labels, label_smoothing=label_smoothing)
-        for rows in (learn, test)
-    ]
-    return Run(label_smoothing, curve, of_train, of_test)
+    logits, test_logits = classifier.logits(learn.images), classifier.logits(test.images)
+    temperature = fit_temperature(classifier.logits(digits.held_out.images), digits.held_out.labels)
+    return Run(
+        label_smoothing,
+        curve,
+        evaluate(logits, learn.labels, label_smoothing=label_smoothing),
+        evaluate(test_logits, test.labels),
+        temperature,
+        evaluate(test_logits, test.labels, temperature=temperature.value),
+    )
