@@ -15,12 +15,12 @@ KERNEL := $(shell find ext -name "*.py" -o -name "*.pyx" -o -name "*.pxi" -o -na
 export SMOOTHXENT_WERROR ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo quick test peers examples docs bench race accuracy guard lint sanitize uncleared tsan fuzz mutants clean
+.PHONY: help demo quick test peers examples docs wheel bench race accuracy guard lint sanitize uncleared tsan fuzz mutants clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
 
-demo: $(DONE)/built $(DONE)/demo  ## train on handwritten digits with and without label smoothing
+demo: $(DONE)/native $(DONE)/demo  ## train on handwritten digits with wrong labels, with and without label smoothing
 	$(BIN)/smoothxent demo $(ARGS)
 
 # On more than two cores in half as many processes: the kernel has threads of its own.
@@ -38,10 +38,17 @@ peers: $(DONE)/built $(DONE)/test $(DONE)/peers  ## compare with PyTorch, torchm
 	    tests/project/test_doc_examples.py $(ARGS)
 
 examples: $(DONE)/built $(DONE)/test $(DONE)/examples  ## run the examples of docs/; installs Ray, Spark, ONNX Runtime, transformers
-	$(BIN)/python -m pytest tests/bridges/test_clusters.py tests/bridges/test_recipes.py tests/bridges/test_dask.py tests/project/test_hanzi.py $(ARGS)
+	$(BIN)/python -m pytest tests/bridges/test_clusters.py tests/bridges/test_recipes.py tests/bridges/test_dask.py tests/project/test_hanzi.py \
+	    tests/project/test_examples.py $(ARGS)
 
 docs: $(DONE)/built $(DONE)/docs  ## build the documentation site into build/docs; a warning is an error
 	$(BIN)/sphinx-build -q -W -n --keep-going -b html -d build/doctrees $(ARGS) docs build/docs
+
+# One wheel for each of these, tried in new environments without a compiler.
+PYTHONS ?= $(PYTHON)
+
+wheel: $(DONE)/built $(DONE)/wheel  ## build sdist and wheels into dist/, check them and test them as users have them
+	PATH="$(abspath $(BIN)):$$PATH" python -m tools.wheel $(ARGS) $(PYTHONS)  # which calls auditwheel and others
 
 bench: $(DONE)/built $(DONE)/bench  ## time the library against the NumPy formula and the peers that are installed
 	$(BIN)/python -m bench $(ARGS)
@@ -92,8 +99,7 @@ uncleared: $(DONE)/built $(DONE)/test  ## compare the bits of a build whose vari
 # region would be reported. Python is not instrumented, nor need it be: it holds its lock. The
 # machine's best instruction set is built and watched; they are all the same source.
 TSAN_CC   ?= clang
-BEST       = $(shell $(BIN)/python -c 'import smoothxent; \
-    print(*(smoothxent.available_isas()[-1] + "_" + dtype for dtype in ("float32", "float64", "float16", "bfloat16")))')
+BEST       = $(foreach dtype,float32 float64 float16 bfloat16,$(NATIVE)_$(dtype))
 WATCHED   := $(CURDIR)/build/tsan/lib
 LLVM_LIBS  = $(dir $(shell $(TSAN_CC) -print-file-name=libomp.so))
 
@@ -124,7 +130,9 @@ clean:  ## remove the environment and everything that was built
 # venv: the interpreter with the build requirements of pyproject.toml
 # installed: the package, editable, without kernels; again when its metadata or its build change
 # built: the kernels; only those that are older than their sources
-# demo, test, peers, examples, docs, bench, race, accuracy, lint, fuzz: the extras of that name
+# native: the kernels of this machine for float32 and float64; enough for the demo
+# demo: the extra of this name
+# test, peers, examples, docs, bench, race, accuracy, lint, fuzz, wheel: the groups of these names
 
 $(DONE)/venv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "smoothxent needs Python 3.11 or newer, got " + sys.version)'
@@ -135,13 +143,31 @@ $(DONE)/venv:
 	@mkdir -p $(DONE) && touch $@
 
 $(DONE)/installed: pyproject.toml setup.py $(DONE)/venv
+	$(PIP) "pip>=25.1"  # it knows --group
 	SMOOTHXENT_KERNELS=none $(PIP) --no-build-isolation --editable .
+	@touch $@
+
+# The instruction set that smoothxent chooses on this machine.
+NATIVE = $$($(BIN)/python -c 'import smoothxent; print(smoothxent.available_isas()[-1])')
+
+$(DONE)/native: $(KERNEL) $(DONE)/installed
+	SMOOTHXENT_KERNELS=none $(BIN)/python setup.py --quiet build_ext --inplace
+	SMOOTHXENT_KERNELS="$(NATIVE)_float32 $(NATIVE)_float64" $(BIN)/python setup.py --quiet build_ext --inplace
 	@touch $@
 
 $(DONE)/built: $(KERNEL) $(DONE)/installed
 	$(BIN)/python setup.py --quiet build_ext --inplace
 	@touch $@
 
-$(DONE)/demo $(DONE)/test $(DONE)/peers $(DONE)/examples $(DONE)/docs $(DONE)/bench $(DONE)/race $(DONE)/accuracy $(DONE)/lint $(DONE)/fuzz: $(DONE)/installed
-	$(PIP) "smoothxent[$(notdir $@)]"
+$(DONE)/test $(DONE)/peers $(DONE)/docs $(DONE)/bench $(DONE)/race $(DONE)/accuracy $(DONE)/lint $(DONE)/fuzz $(DONE)/wheel: $(DONE)/installed
+	$(PIP) --group $(notdir $@)
+	@touch $@
+
+$(DONE)/examples: $(DONE)/installed
+	$(PIP) --group examples
+	$(PIP) --no-deps textgenrnn  # for the weights that it carries
+	@touch $@
+
+$(DONE)/demo: $(DONE)/installed
+	$(PIP) "smoothxent[demo]"
 	@touch $@

@@ -20,6 +20,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import tomllib
 from pathlib import Path
 
 import numpy
@@ -201,4 +202,23 @@ def kernels() -> list[Extension]:
     ]
 
 
-setup(ext_modules=kernels(), cmdclass={"build_ext": BuildKernels})
+def readme() -> str:
+    """README.md for a package index, where paths of the repository lead nowhere.
+
+    Links to files become addresses, if [project.urls] has a Source, or else plain text. Pictures
+    are left out.
+    """
+    project = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]
+    source = project.get("urls", {}).get("Source")
+    text = Path("README.md").read_text(encoding="utf-8")
+    text = re.sub(r"^!\[[^]]*\]\((?!https:)[^)]*\)\n\n", "", text, flags=re.MULTILINE)
+    link = rf"[\1]({source}/blob/main/\2)" if source else r"\1"
+    return re.sub(r"\[([^]]*)\]\((?!https:)([^)]*)\)", link, text)
+
+
+setup(
+    ext_modules=kernels(),
+    cmdclass={"build_ext": BuildKernels},
+    long_description=readme(),
+    long_description_content_type="text/markdown",
+)

@@ -113,3 +113,24 @@ def test_kernels_to_build_can_be_named(build, monkeypatch):
     monkeypatch.setenv("SMOOTHXENT_KERNELS", "portable_float32 portable_float16")
     named = [one.name for one in build.kernels() if one.sources == [build.KERNEL]]
     assert named == ["smoothxent._kernel.portable_float32", "smoothxent._kernel.portable_float16"]
+
+
+@pytest.mark.parametrize(
+    "urls, link",
+    [
+        ("", "speed"),
+        ('[project.urls]\nSource = "https://a.org/x"', "[speed](https://a.org/x/blob/main/b.md#c)"),
+    ],
+    ids=["no address", "address"],
+)
+def test_readme_of_a_package_index_has_no_relative_links(build, monkeypatch, tmp_path, urls, link):
+    monkeypatch.chdir(tmp_path)
+    Path("pyproject.toml").write_text(f'[project]\nname = "x"\n{urls}\n')
+    Path("README.md").write_text("![a](b.png)\n\nSee [speed](b.md#c), [site](https://b.org).\n")
+    assert build.readme() == f"See {link}, [site](https://b.org).\n"
+
+
+def test_readme_reaches_the_metadata(build):
+    text = build.readme()
+    assert text.startswith("# smoothxent\n")
+    assert "](docs/" not in text

@@ -1,4 +1,4 @@
-"""Check an installed wheel, with NumPy as the only other package: `python tools/wheel_check.py`.
+"""Check an installed wheel, with NumPy as the only other package: `python tools/wheel/check.py`.
 
 With an OpenMP runtime that is too old, a forked child hangs if its parent has used threads. Here
 the child has a time limit.
