@@ -1,4 +1,4 @@
-"""The README's section on the command line: its commands have the output that it shows."""
+"""The pages on files and on comparisons: commands have the output that they show, Python runs."""
 
 import json
 import re
@@ -12,9 +12,11 @@ from place import ROOT
 from smoothxent import evaluate
 from smoothxent.cli import main
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-SECTION = README.partition("## From the command line\n")[2].partition("\n## ")[0]
-COMMANDS = re.findall(r"^\$ smoothxent (.*)\n((?:(?!\$ |```).*\n)*)", SECTION, re.MULTILINE)
+TEXT = "".join(
+    (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8") for page in ("files", "compare")
+)
+COMMANDS = re.findall(r"^\$ smoothxent (.*)\n((?:(?!\$ |```).*\n)*)", TEXT, re.MULTILINE)
+BLOCKS = re.findall(r"^```python\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
 
 
 @pytest.fixture
@@ -37,7 +39,7 @@ def files(tmp_path, monkeypatch):
 @pytest.mark.usefixtures("files")
 def test_commands_show_what_they_are_said_to_show(capsys):
     pytest.importorskip("matplotlib")
-    assert [command.split()[0] for command, _ in COMMANDS] == ["evaluate", "compare", "merge"]
+    assert [command.split()[0] for command, _ in COMMANDS] == ["evaluate", "merge", "compare"]
     for command, shown in COMMANDS:
         assert main(shlex.split(command)) == 0
         out, err = capsys.readouterr()
@@ -45,3 +47,11 @@ def test_commands_show_what_they_are_said_to_show(capsys):
         head, dots, _ = shown.partition("...\n")
         assert out.startswith(head)
         assert dots or out == head
+
+
+@pytest.mark.usefixtures("files")
+def test_blocks_of_python_run():
+    pytest.importorskip("matplotlib")
+    assert len(BLOCKS) == 2
+    for block in BLOCKS:
+        exec(compile(block, "page", "exec"), {})

@@ -110,7 +110,12 @@ PAGES = [
     "README.md",
     "docs/calibration.md",
     "docs/groups.md",
+    "docs/head.md",
+    "docs/jax.md",
     "docs/libraries.md",
+    "docs/losses.md",
+    "docs/pytorch.md",
+    "docs/scikit_learn.md",
 ]
 
 
