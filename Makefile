@@ -47,7 +47,7 @@ docs: $(DONE)/built $(DONE)/docs  ## build the documentation site into build/doc
 # One wheel for each of these, tried in new environments without a compiler.
 PYTHONS ?= $(PYTHON)
 
-wheel: $(DONE)/built $(DONE)/wheel  ## build sdist and wheels into dist/, check them and test them as users have them
+wheel: $(DONE)/wheel  ## Linux: build sdist and wheels into dist/, check them and test them as users have them
 	PATH="$(abspath $(BIN)):$$PATH" python -m tools.wheel $(ARGS) $(PYTHONS)  # which calls auditwheel and others
 
 bench: $(DONE)/built $(DONE)/bench  ## time the library against the NumPy formula and the peers that are installed
@@ -147,8 +147,9 @@ $(DONE)/installed: pyproject.toml setup.py $(DONE)/venv
 	SMOOTHXENT_KERNELS=none $(PIP) --no-build-isolation --editable .
 	@touch $@
 
-# The instruction set that smoothxent chooses on this machine.
-NATIVE = $$($(BIN)/python -c 'import smoothxent; print(smoothxent.available_isas()[-1])')
+# The best instruction set of this machine. The package itself can't be imported before it has kernels.
+NATIVE = $$(PYTHONPATH=src/smoothxent/_kernel $(BIN)/python -c 'import cpu; \
+    print([isa for isa in ("portable", "neon", "avx2", "avx512") if cpu.supports(isa)][-1])')
 
 $(DONE)/native: $(KERNEL) $(DONE)/installed
 	SMOOTHXENT_KERNELS=none $(BIN)/python setup.py --quiet build_ext --inplace

@@ -179,6 +179,10 @@ class BuildKernels(build_ext):
 
 
 def kernels() -> list[Extension]:
+    isas = INSTRUCTION_SETS.get(MACHINE, {"portable": []})
+    wish = flag("KERNELS").split()
+    if unknown := set(wish) - {f"{isa}_{dtype}" for isa in isas for dtype in DTYPES} - {"none"}:
+        raise SystemExit(f"SMOOTHXENT_KERNELS has unknown kernels: {', '.join(sorted(unknown))}")
     parts = [
         str(path) for ending in ("h", "pxi") for path in sorted(Path("ext").rglob(f"*.{ending}"))
     ]
@@ -196,9 +200,9 @@ def kernels() -> list[Extension]:
             define_macros=[*macros, *own],
             extra_compile_args=flags,
         )
-        for isa, flags in INSTRUCTION_SETS.get(MACHINE, {"portable": []}).items()
+        for isa, flags in isas.items()
         for dtype, own in DTYPES.items()
-        if f"{isa}_{dtype}" in (flag("KERNELS").split() or [f"{isa}_{dtype}"])
+        if not wish or f"{isa}_{dtype}" in wish
     ]
 
 

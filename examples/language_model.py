@@ -89,7 +89,9 @@ def main():
     text = Path(sys.argv[1]).read_text(encoding="utf-8") if sys.argv[1:] else zen()
     arrays, numbers = network()
     numbers["\n"] = numbers["<s>"]  # which ends a headline
-    characters = np.array([numbers.get(each, 0) for each in f"\n{text}"])
+    if not text or set(text) - set(numbers):
+        sys.exit(f"the text must consist of the {len(numbers)} characters of the network")
+    characters = np.array([numbers[each] for each in f"\n{text}"])
     hidden, labels = features(characters, arrays), characters[1:]
     weight, bias = arrays["output/kernel:0"].T, arrays["output/bias:0"]
 
@@ -99,11 +101,11 @@ def main():
 
     rows = linear_row_statistics(hidden, weight, labels, bias=bias, top_k=SHOWN)
     names = {number: name for name, number in numbers.items()}
-    print("the ten least expected characters, after the text, and what was expected:")
+    print("the ten least expected characters, each after the text before it, with three guesses:")
     for row in np.argsort(-rows.nll)[:10]:
         before = text[max(0, row - 20) : row]
         guesses = " ".join(repr(names.get(k, "?")) for k in rows.top_classes[row].tolist())
-        print(f"{before!r:>26} {text[row]!r:5} nll {rows.nll[row]:6.2f}, expected {guesses}")
+        print(f"{before!r:>26} {text[row]!r:5} nll {rows.nll[row]:6.2f}, guesses {guesses}")
 
 
 if __name__ == "__main__":

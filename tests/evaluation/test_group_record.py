@@ -130,6 +130,11 @@ MISTAKES = [
     (["total", "classes", "count", 0], -1, f"total: classes.count[0] {COUNT} -1"),
     (["total", "classes", "count", 0], 2, "total: classes.count must add up to 4, got 5"),
     (
+        ["total", "classes", "predicted", 0],
+        "0x1p+9",
+        "total: classes.predicted must add up to no more than 0x9p-1, got 0x407p-1",
+    ),
+    (
         ["total", "classes", "count", 0],
         2**63,
         f"total: classes.count must add up to less than 2**63, got {2**63 + 3}",

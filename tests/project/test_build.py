@@ -115,6 +115,13 @@ def test_kernels_to_build_can_be_named(build, monkeypatch):
     assert named == ["smoothxent._kernel.portable_float32", "smoothxent._kernel.portable_float16"]
 
 
+def test_unknown_kernel_is_an_error(build, monkeypatch):
+    monkeypatch.setenv("SMOOTHXENT_KERNELS", "portable_float32 _float32 avx2_float8")
+    message = "SMOOTHXENT_KERNELS has unknown kernels: _float32, avx2_float8"
+    with pytest.raises(SystemExit, match=f"^{message}$"):
+        build.kernels()
+
+
 @pytest.mark.parametrize(
     "urls, link",
     [

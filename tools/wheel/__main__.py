@@ -33,11 +33,12 @@ def main() -> None:
     shutil.rmtree(DIST, ignore_errors=True)
     run(sys.executable, "-m", "build", "--sdist", "--outdir", DIST, ROOT)
     (sdist,) = DIST.glob("*.tar.gz")
-    wheels = [build(python, sdist) for python in options.pythons]
+    pythons = list(dict.fromkeys(options.pythons))
+    wheels = [build(python, sdist) for python in pythons]
     run("validate-pyproject", ROOT / "pyproject.toml")
     run("twine", "check", "--strict", sdist, *wheels)
     run("check-wheel-contents", *wheels)
-    for python, wheel in zip(options.pythons, wheels, strict=True):
+    for python, wheel in zip(pythons, wheels, strict=True):
         try_out(python, wheel, ["-m", "not slow"] * options.quick)
     for path in (sdist, *wheels):
         print(f"{path.stat().st_size / 1e6:5.2f} MB  {path.name}")
@@ -73,7 +74,7 @@ def build(python: str, sdist: Path) -> Path:
 
 
 def try_out(python: str, wheel: Path, arguments: list[str]) -> None:
-    """Check and test a wheel in a new environment, without compiler, headers and sources."""
+    """Check and test a wheel in a new environment, without sources and compiler."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name, "folder")
         folder.mkdir()

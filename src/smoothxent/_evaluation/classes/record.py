@@ -64,3 +64,6 @@ def check_sums(classes: ClassTotals, count: int, weight: Exact, hits: Exact, nll
     ):
         if of_classes != of_rows:
             raise ValueError(f"classes.{name} must add up to {of_rows}, got {of_classes}")
+    predicted = classes.predicted.total()
+    if predicted.fraction() > weight.fraction():
+        raise ValueError(f"classes.predicted must add up to no more than {weight}, got {predicted}")

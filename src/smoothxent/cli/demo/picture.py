@@ -34,7 +34,12 @@ def target_nll(label_smoothing: float, num_classes: int) -> float:
 
 
 def _name(run: Run) -> str:
-    return f"label_smoothing = {run.label_smoothing:g}"
+    return f"eps = {run.label_smoothing:g}"
+
+
+def _marker(run: Run) -> str:
+    """Return a mark for each epoch where a line would not be visible."""
+    return "o" if len(run.curve.epochs) < 3 else ""
 
 
 def _draw_losses(axes: Axes, runs: tuple[Run, Run]) -> None:
@@ -44,6 +49,7 @@ def _draw_losses(axes: Axes, runs: tuple[Run, Run]) -> None:
             run.curve.train,
             color=colour,
             linewidth=2,
+            marker=_marker(run),
             label=f"{_name(run)}, train",
         )
         axes.plot(
@@ -52,16 +58,16 @@ def _draw_losses(axes: Axes, runs: tuple[Run, Run]) -> None:
             color=colour,
             linewidth=1.6,
             linestyle=(0, (4, 2)),
+            marker=_marker(run),
             label=f"{_name(run)}, test",
         )
     floor = target_nll(runs[1].label_smoothing, NUM_CLASSES)
     axes.axhline(floor, color=COLOURS[1], linewidth=0.9, linestyle=":")
     axes.annotate(
         f"prediction = smoothed label: {floor:.3f}",
-        (runs[0].curve.epochs[-1], floor),
-        (0, -5),
+        (1, floor),
+        (4, -4),
         textcoords="offset points",
-        ha="right",
         va="top",
         fontsize=8.5,
         color=COLOURS[1],
@@ -84,6 +90,7 @@ def _draw_accuracy(axes: Axes, runs: tuple[Run, Run]) -> None:
             run.curve.accuracy,
             color=colour,
             linewidth=2,
+            marker=_marker(run),
             label=f"{_name(run)}: {run.test.accuracy:.3f} at the end",
         )
     axes.set(
@@ -92,7 +99,7 @@ def _draw_accuracy(axes: Axes, runs: tuple[Run, Run]) -> None:
         ylabel="accuracy",
         xscale="log",
         xlim=(1, max(2, runs[0].curve.epochs[-1])),
-        ylim=(0.5, 1),
+        ylim=(min(0.5, *runs[0].curve.accuracy[-1:], *runs[1].curve.accuracy[-1:]), 1),
     )
     axes.legend(frameon=False, fontsize=8.5, loc="lower right")
 
@@ -101,7 +108,7 @@ def _draw_reliability(axes: Axes, runs: tuple[Run, Run]) -> None:
     axes.plot([0, 1], [0, 1], color=FAINT, linewidth=1.2, zorder=0)
     for run, colour in zip(runs, COLOURS, strict=True):
         for evaluation, style, name in (
-            (run.test, "-", f"eps = {run.label_smoothing:g}"),
+            (run.test, "-", _name(run)),
             (run.calibrated, (0, (2, 2)), f"temperature {run.temperature.value:.2f}"),
         ):
             filled = [each for each in evaluation.bins if each.count >= FEWEST]

@@ -38,7 +38,7 @@ def show(plain: Run, smoothed: Run) -> None:
     console.print(
         f"Handwritten digits: {plain.train.count} for training, {WRONG:.0%} of them with a wrong "
         f"label; {plain.temperature.evaluation.count} for the temperature and {plain.test.count} "
-        "for testing, with right labels. Losses in nats."
+        "for testing, with right labels. Losses are in nats; eps is the label smoothing."
     )
     table = Table(box=SIMPLE_HEAD)
     table.add_column("")
