@@ -12,7 +12,7 @@ cdef extern from "results/few_classes_losses.h" nogil:
     void plain_few_losses(RowGroup *, few_factors *, real *, const PlainLoss *)
     Py_ssize_t plain_few_groups(
         int64_t *, Py_ssize_t, const PlainLoss *, const char *, const char *, real *, real *, char *)
-    Py_ssize_t most_plain_groups(const PlainLoss *)
+    Py_ssize_t most_plain_groups(Py_ssize_t)
     void store_few_shares(RowGroup *)
     void few_gradient_factors(const RowGroup *, SecondSweep *)
     void few_softmax_factors(const RowGroup *, SecondSweep *)

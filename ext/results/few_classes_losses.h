@@ -138,7 +138,7 @@ LANES_INLINE ptrdiff_t plain_few_groups_inline(int64_t *anchors, ptrdiff_t num_g
     }
     return num_groups;
 }
-/* num_groups: at most most_plain_groups(p). Returns the number of groups before the first that is not done: a
+/* num_groups: at most most_plain_groups. Returns the number of groups before the first that is not done: a
  * label is out of range or statistics are not valid. That group must be computed again. */
 LANES_FUNCTION ptrdiff_t plain_few_groups(int64_t *anchors, ptrdiff_t num_groups, const PlainLoss *p,
     const char *labels, const char *rows, real *columns, real *losses, char *grad) {
@@ -147,9 +147,9 @@ LANES_FUNCTION ptrdiff_t plain_few_groups(int64_t *anchors, ptrdiff_t num_groups
             anchors, num_groups, p, labels, rows, columns, losses, grad, SMOOTH, HAS_GRAD));
 }
 
-/* How many groups plain_few_groups computes at once: `columns` has room for their exps. */
-LANES_INLINE ptrdiff_t most_plain_groups(const PlainLoss *p) {
-    const ptrdiff_t most = FEW / p->num_classes;
+/* How many groups plain_few_groups can compute at once: `columns` has room for their exps. */
+LANES_INLINE ptrdiff_t most_plain_groups(ptrdiff_t num_classes) {
+    const ptrdiff_t most = FEW / num_classes;
     return most < MOST_PLAIN_GROUPS ? most : MOST_PLAIN_GROUPS;
 }
 

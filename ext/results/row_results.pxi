@@ -107,8 +107,8 @@ cdef Py_ssize_t finish_plain_groups(
     if call.has_grad:
         grad = row_start(&call.grad, first)
     done = plain_few_groups(
-        anchors, min(num_groups, most_plain_groups(&plain)), &plain, row_start(&call.labels.rows, first),
-        row_start(&call.logits, first), workspace.columns, out, grad)
+        anchors, num_groups, &plain, row_start(&call.labels.rows, first), row_start(&call.logits, first),
+        workspace.columns, out, grad)
     if not call.needs_kept:
         totals.num_kept += done * LANES
         return done
