@@ -20,7 +20,8 @@ _Static_assert(TILE <= 1 << 24, "class numbers within a tile, and counts of them
 /* "Group" below: LANES rows of few classes. A column is one class of a group. */
 typedef struct {
     LINE_ALIGNED stored logits[FEW * LANES];         /* a tile, copied or transformed; transformed columns */
-    LINE_ALIGNED real columns[FEW * LANES + LANES];  /* columns of a group; values of a tile to be written */
+    LINE_ALIGNED real columns[FEW * LANES + LANES];  /* columns of groups; values of a tile to be written.
+                                                        A vector more: few_gradient_quad reads whole quads */
     LINE_ALIGNED real exps[FEW * LANES + LANES];     /* exps of a group if `columns` is in use; of a tile */
     LINE_ALIGNED real rows[FEW * LANES + QUAD];      /* a group as rows, one directly after the other */
     LINE_ALIGNED double targets[TILE];               /* targets of a tile */

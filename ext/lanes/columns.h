@@ -91,7 +91,7 @@ LANES_INLINE void store_pairs(real *x, const lanes *columns) {
 }
 
 #ifndef SMOOTHXENT_FLOAT64
-/* The same for three classes. */
+/* The same for three classes: one quad of float32; float64 takes a quad of two and one more. */
 LANES_INLINE void load_triples(const stored *x, lanes *columns) {
     const lanes a[] = {load_logits(x), load_logits(x + LANES), load_logits(x + 2 * LANES)};
     EACH_REGISTER {
@@ -101,7 +101,7 @@ LANES_INLINE void load_triples(const stored *x, lanes *columns) {
         for (int k = 0; k < 3; k++) columns[k].r[i] = r[k];
     }
 }
-LANES_INLINE void store_triples(float *x, const lanes *columns) {
+LANES_INLINE void store_triples(real *x, const lanes *columns) {
     EACH_REGISTER {
         reg_f32 r[] = {columns[0].r[i], columns[1].r[i], columns[2].r[i]};
         zip_three_f32(r);

@@ -1,7 +1,8 @@
 /* quads.h: a quad is QUAD elements of one row, 16 bytes, the unit in which columns.h transposes. Included by
  * lanes.h only. The files of the instruction sets define all but `transpose`:
  *
- *     load_quad, store_quad     to and from memory; with _part, the first `count` elements, as in registers.h
+ *     load_quad, store_quad     to and from memory
+ *     store_quad_part           the first `count` elements, 1 <= count < QUAD
  *     join_quads, split_quads   quads to one register, and back
  *     transpose                 transposes QUAD registers: element k of a quad in register j moves to
  * register k

@@ -75,7 +75,8 @@ static const int32_t STEP_POWERS[] LINE_ALIGNED = {EIGHT_POWERS, EIGHT_POWERS};
 static const float STEP_ERRORS[] LINE_ALIGNED = {EIGHT_ERRORS, EIGHT_ERRORS};
 
 /* Indices for unzip_three and zip_three in registers of 16, and of 8, whose instruction reads three bits of
- * an index: element i of column k is number 3 i + k of the triples, and 11 is the inverse of 3 modulo 16. */
+ * an index: element i of column k is number n = 3 i + k of the triples, so i = 11 n + 5 k modulo 16. Register
+ * j begins with an element of column 2 j (registers of 16: j) modulo 3. */
 #define MULTIPLES(step, k)                                                                            \
     {k, k + step, k + 2 * step, k + 3 * step, k + 4 * step, k + 5 * step, k + 6 * step, k + 7 * step, \
         k + 8 * step, k + 9 * step, k + 10 * step, k + 11 * step, k + 12 * step, k + 13 * step,       \

@@ -107,50 +107,51 @@ LANES_FUNCTION void plain_few_losses(RowGroup *g, few_factors *f, real *losses, 
     FOR_EACH_LOSS(p, plain_few_losses_inline(&g->few, f, losses, p, SMOOTH, HAS_GRAD));
 }
 
-/* The losses and the gradients of whole groups, from labels and logits in memory. The groups go through each
- * stage one after the other: a stage is short enough that the CPU overlaps the chains of operations of
- * several groups. The labels must be adjacent, the rows as GroupPlace.is_rows says; with a gradient there
- * must be no ignore_index. */
 enum { MOST_PLAIN_GROUPS = 16 };
+/* How many groups plain_few_groups can compute at once: `columns` has room for the exps of all. */
+LANES_INLINE ptrdiff_t most_plain_groups(ptrdiff_t num_classes) {
+    const ptrdiff_t most = FEW / num_classes;
+    return most < MOST_PLAIN_GROUPS ? most : MOST_PLAIN_GROUPS;
+}
+
+/* The losses and the gradients of whole groups, from labels and logits in memory. All groups go through one
+ * stage, then through the next: a stage is short enough that the CPU overlaps the chains of operations of
+ * several groups. The labels must be adjacent, the rows as GroupPlace.is_rows says; with a gradient there
+ * must be no ignore_index. num_groups: at most most_plain_groups; `anchors` and `losses` have LANES elements
+ * for each. Returns the number of groups before the first that is not done, because a label is out of range
+ * or the statistics are not valid. */
 LANES_INLINE ptrdiff_t plain_few_groups_inline(int64_t *anchors, ptrdiff_t num_groups, const PlainLoss *p,
     const char *labels, const char *rows, real *columns, real *losses, char *grad, const int smooth,
     const int has_grad) {
     few_statistics statistics[MOST_PLAIN_GROUPS];
-    const ptrdiff_t group_bytes = LANES * p->row_stride, exps = has_grad ? LANES * p->num_classes : 0;
-    for (ptrdiff_t g = 0; g < num_groups; g++, labels += LANES * p->label_size, rows += group_bytes) {
+    const ptrdiff_t group_bytes = LANES * p->row_stride,
+                    exps_of_group = has_grad ? LANES * p->num_classes : 0;
+    ptrdiff_t g = 0;
+    for (; g < num_groups; g++, labels += LANES * p->label_size, rows += group_bytes) {
         const GroupPlace place = {rows, NULL, p->row_stride, sizeof(stored), 1, 0};
+        real *exps = columns + g * exps_of_group;
         if (!class_indices(anchors + g * LANES, labels, p->label_size, (uint64_t)p->num_classes,
-                p->has_ignore_index, p->ignore_index)) {
-            num_groups = g;
+                p->has_ignore_index, p->ignore_index))
             break;
-        }
-        statistics[g] =
-            columns_statistics_inline(anchors + g * LANES, &place, p->num_classes, rows + group_bytes + AHEAD,
-                columns + g * exps, columns + g * exps, smooth ? GAPS : 0, has_grad, ANCHOR_GIVEN);
+        statistics[g] = columns_statistics_inline(anchors + g * LANES, &place, p->num_classes,
+            rows + group_bytes + AHEAD, exps, exps, smooth ? GAPS : 0, has_grad, ANCHOR_GIVEN);
+        if (!few_statistics_are_valid(&statistics[g], narrow_wide(statistics[g].gaps))) break;
     }
-    for (ptrdiff_t g = 0; g < num_groups; g++) {
+    num_groups = g;
+    for (g = 0; g < num_groups; g++) {
         few_factors f;
         plain_few_losses_inline(&statistics[g], &f, losses + g * LANES, p, smooth, has_grad);
-        if (!few_statistics_are_valid(&statistics[g], load(losses + g * LANES))) return g;
         if (has_grad)
-            few_gradient_rows(&f, columns + g * exps, statistics[g].anchors, p->num_classes,
+            few_gradient_rows(&f, columns + g * exps_of_group, statistics[g].anchors, p->num_classes,
                 grad + g * LANES * p->grad_stride, p->grad_stride, p->grad_is_real);
     }
     return num_groups;
 }
-/* num_groups: at most most_plain_groups. Returns the number of groups before the first that is not done: a
- * label is out of range or statistics are not valid. That group must be computed again. */
 LANES_FUNCTION ptrdiff_t plain_few_groups(int64_t *anchors, ptrdiff_t num_groups, const PlainLoss *p,
     const char *labels, const char *rows, real *columns, real *losses, char *grad) {
     FOR_EACH_LOSS(p,
         return plain_few_groups_inline(
             anchors, num_groups, p, labels, rows, columns, losses, grad, SMOOTH, HAS_GRAD));
-}
-
-/* How many groups plain_few_groups can compute at once: `columns` has room for their exps. */
-LANES_INLINE ptrdiff_t most_plain_groups(ptrdiff_t num_classes) {
-    const ptrdiff_t most = FEW / num_classes;
-    return most < MOST_PLAIN_GROUPS ? most : MOST_PLAIN_GROUPS;
 }
 
 /* ---- losses with any options -------------------------------------------------------------------------- */

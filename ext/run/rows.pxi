@@ -61,18 +61,15 @@ cdef void chunk_item(const void *work, Py_ssize_t chunk, int thread) noexcept no
     cdef int task = chunks.task
     cdef Totals *totals = totals_at(call, thread)
     cdef bint takes_plain_groups = can_take_plain_groups(call)
-    cdef Py_ssize_t most_groups = most_plain_groups(call.num_classes), batch = most_groups
+    cdef Py_ssize_t most_groups = most_plain_groups(call.num_classes)
     cdef SavedGroup saved = saved_of_thread(chunks, thread)
     memset(&sweep, 0, sizeof(sweep))
     while n < stop:
-        groups = min(readable_groups(call, n, stop), batch) if takes_plain_groups else 0
-        if groups:
-            done = finish_plain_groups(call, n, groups, &group, &workspace, thread)
-            # the groups after one that is not done were computed in vain: fewer at once, then more again
-            batch = min(2 * batch, most_groups) if done == groups else 1
-            if done:
-                n += done * LANES
-                continue
+        groups = min(readable_groups(call, n, stop), most_groups) if takes_plain_groups else 0
+        done = finish_plain_groups(call, n, groups, &group, &workspace, thread) if groups else 0
+        if done:
+            n += done * LANES
+            continue
         count = min(chunks.group_rows, stop - n)
         bad_row = read_labels(call, task, n, count, &group)
         if bad_row != NO_ROW:

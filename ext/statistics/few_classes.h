@@ -189,8 +189,8 @@ LANES_INLINE void sum_columns(few_sums *s, const real *columns, real *exps, cons
 }
 
 /* Statistics of a row are valid if exp_term_of can take its reference; if the anchor's logit is finite and at
- * most MOST_CONFIDENT above the others, so that their share of the sum does not underflow; and if `gaps`, or
- * a loss that depends on them, is finite. Other rows are computed by long_rows.pxi. */
+ * most MOST_CONFIDENT above the others, so that their share of the sum does not underflow; and if `gaps` is
+ * finite. Other rows are computed by long_rows.pxi. */
 #ifdef SMOOTHXENT_FLOAT64
 static const double MOST_CONFIDENT = 600; /* nats */
 #else

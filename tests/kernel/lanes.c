@@ -8,7 +8,7 @@
  *     lanes.c             arithmetic of lanes and wide, exp_log.h
  *     lanes_memory.h      loads and stores: parts of vectors, columns, float16 and bfloat16
  *     lanes_sums.h        exp, sums over a tile, the second sweep
- *     lanes_pairs.h       exp and log of pairs, rows of two classes
+ *     lanes_pairs.h       exp and log of pairs, rows of two and three classes
  *     lanes_transforms.h  a soft cap and a temperature
  *     lanes_group.h       labels, statistics of groups of rows, shares and losses
  *     lanes_totals.h      pieces of exact sums, counts, bins, histogram
@@ -220,7 +220,7 @@ int main(int count, char **arguments) {
         test_odd_tile();
         test_write_scaled();
         test_log_softmax_tile();
-        test_two_classes();
+        test_adjacent_rows();
         test_groups();
         test_transforms();
         test_evaluations();

@@ -93,20 +93,20 @@ static void check_plain_losses(RowGroup *g, const stored *x, int num_classes, do
 static void check_plain_groups(RowGroup *g, const stored *x, int num_classes, double eps) {
     double uniform = eps / num_classes, others = uniform * (num_classes - 1);
     PlainLoss plain = {eps, uniform, others, 0.5, num_classes, num_classes * sizeof(stored), 0, 8, 1, 1, 0, (uint64_t)-1};
-    int64_t labels[2 * LANES], anchors[LANES];
+    int64_t labels[2 * LANES], anchors[2 * LANES];
     static stored rows[2 * LANES * FEW + QUAD];
     real columns[LANES * FEW], expected[LANES], losses[2 * LANES];
     few_factors f;
     plain_few_losses(g, &f, expected, &plain);
     for (int half = 0; half < 2; half++) {
-        memcpy(labels + half * LANES, g->anchor, sizeof anchors);
+        memcpy(labels + half * LANES, g->anchor, sizeof g->anchor);
         memcpy(rows + half * LANES * num_classes, x, LANES * num_classes * sizeof *x);
     }
     note("plain_few_groups", 0, plain_few_groups(anchors, 2, &plain, (const char *)labels, (const char *)rows, columns, losses, NULL), 2);
     EACH_LANE note("plain_few_groups", i, losses[i], expected[i]), note("plain_few_groups", i, losses[LANES + i], expected[i]);
     labels[LANES + random_below(LANES)] = num_classes;
     note("plain_few_groups, label", 0, plain_few_groups(anchors, 2, &plain, (const char *)labels, (const char *)rows, columns, losses, NULL), 1);
-    memcpy(labels + LANES, g->anchor, sizeof anchors);
+    memcpy(labels + LANES, g->anchor, sizeof g->anchor);
     EACH_LANE labels[i] = 0;
     rows[1] = stored_of((real)(random_below(2) ? INFINITY : NAN));
     note("plain_few_groups, row", 0, plain_few_groups(anchors, 2, &plain, (const char *)labels, (const char *)rows, columns, losses, NULL), 0);

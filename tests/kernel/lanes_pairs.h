@@ -1,4 +1,4 @@
-/* exp and log of pairs, vectors of two classes; included by lanes.c. */
+/* exp and log of pairs, rows of two and three classes; included by lanes.c. */
 
 #ifdef SMOOTHXENT_FLOAT64
 #define ROW_SERIES 3.8e-18
@@ -48,24 +48,24 @@ static void test_wide_pairs(const double *a, const double *b) {
     note("all_less", 1, all_less(minimum(load(at), splat((real)0.5)), splat(1)), 1);
 }
 
-/* Of adjacent rows of `count` = 2 or 3 classes. */
-static void check_adjacent_rows(int count, const char *loaded, const char *written,
-    void load_rows(const stored *, lanes *), void store_rows(real *, const lanes *)) {
-    stored *x = last_logits(count * LANES);
-    lanes columns[3];
-    real values[3][LANES], out[3 * LANES];
-    load_rows(x, columns);
-    for (int k = 0; k < count; k++) LANES_ARE(loaded, columns[k], real_of(x[count * i + k]));
-    for (int k = 0; k < count; k++) {
-        EACH_LANE values[k][i] = operand();
-        columns[k] = load(values[k]);
+/* Adjacent rows of `count` classes; the functions are inline, so they can't be passed. */
+#define CHECK_ADJACENT_ROWS(count, load_rows, store_rows)                                                     \
+    {                                                                                                         \
+        stored *x = last_logits(count * LANES);                                                               \
+        lanes columns[count];                                                                                 \
+        real values[count][LANES], out[count * LANES];                                                        \
+        load_rows(x, columns);                                                                                \
+        for (int k = 0; k < count; k++) LANES_ARE(#load_rows, columns[k], real_of(x[count * i + k]));         \
+        for (int k = 0; k < count; k++) {                                                                     \
+            EACH_LANE values[k][i] = operand();                                                               \
+            columns[k] = load(values[k]);                                                                     \
+        }                                                                                                     \
+        store_rows(out, columns);                                                                             \
+        for (int k = 0; k < count; k++) EACH_LANE note(#store_rows, i, out[count * i + k], values[k][i]);     \
     }
-    store_rows(out, columns);
-    for (int k = 0; k < count; k++) EACH_LANE note(written, i, out[count * i + k], values[k][i]);
-}
-static void test_two_classes(void) {
-    check_adjacent_rows(2, "load_pairs", "store_pairs", load_pairs, store_pairs);
+static void test_adjacent_rows(void) {
+    CHECK_ADJACENT_ROWS(2, load_pairs, store_pairs);
 #ifndef SMOOTHXENT_FLOAT64
-    check_adjacent_rows(3, "load_triples", "store_triples", load_triples, store_triples);
+    CHECK_ADJACENT_ROWS(3, load_triples, store_triples);
 #endif
 }

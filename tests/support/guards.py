@@ -16,8 +16,9 @@ from smoothxent._kernel import builds
 INTEGERS = ["i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8"]
 # All remainders modulo 64, for rows of one lane (up to 128 classes) and for rows of tiles.
 FEW, CLASS_COUNTS = 128, range(1, 193)
-# Below, at and above the 16 rows of a group; of tiles, which take one row at a time, fewer.
-ROW_COUNTS, ROW_COUNTS_OF_TILES = [1, 3, 16, 17], [1, 2, 3, 17]
+# Below, at and above the 16 rows of a group, and three groups; of tiles, which take one row at a
+# time, fewer.
+ROW_COUNTS, ROW_COUNTS_OF_TILES = [1, 3, 16, 17, 48], [1, 2, 3, 17]
 # Around a tile of 1024 classes; several segments of 16384, which two threads share.
 REAL_STATISTICS = ("log_sum_exp", "max_logit", "entropy", "confidence", "label_logit", "nll")
 LONG = [(2, 1023, 1), (2, 1024, 1), (2, 1025, 1), (1, 16500, 2)]

@@ -95,12 +95,10 @@ MUTANTS = [
             "zero",
             "the rounding of a product",
         ),
-        ("losses + g * LANES))) return g;", "losses + g * LANES))) return g + 1;", "invalid rows"),
-        (
-            "few_gradient_rows(&f, columns + g * exps",
-            "few_gradient_rows(&f, columns",
-            "exps of groups",
-        ),
+        ("narrow_wide(statistics[g].gaps))) break;", "statistics[g].sum)) break;", "infinite gaps"),
+        ("    num_groups = g;\n", "", "invalid rows"),
+        ("(&f, columns + g * exps_of_group,", "(&f, columns,", "the exps of other groups"),
+        ("FEW / num_classes", "FEW", "exps beyond their memory"),
         ("sweep->few.upper = splat(1)", "sweep->few.upper = splat(2)", "a probability above 1"),
     ),
     *mutants_of(

@@ -34,7 +34,7 @@ LANES_INLINE quad_f32 load_quad_f32(const float *x) { return _mm_loadu_ps(x); }
 LANES_INLINE quad_f64 load_quad_f64(const double *x) { return _mm_loadu_pd(x); }
 LANES_INLINE void store_quad_f32(float *x, quad_f32 a) { _mm_storeu_ps(x, a); }
 LANES_INLINE void store_quad_f64(double *x, quad_f64 a) { _mm_storeu_pd(x, a); }
-/* no masked stores, which AMD's cores compute in many steps; count is 1 to 3, and 1 */
+/* No masked stores: AMD's cores compute these in many steps. */
 LANES_INLINE void store_quad_part_f32(float *x, quad_f32 a, int count) {
     const float last = _mm_cvtss_f32(count == 1 ? a : _mm_movehl_ps(a, a));
     if (count >= 2) _mm_storel_epi64((__m128i *)x, _mm_castps_si128(a));
