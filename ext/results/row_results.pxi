@@ -93,8 +93,8 @@ cdef inline void add_losses(const Call *call, RowGroup *group, const real *losse
 cdef Py_ssize_t finish_plain_groups(
     const Call *call, Py_ssize_t first, Py_ssize_t num_groups, RowGroup *group, Workspace *workspace, int thread
 ) noexcept nogil:
-    # labels, statistics, losses and gradients of whole groups, at most most_plain_groups; returns how many are done, maybe
-    # 0: the caller computes the group after them by the general functions
+    # labels, statistics, losses and gradients of whole groups, at most most_plain_groups; returns how many are done,
+    # maybe 0: the caller computes the group after them by the general functions
     cdef real losses[MOST_PLAIN_GROUPS * LANES]
     cdef int64_t anchors[MOST_PLAIN_GROUPS * LANES]
     cdef real *out = &losses[0]
