@@ -1,7 +1,7 @@
 # Computes rows in chunks over a team of threads: the usual way; segments.pxi has the way of a few long rows.
 
 cdef enum:
-    CHUNK = 256  # rows that a thread takes at a time, fewer where rows are long
+    CHUNK = 4096  # rows that a thread takes at a time, fewer where rows are long; see AHEAD
     CHUNK_ELEMENTS = 1 << 16  # logits of a chunk at most, unless one row has more
     CHUNKS_EACH = 4  # chunks per thread, at least, so that all threads end at about the same time
 

@@ -59,7 +59,7 @@ def test_number_of_threads_does_not_change_a_bit_of_softmaxes(any_dtype, rng, nu
         assert function(logits, num_threads=num_threads).tobytes() == alone
 
 
-# A chunk has 256 rows: the rows lie in the first and last group of lanes, and in between.
+# 256 rows of few classes are computed together: in the first and last group of lanes, in between.
 @pytest.mark.parametrize("at", [[0], [100], [255], [256 + 37], [5, 20, 40, 250, 251]])
 @pytest.mark.parametrize("num_classes", [2, 3, 4, 10, 50])
 @pytest.mark.parametrize("irregular", [np.inf, np.nan, 30000.0])
