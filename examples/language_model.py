@@ -2,8 +2,8 @@
 
 The package textgenrnn carries a network that predicts the next character out of 465, trained on
 headlines. It is an embedding, two LSTM layers, an average over the last 40 characters, and a linear
-head. NumPy computes the features; `linear_evaluate` takes them with the weight of the head. Only
-h5py is needed beside it:
+head. NumPy computes the features; `linear_evaluate` takes them with the weight of the head. The
+program reads only the weights of textgenrnn, so it needs h5py but not the package's dependencies:
 
     pip install h5py
     pip install --no-deps textgenrnn
