@@ -62,7 +62,7 @@ def test_number_of_threads_does_not_change_a_bit_of_softmaxes(any_dtype, rng, nu
 # 256 rows of few classes are computed together: in the first and last group of lanes, in between.
 @pytest.mark.parametrize("at", [[0], [100], [255], [256 + 37], [5, 20, 40, 250, 251]])
 @pytest.mark.parametrize("num_classes", [2, 3, 4, 10, 50])
-@pytest.mark.parametrize("irregular", [np.inf, np.nan, 30000.0])
+@pytest.mark.parametrize("irregular", [np.inf, -np.inf, np.nan, 30000.0])
 def test_irregular_rows_change_no_bit_of_the_others(any_dtype, rng, irregular, num_classes, at):
     logits, labels = draw(rng, 400, num_classes, any_dtype)
     logits[at, 1] = irregular
