@@ -51,7 +51,8 @@ LANES_INLINE exp_of_pair exp_of_pairs(pair_of_lanes x) {
     return (exp_of_pair){add(r, fused(low, exp_r, add(square, step_errors(u)))), step_powers(u)};
 }
 
-/* log(a + b + low) for a, b >= 0 and a + b normal, accurate to the last digit even if a = 1 and b is tiny.
+/* log(a + b + low) for a, b >= 0 and a + b normal, accurate to the last digit even if a = 1 and b is
+ * tiny, and the inverse of the sum, within an ulp.
  *     a + b = w + lost;  w = 2**k m, m in [sqrt(1/2), sqrt(2));  f = m - 1 exact;  s = f / (1 + m);  z = s**2
  *     log(1 + f) = f - f**2/2 + s (f**2/2 + z R(z)): the leading terms are free of the error of s
  *     log(1 + lost / w) = (lost - lost**2 / 2) / w; the square matters only where w = 1
@@ -62,13 +63,15 @@ LANES_INLINE exp_of_pair exp_of_pairs(pair_of_lanes x) {
 static const float LOG_ROW_SERIES[] = {0x1.55557ap-1f, 0x1.995ee0p-2f, 0x1.31df0ap-2f};
 #endif
 enum { LOG_DEGREE = sizeof LOG_ROW_SERIES / sizeof LOG_ROW_SERIES[0] - 1 };
-LANES_INLINE pair_of_lanes log_of_sum(lanes a, lanes b, lanes low) {
+LANES_INLINE pair_of_lanes log_of_sum(lanes a, lanes b, lanes low, lanes *inverse) {
     pair_of_lanes w = pair_sum(a, b);
     lanes k, m = split(w.high, &k), f = sub(m, splat(1)), s = divide(f, add(m, splat(1))), z = mul(s, s);
     lanes half_square = mul(mul(f, splat(0.5)), f), series = splat(LOG_ROW_SERIES[LOG_DEGREE]);
     UNROLLED for (int i = LOG_DEGREE - 1; i >= 0; i--) series = fused(series, z, splat(LOG_ROW_SERIES[i]));
     lanes lost = add(w.low, fused(mul(w.low, splat(-0.5)), w.low, low));
-    lanes rest = fused(k, splat((real)(STEP_LOW - STEP_ERROR)), divide(lost, w.high));
+    lanes first = divide(splat(1), w.high), correction = mul(lost, first);
+    *inverse = negative_fused(first, correction, first);
+    lanes rest = fused(k, splat((real)(STEP_LOW - STEP_ERROR)), correction);
     rest = sub(fused(s, fused(z, series, half_square), rest), half_square);
     lanes sum = add(f, rest), log = fused(k, splat((real)STEP), sum);
     return (pair_of_lanes){

@@ -6,10 +6,11 @@
 #include "results/gradients.h"
 #include "statistics/few_classes.h"
 
-/* Shares of a group, defined as in row_group.h. p_k = exp(x_k - reference) * factor / (own + others). */
+/* Shares of a group, defined as in row_group.h; inverse = 1 / (own + others). p_k = exp(x_k - reference) *
+ * factor * inverse. */
 typedef struct {
     wide nll, log_sum_exp;
-    lanes own, others, factor;
+    lanes own, others, factor, inverse;
 } few_shares;
 
 /* With z = anchor logit - reference, as a pair, and S = sum + sum_low:
@@ -34,10 +35,10 @@ LANES_INLINE few_shares few_shares_of(const few_statistics *s) {
     rest = fused(high, e.less_one, rest);
     lanes smaller = add(high, rest);
     rest = sub(rest, sub(smaller, high));
-    pair_of_lanes log = log_of_sum(where_less(z.high, zero, s->sum, one), smaller,
-        add(rest, where_less(z.high, zero, s->sum_low, zero)));
-    wide wide_log = widen_pair(log), wide_z = widen_pair(z), wide_zero = wide_splat(0.0);
     few_shares shares;
+    pair_of_lanes log = log_of_sum(where_less(z.high, zero, s->sum, one), smaller,
+        add(rest, where_less(z.high, zero, s->sum_low, zero)), &shares.inverse);
+    wide wide_log = widen_pair(log), wide_z = widen_pair(z), wide_zero = wide_splat(0.0);
     shares.nll = wide_sub(wide_log, wide_minimum(wide_z, wide_zero));
     shares.log_sum_exp = wide_add(wide_log, wide_maximum(wide_zero, wide_z));
     shares.own = where_less(z.high, zero, smaller, one);
@@ -71,12 +72,12 @@ LANES_INLINE void plain_few_losses_inline(const few_statistics *statistics, few_
                 wide_mul(wide_splat(p->uniform), statistics->gaps)));
     store(losses, where_less(statistics->anchors, zero, zero, narrow_wide(loss)));
     if (!has_grad) return;
-    lanes inverse = divide(splat((real)p->grad_scale), add(shares.own, shares.others));
-    lanes anchor_gradient = mul(splat((real)-anchor_share), shares.others);
-    if (smooth) anchor_gradient = fused(splat((real)p->others), shares.own, anchor_gradient);
-    f->factor = mul(mul(inverse, splat((real)(anchor_share + p->others))), shares.factor);
-    f->constant = splat((real)(-p->grad_scale * p->uniform));
-    f->anchor_gradient = mul(anchor_gradient, inverse);
+    const double scale = p->grad_scale;
+    lanes anchor_gradient = mul(splat((real)(-scale * anchor_share)), shares.others);
+    if (smooth) anchor_gradient = fused(splat((real)(scale * p->others)), shares.own, anchor_gradient);
+    f->factor = mul(mul(shares.inverse, splat((real)(scale * (anchor_share + p->others)))), shares.factor);
+    f->constant = splat((real)(-scale * p->uniform));
+    f->anchor_gradient = mul(anchor_gradient, shares.inverse);
     f->upper = splat((real)INFINITY);
 }
 
@@ -169,7 +170,7 @@ LANES_FUNCTION void store_few_shares(RowGroup *g) {
         SET_ROWS(own, where_equal_f64(valid.r[j], SPLAT(1.0), own.r[j], ROWS(own)));
         SET_ROWS(others, where_equal_f64(valid.r[j], SPLAT(1.0), others.r[j], ROWS(others)));
     }
-    g->few_factor = divide(shares.factor, add(shares.own, shares.others));
+    g->few_factor = mul(shares.factor, shares.inverse);
 }
 
 /* Narrows the factors that gradient_factors of gradients.h computes in float64. */

@@ -7,7 +7,7 @@
 #endif
 
 static void test_pairs(void) {
-    real high[LANES], low[LANES], a[LANES], b[LANES], less_one[LANES], power[LANES], log_high[LANES], log_low[LANES], k[LANES];
+    real high[LANES], low[LANES], a[LANES], b[LANES], less_one[LANES], power[LANES], log_high[LANES], log_low[LANES], inverse[LANES], k[LANES];
     EACH_LANE {
         int size = random_below(60);
         high[i] = (real)-ordinary(0, random_below(2) ? 1 : MANTISSA == 52 ? 650 : 85);
@@ -15,9 +15,10 @@ static void test_pairs(void) {
         a[i] = random_below(2) ? 1 : (real)ordinary(0.7, 200);
         b[i] = (real)ldexp(ordinary(0.5, 1), 5 - size);
     }
-    pair_of_lanes sum = pair_sum(load(a), load(b)), log = log_of_sum(load(a), load(b), mul(load(b), splat((real)(EPSILON / 4))));
+    lanes inverses;
+    pair_of_lanes sum = pair_sum(load(a), load(b)), log = log_of_sum(load(a), load(b), mul(load(b), splat((real)(EPSILON / 4))), &inverses);
     exp_of_pair e = exp_of_pairs((pair_of_lanes){load(high), load(low)});
-    store(less_one, e.less_one), store(power, e.power), store(log_high, log.high), store(log_low, log.low);
+    store(less_one, e.less_one), store(power, e.power), store(log_high, log.high), store(log_low, log.low), store(inverse, inverses);
     LANES_ARE("exact_sum", sum.high, a[i] + b[i]);
     LANES_ARE("exact_sum, low", sum.low, (real)(((long double)a[i] - (long double)(real)(a[i] + b[i])) + (long double)b[i]));
     LANES_ARE("split", split(load(a), &sum.low), a[i] / ldexp(1, (int)floor(log2(a[i] * 1.4142135))));
@@ -30,8 +31,10 @@ static void test_pairs(void) {
         digest("exp_of_pairs", power[i]);
         digest("log_of_sum", log_high[i]);
         digest("log_of_sum", log_low[i]);
+        digest("log_of_sum", inverse[i]);
         check_near("exp_of_pairs", i, got, exact, (ROW_SERIES + EPSILON * (MANTISSA == 52 ? 0.5 : 0.125)) * exact);
         check_near("log_of_sum", i, (long double)log_high[i] + log_low[i], exact_log, EPSILON * 0.5L * fabsl(exact_log) + 1e-9L * EPSILON);
+        check_near("log_of_sum, inverse", i, inverse[i], 1 / (1 + total_less_one), ldexpl(EPSILON, ilogb(inverse[i])));
         check_near("log_of_sum, low", i, log_low[i], 0, EPSILON * 0.75L * fabsl(exact_log) + 1e-9L * EPSILON);
     }
 }

@@ -256,6 +256,20 @@ def test_gradients_of_hopeless_rows_are_exact(dtype, rng):
     assert_gradient_exact(logits, labels, dtype)
 
 
+# Two rows of a class that is not the label and has nearly all probability: there the roundings of
+# the sum, of its inverse and of the scaled exp are largest beside the ulp of the gradient.
+@pytest.mark.parametrize(
+    "row",
+    [
+        [44.584385, 56.672977, 46.037842, 45.223583, 47.91049, 45.66179, 46.37907, 49.065514],
+        [-70.61454104999659, -63.0646656331614, -76.92657149708114],
+    ],
+    ids=["8 classes", "3 classes"],
+)
+def test_gradient_of_a_wrong_class_with_nearly_all_probability_is_exact(dtype, row):
+    assert_gradient_exact(np.array([row], dtype), [2], dtype, label_smoothing=0.3)
+
+
 def test_gradients_of_probabilities_are_exact(dtype, rng):
     logits = rng.normal(0, 4, (10, 37)).astype(dtype)
     q = rng.dirichlet(np.ones(37), 10)
