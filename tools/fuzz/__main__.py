@@ -34,6 +34,7 @@ def main() -> None:
         from atheris import core_with_libfuzzer
     except ImportError:
         print("atheris (for Linux on x86-64) is not installed: the bytes are random")
+        sys.path.remove(str(BUILD.absolute() / "lib"))  # its kernels need libFuzzer
         fuzz_at_random(options.seconds)
         return
     watch_kernels(core_with_libfuzzer.__file__)
