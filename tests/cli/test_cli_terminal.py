@@ -103,6 +103,23 @@ def test_pipe_that_closes_ends_it_without_a_word(files, format):
 
 
 @pytest.mark.fault("cli-streams")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_reader_that_leaves_in_the_middle_is_no_success(tmp_path, monkeypatch, unbuffered):
+    # A raw stdout, as of PYTHONUNBUFFERED, takes a part of the text and says how much.
+    for name, values in (("logits", np.zeros((5000, 2))), ("labels", np.zeros(5000, int))):
+        np.save(tmp_path / f"{name}.npy", values)
+    np.save(tmp_path / "ids.npy", np.arange(5000))
+    monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
+    monkeypatch.chdir(tmp_path)
+    files = ["logits.npy", "labels.npy", "--groups", "ids.npy", "--json", "-"]
+    command = [sys.executable, "-c", RUN, "evaluate", *files]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+        assert child.stdout.read(1) == b"{"  # the rest is more than a pipe takes
+        child.stdout.close()
+        assert (child.stderr.read(), child.wait(timeout=60)) == (b"", 1)
+
+
+@pytest.mark.fault("cli-streams")
 @pytest.mark.parametrize("closed", slow_but_first([">&-", "2>&-", "<&-"]))
 def test_closed_stream_is_no_fault(files, closed):
     paths, table = files

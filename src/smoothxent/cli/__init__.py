@@ -8,12 +8,13 @@ Exit codes: 0 success, 1 an error in the data or the system (a file, a closed pi
 arguments or a missing extra, 130 Ctrl-C.
 """
 
+import argparse
 import io
 import os
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from types import ModuleType
 
 import smoothxent
@@ -39,8 +40,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments, others = _parser().parse_known_args(argv)
     if others:
         arguments.error(unknown(others, arguments.remedy))
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors=encoding.NAME)
+    with _whole_output():
+        return _run(arguments)
+
+
+def _run(arguments: argparse.Namespace) -> int:
     try:
         with _warnings_in_lines():
             COMMANDS[arguments.command].run(arguments)
@@ -66,6 +70,28 @@ def main(argv: Sequence[str] | None = None) -> int:
     except errors.CommandError as error:
         return _report(str(error), 1)
     return 0
+
+
+@contextmanager
+def _whole_output() -> Iterator[None]:
+    """Let stdout take characters of any encoding, and all of an output.
+
+    PYTHONUNBUFFERED makes stdout raw: `print` then drops what a full pipe or disk does not take.
+    """
+    stdout = sys.stdout
+    if isinstance(stdout, io.TextIOWrapper):
+        stdout.reconfigure(errors=encoding.NAME)
+    if not isinstance(getattr(stdout, "buffer", None), io.RawIOBase):
+        yield
+        return
+    buffered = io.TextIOWrapper(
+        io.BufferedWriter(stdout.buffer), stdout.encoding, stdout.errors, line_buffering=True
+    )
+    try:
+        with redirect_stdout(buffered):
+            yield
+    finally:
+        buffered.detach().detach()  # so that stdout stays open
 
 
 def _drop_output() -> None:
