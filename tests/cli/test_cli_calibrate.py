@@ -76,6 +76,24 @@ def test_printed_temperature_gives_the_saved_evaluation(rows, capsys):
     assert capsys.readouterr().out == f"{fit_temperature(*rows).evaluation}\n"
 
 
+def test_saved_temperature_is_taken_by_other_commands(rows, capsys):
+    value = fit_temperature(*rows).value
+    printed(capsys, "--json", "fitted.json", "--apply-json", "applied.json")
+    commands = {"evaluate": ["logits.npy"], "compare": ["logits.npy", "logits.npy"]}
+    for name, logits in commands.items():
+        shown = []
+        for given in ("fitted.json", str(value)):
+            assert main([name, *logits, "labels.npy", "--temperature", given]) == 0
+            shown.append(capsys.readouterr().out)
+        assert shown[0] == shown[1]
+        assert "temperature" in shown[0]
+    assert main(["compare", "logits.npy", "logits.npy", "labels.npy", "--temperature", "1,1"]) == 0
+    assert capsys.readouterr().out != shown[0]
+    with pytest.raises(SystemExit):  # an evaluation, not a temperature
+        main(["evaluate", "logits.npy", "labels.npy", "--temperature", "applied.json"])
+    assert "got 'applied.json'" in capsys.readouterr().err
+
+
 def test_quiet_saves_and_prints_nothing(rows, capsys):
     options = ("--quiet", "--json", "saved.json", "--apply-json", "applied.json")
     assert printed(capsys, *options) == ""

@@ -21,9 +21,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--temperature",
         metavar="T[,T]",
-        type=options.scale_each,
+        type=options.temperature_each,
         default=1.0,
-        help="divide logits by T; with two numbers, those of A and of B (default: %(default)g)",
+        help="divide logits by T, a number or a file that `smoothxent calibrate --json` saved; two "
+        "for A and for B (default: %(default)g)",
     )
     parser.add_argument(
         "--softcap",

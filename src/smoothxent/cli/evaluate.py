@@ -18,9 +18,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--temperature",
         metavar="T",
-        type=options.scale,
+        type=options.temperature,
         default=1.0,
-        help="divide the logits by T (default: %(default)g)",
+        help="divide the logits by T, a number or a file that `smoothxent calibrate --json` saved "
+        "(default: %(default)g)",
     )
     inputs.add_softcap(parser)
     parser.add_argument(

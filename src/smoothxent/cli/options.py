@@ -1,8 +1,10 @@
 """Types of the command line's options: each function parses and checks a text."""
 
 import argparse
+import json
 import math
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from smoothxent.cli.errors import CommandError
@@ -54,9 +56,32 @@ def scale(text: str) -> float:
     return number
 
 
+def temperature(text: str) -> float:
+    """Return the number, or the one in a file that `smoothxent calibrate --json` saved."""
+    if not text.endswith(".json"):
+        return scale(text)
+    try:
+        record = json.loads(Path(text).read_text(encoding="utf-8"))
+        if record["format"] == "smoothxent.Temperature":
+            return scale(str(record["metrics"]["value"]))
+    except (KeyError, OSError, TypeError, ValueError):
+        pass
+    rule = "must be a number, or a file that `smoothxent calibrate --json` saved"
+    raise argparse.ArgumentTypeError(f"{rule}, got {text!r}")
+
+
 def scale_each(text: str) -> float | tuple[float, float]:
     """Return the number, or two numbers separated by a comma."""
-    numbers = [scale(each) for each in text.split(",")]
+    return _one_or_two(scale, text)
+
+
+def temperature_each(text: str) -> float | tuple[float, float]:
+    """Return one temperature, or two separated by a comma."""
+    return _one_or_two(temperature, text)
+
+
+def _one_or_two(number: Callable[[str], float], text: str) -> float | tuple[float, float]:
+    numbers = [number(each) for each in text.split(",")]
     if len(numbers) > 2:
         raise argparse.ArgumentTypeError(f"must be one number or two, got {text!r}")
     return numbers[0] if len(numbers) == 1 else (numbers[0], numbers[1])
