@@ -36,10 +36,10 @@ calibration error      0.1210  15 bins
 balanced accuracy      0.8750
 macro F1               0.8611
 
-by group  mean of rows      ±  mean of groups
-nll             0.3574  0.092          0.2844
-accuracy        0.8750  0.041          0.9000
-brier           0.1518  0.041          0.1222
+by group  mean of rows  ± by group  mean of groups
+nll             0.3574       0.092          0.2844
+accuracy        0.8750       0.041          0.9000
+brier           0.1518       0.041          0.1222
 
 groups with the highest nll
 group        rows     nll  accuracy   brier
@@ -88,10 +88,10 @@ confidence             0.9260  ± 0.012
 brier                  0.0083  ± 0.0022
 calibration error      0.0740  15 bins
 
-by group  mean of rows        ±  mean of groups
-nll             0.0772   0.0029          0.0766
-accuracy        1.0000        0          1.0000
-brier           0.0083  0.00099          0.0081
+by group  mean of rows  ± by group  mean of groups
+nll             0.0772      0.0029          0.0766
+accuracy        1.0000           0          1.0000
+brier           0.0083     0.00099          0.0081
 
 groups, the highest nll first
 group       rows     nll  accuracy   brier
@@ -114,7 +114,7 @@ Evaluation of 48 rows, in 12 groups; losses in nats
 | balanced accuracy | 0.8750 |  |
 | macro F1 | 0.8611 |  |
 
-| by group | mean of rows | ± | mean of groups |
+| by group | mean of rows | ± by group | mean of groups |
 |---|--:|--:|--:|
 | nll | 0.3574 | 0.092 | 0.2844 |
 | accuracy | 0.8750 | 0.041 | 0.9000 |

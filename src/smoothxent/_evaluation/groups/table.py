@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 SHOWN = 5  # groups with the highest nll, and as many with the lowest
 LONGEST_ID = 40  # letters
 
-METRICS = ("by group", "mean of rows", "±", "mean of groups")
+METRICS = ("by group", "mean of rows", "± by group", "mean of groups")
 GROUPS = ("group", "rows", "nll", "accuracy", "brier")
 
 
