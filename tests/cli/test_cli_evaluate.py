@@ -152,7 +152,9 @@ def test_missing_file_is_named(rows, capsys):
 @pytest.mark.fault("cli-files")
 def test_folder_in_place_of_a_file_is_named(rows, capsys, folder):
     line = error_line(capsys, str(folder), "labels.npy")
-    assert line == f"{folder}: Is a directory; give a file"
+    assert (
+        line == f"{folder}: Is a directory; give a file, or a quoted pattern such as 'FOLDER/*.npy'"
+    )
 
 
 @pytest.mark.fault("cli-files")
@@ -338,6 +340,14 @@ def test_remedy_for_another_dtype_names_no_file(rows, capsys):
             "--label-smoothing: must be a number from 0 to 1, got 'nan'",
         ),
         (["--temperature", "0"], "--temperature: must be a number from 1e-37 to 1e+37, got '0'"),
+        (
+            ["--temperature", "none.json"],
+            (
+                "--temperature: must be a number, or a file that `smoothxent calibrate --json` saved, "
+                "got 'none.json'"
+            ),
+        ),
+        (["--json", "-", "--format", "csv"], "--json: - prints JSON to stdout, not csv"),
         (["--softcap", "inf"], "--softcap: must be a number from 1e-37 to 1e+37, got 'inf'"),
         (["--softcap", "x"], "--softcap: must be a number from 1e-37 to 1e+37, got 'x'"),
         (["--top-k", "1,zero"], "--top-k: must be a whole number >= 1, got 'zero'"),

@@ -157,14 +157,17 @@ def test_parts_of_other_groups_or_classes_are_one_line(rows, capsys):
             "few.npy",
             np.arange(3),
             (
-                "groups file few.npy must have shape (120,), a number for each row of logits file "
+                "groups file few.npy must have shape (120,), an id for each row of logits file "
                 "logits.npy, got (3,); name all shards of both"
             ),
         ),
         (
             "real.npy",
             np.zeros(120),
-            "groups file real.npy must be integers or strings, got float64",
+            (
+                "groups file real.npy must be integers or strings, got float64; convert "
+                "with groups.astype(np.int64)"
+            ),
         ),
     ],
 )

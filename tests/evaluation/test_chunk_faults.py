@@ -257,7 +257,7 @@ def test_error_about_an_array_names_the_chunk(bad, error, text):
     [
         ({"temperature": 0.0}, ValueError, "temperature must lie in [1e-37, 1e+37], got 0.0"),
         ({"label_smoothing": 2.0}, ValueError, "label_smoothing must lie in [0, 1], got 2.0"),
-        ({"top_k": 5}, TypeError, "top_k must be a tuple of integers, got 5"),
+        ({"top_k": 5}, TypeError, "top_k must be a tuple of integers, got 5; write (5,)"),
         ({"num_bins": 0}, ValueError, "num_bins must be at least 1, got 0"),
         ({"num_threads": 0}, ValueError, "num_threads must be at least 1, got 0"),
         ({"ignore_index": 1.5}, TypeError, "ignore_index must be an integer, got 1.5"),

@@ -316,7 +316,7 @@ def test_label_out_of_range_is_named_by_its_place_whatever_the_class_axis(axis):
     "changes, error",
     [
         ({"top_k": (0,)}, ValueError("top_k must be at least 1, got 0")),
-        ({"top_k": 5}, TypeError("top_k must be a tuple of integers, got 5")),
+        ({"top_k": 5}, TypeError("top_k must be a tuple of integers, got 5; write (5,)")),
         ({"top_k": (1.5,)}, TypeError("top_k must be an integer, got 1.5")),
         ({"top_k": (2**63,)}, ValueError(f"top_k must be at most {2**63 - 1}, got {2**63}")),
         ({"num_bins": 0}, ValueError("num_bins must be at least 1, got 0")),

@@ -360,7 +360,7 @@ def test_evaluation_never_changes(name):
         ({"num_bins": 2**55}, ValueError, f"num_bins must be at most 1048576, got {2**55}"),
         ({"top_k": [2**63]}, ValueError, f"top_k must be at most {2**63 - 1}, got {2**63}"),
         ({"num_bins": 1.5}, TypeError, "num_bins must be an integer, got 1.5"),
-        ({"top_k": 5}, TypeError, "top_k must be a tuple of integers, got 5"),
+        ({"top_k": 5}, TypeError, "top_k must be a tuple of integers, got 5; write (5,)"),
         ({"top_k": (1, 0)}, ValueError, "top_k must be at least 1, got 0"),
         ({"top_k": (1, 2.5)}, TypeError, "top_k must be an integer, got 2.5"),
         ({"top_k": (True,)}, TypeError, "top_k must be an integer, got True"),

@@ -79,7 +79,7 @@ def test_groups_of_no_use_are_named_with_their_file(tmp_path, arrays):
     paths, path = saved(tmp_path, *arrays), tmp_path / "ids.npy"
     np.save(path, np.arange(99))
     assert error_text(ValueError, compare_files, *paths, groups=path) == (
-        f"groups file {path} must have shape (100,), a number for each row of logits file "
+        f"groups file {path} must have shape (100,), an id for each row of logits file "
         f"{paths[0]}, got (99,); name all shards of both"
     )
     assert error_text(ValueError, compare_files, *paths, groups=np.arange(99)) == (

@@ -161,18 +161,50 @@ def test_pickled_objects_are_never_loaded(files):
 def test_pickle_is_never_loaded(files):
     (files / "logits.npy").write_bytes(pickle.dumps(Trap(files / "sprung")))
     assert error_of(ValueError, files) == (
-        f"logits file {files / 'logits.npy'} must be one of .npy, .npz, .safetensors, .txt, got a "
+        f"logits file {files / 'logits.npy'} must be one of .npy, .npz, .safetensors, got a "
         "pickle, which is never loaded; save the array with np.save"
     )
     assert not (files / "sprung").exists()
 
 
 @pytest.mark.fault("file-kind")
-def test_file_of_another_format_is_refused(files):
-    (files / "logits.csv").write_text("1,2,3\n")
-    assert error_of(ValueError, files, "logits.csv") == (
-        f"logits file {files / 'logits.csv'} must be one of .npy, .npz, .safetensors, .txt, got a "
-        "file that begins with b'1,2,3\\n'; save the array with np.save"
+@pytest.mark.parametrize(
+    "name, text, remedy",
+    [
+        ("logits.dat", "1 2 3\n", "save the array with np.save"),
+        ("logits.txt", "1 2 3\n", "save np.loadtxt('logits.txt', np.float32) with np.save"),
+        (
+            "logits.csv",
+            "1,2,3\n",
+            "save np.loadtxt('logits.csv', np.float32, delimiter=',') with np.save",
+        ),
+    ],
+)
+def test_logits_of_another_format_are_refused(files, name, text, remedy):
+    (files / name).write_text(text)
+    assert error_of(ValueError, files, name) == (
+        f"logits file {files / name} must be one of .npy, .npz, .safetensors, got a "
+        f"file that begins with {text.encode()!r}; {remedy}"
+    )
+
+
+@pytest.mark.fault("file-kind")
+def test_labels_of_another_format_are_refused(files):
+    (files / "labels.csv").write_text("0\n1\n2\n")
+    assert error_of(ValueError, files, labels="labels.csv") == (
+        f"labels file {files / 'labels.csv'} must be one of .npy, .npz, .safetensors, .txt, got a "
+        "file that begins with b'0\\n1\\n2\\n'; with one number a line, rename it to .txt"
+    )
+
+
+@pytest.mark.fault("file-kind")
+def test_shard_of_another_length_than_its_logits_is_named(files):
+    np.save(files / "more.npy", np.zeros((4, 3), np.float32))
+    np.save(files / "three.npy", np.zeros(3, np.int64))
+    logits, labels = ["logits.npy", "more.npy"], ["labels.npy", "three.npy"]
+    assert error_of(ValueError, files, logits, labels) == (
+        f"labels file {files / 'three.npy'} must have length 4, a number for each row of "
+        f"logits file {files / 'more.npy'}, got 3"
     )
 
 
@@ -327,7 +359,7 @@ def test_what_is_no_path_is_refused(files, paths, error):
         ({"class_weight": [1]}, ValueError("class_weight must have shape (3,), got (1,)")),
         ({"sample_weight": [1]}, ValueError("sample_weight must have shape (4,), got (1,)")),
         ({"num_threads": 0}, ValueError("num_threads must be at least 1, got 0")),
-        ({"top_k": 5}, TypeError("top_k must be a tuple of integers, got 5")),
+        ({"top_k": 5}, TypeError("top_k must be a tuple of integers, got 5; write (5,)")),
     ],
 )
 def test_options_are_refused_as_by_evaluate(files, options, error):

@@ -157,7 +157,7 @@ def test_groups_of_several_axes_have_the_shape_of_labels(tmp_path, rng):
     assert evaluate_file(*paths, groups=write_text(tmp_path, groups.ravel())) == expected
     flat = save(tmp_path / "flat.npy", groups.ravel())
     assert error_text(ValueError, evaluate_file, *paths, groups=flat) == (
-        f"groups file {flat} must have shape (20, 5), a number for each row of "
+        f"groups file {flat} must have shape (20, 5), an id for each row of "
         f"logits file {paths[0]}, got (100,); save groups.reshape((20, 5))"
     )
 
@@ -213,18 +213,24 @@ def fails(tmp_path, error, file):
         (
             np.zeros(4),
             TypeError,
-            "groups file ids.npy must be integers or strings, got float64",
+            (
+                "groups file ids.npy must be integers or strings, got float64; convert "
+                "with groups.astype(np.int64)"
+            ),
         ),
         (
             np.array([b"a"] * 4),
             TypeError,
-            "groups file ids.npy must be integers or strings, got |S1",
+            (
+                "groups file ids.npy must be integers or strings, got |S1; decode them "
+                "with np.char.decode(groups)"
+            ),
         ),
         (
             np.arange(3),
             ValueError,
             (
-                "groups file ids.npy must have shape (4,), a number for each row of logits file "
+                "groups file ids.npy must have shape (4,), an id for each row of logits file "
                 "logits.npy, got (3,); name all shards of both"
             ),
         ),
@@ -237,8 +243,8 @@ def fails(tmp_path, error, file):
             np.array(["a", "b", "c", None], object),
             ValueError,
             (
-                "groups file ids.npy must hold numbers, got pickled objects, which are never "
-                "loaded; save an array of numbers"
+                "groups file ids.npy must hold integers or strings, got pickled objects, which "
+                "are never loaded; save ids.astype(str)"
             ),
         ),
     ],

@@ -85,7 +85,8 @@ def check_real(name: str, value: float) -> float:
     if type(value) is float:
         return value
     if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
-        raise TypeError(f"{name} must be a real number, got {value!r}")
+        remedy = "; use its value" if isinstance(getattr(value, "value", None), float) else ""
+        raise TypeError(f"{name} must be a real number, got {value!r}{remedy}")
     try:
         return float(value)
     except OverflowError:  # an integer beyond float64, which is outside every range
@@ -245,5 +246,6 @@ def check_num_top(value: int | None, num_classes: int, most: int) -> int:
 def check_top_k(value: object) -> tuple[int, ...]:
     """Return 1 and the numbers of `value`, sorted."""
     if not isinstance(value, Iterable):
-        raise TypeError(f"top_k must be a tuple of integers, got {value!r}")
+        remedy = f"; write ({value},)" if isinstance(value, int) else ""
+        raise TypeError(f"top_k must be a tuple of integers, got {value!r}{remedy}")
     return tuple(sorted({1, *(check_at_most("top_k", k, MOST_K) for k in value)}))

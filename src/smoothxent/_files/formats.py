@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from smoothxent._arguments.groups import REMEDIES
 from smoothxent._arguments.labels import check_integers, reshape_remedy
 from smoothxent._arguments.logits import DType, check_logits
 from smoothxent._arguments.options import check_weights
@@ -32,14 +33,15 @@ FORMATS = (
     Format(".safetensors", b"", True, safetensors.stored),
     Format(".txt", b"", False, text.stored),
 )
-NAMES = ", ".join(row.suffix for row in FORMATS)
+OF_LOGITS = FORMATS[:-1]
+TEXT = {".csv": ", delimiter=','", ".tsv": "", ".txt": ""}  # arguments of np.loadtxt
 
 
 def stored_logits(
     paths: Sequence[str], dtype: DType | None, argument: str = "logits"
 ) -> ShardedArray:
     """Return the rows of logits in some files; `dtype` is that of bare 2-byte words."""
-    shards = _stored(argument, paths)
+    shards = _stored(argument, paths, OF_LOGITS)
     dtype_of_words = dtype if dtype is not None else shards[0].declared_dtype or None
     for shard in shards:
         check_logits(np.empty(0, _words(shard.dtype)), dtype_of_words, str(shard.location))
@@ -81,7 +83,10 @@ def stored_ids(paths: Sequence[str], logits: ShardedArray) -> list[ShardedArray]
     shards = _stored("groups", paths)
     for shard in shards:
         if shard.dtype.kind not in "iuU":
-            raise TypeError(f"{shard.location} must be integers or strings, got {shard.dtype}")
+            remedy = REMEDIES.get(shard.dtype.kind, "")
+            raise TypeError(
+                f"{shard.location} must be integers or strings, got {shard.dtype}{remedy}"
+            )
     _one_for_each_row(logits, [replace(shard, dtype=shards[0].dtype) for shard in shards])
     return [ShardedArray.of([shard], shard.shape[1:], ()) for shard in shards]
 
@@ -92,14 +97,22 @@ def _one_for_each_row(logits: ShardedArray, shards: Sequence[StoredArray]) -> Sh
         if not shard.shape:
             raise ValueError(f"{shard.location} must have shape (N,) or more axes, got ()")
     array = ShardedArray.of(shards, shards[0].shape[1:], ())
-    if array.shape != logits.shape:
-        argument = shards[0].location.argument
-        remedy = reshape_remedy("save", argument, array.shape, logits.shape)
-        raise ValueError(
-            f"{array} must have shape {logits.shape}, a number for each row of {logits}, "
-            f"got {array.shape}{remedy or '; name all shards of both'}"
-        )
-    return array
+    if array.shape == logits.shape:
+        return array
+    argument = shards[0].location.argument
+    each = f"{'an id' if argument == 'groups' else 'a number'} for each row of"
+    if 1 < len(shards) == len(logits.shards) and array.shape[1:] == logits.shape[1:]:
+        for shard, rows in zip(shards, logits.shards, strict=True):
+            if len(shard) != len(rows):
+                raise ValueError(
+                    f"{shard.location} must have length {len(rows)}, {each} {rows.location}, "
+                    f"got {len(shard)}"
+                )
+    remedy = reshape_remedy("save", argument, array.shape, logits.shape)
+    raise ValueError(
+        f"{array} must have shape {logits.shape}, {each} {logits}, "
+        f"got {array.shape}{remedy or '; name all shards of both'}"
+    )
 
 
 def _words(dtype: np.dtype[Any]) -> np.dtype[Any]:
@@ -107,9 +120,11 @@ def _words(dtype: np.dtype[Any]) -> np.dtype[Any]:
     return np.dtype(np.uint16) if dtype == BYTES_OF_TWO else dtype
 
 
-def _stored(argument: str, shards: Sequence[str]) -> list[StoredArray]:
+def _stored(
+    argument: str, paths: Sequence[str], formats: Sequence[Format] = FORMATS
+) -> list[StoredArray]:
     """Return the arrays at the paths; the size of each has been checked against its file."""
-    return [format_of(location).stored(location) for location in located(argument, shards)]
+    return [format_of(each, formats).stored(each) for each in located(argument, paths)]
 
 
 def located(argument: str, paths: Sequence[str]) -> list[Location]:
@@ -117,25 +132,35 @@ def located(argument: str, paths: Sequence[str]) -> list[Location]:
     return [Location(argument, Path(file), member) for file, member in map(split_member, paths)]
 
 
-def format_of(location: Location) -> Format:
-    """Return the format of a file, by its first bytes or else by its suffix."""
+def format_of(location: Location, formats: Sequence[Format] = FORMATS) -> Format:
+    """Return which of the formats a file has, by its first bytes or else by its suffix."""
     mode = location.path.stat().st_mode
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # opening a folder raises
         raise ValueError(f"{location} must be a regular file, got a pipe or device; save it first")
     with location.path.open("rb") as file:
         start = file.read(max(len(row.magic) for row in FORMATS))
-    likely = [row for row in FORMATS if row.magic and start.startswith(row.magic)]
-    likely += [row for row in FORMATS if row.suffix == location.path.suffix]
+    likely = [row for row in formats if row.magic and start.startswith(row.magic)]
+    likely += [row for row in formats if row.suffix == location.path.suffix]
     if not likely or (start.startswith(b"\x80") and likely[0].magic):
         content = f"a file that begins with {start!r}"
         if start.startswith(b"\x80"):
             content = "a pickle, which is never loaded"
-        raise ValueError(
-            f"{location} must be one of {NAMES}, got {content}; save the array with np.save"
-        )
+        names = ", ".join(row.suffix for row in formats)
+        remedy = _to_numpy(location, formats)
+        raise ValueError(f"{location} must be one of {names}, got {content}; {remedy}")
     if location.member and not likely[0].has_members:
         raise ValueError(
             f"{location} must be a file with members, got {likely[0].suffix}; leave out "
             f"::{location.member}"
         )
     return likely[0]
+
+
+def _to_numpy(location: Location, formats: Sequence[Format]) -> str:
+    """Return how to save an array that is in a file of another format."""
+    suffix = location.path.suffix
+    if suffix not in TEXT:
+        return "save the array with np.save"
+    if formats is FORMATS:
+        return "with one number a line, rename it to .txt"
+    return f"save np.loadtxt({location.path.name!r}, np.float32{TEXT[suffix]}) with np.save"

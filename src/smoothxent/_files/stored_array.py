@@ -45,10 +45,12 @@ class Location(NamedTuple):
             return self
         if len(names) == 1 and not self.member:
             return self._replace(member=names[0])
+        held = ", ".join(names) or "none"
+        if self.member:
+            file = self._replace(member="")
+            raise ValueError(f"{file} must hold an array {self.member!r}, got {held}")
         remedy = f"; say which, as in {self.path}::{names[0]}" if names else ""
-        raise ValueError(
-            f"{self} must name one of the arrays in it, got {', '.join(names) or 'none'}{remedy}"
-        )
+        raise ValueError(f"{self} must name one of the arrays in it, got {held}{remedy}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,9 @@ class StoredArray(ABC):
     dtype: np.dtype[Any]
 
     read_errors: ClassVar[tuple[type[Exception], ...]] = ()  # in addition to OSError
+
+    def __len__(self) -> int:
+        return self.shape[0]
 
     @property
     def declared_dtype(self) -> str:

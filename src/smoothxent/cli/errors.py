@@ -11,7 +11,7 @@ REMEDIES = {
     errno.ENOTDIR: "check the path",
     errno.ELOOP: "check the path",
     errno.EACCES: "change its permissions or choose another",
-    errno.EISDIR: "give a file",
+    errno.EISDIR: "give a file, or a quoted pattern such as 'FOLDER/*.npy'",
     errno.ENOSPC: "make room or choose another",
 }
 NEGATIVE_LABEL = re.compile(r"must lie in \[0, \d+\), got labels\[.*\] = (-\d+)")

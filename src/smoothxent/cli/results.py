@@ -20,8 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser, to_save: str) -> None:
     parser.add_argument(
         "--format",
         choices=FORMATS,
-        default="table",
-        help="format of the printed result (default: %(default)s)",
+        help="format of the printed result (default: table)",
     )
     parser.add_argument(
         "--json",
@@ -35,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser, to_save: str) -> None:
         type=options.picture_file,
         help="save a reliability diagram and a histogram of the losses, also as .pdf or .svg",
     )
-    parser.add_argument("--quiet", action="store_true", help="print only errors")
+    parser.add_argument("--quiet", action="store_true", help="print only errors and warnings")
     parser.set_defaults(bytes=None)
 
 
@@ -54,6 +53,8 @@ def check(arguments: argparse.Namespace, *names: str | None) -> None:
 
     An output that is also an input, or the other output, is a usage error.
     """
+    if arguments.json == "-" and arguments.format not in (None, "json"):
+        arguments.error(f"argument --json: - prints JSON to stdout, not {arguments.format}")
     used = [file for each in names if each is not None for file in _files_of(each)]
     outputs = {"--json": arguments.json, "--plot": arguments.plot}
     outputs["--per-class"] = getattr(arguments, "per_class", None)
@@ -96,7 +97,7 @@ def write(result: Result, arguments: argparse.Namespace) -> None:
     if arguments.json == "-":
         print(_json(result), end="")
     elif not arguments.quiet:
-        print(FORMATS[arguments.format](result, arguments.bytes), end="")
+        print(FORMATS[arguments.format or "table"](result, arguments.bytes), end="")
 
 
 def save(result: Result, name: str | None) -> None:

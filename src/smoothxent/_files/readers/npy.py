@@ -36,9 +36,12 @@ def header(location: Location, file: IO[bytes]) -> tuple[tuple[int, ...], np.dty
         raise location.corrupt("version {}.{} of the .npy format is unknown".format(*version))
     shape, is_fortran, dtype = _read(location, file, HEADERS[version])
     if dtype.hasobject:
+        rule, remedy = "numbers", "an array of numbers"
+        if location.argument == "groups":
+            rule, remedy = "integers or strings", "ids.astype(str)"
         raise ValueError(
-            f"{location} must hold numbers, got pickled objects, which are never loaded; "
-            "save an array of numbers"
+            f"{location} must hold {rule}, got pickled objects, which are never loaded; "
+            f"save {remedy}"
         )
     if is_fortran and sum(size != 1 for size in shape) > 1:
         raise ValueError(
