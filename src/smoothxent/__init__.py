@@ -26,7 +26,7 @@ from smoothxent._loss.row_statistics import RowStatistics, row_statistics
 from smoothxent._loss.smoothing import smooth_labels
 from smoothxent._loss.softmax import log_softmax, log_sum_exp, softmax
 
-__version__ = "0.1.0"
+__version__ = "1.0.0rc1"
 
 __all__ = [
     "ClassMetrics",

@@ -47,7 +47,7 @@ def test_parts_of_the_nightly_run_hold_each_mutant_once():
 
 
 @pytest.mark.parametrize(
-    "name, pattern", [("CITATION.cff", r"^version: (.*)$"), ("CHANGELOG.md", r"^## (\S+) \(")]
+    "name, pattern", [("CITATION.cff", r"^version: (.*)$"), ("CHANGELOG.md", r"^## \[(\S+)\] - ")]
 )
 def test_version_is_the_one_of_the_package(name, pattern):
     text = (ROOT / name).read_text()
