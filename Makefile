@@ -107,7 +107,7 @@ tsan: $(DONE)/built $(DONE)/test  ## run the kernel under the thread sanitizer; 
 	CC="$(TSAN_CC)" SMOOTHXENT_SANITIZE=thread SMOOTHXENT_OPENMP=1 SMOOTHXENT_WERROR=0 SMOOTHXENT_KERNELS="$(BEST)" \
 	$(BIN)/python setup.py --quiet build --build-base build/tsan --build-lib $(WATCHED)
 	SMOOTHXENT_TSAN_RUNTIME="$(shell $(TSAN_CC) -print-file-name=libclang_rt.tsan-$(shell uname -m).so)" \
-	PYTHONPATH=$(WATCHED) LD_LIBRARY_PATH="$(LLVM_LIBS)" OMP_TOOL_LIBRARIES=libarcher.so \
+	SMOOTHXENT_WATCHED=$(WATCHED) LD_LIBRARY_PATH="$(LLVM_LIBS)" OMP_TOOL_LIBRARIES=libarcher.so \
 	TSAN_OPTIONS=suppressions=$(CURDIR)/tests/process/thread_sanitizer.supp \
 	$(BIN)/python -m pytest -p no:cacheprovider tests/process/test_races.py $(ARGS)
 

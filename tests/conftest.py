@@ -95,7 +95,6 @@ def torch():
 @pytest.fixture
 def small_chunks(monkeypatch):
     """Set chunks of 700 bytes, so that small files have many chunks."""
-    # By its name: under `make tsan` the kernels can't be imported into this process.
     monkeypatch.setattr("smoothxent._files.chunks.CHUNK_BYTES", 700)
 
 

@@ -9,6 +9,7 @@ import os
 import pytest
 
 RUNTIME = os.environ.get("SMOOTHXENT_TSAN_RUNTIME", "")
+WATCHED = os.environ.get("SMOOTHXENT_WATCHED", "")  # only a child has its runtime
 pytestmark = pytest.mark.skipif(
     not RUNTIME, reason="needs the build of `make tsan`, which needs Clang and its OpenMP runtime"
 )
@@ -64,6 +65,12 @@ def call():
             logits, labels, softcap=5.0, temperature=0.7, z_loss=1e-3, **threads)
         smoothxent.evaluate(np.asfortranarray(logits), labels, ignore_index=0, **threads)
         smoothxent.row_statistics(logits, labels, top_k=3, **threads)
+        groups = np.arange(len(labels)) % 7
+        smoothxent.evaluate(logits, labels, groups=groups, per_class=True, **threads)
+        smoothxent.compare(logits, logits[::-1], labels, groups=groups, **threads)
+        if dtype in (np.float32, np.float64):
+            hidden, weight = logits[:50, :3].copy(), logits[:3].T.copy()
+            smoothxent.linear_cross_entropy_and_grad(hidden, weight, labels[:50], **threads)
         for function in (smoothxent.softmax, smoothxent.log_softmax, smoothxent.log_sum_exp):
             function(logits, **threads)
         bad = np.where(labels % 2 == 0, labels, logits.shape[1])
@@ -80,7 +87,8 @@ DTYPES = ["float32", "float64", "float16", "bfloat16"]
 
 
 def run_watched(run_child, source, *arguments):
-    return run_child(PRELUDE + source, *arguments, LD_PRELOAD=RUNTIME, timeout=600)
+    environment = {"LD_PRELOAD": RUNTIME, "PYTHONPATH": WATCHED}
+    return run_child(PRELUDE + source, *arguments, timeout=600, **environment)
 
 
 @pytest.mark.fault("data-races")
