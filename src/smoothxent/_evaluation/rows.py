@@ -100,8 +100,6 @@ def _evaluations(
     slices: Groups | None = None,
 ) -> list[Evaluation]:
     """Return the evaluation of each slice, or of all rows; fill in the outputs of the rows."""
-    if slices is not None and not len(slices.ids):
-        return []
     logits, labels, layout = rows
     settings, transforms = options.settings, options.transforms
     kernel = widening.kernel_for(layout.dtype_name, transforms)
