@@ -134,6 +134,13 @@ def test_html_has_the_cells_of_the_markdown(comparison):
     assert [row.replace(" ", "") for row in found] == [row.replace(" ", "") for row in expected]
 
 
+def test_html_of_no_rows_is_the_title_alone(comparison):
+    html = compare(A[:0], B[:0], LABELS[:0])._repr_html_()
+    style = re.search("<style>.*</style>", comparison._repr_html_(), re.DOTALL)[0]
+    title = "<strong>Comparison of A and B on 0 rows</strong>"
+    assert html == f'<div class="smoothxent">{style}{title}</div>'
+
+
 def test_table_has_the_weight_where_it_is_not_the_count():
     lines = str(compare(A, B, abs(LABELS), sample_weight=[1, 2, 3, 0.5])).splitlines()
     assert "weight                  6.5000      6.5000" in lines

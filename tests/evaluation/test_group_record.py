@@ -59,6 +59,11 @@ MISTAKES = [
     ),
     (["groups", "misses", 1], True, f"groups.misses[1] {COUNT} True"),
     (["groups", "misses", 0], 2, "groups.misses[0] must be no more than groups.count[0], got 2"),
+    (
+        ["groups", "misses", 0],
+        0,
+        "groups.misses[0] must be more than 0, as the hits have less than the whole weight, got 0",
+    ),
     (["groups", "weight", 0], 1, f"groups.weight[0] must {SUM}, got 1"),
     (
         ["groups", "weight", 0],

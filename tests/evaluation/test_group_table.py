@@ -176,6 +176,20 @@ def test_table_of_html():
     assert re.findall(r"\d\.\d+", re.sub("<style>.*</style>", "", html)) == words
 
 
+def test_groups_without_classes_have_no_table_of_classes():
+    start = "classes with"
+    without, text = grouped(), TEXT[: TEXT.index(start)].rstrip()
+    no_classes = ("balanced accuracy", "macro F1")
+    assert str(without) == "\n".join(
+        line for line in text.splitlines() if not line.startswith(no_classes)
+    )
+    html = without._repr_html_()
+    assert html.endswith("</table></div>")
+    assert html.count('<table class="numbers">') == 3
+    assert start not in html
+    assert start not in without.to_markdown()
+
+
 def test_representation_is_one_line():
     assert repr(grouped()) == f"GroupedEvaluation(12 groups, {grouped().total!r})"
     assert repr(grouped(GROUPS == 0)).startswith("GroupedEvaluation(1 group, Evaluation(3 rows, ")
