@@ -46,6 +46,13 @@ def test_no_smoothing_leaves_the_labels_as_they_are(rng):
     assert np.array_equal(smoothxent.smooth_labels(q, 0), q)
 
 
+@pytest.mark.parametrize("prior", [None, []])
+def test_table_of_no_rows_without_classes_is_empty(prior):
+    table = smoothxent.smooth_labels(np.zeros((0, 0)), 0.1, prior=prior)
+    assert table.shape == (0, 0)
+    assert smoothxent.cross_entropy(table, table, prior=prior, reduction="sum") == 0
+
+
 def test_full_smoothing_leaves_the_prior_alone():
     prior = [0.5, 0.25, 0.25]
     table = smoothxent.smooth_labels([0, 2], 1, prior=prior, num_classes=3)
