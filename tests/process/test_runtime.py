@@ -10,7 +10,7 @@ import sys
 import pytest
 
 import smoothxent
-from smoothxent._kernel import openmp
+from smoothxent._kernel import openmp, runtime
 
 RUNTIME = smoothxent.info()["openmp_runtime"]
 IS_GNU = "libgomp" in RUNTIME
@@ -45,6 +45,30 @@ def test_idle_threads_spin_for_about_as_long_as_waking_one_takes(import_settings
     # libgomp's own default is 300,000 turns, which is milliseconds.
     turns = int(import_settings()["GOMP_SPINCOUNT"])
     assert openmp.turns_in(5e-6) < turns < openmp.turns_in(1e-4)
+
+
+@pytest.mark.fault("openmp-runtime")
+@pytest.mark.parametrize(
+    ("user", "given", "policy"),
+    [
+        ({}, True, "sleep at once"),
+        ({"KMP_BLOCKTIME": "3"}, False, "KMP_BLOCKTIME=3, set by the user"),
+        ({"GOMP_SPINCOUNT": "3"}, True, "sleep at once"),  # LLVM's runtime passes over it
+    ],
+)
+def test_idle_threads_of_llvms_runtime_sleep_at_once(monkeypatch, user, given, policy):
+    def load(kernel, settings):
+        assert kernel == b"kernel.so"
+        assert (b"KMP_BLOCKTIME=0" in settings) == given
+        return "/nowhere/libomp.so"
+
+    for name in POLICIES:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in user.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(openmp, "load", load)
+    found = runtime.load("kernel.so")
+    assert found == runtime.Runtime("/nowhere/libomp.so", is_ours=True, wait_policy=policy)
 
 
 @pytest.mark.fault("openmp-runtime")

@@ -54,6 +54,14 @@ def test_quota_below_two_cpus_leaves_one_thread(monkeypatch, quota):
     assert threads._usable_cpus() == 1
 
 
+@pytest.mark.parametrize(("counted", "expected"), [(5, 5), (None, 1)])
+def test_system_without_affinity_has_the_cpus_that_python_counts(monkeypatch, counted, expected):
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: counted)
+    monkeypatch.setattr("smoothxent._kernel.threads._cgroup_quota", lambda: math.inf)
+    assert threads._usable_cpus() == expected
+
+
 WORDS = [("3", True), (" 4,2", True), ("0", False), ("abc", False), ("\u00b2", False)]
 
 
