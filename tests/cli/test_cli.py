@@ -47,6 +47,27 @@ def test_info_is_one_fact_a_line(capsys):
     assert facts["threads"].strip() == str(smoothxent.info()["num_threads"])
 
 
+def test_info_without_openmp_has_no_idle_threads(capsys, monkeypatch):
+    facts = smoothxent.info() | {
+        "openmp": False,
+        "openmp_runtime": "",
+        "openmp_loaded_by": "",
+        "wait_policy": "",
+    }
+    monkeypatch.setattr(smoothxent, "info", lambda: facts)
+    assert main(["info"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == f"{'OpenMP:':<18}no"
+
+
+def test_module_that_no_extra_brings_is_no_fault_of_usage(monkeypatch):
+    def run(_):
+        raise ModuleNotFoundError("No module named 'numpy.none'", name="numpy.none")
+
+    monkeypatch.setattr(COMMANDS["info"], "run", run)
+    with pytest.raises(ModuleNotFoundError, match=r"^No module named 'numpy\.none'$"):
+        main(["info"])
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "command, module, extra",

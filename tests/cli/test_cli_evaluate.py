@@ -306,6 +306,13 @@ def test_weights_that_are_several_arrays_are_refused(rows, capsys):
 
 
 @pytest.mark.fault("cli-files")
+def test_weights_that_are_a_folder_are_named_as_one(rows, capsys, folder):
+    (folder / "weights.npy").mkdir()
+    line = error_line(capsys, "logits.npy", "labels.npy", "--class-weight", "weights.npy")
+    assert line == "weights.npy: Is a directory; give a file"
+
+
+@pytest.mark.fault("cli-files")
 def test_weights_that_are_a_pipe_are_not_waited_for(rows, capsys):
     os.mkfifo("weights.npy")
     line = error_line(capsys, "logits.npy", "labels.npy", "--prior", "weights.npy")
@@ -338,6 +345,10 @@ def test_remedy_for_another_dtype_names_no_file(rows, capsys):
         (
             ["--label-smoothing", "nan"],
             "--label-smoothing: must be a number from 0 to 1, got 'nan'",
+        ),
+        (
+            ["--label-smoothing", "ten"],
+            "--label-smoothing: must be a number from 0 to 1, got 'ten'",
         ),
         (["--temperature", "0"], "--temperature: must be a number from 1e-37 to 1e+37, got '0'"),
         (

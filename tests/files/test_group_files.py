@@ -315,6 +315,16 @@ def test_pipe_is_not_waited_for(tmp_path):
     )
 
 
+@pytest.mark.fault("file-entries")
+@pytest.mark.parametrize("first", [0, 1])
+def test_shards_of_both_kinds_are_an_error(tmp_path, first):
+    parts = np.arange(2), np.array(["a", "b"])
+    files = [save(tmp_path / f"ids-{n}.npy", parts[first - n]) for n in range(2)]
+    assert fails(tmp_path, ValueError, files) == (
+        "groups file ids-0.npy to ids-1.npy must be all integers or all strings, got some of each"
+    )
+
+
 @pytest.mark.parametrize("dtypes", [("<U1", "<U9"), (">i4", "i8")])
 def test_shards_may_have_different_dtypes_of_one_kind(tmp_path, rng, dtypes):
     logits, labels = rng.normal(size=(40, 3)), rng.integers(0, 3, 40)

@@ -36,6 +36,19 @@ def test_heading_of_text_or_all_numbers_in_a_line_are_no_matter_of_shape(tmp_pat
     )
 
 
+@pytest.mark.parametrize("text", [b"", b"\n\n"])
+def test_text_without_a_number_has_no_rows(tmp_path, text):
+    logits, labels = tmp_path / "logits.npy", tmp_path / "labels.txt"
+    labels.write_bytes(text)
+    np.save(logits, LOGITS[:0])
+    assert evaluate_file(logits, labels).count == 0
+    np.save(logits, LOGITS)
+    assert error_text(ValueError, evaluate_file, logits, labels) == (
+        f"labels file {labels} must have shape (4,), a number for each row of logits file "
+        f"{logits}, got (0,); name all shards of both"
+    )
+
+
 @pytest.mark.fault("names-and-text")
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
 def test_text_in_utf_16_is_refused_with_the_encoding(tmp_path, encoding):

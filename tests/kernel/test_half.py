@@ -190,8 +190,9 @@ def test_dtype_must_be_that_of_the_logits():
 
 def test_bits_need_a_dtype_that_they_can_be():
     bits, known = np.zeros((2, 3), np.uint16), "must be float32, float64, float16 or bfloat16"
-    text = error_text(TypeError, smoothxent.cross_entropy, bits, [0, 1], dtype="int8")
-    assert text == f"dtype {known}, got int8"
+    for dtype, found in (("int8", "int8"), (np.int8, "int8"), ("x", "x"), (3.5, "3.5")):
+        text = error_text(TypeError, smoothxent.cross_entropy, bits, [0, 1], dtype=dtype)
+        assert text == f"dtype {known}, got {found}"
     remedy = "if these are the bits of bfloat16 or float16, say so with dtype"
     for dtype in (None, "float32"):
         text = error_text(TypeError, smoothxent.softmax, bits, dtype=dtype)
