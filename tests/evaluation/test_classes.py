@@ -103,6 +103,7 @@ OPTIONS = {
     "temperature": {"temperature": 1.3},
     "smoothing": {"label_smoothing": 1.0},
     "class weight": {"class_weight": 0},  # of zeros
+    "prior": {"label_smoothing": 1.0, "prior": 0},  # of the uniform distribution
 }
 
 
@@ -121,6 +122,8 @@ def test_top_class_of_each_row_is_the_first_of_the_largest_logits(
     labels = rng.integers(0, num_classes, num_rows)
     if "class_weight" in options:
         options = {"class_weight": np.zeros(num_classes)}
+    elif "prior" in options:
+        options = {"label_smoothing": 1.0, "prior": np.full(num_classes, 1 / num_classes)}
     top = logits.astype(float).argmax(axis=1)
     expected = np.bincount(top, weights, minlength=num_classes)
     arguments = {"sample_weight": weights, **options}
