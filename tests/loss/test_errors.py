@@ -175,6 +175,16 @@ def test_improper_probability_is_named_by_its_place_along_every_class_axis(dtype
     assert text == "labels must be finite and not negative, got labels[1, 2, 3] = -1.0"
 
 
+@pytest.mark.parametrize("place", [5, 16_383, 16_384, 19_999])
+@pytest.mark.parametrize("num_threads", [1, 2])
+def test_improper_probability_of_rows_that_threads_share_is_named(dtype, place, num_threads):
+    labels = np.zeros((3, 20_000), dtype)
+    labels[1, place] = labels[2, 0] = -1
+    logits = np.zeros(labels.shape, dtype)
+    text = error_text(ValueError, smoothxent.cross_entropy, logits, labels, num_threads=num_threads)
+    assert text == f"labels must be finite and not negative, got labels[1, {place}] = -1.0"
+
+
 def test_improper_integer_probability_is_named_by_its_value(dtype):
     labels = np.eye(C, dtype=np.int64)[:N]
     labels[3, 6] = -1

@@ -44,6 +44,16 @@ def test_lowest_of_several_bad_labels_is_named_for_any_number_of_threads(any_dty
 
 
 @pytest.mark.fault("label-range")
+@pytest.mark.parametrize("num_threads", [1, 2, 4])
+def test_bad_label_of_rows_that_threads_share_is_named(any_dtype, num_threads):
+    # Up to 3 rows for each thread, of two segments each.
+    labels = np.array([0, 19_999, 20_000, -1, 20_001])
+    logits = np.zeros((5, 20_000), any_dtype)
+    text = error_text(IndexError, smoothxent.cross_entropy, logits, labels, num_threads=num_threads)
+    assert text == "labels must lie in [0, 20000), got labels[2] = 20000"
+
+
+@pytest.mark.fault("label-range")
 def test_bad_label_of_several_axes_is_named_by_its_place(any_dtype):
     labels = np.zeros((4, 5, 6), np.int64)
     labels[2, 3, 1] = 7

@@ -170,6 +170,26 @@ def test_minus_infinity_has_probability_zero(dtype):
     assert smoothxent.log_softmax(row)[1] == -np.inf
 
 
+@pytest.mark.parametrize("num_threads", [1, 2])
+@pytest.mark.parametrize("places", [(5, 20_000), (20_000, 39_999), (5, 16_384, 39_999)], ids=str)
+@pytest.mark.parametrize("top", range(3))
+def test_masked_classes_between_a_few_far_apart_change_nothing(dtype, places, top, num_threads):
+    # Each segment has one class that is not masked, or none.
+    few = np.array([1, 2, -3][top:] + [1, 2, -3][:top], dtype)[: len(places)]
+    row = np.full(40_000, -np.inf, dtype)
+    row[list(places)] = few
+    close = {"rtol": 4 * np.finfo(dtype).eps, "strict": True}
+    masked = np.delete(np.arange(len(row)), places)
+    p = smoothxent.softmax(row, num_threads=num_threads)
+    np.testing.assert_allclose(p[list(places)], smoothxent.softmax(few), **close)
+    assert not p[masked].any()
+    log_p = smoothxent.log_softmax(row, num_threads=num_threads)
+    np.testing.assert_allclose(log_p[list(places)], smoothxent.log_softmax(few), **close)
+    assert np.all(log_p[masked] == -np.inf)
+    log_sum = smoothxent.log_sum_exp(row, num_threads=num_threads)
+    np.testing.assert_allclose(log_sum, smoothxent.log_sum_exp(few), rtol=close["rtol"])
+
+
 @pytest.mark.parametrize("row", [[0, np.nan, 1], [np.inf, 0, 1], [-np.inf, -np.inf, -np.inf]])
 def test_row_without_a_softmax_is_nan_and_no_other_row_is(dtype, row):
     logits = np.array([[0, 0, 0], row, [1, 1, 1]], dtype)

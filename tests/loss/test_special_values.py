@@ -111,6 +111,17 @@ def test_tiles_of_minus_infinity_change_nothing_without_smoothing(dtype, rng, nu
     assert_losses_right(losses, present, expected_label, dtype)
 
 
+@pytest.mark.parametrize("num_threads", [1, 2])
+@pytest.mark.parametrize("num_absent", [1, 1024, 5000, 16_384, 20_000, 39_999])
+def test_tiles_of_minus_infinity_have_no_gradient(dtype, rng, num_absent, num_threads):
+    logits = rng.normal(0, 4, (1, 40_000)).astype(dtype)
+    logits[0, :num_absent] = -INF
+    _, grad = smoothxent.cross_entropy_and_grad(logits, [39_999], num_threads=num_threads)
+    assert not grad[0, :num_absent].any()
+    label = np.array([39_999 - num_absent])
+    assert_gradients_right(grad[:, num_absent:], logits[:, num_absent:], label, dtype)
+
+
 def test_minus_infinity_off_the_label_is_infinite_with_smoothing(any_dtype, rng):
     logits = rows_with(-INF, range(NUM_CLASSES), NUM_CLASSES, any_dtype, rng)
     labels = (np.arange(NUM_CLASSES) + 1) % NUM_CLASSES
