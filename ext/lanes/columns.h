@@ -76,21 +76,22 @@ LANES_INLINE void store_logit_columns(char *start, ptrdiff_t stride, int count, 
 }
 #endif
 
-/* Two columns from and to rows of two classes, one row directly after the other. */
+/* Two columns from rows of two classes, one row directly after the other. */
 LANES_INLINE void load_pairs(const stored *x, lanes *columns) {
     const lanes a[] = {load_logits(x), load_logits(x + LANES)};
     EACH_REGISTER columns[0].r[i] = REAL_OP(unzip)(a[2 * i / REGISTERS].r[2 * i % REGISTERS],
         a[(2 * i + 1) / REGISTERS].r[(2 * i + 1) % REGISTERS], &columns[1].r[i]);
 }
+
+#ifndef SMOOTHXENT_FLOAT64
+/* The way back; in float64 two classes are a quad. */
 LANES_INLINE void store_pairs(real *x, const lanes *columns) {
     EACH_REGISTER {
-        reg_real high, low = REAL_OP(zip)(columns[0].r[i], columns[1].r[i], &high);
+        reg_f32 high, low = zip_f32(columns[0].r[i], columns[1].r[i], &high);
         OP(storeu)(x + 2 * i * WIDTH, low);
         OP(storeu)(x + (2 * i + 1) * WIDTH, high);
     }
 }
-
-#ifndef SMOOTHXENT_FLOAT64
 /* The same for three classes: one quad of float32; float64 takes a quad of two and one more. */
 LANES_INLINE void load_triples(const stored *x, lanes *columns) {
     const lanes a[] = {load_logits(x), load_logits(x + LANES), load_logits(x + 2 * LANES)};

@@ -15,7 +15,7 @@
  *     all_equal(a, b)           whether all elements are equal; NaN equals nothing
  *     all_less(a, b)            whether all of a are less than those of b; NaN is not
  *     unzip(a, b, &odd)         of the elements of a and then b, the even ones; odd: the odd ones
- *     zip(a, b, &high)          the inverse: elements of a and b alternate; the first half; high: the second
+ *     zip(a, b, &high)          float32: elements of a and b alternate; the first half; high: the second
  *     unzip_three, zip_three    float32: the same for three registers, x[0] to x[2], in place
  *     step_powers(u)            float32: 2**(n / 8), n + 8 * 127 in the low bits of u; see STEP_ERRORS
  *     step_errors(u)            float32: the relative error of step_powers(u)

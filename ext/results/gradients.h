@@ -128,11 +128,11 @@ LANES_INLINE void few_gradient_rows_inline(const few_factors *sweep, const real 
     }
     if (k == num_classes) return;
     few_gradient_quad(&f, exps + k * LANES, anchors, number, values);
+#ifndef SMOOTHXENT_FLOAT64
     if (is_real && num_classes == 2 && stride == 2 * sizeof(real)) {
         store_pairs((real *)start, values);
         return;
     }
-#ifndef SMOOTHXENT_FLOAT64
     if (is_real && num_classes == 3 && stride == 3 * sizeof(real)) {
         store_triples((real *)start, values);
         return;

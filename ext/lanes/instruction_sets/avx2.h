@@ -103,11 +103,6 @@ LANES_INLINE reg_f32 zip_f32(reg_f32 a, reg_f32 b, reg_f32 *high) {
     *high = _mm256_permute2f128_ps(first, second, 0x31);
     return _mm256_permute2f128_ps(first, second, 0x20);
 }
-LANES_INLINE reg_f64 zip_f64(reg_f64 a, reg_f64 b, reg_f64 *high) {
-    reg_f64 first = _mm256_unpacklo_pd(a, b), second = _mm256_unpackhi_pd(a, b);
-    *high = _mm256_permute2f128_pd(first, second, 0x31);
-    return _mm256_permute2f128_pd(first, second, 0x20);
-}
 /* element l of x[l % 3] */
 LANES_INLINE reg_f32 in_turns(reg_f32 x0, reg_f32 x1, reg_f32 x2) {
     return _mm256_blend_ps(_mm256_blend_ps(x0, x1, 0x92), x2, 0x24);

@@ -86,11 +86,6 @@ LANES_INLINE reg_f32 zip_f32(reg_f32 a, reg_f32 b, reg_f32 *high) {
     *high = _mm512_permutex2var_ps(a, _mm512_add_epi32(low, _mm512_set1_epi32(8)), b);
     return _mm512_permutex2var_ps(a, low, b);
 }
-LANES_INLINE reg_f64 zip_f64(reg_f64 a, reg_f64 b, reg_f64 *high) {
-    __m512i low = _mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11);
-    *high = _mm512_permutex2var_pd(a, _mm512_add_epi64(low, _mm512_set1_epi64(4)), b);
-    return _mm512_permutex2var_pd(a, low, b);
-}
 /* element l of x[l % 3] */
 LANES_INLINE reg_f32 in_turns(reg_f32 x0, reg_f32 x1, reg_f32 x2) {
     return _mm512_mask_blend_ps(0x4924, _mm512_mask_blend_ps(0x2492, x0, x1), x2);

@@ -131,10 +131,6 @@ LANES_INLINE reg_f32 zip_f32(reg_f32 a, reg_f32 b, reg_f32 *high) {
     *high = vzip2q_f32(a, b);
     return vzip1q_f32(a, b);
 }
-LANES_INLINE reg_f64 zip_f64(reg_f64 a, reg_f64 b, reg_f64 *high) {
-    *high = vzip2q_f64(a, b);
-    return vzip1q_f64(a, b);
-}
 LANES_INLINE void unzip_three_f32(reg_f32 *x) {
     float triples[12];
     for (int k = 0; k < 3; k++) vst1q_f32(triples + 4 * k, x[k]);

@@ -120,10 +120,6 @@ LANES_INLINE reg_f32 zip_f32(reg_f32 a, reg_f32 b, reg_f32 *high) {
     *high = b;
     return a;
 }
-LANES_INLINE reg_f64 zip_f64(reg_f64 a, reg_f64 b, reg_f64 *high) {
-    *high = b;
-    return a;
-}
 LANES_INLINE void unzip_three_f32(reg_f32 *x) { (void)x; }
 LANES_INLINE void zip_three_f32(reg_f32 *x) { (void)x; }
 LANES_INLINE int all_less_f32(reg_f32 a, reg_f32 b) { return a < b; }
