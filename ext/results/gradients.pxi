@@ -74,9 +74,10 @@ cdef inline double factor_of_tile(double factor, Reference tile, Reference row) 
 cdef inline double gradient_of_former_anchor(
     const SecondSweep *sweep, Py_ssize_t i, Reference reference, double logit
 ) noexcept nogil:
-    # the gradient of a segment's top class, whose exp is not saved, where another segment has the top class of the row
+    # the gradient of a segment's top class, whose exp is not saved, where another segment has the top class of the row:
+    # a probability of at most 1/2, so `upper` is no bound
     cdef double low, z = distance_from(reference, logit, &low)
-    return min(sweep.factor[i] * times_exp(1.0, z, low) + sweep.constant[i], sweep.upper)
+    return sweep.factor[i] * times_exp(1.0, z, low) + sweep.constant[i]
 
 
 cdef void sweep_segment(
