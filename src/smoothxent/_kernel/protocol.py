@@ -71,8 +71,8 @@ class Blocks(Protocol):
         statistics: Results | None,  # OUT as in row_statistics; then neither loss nor evaluation
     ) -> None: ...
 
-    def begin(self, first_row: int, num_rows: int) -> bool:
-        """Begin a block of rows; return whether all labels are in range. If not, skip it."""
+    def begin(self, first_row: int, num_rows: int) -> None:
+        """Begin a block of rows, whose class indices are in range."""
 
     def read(self, block: NDArray[Any], first_row: int, first_class: int) -> None:
         """Read a part (rows, classes) of the block: whole segments, or all classes to the end.
