@@ -36,12 +36,12 @@ cdef PlainLoss plain_loss_of(const Call *call) noexcept nogil:
 
 
 cdef bint can_take_plain_groups(const Call *call) noexcept nogil:
-    # whether plain_few_groups can take the rows and labels from memory
+    # whether plain_few_groups can take the rows and labels from memory; where labels are adjacent, grad.inner is 1 too
     return (
         call.is_plain and not call.transforms and call.logits.class_stride == sizeof(stored)
         and are_adjacent(&call.labels)
         and not (call.has_grad and (
-            call.labels.has_ignore_index or call.grad.inner != 1 or call.grad.class_stride != grad_itemsize(call))))
+            call.labels.has_ignore_index or call.grad.class_stride != grad_itemsize(call))))
 
 
 cdef lanes subtract_targets(
