@@ -36,6 +36,7 @@ MUTANTS = [
             "the square of what a sum lacks",
         ),
         ("add(square, step_errors(u))", "square", "the rounded powers of a row"),
+        ("negative_fused(first, correction, first)", "first", "the low part of a sum in gradients"),
     ),
     *mutants_of(
         "ext/statistics/few_classes.h",
