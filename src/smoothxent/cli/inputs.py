@@ -123,7 +123,7 @@ def array(file: str | None) -> NDArray[Any] | None:
     wrong_file = CommandError(
         f"{file}: not an array of numbers in .npy format; save it with np.save"
     )
-    if not stat.S_ISREG(Path(file).stat().st_mode) and not Path(file).is_dir():
+    if not stat.S_ISREG(Path(file).stat().st_mode):
         raise wrong_file  # opening a pipe may block forever
     try:
         # Mapped: a header that declares more than the file holds then costs no memory.
