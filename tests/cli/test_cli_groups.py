@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from command_errors import error_line
 from smoothxent import Evaluation, GroupedEvaluation, evaluate
 from smoothxent.cli import main
 
@@ -34,14 +35,6 @@ def printed(capsys, *arguments, command="evaluate"):
     out, err = capsys.readouterr()
     assert err == ""
     return out
-
-
-def error_line(capsys, *arguments, command="evaluate"):
-    """Return the only line on stderr of a command that fails; stdout must be empty."""
-    assert main([command, *arguments]) == 1
-    out, err = capsys.readouterr()
-    assert (out, err.count("\n"), err[-1:]) == ("", 1, "\n")
-    return err.removeprefix("smoothxent: ")[:-1]
 
 
 @pytest.mark.parametrize("file", ["ids.npy", "ids.txt"])

@@ -1,0 +1,99 @@
+"""`smoothxent evaluate` with unusable weights of rows and of classes: one line for each."""
+
+import io
+import os
+
+import numpy as np
+import pytest
+
+from command_errors import error_line
+
+ONE_EACH = "save one number for each class"
+NO_ARRAY = "not an array of numbers in .npy format; save it with np.save"
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def rows(rng, folder):
+    """Save 120 rows of 7 classes in `logits.npy` and `labels.npy`."""
+    np.save("logits.npy", rng.normal(0, 3, (120, 7)).astype(np.float32))
+    np.save("labels.npy", rng.integers(0, 7, 120))
+
+
+@pytest.mark.fault("cli-files")
+@pytest.mark.parametrize(
+    "option, weights, rule",
+    [
+        ("--class-weight", np.ones(8), f"class_weight must have shape (7,), got (8,); {ONE_EACH}"),
+        ("--prior", np.ones((7, 1)), f"prior must have shape (7,), got (7, 1); {ONE_EACH}"),
+        ("--prior", np.ones(7), "prior must sum to 1, got a sum of 7.0; divide it by its sum"),
+    ],
+)
+def test_bad_weights_of_classes_are_named_with_their_file(option, weights, rule, rows, capsys):
+    np.save("weights.npy", weights)
+    line = error_line(capsys, "logits.npy", "labels.npy", option, "weights.npy")
+    assert line == f"weights.npy: {rule}"
+
+
+def test_bad_weights_of_rows_are_named_with_their_file(rows, capsys):
+    weights = np.ones(120)
+    weights[70] = -1
+    np.save("weights-1.npy", weights[:50])
+    np.save("weights-2.npy", weights[50:])
+    line = error_line(capsys, "logits.npy", "labels.npy", "--sample-weight", "weights-*.npy")
+    assert line == (
+        "sample_weight file weights-2.npy must be finite and not negative, "
+        "got sample_weight[70] = -1.0, row 20 of it"
+    )
+
+
+def npy(shape, descr="<f8"):
+    """Return the header of a .npy file, without data."""
+    file = io.BytesIO()
+    header = {"descr": descr, "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, header)
+    return file.getvalue()
+
+
+@pytest.mark.fault("cli-files")
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\x93NUMPY",
+        b"1 2 3\n",
+        b"\x93NUMPY\x01\x00\x0a\x00{'descr': ((",  # literal_eval and tokenize each raise their own
+        npy((2**32,)),
+        npy((2**63, 2**60)),
+        npy((7,), "|O") + bytes(56),
+    ],
+)
+def test_weights_that_are_no_array_are_refused(content, rows, capsys, folder):
+    (folder / "weights.npy").write_bytes(content)
+    line = error_line(capsys, "logits.npy", "labels.npy", "--class-weight", "weights.npy")
+    assert line == f"weights.npy: {NO_ARRAY}"
+
+
+def test_weights_that_are_several_arrays_are_refused(rows, capsys):
+    np.savez("weights.npz", np.ones(7), np.ones(7))
+    line = error_line(capsys, "logits.npy", "labels.npy", "--class-weight", "weights.npz")
+    assert line == f"weights.npz: {NO_ARRAY}"
+
+
+@pytest.mark.fault("cli-files")
+def test_weights_that_are_a_folder_are_named_as_one(rows, capsys, folder):
+    (folder / "weights.npy").mkdir()
+    line = error_line(capsys, "logits.npy", "labels.npy", "--class-weight", "weights.npy")
+    assert line == f"weights.npy: {NO_ARRAY}"
+
+
+@pytest.mark.fault("cli-files")
+def test_weights_that_are_a_pipe_are_not_waited_for(rows, capsys):
+    os.mkfifo("weights.npy")
+    line = error_line(capsys, "logits.npy", "labels.npy", "--prior", "weights.npy")
+    assert line == f"weights.npy: {NO_ARRAY}"
