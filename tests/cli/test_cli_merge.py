@@ -135,6 +135,13 @@ FORMATS = "'smoothxent.Evaluation', 'smoothxent.GroupedEvaluation', 'smoothxent.
         (b"[]", "record must be a dict, got []"),
         (b"{}", "format must be given, got none"),
         (b'{"format": "other"}', f"format must be one of {FORMATS}, got 'other'"),
+        (
+            b'{"format": "smoothxent.Temperature"}',
+            (
+                f"format must be one of {FORMATS}, got 'smoothxent.Temperature'; --apply-json "
+                "saves an evaluation"
+            ),
+        ),
         (b'{"format": []}', f"format must be one of {FORMATS}, got []"),
         (b'{"format": "smoothxent.Comparison"}', "version must be given, got none"),
     ],

@@ -17,6 +17,7 @@ KINDS: dict[str, type[Mergeable]] = {
     "smoothxent.GroupedEvaluation": GroupedEvaluation,
     "smoothxent.Comparison": Comparison,
 }
+TEMPERATURE = "smoothxent.Temperature"  # one number: it can't be added up
 NAMES = {
     Evaluation: "an evaluation",
     GroupedEvaluation: "an evaluation of groups",
@@ -87,4 +88,5 @@ def _kind_of(record: object) -> type[Mergeable]:
     for name, kind in KINDS.items():
         if found == name:
             return kind
-    raise ValueError(f"format must {rule}, got {found!r}")
+    remedy = "; --apply-json saves an evaluation" if found == TEMPERATURE else ""
+    raise ValueError(f"format must {rule}, got {found!r}{remedy}")
