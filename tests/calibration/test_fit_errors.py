@@ -92,7 +92,7 @@ def test_no_rows(rows):
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_rows_that_are_no_distribution(rows, any_dtype, bad):
-    logits, labels = rows[0].astype(any_dtype), rows[1]
+    logits, labels = rows[0].astype(any_dtype), rows[1].copy()
     logits[3, 2] = bad
     expected = f"logits must be finite, got 1 row with nan or +inf, or only -inf; {IGNORE}"
     assert error_text(ValueError, fit_temperature, logits, labels) == expected

@@ -106,7 +106,7 @@ def test_groups_come_back_from_json_exactly():
 
 
 def test_record_has_the_errors_for_other_programs():
-    metrics, groups = RECORD["groups"]["metrics"], COMPARISON.groups
+    metrics, groups = dict(RECORD["groups"]["metrics"]), COMPARISON.groups
     names = {name for name in dir(groups) if name.endswith("_stderr") and name[0] != "_"}
     assert metrics.keys() == names
     assert metrics.pop("top_k_difference_stderr") == {

@@ -1,6 +1,7 @@
 """evaluate_chunks: the bits of evaluate on all rows, computed while the next chunk is taken."""
 
 import contextvars
+import sys
 import threading
 import tracemalloc
 
@@ -241,5 +242,7 @@ def test_memory_is_that_of_two_copies_and_of_one_while_the_source_works():
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert size < max(sizes) < 1.25 * size
-    assert 3 * size < peak < 3.25 * size  # two copies, and what the source has returned
+    # A free-threaded Python lets the thread that made an array free it, which may be a chunk later.
+    late = 0 if getattr(sys, "_is_gil_enabled", lambda: True)() else size
+    assert size < max(sizes) < 1.25 * size + late
+    assert 3 * size < peak < 3.25 * size + late  # two copies, and what the source has returned

@@ -13,6 +13,8 @@ import oracle
 import smoothxent
 from assertions import assert_gradient_exact, assert_losses_exact
 
+pytestmark = pytest.mark.thread_unsafe(reason="the precision of mpmath is that of the process")
+
 CLASS_COUNTS = [*range(1, 131), 1000, 1023, 1024, 1025, 5000]
 LARGEST_EXPONENT = {np.float32: 100, np.float64: 700}
 

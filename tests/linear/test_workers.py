@@ -6,7 +6,10 @@ import pytest
 
 from smoothxent._linear.workers import Workers
 
-pytestmark = pytest.mark.usefixtures("no_thread_stays")
+pytestmark = [
+    pytest.mark.usefixtures("no_thread_stays"),
+    pytest.mark.thread_unsafe(reason="counts the threads of the process"),
+]
 
 
 @pytest.mark.parametrize("num_threads", [1, 2, 7])
