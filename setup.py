@@ -133,8 +133,8 @@ class BuildKernels(build_ext):
         openmp = ["-fopenmp"] if self.wants_openmp() else []
         for extension in self.extensions:
             extension.sources = sources[extension.name]
-            # These two come before OpenMP's runtime, so they must not load it.
-            own = openmp * (not extension.name.endswith((".cpu", ".openmp")))
+            # Imported before OpenMP's runtime has its settings, so they must not load it.
+            own = openmp * (not extension.name.endswith((".cpu", ".group_sums", ".openmp")))
             extension.extra_compile_args = [*compile_args, *extension.extra_compile_args, *own]
             extension.extra_link_args = [*link_args, *own]
         super().build_extensions()
