@@ -6,7 +6,7 @@ import pickle
 import numpy as np
 import pytest
 
-from command_errors import error_line
+from assertions import error_line
 from smoothxent import Evaluation, evaluate
 from smoothxent.cli import main
 

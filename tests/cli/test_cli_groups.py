@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from command_errors import error_line
+from assertions import error_line
 from smoothxent import Evaluation, GroupedEvaluation, evaluate
 from smoothxent.cli import main
 

@@ -6,7 +6,7 @@ import os
 import numpy as np
 import pytest
 
-from command_errors import error_line
+from assertions import error_line
 
 ONE_EACH = "save one number for each class"
 NO_ARRAY = "not an array of numbers in .npy format; save it with np.save"

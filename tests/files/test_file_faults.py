@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from assertions import error_text
-from file_errors import error_of, write_header
+from assertions import error_of, error_text, write_header
 from smoothxent import evaluate_file
 
 

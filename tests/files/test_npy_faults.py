@@ -5,7 +5,7 @@ import threading
 import numpy as np
 import pytest
 
-from file_errors import error_of, write_header
+from assertions import error_of, write_header
 
 
 @pytest.mark.fault("file-length")

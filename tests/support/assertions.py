@@ -6,6 +6,8 @@ import pytest
 
 import oracle
 import smoothxent
+from smoothxent import evaluate_file
+from smoothxent.cli import main
 
 
 def losses_dtype(dtype):
@@ -82,3 +84,28 @@ def error_text(error, call, *arguments, **options):
         call(*arguments, **options)
     assert raised.type is error
     return str(raised.value)
+
+
+def error_line(capsys, *arguments, command="evaluate"):
+    """Return the only line on stderr of a command that fails; stdout must be empty."""
+    assert main([command, *arguments]) == 1
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n"), err[-1:]) == ("", 1, "\n")
+    assert err.startswith("smoothxent: ")
+    return err.removeprefix("smoothxent: ")[:-1]
+
+
+def error_of(error, folder, logits="logits.npy", labels="labels.npy", **options):
+    """Return the text of the error that the files must raise."""
+    paths = [
+        [folder / name for name in names] if isinstance(names, list) else folder / names
+        for names in (logits, labels)
+    ]
+    return error_text(error, evaluate_file, *paths, **options)
+
+
+def write_header(path, shape, descr="<f4", fortran_order=False, data=b""):
+    with path.open("wb") as file:
+        header = {"descr": descr, "fortran_order": fortran_order, "shape": shape}
+        np.lib.format.write_array_header_1_0(file, header)
+        file.write(data)
