@@ -259,7 +259,7 @@ def test_where_sizes_are_unknown_errors_name_the_block(rng):
             ValueError("class_weight must be finite and not negative, got class_weight[2] = -1"),
         ),
         ({"ignore_index": 0.5}, TypeError("ignore_index must be an integer, got 0.5")),
-        ({"top_k": 5}, TypeError("top_k must be a tuple of integers, got 5")),
+        ({"top_k": 5}, TypeError("top_k must be a tuple of integers, got 5; write (5,)")),
         ({"top_k": iter([0])}, ValueError("top_k must be at least 1, got 0")),
         ({"num_bins": 0}, ValueError("num_bins must be at least 1, got 0")),
         ({"num_threads": 0}, ValueError("num_threads must be at least 1, got 0")),
