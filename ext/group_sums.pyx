@@ -1,7 +1,7 @@
 # Exact sums of float64 numbers by group. A sum is a fixed-point number: its digits, to the base 2**32, lowest first,
 # are int64, with room for 2**31 terms between carries; digit 0 counts units of 2**lowest. All groups have the same
-# number of digits, enough for the smallest and the largest term. digits.py computes this number with `range_of`, and
-# calls `carry`.
+# number of digits, enough for the smallest and the largest term: digits.py computes it with `range_of`. It also calls
+# `carry`.
 
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.string cimport memcpy

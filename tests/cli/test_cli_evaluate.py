@@ -12,12 +12,6 @@ from smoothxent.cli import main
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
 def rows(rng, folder):
     """Save logits and labels in `logits.npy` and `labels.npy`; return the arrays."""
     logits = rng.normal(0, 3, (120, 7)).astype(np.float32)

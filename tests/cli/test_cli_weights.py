@@ -13,12 +13,6 @@ NO_ARRAY = "not an array of numbers in .npy format; save it with np.save"
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
 def rows(rng, folder):
     """Save 120 rows of 7 classes in `logits.npy` and `labels.npy`."""
     np.save("logits.npy", rng.normal(0, 3, (120, 7)).astype(np.float32))

@@ -88,7 +88,7 @@ def test_labels_of_another_format_are_refused(files):
     (files / "labels.csv").write_text("0\n1\n2\n")
     assert error_of(ValueError, files, labels="labels.csv") == (
         f"labels file {files / 'labels.csv'} must be one of .npy, .npz, .safetensors, .txt, got a "
-        "file that begins with b'0\\n1\\n2\\n'; with one number a line, rename it to .txt"
+        "file that begins with b'0\\n1\\n2\\n'; with one integer or id a line, rename it to .txt"
     )
 
 

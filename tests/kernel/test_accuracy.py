@@ -258,8 +258,8 @@ def test_gradients_of_hopeless_rows_are_exact(dtype, rng):
     assert_gradient_exact(logits, labels, dtype)
 
 
-# Two rows of a class that is not the label and has nearly all probability: there the roundings of
-# the sum, of its inverse and of the scaled exp are largest beside the ulp of the gradient.
+# In each row a class that is not the label has nearly all probability. Its gradient is just below a
+# power of two, so the roundings of the sum, of its inverse and of the exp are up to an ulp each.
 @pytest.mark.parametrize(
     "row",
     [

@@ -162,5 +162,5 @@ def _to_numpy(location: Location, formats: Sequence[Format]) -> str:
     if suffix not in TEXT:
         return "save the array with np.save"
     if formats is FORMATS:
-        return "with one number a line, rename it to .txt"
+        return "with one integer or id a line, rename it to .txt"
     return f"save np.loadtxt({location.path.name!r}, np.float32{TEXT[suffix]}) with np.save"
