@@ -9,14 +9,14 @@
  * is computed in steps of ln(2) / STEPS, and m is a whole number of steps. (The scale of a row counts STEP
  * and is a multiple of 1 / STEPS.)
  *
- *     c      := max(x, least)              least = m - EXPONENT_BIAS * STEP, where the power is 0
- *     u      := c * STEPS * log2(e) + bias bias = MAGIC + STEPS * EXPONENT_BIAS + scale
- *     n      := u - bias                   exact: round(c STEPS log2(e)); MAGIC, 1.5 * 2**23, leaves
- *                                          n + scale + STEPS * EXPONENT_BIAS in the low bits of u
- *     r      := c - n * STEP / STEPS       one rounding; |r| <= ln(2) / (2 STEPS)
- *     power  := 2**((n + scale) / STEPS)   float32: from a rounded table, see registers.h
+ *     c      := max(x, least)               least = m - EXPONENT_BIAS * STEP, where the power is 0
+ *     u      := c * STEPS * log2(e) + bias  bias = MAGIC + STEPS * EXPONENT_BIAS + scale
+ *     n      := u - bias                    exact: round(c STEPS log2(e)); MAGIC, 1.5 * 2**23, leaves
+ *                                           n + scale + STEPS * EXPONENT_BIAS in the low bits of u
+ *     r      := c - n * STEP / STEPS        one rounding; |r| <= ln(2) / (2 STEPS)
+ *     power  := 2**((n + scale) / STEPS)    float32: from a rounded table, see registers.h
  *     rest   := power * r
- *     ratio  := (exp(r) - 1) / r           polynomial; error of 1 + r * ratio: 2.6e-8 (float64: 3.8e-18)
+ *     ratio  := (exp(r) - 1) / r            polynomial; error of 1 + r * ratio: 2.6e-8 (float64: 3.8e-18)
  *
  * The difference x - m is never taken: its rounding would be the same for many equal terms, and their errors
  * would add up. Powers and rest * ratio are summed separately, which halves the remaining error: powers of

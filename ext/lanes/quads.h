@@ -4,8 +4,7 @@
  *     load_quad, store_quad     to and from memory
  *     store_quad_part           the first `count` elements, 1 <= count < QUAD
  *     join_quads, split_quads   quads to one register, and back
- *     transpose                 transposes QUAD registers: element k of a quad in register j moves to
- * register k
+ *     transpose                 of QUAD registers: element k of a quad in register j goes to register k
  */
 #ifndef SMOOTHXENT_QUADS_H
 #define SMOOTHXENT_QUADS_H

@@ -7,17 +7,21 @@
 #include "statistics/row_group.h"
 
 /* With the anchor y, the reference m, z = x_y - m, S = sum_exp, M = moment, Q = square, h = highest, the
- * shares own and others of row_group.h, which are relative to m + max(z, 0), and T = own + others: r :=
- * others / S if z >= 0, else 1            exp(x - m) times r is exp(x - m - max(z, 0)) entropy    := log T -
- * (r M - others z) / T            if z >= 0; the anchor's x - x_y is 0 log T - (M + own z) / T else
+ * shares own and others of row_group.h, which are relative to m + max(z, 0), and T = own + others:
+ *
+ *     r          := others / S if z >= 0, else 1     exp(x - m) times r is exp(x - m - max(z, 0))
+ *     entropy    := log T - (r M - others z) / T     if z >= 0; the anchor's x - x_y is 0
+ *                   log T - (M + own z) / T          else
  *     confidence := max(own, exp(h - m - max(z, 0))) / T
- *     brier      := (r**2 Q + others**2) / T**2             sum of (p_k - [k = y])**2, with 1 - p_y = others
- * / T No nearly equal numbers are subtracted: in a confident row all terms are as small as the result.
+ *     brier      := (r**2 Q + others**2) / T**2      sum of (p_k - [k = y])**2, where 1 - p_y = others / T
+ *
+ * No nearly equal numbers are subtracted: in a confident row all terms are as small as the result.
  */
 
-/* Limits -z in own * z, in nats: beyond it, own is the smallest number that exp returns, however large -z is.
- */
+/* Limits -z in own * z, in nats: beyond it, own is the smallest number that exp returns, however large -z
+ * is. */
 static const double FAR = 1000;
+
 LANES_INLINE void metrics_of_rows(RowGroup *g, int i, double worst) {
     const reg_f64 zero = SPLAT(0.0), one = SPLAT(1.0);
     reg_f64 low, offset = ROWS(offset), scale = ROWS(scale), own = ROWS(own), others = ROWS(others),
@@ -46,6 +50,7 @@ LANES_INLINE void metrics_of_rows(RowGroup *g, int i, double worst) {
     SET_ROWS(label_nll, nll);
     SET_ROWS(rank, where_equal_f64(nll, nll, ROWS(rank), SPLAT(worst)));
 }
+
 /* worst: the rank of a row whose softmax is nan. */
 LANES_FUNCTION void group_metrics(RowGroup *g, double worst) {
     EACH_ROW_REGISTER metrics_of_rows(g, i, worst);
