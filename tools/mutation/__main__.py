@@ -22,6 +22,7 @@ from tools.mutation import (
     bridges,
     calibration,
     checks,
+    comparison,
     files,
     groups,
     kernel,
@@ -60,17 +61,24 @@ OF_KERNEL += ["gradient", "softmax", "exact_sum", "reductions", "labels", "layou
 OF_KERNEL += ["out_errors", "sameness", "metamorphic", "evaluate_limits", "calls", "accuracy"]
 OF_KERNEL += ["teams", "bounds", "accuracy_campaign"]
 OF_HALVES = ["half", "calls"]
-OF_BRIDGES = ["interop", "sklearn", "jax", "jax_errors"]
+OF_BRIDGES = ["interop", "sklearn", "jax", "jax_errors", "torch", "torch_errors"]
+OF_BRIDGES += ["torch_samples", "torch_subclasses", "torch_tracing", "torch_transforms"]
+OF_BRIDGES += ["torch_linear", "torch_linear_errors", "torch_linear_probabilities"]
+OF_BRIDGES += ["torch_linear_tracing"]
 OF_GROUPS = ["group_sums", "groups", "groups_merge", "group_errors", "group_record", "classes"]
 OF_GROUPS += ["group_files", "cli_groups"]
+OF_COMPARISON = ["compare", "compare_formulas", "quantile_sketch", "comparison_merge"]
+OF_COMPARISON += ["comparison_record", "compare_groups", "compare_groups_record"]
 OF_FILES = ["evaluate_file", "file_faults", "read_ahead", "file_formats"]
 OF_FILES += ["archive_faults", "text_faults", "evaluate_chunks", "chunk_faults"]
+OF_FILES += ["npy_faults", "shards"]
 OF_CALIBRATION = ["fit_temperature", "fit_reads", "fit_errors", "fit_temperature_file"]
 OF_CALIBRATION += ["temperature"]
 TESTS = {
     bridges: OF_BRIDGES,
     calibration: OF_CALIBRATION,
     checks: OF_CHECKS,
+    comparison: OF_COMPARISON,
     totals: [*OF_EVALUATION, "errors"],
     metrics: [*OF_EVALUATION, "calls"],
     moments: [*OF_EVALUATION, "calls"],
