@@ -73,6 +73,15 @@ def test_no_entropy_is_below_0_and_no_confidence_above_1(dtype, rng, num_classes
             assert 0 < evaluation.confidence <= 1
 
 
+@pytest.mark.parametrize("num_classes", [2, 20, 300])
+def test_the_rounded_exp_of_a_sure_class_is_no_more_than_the_sum(dtype, rng, num_classes):
+    # Without a bound, 4 in 1,000 rows of float32 and 35 of float64 get a confidence above 1.
+    row = np.zeros(num_classes, dtype)
+    for logit in rng.uniform(300, 302, 3000):
+        row[1] = logit
+        assert evaluate(row, 0).confidence <= 1
+
+
 @pytest.mark.parametrize("num_classes", [3, 300])
 def test_a_row_of_nan_counts_in_whichever_thread_it_is(dtype, num_classes):
     num_rows = 120_000 // num_classes
