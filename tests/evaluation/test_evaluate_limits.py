@@ -167,6 +167,15 @@ def test_certain_rows_have_no_entropy_however_far_apart_their_logits_lie(num_cla
         assert smoothxent.row_statistics(row).entropy == 0.0
 
 
+@pytest.mark.parametrize("num_classes", [2, 20])
+def test_losses_whose_squares_overflow_go_through_a_record(num_classes):
+    logits = np.zeros((3, num_classes))
+    logits[1, 1] = 1e200
+    evaluation = evaluate(logits, [0] * 3)
+    assert evaluation.to_dict()["sums"]["nll_square"] == "inf"
+    assert Evaluation.from_dict(evaluation.to_dict()) == evaluation
+
+
 @pytest.mark.fault("extreme-weights")
 @pytest.mark.parametrize("weight", [1e-300, 1e-160, 1e150, 1e200])
 def test_weights_whose_squares_overflow_or_vanish_go_through_a_record(weight):
