@@ -42,6 +42,7 @@ TREE = [
     "ext",
     "tests",
     "bench",
+    "docs",
     "setup.py",
     "pyproject.toml",
     "README.md",
@@ -105,6 +106,7 @@ def main() -> None:
         sys.exit("\n".join(stale))
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         tree = copied_tree(Path(folder))
+        check_without_mutants(chosen, tree)
         results = [report(mutant, result_of(mutant, tree)) for mutant in chosen]
     counted = [result for result in results if result in ("killed", "SURVIVED")]
     killed = counted.count("killed")
@@ -126,6 +128,13 @@ def copied_tree(folder: Path) -> Path:
     return folder
 
 
+def check_without_mutants(chosen: list[Mutant], tree: Path) -> None:
+    """Exit unless the tests of the mutants pass in the tree as it is, else each would be killed."""
+    for names, expression in dict.fromkeys(map(tests_of, chosen)):
+        if not passed(names, expression, tree):
+            sys.exit(f"a test fails without a mutant, with -k {expression!r}: {' '.join(names)}")
+
+
 def result_of(mutant: Mutant, tree: Path) -> str:
     """Return "killed", "SURVIVED" or "equivalent"."""
     if mutant.is_equivalent:
@@ -134,10 +143,9 @@ def result_of(mutant: Mutant, tree: Path) -> str:
     text = path.read_text()
     path.write_text(text.replace(mutant.old, mutant.new))
     try:
-        is_kernel = mutant.path.startswith("ext/")
-        if is_kernel and not built(mutant.dtype, tree):
+        if is_of_kernel(mutant) and not built(mutant.dtype, tree):
             return "killed"  # by the compiler
-        return "SURVIVED" if passed(mutant, is_kernel, tree) else "killed"
+        return "SURVIVED" if passed(*tests_of(mutant), tree) else "killed"
     finally:
         path.write_text(text)
         restore_kernels(tree)
@@ -161,15 +169,24 @@ def restore_kernels(tree: Path) -> None:
         shutil.copy2(kernel_file, tree / KERNELS)
 
 
-def passed(mutant: Mutant, is_kernel: bool, tree: Path) -> bool:
-    """Return whether all tests for the mutant pass."""
+def is_of_kernel(mutant: Mutant) -> bool:
+    return mutant.path.startswith("ext/")
+
+
+def tests_of(mutant: Mutant) -> tuple[tuple[str, ...], str]:
+    """Return the names of the test files for the mutant, and pytest's -k for tests of them."""
     is_half = mutant.dtype in ("float16", "bfloat16")
     names = OF_HALVES if is_half else MUTANTS[mutant]
-    files = [str(*(tree / "tests").rglob(f"test_{name}.py")) for name in names]
     other = {"float32": "float64", "float64": "float32"}.get(mutant.dtype)
-    words = [*OF_BUILDS, *[other, "float16"] * (is_kernel and not is_half)]
+    words = [*OF_BUILDS, *[other, "float16"] * (is_of_kernel(mutant) and not is_half)]
+    return tuple(names), " and ".join(f"not {word}" for word in words)
+
+
+def passed(names: tuple[str, ...], expression: str, tree: Path) -> bool:
+    """Return whether all these tests pass."""
+    files = [str(*(tree / "tests").rglob(f"test_{name}.py")) for name in names]
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *files]
-    command += ["-k", " and ".join(f"not {word}" for word in words)]
+    command += ["-k", expression]
     environment = os.environ | {"PYTHONPATH": str(tree / "src"), "SMOOTHXENT_ISA": ISA}
     try:
         done = subprocess.run(
