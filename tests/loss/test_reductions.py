@@ -222,3 +222,22 @@ def test_class_weights_whose_sum_over_the_rows_is_subnormal_have_no_gradient_of_
     options = {"class_weight": np.ones(3), "sample_weight": tiny["sample_weight"]}
     _, grad = call(logits, np.eye(3)[labels], **unit, **options)
     np.testing.assert_allclose(grad, expected, 32 * np.finfo(dtype).eps)
+
+
+@pytest.mark.fault("weight-products")
+def test_weights_whose_product_overflows_are_an_error_that_names_both(dtype):
+    logits, labels = np.zeros((4, 3), dtype), [0, 1, 2, 0]
+    logits[:, 0] = 1000  # the losses of class 0 are tiny
+    options = {"class_weight": [1e200, 1, 1], "sample_weight": [1e200, 1, 1, 1]}
+    text = (
+        "class_weight times sample_weight must be finite, got 1e+200 * 1e+200; "
+        "divide each by its largest entry"
+    )
+    assert_mean_has_no_gradient(text, logits, labels, options)
+    for call in (smoothxent.cross_entropy, smoothxent.evaluate):
+        assert error_text(ValueError, call, logits, labels, **options) == text
+
+    # The largest products that are numbers.
+    options["sample_weight"] = [1e108, 1, 1, 1]
+    assert math.isfinite(smoothxent.cross_entropy(logits, labels, **options))
+    assert math.isfinite(smoothxent.evaluate(logits, labels, **options).loss)

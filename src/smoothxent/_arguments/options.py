@@ -5,6 +5,7 @@ targets. A check returns its argument in the form that the kernel accepts: a Pyt
 float64 array. Errors read `<argument> must <rule>, got <found>; <remedy>`.
 """
 
+import math
 import operator
 from collections.abc import Iterable, Mapping
 from typing import TypeAlias, TypeVar
@@ -168,6 +169,7 @@ def check_targets(
         w = check_weights("class_weight", class_weight, (num_classes,))
     if sample_weight is not None:
         s = check_weights("sample_weight", sample_weight, row_shape)
+        check_products(w, s)
     if ignore_index is not None:
         ignored = check_ignore_index(ignore_index, labels, are_indices)
     return eps, u, w, s, ignored
@@ -192,6 +194,19 @@ def check_weights(name: str, value: ArrayLike, shape: tuple[int, ...]) -> NDArra
         index = np.unravel_index(int(is_improper(flat).argmax()), shape)
         raise ValueError(f"{name} must be finite and not negative, got {entry(name, array, index)}")
     return flat
+
+
+def check_products(
+    class_weight: NDArray[np.float64] | None, sample_weight: NDArray[np.float64]
+) -> None:
+    """Check that no product of two weights overflows: it would be missing in the sum of weights."""
+    if class_weight is not None and class_weight.size and sample_weight.size:
+        largest = float(class_weight.max()), float(sample_weight.max())
+        if math.isinf(largest[0] * largest[1]):
+            raise ValueError(
+                "class_weight times sample_weight must be finite, got "
+                f"{largest[0]} * {largest[1]}; divide each by its largest entry"
+            )
 
 
 def is_improper(array: AnyArray) -> NDArray[np.bool_]:

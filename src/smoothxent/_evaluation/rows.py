@@ -10,7 +10,12 @@ from numpy.typing import ArrayLike
 
 from smoothxent._arguments.groups import Groups
 from smoothxent._arguments.labels import label_out_of_range
-from smoothxent._arguments.options import Targets, check_ignore_index, check_weights
+from smoothxent._arguments.options import (
+    Targets,
+    check_ignore_index,
+    check_products,
+    check_weights,
+)
 from smoothxent._evaluation.classes.totals import ClassTotals
 from smoothxent._evaluation.evaluation import Evaluation
 from smoothxent._evaluation.groups.grouped_evaluation import GroupedEvaluation
@@ -76,6 +81,7 @@ def _targets(
     weights = ignored = None
     if sample_weight is not None:
         weights = check_weights("sample_weight", sample_weight, layout.row_shape)
+        check_products(class_weight, weights)
     if ignore_index is not None:
         ignored = check_ignore_index(ignore_index, labels)
     return label_smoothing, prior, class_weight, weights, ignored
