@@ -163,3 +163,11 @@ def test_no_call_copies_the_logits_or_takes_memory_of_their_size(run_child, any_
     # Freed memory goes back to the system at once, so that it is seen when it is taken again.
     environment = {"MALLOC_MMAP_THRESHOLD_": "131072", "OMP_NUM_THREADS": "2"}
     assert run_child(PEAKS, np.dtype(any_dtype).name, **environment) == ""
+
+
+def test_results_have_no_metadata_of_the_dtype_of_another_call(dtype, rng):
+    logits, labels = rng.normal(0, 1, (2, 3, 4)).astype(dtype), np.zeros((2, 4), np.int64)
+    described = np.dtype(dtype, metadata={"unit": "nats"})
+    for each in (logits.astype(described), logits):
+        losses = smoothxent.cross_entropy(each, labels, axis=1, reduction="none")
+        assert losses.dtype.metadata is None

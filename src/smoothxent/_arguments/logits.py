@@ -32,7 +32,7 @@ def check_logits(value: ArrayLike, dtype: DType | None, argument: str = "logits"
     if dtype is None and array.dtype in FLOATS:
         return Numbers(array, FLOATS[array.dtype])
     own = numbers.dtype_name if numbers else dtype_name(array.dtype)
-    name = own if dtype is None else _name_of(dtype)
+    name = own if dtype is None else check_dtype(dtype)
     if own == "uint16" and name in HALVES:  # the bits of a half type
         return Numbers(in_native_order(array), name)
     if array.dtype.char not in "fd" and own not in HALVES:
@@ -69,7 +69,8 @@ def check_head_weight(value: ArrayLike, hidden_shape: tuple[int, ...]) -> Number
 
 def losses_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """Return the dtype of the losses of rows, for logits of this dtype."""
-    return dtype if dtype in FLOATS else FLOAT32
+    # By its character, so that no metadata of a caller's dtype gets into other callers' results.
+    return np.dtype(dtype.char) if dtype in FLOATS else FLOAT32
 
 
 def check_axis(value: int, ndim: int) -> int:
@@ -95,7 +96,8 @@ def check_class_axis(
     return position, shape[position], row_shape
 
 
-def _name_of(dtype: DType) -> str:
+def check_dtype(dtype: DType) -> str:
+    """Return the name of the dtype."""
     name = dtype
     if not isinstance(dtype, str):
         try:

@@ -76,5 +76,4 @@ def _flat(
         return None
     if dtype not in FLOATS or labels_dtype not in INTEGERS:
         return None
-    real = np.dtype(dtype.char)  # without the metadata of the caller's dtype
-    return Layout(1, shape[1], labels_shape, real, dtype.name, is_flat=True)
+    return Layout(1, shape[1], labels_shape, losses_dtype(dtype), dtype.name, is_flat=True)
