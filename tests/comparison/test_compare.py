@@ -342,6 +342,15 @@ def test_logits_of_unequal_shapes_are_refused(rng):
     assert found == "logits_b must have the shape of logits_a, (4, 5), got (3, 5)"
 
 
+@pytest.mark.fault("compared-logits")
+def test_logits_without_an_axis_or_a_class_are_named_as_the_argument():
+    found = error_text(ValueError, compare, np.zeros(()), np.zeros(()), 0)
+    assert found == "logits_a must have at least one axis, got shape ()"
+    nothing = np.zeros((2, 0))
+    found = error_text(ValueError, compare, nothing, nothing, [0, 0])
+    assert found == "logits_a must have at least one class on axis 1, got shape (2, 0)"
+
+
 def test_labels_are_refused_as_by_evaluate(rng):
     a, b, labels = draw(rng, 4, 5)
     labels[2] = 5

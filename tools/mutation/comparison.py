@@ -14,6 +14,14 @@ MUTANTS = [
         ("weight << (places - self.places)", "weight", "weights of other units"),
     ),
     *mutants_of(
+        "src/smoothxent/_comparison/compare.py",
+        (
+            '    check_class_axis("logits_a", -1, a.array.shape)\n',
+            "",
+            "an error names an argument that there is not",
+        ),
+    ),
+    *mutants_of(
         "src/smoothxent/_comparison/totals.py",
         (" + _weighted_sum(rests, weights)", "", "the error of equal differences"),
         ("(rank_a < k) != (rank_b < k)", "(rank_a < k) & (rank_b >= k)", "hits of b only"),

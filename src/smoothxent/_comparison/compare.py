@@ -11,7 +11,7 @@ from smoothxent._arguments.arrays import numbers_of, plain_array
 from smoothxent._arguments.groups import check_groups, encoded
 from smoothxent._arguments.half import Numbers
 from smoothxent._arguments.labels import check_class_indices
-from smoothxent._arguments.logits import DType, check_logits
+from smoothxent._arguments.logits import DType, check_class_axis, check_logits
 from smoothxent._arguments.options import check_weights
 from smoothxent._comparison.comparison import Comparison
 from smoothxent._comparison.pairs import Labelled, Table, pair_totals
@@ -119,6 +119,7 @@ def compare(
         raise ValueError(
             f"logits_b must have the shape of logits_a, {a.array.shape}, got {b.array.shape}"
         )
+    check_class_axis("logits_a", -1, a.array.shape)
     indices = plain_array("labels", labels)
     both = [
         checked_rows(each.array, indices, -1, each.dtype_name, check=check_class_indices)
