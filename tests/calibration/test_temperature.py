@@ -22,15 +22,15 @@ def fitted():
 TABLE = """\
 Temperature {value} from 4 rows; losses in nats
 
-                        before       after
-temperature                  1   {value}
-nll                     2.0003      0.5623
-perplexity              7.3915      1.7548
-entropy                 0.0030      0.5623
-confidence              0.9997      0.7500
-brier                   0.4997      0.3750
-calibration error       0.2497   {error}
-accuracy                0.7500      0.7500
+                   before      after
+temperature             1  {value:>9}
+nll                2.0003     0.5623
+perplexity         7.3915     1.7548
+entropy            0.0030     0.5623
+confidence         0.9997     0.7500
+brier              0.4997     0.3750
+calibration error  0.2497  {error:>9}
+accuracy           0.7500     0.7500
 
 {reads} reads of the logits"""
 
@@ -56,7 +56,9 @@ def test_markdown_and_html_hold_the_cells_of_the_text(fitted):
     texts = []
     parser = HTMLParser()
     parser.handle_data = texts.append
-    parser.feed(fitted._repr_html_())
+    html = fitted._repr_html_()
+    assert '<table class="numbers">' in html  # so the last column is to the right, too
+    parser.feed(html)
     assert texts[1:] == [lines[0], "before", "after", *chain(*rows), lines[-1]]
 
 

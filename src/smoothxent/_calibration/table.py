@@ -1,27 +1,23 @@
 """The table of a fitted temperature as text (80 columns), HTML and Markdown."""
 
 from html import escape
-from typing import NamedTuple
 
 from smoothxent._evaluation.evaluation import Evaluation
-from smoothxent._evaluation.report.columns import STYLE, number
+from smoothxent._evaluation.report.columns import (
+    STYLE,
+    columns,
+    markdown_table,
+    number,
+    number_table,
+)
 from smoothxent._evaluation.report.table import counts, rows
 
 METRICS = ("nll", "perplexity", "entropy", "confidence", "brier", "calibration_error", "accuracy")
 
 
-class Line(NamedTuple):
-    """One metric: name, number before, number after."""
-
-    name: str
-    before: str
-    after: str
-
-
 def text(before: Evaluation, after: Evaluation, end: str) -> str:
     """Return the title, the metrics before and after, and the line at the end."""
-    shown = (Line("", "before", "after"), *lines(before, after))
-    body = "\n".join(f"{line.name:<18}{line.before:>12}{line.after:>12}" for line in shown)
+    body = columns([("", "before", "after"), *lines(before, after)])
     return f"{title(after)}\n\n{body}\n\n{end}"
 
 
@@ -33,20 +29,16 @@ def line(before: Evaluation, after: Evaluation) -> str:
 
 def markdown(before: Evaluation, after: Evaluation, end: str) -> str:
     """Return the metrics before and after as a Markdown table."""
-    shown = [f"| {' | '.join(line)} |" for line in lines(before, after)]
-    head = ["| metric | before | after |", "|---|--:|--:|"]
-    return "\n".join([title(after), "", *head, *shown, "", end, ""])
+    table = markdown_table([("metric", "before", "after"), *lines(before, after)])
+    return f"{title(after)}\n\n{table}\n\n{end}\n"
 
 
 def html(before: Evaluation, after: Evaluation, end: str) -> str:
     """Return the title and the metrics before and after as HTML."""
-    head = "<tr><th></th><th>before</th><th>after</th></tr>"
-    body = "".join(
-        f"<tr>{''.join(f'<td>{cell}</td>' for cell in line)}</tr>" for line in lines(before, after)
-    )
+    table = number_table(("", "before", "after"), lines(before, after))
     return (
         f'<div class="smoothxent">{STYLE}<strong>{escape(title(after))}</strong>'
-        f"<table><thead>{head}</thead><tbody>{body}</tbody></table>{escape(end)}</div>"
+        f"{table}{escape(end)}</div>"
     )
 
 
@@ -55,17 +47,13 @@ def title(after: Evaluation) -> str:
     return f"Temperature {digits(after.temperature)} from {rows(after)}"
 
 
-def lines(before: Evaluation, after: Evaluation) -> list[Line]:
-    """Return the lines of the table; nll and entropy are in nats."""
-    return [
-        Line("temperature", digits(before.temperature), digits(after.temperature)),
-        *(
-            Line(
-                name.replace("_", " "), number(getattr(before, name)), number(getattr(after, name))
-            )
-            for name in METRICS
-        ),
+def lines(before: Evaluation, after: Evaluation) -> list[tuple[str, str, str]]:
+    """Return the name of each metric and its numbers before and after; losses are in nats."""
+    metrics = [
+        (name.replace("_", " "), number(getattr(before, name)), number(getattr(after, name)))
+        for name in METRICS
     ]
+    return [("temperature", digits(before.temperature), digits(after.temperature)), *metrics]
 
 
 def digits(value: float) -> str:
