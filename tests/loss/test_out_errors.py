@@ -261,3 +261,11 @@ def test_improper_probability_of_the_last_row_leaves_every_out_unharmed(dtype, v
         f"labels must be finite and not negative, got labels[2999, {C - 1}] = {np.float64(value)}"
     )
     assert np.all(grad_out == 77)
+
+
+def test_errors_come_before_the_gradient_is_allocated(dtype):
+    logits = np.broadcast_to(dtype(0), (10**6, 10**6))  # a gradient of terabytes
+    labels = np.zeros(10**6, np.int64)
+    text = "label_smoothing must lie in [0, 1], got 2"
+    call = smoothxent.cross_entropy_and_grad
+    assert error_text(ValueError, call, logits, labels, label_smoothing=2) == text

@@ -63,6 +63,8 @@ MUTANTS = [
         ("PRIOR_SUM_TOLERANCE = 1e-6", "PRIOR_SUM_TOLERANCE = 1e-3", "a prior of sum 1.0005"),
         ("PRIOR_SUM_TOLERANCE = 1e-6", "PRIOR_SUM_TOLERANCE = 1e-9", "a prior in float32"),
         ("except (KeyError, TypeError):", "except KeyError:", "an unhashable reduction"),
+        ("        check_products(w, s)\n", "", "products of weights that overflow"),
+        ("if math.isinf(largest[0] * largest[1]):", "if False:", "products of an evaluation"),
     ),
     *mutants_of(
         "src/smoothxent/_arguments/labels.py",
@@ -135,7 +137,7 @@ MUTANTS = [
     ),
     *mutants_of(
         "src/smoothxent/_loss/cross_entropy.py",
-        ('check_in_place_or_apart("grad_out", grad, rows[0])', "pass", "overlaps the logits"),
+        ('check_in_place_or_apart("grad_out", grad, logits)', "pass", "overlaps the logits"),
     ),
     *mutants_of(
         "src/smoothxent/_loss/smoothing.py",
@@ -154,7 +156,12 @@ MUTANTS = [
         ),
         ("return position % ndim", "return position", "an axis from the end"),
         ('if own == "uint16" and name in HALVES:', "if name in HALVES:", "int16 is bits"),
-        ("return dtype if dtype in FLOATS else FLOAT32", "return dtype", "losses in half types"),
+        (
+            "return np.dtype(dtype.char) if dtype in FLOATS else FLOAT32",
+            "return np.dtype(dtype.char)",
+            "losses in half types",
+        ),
+        ("return np.dtype(dtype.char) if", "return dtype if", "metadata of another call's dtype"),
     ),
     *mutants_of(
         "src/smoothxent/_arguments/outputs.py",
@@ -168,11 +175,11 @@ MUTANTS = [
     *mutants_of(
         "src/smoothxent/_loss/cross_entropy.py",
         (
-            "if out is not None or is_callers_grad or (grad",
-            "if out is not None or (grad",
+            "if out is not None or grad_out is not None or (has_grad",
+            "if out is not None or (has_grad",
             "grad_out is written before the labels are read",
         ),
-        (" or (grad is not None and has_weights):", ":", "gradients of weights: what they weigh"),
+        (" or (has_grad and has_weights):", ":", "gradients of weights: what they weigh"),
         (
             "= kernel.tally(logits, labels, targets)\n        if bad_row >= 0:\n",
             "= kernel.tally(logits, labels, targets)\n        if False:\n",

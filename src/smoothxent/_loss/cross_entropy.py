@@ -200,11 +200,12 @@ def cross_entropy(
     Threads: the global interpreter lock is released, and calls from many threads are safe.
 
     Memory: each logit is read once, and nothing of the size of `logits` is allocated. Arrays of any
-    strides are read in place. Only these arrays are copied: those in another byte order, those with
-    four axes or more of irregular strides, and probabilities that are neither float32 nor float64.
-    Objects with `__array__` or `__dlpack__`, such as tensors of torch, JAX and pyarrow, are
-    array_like and are read in place too. float16 and bfloat16 logits with a soft cap or a
-    temperature are widened in blocks of 1 MiB, or of one row.
+    strides are read in place. Only these arrays are copied: those in another byte order; logits and
+    probabilities with four axes or more of irregular strides; class indices with two or more of
+    them; probabilities that are neither float32 nor float64; weights and priors that are not
+    contiguous float64. Objects with `__array__` or `__dlpack__`, such as tensors of torch, JAX and
+    pyarrow, are array_like and are read in place too. float16 and bfloat16 logits with a soft cap
+    or a temperature are widened in blocks of 1 MiB, or of one row.
 
     References
     ----------
@@ -241,7 +242,8 @@ def cross_entropy(
     rows = checked_rows(logits, labels, axis, dtype)
     transforms = softcap, temperature, z_loss
     targets = label_smoothing, prior, class_weight, sample_weight, ignore_index
-    return _compute(rows, labels, transforms, targets, reduction, out, None, False, num_threads)
+    loss, _ = _compute(rows, labels, transforms, targets, reduction, num_threads, out)
+    return loss
 
 
 @overload
@@ -373,17 +375,11 @@ def cross_entropy_and_grad(
     rows = checked_rows(logits, labels, axis, dtype)
     transforms = softcap, temperature, z_loss
     targets = label_smoothing, prior, class_weight, sample_weight, ignore_index
-    if grad_out is None:
-        grad: FloatArray = np.empty(rows[0].shape, rows[0].dtype)
-    else:
-        grad = check_out_like_logits("grad_out", grad_out, rows[0])
-        check_in_place_or_apart("grad_out", grad, rows[0])
-        check_no_overlap("grad_out", grad, labels=labels, **_arrays_of(targets))
-    is_callers = grad_out is not None
-    loss = _compute(
-        rows, labels, transforms, targets, reduction, out, grad, is_callers, num_threads
+    loss, grad = _compute(
+        rows, labels, transforms, targets, reduction, num_threads, out, True, grad_out
     )
-    return loss, grad if grad_out is None else grad_out
+    assert grad is not None  # has_grad
+    return loss, grad
 
 
 def _compute(
@@ -392,11 +388,11 @@ def _compute(
     given_transforms: GivenTransforms,
     given_targets: GivenTargets,
     reduction: str,
-    out: FloatArray | None,
-    grad: FloatArray | None,
-    is_callers_grad: bool,
     num_threads: int | None,
-) -> float | FloatArray:
+    out: FloatArray | None,
+    has_grad: bool = False,
+    grad_out: FloatArray | None = None,
+) -> tuple[float | FloatArray, FloatArray | None]:
     """Check -> allocate -> call -> reduce; nothing is written before every check has passed."""
     logits, labels, layout = rows
     axis, num_classes, row_shape, losses_dtype, dtype_name, is_flat = layout
@@ -405,54 +401,66 @@ def _compute(
     are_indices = labels.ndim < logits.ndim
     targets = check_targets(given_targets, num_classes, row_shape, labels, are_indices)
     _, _, class_weight, sample_weight, ignore_index = targets
-    try:
-        rule = REDUCTIONS[reduction]
-    except (KeyError, TypeError):
-        rule = check_choice("reduction", reduction, REDUCTIONS)  # which raises
+    rule = check_choice("reduction", reduction, REDUCTIONS)
     threads = team_size(num_threads, logits.size, kernel)
-    losses = None
+    grad = losses = None
+    if grad_out is not None:
+        grad = check_out_like_logits("grad_out", grad_out, logits)
+        check_in_place_or_apart("grad_out", grad, logits)
+        check_no_overlap("grad_out", grad, labels=given_labels, **_arrays_of(given_targets))
+    elif has_grad:
+        grad = np.empty(logits.shape, logits.dtype)
     if out is not None:
         losses = check_losses_out(out, reduction, row_shape, losses_dtype)
         others = _arrays_of(given_targets) | {"grad_out": grad}
         check_no_overlap("out", losses, logits=logits, labels=given_labels, **others)
 
-    shape, grads = logits.shape, grad
+    shape, grad_view = logits.shape, grad
     if not is_flat:
-        logits, labels, grads = row_views(axis, logits, labels, grad)
+        logits, labels, grad_view = row_views(axis, logits, labels, grad)
     grad_divisor = 1.0
     has_weights = class_weight is not None or sample_weight is not None or ignore_index is not None
     # The caller's arrays are written only after all labels have been checked. The gradient may also
     # need the weights of the rows first.
-    if out is not None or is_callers_grad or (grad is not None and has_weights):
+    if out is not None or grad_out is not None or (has_grad and has_weights):
         bad_row, count = kernel.tally(logits, labels, targets)
         if bad_row >= 0:
             raise bad_label(given_labels, shape, axis, bad_row)
         grad_divisor = rule.grad_divisor(count, class_weight is not None and are_indices)
-    elif grad is not None:
+    elif has_grad:
         num_rows = logits.size // num_classes if num_classes else 0
         grad_divisor = rule.grad_divisor((num_rows, num_rows, num_rows, 0), False)
 
-    written: FloatArray | None = None
+    losses_buffer: FloatArray | None = None
     if losses is not None:
-        written = contiguous_like(losses)
+        losses_buffer = contiguous_like(losses)
     elif reduction == "none":
-        losses = written = np.empty(row_shape, losses_dtype)
+        losses = losses_buffer = np.empty(row_shape, losses_dtype)
     if transforms is None or not widening.is_needed(dtype_name, transforms):
         bad_row, count, total, special = kernel.cross_entropy(
-            logits, labels, targets, transforms, written, grads, grad_divisor, threads
+            logits, labels, targets, transforms, losses_buffer, grad_view, grad_divisor, threads
         )
     else:
         bad_row, count, total, special = widening.cross_entropy(
-            dtype_name, logits, labels, targets, transforms, written, grads, grad_divisor, threads
+            dtype_name,
+            logits,
+            labels,
+            targets,
+            transforms,
+            losses_buffer,
+            grad_view,
+            grad_divisor,
+            threads,
         )
     if bad_row >= 0:  # after a tally: another thread has changed the labels meanwhile
         raise bad_label(given_labels, shape, axis, bad_row)
-    if grad is not None and grads is not None:
-        write_back(grad, grads)
-    if losses is None or written is None:
-        return rule.loss(total, special, count)
-    write_back(losses, written)
-    return losses if out is None else out
+    if grad is not None and grad_view is not None:
+        write_back(grad, grad_view)
+    gradient = grad if grad_out is None else grad_out
+    if losses is None or losses_buffer is None:
+        return rule.loss(total, special, count), gradient
+    write_back(losses, losses_buffer)
+    return losses if out is None else out, gradient
 
 
 def _arrays_of(targets: GivenTargets) -> dict[str, ArrayLike | None]:
