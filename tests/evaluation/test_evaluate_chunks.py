@@ -136,6 +136,12 @@ def test_no_chunks_are_no_rows():
     assert evaluate_chunks([nothing, nothing], **options) == Evaluation.empty(**options)
 
 
+@pytest.mark.parametrize("option", [{"per_class": "x"}, {"dtype": "nonsense"}, {"num_threads": 0}])
+def test_options_are_checked_although_there_are_no_chunks(option):
+    with pytest.raises((TypeError, ValueError), match=f"{next(iter(option))} must be "):
+        evaluate_chunks([], **option)
+
+
 def test_progress_is_called_after_every_chunk_in_order_in_the_thread_of_the_caller(rng):
     logits, labels = draw(rng)
     labels[::7] = -100

@@ -14,8 +14,8 @@ from numpy.typing import ArrayLike
 from smoothxent._arguments.arrays import AnyArray, plain_array
 from smoothxent._arguments.groups import Groups, check_groups, encoded
 from smoothxent._arguments.labels import check_class_indices
-from smoothxent._arguments.logits import DType
-from smoothxent._arguments.options import check_integer, check_positive, check_top_k
+from smoothxent._arguments.logits import DType, check_dtype
+from smoothxent._arguments.options import check_flag, check_integer, check_positive, check_top_k
 from smoothxent._evaluation.evaluation import Evaluation
 from smoothxent._evaluation.groups.accumulator import Accumulator
 from smoothxent._evaluation.groups.grouped_evaluation import GroupedEvaluation
@@ -144,6 +144,9 @@ def evaluate_chunks(
         check_integer("ignore_index", ignore_index)
     if num_threads is not None:
         check_positive("num_threads", num_threads)
+    check_flag("per_class", per_class)
+    if dtype is not None:
+        check_dtype(dtype)
     iterator = _iterator_of(chunks)
     copies = map(partial(CopiedChunk.of, dtype), count(), iterator)  # made as they are taken
     first: Kind | None = None

@@ -113,7 +113,9 @@ class GroupedEvaluation:
         Raises
         ------
         ValueError
-            The parts have different settings, or ids of different types.
+            There are no parts, or they have different settings or ids of different types.
+        TypeError
+            A part is no GroupedEvaluation.
         """
         parts = list(parts)
         if not parts:
