@@ -133,12 +133,12 @@ MUTANTS = [
     ),
     *mutants_of(
         "src/smoothxent/_kernel/widening.py",
-        ("special += block_special", "special = block_special", "nan of an earlier block"),
+        ("special + block_special", "block_special", "nan of an earlier block"),
         ("block.rows.start + bad_row", "bad_row", "a bad label's row"),
-        ("(total << (shift - units))", "total", "blocks of other units"),
-        ("(weight << (shift - units))", "weight", "blocks of other units"),
-        ("kept + count[1]", "count[1]", "rows that are kept"),
-        ("num_rows + count[0]", "count[0]", "rows"),
+        ("(total << shift)", "total", "blocks of other units"),
+        ("(weight << shift)", "weight", "blocks of other units"),
+        ("num_kept + count[NUM_KEPT]", "count[NUM_KEPT]", "rows that are kept"),
+        ("num_rows + count[NUM_ROWS]", "count[NUM_ROWS]", "rows"),
         ("(outer.stop - 1) * num_inner + stop", "outer.stop * num_inner", "rows of inner blocks"),
     ),
     *mutants_of(

@@ -1,7 +1,8 @@
 """Confidence and accuracy of bins: calibration errors, reliability, risk and coverage.
 
-All results follow from the totals of the bins, as integers of one unit. So they are the same for
-any order or split of the rows.
+All results but `score` and `miscalibration` follow from the totals of the bins, as integers of one
+unit; these two also need exact sums of the squared confidences and of the confidences of hits. So
+all are the same for any order or split of the rows.
 """
 
 import math
@@ -80,8 +81,8 @@ class RiskCoverage(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
-    """Sums over the rows of neighbouring bins, in units that are the same for all blocks."""
+class MergedBins:
+    """Sums over the rows of one or more neighbouring bins, all in the same unit."""
 
     weight: int  # above 0
     confidence: int
@@ -98,13 +99,15 @@ class Block:
         return abs(self.hits - self.confidence)
 
 
-def blocks_of(totals: Totals) -> dict[int, Block]:
+def weighted_bins(totals: Totals) -> dict[int, MergedBins]:
     """Return each bin that has a weight, by its number; none if a row is in no bin."""
     if totals.sums.confidence.special:
         return {}
     bins = {i: each for i, each in enumerate(totals.bins) if each.weight.units}
     places = max((total.places for each in bins.values() for total in each[1:]), default=0)
-    return {i: Block(*(total.in_units(places) for total in each[1:])) for i, each in bins.items()}
+    return {
+        i: MergedBins(*(total.in_units(places) for total in each[1:])) for i, each in bins.items()
+    }
 
 
 def calibration_error(
@@ -116,28 +119,28 @@ def calibration_error(
     if most % size and not equal_mass:
         remedy = "use equal_mass=True, or a multiple of it in evaluate"
         raise ValueError(f"num_bins must divide {most}, the number of bins, got {size}; {remedy}")
-    blocks = blocks_of(totals)
-    if not blocks:
+    bins = weighted_bins(totals)
+    if not bins:
         return math.nan
-    whole = reduce(add, blocks.values()).weight
-    numbers: Iterable[int] = (i * size // most for i in blocks)
+    whole = reduce(add, bins.values()).weight
+    numbers: Iterable[int] = (i * size // most for i in bins)
     if equal_mass:
-        below = accumulate((each.weight for each in blocks.values()), initial=0)
+        below = accumulate((each.weight for each in bins.values()), initial=0)
         numbers = (weight * size // whole for weight in below)
-    groups = groupby(zip(numbers, blocks.values(), strict=False), itemgetter(0))
+    groups = groupby(zip(numbers, bins.values(), strict=False), itemgetter(0))
     return norm_of([reduce(add, map(itemgetter(1), group)) for _, group in groups], whole)
 
 
-def _mean_gap(blocks: list[Block], whole: int) -> float:
-    return sum(each.gap for each in blocks) / whole
+def _mean_gap(bins: list[MergedBins], whole: int) -> float:
+    return sum(each.gap for each in bins) / whole
 
 
-def _root_mean_square_gap(blocks: list[Block], whole: int) -> float:
-    return math.sqrt(math.fsum(each.gap**2 / (each.weight * whole) for each in blocks))
+def _root_mean_square_gap(bins: list[MergedBins], whole: int) -> float:
+    return math.sqrt(math.fsum(each.gap**2 / (each.weight * whole) for each in bins))
 
 
-def _largest_gap(blocks: list[Block], whole: int) -> float:
-    return max(each.gap / each.weight for each in blocks)
+def _largest_gap(bins: list[MergedBins], whole: int) -> float:
+    return max(each.gap / each.weight for each in bins)
 
 
 NORMS = {"l1": _mean_gap, "l2": _root_mean_square_gap, "max": _largest_gap}
@@ -145,10 +148,10 @@ NORMS = {"l1": _mean_gap, "l2": _root_mean_square_gap, "max": _largest_gap}
 
 def reliability(totals: Totals) -> Reliability:
     """Return the recalibrated confidence of each bin, and the decomposition of the score."""
-    blocks = list(blocks_of(totals).values())
-    if not blocks:
+    bins = list(weighted_bins(totals).values())
+    if not bins:
         return Reliability((), (), (), (), *[math.nan] * 4)
-    whole, pools = reduce(add, blocks), pooled(blocks)
+    whole, pools = reduce(add, bins), pooled(bins)
     # In a pool of weight w and hits h, with w and h of all rows W and H, the sum over the rows of
     # s (h / w - hit)**2 is h (w - h) / w, and the square of the distance of h / w from H / W is
     # (h W - H w)**2 / (w W)**2.
@@ -161,9 +164,9 @@ def reliability(totals: Totals) -> Reliability:
     )
     score = top_class_score(totals)
     return Reliability(
-        tuple(each.confidence / each.weight for each in blocks),
-        tuple(each.hits / each.weight for each in blocks),
-        tuple(each.weight / whole.weight for each in blocks),
+        tuple(each.confidence / each.weight for each in bins),
+        tuple(each.hits / each.weight for each in bins),
+        tuple(each.weight / whole.weight for each in bins),
         tuple(pool.hits / pool.weight for pool, size in pools for _ in range(size)),
         score,
         score - recalibrated,
@@ -172,15 +175,15 @@ def reliability(totals: Totals) -> Reliability:
     )
 
 
-def pooled(blocks: Iterable[Block]) -> list[tuple[Block, int]]:
-    """Return pools of adjacent blocks with rising accuracy, and the number of blocks in each.
+def pooled(bins: Iterable[MergedBins]) -> list[tuple[MergedBins, int]]:
+    """Return pools of neighbouring bins with rising accuracy, and the number of bins in each.
 
     The accuracies of the pools are the isotonic regression (pool adjacent violators). Not
     scikit-learn's, because evaluation needs only NumPy; and integers need no tolerance.
     """
-    pools: list[tuple[Block, int]] = []
-    for block in blocks:
-        pool, size = block, 1
+    pools: list[tuple[MergedBins, int]] = []
+    for each in bins:
+        pool, size = each, 1
         while pools and pools[-1][0].hits * pool.weight >= pool.hits * pools[-1][0].weight:
             lower, lower_size = pools.pop()
             pool, size = lower + pool, lower_size + size
@@ -200,15 +203,15 @@ def top_class_score(totals: Totals) -> float:
 
 def risk_coverage(totals: Totals) -> RiskCoverage:
     """Return coverage and risk at the lower edge of each bin, and the area under their curve."""
-    blocks = sorted(blocks_of(totals).items(), reverse=True)
-    if not blocks:
+    bins = sorted(weighted_bins(totals).items(), reverse=True)
+    if not bins:
         return RiskCoverage((), (), (), math.nan)
-    covered = list(accumulate((each for _, each in blocks), add))
+    covered = list(accumulate((each for _, each in bins), add))
     whole = covered[-1].weight
     risk = tuple((each.weight - each.hits) / each.weight for each in covered)
     return RiskCoverage(
-        tuple(i / len(totals.bins) for i, _ in blocks),
+        tuple(i / len(totals.bins) for i, _ in bins),
         tuple(each.weight / whole for each in covered),
         risk,
-        math.fsum(each.weight / whole * r for (_, each), r in zip(blocks, risk, strict=True)),
+        math.fsum(each.weight / whole * r for (_, each), r in zip(bins, risk, strict=True)),
     )

@@ -17,8 +17,7 @@ from smoothxent._evaluation.record import record_of, totals_of
 from smoothxent._evaluation.report import table
 from smoothxent._evaluation.settings import Options, Settings
 from smoothxent._evaluation.totals import Totals
-from smoothxent._kernel.protocol import KernelEvaluation
-from smoothxent._loss.reductions import NUM_ROWS, PLACES, WEIGHT
+from smoothxent._kernel.protocol import NUM_ROWS, PLACES, WEIGHT, KernelEvaluation
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure

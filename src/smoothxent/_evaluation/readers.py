@@ -85,7 +85,7 @@ def read_counts(given: Record, key: str, path: str, size: int | None = None) -> 
     return np.array(counts, np.int64)
 
 
-def check_at_most(name: str, values: list[Exact], limit: str, most: list[Exact]) -> None:
+def check_no_more(name: str, values: list[Exact], limit: str, most: list[Exact]) -> None:
     """Raise if one of the values, all finite, is larger than its limit."""
     for i, (value, largest) in enumerate(zip(values, most, strict=True)):
         if (value - largest).units > 0:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from smoothxent._arguments.arrays import AnyArray
 from smoothxent._arguments.options import Targets
-from smoothxent._evaluation.sums.group_sums import Floats, Groups, GroupSums
+from smoothxent._evaluation.sums.group_sums import Floats, GroupNumbers, GroupSums
 from smoothxent._kernel.protocol import EvaluatedRows
 
 LARGEST = np.finfo(np.float64).max
@@ -46,7 +46,7 @@ class RowMetrics(NamedTuple):
         """Whether the top class of a row is its label."""
         return np.equal(self.top_class, self.labels)
 
-    def sums(self, values: Floats, groups: Groups, num_groups: int) -> GroupSums:
+    def sums(self, values: Floats, groups: GroupNumbers, num_groups: int) -> GroupSums:
         """Return the sums of weight times value, each product rounded, by group."""
         if self.weight is not None:  # as in the kernel, a row of weight 0 counts only if it is nan
             finite = np.where(self.weight == 0, np.minimum(values, LARGEST), values)
@@ -55,7 +55,7 @@ class RowMetrics(NamedTuple):
         return GroupSums.of(values, groups, num_groups)
 
     def weights(
-        self, groups: Groups, num_groups: int, rows: NDArray[np.bool_] | slice = slice(None)
+        self, groups: GroupNumbers, num_groups: int, rows: NDArray[np.bool_] | slice = slice(None)
     ) -> GroupSums:
         """Return the sums of the weights of the chosen rows by group."""
         if self.weight is None:

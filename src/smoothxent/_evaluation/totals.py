@@ -7,9 +7,7 @@ from typing import NamedTuple, Self
 from smoothxent._evaluation.classes.totals import ClassTotals
 from smoothxent._evaluation.settings import Settings
 from smoothxent._evaluation.sums.exact import ZERO, Exact
-
-# An exact sum as the kernel returns it: units, places, special; see `Exact.of`.
-Triple = tuple[int, int, float]
+from smoothxent._kernel.protocol import Triple
 
 # Counts of rows by nll: below 2**-32; by half octaves, [2**(i/2 - 32), 2**((i+1)/2 - 32)) for each
 # i below 84; 2**10 and above. Losses below 2**-32 mean a probability of 1 to float32 precision.

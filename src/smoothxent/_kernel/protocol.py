@@ -18,6 +18,7 @@ from smoothxent._arguments.options import Targets, Transforms
 # have a sample weight other than 0; the exact sum over these rows of sample weight times the
 # label's class weight, in units of 2**-places; places. The sum of the losses has the same units.
 Count: TypeAlias = tuple[int, int, int, int]
+NUM_ROWS, NUM_KEPT, WEIGHT, PLACES = range(4)
 # An exact sum: units, places, and the sum of the terms that are not finite.
 Triple: TypeAlias = tuple[int, int, float]
 # The count; the exact sum of the finite losses, in float64, and the sum of the other losses; the

@@ -16,7 +16,7 @@ from smoothxent._arguments.arrays import AnyArray, FloatArray
 from smoothxent._arguments.half import HALVES, narrow, widened
 from smoothxent._arguments.options import Targets, Transforms
 from smoothxent._kernel import builds
-from smoothxent._kernel.protocol import Count, Kernel
+from smoothxent._kernel.protocol import NUM_KEPT, NUM_ROWS, PLACES, WEIGHT, Count, Kernel
 
 _BLOCK = 1 << 18  # logits at a time (1 MiB), at least one row
 
@@ -90,7 +90,7 @@ def cross_entropy(
 ) -> tuple[int, Count, int, float]:
     """Return what the kernel's `cross_entropy` returns, for logits of this half type."""
     kernel = builds.kernel("float32")
-    num_rows, kept, weight, units, total, special = 0, 0, 0, 0, 0, 0.0
+    num_rows, num_kept, weight, places, total, special = 0, 0, 0, 0, 0, 0.0
     flat = None if out is None else out.reshape(-1)
     for block, wide in wide_blocks(dtype_name, transforms, logits):
         bad_row, count, block_total, block_special = kernel.cross_entropy(
@@ -107,12 +107,13 @@ def cross_entropy(
             return block.rows.start + bad_row, (0, 0, 0, 0), 0, 0.0
         if grad is not None:
             _put(wide, grad[block.of_logits], dtype_name)
-        shift = max(units, count[3])
-        weight = (weight << (shift - units)) + (count[2] << (shift - count[3]))
-        total = (total << (shift - units)) + (block_total << (shift - count[3]))
-        num_rows, kept, units = num_rows + count[0], kept + count[1], shift
-        special += block_special
-    return -1, (num_rows, kept, weight, units), total, special
+        most = max(places, count[PLACES])
+        shift, block_shift = most - places, most - count[PLACES]
+        weight = (weight << shift) + (count[WEIGHT] << block_shift)
+        total = (total << shift) + (block_total << block_shift)
+        num_rows, num_kept = num_rows + count[NUM_ROWS], num_kept + count[NUM_KEPT]
+        places, special = most, special + block_special
+    return -1, (num_rows, num_kept, weight, places), total, special
 
 
 def _put(wide: FloatArray, to: AnyArray, dtype_name: str) -> None:

@@ -11,13 +11,9 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Literal, TypeAlias
 
-Reduced: TypeAlias = Literal["mean", "sum", "sum_over_batch_size", "sum_by_nonzero_weights"]
+from smoothxent._kernel.protocol import NUM_KEPT, NUM_ROWS, PLACES, WEIGHT, Count
 
-# Counts and weights of the rows of one call: the number of rows; the number of rows that are not
-# ignored and have a sample weight other than 0; the exact sum over these rows of sample weight
-# times the label's class weight, in units; places.
-Count: TypeAlias = tuple[int, int, int, int]
-NUM_ROWS, NUM_KEPT, WEIGHT, PLACES = range(4)
+Reduced: TypeAlias = Literal["mean", "sum", "sum_over_batch_size", "sum_by_nonzero_weights"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from smoothxent._evaluation.groups.record import ids_of
 from smoothxent._evaluation.readers import (
     Record,
     at,
-    check_at_most,
     check_keys,
+    check_no_more,
     finite,
     read_anything,
     read_counts,
@@ -71,11 +71,11 @@ def totals_of(value: object, top_k: Sequence[int]) -> PairGroupTotals | None:
         }
 
     sums = sums_of("sums", READERS)
-    check_at_most("groups.sums.agreement", sums["agreement"], "groups.weight", weight)
+    check_no_more("groups.sums.agreement", sums["agreement"], "groups.weight", weight)
     hits = sums_of("hit_differences", {str(k): _read_difference for k in top_k})
     for k, differences in hits.items():
         sizes = [Exact.of(abs(each.units), each.places) for each in differences]
-        check_at_most(f"groups.hit_differences.{k}", sizes, "groups.weight", weight)
+        check_no_more(f"groups.hit_differences.{k}", sizes, "groups.weight", weight)
     return PairGroupTotals(
         ids,
         count,

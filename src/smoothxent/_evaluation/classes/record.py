@@ -6,8 +6,8 @@ import numpy as np
 
 from smoothxent._evaluation.classes.totals import ClassTotals
 from smoothxent._evaluation.readers import (
-    check_at_most,
     check_keys,
+    check_no_more,
     read_counts,
     read_dict,
     read_each,
@@ -45,7 +45,7 @@ def totals_of(name: str, value: object) -> ClassTotals | None:
         raise ValueError(f"{path}count must have at least one item, got none")
     sums = {key: read_each(given, key, read, path, len(count)) for key, read in READERS.items()}
     for limit in ("weight", "predicted"):
-        check_at_most(f"{path}hits", sums["hits"], f"{path}{limit}", sums[limit])
+        check_no_more(f"{path}hits", sums["hits"], f"{path}{limit}", sums[limit])
     occurs = [
         bool(rows) or each != ZERO for rows, each in zip(count, sums["predicted"], strict=True)
     ]

@@ -11,9 +11,9 @@ from smoothxent._evaluation.groups.totals import MOST_EVALUATIONS, GroupTotals
 from smoothxent._evaluation.readers import (
     Record,
     at,
-    check_at_most,
     check_equal,
     check_keys,
+    check_no_more,
     finite,
     read_anything,
     read_counts,
@@ -93,7 +93,7 @@ def _groups(given: Record) -> GroupTotals:
         group = int((misses > count).argmax())
         rule = f"be no more than groups.count[{group}]"
         raise ValueError(f"groups.misses[{group}] must {rule}, got {misses[group]}")
-    check_at_most("groups.hits", sums["hits"], "groups.weight", sums["weight"])
+    check_no_more("groups.hits", sums["hits"], "groups.weight", sums["weight"])
     for group, (hits, weight) in enumerate(zip(sums["hits"], sums["weight"], strict=True)):
         if hits != weight and not misses[group]:
             rule = "be more than 0, as the hits have less than the whole weight"

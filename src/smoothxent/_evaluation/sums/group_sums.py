@@ -13,7 +13,7 @@ from smoothxent._kernel.digits import DIGIT, carried, digits_of, integer_of
 LOW_BITS = (1 << DIGIT) - 1
 
 Floats = NDArray[np.float64]
-Groups = NDArray[np.int64]  # the number of a group for each term: 0, 1, ...
+GroupNumbers = NDArray[np.int64]  # the number of a group for each term: 0, 1, ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,7 +29,7 @@ class GroupSums:
     special: Floats  # (groups,): the sum of the terms that are inf or nan, or 0
 
     @classmethod
-    def of(cls, values: Floats, groups: Groups, num_groups: int) -> Self:
+    def of(cls, values: Floats, groups: GroupNumbers, num_groups: int) -> Self:
         """Return the sums of the values of each group."""
         special = np.zeros(num_groups)
         is_finite = np.isfinite(values)
@@ -45,7 +45,7 @@ class GroupSums:
         return cls(*carried(counts.reshape(-1, 1), 0), np.zeros(len(counts)))
 
     @classmethod
-    def merged(cls, parts: Sequence[Self], groups: Sequence[Groups], num_groups: int) -> Self:
+    def merged(cls, parts: Sequence[Self], groups: Sequence[GroupNumbers], num_groups: int) -> Self:
         """Return the sums of all parts; `groups` are those of each part's sums, all different."""
         lowest = min(part.lowest for part in parts)
         offsets = [(part.lowest - lowest) // DIGIT for part in parts]
@@ -77,7 +77,7 @@ class GroupSums:
         special = np.array([float(each.special or 0) for each in sums])
         return cls._of_digits(*carried(digits, lowest), special)
 
-    def take(self, groups: Groups) -> Self:
+    def take(self, groups: GroupNumbers) -> Self:
         """Return the sums of some groups."""
         return self._of_digits(*carried(self.digits[groups], self.lowest), self.special[groups])
 
