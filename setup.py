@@ -186,9 +186,10 @@ def kernels() -> list[Extension]:
     parts = [
         str(path) for ending in ("h", "pxi") for path in sorted(Path("ext").rglob(f"*.{ending}"))
     ]
+    headers = [path for path in parts if path.endswith(".h")]
     macros = [("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")]
     plain = [
-        Extension(f"{PACKAGE}.{name}", [f"ext/{name}.pyx"])
+        Extension(f"{PACKAGE}.{name}", [f"ext/{name}.pyx"], depends=headers, include_dirs=["ext"])
         for name in ("cpu", "group_sums", "openmp", "reference")
     ]
     return plain + [

@@ -3,59 +3,47 @@
 # number of digits, enough for the smallest and the largest term: digits.py computes it with `range_of`. It also calls
 # `carry`.
 
-from libc.stdint cimport int64_t, uint32_t, uint64_t
-from libc.string cimport memcpy
+from libc.stdint cimport int64_t, uint64_t
 
-cdef extern from *:
-    int __builtin_ctzll(unsigned long long) nogil
+cdef extern from "results/digits.h" nogil:
+    enum:
+        DIGIT
+    ctypedef struct Dyadic:
+        uint64_t mantissa
+        int exponent
+    Dyadic dyadic_of(double)
+    void add_to_digits(int64_t *, Dyadic, int)
 
-cdef enum:
-    SMALLEST = -1074  # 2**-1074 is the smallest float64
-    DIGIT = 32  # bits of a digit
+cdef extern from * nogil:
+    int __builtin_ctzll(unsigned long long)
 
 cdef int64_t BASE = <int64_t> 1 << DIGIT
 
 
-ctypedef struct Dyadic:
-    # the number +-mantissa * 2**exponent; the mantissa is odd, or 0
-    uint64_t mantissa
-    int exponent
-    bint is_negative
-
-
-cdef inline Dyadic dyadic_of(double value) noexcept nogil:
-    # of a finite value
-    cdef Dyadic number
-    cdef uint64_t bits
-    cdef int exponent, zeros
-    memcpy(&bits, &value, sizeof(bits))
-    number.is_negative = bits >> 63
-    number.mantissa = bits << 12 >> 12
-    exponent = (bits >> 52) & 0x7FF
-    if exponent:  # normal: the hidden bit
-        number.mantissa |= <uint64_t> 1 << 52
-        exponent -= 1
-    zeros = __builtin_ctzll(number.mantissa) if number.mantissa else 0
-    number.mantissa >>= zeros
-    number.exponent = exponent + zeros + SMALLEST
-    return number
+cdef inline Dyadic term_of(double value) noexcept nogil:
+    # value is finite; the mantissa is odd, or 0
+    cdef Dyadic term = dyadic_of(value)
+    cdef int zeros = __builtin_ctzll(term.mantissa) if term.mantissa else 0
+    term.mantissa >>= zeros
+    term.exponent += zeros
+    return term
 
 
 def range_of(const double[:] values):
     """Return the exponents of the lowest and the highest bit of finite values; (0, 0) if all are 0."""
     cdef int lowest = 0, highest = 0
     cdef bint is_first = True
-    cdef Dyadic number
+    cdef Dyadic term
     cdef Py_ssize_t n
     with nogil:
         for n in range(values.shape[0]):
-            number = dyadic_of(values[n])
-            if number.mantissa == 0:
+            term = term_of(values[n])
+            if term.mantissa == 0:
                 continue
-            if is_first or number.exponent < lowest:
-                lowest = number.exponent
-            if is_first or number.exponent + 53 > highest:
-                highest = number.exponent + 53
+            if is_first or term.exponent < lowest:
+                lowest = term.exponent
+            if is_first or term.exponent + 53 > highest:
+                highest = term.exponent + 53
             is_first = False
     return lowest, highest
 
@@ -67,25 +55,13 @@ def add(
     int64_t[:, ::1] digits,  # IN and OUT, (groups, (highest - lowest) // 32 + 3)
 ):
     """Add each value to the sum of its group."""
-    cdef Dyadic number
-    cdef uint64_t low, high
-    cdef int64_t sign
-    cdef int64_t *place
-    cdef int shift
+    cdef Dyadic term
     cdef Py_ssize_t n
     with nogil:
         for n in range(values.shape[0]):
-            number = dyadic_of(values[n])
-            if number.mantissa == 0:
-                continue
-            shift = number.exponent - lowest
-            low = <uint64_t> <uint32_t> number.mantissa << (shift & 31)
-            high = (number.mantissa >> 32) << (shift & 31)
-            sign = -1 if number.is_negative else 1
-            place = &digits[groups[n], shift >> 5]
-            place[0] += sign * <int64_t> <uint32_t> low
-            place[1] += sign * <int64_t> ((low >> 32) + <uint32_t> high)
-            place[2] += sign * <int64_t> (high >> 32)
+            term = term_of(values[n])
+            if term.mantissa != 0:
+                add_to_digits(&digits[groups[n], 0], term, term.exponent - lowest)
 
 
 def carry(

@@ -5,6 +5,12 @@
 # Adding to limbs is slow, so terms of ordinary size are cut into pieces that can be added in lanes without rounding
 # (see exact_sum.h). Only full pieces, and terms of other sizes, go into the limbs.
 
+cdef extern from "results/digits.h" nogil:
+    ctypedef struct Dyadic:
+        int exponent
+    Dyadic dyadic_of(double)
+    void add_to_digits(int64_t *, Dyadic, int)
+
 cdef extern from "results/exact_sum.h" nogil:
     ctypedef struct ExactSum:
         double *pieces
@@ -35,25 +41,12 @@ cdef void carry(ExactSum *total) noexcept nogil:
 
 
 cdef inline void add_exactly(ExactSum *total, double value) noexcept nogil:
-    cdef uint64_t bits, mantissa, low, high
-    cdef int64_t sign
-    cdef int position
+    cdef Dyadic term
     if not isfinite(value):
         total.special += value
         return
-    memcpy(&bits, &value, 8)
-    sign = -1 if bits >> 63 else 1
-    position = (bits >> 52) & 0x7FF
-    mantissa = bits << 12 >> 12
-    if position:  # normal: the hidden bit, in units of 2**(position - 1) * 2**-1074
-        mantissa |= <uint64_t> 1 << 52
-        position -= 1
-    low = <uint64_t> <uint32_t> mantissa << (position & 31)
-    high = (mantissa >> 32) << (position & 31)
-    position >>= 5
-    total.limbs[position] += sign * <int64_t> <uint32_t> low
-    total.limbs[position + 1] += sign * <int64_t> ((low >> 32) + <uint32_t> high)
-    total.limbs[position + 2] += sign * <int64_t> (high >> 32)
+    term = dyadic_of(value)
+    add_to_digits(total.limbs, term, term.exponent + PLACES)
     total.terms_in_limbs += 1
     if total.terms_in_limbs == 1 << 30:
         carry(total)
