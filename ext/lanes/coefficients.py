@@ -86,7 +86,6 @@ def main() -> None:
     def q_weight(r: mp.mpf) -> mp.mpf:
         return abs(r) / mp.exp(r)
 
-    report("exp, float32", *rounded_fit(q, q_weight, 5, -half, half, 24), digits=10)
     report("exp, float64", *rounded_fit(q, q_weight, 10, -half, half, 53), digits=18)
     report("exp, for float32", *rounded_fit(q, q_weight, 6, -half, half, 53), digits=18)
 

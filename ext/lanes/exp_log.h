@@ -1,4 +1,4 @@
-/* exp_log.h: exp and log in float64, which a row needs once. Used by losses.h, metrics.h and gradients.h.
+/* exp_log.h: exp and log in float64, which a row needs once.
  *
  * The functions take one register of rows at a time, not all rows of a group: they have many steps, so a
  * group would not stay in registers.

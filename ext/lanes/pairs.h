@@ -1,6 +1,5 @@
 /* pairs.h: exp and log of pairs in lanes of `real`, which a row of few classes needs once. A pair is the
- * number high + low, where |low| is at most a few ulps of high. Used by few_classes_losses.h and
- * transforms.h. */
+ * number high + low, where |low| is at most a few ulps of high. */
 #ifndef SMOOTHXENT_PAIRS_H
 #define SMOOTHXENT_PAIRS_H
 
@@ -25,8 +24,9 @@ LANES_INLINE wide widen_pair(pair_of_lanes a) { return wide_add(widen(a.high), w
 /* exp(x) = power * (1 + less_one) with an exact power; x < -LEAST_EXPONENT is taken as -LEAST_EXPONENT.
  *     n        := round(x STEPS log2(e))
  *     r        := x - n STEP / STEPS         low := x.low, and the error of STEP times n
- *     less_one := exp(r) (1 + low) - 1       plus the error of the power; its own error: 1.7e-10
- * (float64: 3.8e-18) NaN passes in less_one. */
+ *     less_one := exp(r) (1 + low) - 1       plus the error of the power; its own error: 1.7e-10,
+ *                                            float64: 3.8e-18
+ * NaN passes in less_one. */
 #ifdef SMOOTHXENT_FLOAT64
 static const double LEAST_EXPONENT = 700;
 #define EXP_SQUARE (EXP_RATIO + 1)

@@ -1,5 +1,5 @@
 /* exact_sum.h: the type ExactSum, and how the rows of a group add terms to it, a register of rows at a time.
- * Used by exact_sum.pxi, which describes the method, and by totals.h. */
+ * exact_sum.pxi describes the method. */
 #ifndef SMOOTHXENT_EXACT_SUM_H
 #define SMOOTHXENT_EXACT_SUM_H
 

@@ -1,6 +1,5 @@
 /* gradients.h: the second sweep, which writes gradients and softmax: the factors of each row, computed a
- * register of rows at a time, and the inner loops. Used by gradients.pxi, which has the formulas, and by
- * few_classes_losses.h. */
+ * register of rows at a time, and the inner loops. The formulas are in gradients.pxi. */
 #ifndef SMOOTHXENT_GRADIENTS_H
 #define SMOOTHXENT_GRADIENTS_H
 

@@ -1,5 +1,5 @@
 /* losses.h: shares and losses of a group of rows from their statistics, in float64, a register of rows at a
- * time. Used by losses.pxi, which has the formulas. */
+ * time. The formulas are in losses.pxi. */
 #ifndef SMOOTHXENT_LOSSES_H
 #define SMOOTHXENT_LOSSES_H
 

@@ -1,5 +1,5 @@
 /* metrics.h: entropy, confidence (the largest probability) and Brier score of each row of a group, from its
- * statistics and shares. Used by metrics.pxi. */
+ * statistics and shares. */
 #ifndef SMOOTHXENT_METRICS_H
 #define SMOOTHXENT_METRICS_H
 

@@ -1,5 +1,5 @@
 /* totals.h: the squares, counts, bins and histogram of an evaluation: adds the rows of a group, a register of
- * rows at a time. Used by metrics.pxi. */
+ * rows at a time. */
 #ifndef SMOOTHXENT_TOTALS_H
 #define SMOOTHXENT_TOTALS_H
 
@@ -44,8 +44,8 @@ LANES_INLINE void confidence_of_hits(const RowGroup *g, double *confidence) {
 typedef struct {
     ExactSum confidence, weight, hit_weight;
     ptrdiff_t num_rows[2]; /* rows with rank > 0, and rows with rank 0: the hits */
-    double
-        spare[LANES]; /* keeps bins of float32 from lying 4 kB apart, which would be one set of the cache */
+    /* Keeps bins of float32 from lying 4 kB apart, which would be one set of the cache. */
+    double spare[LANES];
 } Bin;
 
 /* The bin of each row: the whole part of the number. -1 for a row that is not kept, nan for a confidence of

@@ -1,5 +1,5 @@
 /* rank.h: the rank of a label: the number of classes that beat it. A class beats the label if its logit is
- * larger, or equal and the class comes first. For rank.pxi. */
+ * larger, or equal and the class comes first. */
 #ifndef SMOOTHXENT_RANK_H
 #define SMOOTHXENT_RANK_H
 

@@ -1,6 +1,6 @@
 /* sums.h: the inner loops over one tile of a row: its largest logit, then the sums relative to the reference
- * that follows from it. Used by short_rows.h and long_rows.pxi. In C, as Cython cannot unroll loops or keep
- * sums in registers. */
+ * that follows from it. In C, as Cython cannot unroll loops or keep sums in
+ * registers. */
 #ifndef SMOOTHXENT_SUMS_H
 #define SMOOTHXENT_SUMS_H
 

@@ -1,5 +1,5 @@
 /* top_classes.h: the k largest logits of a row and their classes, in descending order. Of equal logits the
- * lower class comes first. For top_classes.pxi.
+ * lower class comes first.
  *
  * The method is insertion into a sorted list. A whole vector is first compared with the smallest logit of the
  * list: if the logits are in random order, only about k (1 + log(C / k)) of a row's C logits enter the list;

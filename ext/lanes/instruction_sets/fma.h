@@ -5,8 +5,7 @@
 
 /* float32: the product is exact in float64; its sum with c is rounded to odd (Boldo and Melquiond 2008,
  * "Emulation of FMA and correctly rounded sums"), so that the second rounding, to float32, rounds the exact
- * value. With NaN or inf the error term is NaN, and
- * nothing is changed. */
+ * value. With NaN or inf the error term is NaN, and nothing is changed. */
 LANES_INLINE float fma_f32(float a, float b, float c) {
     double product = (double)a * (double)b, addend = c, sum = product + addend;
     double back = sum - product, error = (product - (sum - back)) + (addend - back);
