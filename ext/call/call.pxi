@@ -7,7 +7,7 @@ cdef enum:  # tasks
     LOG_SUM_EXP
     ROW_STATISTICS
 
-ctypedef struct RowMetrics:
+ctypedef struct RowStatisticsArrays:
     # output arrays of the task ROW_STATISTICS; label_logit, nll and rank are NULL where has_labels is false
     real *log_sum_exp
     real *max_logit
@@ -28,6 +28,7 @@ ctypedef struct EvaluatedRows:
     bint needs_misses
 
 ctypedef struct Call:
+    int task
     # inputs
     Rows logits
     Py_ssize_t num_rows, num_classes
@@ -56,19 +57,20 @@ ctypedef struct Call:
     bint grad_is_real  # grad has the type `real`, else the logits' own type
     bint streams  # grad is written past the caches
     double grad_divisor
-    RowMetrics row_metrics
+    RowStatisticsArrays statistics_arrays
     EvaluatedRows evaluated_rows
     # totals of the threads
     void *totals  # one Totals for each slice of each thread: see totals_at
-    char *metrics  # evaluation: a Metrics for each Totals, metrics_size bytes apart; else NULL
+    char *metrics  # evaluation: one EvaluationTotals for each Totals, metrics_size bytes apart; else NULL
     void *metrics_memory  # allocated memory that `metrics` points into
-    Py_ssize_t metrics_size, metrics_step  # bytes of one Metrics; bytes between those of two threads
+    Py_ssize_t metrics_size, metrics_step  # bytes of one EvaluationTotals; bytes between those of two threads
     Py_ssize_t num_ranks, num_bins
     const int64_t *ranks  # evaluation: each k of the top-k accuracies
     const int64_t *slices  # evaluation: the slice of each row, which has totals of its own; NULL for one slice
     Py_ssize_t num_slices
     bint loss_is_nll  # evaluation: the loss equals -log p of the label, so one exact sum serves both
     # which statistics are needed
+    bint anchors_are_top  # the anchor of every row is its top class, not its label
     int sums_with  # sums in addition to that of exp: GAPS, MOMENTS
     bint has_metrics  # rank and moments, for an evaluation or the task ROW_STATISTICS
     Py_ssize_t top_k  # task ROW_STATISTICS: the number of top classes of each row, or 0
@@ -76,14 +78,11 @@ ctypedef struct Call:
     bint is_plain  # a loss of few classes without weights, own targets, z_loss or metrics: see PlainLoss
     bint needs_kept  # RowGroup.kept is read
 
-cdef inline bint all_anchors_are_top(const Call *call, int task) noexcept nogil:
-    # whether the anchor of every row is its top class, not its label
-    return task == LOG_SOFTMAX or task == LOG_SUM_EXP or task == ROW_STATISTICS or call.has_probabilities
 
-
-cdef Call call_of(cnp.ndarray logits):
+cdef Call call_of(cnp.ndarray logits, int task):
     cdef Call call
     memset(&call, 0, sizeof(call))
+    call.task = task
     call.logits = rows_of(logits, has_classes=True)
     call.num_classes = cnp.PyArray_DIM(logits, 1)
     call.num_rows = cnp.PyArray_DIM(logits, 0) * call.logits.inner

@@ -1,20 +1,19 @@
-/* exp.h: exp of lanes, the function that is computed once for each logit. Used by the sums of statistics/. */
+/* exp.h: exp of lanes, the function that is computed once for each logit. */
 #ifndef SMOOTHXENT_EXP_H
 #define SMOOTHXENT_EXP_H
 
 #include "lanes/exp_log.h"
 #include "lanes/lanes.h"
 
-/* exp(x - m) = power + rest * ratio, with the reference m = -scale * STEP / STEPS and an integer scale: exp
- * is computed in steps of ln(2) / STEPS, and m is a whole number of steps. (The scale of a row counts STEP
- * and is a multiple of 1 / STEPS.)
+/* exp(x - m) = power + rest * ratio, where exp is computed in steps of ln(2) / STEPS, and the reference
+ * m = -steps * STEP / STEPS is a whole number of them.
  *
  *     c      := max(x, least)               least = m - EXPONENT_BIAS * STEP, where the power is 0
- *     u      := c * STEPS * log2(e) + bias  bias = MAGIC + STEPS * EXPONENT_BIAS + scale
+ *     u      := c * STEPS * log2(e) + bias  bias = MAGIC + STEPS * EXPONENT_BIAS + steps
  *     n      := u - bias                    exact: round(c STEPS log2(e)); MAGIC, 1.5 * 2**23, leaves
- *                                           n + scale + STEPS * EXPONENT_BIAS in the low bits of u
+ *                                           n + steps + STEPS * EXPONENT_BIAS in the low bits of u
  *     r      := c - n * STEP / STEPS        one rounding; |r| <= ln(2) / (2 STEPS)
- *     power  := 2**((n + scale) / STEPS)    float32: from a rounded table, see registers.h
+ *     power  := 2**((n + steps) / STEPS)    float32: from a rounded table, see registers.h
  *     rest   := power * r
  *     ratio  := (exp(r) - 1) / r            polynomial; error of 1 + r * ratio: 2.6e-8 (float64: 3.8e-18)
  *
@@ -28,7 +27,7 @@
  * larger.
  *
  * STEP is ln(2) rounded to `real` (float64: STEP + STEP_LOW), too large by STEP_ERROR. So the result
- * has an additional factor exp(-(n + scale) * STEP_ERROR / STEPS), which is 1 in all terms that matter. Below
+ * has an additional factor exp(-(n + steps) * STEP_ERROR / STEPS), which is 1 in all terms that matter. Below
  * least + ln(2) the power is subnormal and has few digits; it is below 2**-126 there. NaN: r is NaN, and so
  * is rest * ratio.
  *
@@ -73,9 +72,9 @@ typedef struct {
 typedef struct {
     lanes power, rest, ratio;
 } exp_term;
-LANES_INLINE exp_reference exp_reference_of(lanes scale) {
-    exp_reference m = {add(scale, splat((real)(MAGIC + STEPS * EXPONENT_BIAS))),
-        mul(add(scale, splat((real)(STEPS * EXPONENT_BIAS))), splat((real)(-STEP / STEPS)))};
+LANES_INLINE exp_reference exp_reference_of(lanes steps) {
+    exp_reference m = {add(steps, splat((real)(MAGIC + STEPS * EXPONENT_BIAS))),
+        mul(add(steps, splat((real)(STEPS * EXPONENT_BIAS))), splat((real)(-STEP / STEPS)))};
     return m;
 }
 LANES_INLINE exp_term exp_term_of(lanes x, exp_reference m) {

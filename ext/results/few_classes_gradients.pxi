@@ -69,21 +69,22 @@ cdef lanes log_softmax_column(const real *column, const RowGroup *group) noexcep
 
 
 cdef void few_classes_columns(
-    const Call *call, int task, const RowGroup *group, SecondSweep *sweep, Workspace *workspace
+    const Call *call, const RowGroup *group, SecondSweep *sweep, Workspace *workspace
 ) noexcept nogil:
     # computes the results in place: over the columns of exps, or of logits for log_softmax
-    cdef real *columns = workspace.columns if task == LOG_SOFTMAX else exps_of(call, workspace)
+    cdef real *columns = workspace.columns if call.task == LOG_SOFTMAX else exps_of(call, workspace)
     cdef lanes quad[QUAD]
     cdef double numbers[LANES]
-    cdef lanes anchors = group.few.anchors if task == LOSS else splat(<real> NO_CLASS), kept, x, slope, zero = splat(0)
+    cdef lanes anchors = group.few.anchors if call.task == LOSS else splat(<real> NO_CLASS)
+    cdef lanes kept, x, slope, zero = splat(0)
     cdef Py_ssize_t i, k
     for i in range(LANES):
-        numbers[i] = group.kept[i] if call.needs_kept or task != LOSS else 1.0
+        numbers[i] = group.kept[i] if call.needs_kept or call.task != LOSS else 1.0
     kept = narrow(numbers)
     if call.transforms:
         sweep.few.anchor_gradient = mul(sweep.few.anchor_gradient, slopes(group.few.anchor_logits, call.transform))
     for k in range(call.num_classes):
-        if task == LOG_SOFTMAX:
+        if call.task == LOG_SOFTMAX:
             x = log_softmax_column(columns + k * LANES, group)
         else:
             if k % QUAD == 0:
@@ -98,22 +99,22 @@ cdef void few_classes_columns(
 
 
 cdef void sweep_few_classes(
-    const Call *call, int task, Py_ssize_t first, Py_ssize_t count, const RowGroup *group, SecondSweep *sweep,
+    const Call *call, Py_ssize_t first, Py_ssize_t count, const RowGroup *group, SecondSweep *sweep,
     Workspace *workspace,
 ) noexcept nogil:
     # writes the results of all rows of a group whose statistics are valid
     cdef Py_ssize_t i, k, stride = call.grad.class_stride, itemsize = grad_itemsize(call)
     cdef bint is_simple = not (
-        call.has_targets or call.transforms or task == LOG_SOFTMAX or call.labels.has_ignore_index)
+        call.has_targets or call.transforms or call.task == LOG_SOFTMAX or call.labels.has_ignore_index)
     cdef bint whole = count == LANES and group.all_valid, by_rows = stride == itemsize
     cdef char *out = row_start(&call.grad, first)
-    cdef real *columns = workspace.columns if task == LOG_SOFTMAX else exps_of(call, workspace)
-    cdef lanes anchors = group.few.anchors if task == LOSS else splat(<real> NO_CLASS)
+    cdef real *columns = workspace.columns if call.task == LOG_SOFTMAX else exps_of(call, workspace)
+    cdef lanes anchors = group.few.anchors if call.task == LOSS else splat(<real> NO_CLASS)
     if is_simple and whole and by_rows and call.grad.inner == 1:
         few_gradient_rows(
             &sweep.few, columns, anchors, call.num_classes, out, call.grad.outer_stride, call.grad_is_real)
         return
-    few_classes_columns(call, task, group, sweep, workspace)
+    few_classes_columns(call, group, sweep, workspace)
     if whole and rows_are_adjacent(&call.grad, first, itemsize):
         for k in range(call.num_classes):
             if call.grad_is_real:

@@ -1,5 +1,5 @@
 /* few_classes_losses.h: shares, losses and gradient factors of rows of few classes from their statistics, in
- * lanes of `real`, one row a lane. The formulas are in losses.pxi. Used by row_results.pxi. */
+ * lanes of `real`, one row a lane. The formulas are in losses.pxi. */
 #ifndef SMOOTHXENT_FEW_CLASSES_LOSSES_H
 #define SMOOTHXENT_FEW_CLASSES_LOSSES_H
 
@@ -18,10 +18,10 @@ typedef struct {
  * exp(-|z|) = power (1 + less_one); its product with S or 1 is exact but for less_one. */
 LANES_INLINE few_shares few_shares_of(const few_statistics *s) {
     const lanes zero = splat(0), one = splat(1), step = splat((real)(STEP / STEPS));
-    lanes product = mul(s->scale, step), product_low = fused(s->scale, step, sub(zero, product));
+    lanes product = mul(s->steps, step), product_low = fused(s->steps, step, sub(zero, product));
     pair_of_lanes z = pair_sum(s->anchor_logits, product);
 #ifdef SMOOTHXENT_FLOAT64
-    product_low = fused(s->scale, splat(STEP_LOW / STEPS), product_low);
+    product_low = fused(s->steps, splat(STEP_LOW / STEPS), product_low);
 #endif
     z.low = add(z.low, product_low); /* up to an ulp of the logits, so large if z is small */
     z = fast_pair_sum(z.high, z.low);

@@ -153,7 +153,7 @@ cdef void log_softmax_segment(
 
 
 cdef void write_segment(
-    const Call *call, int task, Py_ssize_t first, Py_ssize_t i, Py_ssize_t segment, const RowGroup *group,
+    const Call *call, Py_ssize_t first, Py_ssize_t i, Py_ssize_t segment, const RowGroup *group,
     const SecondSweep *sweep, const real *saved, const RowStatistics *statistics, Workspace *workspace,
 ) noexcept nogil:
     cdef Py_ssize_t k
@@ -162,21 +162,21 @@ cdef void write_segment(
         out = row_start(&call.grad, first + i)
         for k in range(segment * SEGMENT, min(segment * SEGMENT + <Py_ssize_t> SEGMENT, call.num_classes)):
             put_real(call, out + k * call.grad.class_stride, 0)
-    elif task == LOG_SOFTMAX:
+    elif call.task == LOG_SOFTMAX:
         log_softmax_segment(call, group, i, first + i, segment, workspace)
     else:
-        sweep_segment(call, sweep, group, i, first + i, segment, task == LOSS, saved, statistics, workspace)
+        sweep_segment(call, sweep, group, i, first + i, segment, call.task == LOSS, saved, statistics, workspace)
 
 
 cdef void write_group(
-    const Call *call, int task, Py_ssize_t first, Py_ssize_t count, const RowGroup *group, SecondSweep *sweep,
+    const Call *call, Py_ssize_t first, Py_ssize_t count, const RowGroup *group, SecondSweep *sweep,
     SavedGroup saved, Workspace *workspace,
 ) noexcept nogil:
     cdef Py_ssize_t i, segment
     cdef const RowStatistics *segments
     cdef const real *exps
     if call.num_classes <= FEW:
-        sweep_few_classes(call, task, first, count, group, sweep, workspace)
+        sweep_few_classes(call, first, count, group, sweep, workspace)
         if group.all_valid:
             return
     for i in range(count):
@@ -185,7 +185,7 @@ cdef void write_group(
             segments = saved_segments(call, saved, i)
             for segment in range(segments_of(call.num_classes)):
                 write_segment(
-                    call, task, first, i, segment, group, sweep, exps,
+                    call, first, i, segment, group, sweep, exps,
                     segments + segment if segments != NULL else NULL, workspace)
 
 

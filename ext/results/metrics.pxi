@@ -34,7 +34,9 @@ cdef void add_hits(Hits *hits, const RowGroup *group, double k, const double *we
         add_group_exactly(&hits.weight, group, NULL, terms)
 
 
-cdef void add_bins(const Call *call, Metrics *metrics, const RowGroup *group, const double *weights) noexcept nogil:
+cdef void add_bins(
+    const Call *call, EvaluationTotals *metrics, const RowGroup *group, const double *weights
+) noexcept nogil:
     cdef double bin_numbers[LANES]
     cdef double terms[LANES]
     cdef double pieces[CUTS * LANES]
@@ -74,7 +76,7 @@ cdef void add_squares(
 
 
 cdef void add_metrics(
-    const Call *call, Py_ssize_t first, Py_ssize_t count, RowGroup *group, Metrics *metrics
+    const Call *call, Py_ssize_t first, Py_ssize_t count, RowGroup *group, EvaluationTotals *metrics
 ) noexcept nogil:
     cdef double row_weights[LANES]
     cdef double of_hits[LANES]
@@ -136,11 +138,11 @@ cdef void write_evaluated_rows(
 
 # Arrays of row_statistics.
 
-cdef int add_row_metrics(Call *call, cnp.ndarray labels, ignore_index, tuple results) except -1:
+cdef int add_statistics_arrays(Call *call, cnp.ndarray labels, ignore_index, tuple results) except -1:
     # results: the fields of RowStatistics in their order, None for those that the caller does not need
     cdef cnp.ndarray log_sum_exp, max_logit, argmax, entropy, confidence, label_logit, nll, rank
     cdef cnp.ndarray top_log_probs, top_classes
-    cdef RowMetrics *out = &call.row_metrics
+    cdef RowStatisticsArrays *out = &call.statistics_arrays
     log_sum_exp, max_logit, argmax, entropy, confidence, label_logit, nll, rank, top_log_probs, top_classes = results
     out.log_sum_exp, out.max_logit, out.argmax = reals(log_sum_exp), reals(max_logit), integers(argmax)
     out.entropy, out.confidence = reals(entropy), reals(confidence)
@@ -169,7 +171,7 @@ cdef void write_top_classes(
 
 cdef void write_metrics(const Call *call, Py_ssize_t first, Py_ssize_t count, RowGroup *group) noexcept nogil:
     # the anchor of each row is its top class
-    cdef RowMetrics out = call.row_metrics
+    cdef RowStatisticsArrays out = call.statistics_arrays
     cdef Py_ssize_t i, n
     cdef bint is_regular
     cdef real highest

@@ -2,29 +2,29 @@
 # second sweep.
 
 cdef bint finish_group(
-    const Call *call, int task, Py_ssize_t first, Py_ssize_t count, RowGroup *group, SecondSweep *sweep, int thread
+    const Call *call, Py_ssize_t first, Py_ssize_t count, RowGroup *group, SecondSweep *sweep, int thread
 ) noexcept nogil:
     # False if a row has a bad probability
     cdef Py_ssize_t i
     cdef double total
     cdef real losses[LANES]
-    cdef Totals *totals = totals_at(call, thread) if task == LOSS else NULL
+    cdef Totals *totals = totals_at(call, thread) if call.task == LOSS else NULL
     if call.has_probabilities:
         for i in range(count):
             if group.bad_probability[i]:
                 totals.bad_row = min(totals.bad_row, first + i)
                 return False
-    if task != LOSS:
+    if call.task != LOSS:
         shares_of_group(call, group)
-        if task == SOFTMAX:
+        if call.task == SOFTMAX:
             softmax_factors(group, sweep)
             if call.num_classes <= FEW:
                 few_softmax_factors(group, sweep)
-        if task == LOG_SUM_EXP:
+        if call.task == LOG_SUM_EXP:
             for i in range(count):  # the anchor is the top class: lse = x - log p
                 total = group.anchor_logit[i] + group.nll[i]
                 call.out[first + i] = <real> total if total == total else irregular_log_sum_exp(group.anchor_logit[i])
-        if task == ROW_STATISTICS:
+        if call.task == ROW_STATISTICS:
             write_metrics(call, first, count, group)
         return True
     if call.is_plain:

@@ -24,7 +24,7 @@ ctypedef struct Hits:
     ExactSum weight  # sum of sample_weight over the rows whose rank is below k; unused without sample_weight
     double num_rows[LANES]
 
-ctypedef struct Metrics:
+ctypedef struct EvaluationTotals:
     # the totals of an evaluation; its Hits and Bins follow it in memory
     ExactSum nll, nll_square, entropy, entropy_square, brier, brier_square, confidence_square, hit_confidence
     ExactSum weight, weight_square
@@ -43,14 +43,14 @@ cdef inline Py_ssize_t whole_lines(Py_ssize_t size) noexcept nogil:
 
 
 cdef inline Py_ssize_t size_of_metrics(Py_ssize_t num_ranks, Py_ssize_t num_bins) noexcept nogil:
-    return sizeof(Metrics) + num_ranks * sizeof(Hits) + num_bins * sizeof(Bin)
+    return sizeof(EvaluationTotals) + num_ranks * sizeof(Hits) + num_bins * sizeof(Bin)
 
 
-cdef inline Hits *hits_of(Metrics *metrics) noexcept nogil:
+cdef inline Hits *hits_of(EvaluationTotals *metrics) noexcept nogil:
     return <Hits *> (metrics + 1)
 
 
-cdef inline Bin *bins_of(Metrics *metrics, Py_ssize_t num_ranks) noexcept nogil:
+cdef inline Bin *bins_of(EvaluationTotals *metrics, Py_ssize_t num_ranks) noexcept nogil:
     return <Bin *> (hits_of(metrics) + num_ranks)
 
 
@@ -59,8 +59,8 @@ cdef inline Totals *totals_at(const Call *call, int thread) noexcept nogil:
     return <Totals *> call.totals + thread * call.num_slices
 
 
-cdef inline Metrics *metrics_at(const Call *call, int thread, Py_ssize_t slice) noexcept nogil:
-    return <Metrics *> (call.metrics + thread * call.metrics_step + slice * call.metrics_size)
+cdef inline EvaluationTotals *metrics_at(const Call *call, int thread, Py_ssize_t slice) noexcept nogil:
+    return <EvaluationTotals *> (call.metrics + thread * call.metrics_step + slice * call.metrics_size)
 
 
 cdef Totals *new_totals(Totals *single, Py_ssize_t count, void **memory) except NULL:

@@ -14,7 +14,6 @@ BLOCK_ROWS = LANES
 
 cdef class Blocks:
     cdef Call call
-    cdef int task  # LOSS, also for an evaluation, or ROW_STATISTICS
     cdef void *memory
     cdef LongRows *groups  # one for each group of the `most_rows` rows
     cdef tuple arrays  # keeps the memory alive that `call` points to
@@ -27,8 +26,8 @@ cdef class Blocks:
         cdef Call *call = &self.call
         cdef RowStatistics *of_segments
         cdef Py_ssize_t g, num_groups = vectors_of(most_rows), segments = LANES * segments_of(num_classes)
-        self.task = LOSS if statistics is None else ROW_STATISTICS
         self.arrays = labels, label_logits, targets, out, ranks, statistics
+        call.task = LOSS if statistics is None else ROW_STATISTICS
         call.num_classes = num_classes
         call.num_slices = 1
         call.num_rows = cnp.PyArray_DIM(label_logits, 0)
@@ -38,15 +37,15 @@ cdef class Blocks:
         call.grad_is_real = True
         call.grad_divisor = grad_divisor if call.has_grad else 1.0
         add_transforms(call, transforms)
-        if self.task == ROW_STATISTICS:
+        if call.task == ROW_STATISTICS:
             *_, ignore_index = targets
-            add_row_metrics(call, labels, ignore_index, statistics)
+            add_statistics_arrays(call, labels, ignore_index, statistics)
         else:
             add_target_options(call, labels, cnp.PyArray_NDIM(labels) > 1, targets)
             add_smoothing(call)
         if ranks is not None:
             add_metrics_of_threads(call, ranks, num_bins, 1)
-        complete_call(call, self.task)
+        complete_call(call)
         self.memory = calloc(
             sizeof(Totals) + num_groups * (sizeof(LongRows) + segments * sizeof(RowStatistics)) + LINE, 1)
         if self.memory == NULL:
@@ -71,7 +70,7 @@ cdef class Blocks:
             rows = self.groups + g
             rows.first = first_row + g * LANES
             rows.count = min(<Py_ssize_t> LANES, num_rows - g * LANES)
-            read_labels(&self.call, self.task, rows.first, rows.count, &rows.group)
+            read_labels(&self.call, rows.first, rows.count, &rows.group)
 
     def read(self, cnp.ndarray block not None, Py_ssize_t first_row, Py_ssize_t first_class):
         self.sweep_block(block, first_row, first_class, False)
@@ -90,12 +89,12 @@ cdef class Blocks:
         with nogil:
             if reads_whole_rows(&call) and not writes:
                 for g in range(vectors_of(num_rows)):
-                    read_rows(&call, self.task, rows + g)
+                    read_rows(&call, rows + g)
                 return 0
             for i in range(num_rows):
                 for segment in range(first, last):
                     if writes:
-                        write_row_segment(&call, LOSS, rows + i // LANES, i % LANES, segment)
+                        write_row_segment(&call, rows + i // LANES, i % LANES, segment)
                     else:
                         read_segment(&call, rows + i // LANES, i % LANES, segment)
         return 0
@@ -109,7 +108,7 @@ cdef class Blocks:
                 rows = self.groups + g
                 if not reads_whole_rows(&self.call):
                     merge_segments(&self.call, rows.count, &rows.group, rows.statistics)
-                finish_group(&self.call, self.task, rows.first, rows.count, &rows.group, &rows.sweep, 0)
+                finish_group(&self.call, rows.first, rows.count, &rows.group, &rows.sweep, 0)
         return row_or_none(totals_at(&self.call, 0).bad_row)
 
     def loss(self):
@@ -131,6 +130,6 @@ cdef inline bint reads_whole_rows(const Call *call) noexcept nogil:
     return call.num_classes <= TILE
 
 
-cdef void read_rows(const Call *call, int task, LongRows *rows) noexcept nogil:
+cdef void read_rows(const Call *call, LongRows *rows) noexcept nogil:
     cdef Workspace workspace
-    statistics_of_group(call, task, rows.first, rows.count, &rows.group, nothing_saved(), &workspace)
+    statistics_of_group(call, rows.first, rows.count, &rows.group, nothing_saved(), &workspace)

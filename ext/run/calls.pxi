@@ -24,18 +24,19 @@ cdef extern from * nogil:
 cdef Py_ssize_t LAST_LEVEL_CACHE = last_level_cache()
 
 
-cdef void complete_call(Call *call, int task) noexcept nogil:
+cdef void complete_call(Call *call) noexcept nogil:
     # sets the fields that follow from the others
     call.has_targets = call.has_probabilities or call.smoothing != NULL
+    call.anchors_are_top = call.task not in (LOSS, SOFTMAX) or call.has_probabilities
     call.sums_with = sums_with(call)
     call.is_plain = (
-        task == LOSS and call.num_classes <= FEW and call.label_logits == NULL and is_bare(call)
+        call.task == LOSS and call.num_classes <= FEW and call.label_logits == NULL and is_bare(call)
         and not (call.has_targets or call.has_metrics))
     call.needs_kept = not call.is_plain or call.out == NULL or call.labels.has_ignore_index
 
 
-cdef int run(Call *call, int task, int num_threads) except -1:
-    complete_call(call, task)
+cdef int run(Call *call, int num_threads) except -1:
+    complete_call(call)
     call.streams = (
         call.has_grad and call.grad_is_real and call.grad.data != call.logits.data and is_aligned(&call.grad)
         and call.grad.class_stride == sizeof(real) and call.num_classes > FEW
@@ -43,13 +44,13 @@ cdef int run(Call *call, int task, int num_threads) except -1:
     if call.num_rows == 0:
         return 0
     if num_threads > 1 and call.num_classes > SEGMENT and call.num_rows < ROWS_EACH * num_threads:
-        return run_segments(call, task, num_threads)
+        return run_segments(call, num_threads)
     if call.num_classes > PORTION_ELEMENTS:  # signals must be checked within a row
-        return run_segments(call, task, num_threads)
-    return run_rows(call, task, num_threads)
+        return run_segments(call, num_threads)
+    return run_rows(call, num_threads)
 
 
-cdef int run_with_totals(Call *call, int task, int num_threads) except -1:
+cdef int run_with_totals(Call *call, int num_threads) except -1:
     # adds num_kept and bad_row of all threads to the totals of the first; loss_report adds the exact sums
     cdef Totals *totals = totals_at(call, 0)
     cdef Py_ssize_t s
@@ -58,7 +59,7 @@ cdef int run_with_totals(Call *call, int task, int num_threads) except -1:
         totals_at(call, t).bad_row = NO_ROW
     try:
         add_smoothing(call)
-        run(call, task, num_threads)
+        run(call, num_threads)
     finally:
         free(<void *> call.smoothing)
     for t in range(1, num_threads):
@@ -72,7 +73,7 @@ def cross_entropy(
     cnp.ndarray logits not None, cnp.ndarray labels not None, tuple targets not None, tuple transforms,
     cnp.ndarray out, cnp.ndarray grad, double grad_divisor, int num_threads,
 ):
-    cdef Call call = call_of(logits)
+    cdef Call call = call_of(logits, LOSS)
     cdef Totals single
     cdef void *memory = NULL
     num_threads = team_size(&call, num_threads)
@@ -84,7 +85,7 @@ def cross_entropy(
         add_grad(&call, grad)
     try:
         call.totals = new_totals(&single, num_threads, &memory)
-        run_with_totals(&call, LOSS, num_threads)
+        run_with_totals(&call, num_threads)
         count, total, special = loss_report(&call, 0, num_threads)
         return row_or_none(totals_at(&call, 0).bad_row), count, total, special
     finally:
@@ -98,7 +99,7 @@ def evaluate(
 ):
     cdef cnp.ndarray nll, brier, top_class
     cdef Py_ssize_t s
-    cdef Call call = call_of(logits)
+    cdef Call call = call_of(logits, LOSS)
     cdef Totals single
     cdef void *memory = NULL
     num_threads = team_size(&call, num_threads)
@@ -115,7 +116,7 @@ def evaluate(
     try:
         call.totals = new_totals(&single, num_threads * num_slices, &memory)
         add_metrics_of_threads(&call, ranks, num_bins, num_threads)
-        run_with_totals(&call, LOSS, num_threads)
+        run_with_totals(&call, num_threads)
         reports = [evaluation_report(&call, s, num_threads) for s in range(num_slices)]
         return row_or_none(totals_at(&call, 0).bad_row), reports
     finally:
@@ -127,24 +128,24 @@ def row_statistics(
     cnp.ndarray logits not None, cnp.ndarray labels, ignore_index, tuple transforms, tuple results not None,
     int num_threads,
 ):
-    cdef Call call = call_of(logits)
+    cdef Call call = call_of(logits, ROW_STATISTICS)
     cdef Totals single
     cdef void *memory = NULL
     num_threads = team_size(&call, num_threads)
     add_transforms(&call, transforms)
-    add_row_metrics(&call, labels, ignore_index, results)
+    add_statistics_arrays(&call, labels, ignore_index, results)
     try:
         call.totals = new_totals(&single, num_threads, &memory)
-        run_with_totals(&call, ROW_STATISTICS, num_threads)
+        run_with_totals(&call, num_threads)
         return row_or_none(totals_at(&call, 0).bad_row)
     finally:
         free(memory)
 
 
 cdef int normalise(cnp.ndarray logits, cnp.ndarray out, int task, int num_threads) except -1:
-    cdef Call call = call_of(logits)
+    cdef Call call = call_of(logits, task)
     add_grad(&call, out)
-    return run(&call, task, team_size(&call, num_threads))
+    return run(&call, team_size(&call, num_threads))
 
 
 def softmax(cnp.ndarray logits not None, cnp.ndarray out not None, int num_threads):
@@ -156,9 +157,9 @@ def log_softmax(cnp.ndarray logits not None, cnp.ndarray out not None, int num_t
 
 
 def log_sum_exp(cnp.ndarray logits not None, cnp.ndarray out not None, int num_threads):
-    cdef Call call = call_of(logits)
+    cdef Call call = call_of(logits, LOG_SUM_EXP)
     call.out = reals(out)
-    run(&call, LOG_SUM_EXP, team_size(&call, num_threads))
+    run(&call, team_size(&call, num_threads))
 
 
 def transform(cnp.ndarray logits not None, tuple transforms not None):

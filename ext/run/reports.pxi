@@ -74,7 +74,7 @@ cdef tuple bin_report(const Call *call, Bin *bin, int num_threads):
     )
 
 
-cdef tuple confidence_report(const Call *call, Metrics *metrics):
+cdef tuple confidence_report(const Call *call, EvaluationTotals *metrics):
     # the sum over all bins, after bin_report of each, and over the rows that are in no bin
     cdef Bin *bins = bins_of(metrics, call.num_ranks)
     cdef ExactSum total
@@ -89,7 +89,7 @@ cdef tuple confidence_report(const Call *call, Metrics *metrics):
 
 cdef tuple metrics_report(const Call *call, Py_ssize_t slice, int num_threads):
     # (rows, exact sums, hits of each k, bins, histogram)
-    cdef Metrics *metrics = metrics_at(call, 0, slice)
+    cdef EvaluationTotals *metrics = metrics_at(call, 0, slice)
     cdef Py_ssize_t i, num_rows, step = call.metrics_step
     cdef int t
     num_rows = rows_of_threads(call, metrics.num_rows, num_threads)

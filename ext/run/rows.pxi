@@ -8,7 +8,6 @@ cdef enum:
 
 ctypedef struct Chunks:
     const Call *call
-    int task
     Py_ssize_t rows, group_rows  # rows of a chunk, and of a group
     Py_ssize_t segments_size, exps_size  # bytes per thread for SavedGroup
     char *memory  # SavedGroup memory of all threads
@@ -30,7 +29,7 @@ cdef int add_memory(Chunks *chunks, int num_threads) except -1:
     cdef const Call *call = chunks.call
     if not call.has_grad or call.num_classes <= FEW:
         return 0
-    if call.num_classes <= SAVED_CLASSES and chunks.task != LOG_SOFTMAX:  # plus a vector, which write_scaled may read
+    if call.num_classes <= SAVED_CLASSES and call.task != LOG_SOFTMAX:  # plus a vector, which write_scaled may read
         chunks.exps_size = whole_lines((chunks.group_rows * padded_size(call.num_classes) + LANES) * sizeof(real))
     if call.num_classes > TILE:
         chunks.segments_size = whole_lines(chunks.group_rows * segments_of(call.num_classes) * sizeof(RowStatistics))
@@ -58,7 +57,6 @@ cdef void chunk_item(const void *work, Py_ssize_t chunk, int thread) noexcept no
     cdef RowGroup group
     cdef SecondSweep sweep
     cdef Py_ssize_t bad_row, count, groups, done, n = chunk * chunks.rows, stop = min(n + chunks.rows, call.num_rows)
-    cdef int task = chunks.task
     cdef Totals *totals = totals_at(call, thread)
     cdef bint takes_plain_groups = can_take_plain_groups(call)
     cdef Py_ssize_t most_groups = most_plain_groups(call.num_classes)
@@ -71,19 +69,19 @@ cdef void chunk_item(const void *work, Py_ssize_t chunk, int thread) noexcept no
             n += done * LANES
             continue
         count = min(chunks.group_rows, stop - n)
-        bad_row = read_labels(call, task, n, count, &group)
+        bad_row = read_labels(call, n, count, &group)
         if bad_row != NO_ROW:
             totals.bad_row = min(totals.bad_row, bad_row)
         else:
-            statistics_of_group(call, task, n, count, &group, saved, &workspace)
-            if finish_group(call, task, n, count, &group, &sweep, thread) and call.has_grad:
-                write_group(call, task, n, count, &group, &sweep, saved, &workspace)
+            statistics_of_group(call, n, count, &group, saved, &workspace)
+            if finish_group(call, n, count, &group, &sweep, thread) and call.has_grad:
+                write_group(call, n, count, &group, &sweep, saved, &workspace)
         n += count
     if call.streams:
         finish_streams()
 
 
-cdef int run_rows(const Call *call, int task, int num_threads) except -1:
+cdef int run_rows(const Call *call, int num_threads) except -1:
     cdef Chunks chunks
     cdef Py_ssize_t rows = min(<Py_ssize_t> CHUNK, CHUNK_ELEMENTS // call.num_classes)
     if num_threads > 1:
@@ -92,7 +90,7 @@ cdef int run_rows(const Call *call, int task, int num_threads) except -1:
         rows = max(rows // LANES, <Py_ssize_t> 1) * LANES
     rows = max(rows, <Py_ssize_t> 1)
     memset(&chunks, 0, sizeof(chunks))
-    chunks.call, chunks.task, chunks.rows, chunks.group_rows = call, task, rows, rows_of_a_group(call)
+    chunks.call, chunks.rows, chunks.group_rows = call, rows, rows_of_a_group(call)
     try:
         add_memory(&chunks, num_threads)
         return run_items(

@@ -36,11 +36,11 @@ cdef void read_segment(const Call *call, LongRows *rows, Py_ssize_t i, Py_ssize_
 
 
 cdef void write_row_segment(
-    const Call *call, int task, const LongRows *rows, Py_ssize_t i, Py_ssize_t segment
+    const Call *call, const LongRows *rows, Py_ssize_t i, Py_ssize_t segment
 ) noexcept nogil:
     cdef Workspace workspace
     cdef const RowStatistics *statistics = statistics_at(call, rows, i, segment) if call.num_classes > TILE else NULL
-    write_segment(call, task, rows.first, i, segment, &rows.group, &rows.sweep, NULL, statistics, &workspace)
+    write_segment(call, rows.first, i, segment, &rows.group, &rows.sweep, NULL, statistics, &workspace)
     if call.streams:
         finish_streams()
 
@@ -48,7 +48,6 @@ cdef void write_row_segment(
 ctypedef struct SegmentSweep:
     # one sweep over all segments: the first, or the second if `writes`
     const Call *call
-    int task
     LongRows *rows
     bint writes
 
@@ -57,14 +56,14 @@ cdef void segment_item(const void *work, Py_ssize_t item, int thread) noexcept n
     cdef const SegmentSweep *sweep = <const SegmentSweep *> work
     cdef Py_ssize_t segments = segments_of(sweep.call.num_classes)
     if sweep.writes:
-        write_row_segment(sweep.call, sweep.task, sweep.rows, item // segments, item % segments)
+        write_row_segment(sweep.call, sweep.rows, item // segments, item % segments)
     else:
         read_segment(sweep.call, sweep.rows, item // segments, item % segments)
 
 
-cdef int sweep_segments(const Call *call, int task, LongRows *rows, bint writes, int num_threads) except -1:
+cdef int sweep_segments(const Call *call, LongRows *rows, bint writes, int num_threads) except -1:
     cdef SegmentSweep sweep
-    sweep.call, sweep.task, sweep.rows, sweep.writes = call, task, rows, writes
+    sweep.call, sweep.rows, sweep.writes = call, rows, writes
     return run_items(
         segment_item, &sweep, rows.count * segments_of(call.num_classes), portion_of(SEGMENT, num_threads), num_threads)
 
@@ -112,7 +111,7 @@ cdef int allocate_segments(const Call *call, LongRows *rows, Py_ssize_t segments
     return 0
 
 
-cdef int run_segments(const Call *call, int task, int num_threads) except -1:
+cdef int run_segments(const Call *call, int num_threads) except -1:
     # the segments of up to LANES rows at a time are the work items; the results have the same bits as those of run_rows
     cdef Py_ssize_t bad_row, segments = segments_of(call.num_classes)
     cdef Py_ssize_t most = min(<Py_ssize_t> LANES, max(<Py_ssize_t> 1, SEGMENTS_AT_A_TIME // segments))
@@ -124,18 +123,18 @@ cdef int run_segments(const Call *call, int task, int num_threads) except -1:
     try:
         while rows.first < call.num_rows:
             rows.count = min(most, call.num_rows - rows.first)
-            bad_row = read_labels(call, task, rows.first, rows.count, &rows.group)
+            bad_row = read_labels(call, rows.first, rows.count, &rows.group)
             if bad_row != NO_ROW:
                 totals.bad_row = min(totals.bad_row, bad_row)
             else:
-                sweep_segments(call, task, &rows, False, num_threads)
+                sweep_segments(call, &rows, False, num_threads)
                 with nogil:
                     merge_segments(call, rows.count, &rows.group, rows.statistics)
                     if call.top_k:
                         merge_top_classes(call, &rows)
-                    is_valid = finish_group(call, task, rows.first, rows.count, &rows.group, &rows.sweep, 0)
+                    is_valid = finish_group(call, rows.first, rows.count, &rows.group, &rows.sweep, 0)
                 if is_valid and call.has_grad:
-                    sweep_segments(call, task, &rows, True, num_threads)
+                    sweep_segments(call, &rows, True, num_threads)
             rows.first += rows.count
     finally:
         free(rows.statistics)

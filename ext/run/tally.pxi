@@ -56,7 +56,7 @@ cdef Py_ssize_t tally_groups(
 
 
 def tally(cnp.ndarray logits not None, cnp.ndarray labels not None, tuple targets not None):
-    cdef Call call = call_of(logits)
+    cdef Call call = call_of(logits, LOSS)
     cdef bint has_classes = cnp.PyArray_NDIM(labels) == cnp.PyArray_NDIM(logits)
     cdef Py_ssize_t groups = vectors_of(call.num_rows), first = 0, last, portion, bad_row = NO_ROW, num_kept = 0
     cdef double due

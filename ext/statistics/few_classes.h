@@ -1,5 +1,5 @@
 /* few_classes.h: statistics of groups of rows with few classes: LANES rows at once, one row a lane. The logit
- * of row i and class k is columns[k * LANES + i]. Used by few_classes.pxi and few_classes_losses.h. */
+ * of row i and class k is columns[k * LANES + i]. */
 #ifndef SMOOTHXENT_FEW_CLASSES_H
 #define SMOOTHXENT_FEW_CLASSES_H
 
@@ -67,13 +67,13 @@ enum { ANCHOR_GIVEN, ANCHOR_TOP };
 LANES_INLINE void take_column(few_statistics *s, lanes x, lanes number, real *column, const int anchor) {
     lanes others = x;
     if (anchor == ANCHOR_TOP) {
-        s->top = maximum(minimum(x, s->anchor_logits), s->top);
+        s->highest = maximum(minimum(x, s->anchor_logits), s->highest);
         s->anchors = where_less(s->anchor_logits, x, number, s->anchors);
         s->anchor_logits = maximum(x, s->anchor_logits);
     } else {
         others = where_equal(s->anchors, number, splat(-(real)INFINITY), x);
         s->anchor_logits = where_equal(s->anchors, number, x, s->anchor_logits);
-        s->top = maximum(others, s->top);
+        s->highest = maximum(others, s->highest);
     }
     store(column, others);
 }
@@ -102,7 +102,7 @@ LANES_INLINE void read_columns(few_statistics *to, const GroupPlace *place, ptrd
     few_statistics s = *to; /* a local copy stays in registers */
     lanes number = splat(0);
     ptrdiff_t first = 0;
-    s.top = s.anchor_logits = splat(-(real)INFINITY);
+    s.highest = s.anchor_logits = splat(-(real)INFINITY);
     for (; first + QUAD <= num_classes; first += QUAD, ahead += QUAD_BYTES)
         take_columns(&s, place, first, num_classes, QUAD, &number, ahead, columns, anchor);
     switch (num_classes - first) { /* constant counts, which the compiler unrolls */
@@ -125,9 +125,9 @@ LANES_INLINE void read_columns(few_statistics *to, const GroupPlace *place, ptrd
  * The exps of all classes but the anchor, relative to the lane's reference, are summed as powers and rests
  * (see exp.h). A power is at most 1, and the sum of powers starts at 2, so the sum is never smaller than a
  * term: then three operations give the rounding error of an addition (Dekker 1971, fast two-sum), which goes
- * into `lost`. Powers are added to the sum two at a time; only the sum of the two is rounded. Gaps to `top`,
- * which have one sign, are added two at a time in `real`, with the rounding error in `gaps_lost`, and then in
- * float64: without it, many pairs that round the same way cost a whole ulp of a smoothed loss.
+ * into `lost`. Powers are added to the sum two at a time; only the sum of the two is rounded. Gaps to
+ * `highest`, which have one sign, are added two at a time in `real`, with the rounding error in `gaps_lost`,
+ * and then in float64: without it, many pairs that round the same way cost a whole ulp of a smoothed loss.
  */
 typedef struct {
     lanes powers, lost, rests, gaps_lost;
@@ -139,8 +139,8 @@ LANES_INLINE void add_powers(few_sums *s, lanes powers) {
     s->lost = add(s->lost, sub(powers, sub(sum, s->powers)));
     s->powers = sum;
 }
-LANES_INLINE void add_rests(few_sums *s,
-    lanes rests) { /* rests are much smaller than powers, but not in float64, whose steps of exp are long */
+/* Rests are much smaller than powers, but not in float64, whose steps of exp are long. */
+LANES_INLINE void add_rests(few_sums *s, lanes rests) {
     pair_of_lanes sum = {add(s->rests, rests), splat(0)};
     if (LOW_PARTS) sum = pair_sum(s->rests, rests);
     s->rests = sum.high;
@@ -168,12 +168,12 @@ LANES_INLINE void sum_columns(few_sums *s, const real *columns, real *exps, cons
             lanes exp = exp_of(e);
             if (save) store(exps + j * LANES, exp);
             if (with & MOMENTS) {
-                lanes moment = mul(exp, sub(maximum(m.least, others), group->top));
+                lanes moment = mul(exp, sub(maximum(m.least, others), group->highest));
                 moments = j ? add(moments, moment) : moment;
                 squares = j ? fused(exp, exp, squares) : mul(exp, exp);
             }
         }
-        if (with & GAPS) gaps[j] = where_equal(group->anchors, number, zero, sub(x, group->top));
+        if (with & GAPS) gaps[j] = where_equal(group->anchors, number, zero, sub(x, group->highest));
     }
     add_powers(s, count > 1 ? add(powers[0], powers[1]) : powers[0]);
     if (count > 2) add_powers(s, count > 3 ? add(powers[2], powers[3]) : powers[2]);
@@ -199,15 +199,15 @@ static const double MOST_CONFIDENT = 80;
 LANES_INLINE lanes magnitude(lanes x) { return maximum(x, sub(splat(0), x)); }
 LANES_INLINE int few_statistics_are_valid(const few_statistics *s, lanes gaps) {
     const lanes limit = splat((real)INFINITY);
-    return all_less(magnitude(s->top), splat((real)LARGE_LOGIT)) & all_less(magnitude(gaps), limit) &
-        all_less(sub(s->anchor_logits, s->top), splat((real)MOST_CONFIDENT)) &
+    return all_less(magnitude(s->highest), splat((real)LARGE_LOGIT)) & all_less(magnitude(gaps), limit) &
+        all_less(sub(s->anchor_logits, s->highest), splat((real)MOST_CONFIDENT)) &
         all_less(sub(splat(0), s->anchor_logits), limit);
 }
 LANES_FUNCTION void mark_valid_rows(const few_statistics *s, real *is_valid) {
     lanes limit = splat((real)INFINITY), zero = splat(0), one = splat(1);
-    lanes valid = where_less(magnitude(s->top), splat((real)LARGE_LOGIT), one, zero);
+    lanes valid = where_less(magnitude(s->highest), splat((real)LARGE_LOGIT), one, zero);
     valid = where_less(magnitude(narrow_wide(s->gaps)), limit, valid, zero);
-    valid = where_less(sub(s->anchor_logits, s->top), splat((real)MOST_CONFIDENT), valid, zero);
+    valid = where_less(sub(s->anchor_logits, s->highest), splat((real)MOST_CONFIDENT), valid, zero);
     store(is_valid, where_less(sub(zero, s->anchor_logits), limit, valid, zero));
 }
 
@@ -222,8 +222,8 @@ LANES_INLINE few_statistics columns_statistics_inline(const int64_t *anchors, co
     ptrdiff_t k = 0;
     s.anchors = anchor == ANCHOR_TOP ? splat(NO_CLASS) : lanes_from_integers(anchors);
     read_columns(&s, place, num_classes, ahead, columns, anchor);
-    s.scale = sub(splat((real)MAGIC), fused(s.top, splat((real)(STEPS * LOG2_E)), splat((real)MAGIC)));
-    exp_reference m = exp_reference_of(s.scale);
+    s.steps = sub(splat((real)MAGIC), fused(s.highest, splat((real)(STEPS * LOG2_E)), splat((real)MAGIC)));
+    exp_reference m = exp_reference_of(s.steps);
 #define SUM_COLUMNS(count) \
     sum_columns(           \
         &t, columns + k * LANES, exps + (save ? k * LANES : 0), count, &s, m, number, with, save, anchor)
@@ -240,9 +240,9 @@ LANES_INLINE few_statistics columns_statistics_inline(const int64_t *anchors, co
     s.gaps = s.moments = s.squares = wide_splat(0.0);
     wide top_distance = wide_splat(0.0);
     if (with)
-        top_distance = wide_fused(widen(s.scale), wide_splat(STEP_LOW / STEPS),
-            wide_fused(widen(s.scale), wide_splat(STEP / STEPS), widen(s.top))); /* top - m */
-    if (with & GAPS) { /* gaps to the reference: m - x_k = (m - top) - (x_k - top) */
+        top_distance = wide_fused(widen(s.steps), wide_splat(STEP_LOW / STEPS),
+            wide_fused(widen(s.steps), wide_splat(STEP / STEPS), widen(s.highest))); /* highest - m */
+    if (with & GAPS) { /* gaps to the reference: m - x_k = (m - highest) - (x_k - highest) */
         wide others = wide_splat((double)(num_classes - 1));
         s.gaps = wide_sub(wide_sub(wide_splat(0.0), wide_mul(others, top_distance)),
             wide_add(t.gaps, wide_add(t.gaps_error, widen(t.gaps_lost))));
@@ -252,7 +252,7 @@ LANES_INLINE few_statistics columns_statistics_inline(const int64_t *anchors, co
         s.squares = t.squares;
     }
     s.anchor_logits =
-        where_less(s.anchors, splat(0), s.top, s.anchor_logits); /* no anchor: any finite number */
+        where_less(s.anchors, splat(0), s.highest, s.anchor_logits); /* no anchor: any finite number */
     return s;
 }
 
@@ -284,14 +284,14 @@ LANES_FUNCTION int columns_statistics(RowGroup *g, const GroupPlace *place, ptrd
 LANES_FUNCTION void store_few_statistics(RowGroup *g, int with) {
     const few_statistics *s = &g->few;
     wide_store(g->sum_exp, wide_add(widen(s->sum), widen(s->sum_low)));
-    wide_store(g->scale, wide_mul(widen(s->scale), wide_splat(1.0 / STEPS)));
+    wide_store(g->scale, wide_mul(widen(s->steps), wide_splat(1.0 / STEPS)));
     wide_store(g->offset, wide_splat(0.0));
     wide_store(g->anchor_logit, widen(s->anchor_logits));
     if (with & GAPS) wide_store(g->gap_sum, s->gaps);
     if (with & MOMENTS) {
         wide_store(g->moment, s->moments);
         wide_store(g->square, s->squares);
-        wide_store(g->highest, widen(s->top));
+        wide_store(g->highest, widen(s->highest));
     }
 }
 

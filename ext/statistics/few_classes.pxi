@@ -100,15 +100,15 @@ cdef void weighted_gaps(
 
 
 cdef void few_classes_statistics(
-    const Call *call, int task, Py_ssize_t first, Py_ssize_t count, RowGroup *group, Workspace *workspace
+    const Call *call, Py_ssize_t first, Py_ssize_t count, RowGroup *group, Workspace *workspace
 ) noexcept nogil:
     cdef GroupPlace given = place_of_group(call, first, count, workspace), place = given
     cdef Py_ssize_t i
-    cdef bint anchor_is_top = all_anchors_are_top(call, task)
+    cdef bint anchor_is_top = call.anchors_are_top
     cdef int anchor = ANCHOR_TOP if anchor_is_top else ANCHOR_GIVEN
     cdef real *exps = NULL
     cdef const char *ahead = row_start(&call.logits, first) + LANES * call.num_classes * sizeof(stored) + AHEAD
-    if call.has_grad and task != LOG_SOFTMAX and call.label_logits == NULL:
+    if call.has_grad and call.task != LOG_SOFTMAX and call.label_logits == NULL:
         exps = exps_of(call, workspace)
     if call.transforms:
         transform_columns(workspace.logits, &given, call.num_classes, call.transform)
@@ -127,8 +127,8 @@ cdef void few_classes_statistics(
         wide_store(group.centre, widen(group.few.anchor_logits))
         weighted_gaps(call, group, group.few.anchor_logits, workspace)
     elif call.smoothing != NULL:
-        wide_store(group.centre, widen(group.few.top))
-        weighted_gaps(call, group, group.few.top, workspace)
+        wide_store(group.centre, widen(group.few.highest))
+        weighted_gaps(call, group, group.few.highest, workspace)
         for i in range(count):
             group.all_valid &= group.anchor_is_top[i] == anchor_is_top
     if group.all_valid and call.is_plain:

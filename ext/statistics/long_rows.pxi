@@ -217,7 +217,7 @@ cdef void segment_statistics(
     cdef const double *targets
     cdef real label_logit = 0
     cdef double highest, highest_of_next = 0.0
-    cdef double scale = call.label_smoothing if anchor_is_top and not call.has_probabilities else 1.0
+    cdef double target_factor = call.label_smoothing if anchor_is_top and not call.has_probabilities else 1.0
     cdef bint is_in_place = call.logits.class_stride == sizeof(stored) and not call.transforms, is_known = False
     memset(statistics, 0, sizeof(RowStatistics))
     memset(&sums, 0, sizeof(sums))
@@ -261,12 +261,13 @@ cdef void segment_statistics(
         statistics.anchor_logit = NAN  # else log_sum_exp is an infinity: see irregular_log_sum_exp
     if call.uniform_smoothing:
         return
-    scale_pair(&statistics.gap_weight, scale)
-    scale_pair(&statistics.gap_sum, scale)
+    scale_pair(&statistics.gap_weight, target_factor)
+    scale_pair(&statistics.gap_sum, target_factor)
     if anchor_is_top:
         statistics.target_sum = statistics.gap_weight
         if statistics.anchor >= 0 and call.has_targets:
-            statistics.anchor_target = scale * tile_targets(call, row_index, statistics.anchor, 1, workspace)[0]
+            statistics.anchor_target = (
+                target_factor * tile_targets(call, row_index, statistics.anchor, 1, workspace)[0])
     elif call.smoothing != NULL and begin <= anchor < end:
         add_value(&statistics.gap_weight, -call.smoothing[anchor], 0.0)
 

@@ -8,11 +8,11 @@
 #include "lanes/pairs.h"
 
 /* Statistics of rows of few classes, one row a lane. The sum of exp(x_k - reference) is sum + sum_low;
- * reference = -scale * STEP / STEPS. */
+ * reference = -steps * STEP / STEPS. */
 typedef struct {
-    lanes anchors;            /* class numbers, or NO_CLASS */
-    lanes anchor_logits, top; /* top: the largest of the other logits */
-    lanes scale, sum, sum_low;
+    lanes anchors;                /* class numbers, or NO_CLASS */
+    lanes anchor_logits, highest; /* highest: the largest of the other logits */
+    lanes steps, sum, sum_low;
     wide gaps, moments, squares;
 } few_statistics;
 

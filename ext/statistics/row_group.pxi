@@ -20,7 +20,7 @@
 
 cdef extern from "statistics/row_group.h" nogil:
     ctypedef struct few_statistics:
-        lanes anchors, anchor_logits, top
+        lanes anchors, anchor_logits, highest
     ctypedef struct RowGroup:
         few_statistics few
         real *is_valid
@@ -138,11 +138,11 @@ cdef inline RowStatistics no_row() noexcept nogil:
 
 
 cdef Py_ssize_t read_labels(
-    const Call *call, int task, Py_ssize_t first, Py_ssize_t count, RowGroup *group
+    const Call *call, Py_ssize_t first, Py_ssize_t count, RowGroup *group
 ) noexcept nogil:
     # sets the group's anchors, labels, weights and flags; returns the first row whose label is out of range, or NO_ROW
-    cdef Py_ssize_t i, bad_row, anchor_is_top = all_anchors_are_top(call, task)
-    if task != LOSS or call.has_probabilities:
+    cdef Py_ssize_t i, bad_row, anchor_is_top = call.anchors_are_top
+    if call.task != LOSS or call.has_probabilities:
         for i in range(LANES):
             group.anchor_is_top[i] = anchor_is_top
             group.anchor[i] = NO_CLASS

@@ -14,13 +14,13 @@ cdef void one_row_statistics(
 
 
 cdef void statistics_of_group(
-    const Call *call, int task, Py_ssize_t first, Py_ssize_t count, RowGroup *group, SavedGroup saved,
+    const Call *call, Py_ssize_t first, Py_ssize_t count, RowGroup *group, SavedGroup saved,
     Workspace *workspace,
 ) noexcept nogil:
     cdef Py_ssize_t i
     if call.num_classes <= FEW:
-        few_classes_statistics(call, task, first, count, group, workspace)
-    elif call.num_classes <= TILE and not (call.has_targets or call.transforms or all_anchors_are_top(call, task)):
+        few_classes_statistics(call, first, count, group, workspace)
+    elif call.num_classes <= TILE and not (call.has_targets or call.transforms or call.anchors_are_top):
         short_rows(call, first, count, group, saved, workspace)
     else:
         for i in range(LANES):

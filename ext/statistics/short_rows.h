@@ -1,5 +1,4 @@
-/* short_rows.h: statistics of rows of more than FEW classes that fit into one tile, one row after the other.
- * Used by short_rows.pxi. */
+/* short_rows.h: statistics of rows of more than FEW classes that fit into one tile, one row after the other. */
 #ifndef SMOOTHXENT_SHORT_ROWS_H
 #define SMOOTHXENT_SHORT_ROWS_H
 
@@ -14,7 +13,7 @@ LANES_INLINE int short_row_statistics(RowGroup *g, ptrdiff_t i, const stored *x,
     const tile_logits row = {x, (ptrdiff_t)g->anchor[i]};
     const double anchor_logit =
         row.left_out < 0 ? -(double)INFINITY : (double)real_of(stored_at(x + row.left_out));
-    const double top = *highest, scale = reference_scale(top);
+    const double row_highest = *highest, scale = reference_scale(row_highest);
     const tile_reference m = tile_reference_of(scale);
     tile_sums sums;
     sum_tile(&sums, row, next, num_classes, &m, saved, with);
@@ -27,8 +26,9 @@ LANES_INLINE int short_row_statistics(RowGroup *g, ptrdiff_t i, const stored *x,
     if (with & GAPS)
         g->gap_sum[i] = total_of(sums.gaps) - (double)(num_classes - (row.left_out >= 0)) * m.near_error;
     if (with & MOMENTS)
-        set_moments(g, i, wide_sum(sums.moments) + m.near_error * g->sum_exp[i], wide_sum(sums.squares), top);
-    return (fabs(top) < LARGE_LOGIT) & (row.left_out < 0 || fabs(anchor_logit) < (double)INFINITY) &
+        set_moments(
+            g, i, wide_sum(sums.moments) + m.near_error * g->sum_exp[i], wide_sum(sums.squares), row_highest);
+    return (fabs(row_highest) < LARGE_LOGIT) & (row.left_out < 0 || fabs(anchor_logit) < (double)INFINITY) &
         (fabs(g->gap_sum[i]) < (double)INFINITY);
 }
 

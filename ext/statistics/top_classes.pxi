@@ -16,8 +16,8 @@ cdef extern from "statistics/top_classes.h" nogil:
 cdef inline TopClasses top_of_row(const Call *call, Py_ssize_t row, Py_ssize_t seen) noexcept nogil:
     # the list of a row whose first `seen` classes are in it; a list without places if the call has no top_k
     cdef TopClasses top
-    top.logits = call.row_metrics.top_log_probs + row * call.top_k
-    top.classes = call.row_metrics.top_classes + row * call.top_k
+    top.logits = call.statistics_arrays.top_log_probs + row * call.top_k
+    top.classes = call.statistics_arrays.top_classes + row * call.top_k
     top.size = call.top_k
     top.count = min(call.top_k, seen)
     return top

@@ -17,8 +17,8 @@ MUTANTS = [
         ("0x1p+0f, 0x1.000874p-1f", "0x1p+0f, 0x1.0008p-1f", "a coefficient of exp"),
         ("c = maximum(m.least, x)", "c = maximum(x, m.least)", "nan is the lowest logit"),
         (
-            "mul(add(scale, splat((real)(STEPS * EXPONENT_BIAS)))",
-            "mul(add(scale, splat((real)(STEPS * 27.0)))",
+            "mul(add(steps, splat((real)(STEPS * EXPONENT_BIAS)))",
+            "mul(add(steps, splat((real)(STEPS * 27.0)))",
             "terms below 2**-27",
         ),
         (
@@ -51,12 +51,12 @@ MUTANTS = [
             "what a sum of powers loses",
         ),
         (
-            "all_less(sub(s->anchor_logits, s->top), splat((real)MOST_CONFIDENT))",
+            "all_less(sub(s->anchor_logits, s->highest), splat((real)MOST_CONFIDENT))",
             "1",
             "rows whose loss is near the smallest number",
         ),
         (
-            "all_less(magnitude(s->top), splat((real)LARGE_LOGIT))",
+            "all_less(magnitude(s->highest), splat((real)LARGE_LOGIT))",
             "1",
             "huge logits",
         ),

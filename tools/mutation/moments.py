@@ -127,15 +127,15 @@ MUTANTS = [
             "the last of equals is the top",
         ),
         (
-            "maximum(minimum(x, s->anchor_logits), s->top)",
-            "maximum(x, s->top)",
+            "maximum(minimum(x, s->anchor_logits), s->highest)",
+            "maximum(x, s->highest)",
             "the top is among the others",
         ),
     ),
     *mutants_of(
         "ext/statistics/short_rows.h",
         (
-            "wide_sum(sums.squares), top);",
+            "wide_sum(sums.squares), row_highest);",
             "wide_sum(sums.squares), *highest);",
             "confidence by the next row",
         ),

@@ -401,7 +401,10 @@ def _compute(
     are_indices = labels.ndim < logits.ndim
     targets = check_targets(given_targets, num_classes, row_shape, labels, are_indices)
     _, _, class_weight, sample_weight, ignore_index = targets
-    rule = check_choice("reduction", reduction, REDUCTIONS)
+    try:  # one function call more would take 1.3 % of the instructions for one row
+        rule = REDUCTIONS[reduction]
+    except (KeyError, TypeError):
+        rule = check_choice("reduction", reduction, REDUCTIONS)  # which raises
     threads = team_size(num_threads, logits.size, kernel)
     grad = losses = None
     if grad_out is not None:
