@@ -183,9 +183,13 @@ MUTANTS = [
         ),
     ),
     *mutants_of(
+        "ext/results/digits.h",
+        ("bits >> 63 ? -1 : 1", "1", "pieces below 0"),
+        ("field - is_normal - 1074", "field - 1074", "normal numbers are doubled"),
+        dtype="float64",
+    ),
+    *mutants_of(
         "ext/results/exact_sum.pxi",
-        ("sign = -1 if bits >> 63 else 1", "sign = 1", "pieces below 0"),
-        ("        position -= 1\n", "", "normal numbers are doubled"),
         ("        sums.special += other.special\n", "", "an infinite loss in another thread"),
         dtype="float64",
     ),
