@@ -180,7 +180,7 @@ def test_logits_of_another_dtype_are_refused(tmp_path, arrays):
         assert found.startswith(f"logits file {paths[1]} must be float32, float64, float16 or ")
 
 
-def test_dtype_that_is_told_in_vain_is_refused(tmp_path, arrays):
+def test_dtype_that_is_not_that_of_the_files_is_refused(tmp_path, arrays):
     paths = saved(tmp_path, *arrays)
     found = error_text(TypeError, compare_files, *paths, dtype="bfloat16")
     assert found == (

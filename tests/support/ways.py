@@ -39,7 +39,7 @@ class Observed:
 
 
 @contextlib.contextmanager
-def instruction_set(isa, *functions):
+def instruction_set(isa, function, *others):
     """Compute with the kernel's builds for this instruction set, in this process.
 
     Raise AssertionError unless all these functions of the builds were called: otherwise a test
@@ -52,7 +52,7 @@ def instruction_set(isa, *functions):
 
     with mock.patch.object(builds, "kernel", kernel):
         yield
-    assert called >= set(functions), f"of the {isa} builds only {called} were called"
+    assert called >= {function, *others}, f"of the {isa} builds only {called} were called"
 
 
 def assert_same(call, expected, actual):
