@@ -194,8 +194,6 @@ def pooled(bins: Iterable[MergedBins]) -> list[tuple[MergedBins, int]]:
 def top_class_score(totals: Totals) -> float:
     """Return the mean of (c - hit)**2: its sum is that of c**2, less that of 2 c - 1 over hits."""
     sums = totals.sums
-    if sums.confidence_square.special or sums.hit_confidence.special:  # a record of version 1
-        return math.nan
     hits = totals.hits[0].fraction()  # k = 1
     total = sums.confidence_square.fraction() - 2 * sums.hit_confidence.fraction() + hits
     return float(total / sums.weight.fraction())

@@ -433,9 +433,7 @@ class Evaluation(Metrics):
         Returns
         -------
         Evaluation
-            Equal to the original evaluation. A record of version 1 has no sums for the standard
-            errors of entropy, confidence and Brier score, and for `score` and `miscalibration` of
-            `reliability`: these are nan, also after an addition.
+            Equal to the original evaluation.
 
         Raises
         ------

@@ -3,7 +3,6 @@
 A record is checked completely when it is read: it may be from another machine, or edited by hand.
 """
 
-import math
 from typing import Any
 
 from smoothxent._arguments.options import (
@@ -37,9 +36,6 @@ from smoothxent._evaluation.sums.exact import ZERO, Exact
 from smoothxent._evaluation.totals import HISTOGRAM_SIZE, BinTotals, Sums, Totals
 
 FORMAT, VERSION = "smoothxent.Evaluation", 2
-# Sums that version 1 lacks: the results that need them are nan.
-SINCE_2 = ("entropy_square", "confidence_square", "hit_confidence", "brier_square")
-UNKNOWN = Exact.of(0, 0, math.nan)
 
 # For other programs. `totals_of` does not need them, but checks that they agree with the sums.
 METRICS = (
@@ -101,31 +97,27 @@ def totals_of(value: object) -> Totals:
     """Return the totals of a record of `record_of`; a ValueError names the wrong key."""
     given = read_dict("record", value)
     check_equal(given, "format", FORMAT)
-    has_all_sums = at(given, "version", _version) == VERSION
+    check_equal(given, "version", VERSION)
     sums = at(given, "sums", read_dict)
-    names = [name for name in Sums._fields if has_all_sums or name not in SINCE_2]
-    read_sums = {name: at(sums, name, READERS[name], "sums.") for name in names}
     hits = at(given, "hits", read_hits)
     bins = at(given, "bins", read_list)
     read = Totals(
         settings=_settings(given, tuple(hits), len(bins)),
         count=at(given, "count", read_count),
         ignored=at(given, "ignored", read_count),
-        sums=Sums(**dict.fromkeys(SINCE_2, UNKNOWN) | read_sums),
+        sums=Sums(**{name: at(sums, name, READERS[name], "sums.") for name in Sums._fields}),
         hits=tuple(hits.values()),
         bins=tuple(_bin(f"bins[{i}]", each) for i, each in enumerate(bins)),
         histogram=tuple(
             read_count(f"histogram[{i}]", each)
             for i, each in enumerate(at(given, "histogram", read_list))
         ),
-        classes=classes.totals_of("classes", at(given, "classes", read_anything))
-        if has_all_sums
-        else None,
+        classes=classes.totals_of("classes", at(given, "classes", read_anything)),
     )
     _consistent(read)
     made = record_of(read)
     check_keys("record", given, made)
-    check_keys("sums", sums, read_sums)
+    check_keys("sums", sums, made["sums"])
     for i, each in enumerate(bins):
         check_keys(f"bins[{i}]", read_dict(f"bins[{i}]", each), made["bins"][i])
     check_metrics("metrics", given.get("metrics", {}), made["metrics"])
@@ -193,12 +185,6 @@ def _loss(name: str, value: object) -> Exact:
     if loss.special == "-inf":
         raise ValueError(f"{name} must be finite, 'inf' or 'nan', got '-inf'")
     return loss
-
-
-def _version(name: str, value: object) -> int:
-    if type(value) is not int or not 1 <= value <= VERSION:
-        raise ValueError(f"{name} must be 1 or {VERSION}, got {value!r}")
-    return value
 
 
 # Weights are never infinite or nan, but their squares may overflow. No total is negative except the
