@@ -321,7 +321,7 @@ def test_where_sizes_are_unknown_errors_name_the_block(rng):
         ),
     ],
 )
-def test_what_no_evaluation_takes_is_refused_before_any_task_runs(changes, error):
+def test_what_no_evaluation_takes_is_an_error_before_any_task_runs(changes, error):
     logits = da.zeros((2, 3), dtype=np.float32).map_blocks(
         explode, meta=np.empty((0, 0), np.float32)
     )

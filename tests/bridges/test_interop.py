@@ -163,7 +163,7 @@ def test_bfloat16_of_jax_is_read_where_it_lies(rng):
     np.testing.assert_array_equal(grad, smoothxent.cross_entropy_and_grad(logits, LABELS)[1])
 
 
-def test_deleted_array_of_jax_is_refused_in_its_words():
+def test_deleted_array_of_jax_is_an_error_in_its_words():
     array = pytest.importorskip("jax.numpy").ones((N, C))
     array.delete()
     assert "deleted" in error_text(RuntimeError, smoothxent.cross_entropy, array, LABELS)
@@ -205,7 +205,7 @@ def test_gradient_in_place_of_a_tensor(rng, torch):
 
 
 @pytest.mark.fault("tensor-out")
-def test_result_over_the_memory_of_a_tensor_is_refused(rng, torch):
+def test_result_over_the_memory_of_a_tensor_is_an_error(rng, torch):
     logits, options = arguments(rng)
     tensor, weight = torch.from_numpy(logits), torch.from_numpy(options["class_weight"])
     text = error_text(ValueError, smoothxent.log_sum_exp, tensor, out=tensor.numpy()[:, 0])
@@ -235,7 +235,7 @@ def error_of(function, *arguments, **options):
 
 
 @pytest.mark.fault("tensor")
-def test_tensor_on_another_device_is_refused_with_the_way_to_the_cpu(torch):
+def test_tensor_on_another_device_is_an_error_with_the_way_to_the_cpu(torch):
     class Elsewhere(torch.Tensor):
         device = torch.device("cuda", 1)
 
@@ -248,14 +248,14 @@ def test_tensor_on_another_device_is_refused_with_the_way_to_the_cpu(torch):
 
 
 @pytest.mark.fault("tensor")
-def test_tensor_without_numbers_is_refused(torch):
+def test_tensor_without_numbers_is_an_error(torch):
     assert error_of(smoothxent.cross_entropy, torch.zeros(N, C, device="meta"), LABELS) == (
         "logits must be in the memory of the CPU, got a tensor on meta, which has none"
     )
 
 
 @pytest.mark.fault("tensor")
-def test_array_on_another_device_is_refused_with_the_way_to_the_cpu():
+def test_array_on_another_device_is_an_error_with_the_way_to_the_cpu():
     logits = np.zeros((N, C), np.float32)
     elsewhere = Exporter(logits, device=(2, 1))
     assert error_of(smoothxent.softmax, elsewhere) == (
@@ -279,7 +279,7 @@ def test_array_on_another_device_is_refused_with_the_way_to_the_cpu():
 
 @pytest.mark.fault("tensor")
 @pytest.mark.parametrize("name", ["logits", "labels", *OPTIONS])
-def test_tensor_that_requires_grad_is_refused_with_the_remedy(name, torch):
+def test_tensor_that_requires_grad_is_an_error_with_the_remedy(name, torch):
     arguments = {"logits": np.zeros((N, C), np.float32), "labels": LABELS}
     arguments[name] = torch.zeros(N, C, requires_grad=True)
     remedy = f"use {name}.detach()"
@@ -292,7 +292,7 @@ def test_tensor_that_requires_grad_is_refused_with_the_remedy(name, torch):
 
 @pytest.mark.fault("tensor")
 @pytest.mark.parametrize("name", ["hidden", "weight", "bias"])
-def test_tensor_of_a_head_that_requires_grad_is_refused_with_the_remedy(name, torch):
+def test_tensor_of_a_head_that_requires_grad_is_an_error_with_the_remedy(name, torch):
     shapes = {"hidden": (N, 2), "weight": (C, 2), "bias": (C,)}
     arguments = {each: torch.zeros(shape) for each, shape in shapes.items()}
     arguments[name].requires_grad_()
@@ -313,7 +313,7 @@ def test_tensor_of_a_head_that_requires_grad_is_refused_with_the_remedy(name, to
     ],
     ids=["sparse", "negative bit", "float8", "sparse bfloat16"],
 )
-def test_tensor_that_numpy_cannot_read_is_refused_with_the_reason(make, reason, torch):
+def test_tensor_that_numpy_cannot_read_is_an_error_with_the_reason(make, reason, torch):
     with pytest.raises(TypeError) as caught:
         smoothxent.softmax(make(torch))
     cause = str(caught.value.__cause__)
@@ -322,7 +322,7 @@ def test_tensor_that_numpy_cannot_read_is_refused_with_the_reason(make, reason, 
 
 
 @pytest.mark.fault("tensor")
-def test_capsule_that_numpy_cannot_read_is_refused_with_the_reason(torch):
+def test_capsule_that_numpy_cannot_read_is_an_error_with_the_reason(torch):
     with pytest.raises(TypeError) as caught:
         smoothxent.softmax(Exporter(torch.eye(3).bfloat16()))
     cause = str(caught.value.__cause__)
@@ -332,7 +332,7 @@ def test_capsule_that_numpy_cannot_read_is_refused_with_the_reason(torch):
 @pytest.mark.fault("tensor")
 @pytest.mark.parametrize("transform", ["jit", "grad", "vmap"])
 @pytest.mark.parametrize("name", ["logits", "labels"])
-def test_jax_tracer_is_refused_with_the_remedy(transform, name):
+def test_jax_tracer_is_an_error_with_the_remedy(transform, name):
     jax = pytest.importorskip("jax")
     other = {"logits": np.zeros((N, C), np.float32), "labels": LABELS}
     del other[name]
@@ -347,7 +347,7 @@ def test_jax_tracer_is_refused_with_the_remedy(transform, name):
 
 
 @pytest.mark.fault("tensor-out")
-def test_out_that_is_a_tensor_is_refused_with_the_remedy(rng, torch):
+def test_out_that_is_a_tensor_is_an_error_with_the_remedy(rng, torch):
     logits, _ = arguments(rng)
     assert error_of(smoothxent.softmax, logits, out=torch.zeros(N, C)) == (
         "out must be a plain NumPy array, got Tensor; write into out.numpy()"

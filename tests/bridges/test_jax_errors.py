@@ -154,7 +154,7 @@ def test_what_is_wrong_with_weights_is_said_when_the_result_is_waited_for(name, 
 
 @pytest.mark.fault("jax-tracing")
 @pytest.mark.parametrize("name", ["labels", "prior", "class_weight", "sample_weight"])
-def test_gradient_of_anything_but_the_logits_is_refused_with_the_remedy(rng, name):
+def test_gradient_of_anything_but_the_logits_is_an_error_with_the_remedy(rng, name):
     logits = rng.normal(0, 3, (N, C)).astype(np.float32)
     arrays = weights(rng) | {"labels": labels_of(rng, "probabilities")}
 
@@ -170,7 +170,7 @@ def test_gradient_of_anything_but_the_logits_is_refused_with_the_remedy(rng, nam
 
 
 @pytest.mark.fault("jax-tracing")
-def test_option_that_is_traced_is_refused_with_the_remedy(rng):
+def test_option_that_is_traced_is_an_error_with_the_remedy(rng):
     logits, labels = np.zeros((N, C), np.float32), np.zeros(N, np.int32)
     step = jax.jit(lambda eps: cross_entropy(logits, labels, label_smoothing=eps))
     assert error_text(TypeError, step, 0.1) == (
@@ -180,7 +180,7 @@ def test_option_that_is_traced_is_refused_with_the_remedy(rng):
 
 
 @pytest.mark.fault("jax-tracing")
-def test_second_and_forward_derivatives_are_refused(rng):
+def test_second_and_forward_derivatives_are_errors(rng):
     logits = rng.normal(0, 3, (N, C)).astype(np.float32)
     labels = labels_of(rng, "indices")
     with pytest.raises(ValueError, match="cannot be differentiated"):

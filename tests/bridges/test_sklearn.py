@@ -251,7 +251,7 @@ def test_routing_brings_weights_to_the_scorer_that_asks_for_them(rng):
         assert scores["test_weighted"][fold] == alone[fold] == expected
 
 
-def test_routing_refuses_weights_that_the_scorer_was_not_asked_about(rng):
+def test_routing_rejects_weights_that_the_scorer_was_not_asked_about(rng):
     X, y = data(3)
     with sklearn.config_context(enable_metadata_routing=True):
         model = LogisticRegression().set_fit_request(sample_weight=False)
@@ -269,7 +269,7 @@ def error_of(model, X, y, error=ValueError, **options):
 
 
 @pytest.mark.fault("scorer")
-def test_label_that_the_estimator_does_not_know_is_refused():
+def test_label_that_the_estimator_does_not_know_is_an_error():
     X, y = data(3)
     model = logistic_regression().fit(X, y)
     strange = y.copy()
@@ -283,7 +283,7 @@ def test_label_that_the_estimator_does_not_know_is_refused():
 
 
 @pytest.mark.fault("scorer")
-def test_labels_of_another_shape_are_refused():
+def test_labels_of_another_shape_are_errors():
     X, y = data(3)
     model = logistic_regression().fit(X, y)
     assert error_of(model, X, y[:, None]) == "y must have shape (300,), got (300, 1)"
@@ -300,7 +300,7 @@ def test_estimator_that_hashes_its_scorer_takes_it():
 
 
 @pytest.mark.fault("scorer")
-def test_estimator_that_is_no_fitted_classifier_is_refused():
+def test_estimator_that_is_no_fitted_classifier_is_an_error():
     X, y = data(3)
     assert error_of(IsolationForest(n_estimators=5).fit(X), X, y, TypeError) == (
         "estimator must be a fitted classifier, got IsolationForest without classes_"
@@ -312,7 +312,7 @@ def test_estimator_that_is_no_fitted_classifier_is_refused():
 
 
 @pytest.mark.fault("scorer")
-def test_decisions_between_pairs_of_classes_are_refused():
+def test_decisions_between_pairs_of_classes_are_errors():
     X, y = data(4)
     assert error_of(SVC(decision_function_shape="ovo").fit(X, y), X, y) == (
         "decision_function must give one number for each of 4 classes, got shape (300, 6) from SVC"
@@ -320,7 +320,7 @@ def test_decisions_between_pairs_of_classes_are_refused():
 
 
 @pytest.mark.fault("scorer")
-def test_probabilities_of_another_shape_are_refused():
+def test_probabilities_of_another_shape_are_errors():
     y = np.array([0, 1])
     model = Says(np.full((2, 3), 1 / 3))
     model.classes_ = y

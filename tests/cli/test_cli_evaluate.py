@@ -166,7 +166,7 @@ def test_pickle_is_never_loaded(rows, capsys, folder):
 
 
 @pytest.mark.fault("cli-files")
-def test_header_that_claims_gigabytes_is_refused(rows, capsys, folder):
+def test_header_that_claims_gigabytes_is_an_error(rows, capsys, folder):
     with (folder / "logits.npy").open("wb") as file:
         shape = (120, 2**26)
         header = {"descr": "<f4", "fortran_order": False, "shape": shape}
@@ -178,7 +178,7 @@ def test_header_that_claims_gigabytes_is_refused(rows, capsys, folder):
 
 
 @pytest.mark.fault("cli-files")
-def test_lengths_that_differ_are_refused(rows, capsys):
+def test_lengths_that_differ_are_errors(rows, capsys):
     np.save("labels.npy", rows[1][:-1])
     assert error_line(capsys, "logits.npy", "labels.npy") == (
         "labels file labels.npy must have shape (120,), a number for each row of "
@@ -187,7 +187,7 @@ def test_lengths_that_differ_are_refused(rows, capsys):
 
 
 @pytest.mark.fault("cli-files")
-def test_labels_counted_from_one_are_refused_with_the_remedy(rows, capsys):
+def test_labels_counted_from_one_are_errors_with_the_remedy(rows, capsys):
     labels = rows[1] + 1
     np.save("labels.npy", labels)
     first = int((labels == 7).argmax())
@@ -198,7 +198,7 @@ def test_labels_counted_from_one_are_refused_with_the_remedy(rows, capsys):
 
 
 @pytest.mark.fault("cli-files")
-def test_negative_label_is_refused_with_the_option_that_drops_it(rows, capsys):
+def test_negative_label_is_an_error_with_the_option_that_drops_it(rows, capsys):
     rows[1][5] = -100
     np.save("labels.npy", rows[1])
     assert error_line(capsys, "logits.npy", "labels.npy") == (
@@ -207,7 +207,7 @@ def test_negative_label_is_refused_with_the_option_that_drops_it(rows, capsys):
     )
 
 
-def test_words_of_two_bytes_are_refused_with_the_option_that_says_what_they_are(rows, capsys):
+def test_words_of_two_bytes_are_errors_with_the_option_that_says_what_they_are(rows, capsys):
     np.save("logits.npy", np.zeros((120, 7), np.uint16))
     assert error_line(capsys, "logits.npy", "labels.npy") == (
         "logits file logits.npy must be float32, float64, float16 or bfloat16, got uint16; if "
@@ -217,7 +217,7 @@ def test_words_of_two_bytes_are_refused_with_the_option_that_says_what_they_are(
 
 
 @pytest.mark.fault("cli-files")
-def test_dtype_that_is_not_that_of_the_file_is_refused(rows, capsys):
+def test_dtype_that_is_not_that_of_the_file_is_an_error(rows, capsys):
     line = error_line(capsys, "logits.npy", "labels.npy", "--dtype", "bfloat16")
     assert line == (
         "dtype must be float32, that of the logits file logits.npy, got bfloat16; leave it out"
@@ -225,7 +225,7 @@ def test_dtype_that_is_not_that_of_the_file_is_refused(rows, capsys):
 
 
 @pytest.mark.fault("cli-files")
-def test_refusal_is_one_line_whatever_the_file_is_called(rows, capsys):
+def test_error_is_one_line_whatever_the_file_is_called(rows, capsys):
     line = error_line(capsys, "two\nlines, \x1bcred\udcff.npy", "labels.npy")
     name = r"two\nlines, \x1bcred\udcff.npy"
     assert line == f"{name}: No such file or directory; check the path"

@@ -67,13 +67,13 @@ def npy(shape, descr="<f8"):
         npy((7,), "|O") + bytes(56),
     ],
 )
-def test_weights_that_are_no_array_are_refused(content, rows, capsys, folder):
+def test_weights_that_are_no_array_are_errors(content, rows, capsys, folder):
     (folder / "weights.npy").write_bytes(content)
     line = error_line(capsys, "logits.npy", "labels.npy", "--class-weight", "weights.npy")
     assert line == f"weights.npy: {NO_ARRAY}"
 
 
-def test_weights_that_are_several_arrays_are_refused(rows, capsys):
+def test_weights_that_are_several_arrays_are_errors(rows, capsys):
     np.savez("weights.npz", np.ones(7), np.ones(7))
     line = error_line(capsys, "logits.npy", "labels.npy", "--class-weight", "weights.npz")
     assert line == f"weights.npz: {NO_ARRAY}"

@@ -334,7 +334,7 @@ def test_standard_errors_of_one_row_are_nan(rng):
 
 
 @pytest.mark.fault("compared-logits")
-def test_logits_of_unequal_shapes_are_refused(rng):
+def test_logits_of_unequal_shapes_are_errors(rng):
     a, b, labels = draw(rng, 4, 5)
     found = error_text(ValueError, compare, a, b[:, :4], labels)
     assert found == "logits_b must have the shape of logits_a, (4, 5), got (4, 4)"
@@ -351,7 +351,7 @@ def test_logits_without_an_axis_or_a_class_are_named_as_the_argument():
     assert found == "logits_a must have at least one class on axis 1, got shape (2, 0)"
 
 
-def test_labels_are_refused_as_by_evaluate(rng):
+def test_labels_are_errors_as_by_evaluate(rng):
     a, b, labels = draw(rng, 4, 5)
     labels[2] = 5
     found = error_text(IndexError, compare, a, b, labels)
@@ -360,7 +360,7 @@ def test_labels_are_refused_as_by_evaluate(rng):
     assert found == error_text(ValueError, evaluate, a, np.eye(4, 5))
 
 
-def test_masked_logits_are_refused(rng):
+def test_masked_logits_are_errors(rng):
     a, b, labels = draw(rng, 4, 5)
     found = error_text(TypeError, compare, a, np.ma.masked_array(b), labels)
     rule = "logits_b must be a plain array, got a masked array"

@@ -248,7 +248,7 @@ def test_every_fault_of_a_record_is_a_value_error_that_names_the_key(path, value
 
 @pytest.mark.fault("record")
 @pytest.mark.parametrize("record", [None, [], "{}", 1])
-def test_record_that_is_no_dict_is_refused(record):
+def test_record_that_is_no_dict_is_an_error(record):
     message = f"record must be a dict, got {record!r}"
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         Comparison.from_dict(record)

@@ -118,7 +118,7 @@ def test_names_stand_in_every_table(names):
         (("A\n", "B"), ValueError, r"names must be printable and not empty, got 'A\n'"),
     ],
 )
-def test_names_that_are_no_two_texts_are_refused(comparison, names, error, message):
+def test_names_that_are_no_two_texts_are_errors(comparison, names, error, message):
     assert error_text(error, compare, A, B, LABELS, ignore_index=-1, names=names) == message
     assert error_text(error, comparison.rename, names) == message
 

@@ -254,7 +254,7 @@ def test_confidence_that_is_rounded_to_1_is_in_the_last_bin(dtype, num_bins):
 
 @pytest.mark.fault("probabilities-for-labels")
 @pytest.mark.parametrize("function", [evaluate, smoothxent.row_statistics])
-def test_scores_of_a_binary_decision_function_are_refused_with_the_remedy(rng, function):
+def test_scores_of_a_binary_decision_function_are_errors_with_the_remedy(rng, function):
     scores, labels = rng.normal(size=5), np.array([0, 1, 1, 0, 1])
     assert error_text(ValueError, function, scores, labels) == (
         "labels must be one class index if logits have one axis, got shape (5,); "
@@ -340,6 +340,6 @@ def test_label_out_of_range_is_named_by_its_place_whatever_the_class_axis(axis):
         ),
     ],
 )
-def test_what_no_evaluation_takes_is_refused(changes, error):
+def test_what_no_evaluation_takes_is_an_error(changes, error):
     arguments = {"logits": np.zeros((2, 3), np.float32), "labels": [0, 1]} | changes
     assert error_text(type(error), evaluate, **arguments) == str(error)

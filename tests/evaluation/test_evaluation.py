@@ -366,6 +366,6 @@ def test_evaluation_never_changes(name):
         ({"top_k": (True,)}, TypeError, "top_k must be an integer, got True"),
     ],
 )
-def test_bad_settings_are_refused(options, error, message):
+def test_bad_settings_are_errors(options, error, message):
     with pytest.raises(error, match=f"^{re.escape(message)}$"):
         Evaluation.empty(**options)

@@ -223,7 +223,7 @@ def test_text_of_a_float_is_read_by_fromhex(value):
         "--0x1p+0",
     ],
 )
-def test_other_text_is_refused(text):
+def test_other_text_is_an_error(text):
     message = f"text must be like '0x1abcp-52', 'inf' or 'nan', got {text!r}"
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         Exact.from_text(text)

@@ -84,7 +84,7 @@ def test_only_array_of_a_file_does_not_answer_to_another_name(tmp_path, labels):
 
 @pytest.mark.fault("names-and-text")
 @pytest.mark.parametrize("suffix", ["npz", "safetensors"])
-def test_file_without_arrays_is_refused(tmp_path, labels, suffix):
+def test_file_without_arrays_is_an_error(tmp_path, labels, suffix):
     path = tmp_path / f"none.{suffix}"
     archive(path) if suffix == "npz" else safetensors(path, {})
     assert error_of(path, labels) == (
@@ -183,7 +183,7 @@ def test_archive_cut_short_is_corrupt(tmp_path, labels):
     )
 
 
-def test_member_of_another_compression_is_refused(tmp_path, labels):
+def test_member_of_another_compression_is_an_error(tmp_path, labels):
     path = archive(tmp_path / "a.npz", zipfile.ZIP_BZIP2, a=npy(LOGITS))
     assert error_of(path, labels) == (
         f"logits file {path}::a must be stored or deflated, got compression 12; "
@@ -277,7 +277,7 @@ def test_safetensors_that_claims_more_than_the_file_has_takes_no_memory(
     )
 
 
-def test_safetensors_whose_offsets_hold_more_than_the_shape_is_refused(tmp_path, labels):
+def test_safetensors_whose_offsets_hold_more_than_the_shape_is_an_error(tmp_path, labels):
     entry = {"dtype": "F32", "shape": [4, 3], "data_offsets": [0, 60]}
     path = safetensors(tmp_path / "a.safetensors", {"a": entry})
     assert error_of(path, labels) == (
@@ -337,7 +337,7 @@ def test_safetensors_header_in_another_encoding_than_utf_8_is_corrupt(tmp_path, 
     assert message.endswith("; copy or save it again")
 
 
-def test_safetensors_of_another_dtype_is_refused(tmp_path, labels):
+def test_safetensors_of_another_dtype_is_an_error(tmp_path, labels):
     entry = {"dtype": "F8_E4M3", "shape": [4, 12], "data_offsets": [0, 48]}
     path = safetensors(tmp_path / "a.safetensors", {"a": entry})
     assert error_of(path, labels, TypeError) == (
@@ -346,7 +346,7 @@ def test_safetensors_of_another_dtype_is_refused(tmp_path, labels):
     )
 
 
-def test_bfloat16_labels_are_refused(tmp_path):
+def test_bfloat16_labels_are_errors(tmp_path):
     np.save(tmp_path / "logits.npy", LOGITS)
     entry = {"dtype": "BF16", "shape": [4], "data_offsets": [0, 8]}
     path = safetensors(tmp_path / "a.safetensors", {"a": entry}, bytes(8))

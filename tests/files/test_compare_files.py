@@ -162,7 +162,7 @@ def test_memory_is_that_of_some_chunks_however_many_rows_there_are(tmp_path, rng
 
 
 @pytest.mark.fault("compared-logits")
-def test_logits_of_unequal_shapes_are_refused(tmp_path, arrays):
+def test_logits_of_unequal_shapes_are_errors(tmp_path, arrays):
     a, b, labels = arrays
     for other in (b[:99], b[:, :8]):
         paths = saved(tmp_path, a, other, labels)
@@ -172,7 +172,7 @@ def test_logits_of_unequal_shapes_are_refused(tmp_path, arrays):
         )
 
 
-def test_logits_of_another_dtype_are_refused(tmp_path, arrays):
+def test_logits_of_another_dtype_are_errors(tmp_path, arrays):
     a, b, labels = arrays
     paths = saved(tmp_path, a, b.astype(np.int32), labels)
     for dtype in (None, "bfloat16"):
@@ -180,7 +180,7 @@ def test_logits_of_another_dtype_are_refused(tmp_path, arrays):
         assert found.startswith(f"logits file {paths[1]} must be float32, float64, float16 or ")
 
 
-def test_dtype_that_is_not_that_of_the_files_is_refused(tmp_path, arrays):
+def test_dtype_that_is_not_that_of_the_files_is_an_error(tmp_path, arrays):
     paths = saved(tmp_path, *arrays)
     found = error_text(TypeError, compare_files, *paths, dtype="bfloat16")
     assert found == (
@@ -198,7 +198,7 @@ def test_lowest_label_out_of_range_is_named_with_its_file(tmp_path, arrays, row)
 
 
 @pytest.mark.parametrize("options", [{"label_smoothing": 2}, {"num_threads": 0}, {"top_k": 3}])
-def test_options_are_refused_as_by_compare(tmp_path, arrays, options):
+def test_options_are_errors_as_by_compare(tmp_path, arrays, options):
     expected = error_text((error := _kind_of(arrays, options)), compare, *arrays, **options)
     assert error_text(error, compare_files, *saved(tmp_path, *arrays), **options) == expected
 

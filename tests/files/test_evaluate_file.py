@@ -232,7 +232,7 @@ def test_first_weight_that_will_not_do_is_named_with_its_file(tmp_path, rng, bad
     )
 
 
-def test_weights_of_another_kind_or_length_are_refused(tmp_path, rng):
+def test_weights_of_another_kind_or_length_are_errors(tmp_path, rng):
     paths = save_both(tmp_path, *draw(rng))
     weights = save(tmp_path / "weights.npy", np.ones(99))
     assert error_text(ValueError, evaluate_file, *paths, sample_weight=weights) == (

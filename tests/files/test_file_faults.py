@@ -75,7 +75,7 @@ def test_pickle_is_never_loaded(files):
         ),
     ],
 )
-def test_logits_of_another_format_are_refused(files, name, text, remedy):
+def test_logits_of_another_format_are_errors(files, name, text, remedy):
     (files / name).write_text(text)
     assert error_of(ValueError, files, name) == (
         f"logits file {files / name} must be one of .npy, .npz, .safetensors, got a "
@@ -84,7 +84,7 @@ def test_logits_of_another_format_are_refused(files, name, text, remedy):
 
 
 @pytest.mark.fault("file-kind")
-def test_labels_of_another_format_are_refused(files):
+def test_labels_of_another_format_are_errors(files):
     (files / "labels.csv").write_text("0\n1\n2\n")
     assert error_of(ValueError, files, labels="labels.csv") == (
         f"labels file {files / 'labels.csv'} must be one of .npy, .npz, .safetensors, .txt, got a "
@@ -104,7 +104,7 @@ def test_shard_of_another_length_than_its_logits_is_named(files):
 
 
 @pytest.mark.fault("file-kind")
-def test_fortran_order_is_refused(files):
+def test_fortran_order_is_an_error(files):
     np.save(files / "logits.npy", np.zeros((4, 3), order="F"))
     assert error_of(ValueError, files) == (
         f"logits file {files / 'logits.npy'} must be in C order, got Fortran order; "
@@ -128,7 +128,7 @@ def test_fortran_order_of_one_column_is_c_order(files):
         ("|V2", "uint16; if these are the bits of bfloat16 or float16, say so with dtype"),
     ],
 )
-def test_logits_of_another_dtype_are_refused(files, descr, found):
+def test_logits_of_another_dtype_are_errors(files, descr, found):
     path = files / "logits.npy"
     write_header(path, (4, 3), descr, data=bytes(12 * np.dtype(descr).itemsize))
     assert error_of(TypeError, files) == (
@@ -140,7 +140,7 @@ def test_logits_of_another_dtype_are_refused(files, descr, found):
 @pytest.mark.parametrize(
     "dtype, found", [("bfloat16", "bfloat16"), (np.dtype(np.float64), "float64")], ids=str
 )
-def test_dtype_that_is_not_that_of_the_file_is_refused(files, dtype, found):
+def test_dtype_that_is_not_that_of_the_file_is_an_error(files, dtype, found):
     assert error_of(TypeError, files, dtype=dtype) == (
         f"dtype must be float32, that of the logits file {files / 'logits.npy'}, got {found}; "
         "leave it out"
@@ -148,7 +148,7 @@ def test_dtype_that_is_not_that_of_the_file_is_refused(files, dtype, found):
 
 
 @pytest.mark.fault("file-kind")
-def test_labels_of_another_dtype_are_refused(files):
+def test_labels_of_another_dtype_are_errors(files):
     np.save(files / "labels.npy", np.zeros(4))
     assert error_of(TypeError, files) == (
         f"labels file {files / 'labels.npy'} must be integers if they are class indices, "
@@ -164,7 +164,7 @@ def test_labels_of_another_dtype_are_refused(files):
 
 @pytest.mark.fault("file-shapes")
 @pytest.mark.parametrize("shape", [(), (3,), (4, 0)])
-def test_logits_without_rows_and_classes_are_refused(files, shape):
+def test_logits_without_rows_and_classes_are_errors(files, shape):
     np.save(files / "logits.npy", np.zeros(shape))
     assert error_of(ValueError, files) == (
         f"logits file {files / 'logits.npy'} must have shape (N, C) or more axes, the classes "
@@ -174,7 +174,7 @@ def test_logits_without_rows_and_classes_are_refused(files, shape):
 
 @pytest.mark.fault("file-shapes")
 @pytest.mark.parametrize("shape", [(3,), (5,), (0,), (4, 1), (1, 4), (4, 3, 1)])
-def test_labels_of_another_length_or_shape_are_refused(files, shape):
+def test_labels_of_another_length_or_shape_are_errors(files, shape):
     np.save(files / "labels.npy", np.zeros(shape, int))
     is_column = np.prod(shape) == 4
     remedy = "save labels.reshape((4,))" if is_column else "name all shards of both"
@@ -184,7 +184,7 @@ def test_labels_of_another_length_or_shape_are_refused(files, shape):
     )
 
 
-def test_column_of_weights_is_refused_with_the_remedy(files):
+def test_column_of_weights_is_an_error_with_the_remedy(files):
     np.save(files / "weights.npy", np.ones((4, 1)))
     assert error_of(ValueError, files, sample_weight=files / "weights.npy") == (
         f"sample_weight file {files / 'weights.npy'} must have shape (4,), a number for each row "
@@ -196,7 +196,7 @@ def test_column_of_weights_is_refused_with_the_remedy(files):
 @pytest.mark.slow
 @pytest.mark.parametrize("dtype", [int, np.float32, bool])
 @pytest.mark.parametrize("num_rows", [4, 3])
-def test_probabilities_in_place_of_labels_are_refused_with_the_remedy(files, num_rows, dtype):
+def test_probabilities_in_place_of_labels_are_errors_with_the_remedy(files, num_rows, dtype):
     np.save(files / "labels.npy", np.eye(4, 3, dtype=dtype)[:num_rows])
     assert error_of(ValueError, files) == (
         f"labels file {files / 'labels.npy'} must be class indices, got probabilities of shape "
@@ -204,7 +204,7 @@ def test_probabilities_in_place_of_labels_are_refused_with_the_remedy(files, num
     )
 
 
-def test_label_without_an_axis_is_refused(files):
+def test_label_without_an_axis_is_an_error(files):
     np.save(files / "labels.npy", np.int64(1))
     assert error_of(ValueError, files) == (
         f"labels file {files / 'labels.npy'} must have shape (N,) or more axes, got ()"
@@ -212,7 +212,7 @@ def test_label_without_an_axis_is_refused(files):
 
 
 @pytest.mark.fault("file-shapes")
-def test_shards_of_another_length_are_refused(files):
+def test_shards_of_another_length_are_errors(files):
     assert error_of(ValueError, files, ["logits.npy"] * 3, ["labels.npy"] * 2) == (
         f"labels files {files / 'labels.npy'} to {files / 'labels.npy'} must have shape (12,), a "
         f"number for each row of logits files {files / 'logits.npy'} to {files / 'logits.npy'}, "
@@ -222,7 +222,7 @@ def test_shards_of_another_length_are_refused(files):
 
 @pytest.mark.fault("file-shapes")
 @pytest.mark.parametrize("other", [np.zeros((4, 2), np.float32), np.zeros((4, 3))])
-def test_shards_that_differ_are_refused(files, other):
+def test_shards_that_differ_are_errors(files, other):
     np.save(files / "other.npy", other)
     assert error_of(ValueError, files, ["logits.npy", "other.npy"]) == (
         f"logits file {files / 'other.npy'} must match {files / 'logits.npy'} except on the first "
@@ -243,7 +243,7 @@ def test_shards_that_differ_are_refused(files, other):
         ([[1.0, 2.0]], TypeError("logits must be paths, got [1.0, 2.0]")),
     ],
 )
-def test_what_is_no_path_is_refused(files, paths, error):
+def test_what_is_no_path_is_an_error(files, paths, error):
     assert error_text(type(error), evaluate_file, paths, files / "labels.npy") == str(error)
 
 
@@ -257,7 +257,7 @@ def test_what_is_no_path_is_refused(files, paths, error):
         ({"top_k": 5}, TypeError("top_k must be a tuple of integers, got 5; write (5,)")),
     ],
 )
-def test_options_are_refused_as_by_evaluate(files, options, error):
+def test_options_are_errors_as_by_evaluate(files, options, error):
     assert error_of(type(error), files, **options) == str(error)
 
 

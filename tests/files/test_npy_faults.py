@@ -20,7 +20,7 @@ def test_file_cut_short_is_named_with_its_length(files, missing):
 
 
 @pytest.mark.fault("file-length")
-def test_file_that_goes_on_behind_its_array_is_refused(files):
+def test_file_that_goes_on_behind_its_array_is_an_error(files):
     with (files / "labels.npy").open("ab") as file:
         np.save(file, np.zeros(4))
     assert error_of(ValueError, files) == (
@@ -41,7 +41,7 @@ def test_header_that_claims_more_than_the_file_has_takes_no_memory(files, shape)
 
 
 @pytest.mark.fault("file-length")
-def test_negative_shape_is_refused(files):
+def test_negative_shape_is_an_error(files):
     write_header(files / "logits.npy", (-4, -3), data=bytes(48))
     assert error_of(ValueError, files) == (
         f"logits file {files / 'logits.npy'} must have a shape without negative numbers, "

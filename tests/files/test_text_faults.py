@@ -51,7 +51,7 @@ def test_text_without_a_number_has_no_rows(tmp_path, text):
 
 @pytest.mark.fault("names-and-text")
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
-def test_text_in_utf_16_is_refused_with_the_encoding(tmp_path, encoding):
+def test_text_in_utf_16_is_an_error_with_the_encoding(tmp_path, encoding):
     np.save(tmp_path / "logits.npy", LOGITS)
     path = tmp_path / "labels.txt"
     path.write_bytes("0\n2\n1\n1\n".encode(encoding))

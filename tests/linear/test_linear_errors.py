@@ -123,7 +123,7 @@ OF_LABELS = {
 
 @pytest.mark.fault("head-arguments")
 @pytest.mark.parametrize("name", OF_LABELS)
-def test_labels_of_another_shape_are_refused(name):
+def test_labels_of_another_shape_are_errors(name):
     labels, of_loss, of_metrics = OF_LABELS[name]
     for call in (linear_cross_entropy, linear_cross_entropy_and_grad):
         assert error_text(ValueError, call, HIDDEN, WEIGHT, labels) == of_loss
@@ -135,7 +135,7 @@ def test_labels_of_another_shape_are_refused(name):
 @pytest.mark.fault("head-arguments")
 @pytest.mark.parametrize("call", [linear_cross_entropy, linear_evaluate])
 @pytest.mark.parametrize("name", ERRORS)
-def test_bad_arguments_are_refused(name, call):
+def test_bad_arguments_are_errors(name, call):
     (hidden, weight, labels, options), error, text = ERRORS[name]
     assert error_text(error, call, hidden, weight, labels, **options) == text
 
@@ -147,7 +147,7 @@ def test_bins_are_as_many_as_those_of_evaluate():
     )
 
 
-def test_unknown_reduction_is_refused():
+def test_unknown_reduction_is_an_error():
     for call in (linear_cross_entropy, linear_cross_entropy_and_grad):
         assert error_text(ValueError, call, HIDDEN, WEIGHT, LABELS, reduction="avg") == (
             "reduction must be one of 'none', 'sum', 'mean', 'sum_over_batch_size', "
@@ -202,14 +202,14 @@ OF_PROBABILITIES = {
 @pytest.mark.fault("head-arguments")
 @pytest.mark.parametrize("call", [linear_cross_entropy, linear_cross_entropy_and_grad])
 @pytest.mark.parametrize("name", OF_PROBABILITIES)
-def test_bad_probabilities_are_refused(name, call):
+def test_bad_probabilities_are_errors(name, call):
     (labels, options), error, text = OF_PROBABILITIES[name]
     assert error_text(error, call, HIDDEN, WEIGHT, labels, **options) == text
 
 
 @pytest.mark.fault("head-arguments")
 @pytest.mark.parametrize("call", [linear_evaluate, linear_row_statistics])
-def test_probabilities_for_metrics_are_refused(call):
+def test_probabilities_for_metrics_are_errors(call):
     assert error_text(ValueError, call, HIDDEN, WEIGHT, PROBABILITIES) == (
         "labels must be class indices here, got probabilities of shape (5, 7); "
         "take their argmax over the class axis"

@@ -174,7 +174,7 @@ def test_logits_are_never_stored(rng):
 
 
 @pytest.mark.fault("head-arguments")
-def test_bad_arguments_are_refused():
+def test_bad_arguments_are_errors():
     hidden, weight, labels = np.zeros((5, 4)), np.zeros((7, 4)), np.zeros(5, int)
     call = linear_row_statistics
     assert error_text(ValueError, call, hidden, weight, top_k=8) == (

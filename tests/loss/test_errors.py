@@ -36,7 +36,7 @@ BAD_LOGITS = [
 
 @pytest.mark.fault("logits-kind")
 @pytest.mark.parametrize(("logits", "found"), BAD_LOGITS, ids=[found for _, found in BAD_LOGITS])
-def test_logits_of_another_dtype_are_refused(logits, found):
+def test_logits_of_another_dtype_are_errors(logits, found):
     text = f"logits must be float32, float64, float16 or bfloat16, got {found}"
     assert error_text(TypeError, smoothxent.cross_entropy, logits, LABELS) == text
     assert error_text(TypeError, smoothxent.cross_entropy_and_grad, logits, LABELS) == text
@@ -45,7 +45,7 @@ def test_logits_of_another_dtype_are_refused(logits, found):
 
 
 @pytest.mark.fault("logits-kind")
-def test_masked_logits_are_refused(dtype):
+def test_masked_logits_are_errors(dtype):
     logits = masked(np.zeros((N, C), dtype))
     text = "logits must be a plain array, got a masked array; fill it with logits.filled(value)"
     assert error_text(TypeError, smoothxent.cross_entropy, logits, LABELS) == text
@@ -53,7 +53,7 @@ def test_masked_logits_are_refused(dtype):
         assert error_text(TypeError, getattr(smoothxent, name), logits) == text
 
 
-def test_logits_without_an_axis_are_refused(dtype):
+def test_logits_without_an_axis_are_errors(dtype):
     text = "logits must have at least one axis, got shape ()"
     assert error_text(ValueError, smoothxent.cross_entropy, dtype(1), 0) == text
     for name in SOFTMAXES:
@@ -61,7 +61,7 @@ def test_logits_without_an_axis_are_refused(dtype):
 
 
 @pytest.mark.fault("class-counts")
-def test_rows_without_classes_are_refused(dtype):
+def test_rows_without_classes_are_errors(dtype):
     text = "logits must have at least one class on axis 1, got shape (4, 0)"
     logits = np.zeros((N, 0), dtype)
     assert error_text(ValueError, smoothxent.cross_entropy, logits, LABELS) == text
@@ -95,7 +95,7 @@ BAD_INDICES = [
 
 @pytest.mark.fault("label-kind")
 @pytest.mark.parametrize(("labels", "found"), BAD_INDICES, ids=[found for _, found in BAD_INDICES])
-def test_class_indices_of_another_kind_are_refused(dtype, labels, found):
+def test_class_indices_of_another_kind_are_errors(dtype, labels, found):
     text = error_text(TypeError, smoothxent.cross_entropy, np.zeros((N, C), dtype), labels)
     assert text == INDICES + found
 
@@ -106,7 +106,7 @@ def test_kind_of_class_indices_is_named_before_their_shape(dtype):
 
 
 @pytest.mark.fault("label-kind")
-def test_masked_labels_are_refused(dtype):
+def test_masked_labels_are_errors(dtype):
     text = error_text(TypeError, smoothxent.cross_entropy, np.zeros((N, C), dtype), masked(LABELS))
     assert text == (
         "labels must be a plain array, got a masked array; fill it with labels.filled(value)"
@@ -118,7 +118,7 @@ def test_masked_labels_are_refused(dtype):
     "shape", [(N, 1), (1, N), (N + 1,), (N - 1,), (), (N, C + 1), (N, C, 1), (1, C), (0,)]
 )
 @pytest.mark.parametrize("kind", [np.int64, np.uint8])
-def test_labels_of_another_shape_are_refused(dtype, shape, kind):
+def test_labels_of_another_shape_are_errors(dtype, shape, kind):
     logits, labels = np.zeros((N, C), dtype), np.zeros(shape, kind)
     text = f"labels must have shape (4,) (class indices) or (4, 7) (probabilities), got {shape}"
     if np.prod(shape) == N:
@@ -128,7 +128,7 @@ def test_labels_of_another_shape_are_refused(dtype, shape, kind):
 
 @pytest.mark.fault("shapes")
 @pytest.mark.parametrize("shape", [(N, C + 1), (C, N), (N, 1)])
-def test_probabilities_of_another_shape_are_refused(dtype, shape):
+def test_probabilities_of_another_shape_are_errors(dtype, shape):
     logits, labels = np.zeros((N, C), dtype), np.ones(shape)
     text = f"labels must have shape (4,) (class indices) or (4, 7) (probabilities), got {shape}"
     if np.prod(shape) == N:
@@ -146,7 +146,7 @@ def test_probabilities_of_another_shape_are_refused(dtype, shape):
         ("datetime64[s]", "datetime64[s]"),
     ],
 )
-def test_probabilities_of_another_kind_are_refused(dtype, kind, found):
+def test_probabilities_of_another_kind_are_errors(dtype, kind, found):
     text = error_text(
         TypeError, smoothxent.cross_entropy, np.zeros((N, C), dtype), np.zeros((N, C), kind)
     )
@@ -205,7 +205,7 @@ def test_improper_integer_probability_is_named_by_its_value(dtype):
         (np.float32(1.5), "1.5"),
     ],
 )
-def test_label_smoothing_outside_its_range_is_refused(dtype, value, found):
+def test_label_smoothing_outside_its_range_is_an_error(dtype, value, found):
     logits = np.zeros((N, C), dtype)
     text = f"label_smoothing must lie in [0, 1], got {found}"
     assert text == error_text(
@@ -219,7 +219,7 @@ def test_label_smoothing_outside_its_range_is_refused(dtype, value, found):
     ("value", "found"),
     [("0.1", "'0.1'"), (None, "None"), (True, "True"), ([0.1], "[0.1]"), (0.1j, "0.1j")],
 )
-def test_label_smoothing_of_another_kind_is_refused(dtype, value, found):
+def test_label_smoothing_of_another_kind_is_an_error(dtype, value, found):
     logits = np.zeros((N, C), dtype)
     text = f"label_smoothing must be a real number, got {found}"
     assert text == error_text(
@@ -251,7 +251,7 @@ def test_improper_weight_is_named_by_its_place(dtype, name, value, found):
 @pytest.mark.fault("shapes")
 @pytest.mark.parametrize("name", ["class_weight", "sample_weight", "prior"])
 @pytest.mark.parametrize("shape", [(), (N + C,), (N, C), (1,), (C, 1)])
-def test_weights_of_another_shape_are_refused(dtype, name, shape):
+def test_weights_of_another_shape_are_errors(dtype, name, shape):
     text = error_text(
         ValueError,
         smoothxent.cross_entropy,
@@ -267,7 +267,7 @@ def test_weights_of_another_shape_are_refused(dtype, name, shape):
 @pytest.mark.parametrize(
     ("kind", "found"), [(bool, "bool"), (complex, "complex128"), (object, "object"), ("U1", "<U1")]
 )
-def test_weights_of_another_kind_are_refused(dtype, name, kind, found):
+def test_weights_of_another_kind_are_errors(dtype, name, kind, found):
     weights = np.zeros(N if name == "sample_weight" else C, kind)
     text = error_text(
         TypeError, smoothxent.cross_entropy, np.zeros((N, C), dtype), LABELS, **{name: weights}
@@ -276,7 +276,7 @@ def test_weights_of_another_kind_are_refused(dtype, name, kind, found):
 
 
 @pytest.mark.parametrize("name", ["class_weight", "sample_weight", "prior"])
-def test_masked_weights_are_refused(dtype, name):
+def test_masked_weights_are_errors(dtype, name):
     weights = masked(np.ones(N if name == "sample_weight" else C))
     text = error_text(
         TypeError, smoothxent.cross_entropy, np.zeros((N, C), dtype), LABELS, **{name: weights}
@@ -287,14 +287,14 @@ def test_masked_weights_are_refused(dtype, name):
 
 
 @pytest.mark.parametrize(("value", "total"), [(0.125, "0.875"), (0.0, "0.0"), (1.0, "7.0")])
-def test_prior_that_does_not_sum_to_one_is_refused(dtype, value, total):
+def test_prior_that_does_not_sum_to_one_is_an_error(dtype, value, total):
     text = error_text(
         ValueError, smoothxent.cross_entropy, np.zeros((N, C), dtype), LABELS, prior=[value] * C
     )
     assert text == f"prior must sum to 1, got a sum of {total}; divide it by its sum"
 
 
-def test_prior_that_misses_one_by_more_than_rounding_is_refused(dtype):
+def test_prior_that_misses_one_by_more_than_rounding_is_an_error(dtype):
     prior = np.full(C, (1 + 1e-5) / C)
     text = error_text(
         ValueError, smoothxent.cross_entropy, np.zeros((N, C), dtype), LABELS, prior=prior
@@ -313,7 +313,7 @@ def test_prior_normalised_in_float32_is_taken(dtype):
 
 @pytest.mark.fault("reduction-and-threads")
 @pytest.mark.parametrize("value", ["avg", "Mean", "", None, 0, ["sum"]])
-def test_unknown_reduction_is_refused(dtype, value):
+def test_unknown_reduction_is_an_error(dtype, value):
     text = error_text(
         ValueError, smoothxent.cross_entropy, np.zeros((N, C), dtype), LABELS, reduction=value
     )
@@ -325,7 +325,7 @@ def test_unknown_reduction_is_refused(dtype, value):
 
 @pytest.mark.fault("reduction-and-threads")
 @pytest.mark.parametrize("value", [0, -3])
-def test_fewer_threads_than_one_are_refused(dtype, value):
+def test_fewer_threads_than_one_are_errors(dtype, value):
     logits = np.zeros((N, C), dtype)
     text = f"num_threads must be at least 1, got {value}"
     assert text == error_text(
@@ -338,7 +338,7 @@ def test_fewer_threads_than_one_are_refused(dtype, value):
 @pytest.mark.fault("reduction-and-threads")
 @pytest.mark.parametrize("name", ["num_threads", "axis", "ignore_index"])
 @pytest.mark.parametrize("value", [1.5, "1", True, 1.0, [1]])
-def test_option_that_is_not_an_integer_is_refused(dtype, name, value):
+def test_option_that_is_not_an_integer_is_an_error(dtype, name, value):
     text = error_text(
         TypeError, smoothxent.cross_entropy, np.zeros((N, C), dtype), LABELS, **{name: value}
     )
@@ -346,7 +346,7 @@ def test_option_that_is_not_an_integer_is_refused(dtype, name, value):
 
 
 @pytest.mark.parametrize("value", [2, -3, 2**70])
-def test_axis_that_does_not_exist_is_refused(dtype, value):
+def test_axis_that_does_not_exist_is_an_error(dtype, value):
     logits = np.zeros((N, C), dtype)
     text = f"axis must lie in [-2, 2), got {value}"
     assert text == error_text(ValueError, smoothxent.cross_entropy, logits, LABELS, axis=value)
@@ -354,7 +354,7 @@ def test_axis_that_does_not_exist_is_refused(dtype, value):
         assert text == error_text(ValueError, getattr(smoothxent, name), logits, axis=value)
 
 
-def test_ignore_index_with_probabilities_is_refused(dtype):
+def test_ignore_index_with_probabilities_is_an_error(dtype):
     text = error_text(
         ValueError,
         smoothxent.cross_entropy,

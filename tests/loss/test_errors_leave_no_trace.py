@@ -23,7 +23,7 @@ def traced_memory():
 @pytest.mark.slow
 @pytest.mark.thread_unsafe(reason="tracemalloc counts what every thread holds")
 @pytest.mark.parametrize("name", ERRORS)
-def test_refusals_leave_memory_and_reference_counts_as_they_were(any_dtype, name):
+def test_errors_leave_memory_and_reference_counts_as_they_were(any_dtype, name):
     function, arguments = arguments_of(name, any_dtype)
     with pytest.raises((IndexError, TypeError, ValueError), match=r"^\w+ must .*, got "):
         function(**arguments)
@@ -50,7 +50,7 @@ def test_refusals_leave_memory_and_reference_counts_as_they_were(any_dtype, name
 
 
 @pytest.mark.fault("no-trace")
-def test_call_after_refusals_is_right(any_dtype):
+def test_call_after_errors_is_right(any_dtype):
     logits, labels = np.zeros((40, 70), any_dtype), np.zeros(40, np.int64)
     before = smoothxent.cross_entropy(logits, labels)
     raise_all(10)

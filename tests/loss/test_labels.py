@@ -81,7 +81,7 @@ def test_bad_label_of_one_row_is_named(any_dtype):
 
 @pytest.mark.fault("negative-label")
 @pytest.mark.parametrize("kind", INTEGERS, ids=str)
-def test_extreme_values_of_every_integer_dtype_are_refused(any_dtype, kind):
+def test_extreme_values_of_every_integer_dtype_are_errors(any_dtype, kind):
     logits = np.zeros((3, NUM_CLASSES), any_dtype)
     for value in {int(np.iinfo(kind).min), int(np.iinfo(kind).max)} - {0}:
         text = error_text(

@@ -100,7 +100,7 @@ def test_tiny_loss_of_a_certain_row_of_several_segments_keeps_its_digits(dtype, 
 
 
 @pytest.mark.parametrize("place", [0, 17_000, 39_999])
-def test_improper_probability_in_any_segment_is_refused(dtype, place):
+def test_improper_probability_in_any_segment_is_an_error(dtype, place):
     q = np.zeros((1, 40_000))
     q[0, place] = math.nan
     text = error_text(ValueError, smoothxent.cross_entropy, np.zeros((1, 40_000), dtype), q)

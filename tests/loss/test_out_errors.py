@@ -52,7 +52,7 @@ def writer(request):
 
 
 @pytest.mark.fault("outs")
-def test_out_of_another_shape_is_refused(any_dtype, writer):
+def test_out_of_another_shape_is_an_error(any_dtype, writer):
     name, call, shape = writer
     for wrong in [(*shape, 1), (N + 1, *shape[1:]), (), shape[::-1] if len(shape) > 1 else (1, N)]:
         out = np.full(wrong, 77, room(shape, any_dtype).dtype)
@@ -62,7 +62,7 @@ def test_out_of_another_shape_is_refused(any_dtype, writer):
 
 
 @pytest.mark.fault("outs")
-def test_out_of_another_dtype_is_refused(dtype, writer):
+def test_out_of_another_dtype_is_an_error(dtype, writer):
     name, call, shape = writer
     swapped = np.dtype(dtype).newbyteorder()
     for wrong in [np.dtype(other(dtype)), np.dtype(np.int64), np.dtype(object), swapped]:
@@ -73,7 +73,7 @@ def test_out_of_another_dtype_is_refused(dtype, writer):
 
 
 @pytest.mark.fault("outs")
-def test_read_only_out_is_refused(any_dtype, writer):
+def test_read_only_out_is_an_error(any_dtype, writer):
     name, call, shape = writer
     out = read_only(room(shape, any_dtype))
     text = error_text(ValueError, call, out, np.zeros((N, C), any_dtype))
@@ -81,14 +81,14 @@ def test_read_only_out_is_refused(any_dtype, writer):
     assert np.all(out == 77)
 
 
-def test_out_that_is_no_array_is_refused(any_dtype, writer):
+def test_out_that_is_no_array_is_an_error(any_dtype, writer):
     name, call, _ = writer
     for wrong, found in [([0.0] * N, "list"), (1.0, "float"), (bytearray(99), "bytearray")]:
         text = error_text(TypeError, call, wrong, np.zeros((N, C), any_dtype))
         assert text == f"{name} must be a plain NumPy array, got {found}"
 
 
-def test_masked_out_is_refused(any_dtype, writer):
+def test_masked_out_is_an_error(any_dtype, writer):
     name, call, shape = writer
     out = np.ma.masked_array(room(shape, any_dtype), mask=np.zeros(shape))
     text = error_text(TypeError, call, out, np.zeros((N, C), any_dtype))
@@ -96,7 +96,7 @@ def test_masked_out_is_refused(any_dtype, writer):
 
 
 @pytest.mark.fault("outs")
-def test_out_that_begins_within_the_logits_is_refused(any_dtype, writer):
+def test_out_that_begins_within_the_logits_is_an_error(any_dtype, writer):
     name, call, shape = writer
     memory = np.ones(N * C + 4, any_dtype)
     needed = room(shape, any_dtype)
@@ -106,7 +106,7 @@ def test_out_that_begins_within_the_logits_is_refused(any_dtype, writer):
     assert np.all(memory == 1)
 
 
-def test_out_that_is_the_logits_in_another_order_is_refused(dtype, writer):
+def test_out_that_is_the_logits_in_another_order_is_an_error(dtype, writer):
     name, call, shape = writer
     logits = np.ones((N, C), dtype)
     out = logits[::-1, ::-1] if len(shape) > 1 else logits[::-1, 0]
@@ -136,7 +136,7 @@ def test_float32_that_begins_where_the_halves_do_is_no_place_of_their_own():
     assert np.all(memory == 1)
 
 
-def test_out_of_the_losses_that_is_a_column_of_the_logits_is_refused(dtype):
+def test_out_of_the_losses_that_is_a_column_of_the_logits_is_an_error(dtype):
     logits = np.ones((N, C), dtype)
     text = error_text(ValueError, losses_into, logits[:, 3], logits)
     assert text == "out must not overlap logits, got arrays that share memory"
@@ -144,7 +144,7 @@ def test_out_of_the_losses_that_is_a_column_of_the_logits_is_refused(dtype):
 
 
 @pytest.mark.fault("outs")
-def test_out_that_overlaps_the_labels_is_refused(dtype):
+def test_out_that_overlaps_the_labels_is_an_error(dtype):
     memory = np.zeros(N, f"i{np.dtype(dtype).itemsize}")
     text = error_text(
         ValueError,
@@ -159,14 +159,14 @@ def test_out_that_overlaps_the_labels_is_refused(dtype):
 
 
 @pytest.mark.parametrize("name", ["class_weight", "sample_weight", "prior"])
-def test_out_that_overlaps_the_weights_is_refused(name):
+def test_out_that_overlaps_the_weights_is_an_error(name):
     weights = np.full(C if name != "sample_weight" else N, 1 / C)
     text = error_text(ValueError, losses_into, weights[:N], np.ones((N, C)), **{name: weights})
     assert text == f"out must not overlap {name}, got arrays that share memory"
     assert np.all(weights == 1 / C)
 
 
-def test_grad_out_that_overlaps_the_probabilities_is_refused(dtype):
+def test_grad_out_that_overlaps_the_probabilities_is_an_error(dtype):
     q = np.full((N, C), 1 / C, dtype)
     text = error_text(
         ValueError, smoothxent.cross_entropy_and_grad, np.ones((N, C), dtype), q, grad_out=q
@@ -175,7 +175,7 @@ def test_grad_out_that_overlaps_the_probabilities_is_refused(dtype):
     assert np.all(q == dtype(1 / C))
 
 
-def test_out_that_overlaps_grad_out_is_refused(dtype):
+def test_out_that_overlaps_grad_out_is_an_error(dtype):
     memory = np.full((N, C), 77, dtype)
     text = error_text(
         ValueError,
@@ -191,7 +191,7 @@ def test_out_that_overlaps_grad_out_is_refused(dtype):
 
 
 @pytest.mark.parametrize("reduction", ["mean", "sum", "sum_over_batch_size"])
-def test_out_for_a_reduced_loss_is_refused(dtype, reduction):
+def test_out_for_a_reduced_loss_is_an_error(dtype, reduction):
     out = np.full(N, 77, dtype)
     text = error_text(
         ValueError,
@@ -232,7 +232,7 @@ BAD_CALLS = {
 
 @pytest.mark.fault("bad-label-with-outs")
 @pytest.mark.parametrize(("options", "error", "text"), BAD_CALLS.values(), ids=BAD_CALLS.keys())
-def test_every_refusal_leaves_the_outs_unharmed(any_dtype, options, error, text):
+def test_every_error_leaves_the_outs_unharmed(any_dtype, options, error, text):
     arguments = {
         "labels": LABELS,
         "reduction": "none",

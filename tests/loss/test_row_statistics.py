@@ -204,7 +204,7 @@ def test_lowest_label_out_of_range_is_named(num_classes):
 
 
 @pytest.mark.fault("probabilities-for-labels")
-def test_what_is_no_class_index_is_refused():
+def test_what_is_no_class_index_is_an_error():
     logits = np.zeros((2, 3), np.float32)
     assert error_text(ValueError, row_statistics, logits, np.eye(3)[:2]) == (
         "labels must be class indices here, got probabilities of shape (2, 3); "

@@ -61,7 +61,7 @@ def test_full_smoothing_leaves_the_prior_alone():
 
 @pytest.mark.fault("smooth-labels-size")
 @pytest.mark.parametrize("labels", [[2, 1, 1], np.array([0, 1], np.uint8), np.zeros(0, np.int64)])
-def test_indices_without_the_number_of_classes_are_refused(labels):
+def test_indices_without_the_number_of_classes_are_errors(labels):
     assert error_text(ValueError, smoothxent.smooth_labels, labels, 0.1) == (
         "num_classes must be given if labels are integers on one axis, got None; "
         "one row of probabilities is labels.astype(np.float64)"

@@ -271,7 +271,7 @@ def test_ends_of_the_range_are_no_cap_and_even_classes(rng, any_dtype, num_class
 
 @pytest.mark.fault("transforms")
 @pytest.mark.parametrize("call", [cross_entropy, cross_entropy_and_grad, evaluate])
-def test_transforms_out_of_range_are_refused(call):
+def test_transforms_out_of_range_are_errors(call):
     def text(error, **options):
         return error_text(error, call, np.zeros((2, 3)), [0, 1], **options)
 

@@ -13,7 +13,7 @@ HEAD = "<!-- Written by `python tests/project/fault_page.py` from tests/project/
 
 
 def rows():
-    """Return {id: (error, promised behaviour, proof other than tests)}."""
+    """Return {id: (case, promised behaviour, other tests)}."""
     lines = SOURCE.read_text(encoding="utf-8").splitlines()
     cells = [cells_of(line) for line in lines if is_row(line)]
     return {name: tuple(rest) for name, *rest in cells}
@@ -45,11 +45,11 @@ def page():
     lines = []
     for line in SOURCE.read_text(encoding="utf-8").splitlines():
         if is_row(line):
-            name, fault, promised, other = cells_of(line)
-            proofs = ", ".join([*tests.get(name, []), *filter(None, [other])])
-            line = f"| {fault} | {promised} | {proofs} |"
+            name, case, promised, other = cells_of(line)
+            found = ", ".join([*tests.get(name, []), *filter(None, [other])])
+            line = f"| {case} | {promised} | {found} |"
         elif line.startswith("| id |"):
-            line = line.removeprefix("| id ").replace("| other proof |", "| proved by |")
+            line = line.removeprefix("| id ").replace("| other tests |", "| tests |")
         elif line.startswith("|---"):
             line = "|---|---|---|"
         lines.append(line)

@@ -50,7 +50,8 @@ def files(*roots):
     """Yield the text files below the roots, without those that programs write."""
     for root in roots:
         for path in sorted((ROOT / root).rglob("*")):
-            made = any(re.match(r"\.|__pycache__|.*\.egg-info", part) for part in path.parts)
+            parts = path.relative_to(ROOT).parts
+            made = any(re.match(r"\.|__pycache__|.*\.egg-info", part) for part in parts)
             if is_written_by_people(path) and not made:
                 yield path
 

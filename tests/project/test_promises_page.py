@@ -11,7 +11,7 @@ from bench.promises.processes import answers
 from place import ROOT, make_targets, names_in
 
 PAGE = (ROOT / "docs" / "promises.md").read_text(encoding="utf-8")
-SECTIONS = re.split(r"^## ", PAGE.partition("\n## Campaigns\n")[0], flags=re.MULTILINE)[1:]
+SECTIONS = re.split(r"^## ", PAGE.partition("\n## Long checks\n")[0], flags=re.MULTILINE)[1:]
 
 
 @pytest.fixture(scope="module")

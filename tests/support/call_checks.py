@@ -160,7 +160,7 @@ def log_sum_exp(rows, dtype):
 
 def check_loss(call, rows, results, dtype):
     """Check per-row losses, their reduction and the gradient."""
-    labels, options = call.labels, {}
+    labels = call.labels
     if labels.ndim == call.logits.ndim:
         labels = oracle.as_rows(labels.astype(float), call.axis)
     else:
@@ -243,7 +243,7 @@ def check_one_exactly(rows, labels, kept, dtype, options):
     n = slice(finite.argmax(), finite.argmax() + 1)
     with np.errstate(over="ignore"):
         if not np.ptp(rows[n].astype(float)) * rows.shape[1] < np.finfo(float).max:
-            return  # sums of gaps may overflow there: README, Limits
+            return  # sums of gaps may overflow there: docs/losses.md, Limits
     names = ["label_smoothing", "prior", "class_weight"]
     one = {name: options[name] for name in names if name in options}
     assert_losses_exact(rows[n], labels[n], dtype, **one)

@@ -19,8 +19,8 @@ FEW, CLASS_COUNTS = 128, range(1, 193)
 # Below, at and above the 16 rows of a group, and three groups; of tiles, which take one row at a
 # time, fewer.
 ROW_COUNTS, ROW_COUNTS_OF_TILES = [1, 3, 16, 17, 48], [1, 2, 3, 17]
-# Around a tile of 1024 classes; several segments of 16384, which two threads share.
 REAL_STATISTICS = ("log_sum_exp", "max_logit", "entropy", "confidence", "label_logit", "nll")
+# Around a tile of 1024 classes; several segments of 16384, which two threads share.
 LONG = [(2, 1023, 1), (2, 1024, 1), (2, 1025, 1), (1, 16500, 2)]
 MOST = max(max(ROW_COUNTS) * max(CLASS_COUNTS), *(rows * classes for rows, classes, _ in LONG))
 
