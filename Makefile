@@ -33,7 +33,7 @@ quick: $(DONE)/built $(DONE)/test  ## run the fast tests: a minute
 test: $(DONE)/built $(DONE)/test  ## run the test suite
 	$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
 
-peers: $(DONE)/built $(DONE)/test $(DONE)/peers  ## compare with PyTorch, torchmetrics, JAX, pyarrow and ONNX, and work beside them; installs them
+peers: $(DONE)/built $(DONE)/test $(DONE)/peers  ## compare with PyTorch, torchmetrics, JAX, pyarrow and ONNX, which it installs, and test the bridges
 	$(BIN)/python -m pytest tests/bridges tests/process/test_neighbours.py tests/process/test_processes.py \
 	    tests/project/test_doc_examples.py $(ARGS)
 

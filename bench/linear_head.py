@@ -2,8 +2,9 @@
 
 The logits are rows of hidden features times a weight for each class. The mean loss in float32 with
 label_smoothing=0.1 is computed by `linear_cross_entropy`, by a product followed by `cross_entropy`,
-and, if PyTorch is installed, by its two functions. All times are relative to the bare product,
-which writes into an existing array; the other calls allocate their arrays.
+and, if PyTorch is installed, by its functions, of which linear_cross_entropy has no label
+smoothing. All times are relative to the bare product, which writes into an existing array; the
+other calls allocate their arrays.
 """
 
 from __future__ import annotations

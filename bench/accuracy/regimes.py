@@ -50,7 +50,7 @@ class Regime:
     name: str
     why: str
     draw: Callable[[Draw], tuple[Floats, Labels]]
-    bare: tuple[str, ...] = ()  # dtypes that use BARE_SETTINGS, see the README's Limits
+    bare: tuple[str, ...] = ()  # dtypes that use BARE_SETTINGS, see Limits in docs/losses.md
 
 
 def _flat(d: Draw) -> tuple[Floats, Labels]:

@@ -176,7 +176,7 @@ def main(arguments: list[str] | None = None) -> int:
     if missing or not contenders:
         print(
             f"bench needs {' and '.join(missing) or 'a contender that is installed'}; "
-            "run `make bench`, or `pip install -e '.[bench]'` first",
+            "run `make bench`, or `pip install --editable . --group bench` first",
             file=sys.stderr,
         )
         return 2

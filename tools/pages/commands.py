@@ -13,8 +13,8 @@ HEAD = """\
 <!-- Written by `python -m tools.pages.commands`. -->
 # Command line
 
-`smoothxent COMMAND --help` prints the same. `python -m smoothxent COMMAND` works too. Options can't
-be abbreviated.
+`smoothxent COMMAND --help` prints the same. `python -m smoothxent COMMAND` works too (an
+unknown `SMOOTHXENT_ISA` then has exit code 1). Options can't be abbreviated.
 
 | exit code | meaning |
 |--:|---|
