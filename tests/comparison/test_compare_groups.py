@@ -9,13 +9,12 @@ import numpy as np
 import pytest
 
 from assertions import error_text
-from evaluations import clustered_error
+from evaluations import attributes, clustered_error
 from smoothxent import compare
 from smoothxent._comparison import pairs
 from smoothxent._comparison.groups.totals import PairGroupTotals
 from smoothxent._evaluation.groups import accumulator
 from test_compare_formulas import PAIRED, draw, expected_pairs, metric
-from test_comparison_merge import attributes
 
 NAMES = np.array(["b", "", "a longer id", "漢字", *map(str, range(40))])
 

@@ -1,7 +1,6 @@
 """The record of the groups of a comparison: exact; each fault is an error that names its key."""
 
 import copy
-import json
 import re
 
 import numpy as np
@@ -10,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assertions import error_text
+from evaluations import through_json
 from smoothxent import Comparison, compare
 
 A = np.array([[2.0, 1, 0], [0, 3, 0], [0, 0, 0], [2, 1, 0], [1, 1, 1]])
@@ -85,10 +85,6 @@ MISTAKES = [
         "groups.metrics.top_k_difference_stderr.2 must be 0.0, the value of the sums, got 0.5",
     ),
 ]
-
-
-def through_json(comparison):
-    return Comparison.from_dict(json.loads(json.dumps(comparison.to_dict(), allow_nan=False)))
 
 
 def test_groups_come_back_from_json_exactly():

@@ -7,6 +7,7 @@ import re
 import numpy as np
 import pytest
 
+from evaluations import attributes
 from smoothxent import Evaluation, compare
 
 SETTINGS = [{}, {"label_smoothing": 0.1, "top_k": (3,), "num_bins": 4, "temperature": (1.0, 2.0)}]
@@ -20,12 +21,6 @@ def rows(rng):
     labels = rng.integers(0, 9, 200)
     labels[::11] = -1
     return a, b, labels, rng.exponential(size=200) * rng.choice([1e-9, 1, 1e9], 200)
-
-
-def attributes(comparison):
-    """Return every attribute as text: all bits of a float, and nan equal to nan."""
-    names = [name for name in dir(comparison) if not name.startswith("_")]
-    return {name: repr(value) for name in names if not callable(value := getattr(comparison, name))}
 
 
 def compared(rows, chosen, weighted, settings):

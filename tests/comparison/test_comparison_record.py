@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evaluations import attributes, through_json
 from smoothxent import Comparison, compare
 from smoothxent._comparison.sketch import INFINITY, NAN
-from test_comparison_merge import attributes
 
 RNG = np.random.default_rng(0)
 A = RNG.normal(0, 3, (40, 6))
@@ -24,10 +24,6 @@ OPTIONS = {"sample_weight": WEIGHTS, "num_bins": 3, "names": ("base", "int8")}
 COMPARISON = compare(A, B, LABELS, **OPTIONS)
 RECORD = COMPARISON.to_dict()
 GONE = object()
-
-
-def through_json(comparison):
-    return Comparison.from_dict(json.loads(json.dumps(comparison.to_dict(), allow_nan=False)))
 
 
 @pytest.mark.parametrize("num_rows", [0, 1, 40])

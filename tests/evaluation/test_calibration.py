@@ -9,8 +9,8 @@ from hypothesis import given
 
 import evaluations
 from assertions import error_text
+from evaluations import splits
 from smoothxent import Evaluation, evaluate
-from test_evaluation_merge import splits
 
 # Of sums of some hundred terms up to 1 in float64, in this file and in the library.
 ALLOWED = 1e-13

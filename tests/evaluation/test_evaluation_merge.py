@@ -1,56 +1,18 @@
 """Sums of evaluations: any split of the rows, added in any order, has the bits of the whole."""
 
 import functools
-import inspect
-import math
 import operator
 import re
 
 import numpy as np
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
 import evaluations
-from evaluations import checksum
+from evaluations import attributes, checksum, splits
 from smoothxent import Evaluation, evaluate
 
-ATTRIBUTES = [
-    name for name, _ in inspect.getmembers(Evaluation, lambda value: isinstance(value, property))
-]
-# Losses of so different sizes that the order of float64 additions matters; nan and inf.
-LOSSES = st.floats(0, 1e300) | st.sampled_from([1e-40, 2.0**-32, 1e16, math.inf, math.nan])
-SHARES = st.floats(0, 1) | st.just(math.nan)
 HALVES = checksum(0.5, 0.5)
-
-
-@st.composite
-def splits(draw):
-    """Draw rows, and the part of each row."""
-    n = draw(st.integers(0, 12))
-
-    def column(numbers):
-        return np.array(draw(st.lists(numbers, min_size=n, max_size=n)), float)
-
-    nll, confidence = column(LOSSES), column(SHARES)
-    rows = evaluations.Rows(
-        nll=nll,
-        loss=column(LOSSES),
-        entropy=column(LOSSES),
-        confidence=confidence,
-        brier=column(SHARES),
-        rank=column(st.integers(0, 9)),
-        sample_weight=column(st.floats(0, 1e10)),
-        label_weight=column(st.floats(0, 1e10)),
-        top_k=draw(st.sampled_from([(1,), (1, 5), (3, 5)])),
-        num_bins=draw(st.sampled_from([1, 2, 15])),
-    )
-    return rows, column(st.integers(0, 4)), draw(st.permutations(range(5)))
-
-
-def attributes(evaluation):
-    """Return every attribute as text: all bits of a float, and nan equal to nan."""
-    return {name: repr(getattr(evaluation, name)) for name in ATTRIBUTES}
 
 
 @pytest.mark.slow

@@ -13,17 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import evaluations
+from evaluations import attributes, splits, through_json
 from smoothxent import Evaluation
 from smoothxent._evaluation.sums.exact import ZERO, Exact
-from test_evaluation_merge import attributes, splits
 
 ROWS = evaluations.draw(np.random.default_rng(0), 50, top_k=(1, 5), num_bins=3)
 RECORD = evaluations.evaluation(ROWS).to_dict()
 GONE = object()
-
-
-def through_json(evaluation):
-    return Evaluation.from_dict(json.loads(json.dumps(evaluation.to_dict(), allow_nan=False)))
 
 
 @pytest.mark.slow

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 
 import evaluations
+from evaluations import splits
 from smoothxent import Evaluation, evaluate
 from smoothxent._evaluation.report import table
-from test_evaluation_merge import splits
 
 
 def alike(num_rows=4, **columns):

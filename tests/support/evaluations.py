@@ -1,6 +1,7 @@
 """Evaluations made from plain float64 rows, and their exact metrics as fractions."""
 
 import binascii
+import json
 import math
 import struct
 from dataclasses import dataclass, replace
@@ -8,6 +9,7 @@ from fractions import Fraction
 
 import mpmath
 import numpy as np
+from hypothesis import strategies as st
 
 from smoothxent import Evaluation
 from smoothxent._evaluation.settings import Settings
@@ -15,6 +17,9 @@ from smoothxent._evaluation.totals import Totals
 
 HISTOGRAM_EDGES = np.exp2(np.arange(-64, 21) / 2)  # 2**-32 to 2**10
 
+# Losses of so different sizes that the order of float64 additions matters; nan and inf.
+LOSSES = st.floats(0, 1e300) | st.sampled_from([1e-40, 2.0**-32, 1e16, math.inf, math.nan])
+SHARES = st.floats(0, 1) | st.just(math.nan)
 MEANS = ("nll", "entropy", "confidence", "brier")  # over sample weights
 
 
@@ -195,3 +200,38 @@ def clustered_error(values, weights, groups):
             mpmath.sqrt(mpmath.mpf(squares.numerator) / squares.denominator)
             / (mpmath.mpf(weight.numerator) / weight.denominator)
         )
+
+
+@st.composite
+def splits(draw):
+    """Draw rows, and the part of each row."""
+    n = draw(st.integers(0, 12))
+
+    def column(numbers):
+        return np.array(draw(st.lists(numbers, min_size=n, max_size=n)), float)
+
+    nll, confidence = column(LOSSES), column(SHARES)
+    rows = Rows(
+        nll=nll,
+        loss=column(LOSSES),
+        entropy=column(LOSSES),
+        confidence=confidence,
+        brier=column(SHARES),
+        rank=column(st.integers(0, 9)),
+        sample_weight=column(st.floats(0, 1e10)),
+        label_weight=column(st.floats(0, 1e10)),
+        top_k=draw(st.sampled_from([(1,), (1, 5), (3, 5)])),
+        num_bins=draw(st.sampled_from([1, 2, 15])),
+    )
+    return rows, column(st.integers(0, 4)), draw(st.permutations(range(5)))
+
+
+def attributes(result):
+    """Return every attribute as text: all bits of a float, and nan equal to nan."""
+    names = [name for name in dir(result) if not name.startswith("_")]
+    return {name: repr(value) for name in names if not callable(value := getattr(result, name))}
+
+
+def through_json(result):
+    """Return the result that is read from the JSON text of its record."""
+    return type(result).from_dict(json.loads(json.dumps(result.to_dict(), allow_nan=False)))
