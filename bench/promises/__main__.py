@@ -7,6 +7,7 @@ import platform
 import sys
 from datetime import date
 from pathlib import Path
+from textwrap import fill
 
 from bench.children import ROOT
 from bench.peers import OURS
@@ -47,7 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
     if page:
         libraries = ", ".join(f"{name} {version}" for name, version in versions.items())
         heading = f"{libraries}, Python {platform.python_version()}; {date.today().isoformat()}."
-        text = with_tables(page.read_text(encoding="utf-8"), results, heading)
+        text = with_tables(page.read_text(encoding="utf-8"), results, fill(heading, 120))
         page.write_text(text, encoding="utf-8")
     return 0
 

@@ -188,6 +188,17 @@ def test_no_file_is_longer_than_its_limit(path):
         assert size_of(path) <= (300 if path.suffix == ".py" else 400)
 
 
+PAGES = [path for path in EVERY_FILE if path.suffix == ".md"]
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_lines_of_prose_have_at_most_120_characters(path):
+    text = path.read_text(encoding="utf-8")
+    is_written_by_a_program = text.startswith("<!-- Written by")
+    lines = [line for line in text.splitlines() if not line.startswith("|")]
+    assert is_written_by_a_program or [line for line in lines if len(line) > 120] == []
+
+
 def test_build_never_asks_for_fast_math():
     code = "\n".join(
         line.partition("#")[0] for line in (ROOT / "setup.py").read_text().splitlines()
