@@ -6,20 +6,23 @@ MUTANTS = [
     *mutants_of(
         "src/smoothxent/_files/evaluate_file.py",
         ("options, part, ignore_index,", "options, part, None,", "no row is ignored"),
-        ("weights[chunk.first_row : chunk.end]", "weights[: len(chunk.arrays[0])]", "weights stay"),
         ("rows.dtype_of_words", "None", "bfloat16 of a .safetensors file is words"),
         ("progress(num_done, rows", "progress(len(runs), rows", "progress is told nonsense"),
         ("array.row_shape), array.dtype)", "array.row_shape), np.float32)", "not its dtype"),
     ),
     *mutants_of(
-        "src/smoothxent/_files/errors.py",
-        ("bad = is_improper(weights)", "bad = weights == np.inf", "a negative weight is taken"),
-        ("bad = is_improper(weights)", "bad = weights < 0", "an infinite weight is taken"),
+        "src/smoothxent/_files/weights.py",
+        ("weights[chunk.first_row : chunk.end]", "weights[: len(chunk.arrays[0])]", "weights stay"),
+        ("bad = is_improper(values)", "bad = values == np.inf", "a negative weight is taken"),
+        ("bad = is_improper(values)", "bad = values < 0", "an infinite weight is taken"),
         (
-            "stored.entry(chunk.first_row + row",
-            "stored.entry(row",
+            "weights.entry(chunk.first_row + row",
+            "weights.entry(row",
             "a weight is named by its row in the chunk",
         ),
+    ),
+    *mutants_of(
+        "src/smoothxent/_files/errors.py",
         (
             "indices.entry(chunk.first_row + row",
             "indices.entry(row",

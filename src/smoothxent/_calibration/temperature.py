@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from smoothxent._calibration import table
 from smoothxent._evaluation.evaluation import Evaluation
+from smoothxent._evaluation.report.needed import matplotlib_is_needed
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
@@ -155,12 +156,8 @@ class Temperature:
         >>> temperature = fit_temperature([[8.0, 0], [8, 0], [8, 0]], [0, 0, 1])
         >>> temperature.plot().savefig("temperature.png")  # doctest: +SKIP
         """
-        try:
+        with matplotlib_is_needed():
             from smoothxent._comparison import plot
-        except ModuleNotFoundError as error:
-            raise ModuleNotFoundError(
-                'plot needs matplotlib; pip install "smoothxent[cli]"', name=error.name
-            ) from error
         both = self.evaluation_before, self.evaluation
         titles = [f"Temperature {table.digits(each.temperature)}" for each in both]
         return plot.draw_stacked(titles, both, figure)

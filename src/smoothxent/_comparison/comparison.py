@@ -10,6 +10,7 @@ from smoothxent._comparison import table
 from smoothxent._comparison.pair_metrics import PairMetrics
 from smoothxent._comparison.record import metrics_of, record_of
 from smoothxent._comparison.settings import check_names
+from smoothxent._evaluation.report.needed import matplotlib_is_needed
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
@@ -255,10 +256,6 @@ class Comparison(PairMetrics):
         >>> comparison = compare(3 * np.eye(2), 2 * np.eye(2), [0, 1])
         >>> comparison.plot().savefig("comparison.png")  # doctest: +SKIP
         """
-        try:
+        with matplotlib_is_needed():
             from smoothxent._comparison import plot
-        except ModuleNotFoundError as error:
-            raise ModuleNotFoundError(
-                'plot needs matplotlib; pip install "smoothxent[cli]"', name=error.name
-            ) from error
         return plot.draw(self, figure)

@@ -14,6 +14,7 @@ from smoothxent._comparison.settings import check_names
 from smoothxent._comparison.sketch import INFINITY, NAN, Sketch, keys_of
 from smoothxent._comparison.totals import MEASURES, PairSums, PairTotals
 from smoothxent._evaluation.evaluation import Evaluation
+from smoothxent._evaluation.groups.record import read_evaluation
 from smoothxent._evaluation.readers import (
     at,
     check_equal,
@@ -97,7 +98,7 @@ def metrics_of(value: object) -> PairMetrics:
     check_equal(given, "version", VERSION)
     sums = at(given, "sums", read_dict)
     sketches = at(given, "sketches", read_dict)
-    a, b = (at(given, name, _read_evaluation) for name in ("a", "b"))
+    a, b = (at(given, name, read_evaluation) for name in ("a", "b"))
     hits = at(given, "changed_hits", read_hits)
     kl, change = (at(sketches, name, _read_sketch, "sketches.") for name in SKETCHES)
     of_groups = at(given, "groups", read_anything)
@@ -177,14 +178,6 @@ def _check_sketch(name: str, sketch: Sketch, weight: Exact, low: float, high: fl
     total = Exact.of(sum(sketch.weights.values()), sketch.places)
     if total != weight:
         raise ValueError(f"{name}.weights must sum to the weight of a, '{weight}', got '{total}'")
-
-
-def _read_evaluation(name: str, value: object) -> Evaluation:
-    given = read_dict(name, value)
-    try:
-        return Evaluation.from_dict(given)
-    except ValueError as error:
-        raise ValueError(f"{name}: {error}") from None
 
 
 def _read_names(name: str, value: object) -> tuple[str, str]:

@@ -15,6 +15,7 @@ from smoothxent._evaluation.classes.totals import ClassTotals
 from smoothxent._evaluation.metrics import Metrics
 from smoothxent._evaluation.record import record_of, totals_of
 from smoothxent._evaluation.report import table
+from smoothxent._evaluation.report.needed import matplotlib_is_needed
 from smoothxent._evaluation.settings import Options, Settings
 from smoothxent._evaluation.totals import Totals
 from smoothxent._kernel.protocol import NUM_ROWS, PLACES, WEIGHT, KernelEvaluation
@@ -527,10 +528,6 @@ class Evaluation(Metrics):
         >>> from smoothxent import Evaluation
         >>> Evaluation.empty().plot().savefig("evaluation.png")  # doctest: +SKIP
         """
-        try:
+        with matplotlib_is_needed():
             from smoothxent._evaluation.report import plot
-        except ModuleNotFoundError as error:
-            raise ModuleNotFoundError(
-                'plot needs matplotlib; pip install "smoothxent[cli]"', name=error.name
-            ) from error
         return plot.draw(self, figure)

@@ -4,7 +4,7 @@ from __future__ import annotations  # help() shows types by their names
 
 from collections.abc import Callable, Iterable
 from contextlib import closing
-from typing import TypeAlias, cast
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,7 +12,6 @@ from numpy.typing import ArrayLike
 from smoothxent._arguments.groups import chosen
 from smoothxent._arguments.half import Numbers
 from smoothxent._arguments.logits import DType
-from smoothxent._arguments.options import check_weights
 from smoothxent._comparison.comparison import Comparison
 from smoothxent._comparison.groups.accumulator import PairAccumulator
 from smoothxent._comparison.pairs import Labelled, Table, pair_totals
@@ -22,11 +21,12 @@ from smoothxent._evaluation.evaluation import Evaluation
 from smoothxent._evaluation.probabilities import look_like_probabilities, warn_of_probabilities
 from smoothxent._evaluation.rows import evaluate_rows
 from smoothxent._files.chunks import Chunk, chunk_results
-from smoothxent._files.errors import bad_chunk_label, check_chunk_weights
-from smoothxent._files.formats import stored_labels, stored_logits, stored_weights
+from smoothxent._files.errors import bad_chunk_label
+from smoothxent._files.formats import stored_labels, stored_logits
 from smoothxent._files.groups import stored_groups
 from smoothxent._files.sharded_array import ShardedArray
 from smoothxent._files.shards import Paths, are_paths, shards_of
+from smoothxent._files.weights import files_of, weights_of, weights_of_chunk
 from smoothxent._kernel.rows import checked_rows
 from smoothxent._kernel.threads import thread_count
 
@@ -121,11 +121,10 @@ def compare_files(
     options = options_of_both(
         a.row_shape[0], softcap, temperature, label_smoothing, top_k, num_bins
     )
-    inputs, weights = [a, indices, b], None
     if are_paths(sample_weight):
-        inputs.append(stored_weights(shards_of("sample_weight", sample_weight), a))
-    elif sample_weight is not None:
-        weights = check_weights("sample_weight", cast(ArrayLike, sample_weight), a.shape)
+        sample_weight = shards_of("sample_weight", sample_weight)
+    weights = weights_of(sample_weight, a)
+    inputs = [a, indices, b, *files_of(weights)]
     its_groups = stored_groups(shards_of("groups", groups) if are_paths(groups) else groups, a)
     names = check_names(names)
     threads = thread_count(num_threads, a.num_rows * a.row_shape[0])
@@ -133,9 +132,7 @@ def compare_files(
 
     def compute(chunk: Chunk) -> tuple[Evaluation, Evaluation, PairTotals]:
         rows_a, labels, rows_b = chunk.arrays[:3]
-        part = None if weights is None else weights[chunk.first_row : chunk.end]
-        if len(inputs) > 3:
-            part = check_chunk_weights(chunk, inputs[3])
+        part = weights_of_chunk(weights, chunk)
         both = [
             checked_rows(rows, labels, -1, array.dtype_of_words)
             for rows, array in ((rows_a, a), (rows_b, b))

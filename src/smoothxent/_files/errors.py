@@ -1,4 +1,4 @@
-"""Errors that only the data shows: labels out of range, and weights that are not valid."""
+"""The error that only the data shows: a label out of range."""
 
 from contextlib import closing
 
@@ -6,20 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smoothxent._arguments.arrays import AnyArray
-from smoothxent._arguments.options import is_improper
 from smoothxent._files.chunks import Chunk, chunk_results
 from smoothxent._files.sharded_array import ShardedArray
-
-
-def check_chunk_weights(chunk: Chunk, stored: ShardedArray) -> NDArray[np.float64]:
-    """Return the weights, the last array of a chunk, if all are finite and not negative."""
-    weights = chunk.arrays[-1].astype(np.float64)
-    bad = is_improper(weights)
-    if bad.any():
-        row = int(bad.argmax())
-        location, value = stored.entry(chunk.first_row + row, weights[row])
-        raise ValueError(f"{location} must be finite and not negative, got {value}")
-    return weights
 
 
 def bad_chunk_label(

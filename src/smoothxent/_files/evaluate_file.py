@@ -4,14 +4,13 @@ from __future__ import annotations  # help() shows types by their names
 
 from collections.abc import Callable, Iterable
 from contextlib import closing
-from typing import NamedTuple, Self, TypeAlias, Unpack, cast, overload
+from typing import NamedTuple, Self, TypeAlias, Unpack, overload
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from smoothxent._arguments.groups import Groups, chosen
 from smoothxent._arguments.logits import DType
-from smoothxent._arguments.options import check_weights
 from smoothxent._evaluation.evaluation import Evaluation
 from smoothxent._evaluation.groups.accumulator import Accumulator
 from smoothxent._evaluation.groups.grouped_evaluation import GroupedEvaluation
@@ -19,11 +18,12 @@ from smoothxent._evaluation.probabilities import look_like_probabilities, warn_o
 from smoothxent._evaluation.rows import evaluate_groups, evaluate_rows
 from smoothxent._evaluation.settings import GivenOptions, Options
 from smoothxent._files.chunks import Chunk, chunk_results
-from smoothxent._files.errors import bad_chunk_label, check_chunk_weights
-from smoothxent._files.formats import stored_labels, stored_logits, stored_weights
+from smoothxent._files.errors import bad_chunk_label
+from smoothxent._files.formats import stored_labels, stored_logits
 from smoothxent._files.groups import stored_groups
 from smoothxent._files.sharded_array import ShardedArray
 from smoothxent._files.shards import Paths, are_paths, shards_of
+from smoothxent._files.weights import Weights, files_of, weights_of, weights_of_chunk
 from smoothxent._kernel.rows import checked_rows
 from smoothxent._kernel.threads import thread_count
 
@@ -189,7 +189,7 @@ class StoredRows(NamedTuple):
 
     logits: ShardedArray
     labels: ShardedArray
-    weights: ShardedArray | NDArray[np.float64] | None
+    weights: Weights
     groups: Groups | None
 
     @classmethod
@@ -207,12 +207,7 @@ class StoredRows(NamedTuple):
         """
         rows = stored_logits(logits, dtype)
         indices = stored_labels(labels, rows)
-        weights: ShardedArray | NDArray[np.float64] | None = None
-        if are_paths(sample_weight):
-            weights = stored_weights(cast(list[str], sample_weight), rows)
-        elif sample_weight is not None:
-            weights = check_weights("sample_weight", cast(ArrayLike, sample_weight), rows.shape)
-        return cls(rows, indices, weights, stored_groups(groups, rows))
+        return cls(rows, indices, weights_of(sample_weight, rows), stored_groups(groups, rows))
 
     @property
     def num_classes(self) -> int:
@@ -232,16 +227,12 @@ def evaluate_stored(
     Logits that look like probabilities bring a warning at this level of the stack, unless None.
     """
     rows, indices, weights, groups = stored
-    inputs = [rows, indices, *([weights] if isinstance(weights, ShardedArray) else [])]
+    inputs = [rows, indices, *files_of(weights)]
     threads = thread_count(num_threads, rows.num_rows * stored.num_classes)
     suspects: list[str] = []
 
     def compute(chunk: Chunk) -> Evaluation | GroupedEvaluation:
-        part = None
-        if isinstance(weights, ShardedArray):
-            part = check_chunk_weights(chunk, weights)
-        elif weights is not None:
-            part = weights[chunk.first_row : chunk.end]
+        part = weights_of_chunk(weights, chunk)
         located = checked_rows(chunk.arrays[0], chunk.arrays[1], -1, rows.dtype_of_words)
         if not chunk.first_row and look_like_probabilities(*located, ignore_index):
             suspects.append(str(rows))

@@ -72,12 +72,12 @@ def parts_of(
     check_equal(given, "format", FORMAT)
     check_equal(given, "version", VERSION)
     check_keys("record", given, {"format", "version", "metrics", "total", "groups", "evaluations"})
-    total = at(given, "total", _evaluation)
+    total = at(given, "total", read_evaluation)
     groups = _groups(at(given, "groups", read_dict))
     _check_sums(total, groups)
     evaluations = None
     if at(given, "evaluations", read_anything) is not None:
-        evaluations = tuple(read_each(given, "evaluations", _evaluation))
+        evaluations = tuple(read_each(given, "evaluations", read_evaluation))
     _check_evaluations(total, groups, evaluations)
     return total, groups, evaluations
 
@@ -155,7 +155,8 @@ def _sums(evaluation: Evaluation) -> dict[str, int | Exact]:
     }
 
 
-def _evaluation(name: str, value: object) -> Evaluation:
+def read_evaluation(name: str, value: object) -> Evaluation:
+    """Return the evaluation of a record in another record; errors begin with its name."""
     record = read_dict(name, value)
     try:
         return Evaluation.from_dict(record)
