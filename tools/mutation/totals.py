@@ -146,7 +146,7 @@ MUTANTS = [
         ("zeros = (units & -units).bit_length() - 1", "zeros = 0", "equal numbers are unequal"),
         ('if len(specials) == 1 else "nan"', "", "inf - inf"),
         ('{"inf": "-inf", "-inf": "inf"}', "{}", "a difference with inf"),
-        ("max(0, int(needed.max(initial=0)))", "int(needed.max(initial=0))", "whole numbers"),
+        ("needed.max(initial=0)", "needed.max(initial=-99)", "whole numbers"),
         ("rests[~np.isfinite(rests)] = 0.0", "pass", "squares that overflow"),
         ("if (self.units < 0) == (other.units < 0) else -math.inf", "", "a quotient below 0"),
         ("remainder > 0 or root * root < scaled", "root * root < scaled", "roots near halfway"),

@@ -117,7 +117,7 @@ def integers_of(values: NDArray[np.float64]) -> tuple[NDArray[np.object_], int]:
     lowest_bits = np.frexp((units & -units).astype(np.float64))[1] - 1
     zeros = np.maximum(lowest_bits, 0)  # at the end of the bits; 0 has no bits
     needed = np.where(units, 53 - exponents - zeros, 0)
-    places = max(0, int(needed.max(initial=0)))
+    places = int(needed.max(initial=0))
     return (units >> zeros).astype(object) << (places - needed).astype(object), places
 
 
