@@ -201,6 +201,21 @@ def test_segments_further_apart_than_exp_reaches_do_not_overflow(dtype, step, la
     assert_losses_right(losses, logits, labels, dtype, label_smoothing=0.1)
 
 
+@pytest.mark.parametrize("label_smoothing", [0.1, 1.0])
+@pytest.mark.parametrize("first, second", [(131071.9, 131072.15), (131072.15, 131071.9)])
+def test_segments_on_both_sides_of_the_largest_reference_keep_their_digits(
+    dtype, rng, first, second, label_smoothing
+):
+    # The reference of a segment is a multiple of ln(2) / STEPS up to 2**17, beyond it a logit.
+    logits = np.repeat(np.array([first, second], dtype), 16_384)[None]
+    logits += rng.uniform(-0.01, 0.01, logits.shape).astype(dtype)
+    labels = np.array([32_767])
+    losses = smoothxent.cross_entropy(
+        logits, labels, reduction="none", label_smoothing=label_smoothing
+    )
+    assert_losses_right(losses, logits, labels, dtype, label_smoothing=label_smoothing)
+
+
 def test_integer_probabilities_count_exactly():
     loss = smoothxent.cross_entropy(np.zeros((1, 2)), [[2**24 + 1, 0]], reduction="sum")
     assert loss == (2**24 + 1) * np.log(2)
