@@ -182,6 +182,11 @@ MISTAKES = [
         for name in (name, f"{name}_square")
     ),
     (["sums", "brier_square"], GONE, "sums.brier_square must be given, got none"),
+    *(
+        (["sums", name], value, f"sums.{name} must be finite as sums.confidence is, got '{value}'")
+        for name in ("confidence_square", "hit_confidence")
+        for value in ("nan", "inf")
+    ),
     (["sums", "hit_confidence"], "-0x1p+0", "sums.hit_confidence must be 0 or more, got '-0x1p+0'"),
     (
         ["sums", "hit_confidence"],

@@ -148,6 +148,10 @@ def _consistent(read: Totals) -> None:
         if not least <= hits.fraction() <= weight:
             raise ValueError(f"hits.{k} must lie between {before} and sums.weight, got '{hits}'")
         least, before = hits.fraction(), f"hits.{k}"
+    for name in ("confidence_square", "hit_confidence"):
+        total = getattr(read.sums, name)
+        if total.special and not read.sums.confidence.special:
+            raise ValueError(f"sums.{name} must be finite as sums.confidence is, got '{total}'")
     of_hits = read.sums.hit_confidence
     if not of_hits.special and of_hits.fraction() > read.hits[0].fraction():
         raise ValueError(f"sums.hit_confidence must be no more than hits.1, got '{of_hits}'")
