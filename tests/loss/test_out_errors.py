@@ -266,6 +266,8 @@ def test_improper_probability_of_the_last_row_leaves_every_out_unharmed(dtype, v
 def test_errors_come_before_the_gradient_is_allocated(dtype):
     logits = np.broadcast_to(dtype(0), (10**6, 10**6))  # a gradient of terabytes
     labels = np.zeros(10**6, np.int64)
-    text = "label_smoothing must lie in [0, 1], got 2"
     call = smoothxent.cross_entropy_and_grad
+    text = "label_smoothing must lie in [0, 1], got 2"
     assert error_text(ValueError, call, logits, labels, label_smoothing=2) == text
+    text = "out must be a plain NumPy array, got str"
+    assert error_text(TypeError, call, logits, labels, out="x", reduction="none") == text

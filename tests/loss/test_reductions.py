@@ -237,6 +237,11 @@ def test_weights_whose_product_overflows_are_an_error_that_names_both(dtype):
     for call in (smoothxent.cross_entropy, smoothxent.evaluate):
         assert error_text(ValueError, call, logits, labels, **options) == text
 
+    # With probabilities the mean divides by the weights of the rows only.
+    second = np.eye(3)[[1, 1, 1, 1]]
+    mean = smoothxent.cross_entropy(np.zeros((4, 3)), second, **options)
+    assert mean == pytest.approx(math.log(3))
+
     # The largest products that are numbers.
     options["sample_weight"] = [1e108, 1, 1, 1]
     assert math.isfinite(smoothxent.cross_entropy(logits, labels, **options))

@@ -169,7 +169,8 @@ def check_targets(
         w = check_weights("class_weight", class_weight, (num_classes,))
     if sample_weight is not None:
         s = check_weights("sample_weight", sample_weight, row_shape)
-        check_products(w, s)
+        if are_indices:
+            check_products(w, s)
     if ignore_index is not None:
         ignored = check_ignore_index(ignore_index, labels, are_indices)
     return eps, u, w, s, ignored

@@ -1,4 +1,4 @@
-"""The error that only the data shows: a label out of range."""
+"""The error of a label in a file that is out of range."""
 
 from contextlib import closing
 

@@ -168,11 +168,11 @@ def cross_entropy(
         class indices; masked arrays; an `out` with another dtype than the losses.
     ValueError
         A shape does not fit; `label_smoothing` lies outside [0, 1]; a weight, prior or probability
-        is negative or not finite; `prior` does not sum to 1; `softcap`, `temperature` or `z_loss`
-        lies outside its range; `reduction` or `axis` is unknown;
-        `num_threads` is below 1; `ignore_index` is given with probabilities; there are rows but no
-        classes; `out` has another shape, is read-only, overlaps an input, or comes with another
-        reduction.
+        is negative or not finite; the largest class weight times the largest sample weight
+        overflows; `prior` does not sum to 1; `softcap`, `temperature` or `z_loss` lies outside its
+        range; `reduction` or `axis` is unknown; `num_threads` is below 1; `ignore_index` is given
+        with probabilities; there are rows but no classes; `out` has another shape, is read-only,
+        overlaps an input, or comes with another reduction.
 
         `out` is unchanged after all these errors. A KeyboardInterrupt in the middle of the call
         leaves part of the result in it.
@@ -411,12 +411,12 @@ def _compute(
         grad = check_out_like_logits("grad_out", grad_out, logits)
         check_in_place_or_apart("grad_out", grad, logits)
         check_no_overlap("grad_out", grad, labels=given_labels, **_arrays_of(given_targets))
-    elif has_grad:
-        grad = np.empty(logits.shape, logits.dtype)
     if out is not None:
         losses = check_losses_out(out, reduction, row_shape, losses_dtype)
         others = _arrays_of(given_targets) | {"grad_out": grad}
         check_no_overlap("out", losses, logits=logits, labels=given_labels, **others)
+    if has_grad and grad_out is None:
+        grad = np.empty(logits.shape, logits.dtype)
 
     shape, grad_view = logits.shape, grad
     if not is_flat:
