@@ -59,6 +59,7 @@ DIRECTIVES = {
     "freethreading_compatible": True,
 }
 PACKAGE = "smoothxent._kernel"  # of all compiled modules
+PLAIN = ("cpu", "openmp", "reference")  # modules without a header of ext/
 KERNEL = "ext/kernel.pxi"  # of all kernels: a module of one line each includes it
 MOST_JOBS = 4
 MEMORY_OF_A_JOB = 600 << 20  # bytes
@@ -186,13 +187,15 @@ def kernels() -> list[Extension]:
     parts = [
         str(path) for ending in ("h", "pxi") for path in sorted(Path("ext").rglob(f"*.{ending}"))
     ]
-    headers = [path for path in parts if path.endswith(".h")]
     macros = [("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")]
-    plain = [
-        Extension(f"{PACKAGE}.{name}", [f"ext/{name}.pyx"], depends=headers, include_dirs=["ext"])
-        for name in ("cpu", "group_sums", "openmp", "reference")
-    ]
-    return plain + [
+    plain = [Extension(f"{PACKAGE}.{name}", [f"ext/{name}.pyx"]) for name in PLAIN]
+    group_sums = Extension(
+        f"{PACKAGE}.group_sums",
+        ["ext/group_sums.pyx"],
+        depends=["ext/results/digits.h"],
+        include_dirs=["ext"],
+    )
+    return [*plain, group_sums] + [
         Extension(
             f"{PACKAGE}.{isa}_{dtype}",
             [KERNEL],

@@ -1,7 +1,7 @@
 # The arguments of one call in a struct, which run/calls.pxi fills; all other files read it.
 
 cdef enum:  # tasks
-    LOSS
+    LOSS  # of an evaluation too
     SOFTMAX
     LOG_SOFTMAX
     LOG_SUM_EXP

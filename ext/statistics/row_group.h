@@ -8,7 +8,7 @@
 #include "lanes/pairs.h"
 
 /* Statistics of rows of few classes, one row a lane. The sum of exp(x_k - reference) is sum + sum_low;
- * reference = -steps * STEP / STEPS. */
+ * reference = -steps * STEP / STEPS, so `steps` is STEPS times the scale of RowGroup. */
 typedef struct {
     lanes anchors;                /* class numbers, or NO_CLASS */
     lanes anchor_logits, highest; /* highest: the largest of the other logits */

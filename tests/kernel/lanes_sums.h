@@ -25,9 +25,9 @@ static real plain_power(real u) {
     return u;
 }
 
-static plain_parts plain_exp(real x, real scale) {
+static plain_parts plain_exp(real x, real steps) {
     plain_parts e;
-    real bias = scale + (real)(MAGIC + STEPS * EXPONENT_BIAS), least = (scale + (real)(STEPS * EXPONENT_BIAS)) * (real)(-STEP / STEPS);
+    real bias = steps + (real)(MAGIC + STEPS * EXPONENT_BIAS), least = (steps + (real)(STEPS * EXPONENT_BIAS)) * (real)(-STEP / STEPS);
     real c = least > x ? least : x, u = FMA(c, (real)(STEPS * LOG2_E), bias), r = FMA(-(u - bias), (real)(STEP / STEPS), c);
     if (MANTISSA == 52) r = FMA(-(u - bias), (real)(STEP_LOW / STEPS), r);
     e.ratio = EXP_RATIO[EXP_DEGREE];
@@ -38,27 +38,27 @@ static plain_parts plain_exp(real x, real scale) {
 }
 static real plain_exp_of(plain_parts e) { return FMA(e.rest, e.ratio, e.power); }
 
-/* exp(x - m), m = -scale * STEP / STEPS. */
-static long double exact_exp(double x, double scale) { return expl(x + scale * ((long double)STEP + STEP_LOW) / STEPS); }
+/* exp(x - m), m = -steps * STEP / STEPS. */
+static long double exact_exp(double x, double steps) { return expl(x + steps * ((long double)STEP + STEP_LOW) / STEPS); }
 
 /* Where exp is 1 and below: the error of STEP adds to it, step by step. */
 static void test_exp(void) {
     const double far = MANTISSA == 52 ? 100 : LARGE_LOGIT; /* as far as long double holds STEP */
-    double top = ordinary(-far, far), scale = reference_scale(top) * STEPS;
+    double top = ordinary(-far, far), steps = reference_scale(top) * STEPS;
     real x[LANES], exps[LANES], power[LANES], rest[LANES], ratio[LANES];
     EACH_LANE x[i] = (real)(top - ordinary(0, MANTISSA == 52 ? 600 : 80));
     x[0] = -(real)INFINITY, x[1] = NAN, x[2] = (real)top;
-    exp_reference m = exp_reference_of(splat((real)scale));
+    exp_reference m = exp_reference_of(splat((real)steps));
     exp_term e = exp_term_of(load(x), m);
     store(exps, exp_of(e)), store(power, e.power), store(rest, e.rest), store(ratio, e.ratio);
     EACH_LANE {
-        plain_parts plain = plain_exp(x[i], (real)scale);
+        plain_parts plain = plain_exp(x[i], (real)steps);
         note("exp_term_of, rest", i, rest[i], plain.rest);
         note("exp_term_of, ratio", i, ratio[i], plain.ratio);
         if (i != 1) note("exp_term_of, power", i, power[i], plain.power);
         if (i == 0) note("exp_term_of, -inf", i, exps[i], 0);
         if (i < 2) continue;
-        long double exact = exact_exp(x[i], scale);
+        long double exact = exact_exp(x[i], steps);
         check_near("exp_term_of", i, exps[i], exact, (EXP_ERROR + EPSILON * 0.5 + fabsl(logl(exact)) * STEP_ERROR * 2) * exact);
         note("exp_term_of, at most 1", i, power[i] <= 1, 1);
     }
