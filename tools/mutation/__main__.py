@@ -30,6 +30,7 @@ from tools.mutation import (
     moments,
     results,
     top_classes,
+    torch_bridge,
     totals,
     transforms,
 )
@@ -62,10 +63,10 @@ OF_KERNEL += ["gradient", "softmax", "exact_sum", "reductions", "labels", "layou
 OF_KERNEL += ["out_errors", "sameness", "metamorphic", "evaluate_limits", "calls", "accuracy"]
 OF_KERNEL += ["teams", "bounds", "accuracy_campaign", "lanes"]
 OF_HALVES = ["half", "calls", "lanes"]
-OF_BRIDGES = ["interop", "sklearn", "jax", "jax_errors", "torch", "torch_errors"]
-OF_BRIDGES += ["torch_samples", "torch_subclasses", "torch_tracing", "torch_transforms"]
-OF_BRIDGES += ["torch_linear", "torch_linear_errors", "torch_linear_probabilities"]
-OF_BRIDGES += ["torch_linear_tracing"]
+OF_BRIDGES = ["interop", "sklearn", "jax", "jax_errors"]
+OF_TORCH = ["torch", "torch_errors", "torch_transforms", "torch_samples", "torch_subclasses"]
+OF_TORCH += ["torch_tracing", "torch_linear", "torch_linear_errors"]
+OF_TORCH += ["torch_linear_probabilities", "torch_linear_tracing"]
 OF_GROUPS = ["group_sums", "groups", "groups_merge", "group_errors", "group_record", "classes"]
 OF_GROUPS += ["group_files", "cli_groups"]
 OF_COMPARISON = ["compare", "compare_formulas", "quantile_sketch", "comparison_merge"]
@@ -77,6 +78,7 @@ OF_CALIBRATION = ["fit_temperature", "fit_reads", "fit_errors", "fit_temperature
 OF_CALIBRATION += ["temperature"]
 TESTS = {
     bridges: OF_BRIDGES,
+    torch_bridge: OF_TORCH,
     calibration: OF_CALIBRATION,
     checks: OF_CHECKS,
     comparison: OF_COMPARISON,
