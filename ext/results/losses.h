@@ -49,7 +49,6 @@ LANES_FUNCTION void uniform_losses(RowGroup *g, double label_smoothing, double u
         SET_ROWS(anchor_share, anchor_share);
         SET_ROWS(rest_share, SPLAT(others));
         SET_ROWS(loss, where_nonzero_f64(ROWS(kept), loss));
-        SET_ROWS(weight, where_nonzero_f64(ROWS(kept), ROWS(weight)));
     }
 }
 

@@ -23,11 +23,6 @@ MUTANTS = [
             "ignored rows have a loss",
         ),
         (
-            "SET_ROWS(weight, where_nonzero_f64(ROWS(kept), ROWS(weight)))",
-            "SET_ROWS(weight, ROWS(weight))",
-            "ignored rows weigh",
-        ),
-        (
             "ROWS(weight), SPLAT(uniform))",
             "ROWS(weight), SPLAT(-uniform))",
             "the label's own smoothing",
@@ -79,8 +74,17 @@ MUTANTS = [
         ("SPLAT(0x1p+11), where", "SPLAT(0x1p+111), where", "huge losses"),
         ("MOST_CUT = 4096", "MOST_CUT = 1 << 30", "pieces of very many rows"),
         ("pieces[2] = SUB(rest, middle)", "pieces[2] = SPLAT(0.0)", "the last bits of a loss"),
-        ("MUL(rest, SPLAT(SMALL))", "rest", "small losses"),
         dtype="float64",
+    ),
+    *mutants_of(
+        "ext/results/exact_sum.h",
+        (
+            "MUL(rest, SPLAT(SMALL))",
+            "rest",
+            "small losses do not fit into pieces: they are added one by one, which is as exact",
+        ),
+        dtype="float64",
+        is_equivalent=True,
     ),
     *mutants_of(
         "ext/results/few_classes_losses.h",
