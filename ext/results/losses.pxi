@@ -35,7 +35,6 @@ cdef void group_losses(const Call *call, RowGroup *g, Py_ssize_t first, Py_ssize
         top_anchor_losses(g)
         for i in range(LANES):
             g.loss[i] = g.loss[i] if g.kept[i] else 0.0
-            g.weight[i] = g.weight[i] if g.kept[i] else 0.0
     if call.z_loss != 0.0:
         add_z_losses(call, g)
     if call.sample_weight != NULL:

@@ -131,7 +131,6 @@ MUTANTS = [
         ("            g.weight[i] *= s\n", "", "the mean forgets sample_weight"),
         ("g.loss[i] = weighted_term(s, g.loss[i])", "g.loss[i] = s * g.loss[i]", "0 times inf"),
         ("g.loss[i] = g.loss[i] if g.kept[i] else 0.0", "pass", "ignored rows have a loss"),
-        ("g.weight[i] = g.weight[i] if g.kept[i] else 0.0", "pass", "ignored rows weigh"),
         ("(coefficient != 0.0) | (term != term)", "(coefficient != 0.0)", "0 times nan is 0"),
         ("uniform * (call.num_classes - 1)", "uniform * call.num_classes", "the label twice"),
         (" - smoothing) + call.smoothing_error)", " - smoothing))", "a share of nearly nothing"),
