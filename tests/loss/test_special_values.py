@@ -22,6 +22,13 @@ def rows_with(value, positions, num_classes, dtype, rng):
     return logits
 
 
+@pytest.mark.parametrize("num_classes", [2, 3, 20, 300])
+def test_nan_at_any_position_makes_log_sum_exp_nan(any_dtype, rng, num_classes):
+    logits = np.repeat(rng.normal(0, 4, (1, num_classes)), num_classes, axis=0)
+    np.fill_diagonal(logits, NAN)
+    assert np.all(np.isnan(smoothxent.log_sum_exp(logits.astype(any_dtype)).astype(float)))
+
+
 @pytest.mark.fault("special-values")
 @pytest.mark.parametrize("label_smoothing", [0.0, 0.1])
 @pytest.mark.parametrize("value", [NAN, INF])
