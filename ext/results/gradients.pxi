@@ -63,10 +63,8 @@ cdef void write_tile(const Call *call, char *at, const real *values, Py_ssize_t 
 
 
 cdef inline double factor_of_tile(double factor, Reference tile, Reference row) noexcept nogil:
-    # the factor for exps that are relative to the reference of a tile; nan stays nan
-    if not has_reference(tile):  # all logits up to this tile are -inf or nan
-        return factor * 0.0
-    if tile.offset == row.offset and tile.scale == row.scale:
+    # the factor for exps that are relative to the reference of a tile; without a reference they are all 0 or nan
+    if not has_reference(tile) or (tile.offset == row.offset and tile.scale == row.scale):
         return factor
     return factor * rebase_factor(tile, row)
 

@@ -75,7 +75,7 @@ cdef void add_to_slices(
         slice = call.slices[first + i]
         for j in range(LANES):
             group.kept[j] = 0.0
-            if i <= j < count and call.slices[first + j] == slice:
+            if kept[j] != 0.0 and call.slices[first + j] == slice:  # a row that is not yet added
                 group.kept[j] = kept[j]
                 kept[j] = 0.0
         add_to_totals(call, first, count, group, losses, thread, slice)

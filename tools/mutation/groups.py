@@ -102,7 +102,7 @@ MUTANTS = [
     *mutants_of(
         "ext/results/row_results.pxi",
         ("                kept[j] = 0.0\n", "", "rows are added for each row of their slice"),
-        ("if i <= j < count and call", "if i <= j < count or call", "rows of other slices"),
+        ("if kept[j] != 0.0 and call", "if kept[j] != 0.0 or call", "rows of other slices"),
     ),
     *mutants_of(
         "ext/results/metrics.pxi",
