@@ -198,7 +198,6 @@ MUTANTS = [
     *mutants_of(
         "ext/results/row_results.pxi",
         ("        round_metrics(group)\n", "", "squares of float64 have more digits"),
-        ("group.kept[j] = kept[j]", "group.kept[j] = 1.0", "ignored rows in slices"),
         (
             (
                 "if not group.kept[i] or (call.sample_weight != NULL and call.sample_weight[first "
