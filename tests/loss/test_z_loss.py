@@ -77,3 +77,15 @@ def test_evaluation_has_the_loss_with_z_loss_and_the_nll_without(rng):
     assert evaluation.nll == cross_entropy(logits, labels)
     assert evaluation.loss == cross_entropy(logits, labels, z_loss=0.5)
     assert evaluation.loss > evaluation.nll
+
+
+@pytest.mark.parametrize("num_classes", [2, 5, 500])
+def test_ignored_row_has_no_z_loss(any_dtype, rng, num_classes):
+    logits = rng.normal(0, 4, (6, num_classes)).astype(any_dtype)
+    labels = np.array([0, -1, 1, -1, -1, 0])
+    losses, grad = cross_entropy_and_grad(
+        logits, labels, ignore_index=-1, z_loss=0.5, reduction="none"
+    )
+    assert losses[labels < 0].tolist() == [0.0] * 3
+    assert not np.any(grad[labels < 0])
+    assert np.all(losses[labels >= 0] > 0)

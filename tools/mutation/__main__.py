@@ -76,6 +76,8 @@ OF_FILES += ["archive_faults", "text_faults", "evaluate_chunks", "chunk_faults"]
 OF_FILES += ["npy_faults", "shards"]
 OF_CALIBRATION = ["fit_temperature", "fit_reads", "fit_errors", "fit_temperature_file"]
 OF_CALIBRATION += ["temperature"]
+OF_TRANSFORMS = ["transforms", "z_loss", "linear", "linear_errors", "linear_probabilities"]
+OF_TRANSFORMS += ["workers"]
 TESTS = {
     bridges: OF_BRIDGES,
     torch_bridge: OF_TORCH,
@@ -90,7 +92,7 @@ TESTS = {
     files: OF_FILES,
     top_classes: ["top_classes", "linear_row_statistics", "row_statistics"],
     groups: OF_GROUPS,
-    transforms: ["transforms", "linear", "linear_errors", "linear_probabilities", "workers"],
+    transforms: OF_TRANSFORMS,
 }
 OF_BUILDS = ["another_way", "instruction_set"]  # parts of the names of tests that compare builds
 MUTANTS = {mutant: tests for module, tests in TESTS.items() for mutant in module.MUTANTS}
