@@ -1,7 +1,7 @@
 # Exact sums of float64 numbers by group. A sum is a fixed-point number: its digits, to the base 2**32, lowest first,
 # are int64, with room for 2**31 terms between carries; digit 0 counts units of 2**lowest. All groups have the same
-# number of digits, enough for the smallest and the largest term: digits.py computes it with `range_of`. It also calls
-# `carry`.
+# number of digits, enough for the smallest and the largest term. digits.py, which calls these functions, computes that
+# number from the result of `range_of`.
 
 from libc.stdint cimport int64_t, uint64_t
 

@@ -18,8 +18,8 @@
  * No nearly equal numbers are subtracted: in a confident row all terms are as small as the result.
  */
 
-/* Limits -z in own * z, in nats: beyond it, own is the smallest number that exp returns, however large -z
- * is. */
+/* The largest -z in the product own * z, in nats. Where -z is larger, own is the smallest number that exp
+ * returns, so the exact product is almost 0, but own * z may be large. */
 static const double FAR = 1000;
 
 LANES_INLINE void metrics_of_rows(RowGroup *g, int i, double worst) {

@@ -203,9 +203,9 @@ def cross_entropy(
     strides are read in place. Only these arrays are copied: those in another byte order; logits and
     probabilities with four axes or more of irregular strides; class indices with two or more of
     them; probabilities that are neither float32 nor float64; weights and priors that are not
-    contiguous float64. Objects with `__array__` or `__dlpack__`, such as tensors of torch, JAX and
-    pyarrow, are array_like and are read in place too. float16 and bfloat16 logits with a soft cap
-    or a temperature are widened in blocks of 1 MiB, or of one row.
+    contiguous float64. Objects with `__array__` or `__dlpack__` are array_like and are read in
+    place too: for example tensors of torch, JAX and pyarrow. float16 and bfloat16 logits with a
+    soft cap or a temperature are widened in blocks of 1 MiB, or of one row.
 
     References
     ----------
@@ -378,7 +378,7 @@ def cross_entropy_and_grad(
     loss, grad = _compute(
         rows, labels, transforms, targets, reduction, num_threads, out, True, grad_out
     )
-    assert grad is not None  # has_grad
+    assert grad is not None  # as has_grad is True
     return loss, grad
 
 
