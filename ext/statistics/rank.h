@@ -44,7 +44,9 @@ LANES_FUNCTION ptrdiff_t first_equal(const stored *x, ptrdiff_t count, real logi
             found = where_equal(load_up_to(x + k, count - k), wanted, one, found);
         if (all_less(found, one)) continue;
         ptrdiff_t k = start;
-        while (all_less(where_equal(load_up_to(x + k, count - k), wanted, one, zero), one)) k += LANES;
+        /* another thread may change the logits meanwhile: a logit that was found may be gone */
+        while (k < end && all_less(where_equal(load_up_to(x + k, count - k), wanted, one, zero), one))
+            k += LANES;
         for (; k < end; k++)
             if (real_of(stored_at(x + k)) == logit) return k;
     }
