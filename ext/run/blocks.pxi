@@ -10,6 +10,7 @@
 
 BLOCK_CLASSES = SEGMENT
 BLOCK_ROWS = LANES
+SEGMENT_BYTES = sizeof(RowStatistics)  # memory for each segment of each row
 
 
 cdef class Blocks:

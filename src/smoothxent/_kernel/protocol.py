@@ -101,6 +101,7 @@ class Kernel(Protocol):
     MOST_TOP_K: int  # of row_statistics
     BLOCK_ROWS: int  # parts of blocks begin at multiples of this number of rows
     BLOCK_CLASSES: int
+    SEGMENT_BYTES: int  # memory of Blocks for each row and each BLOCK_CLASSES classes
     Blocks: type[Blocks]
 
     def cross_entropy(

@@ -17,7 +17,7 @@ from smoothxent._arguments.half import Numbers
 _BUFFER = 1 << 25  # bytes of a block of logits
 _FEWEST_ROWS = 512  # of a block, if the buffer can hold them
 _TYPICAL_BLOCK = 1 << 21  # logits of a block with more rows, for few classes
-_MOST_SEGMENTS = 1 << 15  # rows of a block times blocks of classes: the kernel keeps 152 bytes each
+_SEGMENTS = 1 << 24  # bytes that the kernel keeps, for each row of a block and block of classes
 _PADDING = 80  # logits between rows: rows at a power of two would share few sets of the caches
 _TEMPORARY = 1 << 23  # bytes of a piece that is converted or added
 _PRODUCT = 1 << 26  # bytes of the weight in one product; Ctrl-C waits for its end
@@ -42,6 +42,7 @@ class Head:
         bias: Numbers | None,  # (C,)
         dtype: np.dtype[Any],  # of the logits: float32 or float64
         block_classes: int,
+        segment_bytes: int,  # that the kernel keeps for a row and a block of classes
     ) -> None:
         self._hidden, self._weight, self._bias, self._dtype = hidden, weight, bias, dtype
         self.num_rows, num_features = hidden.array.shape
@@ -51,7 +52,7 @@ class Head:
         self._piece = max(1, _TEMPORARY // size)  # rows of hidden or weight
         self._product = max(1, _PRODUCT // size)  # rows of weight
         limit = _BUFFER // (dtype.itemsize * self._width)
-        limit = min(limit, _MOST_SEGMENTS // len(self.class_blocks()))
+        limit = min(limit, _SEGMENTS // segment_bytes // len(self.class_blocks()))
         rows = min(_TYPICAL_BLOCK // self._width, self._piece)
         self.most_rows = max(1, min(max(rows, _FEWEST_ROWS), limit, self.num_rows))
         padding = _PADDING if self._width > _PADDING else 0

@@ -149,7 +149,8 @@ class LabelledHead:
         gradients: LinearGradients | None = None,
         statistics: RowStatistics | None = None,
     ) -> Blocks:
-        head = Head(self.hidden, self.weight, self.bias, self.dtype, self.kernel.BLOCK_CLASSES)
+        sizes = self.kernel.BLOCK_CLASSES, self.kernel.SEGMENT_BYTES
+        head = Head(self.hidden, self.weight, self.bias, self.dtype, *sizes)
         label_logits = np.empty(self.num_rows, self.dtype)
         blocks = self.kernel.Blocks(
             head.num_classes,
