@@ -37,9 +37,7 @@
 enum { STEPS = 1 };
 static const double MAGIC = 0x1.8p+52, EXPONENT_BIAS = 1023.0, STEP_ERROR = 0.0,
                     STEP_LOW = 0x1.abc9e3b39803fp-56;
-static const double EXP_RATIO[] = {0x1p+0, 0x1.000000000000ap-1, 0x1.5555555555509p-3, 0x1.555555555072cp-5,
-    0x1.1111111124a1ep-7, 0x1.6c16c184588c8p-10, 0x1.a01a0138fbad2p-13, 0x1.a01999b4fdebbp-16,
-    0x1.71df07dad5a92p-19, 0x1.28adadeb58d78p-22, 0x1.adaa6c60e885ap-26};
+#define EXP_RATIO EXP_RATIO_WIDE
 LANES_INLINE lanes step_powers(lanes u) {
     EACH_REGISTER u.r[i] = exponent_f64(u.r[i]);
     return u;
