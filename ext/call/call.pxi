@@ -48,7 +48,6 @@ ctypedef struct Call:
     double label_smoothing
     bint uniform_smoothing  # label_smoothing > 0 with neither prior nor class_weight
     const double *smoothing  # w_k u_k of each class, padded with zeros; NULL where smoothing is uniform or 0
-    double smoothing_total, smoothing_error  # sum of w_k u_k (1 if uniform), and its rounding error
     bint has_targets  # each class has its own target: probabilities, or `smoothing`
     # outputs
     real *out  # loss or log_sum_exp of each row, or NULL
@@ -70,7 +69,7 @@ ctypedef struct Call:
     Py_ssize_t num_slices
     bint loss_is_nll  # evaluation: the loss equals -log p of the label, so one exact sum serves both
     # which statistics are needed
-    bint anchors_are_top  # the anchor of every row is its top class, not its label
+    bint anchors_are_top  # the anchor of every row is its top class, not its label: see row_group.pxi
     int sums_with  # sums in addition to that of exp: GAPS, MOMENTS
     bint has_metrics  # rank and moments, for an evaluation or the task ROW_STATISTICS
     Py_ssize_t top_k  # task ROW_STATISTICS: the number of top classes of each row, or 0

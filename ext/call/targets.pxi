@@ -17,14 +17,12 @@ cdef int add_smoothing(Call *call) except -1:
     if call.label_smoothing == 0.0 or call.has_probabilities:
         return 0
     call.uniform_smoothing = call.prior == NULL and call.class_weight == NULL
-    call.smoothing_total = 1.0
     if not call.uniform_smoothing:
         smoothing = <double *> calloc(padded_size(call.num_classes), sizeof(double))
         if smoothing == NULL:
             raise MemoryError
         call.smoothing = smoothing
         fill_smoothing(call, smoothing)
-        call.smoothing_total = sum_of(smoothing, call.num_classes, &call.smoothing_error)
     return 0
 
 

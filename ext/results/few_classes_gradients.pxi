@@ -45,9 +45,11 @@ cdef bint can_take_plain_groups(const Call *call) noexcept nogil:
 
 
 cdef lanes subtract_targets(
-    const Call *call, const SecondSweep *sweep, lanes values, Py_ssize_t k, const Workspace *workspace
+    const Call *call, const RowGroup *group, const SecondSweep *sweep, lanes values, Py_ssize_t k,
+    const Workspace *workspace,
 ) noexcept nogil:
     cdef real buffer[LANES]
+    cdef double extra
     cdef Py_ssize_t i
     store(buffer, values)
     if call.has_probabilities:
@@ -55,7 +57,8 @@ cdef lanes subtract_targets(
             buffer[i] = <real> (buffer[i] - sweep.target_scale[i] * workspace.target_columns[k * LANES + i])
     else:
         for i in range(LANES):
-            buffer[i] = <real> (buffer[i] - sweep.target_scale[i] * call.smoothing[k])
+            extra = sweep.extra[i] if group.label[i] == k else 0.0
+            buffer[i] = <real> (buffer[i] - sweep.target_scale[i] * call.smoothing[k] - extra)
     return load(buffer)
 
 
@@ -91,7 +94,7 @@ cdef void few_classes_columns(
                 few_gradient_quad(&sweep.few, columns + k * LANES, anchors, splat(<real> k), quad)
             x = quad[k % QUAD]
             if call.has_targets:
-                x = where_equal(anchors, splat(<real> k), x, subtract_targets(call, sweep, x, k, workspace))
+                x = where_equal(anchors, splat(<real> k), x, subtract_targets(call, group, sweep, x, k, workspace))
             if call.transforms:
                 slope = slopes(load_logits(workspace.logits + k * LANES), call.transform)
                 x = where_equal(anchors, splat(<real> k), x, mul(x, slope))

@@ -12,10 +12,11 @@ typedef struct {
     lanes factor, constant, upper, anchor_gradient;
 } few_factors;
 
-/* The result is min(exp factor + constant, upper) - target_scale t_k, and anchor_gradient for the anchor. */
+/* The result is min(exp factor + constant, upper) - target_scale t_k, for the label less `extra`, and
+ * anchor_gradient for the anchor. */
 typedef struct {
     LINE_ALIGNED double constant[LANES];
-    double target_scale[LANES], anchor_gradient[LANES], factor[LANES], upper;
+    double target_scale[LANES], extra[LANES], anchor_gradient[LANES], factor[LANES], upper;
     double coefficient[LANES]; /* coefficient of p_k; factor is that of the saved exp */
     few_factors few;
 } SecondSweep;

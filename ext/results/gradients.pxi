@@ -12,6 +12,7 @@ cdef extern from "results/gradients.h" nogil:
     ctypedef struct SecondSweep:
         double *constant
         double *target_scale
+        double *extra
         double *anchor_gradient
         double *factor
         double upper
@@ -35,6 +36,9 @@ cdef void gradient_sweep(const Call *call, const RowGroup *group, Py_ssize_t fir
     if call.sample_weight != NULL:
         for i in range(min(<Py_ssize_t> LANES, call.num_rows - first)):
             sweep.target_scale[i] = call.sample_weight[first + i]
+    if call.smoothing != NULL:
+        for i in range(LANES):  # `weight` includes sample_weight
+            sweep.extra[i] = (1.0 - call.label_smoothing) * group.weight[i] / call.grad_divisor
     sweep.upper = INFINITY
     gradient_factors(group, sweep, call.grad_divisor, target_scale, uniform)
 
@@ -116,13 +120,15 @@ cdef void sweep_segment(
             continue
         values = workspace.columns
         write_scaled(values, exps, count, factor, sweep.constant[i], sweep.upper, False)
-        if statistics != NULL and statistics.anchor_is_top and start <= statistics.anchor < start + count:
+        if statistics != NULL and call.anchors_are_top and start <= statistics.anchor < start + count:
             values[statistics.anchor - start] = <real> gradient_of_former_anchor(
                 sweep, i, row_reference, statistics.anchor_logit)
         if call.has_targets:
             targets = tile_targets(call, row, start, count, workspace)
             for k in range(count):
                 values[k] = <real> (values[k] - sweep.target_scale[i] * targets[k])
+        if call.smoothing != NULL and start <= group.label[i] < start + count:
+            values[group.label[i] - start] = <real> (values[group.label[i] - start] - sweep.extra[i])
         if call.transforms:
             times_slopes(values, x, count, call.transform)
         write_tile(call, out + start * stride, values, count)

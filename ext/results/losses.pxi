@@ -4,12 +4,13 @@
 #     z >= 0    own = 1         others = S exp(-z)
 #     z <  0    own = exp(z)    others = S
 #     nll = log(own + others) - min(z, 0);    lse - m = log(own + others) + max(z, 0);    p_y = own / (own + others)
-#     loss = anchor_share * nll + rest_share * (lse - centre) + label_smoothing * gap_sum
-# with anchor_share = (1 - label_smoothing) w_y + label_smoothing b_y, rest_share = label_smoothing * (sum of the other
-# b_k), gap_sum = sum of the other b_k (centre - x_k), b_k = w_k u_k; where smoothing is uniform, centre = m and gap_sum
-# lacks the factor 1 / num_classes. As the sums are taken without the anchor, nothing large is subtracted, and a
-# confident row keeps all its digits. With probabilities t_k the anchor is the top class, and its logit is the centre:
-#     loss = (sum of t_k) * nll + gap_sum
+# As the sums are taken without the anchor, nothing large is subtracted, and a confident row keeps all its digits. With
+# uniform smoothing or none the anchor y is the label:
+#     loss = anchor_share * nll + rest_share * (lse - m) + label_smoothing / C * gap_sum
+# with anchor_share = (1 - label_smoothing) w_y + label_smoothing / C, rest_share = label_smoothing (C - 1) / C, and
+# gap_sum the sum of the other m - x_k. Where each class has a target t_k of its own, the anchor y is the top class: the
+# label may weigh much less than that, and then lse - m has too few digits. So all terms are positive:
+#     loss = (sum of t_k) * nll + sum of t_k (x_y - x_k),  anchor_share = t_y,  rest_share = sum of the other t_k
 
 cdef extern from "results/losses.h" nogil:
     void group_shares(RowGroup *)
@@ -31,8 +32,7 @@ cdef void group_losses(const Call *call, RowGroup *g, Py_ssize_t first, Py_ssize
     if not call.has_targets:
         uniform_losses(g, call.label_smoothing, uniform, uniform * (call.num_classes - 1))
     else:
-        weighted_losses(call, g)
-        top_anchor_losses(g)
+        target_losses(call, g, first)
         for i in range(LANES):
             g.loss[i] = g.loss[i] if g.kept[i] else 0.0
     if call.z_loss != 0.0:
@@ -64,28 +64,22 @@ cdef inline double weighted_term(double coefficient, double term) noexcept nogil
     return coefficient * term if (coefficient != 0.0) | (term != term) else 0.0
 
 
-cdef void weighted_losses(const Call *call, RowGroup *g) noexcept nogil:
-    # class indices with a prior or class weights
+cdef void target_losses(const Call *call, RowGroup *g, Py_ssize_t first) noexcept nogil:
+    # t_k are the probabilities; or label_smoothing w_k u_k, and for the label (1 - label_smoothing) w_y more
     cdef Py_ssize_t i
-    cdef double z, low, smoothing = 0.0, eps = call.label_smoothing
+    cdef double gap, extra, share = 1.0 if call.has_probabilities else call.label_smoothing
     for i in range(LANES):
-        if call.smoothing != NULL:
-            smoothing = call.smoothing[max(g.anchor[i], <Py_ssize_t> 0)]
-        g.anchor_share[i] = (1.0 - eps) * g.weight[i] + eps * smoothing
-        g.rest_share[i] = eps * ((call.smoothing_total - smoothing) + call.smoothing_error)
-        z = distance_to_reference(g.centre[i], g.offset[i], g.scale[i], &low)
-        z = g.rest_share[i] * ((g.log_sum_exp[i] - z) - low) + eps * g.gap_sum[i]
-        g.loss[i] = weighted_term(g.anchor_share[i], g.nll[i]) + (z if g.rest_share[i] != 0.0 else 0.0)
-
-
-cdef void top_anchor_losses(RowGroup *g) noexcept nogil:
-    # rows whose anchor is the top class, where that is not the label
-    cdef Py_ssize_t i
-    for i in range(LANES):
-        if g.anchor_is_top[i]:
-            g.anchor_share[i] = g.anchor_target[i]
-            g.rest_share[i] = g.target_sum[i] - g.anchor_target[i]
-            g.loss[i] = g.gap_sum[i] + weighted_term(g.target_sum[i], g.nll[i])
+        g.anchor_share[i] = share * g.anchor_target[i]
+        g.rest_share[i] = share * g.rest_target[i]
+        gap = share * g.gap_sum[i]
+        if not call.has_probabilities and g.label[i] >= 0:
+            extra = (1.0 - call.label_smoothing) * g.weight[i]
+            if g.label[i] == g.anchor[i]:
+                g.anchor_share[i] += extra
+            elif extra != 0.0:
+                g.rest_share[i] += extra
+                gap += extra * (g.anchor_logit[i] - label_logit_at(call, first + i, g.label[i]))
+        g.loss[i] = gap + weighted_term(g.anchor_share[i] + g.rest_share[i], g.nll[i])
 
 
 cdef inline real irregular_log_sum_exp(double top) noexcept nogil:

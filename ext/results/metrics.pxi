@@ -117,7 +117,7 @@ cdef int64_t top_class_of(const Call *call, Py_ssize_t row, const RowGroup *grou
         return group.label[i]
     if not call.evaluated_rows.needs_misses:
         return NO_CLASS
-    if group.anchor_is_top[i]:
+    if call.anchors_are_top:
         return group.anchor[i]
     return start + first_equal(
         contiguous(call, row_start(&call.logits, row) + start * call.logits.class_stride, count, logits), count,

@@ -27,7 +27,7 @@ cdef Py_ssize_t LAST_LEVEL_CACHE = last_level_cache()
 cdef void complete_call(Call *call) noexcept nogil:
     # sets the fields that follow from the others
     call.has_targets = call.has_probabilities or call.smoothing != NULL
-    call.anchors_are_top = call.task not in (LOSS, SOFTMAX) or call.has_probabilities
+    call.anchors_are_top = call.task not in (LOSS, SOFTMAX) or call.has_targets
     call.sums_with = sums_with(call)
     call.is_plain = (
         call.task == LOSS and call.num_classes <= FEW and call.label_logits == NULL and is_bare(call)

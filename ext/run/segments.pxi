@@ -31,7 +31,7 @@ cdef void read_segment(const Call *call, LongRows *rows, Py_ssize_t i, Py_ssize_
         top.count = 0
     if rows.group.kept[i]:
         segment_statistics(
-            call, at, row, segment, rows.group.anchor[i], rows.group.anchor_is_top[i], label,
+            call, at, row, segment, rows.group.anchor[i], label,
             no_saved_row(), top, &workspace, statistics_at(call, rows, i, segment))
 
 

@@ -122,30 +122,25 @@ LANES_INLINE void read_columns(few_statistics *to, const GroupPlace *place, ptrd
 
 /* ---- sums ------------------------------------------------------------------------------------------
  *
- * The exps of all classes but the anchor, relative to the lane's reference, are summed as powers and rests
- * (see exp.h). A power is at most 1, and the sum of powers starts at 2, so the sum is never smaller than a
- * term: then three operations give the rounding error of an addition (Dekker 1971, fast two-sum), which goes
- * into `lost`. Powers are added to the sum two at a time; only the sum of the two is rounded. Gaps to
- * `highest`, which have one sign, are added two at a time in `real`, with the rounding error in `gaps_lost`,
- * and then in float64: without it, many pairs that round the same way cost a whole ulp of a smoothed loss.
+ * The exps of all classes but the anchor, relative to the lane's reference, are summed as in a tile (see
+ * sums.h). Gaps to `highest`, which have one sign, are added two at a time in `real`, with the rounding error
+ * in `gaps_lost`, and then in float64: without it, many pairs that round the same way cost a whole ulp of a
+ * smoothed loss.
  */
 typedef struct {
-    lanes powers, lost, rests, gaps_lost;
+    exp_sums exps;
+    lanes lost, gaps_lost;
     wide gaps, gaps_error, moments, squares;
 } few_sums;
 
-LANES_INLINE void add_powers(few_sums *s, lanes powers) {
-    lanes sum = add(s->powers, powers);
-    s->lost = add(s->lost, sub(powers, sub(sum, s->powers)));
-    s->powers = sum;
-}
 /* Rests are much smaller than powers, but not in float64, whose steps of exp are long. */
 LANES_INLINE void add_rests(few_sums *s, lanes rests) {
-    pair_of_lanes sum = {add(s->rests, rests), splat(0)};
-    if (LOW_PARTS) sum = pair_sum(s->rests, rests);
-    s->rests = sum.high;
+    pair_of_lanes sum = {add(s->exps.rests, rests), splat(0)};
+    if (LOW_PARTS) sum = pair_sum(s->exps.rests, rests);
+    s->exps.rests = sum.high;
     if (LOW_PARTS) s->lost = add(s->lost, sum.low);
 }
+
 LANES_INLINE void add_gaps(few_sums *s, lanes a, lanes b) {
     lanes large = minimum(a, b), small = maximum(a, b), sum = add(large, small);
     s->gaps_lost = add(s->gaps_lost, sub(small, sub(sum, large)));
@@ -157,13 +152,17 @@ LANES_INLINE void sum_columns(few_sums *s, const real *columns, real *exps, cons
     const few_statistics *group, exp_reference m, lanes number, const int with, const int save,
     const int anchor) {
     const lanes zero = splat(0), one = splat(1);
-    lanes powers[4], gaps[4], rests, moments, squares;
+    lanes gaps[4], rests, moments, squares;
+    exp_term before;
     UNROLLED for (int j = 0; j < count; j++, number = add(number, one)) {
         lanes x = load(columns + j * LANES), others = x;
         if (anchor == ANCHOR_TOP) others = where_equal(group->anchors, number, splat(-(real)INFINITY), x);
         exp_term e = exp_term_of(others, m);
-        powers[j] = e.power;
-        rests = j ? fused(e.rest, e.ratio, rests) : mul(e.rest, e.ratio);
+        if (j & 1 || j == count - 1) {
+            lanes rest = j & 1 ? add_exps(&s->exps, before, e) : add_exp(&s->exps, e);
+            rests = j > 1 ? add(rests, rest) : rest;
+        }
+        before = e;
         if (save || with & MOMENTS) {
             lanes exp = exp_of(e);
             if (save) store(exps + j * LANES, exp);
@@ -175,8 +174,6 @@ LANES_INLINE void sum_columns(few_sums *s, const real *columns, real *exps, cons
         }
         if (with & GAPS) gaps[j] = where_equal(group->anchors, number, zero, sub(x, group->highest));
     }
-    add_powers(s, count > 1 ? add(powers[0], powers[1]) : powers[0]);
-    if (count > 2) add_powers(s, count > 3 ? add(powers[2], powers[3]) : powers[2]);
     add_rests(s, rests);
     if (with & GAPS) {
         add_gaps(s, gaps[0], count > 1 ? gaps[1] : zero);
@@ -216,8 +213,8 @@ LANES_INLINE few_statistics columns_statistics_inline(const int64_t *anchors, co
     ptrdiff_t num_classes, const char *ahead, real *columns, real *exps, const int with, const int save,
     const int anchor) {
     few_statistics s;
-    few_sums t = {splat(2), splat(0), splat(0), splat(0), wide_splat(0.0), wide_splat(0.0), wide_splat(0.0),
-        wide_splat(0.0)};
+    const wide none = wide_splat(0.0);
+    few_sums t = {no_exps(), splat(0), splat(0), none, none, none, none};
     lanes number = splat(0), four = splat(4);
     ptrdiff_t k = 0;
     s.anchors = anchor == ANCHOR_TOP ? splat(NO_CLASS) : lanes_from_integers(anchors);
@@ -227,14 +224,20 @@ LANES_INLINE few_statistics columns_statistics_inline(const int64_t *anchors, co
 #define SUM_COLUMNS(count) \
     sum_columns(           \
         &t, columns + k * LANES, exps + (save ? k * LANES : 0), count, &s, m, number, with, save, anchor)
-    for (; k + 4 <= num_classes; k += 4, number = add(number, four)) SUM_COLUMNS(4);
+    while (k + 4 <= num_classes) {
+        const ptrdiff_t end = num_classes - k < FEW / 2 ? num_classes : k + FEW / 2;
+        for (; k + 4 <= end; k += 4, number = add(number, four)) SUM_COLUMNS(4);
+        if (LOW_PARTS) continue; /* else each half has its rests: see sums.h for what an addition costs */
+        t.lost = add(t.lost, t.exps.rests);
+        t.exps.rests = splat(0);
+    }
     switch (num_classes - k) {
     case 1: SUM_COLUMNS(1); break;
     case 2: SUM_COLUMNS(2); break;
     case 3: SUM_COLUMNS(3); break;
     }
 #undef SUM_COLUMNS
-    lanes powers = sub(t.powers, splat(2)), low = add(t.rests, t.lost);
+    lanes powers = sub(t.exps.powers, splat(2)), low = add(t.exps.rests, t.lost);
     s.sum = add(powers, low);
     s.sum_low = sub(low, sub(s.sum, powers));
     s.gaps = s.moments = s.squares = wide_splat(0.0);

@@ -78,12 +78,13 @@ cdef void targets_of_group(
 
 
 cdef void weighted_gaps(
-    const Call *call, RowGroup *group, lanes centre, Workspace *workspace
+    const Call *call, RowGroup *group, Workspace *workspace
 ) noexcept nogil:
-    # gap_sum: classes with target 0 are left out; with probabilities the anchor's gap is included, which is 0
+    # gap_sum: classes with target 0 are left out; the anchor's gap, 0, is included
     cdef compensated gaps = compensated_zero(), total = gaps
     cdef wide target, zero = wide_splat(0.0)
-    cdef lanes x
+    cdef double less_anchors[LANES]
+    cdef lanes x, centre = group.few.anchor_logits
     cdef Py_ssize_t i, k
     for k in range(call.num_classes):
         target = wide_load(workspace.target_columns + k * LANES) if call.has_probabilities \
@@ -93,10 +94,12 @@ cdef void weighted_gaps(
         gaps = compensated_add(
             gaps, where_nonzero(target, wide_fused(target, wide_sub(widen(centre), widen(x)), zero)))
     compensated_store(group.gap_sum, gaps)
-    if call.has_probabilities:
-        compensated_store(group.target_sum, total)
-        for i in range(LANES):
-            group.anchor_target[i] = workspace.target_columns[group.anchor[i] * LANES + i]
+    for i in range(LANES):
+        k = group.anchor[i]
+        group.anchor_target[i] = \
+            workspace.target_columns[k * LANES + i] if call.has_probabilities else call.smoothing[k]
+        less_anchors[i] = -group.anchor_target[i]
+    compensated_store(group.rest_target, compensated_add(total, wide_load(less_anchors)))
 
 
 cdef void few_classes_statistics(
@@ -104,8 +107,7 @@ cdef void few_classes_statistics(
 ) noexcept nogil:
     cdef GroupPlace given = place_of_group(call, first, count, workspace), place = given
     cdef Py_ssize_t i
-    cdef bint anchor_is_top = call.anchors_are_top
-    cdef int anchor = ANCHOR_TOP if anchor_is_top else ANCHOR_GIVEN
+    cdef int anchor = ANCHOR_TOP if call.anchors_are_top else ANCHOR_GIVEN
     cdef real *exps = NULL
     cdef const char *ahead = row_start(&call.logits, first) + LANES * call.num_classes * sizeof(stored) + AHEAD
     if call.has_grad and call.task != LOG_SOFTMAX and call.label_logits == NULL:
@@ -119,18 +121,13 @@ cdef void few_classes_statistics(
     group.all_valid = columns_statistics(
         group, &place, call.num_classes, ahead, workspace.columns, exps, call.sums_with, anchor)
     if call.has_metrics:
-        rank_group(call, group, anchor_is_top, workspace)
+        rank_group(call, group, workspace)
     if call.top_k:
         top_of_columns(top_of_row(call, first, 0), count, workspace.columns, call.num_classes)
     if call.has_probabilities:
         targets_of_group(call, first, count, group, workspace)
-        wide_store(group.centre, widen(group.few.anchor_logits))
-        weighted_gaps(call, group, group.few.anchor_logits, workspace)
-    elif call.smoothing != NULL:
-        wide_store(group.centre, widen(group.few.highest))
-        weighted_gaps(call, group, group.few.highest, workspace)
-        for i in range(count):
-            group.all_valid &= group.anchor_is_top[i] == anchor_is_top
+    if call.has_targets:
+        weighted_gaps(call, group, workspace)
     if group.all_valid and call.is_plain:
         return
     store_few_statistics(group, call.sums_with)
@@ -139,8 +136,6 @@ cdef void few_classes_statistics(
             set_kept_rows(group)
         mark_valid_rows(&group.few, group.is_valid)
         for i in range(count):
-            if call.smoothing != NULL and group.anchor_is_top[i] != anchor_is_top:
-                group.is_valid[i] = 0
             if not group.is_valid[i]:
                 one_row_statistics(call, first, i, group, nothing_saved(), workspace)
         if call.transforms and call.has_grad:  # the second sweep reads what one_row_statistics has overwritten

@@ -5,9 +5,8 @@ ctypedef struct RowSums:
     # sums over the classes of a segment so far, without the anchor
     double highest  # the largest logit
     Reference reference  # reference_at(highest)
-    Pair exps, gaps, targets  # gaps: to the reference where smoothing is uniform, else to the centre
+    Pair exps, gaps, targets  # gaps: to the reference where smoothing is uniform, else to the centre of the segment
     double counted  # number of classes in `gaps`, where smoothing is uniform
-    double moved  # correction to `gaps` for moves of the centre
     double moments, squares  # if Call.has_metrics
     Py_ssize_t rank
 
@@ -64,18 +63,6 @@ cdef bint has_nan(const Call *call, const char *row, Py_ssize_t begin, Py_ssize_
         if x != x:
             return True
     return False
-
-
-cdef void move_centre(
-    const Call *call, RowStatistics *row, RowSums *sums, double centre, Py_ssize_t seen
-) noexcept nogil:
-    # the gaps of the segment's classes before `seen`, without the anchor's, are relative to the old centre
-    cdef Py_ssize_t begin = seen // SEGMENT * SEGMENT
-    cdef double weight = pair_value(sums.targets)
-    if begin <= row.anchor < seen and call.smoothing != NULL:
-        weight -= call.smoothing[row.anchor]
-    sums.moved += weight * (centre - row.centre)
-    row.centre = centre
 
 
 cdef inline void rebase_moments(
@@ -165,13 +152,13 @@ cdef void add_tile(
         m = tile_reference_of(sums.reference.scale)
         sum_tile(&added, tile, next, count, &m, saved, call.sums_with)
         highest_of_next[0] = added.highest_of_next
-        add_sum(&sums.exps, &added.exps)
+        add_value(&sums.exps, added.exps, added.exps_error)
         if call.sums_with & MOMENTS:
-            sums.moments += wide_sum(added.moments) + m.near_error * total_of(added.exps)
-            sums.squares += wide_sum(added.squares)
-        has_gaps = call.uniform_smoothing and isfinite(total_of(added.gaps))
+            sums.moments += added.moments + m.near_error * with_error(added.exps, added.exps_error)
+            sums.squares += added.squares
+        has_gaps = call.uniform_smoothing and isfinite(with_error(added.gaps, added.gaps_error))
         if has_gaps:
-            add_sum(&sums.gaps, &added.gaps)
+            add_value(&sums.gaps, added.gaps, added.gaps_error)
             add_value(&sums.gaps, -others * m.near_error, 0.0)
     else:
         highest_of_next[0] = highest_of(next.x, count, next.left_out)
@@ -200,15 +187,13 @@ cdef void finish_segment(const Call *call, const RowSums *sums, RowStatistics *r
     row.gap_weight = sums.targets
     if call.uniform_smoothing:
         row.gap_weight.sum = sums.counted
-    else:
-        add_value(&row.gap_sum, sums.moved, 0.0)
 
 
 cdef void segment_statistics(
-    const Call *call, const char *row, Py_ssize_t row_index, Py_ssize_t segment, Py_ssize_t anchor, bint anchor_is_top,
-    Py_ssize_t label, saved_row saved, TopClasses *top, Workspace *workspace, RowStatistics *statistics,
+    const Call *call, const char *row, Py_ssize_t row_index, Py_ssize_t segment, Py_ssize_t anchor, Py_ssize_t label,
+    saved_row saved, TopClasses *top, Workspace *workspace, RowStatistics *statistics,
 ) noexcept nogil:
-    # anchor: the class left out of the sums, or NO_CLASS; with anchor_is_top, the top class of the segment instead;
+    # anchor: the class left out of the sums, or NO_CLASS; with anchors_are_top, the top class of the segment instead;
     # label: the class whose rank is needed, or NO_CLASS; top: the top classes so far
     cdef RowSums sums
     cdef Py_ssize_t index, start, count, begin = segment * SEGMENT
@@ -217,16 +202,14 @@ cdef void segment_statistics(
     cdef const double *targets
     cdef real label_logit = 0
     cdef double highest, highest_of_next = 0.0
-    cdef double target_factor = call.label_smoothing if anchor_is_top and not call.has_probabilities else 1.0
     cdef bint is_in_place = call.logits.class_stride == sizeof(stored) and not call.transforms, is_known = False
     memset(statistics, 0, sizeof(RowStatistics))
     memset(&sums, 0, sizeof(sums))
     sums.highest = -INFINITY
     workspace.bad_probability = False
-    statistics.anchor_is_top = anchor_is_top
-    statistics.anchor = NO_CLASS if anchor_is_top else anchor
+    statistics.anchor = NO_CLASS if call.anchors_are_top else anchor
     statistics.anchor_logit = label_logit_at(call, row_index, anchor) if statistics.anchor >= 0 else -INFINITY
-    if anchor_is_top:
+    if call.anchors_are_top:
         find_top(call, row, begin, end, top, workspace, statistics)
     if label >= 0:
         label_logit = label_logit_at(call, row_index, label)
@@ -240,8 +223,6 @@ cdef void segment_statistics(
         if highest > sums.highest:
             statistics.highest_tile = start
             raise_reference(&sums, highest)
-            if isfinite(highest) and not (anchor_is_top or call.uniform_smoothing):
-                move_centre(call, statistics, &sums, highest, start)
         next = tile
         is_known = is_in_place and start + 2 * <Py_ssize_t> TILE <= end
         if is_known:
@@ -257,24 +238,15 @@ cdef void segment_statistics(
             sums.rank = rank_of(tile.x, count, label - start, label_logit, sums.rank, call.rank_limit)
     statistics.bad_probability = workspace.bad_probability
     finish_segment(call, &sums, statistics)
-    if anchor_is_top and statistics.sum_exp.sum != statistics.sum_exp.sum and has_nan(call, row, begin, end):
+    if call.anchors_are_top and statistics.sum_exp.sum != statistics.sum_exp.sum and has_nan(call, row, begin, end):
         statistics.anchor_logit = NAN  # else log_sum_exp is an infinity: see irregular_log_sum_exp
-    if call.uniform_smoothing:
-        return
-    scale_pair(&statistics.gap_weight, target_factor)
-    scale_pair(&statistics.gap_sum, target_factor)
-    if anchor_is_top:
-        statistics.target_sum = statistics.gap_weight
-        if statistics.anchor >= 0 and call.has_targets:
-            statistics.anchor_target = (
-                target_factor * tile_targets(call, row_index, statistics.anchor, 1, workspace)[0])
-    elif call.smoothing != NULL and begin <= anchor < end:
-        add_value(&statistics.gap_weight, -call.smoothing[anchor], 0.0)
+    if call.has_targets and statistics.anchor >= 0:
+        statistics.anchor_target = tile_targets(call, row_index, statistics.anchor, 1, workspace)[0]
 
 
 cdef RowStatistics statistics_of_row(
-    const Call *call, const char *row, Py_ssize_t row_index, Py_ssize_t anchor, bint anchor_is_top, Py_ssize_t label,
-    saved_row saved, RowStatistics *segments, Workspace *workspace,
+    const Call *call, const char *row, Py_ssize_t row_index, Py_ssize_t anchor, Py_ssize_t label, saved_row saved,
+    RowStatistics *segments, Workspace *workspace,
 ) noexcept nogil:
     # segments: receives the statistics of each segment, or NULL
     cdef RowStatistics statistics, other
@@ -282,7 +254,7 @@ cdef RowStatistics statistics_of_row(
     cdef Py_ssize_t segment
     for segment in range(segments_of(call.num_classes)):
         segment_statistics(
-            call, row, row_index, segment, anchor, anchor_is_top, label, saved, &top, workspace, &other)
+            call, row, row_index, segment, anchor, label, saved, &top, workspace, &other)
         if segments != NULL:
             segments[segment] = other
         if segment == 0:

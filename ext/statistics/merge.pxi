@@ -19,11 +19,11 @@ cdef void join_statistics(const Call *call, RowStatistics *row, RowStatistics ot
     # row: the segments so far; other: a later segment
     cdef RowStatistics swap
     cdef double z, low, term
-    if row.anchor_is_top and other.anchor >= 0 and (row.anchor < 0 or other.anchor_logit > row.anchor_logit):
+    if call.anchors_are_top and other.anchor >= 0 and (row.anchor < 0 or other.anchor_logit > row.anchor_logit):
         swap = row[0]
         row[0] = other
         other = swap
-    if row.anchor_is_top and other.anchor_logit != other.anchor_logit:
+    if call.anchors_are_top and other.anchor_logit != other.anchor_logit:
         row.anchor_logit = NAN
     if has_reference(other.reference) and (
         not has_reference(row.reference) or reference_difference(other.reference, row.reference) > 0.0
@@ -42,9 +42,8 @@ cdef void join_statistics(const Call *call, RowStatistics *row, RowStatistics ot
         add_value(&other.gap_sum, pair_value(other.gap_weight) * (row.centre - other.centre), 0.0)
     add_pair(&row.gap_sum, other.gap_sum)
     add_pair(&row.gap_weight, other.gap_weight)
-    add_pair(&row.target_sum, other.target_sum)
     row.bad_probability |= other.bad_probability
-    if row.anchor_is_top and other.anchor >= 0 and other.anchor_logit > -INFINITY:
+    if call.anchors_are_top and other.anchor >= 0 and other.anchor_logit > -INFINITY:
         # the anchor of `other` is no longer the top class: it joins the sums
         if not has_reference(row.reference) or distance_from(row.reference, other.anchor_logit, &low) > 0.0:
             rebase(call, row, reference_at(other.anchor_logit))

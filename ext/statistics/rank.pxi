@@ -15,13 +15,13 @@ cdef void rank_row(const Call *call, RowGroup *group, Py_ssize_t i, const stored
 
 
 cdef void rank_group(
-    const Call *call, RowGroup *group, bint anchor_is_top, Workspace *workspace
+    const Call *call, RowGroup *group, Workspace *workspace
 ) noexcept nogil:
     # rows of few classes, in columns
     cdef real labels[LANES]
     cdef real logits[LANES]
     cdef Py_ssize_t i
-    if not anchor_is_top:
+    if not call.anchors_are_top:
         rank_columns(group, workspace.columns, call.num_classes, group.few.anchors, group.few.anchor_logits)
         return
     for i in range(LANES):

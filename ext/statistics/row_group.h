@@ -20,18 +20,17 @@ typedef struct {
 typedef struct {
     /* ---- statistics, as row_group.pxi defines them ---- */
     LINE_ALIGNED double sum_exp[LANES];
-    double scale[LANES], offset[LANES], centre[LANES], gap_sum[LANES], anchor_logit[LANES];
+    double scale[LANES], offset[LANES], gap_sum[LANES], anchor_logit[LANES];
     double moment[LANES], square[LANES], highest[LANES]; /* set if Call.has_metrics, as are label and rank */
     int64_t highest_tile[LANES];                         /* set for rows of more than one tile */
     int64_t label[LANES];                                /* or NO_CLASS */
     double rank[LANES];
-    double target_sum[LANES];    /* if anchor_is_top: the sum of the targets of all classes */
-    double anchor_target[LANES]; /* if anchor_is_top: the target of the anchor */
+    double anchor_target[LANES]; /* if Call.has_targets: c_k of the anchor */
+    double rest_target[LANES];   /* if Call.has_targets: the sum of c_k of all other classes */
     double kept[LANES];          /* 1; 0 for an ignored row and for a lane without a row */
-    double weight[LANES];  /* class_weight of the label; group_losses multiplies sample_weight into it */
-    int64_t anchor[LANES]; /* the class that is left out of the sums, or NO_CLASS */
-    int64_t anchor_is_top[LANES]; /* a flag as wide as a double, so that loops vectorise */
-    int bad_probability[LANES];   /* a flag: a probability is negative or not finite */
+    double weight[LANES];       /* class_weight of the label; group_losses multiplies sample_weight into it */
+    int64_t anchor[LANES];      /* the class that is left out of the sums, or NO_CLASS */
+    int bad_probability[LANES]; /* a flag: a probability is negative or not finite */
     /* ---- statistics of few classes ---- */
     LINE_ALIGNED few_statistics few; /* set where num_classes <= FEW */
     real is_valid[LANES];            /* 1 if `few` is valid for the row; else the row has numbers as above */
@@ -67,7 +66,6 @@ LANES_INLINE void set_kept_rows(RowGroup *g) {
     EACH_ROW_REGISTER {
         store_i64(g->kept + i,
             where_equal_i64(load_i64(g->anchor + i), set1_i64(NO_CLASS), set1_i64(0), set1_i64(bits_of_one)));
-        store_i64(g->anchor_is_top + i, set1_i64(0));
         SET_ROWS(weight, SPLAT(1.0));
     }
 }

@@ -4,14 +4,15 @@
 # those of one row or one segment while they are summed and merged.
 #
 # The anchor is the class that is left out of the sums, so that its term cannot absorb the others: the row's label, or
-# its top class where there is no label or the label has target 0. With S the sum over the other classes:
+# its top class where there is no label or each class has a target of its own. With S the sum over the other classes:
 #     sum_exp = S exp(x_k - reference)                  reference = offset - scale * STEP, close to the largest x_k
 #     gap_sum = S c_k (centre - x_k)                    gap_weight = S c_k
 # and for metrics, with e_k = exp(x_k - reference):
 #     moment = S e_k (x_k - reference)                  square = S e_k**2
 #     highest = the largest x_k                         rank = the number of classes that beat the label
 #     highest_tile = where its tile begins
-# Where smoothing is uniform, c_k = 1 and centre = reference; else c_k is the target of class k and centre is a logit.
+# Where smoothing is uniform, c_k = 1 and centre = reference. Where each class has a target of its own, c_k is w_k u_k,
+# or with probabilities the target; the anchor's is included, and centre is the logit of the anchor.
 # STEP is ln(2) rounded to `real`, and `scale` is a multiple of 1 / STEPS, so exp can add it to the exponent. `offset`
 # is 0 unless logits reach LARGE_LOGIT, beyond which the exp of lanes is not exact: then it is the largest logit.
 #
@@ -28,7 +29,6 @@ cdef extern from "statistics/row_group.h" nogil:
         double *sum_exp
         double *scale
         double *offset
-        double *centre
         double *gap_sum
         double *anchor_logit
         double *moment
@@ -37,8 +37,8 @@ cdef extern from "statistics/row_group.h" nogil:
         int64_t *label
         int64_t *highest_tile
         double *rank
-        double *target_sum
         double *anchor_target
+        double *rest_target
         double *kept
         double *weight
         double *nll
@@ -53,7 +53,6 @@ cdef extern from "statistics/row_group.h" nogil:
         double *brier
         double *label_nll
         int64_t *anchor
-        int64_t *anchor_is_top
         bint *bad_probability
     void set_kept_rows(RowGroup *)
 
@@ -61,14 +60,13 @@ cdef enum:
     SEGMENT_TILES = SEGMENT // TILE
 
 ctypedef struct RowStatistics:
-    Pair sum_exp, gap_sum, gap_weight, target_sum
+    Pair sum_exp, gap_sum, gap_weight
     Reference reference  # none where all other logits are -inf or nan: sum_exp is 0 or nan then
     double centre, anchor_target
     double anchor_logit
     double moment, square, highest  # for metrics, as are highest_tile and rank
     Py_ssize_t highest_tile  # the first class of the first tile that holds the highest logit
     Py_ssize_t anchor, rank
-    bint anchor_is_top  # with probabilities, and where the label has target 0
     bint bad_probability  # a probability is negative or not finite
     Reference references[SEGMENT_TILES]  # the reference of each tile of a segment, for its saved exps
 
@@ -114,10 +112,9 @@ cdef inline void put_row(RowGroup *group, Py_ssize_t i, const RowStatistics *row
     group.sum_exp[i] = pair_value(row.sum_exp)
     group.scale[i] = row.reference.scale
     group.offset[i] = row.reference.offset
-    group.centre[i] = row.centre
     group.gap_sum[i] = pair_value(row.gap_sum)
-    group.target_sum[i] = pair_value(row.target_sum)
     group.anchor_target[i] = row.anchor_target
+    group.rest_target[i] = (row.gap_weight.sum - row.anchor_target) + row.gap_weight.error
     group.anchor_logit[i] = row.anchor_logit
     group.moment[i] = row.moment
     group.square[i] = row.square
@@ -125,7 +122,6 @@ cdef inline void put_row(RowGroup *group, Py_ssize_t i, const RowStatistics *row
     group.highest_tile[i] = row.highest_tile
     group.rank[i] = row.rank
     group.anchor[i] = row.anchor
-    group.anchor_is_top[i] = row.anchor_is_top
     group.bad_probability[i] = row.bad_probability
 
 
@@ -141,10 +137,9 @@ cdef Py_ssize_t read_labels(
     const Call *call, Py_ssize_t first, Py_ssize_t count, RowGroup *group
 ) noexcept nogil:
     # sets the group's anchors, labels, weights and flags; returns the first row whose label is out of range, or NO_ROW
-    cdef Py_ssize_t i, bad_row, anchor_is_top = call.anchors_are_top
+    cdef Py_ssize_t i, bad_row
     if call.task != LOSS or call.has_probabilities:
         for i in range(LANES):
-            group.anchor_is_top[i] = anchor_is_top
             group.anchor[i] = NO_CLASS
             group.kept[i] = i < count
             group.weight[i] = 1.0
@@ -153,7 +148,7 @@ cdef Py_ssize_t read_labels(
     bad_row = labels_of_group(&call.labels, first, count, group.anchor)
     if bad_row != NO_ROW:
         return bad_row
-    if call.has_metrics:
+    if call.has_metrics or call.smoothing != NULL:
         memcpy(group.label, group.anchor, LANES * sizeof(int64_t))
     if call.needs_kept:
         set_kept_rows(group)
@@ -161,7 +156,4 @@ cdef Py_ssize_t read_labels(
         for i in range(count):
             if group.anchor[i] >= 0:
                 group.weight[i] = call.class_weight[group.anchor[i]]
-    if call.smoothing != NULL:
-        for i in range(count):
-            group.anchor_is_top[i] = group.anchor[i] >= 0 and (1.0 - call.label_smoothing) * group.weight[i] == 0.0
     return NO_ROW

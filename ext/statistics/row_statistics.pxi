@@ -8,7 +8,7 @@ cdef void one_row_statistics(
     cdef Py_ssize_t label = group.label[i] if call.has_metrics else NO_CLASS
     if group.kept[i]:
         row = statistics_of_row(
-            call, row_start(&call.logits, first + i), first + i, group.anchor[i], group.anchor_is_top[i], label,
+            call, row_start(&call.logits, first + i), first + i, group.anchor[i], label,
             saved_of_row(call, saved, first, i), saved_segments(call, saved, i), workspace)
     put_row(group, i, &row)
 

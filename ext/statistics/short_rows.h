@@ -18,16 +18,16 @@ LANES_INLINE int short_row_statistics(RowGroup *g, ptrdiff_t i, const stored *x,
     tile_sums sums;
     sum_tile(&sums, row, next, num_classes, &m, saved, with);
     *highest = sums.highest_of_next;
-    g->sum_exp[i] = total_of(sums.exps);
+    g->sum_exp[i] = with_error(sums.exps, sums.exps_error);
     g->scale[i] = scale;
     g->offset[i] = 0.0;
     g->anchor_logit[i] = anchor_logit;
     g->gap_sum[i] = 0.0;
     if (with & GAPS)
-        g->gap_sum[i] = total_of(sums.gaps) - (double)(num_classes - (row.left_out >= 0)) * m.near_error;
+        g->gap_sum[i] = with_error(sums.gaps, sums.gaps_error) -
+            (double)(num_classes - (row.left_out >= 0)) * m.near_error;
     if (with & MOMENTS)
-        set_moments(
-            g, i, wide_sum(sums.moments) + m.near_error * g->sum_exp[i], wide_sum(sums.squares), row_highest);
+        set_moments(g, i, sums.moments + m.near_error * g->sum_exp[i], sums.squares, row_highest);
     return (fabs(row_highest) < LARGE_LOGIT) & (row.left_out < 0 || fabs(anchor_logit) < (double)INFINITY) &
         (fabs(g->gap_sum[i]) < (double)INFINITY);
 }

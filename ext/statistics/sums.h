@@ -5,15 +5,17 @@
 #define SMOOTHXENT_SUMS_H
 
 #include "call/workspace.h"
+#include "lanes/pairs.h"
 #include "statistics/reference.h"
 
 enum { GAPS = 1, MOMENTS = 2 }; /* flags: sums in addition to that of exp; for label smoothing, for metrics */
 
-/* Sums over a tile without the class that is left out, relative to a tile_reference. */
+/* Sums over a tile without the class that is left out, relative to a tile_reference. In float64 kernels each
+ * sum has its rounding error, else 0. */
 typedef struct {
-    compensated exps, gaps; /* gaps: near - x */
-    wide moments, squares;  /* e_k (x_k - near) and e_k**2, with e_k = exp(x_k - reference) */
-    real highest_of_next;   /* the largest logit of the next tile */
+    double exps, exps_error, gaps, gaps_error; /* gaps: near - x */
+    double moments, squares;                   /* e_k (x_k - near) and e_k**2, e_k = exp(x_k - reference) */
+    real highest_of_next;                      /* the largest logit of the next tile */
 } tile_sums;
 
 /* Compiles the body once for each value of `with`, the constant WITH, so that inner loops have no branches.
@@ -105,24 +107,62 @@ LANES_FUNCTION real highest_of(const stored *x, ptrdiff_t count, ptrdiff_t left_
     return largest(maximum(maximum(highest[0], highest[1]), maximum(highest[2], highest[3])));
 }
 
-/* Sums in `real`, which are flushed to float64 after 2 * VECTORS vectors (powers, gaps) or 4 * VECTORS (the
- * others: small, or needed with fewer digits). Equal small terms that are added to a large one are all
- * rounded the same way, so few are added before a flush. */
+/* The sum of exps, as powers and rests (see exp.h), lane by lane. A power is at most 1, and the sum of powers
+ * starts at 2, so the sum is never smaller than a term: then three operations give the rounding error of an
+ * addition (Dekker 1971, fast two-sum), which joins the rests. Powers are added to the sum two at a time; only
+ * the sum of the two is rounded.
+ *
+ * The errors of the sum, in u = 2**-24 (float64: 2**-53) of it, if the largest term is 1 and all else is made
+ * to be worst: 1 from the pair that holds the largest term, whose power is exact; 0.44 from the polynomial
+ * (float64: 0.6, with those of r and ratio); and half an ulp of the rests at each addition to them while they
+ * hold the rest of that term, 0.03 u each for at most 20 additions in float32, 0.25 u each for at most 5 in
+ * float64, where they are flushed: in all 2.1 u and 2.9 u. An ulp of the loss is u to 2 u of it, and the
+ * loss adds half an ulp for its own rounding, and in float64 up to 2 u for the sum of the lanes, exp(-z) and
+ * the logarithm: the promise, 3 ulp (float64: 6), leaves room. bench/accuracy/breeding.py searches for worse.
+ */
 typedef struct {
-    lanes powers, gaps, rests, moments, squares;
+    lanes powers, rests;
+} exp_sums;
+LANES_INLINE exp_sums no_exps(void) { return (exp_sums){splat(2), splat(0)}; }
+
+/* Add one term or two to the powers; return their rests, with what the sum of powers has lost. */
+LANES_INLINE lanes add_power(exp_sums *s, lanes power) {
+    lanes sum = add(s->powers, power), lost = sub(power, sub(sum, s->powers));
+    s->powers = sum;
+    return lost;
+}
+LANES_INLINE lanes add_exp(exp_sums *s, exp_term a) { return fused(a.rest, a.ratio, add_power(s, a.power)); }
+LANES_INLINE lanes add_exps(exp_sums *s, exp_term a, exp_term b) {
+    lanes lost = add_power(s, add(a.power, b.power));
+    return fused(b.rest, b.ratio, fused(a.rest, a.ratio, lost));
+}
+
+/* Other sums in `real`. Moments and squares are flushed to float64 after 4 * VECTORS vectors; gaps, which are
+ * not small, after 2 * VECTORS: equal small terms that are added to a large one are all rounded the same way.
+ * So are rests in float64, where they are up to a third of a power. */
+typedef struct {
+    exp_sums exps;
+    lanes gaps, moments, squares;
 } running_sums;
+typedef struct {
+    compensated exps, gaps;
+    wide moments, squares;
+} flushed_sums;
 
 /* Adds `count` vectors, 1 or VECTORS. x: logits, -inf for the class that is left out; for_gaps: the same, but
  * `near` for that class; with `save`, the exps go to `exps`. */
 LANES_INLINE void add_vectors(running_sums *s, const lanes *x, const lanes *for_gaps, const int count,
     const tile_reference *m, real *exps, const int with, const int save) {
-    lanes power, powers, gap, gaps, rests, moments, squares;
+    lanes gap, gaps, rests, moments, squares;
+    exp_term before;
     UNROLLED for (int j = 0; j < count; j++) {
         const int is_second = j & 1, is_last = j == count - 1; /* of two vectors that are added first */
         exp_term e = exp_term_of(x[j], m->exp);
-        power = is_second ? add(power, e.power) : e.power;
-        if (is_second || is_last) powers = j > 1 ? add(powers, power) : power;
-        rests = j ? fused(e.rest, e.ratio, rests) : mul(e.rest, e.ratio);
+        if (is_second || is_last) {
+            lanes rest = is_second ? add_exps(&s->exps, before, e) : add_exp(&s->exps, e);
+            rests = j > 1 ? add(rests, rest) : rest;
+        }
+        before = e;
         if (with & GAPS) {
             lanes new_gap = sub(m->near, for_gaps[j]);
             gap = is_second ? add(gap, new_gap) : new_gap;
@@ -136,28 +176,40 @@ LANES_INLINE void add_vectors(running_sums *s, const lanes *x, const lanes *for_
         moments = j ? fused(exp, distance, moments) : mul(exp, distance);
         squares = j ? fused(exp, exp, squares) : mul(exp, exp);
     }
-    s->powers = add(s->powers, powers);
-    s->rests = add(s->rests, rests);
+    s->exps.rests = add(s->exps.rests, rests);
     if (with & GAPS) s->gaps = add(s->gaps, gaps);
     if (with & MOMENTS) {
         s->moments = add(s->moments, moments);
         s->squares = add(s->squares, squares);
     }
 }
-LANES_INLINE void flush_powers(tile_sums *sums, running_sums *s, const int with) {
-    accumulate(&sums->exps.sum, &sums->exps.error, widen(s->powers));
-    s->powers = splat(0);
+LANES_INLINE void flush_rests(flushed_sums *to, running_sums *s) {
+    accumulate(&to->exps.sum, &to->exps.error, widen(s->exps.rests));
+    s->exps.rests = splat(0);
+}
+LANES_INLINE void flush_gaps(flushed_sums *to, running_sums *s, const int with) {
     if (!(with & GAPS)) return;
-    accumulate(&sums->gaps.sum, &sums->gaps.error, widen(s->gaps));
+    accumulate(&to->gaps.sum, &to->gaps.error, widen(s->gaps));
     s->gaps = splat(0);
 }
-LANES_INLINE void flush_rests(tile_sums *sums, running_sums *s, const int with) {
-    accumulate(&sums->exps.sum, &sums->exps.error, widen(s->rests));
-    s->rests = splat(0);
+LANES_INLINE void flush_moments(flushed_sums *to, running_sums *s, const int with) {
     if (!(with & MOMENTS)) return;
-    sums->moments = wide_add(sums->moments, widen(s->moments));
-    sums->squares = wide_add(sums->squares, widen(s->squares));
+    to->moments = wide_add(to->moments, widen(s->moments));
+    to->squares = wide_add(to->squares, widen(s->squares));
     s->moments = s->squares = splat(0);
+}
+
+/* The sum of a tile's exps over the lanes, each less than 2**10. In float64 each lane's sum is divided into a
+ * multiple of 2**-41, whose sum is exact, and the rest. */
+LANES_INLINE double sum_of_exps(compensated exps, exp_sums s, double *error) {
+    accumulate(&exps.sum, &exps.error, widen(sub(s.powers, splat(2))));
+    if (!LOW_PARTS) {
+        *error = 0.0;
+        return wide_sum(exps.sum);
+    }
+    const wide coarse = wide_splat(0x1.8p+11), high = wide_sub(wide_add(exps.sum, coarse), coarse);
+    *error = wide_sum(wide_add(exps.error, wide_sub(exps.sum, high)));
+    return wide_sum(high);
 }
 
 /* The sums over `count` logits without the one that is left out. The same loop finds the largest of the first
@@ -169,8 +221,8 @@ LANES_INLINE void sum_tile_inline(tile_sums *to, tile_logits tile, tile_logits n
     const tile_reference m = *reference;
     const lanes none = splat(-(real)INFINITY);
     const wide zero = wide_splat(0.0);
-    tile_sums sums = {{zero, zero}, {zero, zero}, zero, zero, 0};
-    running_sums s = {splat(0), splat(0), splat(0), splat(0), splat(0)};
+    flushed_sums sums = {{zero, zero}, {zero, zero}, zero, zero};
+    running_sums s = {no_exps(), splat(0), splat(0), splat(0)};
     lanes v[VECTORS], for_gaps[VECTORS], highest = none;
     ptrdiff_t k = 0;
 #define TAKE(load, loaded, vectors)                                              \
@@ -185,8 +237,9 @@ LANES_INLINE void sum_tile_inline(tile_sums *to, tile_logits tile, tile_logits n
             if (save) prefetch_to_write(saved.written + k * sizeof(stored) + n * LINE);
         }
         TAKE(load_vectors, VECTORS, VECTORS)
-        if (k & SIZE) flush_powers(&sums, &s, with);
-        if ((k & 3 * SIZE) == 3 * SIZE) flush_rests(&sums, &s, with);
+        if (LOW_PARTS && k & SIZE) flush_rests(&sums, &s);
+        if (k & SIZE) flush_gaps(&sums, &s, with);
+        if ((k & 3 * SIZE) == 3 * SIZE) flush_moments(&sums, &s, with);
     }
     for (; k + LANES <= count; k += LANES) { TAKE(load_vectors, 1, 1) }
     if (k < count) {
@@ -194,10 +247,15 @@ LANES_INLINE void sum_tile_inline(tile_sums *to, tile_logits tile, tile_logits n
         TAKE(load_rest, left, 1)
     }
 #undef TAKE
-    flush_powers(&sums, &s, with);
-    flush_rests(&sums, &s, with);
-    sums.highest_of_next = largest(highest);
-    *to = sums;
+    flush_rests(&sums, &s);
+    flush_gaps(&sums, &s, with);
+    flush_moments(&sums, &s, with);
+    to->exps = sum_of_exps(sums.exps, s.exps, &to->exps_error);
+    to->gaps = wide_sum(sums.gaps.sum);
+    to->gaps_error = LOW_PARTS ? wide_sum(sums.gaps.error) : 0.0;
+    to->moments = wide_sum(sums.moments);
+    to->squares = wide_sum(sums.squares);
+    to->highest_of_next = largest(highest);
 }
 /* saved.exps has room for whole vectors. No caller wants both saved exps and MOMENTS. */
 LANES_FUNCTION void sum_tile(tile_sums *sums, tile_logits tile, tile_logits next, ptrdiff_t count,
@@ -220,9 +278,8 @@ LANES_FUNCTION void exps_of_tile(
         store(exps + k, exp_of(exp_term_of(load_up_to(x + k, count - k), m)));
 }
 
-LANES_INLINE double total_of(compensated sum) {
-    double error = LOW_PARTS ? wide_sum(sum.error) : 0.0, total = wide_sum(sum.sum);
-    return error - error == 0.0 ? total + error : total; /* the error of inf is nan */
+LANES_INLINE double with_error(double sum, double error) {
+    return error - error == 0.0 ? sum + error : sum; /* the error of inf is nan */
 }
 
 #endif

@@ -2,8 +2,7 @@
 
 cdef extern from "statistics/sums.h" nogil:
     ctypedef struct tile_sums:
-        compensated exps, gaps
-        wide moments, squares
+        double exps, exps_error, gaps, gaps_error, moments, squares
         real highest_of_next
     ctypedef struct tile_logits:
         const stored *x
@@ -18,7 +17,7 @@ cdef extern from "statistics/sums.h" nogil:
     real highest_of(const stored *, Py_ssize_t, Py_ssize_t)
     void sum_tile(tile_sums *, tile_logits, tile_logits, Py_ssize_t, const tile_reference *, saved_row, int)
     void exps_of_tile(real *, const stored *, Py_ssize_t, const tile_reference *)
-    double total_of(compensated)
+    double with_error(double, double)
 
 
 cdef inline int sums_with(const Call *call) noexcept nogil:

@@ -25,7 +25,7 @@ static void test_labels(void) {
         EACH_LANE note("class_indices", i, (double)g.anchor[i], (double)expected[i]);
         set_kept_rows(&g);
         EACH_LANE note("set_kept_rows, kept", i, g.kept[i], expected[i] != NO_CLASS);
-        EACH_LANE note("set_kept_rows, rest", i, g.weight[i] + g.anchor_is_top[i], 1);
+        EACH_LANE note("set_kept_rows, weight", i, g.weight[i], 1);
         EACH_LANE if (expected[i] < 0) g.anchor[i] = expected[i] = -1;
         LANES_ARE("lanes_from_integers", lanes_from_integers(g.anchor), (real)expected[i]);
     }

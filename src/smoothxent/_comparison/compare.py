@@ -93,10 +93,10 @@ def compare(
     Notes
     -----
     Accuracy: all measures of pairs of rows are computed in float64 for all dtypes of the logits,
-    with log-probabilities within 4 ulp, entropies and confidences to 1e-12. A soft cap and a
-    temperature are applied first, as in `evaluate`. Totals are exact sums over the rows; quantiles
-    have a relative error of at most 2**-11 (see `Comparison`). The result has the same bits for any
-    number of threads and on every instruction set.
+    with log-probabilities within 4 ulp (float64: 6), entropies and confidences to 1e-12. A soft
+    cap and a temperature are applied first, as in `evaluate`. Totals are exact sums over the rows;
+    quantiles have a relative error of at most 2**-11 (see `Comparison`). The result has the same
+    bits for any number of threads and on every instruction set.
 
     Memory: it does not grow with the number of rows, apart from the counts for the quantiles (see
     `Comparison`). Each thread needs about 20 MB, or four rows in float64 if that is more. Nothing

@@ -185,11 +185,12 @@ def cross_entropy(
     Notes
     -----
     Accuracy, without a soft cap and `z_loss`: losses of float32, float16 and bfloat16 rows are
-    within 2 ulp of the exact value, float64 losses within 4, also for rows predicted with near
-    certainty. float16 and bfloat16 logits are exact float32 numbers, and are computed as such. A
-    reduced loss is the correctly rounded sum or mean of the losses that ``reduction="none"``
-    returns. It has the same bits for any number of threads. With a temperature, these bounds hold
-    for the quotients, rounded to float32 or float64; each capped logit is within 5 ulp.
+    within 3 ulp of the exact value, float64 losses within 6, also for rows predicted with near
+    certainty and with any weights; they are never negative. float16 and bfloat16 logits are exact
+    float32 numbers, and are computed as such. A reduced loss is the correctly rounded sum or mean
+    of the losses that ``reduction="none"`` returns. It has the same bits for any number of threads.
+    With a temperature, these bounds hold for the quotients, rounded to float32 or float64; each
+    capped logit is within 5 ulp.
 
     NaN and infinity: the loss of a row is nan if a logit is nan or +inf, or if all logits are -inf;
     other rows are not affected. If some logits are -inf, the loss is +inf if one of their classes
@@ -340,12 +341,13 @@ def cross_entropy_and_grad(
 
     Notes
     -----
-    Accuracy, without a soft cap and `z_loss`: each element is within 4 + abs(log2(p_k)) ulp of the
-    exact value (of float32 for float16 and bfloat16 logits, then rounded to their dtype). For a
-    difference of two terms, as with smoothing, these are ulps of the larger term. A probability
-    below the smallest normal number, 2**-126 in float32, may count as 0. The element of the label
-    is a sum over the other classes, never p - 1, so it does not become 0 in rows predicted with
-    near certainty. The gradient has the same bits for any number of threads.
+    Accuracy, without a soft cap and `z_loss`: each element is within 5 + abs(log2(p_k)) ulp of the
+    exact value (of float32 for float16 and bfloat16 logits, then rounded to their dtype), for
+    float64 logits within 6 + abs(log2(p_k)). For a difference of two terms, as with smoothing,
+    these are ulps of the larger term. A probability below the smallest normal number, 2**-126 in
+    float32, may count as 0. The element of the label is a sum over the other classes, never p - 1,
+    so it does not become 0 in rows predicted with near certainty. The gradient has the same bits
+    for any number of threads.
 
     NaN policy and threads are those of `cross_entropy`. Memory: each logit is read twice. Apart
     from the gradient, nothing of the size of `logits` is allocated.

@@ -131,13 +131,13 @@ def row_statistics(
 
     Notes
     -----
-    Accuracy: `log_sum_exp` is within 4 ulp of the exact value, or of the largest logit where that
-    is larger; `nll` is as accurate as a loss of `cross_entropy`. `entropy` and `confidence` agree
-    with their formulas to 1e-5 for float32, float16 and bfloat16 logits, mostly to 1e-6, and to
-    1e-12 for float64. Logits and ranks are exact. With a temperature, this holds for the logits
-    divided by it in float32 or float64; each capped logit is within 5 ulp.
-    `top_log_probs` are within 4 ulp of the exact values, those near 0 included: they have the bits
-    of `log_softmax` for float32 and float64 logits.
+    Accuracy: `log_sum_exp` is within 4 ulp (float64: 6) of the exact value, or of the largest logit
+    where that is larger; `nll` is as accurate as a loss of `cross_entropy`. `entropy` and
+    `confidence` agree with their formulas to 1e-5 for float32, float16 and bfloat16 logits, mostly
+    to 1e-6, and to 1e-12 for float64. Logits and ranks are exact. With a temperature, this holds
+    for the logits divided by it in float32 or float64; each capped logit is within 5 ulp.
+    `top_log_probs` are within 4 ulp (float64: 6) of the exact values, those near 0 included: they
+    have the bits of `log_softmax` for float32 and float64 logits.
 
     NaN and infinity: if a row holds nan or +inf, or only -inf, then `entropy`, `confidence` and
     `nll` are nan and `rank` is C; `max_logit` and `log_sum_exp` are nan, or the infinity; and

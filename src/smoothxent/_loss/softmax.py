@@ -72,8 +72,9 @@ def softmax(
 
     Notes
     -----
-    Accuracy: each probability is within 4 + abs(log2(p_k)) ulp of the exact value (of float32 for
-    float16 and bfloat16 logits, then rounded to their dtype); one below the smallest normal number,
+    Accuracy: each probability is within 5 + abs(log2(p_k)) ulp of the exact value (of float32 for
+    float16 and bfloat16 logits, then rounded to their dtype), for float64 within 6 +
+    abs(log2(p_k)); one below the smallest normal number,
     2**-126 in float32, may be 0.
 
     A row with a nan or +inf, or with only -inf, becomes nan; otherwise a logit of -inf gets
@@ -125,7 +126,7 @@ def log_softmax(
     Notes
     -----
     Accuracy: each entry is within 4 ulp of the exact value (of float32 for float16 and bfloat16
-    logits, then rounded to their dtype), those near 0 included.
+    logits, then rounded to their dtype), for float64 within 6, those near 0 included.
 
     A row with a nan or +inf, or with only -inf, becomes nan; otherwise a logit of -inf gives -inf.
     Bits, threads and memory are as in `softmax`.
@@ -177,7 +178,8 @@ def log_sum_exp(
 
     Notes
     -----
-    Accuracy: within 4 ulp of the exact value, or of the largest logit where that is larger.
+    Accuracy: within 4 ulp, for float64 6, of the exact value, or of the largest logit where that
+    is larger.
 
     A row with nan gives nan; a row with only -inf gives -inf. The result has the same bits for any
     number of threads, and each logit is read once.
