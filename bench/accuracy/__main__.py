@@ -8,15 +8,19 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
+
+import numpy as np
 
 from bench.children import ROOT
 from bench.peers import OURS
 
-from . import report
+from . import breeding, report
 from .comparison import ExactProblem, comparisons
 from .libraries import LIBRARIES
-from .problems import DTYPES, problems
+from .problems import DTYPES, Problem, problems
 from .processes import OursFailed, Processes
 from .records import Campaign, Tally, campaign, load
 
@@ -53,6 +57,15 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         help="seed of the random rows; other seeds than 0 look for new cases",
     )
     parser.add_argument(
+        "--breed",
+        type=float,
+        metavar="SECONDS",
+        help="how long to search for worse rows; default 600, with --quick 0",
+    )
+    parser.add_argument(
+        "--rows", type=Path, metavar="NPZ", help="save the rows that the search has found"
+    )
+    parser.add_argument(
         "--json", type=Path, metavar="FILE", help=f"default {SAVED.relative_to(ROOT)}"
     )
     parser.add_argument(
@@ -65,17 +78,35 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         "--redraw", type=Path, metavar="JSON", help="compute nothing; report a saved run again"
     )
     options = parser.parse_args(arguments)
+    if options.breed is None:
+        options.breed = 0 if options.quick else 600
     if not (options.quick or options.dtype or options.peer or options.seed or options.redraw):
         options.json = options.json or SAVED  # part of a run never replaces the saved figures
         options.docs = options.docs or DOCS
     return options
 
 
-def compare(names: list[str], dtypes: tuple[str, ...], *, quick: bool, seed: int) -> Campaign:
+def hunted(
+    seconds: float, dtypes: tuple[str, ...], seed: int, to: Path | None
+) -> Iterator[Problem]:
+    """Yield the worst rows of the search, and save them at the end."""
+    rows = {}
+    for name, problem in breeding.hunts(seconds, dtypes=dtypes, seed=seed):
+        row = problem.logits[0]
+        rows[f"{name}; {len(row)}"] = row.astype(np.float32) if row.itemsize < 4 else row
+        yield problem
+    if to:
+        np.savez_compressed(to, **rows)
+
+
+def compare(names: list[str], dtypes: tuple[str, ...], options: argparse.Namespace) -> Campaign:
     """Solve every problem with every library, and compare the results with exact values."""
+    drawn = problems(quick=options.quick, dtypes=dtypes, seed=options.seed)
+    if options.breed:
+        drawn = chain(drawn, hunted(options.breed, dtypes, options.seed, options.rows))
     tally, compared, begin, seen = Tally(), 0, time.monotonic(), 0
     with Processes(names) as processes:
-        for problem in problems(quick=quick, dtypes=dtypes, seed=seed):
+        for problem in drawn:
             if problem.num_classes != seen:
                 seen = problem.num_classes
                 print(
@@ -112,9 +143,7 @@ def main(arguments: list[str] | None = None) -> int:
             if library.installed() and (name == OURS or not options.peer or name in options.peer)
         ]
         try:
-            run = compare(
-                names, tuple(options.dtype or DTYPES), quick=options.quick, seed=options.seed
-            )
+            run = compare(names, tuple(options.dtype or DTYPES), options)
         except OursFailed as failure:
             print(failure, file=sys.stderr)
             return 2

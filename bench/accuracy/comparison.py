@@ -17,7 +17,7 @@ from . import bounds
 from .exact import Gradient, Row, working
 from .problems import Problem
 from .settings import coefficients
-from .ulps import FORMATS, Exact, Floats, errors, exact_of_mpf, stacked, text
+from .ulps import FORMATS, Exact, Floats, errors, exact_of_mpf, log2, stacked, text
 
 Results = dict[tuple[str, str], NDArray[Any]]  # by function and setting, "" for softmaxes
 
@@ -71,19 +71,17 @@ class ExactProblem:
         dtype = self.problem.dtype
         with working():
             p = stacked([row.softmax() for row in self.rows])
-            bound = bounds.of_probabilities(p, dtype)
-            yield bounds.SOFTMAX, "", self._elementwise(p, p.nearest(), bound)
+            of_p = bounds.of_probabilities(p.nearest(), log2(p), dtype)
+            yield bounds.SOFTMAX, "", self._elementwise(p, p.nearest(), of_p)
             log_p = stacked([row.log_softmax() for row in self.rows])
             scale = np.abs(log_p.nearest())
-            yield (
-                bounds.LOG_SOFTMAX,
-                "",
-                self._elementwise(log_p, scale, np.full(scale.shape, bounds.PLAIN)),
-            )
+            plain = bounds.LOGARITHMS[bounds.computed_in(dtype)]
+            bound = np.full(scale.shape, plain)
+            yield bounds.LOG_SOFTMAX, "", self._elementwise(log_p, scale, bound)
             sums = exact_of_mpf([row.log_sum_exp() for row in self.rows])
             highest = np.array([float(row.largest) for row in self.rows])
             scale = np.maximum(np.abs(sums.nearest()), np.abs(highest))
-            yield bounds.LOG_SUM_EXP, "", Truth(sums, scale, np.full(len(scale), bounds.PLAIN))
+            yield bounds.LOG_SUM_EXP, "", Truth(sums, scale, np.full(len(scale), plain))
             for setting in self.problem.settings:
                 c = [
                     coefficients(setting, n, self.problem.num_classes)
@@ -98,15 +96,15 @@ class ExactProblem:
                 if setting.row_weights().sum() and np.isfinite(returned).all():
                     yield bounds.MEAN, setting.name, _of_mean(losses, truth, setting, dtype)
                 gradients = [row.gradient(of) for row, of in zip(self.rows, c, strict=True)]
-                yield bounds.GRADIENT, setting.name, self._of_gradients(gradients, p)
+                yield bounds.GRADIENT, setting.name, self._of_gradients(gradients, of_p)
 
     def _elementwise(self, exact: Exact, scale: Floats, bound: Floats) -> Truth:
         return Truth(exact, scale, bounds.in_half(bound, scale, self.problem.dtype))
 
-    def _of_gradients(self, gradients: list[Gradient], p: Exact) -> Truth:
+    def _of_gradients(self, gradients: list[Gradient], bound: Floats) -> Truth:
         exact = stacked([gradient.exact for gradient in gradients])
         scale = np.stack([gradient.scale for gradient in gradients])
-        return self._elementwise(exact, scale, bounds.of_probabilities(p, self.problem.dtype))
+        return self._elementwise(exact, scale, bound)
 
 
 def _of_losses(losses: list[Any], dtype: str) -> Truth:

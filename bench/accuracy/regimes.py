@@ -78,6 +78,11 @@ def _shelf(d: Draw) -> tuple[Floats, Labels]:
     return logits, labels
 
 
+def _second_shelf(d: Draw) -> tuple[Floats, Labels]:
+    logits, labels = _shelf(d)
+    return d.raised(logits, labels, d.column(3, 25)), labels
+
+
 def _confident(low: float, high: float) -> Callable[[Draw], tuple[Floats, Labels]]:
     def draw(d: Draw) -> tuple[Floats, Labels]:
         labels = d.classes()
@@ -171,6 +176,12 @@ REGIMES = (
         "the others are near half an ulp of the leading class, the label up to 3 below them: "
         "the loss is about 1",
         _shelf,
+    ),
+    Regime(
+        "second shelf",
+        "the label leads by 3 to 25, a class follows, and the others are near half an ulp of that: "
+        "the loss has the digits of the sum over the others",
+        _second_shelf,
     ),
     Regime(
         "confident", "the label leads by 1 to 100: the loss shrinks to 1e-44", _confident(1, 100)

@@ -8,6 +8,7 @@ from bench.peers import OURS
 from bench.peers.peer import HALVES
 
 from .bounds import FUNCTIONS, LOSS
+from .breeding import BRED, WHY
 from .exact import PRECISION
 from .problems import DTYPES
 from .records import CLASSES, REGIME, SETTING, Campaign, Record
@@ -105,7 +106,9 @@ def _page(campaign: Campaign, title: str, dtypes: tuple[str, ...]) -> str:
         classes=", ".join(campaign.names(CLASSES)),
         bounds="\n".join(f"- {name}: {bound}" for name, bound in FUNCTIONS.items()),
     )
-    regimes = _markdown(["regime", "rows and their difficulty"], [[r.name, r.why] for r in REGIMES])
+    regimes = _markdown(
+        ["regime", "rows and their difficulty"], [*([r.name, r.why] for r in REGIMES), [BRED, WHY]]
+    )
     tables = [
         f"## {function}, {dtype}\n\n{table}"
         for function in FUNCTIONS

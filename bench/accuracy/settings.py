@@ -128,6 +128,10 @@ SETTINGS: dict[str, Maker] = {
         y,
         {"label_smoothing": 0.1, "class_weight": _weights(rng, c)},
     ),
+    "light labels, eps 0.1": lambda rng, y, c: (
+        y,
+        {"label_smoothing": 0.1, "class_weight": np.where(np.arange(c) % 2, 1.0, 2.0**-30)},
+    ),
     "sample weights": lambda rng, y, c: (y, {"sample_weight": _weights(rng, len(y))}),
     "ignored rows": lambda rng, y, c: (_with_ignored(y), {"ignore_index": IGNORED}),
     "all of these": lambda rng, y, c: (

@@ -9,7 +9,7 @@ import mpmath
 import numpy as np
 import pytest
 from bench.accuracy import __main__ as command
-from bench.accuracy import bounds, report
+from bench.accuracy import bounds, breeding, report
 from bench.accuracy.comparison import ExactProblem, Worst, comparisons
 from bench.accuracy.libraries import Library
 from bench.accuracy.problems import DTYPES, draw, problems
@@ -140,14 +140,14 @@ def test_exact_mean_is_the_sum_of_the_losses_by_the_sum_of_the_weights():
     "function", [bounds.LOSS, bounds.GRADIENT, bounds.SOFTMAX, bounds.LOG_SUM_EXP]
 )
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_error_of_five_ulps_exceeds_the_bound(dtype, function):
-    # The largest probability has the smallest bound: 4 ulp, plus less than 1 for p > 1/2.
+def test_error_of_eight_ulps_exceeds_the_bound(dtype, function):
+    # The largest probability has the smallest bound: 6 ulp at most, plus less than 1 for p > 1/2.
     problem = draw(BY_NAME["confident"], dtype, 4, 10)
     results = Library(OURS).results(problem)
     assert worst_errors(None, problem, results)[function].fraction <= 1
     setting = "" if function in (bounds.SOFTMAX, bounds.LOG_SUM_EXP) else "plain"
     result = np.array(results[function, setting])
-    result += 5 * np.spacing(result)
+    result += 8 * np.spacing(result)
     worst = worst_errors(None, problem, results | {(function, setting): result})[function]
     assert 1 < worst.fraction <= 7  # its own error is added, and below 1 an ulp is half as large
     assert worst.case.startswith(f"{function}, confident, {dtype}, 4 x 10")
@@ -201,6 +201,27 @@ def test_ulps_are_distances_between_neighbours(dtype):
         assert ulps.tolist() == [expected], (exact, actual)
 
 
+# The search for worse rows.
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("function", "setting"), breeding.GOALS)
+def test_search_ranks_rows_by_their_exact_errors(function, setting, dtype):
+    row = breeding.ancestors(dtype, 1, 20, 0)[0]
+    problem = breeding.problem_of_row("; ".join((function, setting, dtype)), row)
+    exact = worst_errors(Library(OURS), problem)[function].fraction
+    ranked = breeding.Hunt(function, dtype, problem.settings[0]).fractions(problem.logits)
+    np.testing.assert_allclose(ranked, [exact], rtol=0.02, atol=0.002)
+
+
+def test_search_finds_worse_rows_than_it_begins_with():
+    hunt = breeding.Hunt(bounds.LOSS, "float32", breeding.setting_of("plain", 129))
+    rows = breeding.ancestors("float32", 16, 129, 0)
+    before = hunt.fractions(rows).max()
+    worst = breeding.bred(hunt, rows, range(200), np.random.default_rng(0))
+    assert hunt.fractions(worst)[0] > 1.2 * before
+
+
 # The command.
 
 
@@ -228,7 +249,7 @@ def test_saved_run_is_read_as_it_was(short_run, tmp_path):
     path = tmp_path / "run.json"
     short_run.save(path)
     assert load(path) == short_run
-    assert json.loads(path.read_text())["compared"] == short_run.compared == 3 + 4 * 13
+    assert json.loads(path.read_text())["compared"] == short_run.compared == 3 + 4 * 14
 
 
 def test_exit_status_says_whether_a_bound_is_exceeded(short_run, tmp_path, capsys):
@@ -278,6 +299,6 @@ def test_page_says_where_a_bound_is_exceeded(short_run):
 def test_pages_are_those_of_the_saved_run():
     run = load(command.SAVED)
     assert run.exceeded("smoothxent") == []
-    assert run.names("regime") == [regime.name for regime in REGIMES]
+    assert run.names("regime") == [*(regime.name for regime in REGIMES), breeding.BRED]
     for name, text in report.pages(run).items():
         assert (command.DOCS / name).read_text(encoding="utf-8") == text
