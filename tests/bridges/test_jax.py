@@ -1,8 +1,11 @@
 """smoothxent.jax: the loss of the NumPy function under all transformations of JAX."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
+import oracle
 import smoothxent
 from assertions import assert_gradients_right, assert_losses_right
 from inventory import DTYPES, REDUCTIONS
@@ -79,11 +82,79 @@ def test_what_flows_back_multiplies_the_gradient_of_each_row(logits, rng):
     labels = labels_of(rng, "indices")
     back = rng.normal(0, 1, N).astype(np.float32)
     _, flow = jax.vjp(lambda x: cross_entropy(x, labels, reduction="none"), logits)
+    assert [kept.dtype for kept in jax.tree.leaves(flow)] == [logits.dtype]  # the gradient
     (grad,) = flow(jnp.asarray(back, np.float64 if logits.dtype == np.float64 else np.float32))
     rows = smoothxent.cross_entropy_and_grad(logits, labels, reduction="none")[1]
     wide = np.float64 if logits.dtype == np.float64 else np.float32
     expected = (rows.astype(wide) * back[:, None].astype(wide)).astype(logits.dtype)
     np.testing.assert_array_equal(grad, expected)
+
+
+DERIVATIVES = {
+    "forward over reverse": lambda f, x, t: jax.jvp(jax.grad(f), (x,), (t,))[1],
+    "forward over forward": lambda f, x, t: jax.jvp(jax.jacfwd(f), (x,), (t,))[1],
+    "reverse over forward": lambda f, x, t: jax.grad(lambda x: jax.jvp(f, (x,), (t,))[1])(x),
+    "reverse over reverse": lambda f, x, t: jax.vjp(jax.grad(f), x)[1](t)[0],
+    "linearize": lambda f, x, t: jax.linearize(jax.grad(f), x)[1](t),
+    "hessian under jit": lambda f, x, t: jnp.tensordot(jax.jit(jax.hessian(f))(x), t),
+    "vmap": lambda f, x, t: jax.vmap(lambda t: jax.jvp(jax.grad(f), (x,), (t,))[1])(t[None])[0],
+}
+
+
+@pytest.mark.parametrize("way", DERIVATIVES.values(), ids=DERIVATIVES.keys())
+def test_second_derivatives_of_each_dtype_follow_the_formula(logits, rng, way):
+    labels, tangent = labels_of(rng, "indices"), rng.normal(0, 1, (N, C)).astype(logits.dtype)
+    found = way(lambda x: cross_entropy(x, labels), jnp.asarray(logits), jnp.asarray(tangent))
+    p, t = oracle.softmax(logits), tangent.astype(float)
+    expected = p * (t - (p * t).sum(axis=1, keepdims=True)) / N
+    # Sums of 37 terms, which half precision has in some of these ways.
+    np.testing.assert_allclose(
+        found.astype(float), expected, rtol=0, atol=4 * jnp.finfo(logits.dtype).eps
+    )
+
+
+@pytest.mark.parametrize("logits", [np.float64], indirect=True)
+@pytest.mark.parametrize("has_options", [False, True], ids=["defaults", "options"])
+@pytest.mark.parametrize("kind", ["indices", "probabilities"])
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+def test_derivatives_of_each_option_are_those_of_finite_differences(
+    logits, rng, reduction, kind, has_options
+):
+    labels, options = labels_of(rng, kind), {"reduction": reduction, "axis": 0}
+    if has_options:
+        options |= weights(rng) | {"label_smoothing": 0.1, "softcap": 5.0, "temperature": 1.5}
+        options |= {"z_loss": 0.1, "prior": rng.dirichlet(np.ones(C))}
+    if has_options and kind == "indices":
+        options["ignore_index"] = int(labels[0])
+    tangent, h = rng.normal(0, 1, (N, C)), 1e-4
+
+    def along(step):
+        return cross_entropy((logits + step * tangent).T, labels.T, **options).sum()
+
+    def slope(step):
+        x = logits + step * tangent
+        return np.vdot(smoothxent.cross_entropy_and_grad(x.T, labels.T, **options)[1].T, tangent)
+
+    below, here, above = map(slope, (-h, 0, h))
+    expected = here, (above - below) / (2 * h), (above - 2 * here + below) / h**2
+    derivatives = jax.grad(along), jax.jacfwd(jax.grad(along)), jax.jacfwd(jax.hessian(along))
+    found = jax.jit(lambda step: [derivative(step) for derivative in derivatives])(0.0)
+    # Differences leave out h**2 / 6 of a higher derivative, and divide roundings by h or h**2.
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("ignored", [44, 300], ids=["ignored", "beyond int8"])
+def test_curvature_leaves_out_rows_and_classes_as_the_loss_does(rng, ignored):
+    logits, tangent = rng.normal(0, 3, (2, 3, 300)).astype(np.float32)
+    logits[0, 7], logits[1] = -np.inf, np.nan
+    labels = np.array([5, 44, 100], np.int8)  # class 261 is 5 in int8
+    loss = partial(cross_entropy, labels=labels, reduction="sum", ignore_index=ignored)
+    _, found = jax.jvp(jax.grad(loss), (logits,), (tangent,))
+    p = oracle.softmax(logits)
+    expected = p * (tangent - (p * tangent).sum(axis=1, keepdims=True))
+    if ignored == 44:
+        expected[1] = 0
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("axis", [0, 1, -2])
@@ -156,18 +227,20 @@ def test_descent_inside_of_scan_is_that_of_numpy(rng):
         logits = logits - grad
 
 
-def test_inputs_are_read_where_they_lie(monkeypatch, rng):
+@pytest.mark.parametrize("name", ["cross_entropy", "cross_entropy_and_grad"])
+def test_inputs_are_read_once_and_where_they_lie(monkeypatch, rng, name):
     logits, seen = jnp.asarray(rng.normal(0, 3, (N, C)).astype(np.float32)), []
 
     def watched(**inputs):
         seen.append(inputs["logits"].ctypes.data)
         return original(**inputs)
 
-    original = smoothxent.cross_entropy
+    original = getattr(smoothxent, name)
     labels = labels_of(rng, "indices")
-    cross_entropy(logits, labels).block_until_ready()
-    monkeypatch.setattr(smoothxent, "cross_entropy", watched)
-    cross_entropy(logits, labels).block_until_ready()
+    call = jax.jit(cross_entropy if name == "cross_entropy" else jax.value_and_grad(cross_entropy))
+    jax.block_until_ready(call(logits, labels))
+    monkeypatch.setattr(smoothxent, name, watched)
+    jax.block_until_ready(call(logits, labels))
     assert seen == [logits.unsafe_buffer_pointer()]
 
 
@@ -214,10 +287,7 @@ os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=4"
 import jax, numpy as np, smoothxent
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from smoothxent.jax import cross_entropy
-if hasattr(jax, "shard_map"):
-    from jax import shard_map
-else:
-    from jax.experimental.shard_map import shard_map
+from jax import shard_map
 rng = np.random.default_rng(0)
 logits = rng.normal(0, 3, (8, 7)).astype(np.float32)
 labels = rng.integers(0, 7, 8).astype(np.int32)

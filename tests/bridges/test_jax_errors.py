@@ -39,7 +39,10 @@ def test_row_with_a_bad_label_is_nan_and_no_other(rng, name, weighted):
     expected[5], expected_grad[5] = np.nan, np.nan
     loss = jax.jit(lambda x, y: cross_entropy(x, y, reduction="none", **options))
     np.testing.assert_array_equal(loss(logits, labels), expected)
-    np.testing.assert_array_equal(jax.grad(total(loss))(logits, labels), expected_grad)
+    gradient = jax.grad(total(loss))
+    np.testing.assert_array_equal(gradient(logits, labels), expected_grad)
+    _, curvature = jax.jvp(lambda x: gradient(x, labels), (logits,), (logits,))
+    np.testing.assert_array_equal(np.isnan(curvature), np.isnan(expected_grad))
 
 
 @pytest.mark.parametrize("name", BAD)
@@ -154,17 +157,26 @@ def test_what_is_wrong_with_weights_is_said_when_the_result_is_waited_for(name, 
 
 @pytest.mark.fault("jax-tracing")
 @pytest.mark.parametrize("name", ["labels", "prior", "class_weight", "sample_weight"])
-def test_gradient_of_anything_but_the_logits_is_an_error_with_the_remedy(rng, name):
+def test_derivative_of_anything_but_the_logits_is_an_error_with_the_remedy(rng, name):
     logits = rng.normal(0, 3, (N, C)).astype(np.float32)
     arrays = weights(rng) | {"labels": labels_of(rng, "probabilities")}
 
     def loss(array):
         return cross_entropy(logits, **arrays | {name: array})
 
-    assert error_text(TypeError, jax.grad(loss), arrays[name]) == (
-        f"{name} must not be differentiated, got a call that needs its gradient; "
-        f"use jax.lax.stop_gradient({name})"
-    )
+    def mixed(x, array):
+        return cross_entropy(x, **arrays | {name: array})
+
+    array, both = arrays[name], (logits, arrays[name])
+    for function, *arguments in (
+        (jax.grad(loss), array),
+        (jax.jvp, loss, (array,), (array,)),
+        (jax.jvp, jax.grad(mixed), both, both),
+    ):
+        assert error_text(TypeError, function, *arguments) == (
+            f"{name} must not be differentiated, got a call that needs its derivative; "
+            f"use jax.lax.stop_gradient({name})"
+        )
     stopped = jax.grad(lambda array: loss(jax.lax.stop_gradient(array)))(arrays[name])
     assert not np.any(stopped)
 
@@ -180,10 +192,19 @@ def test_option_that_is_traced_is_an_error_with_the_remedy(rng):
 
 
 @pytest.mark.fault("jax-tracing")
-def test_second_and_forward_derivatives_are_errors(rng):
-    logits = rng.normal(0, 3, (N, C)).astype(np.float32)
-    labels = labels_of(rng, "indices")
-    with pytest.raises(ValueError, match="cannot be differentiated"):
-        jax.jacrev(jax.grad(lambda x: cross_entropy(x, labels)))(logits)
-    with pytest.raises(TypeError, match="forward-mode"):
-        jax.jvp(lambda x: cross_entropy(x, labels), (logits,), (logits,))
+def test_gradient_of_a_gradient_through_scan_is_an_error_and_that_of_a_tangent_is_right(rng):
+    logits, labels = rng.normal(0, 3, (N, C)).astype(np.float32), labels_of(rng, "indices")
+    scales = jnp.arange(1.0, 4.0)
+
+    def scanned(x):
+        return jax.lax.map(lambda scale: cross_entropy(scale * x, labels), scales).sum()
+
+    def unrolled(x):
+        return sum(cross_entropy(scale * x, labels) for scale in scales)
+
+    def curvature(function):
+        return jax.grad(lambda x: jax.jvp(function, (x,), (x,))[1])(logits)
+
+    text = error_text(ValueError, jax.jvp, jax.grad(scanned), (logits,), (logits,))
+    assert text.startswith("The FFI call to `smoothxent` cannot be differentiated")
+    np.testing.assert_allclose(curvature(scanned), curvature(unrolled), rtol=0, atol=1e-6)

@@ -1,5 +1,6 @@
 """The label-smoothed loss for JAX on the CPU: under jit, grad and vmap, without copies."""
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -29,8 +30,8 @@ def cross_entropy(
     r"""Return the label-smoothed softmax cross-entropy of JAX arrays, in nats.
 
     This is the loss of `smoothxent.cross_entropy`, computed by the same kernel directly from the
-    memory of the arrays. It works under `jax.jit`, `jax.vmap` and reverse-mode differentiation with
-    respect to the logits. The gradient needs no second read of the labels and weights.
+    memory of the arrays. It works under `jax.jit`, `jax.vmap` and differentiation of any order and
+    mode with respect to the logits.
 
     Parameters
     ----------
@@ -76,12 +77,14 @@ def cross_entropy(
 
     Accuracy and threads are those of `smoothxent.cross_entropy_and_grad`. A reduced loss is that of
     `smoothxent.cross_entropy`, rounded to the dtype of the result. The gradient is computed
-    together with the loss, and multiplied by the incoming gradient in the backward pass. Under
+    together with the loss, and multiplied by the incoming gradient in the backward pass. JAX
+    computes second and higher derivatives, from the same formula in its own operations. Under
     `jax.vmap` each element is a separate call, which takes about 10 µs. Exceptions are
     ``reduction="none"`` without `prior` and `class_weight`, and single rows: these are one call.
 
-    JAX raises for forward-mode and second derivatives. The function exists only on the CPU: for
-    another device XLA reports an unknown target.
+    JAX may raise a ValueError for a derivative of a gradient through `jax.lax.scan` or
+    `jax.lax.map`; ``jax.jacrev(jax.jacfwd(f))`` works there. The function exists only on the CPU:
+    for another device XLA reports an unknown target.
 
     Examples
     --------
@@ -137,14 +140,15 @@ def _traced(logits: Any, constants: dict[str, Any], **options: Any) -> Any:
         if options[name] is not None:
             options[name] = float(options[name])
     if options["ignore_index"] is not None:
-        options["ignore_index"] = int(options["ignore_index"])
+        ignored, limits = int(options["ignore_index"]), jnp.iinfo(constants["labels"].dtype)
+        options["ignore_index"] = ignored if limits.min <= ignored <= limits.max else None
     if options["axis"] >= 0:  # counted from the end, because vmap adds axes in front
         options["axis"] = int(options["axis"]) - logits.ndim
     if logits.ndim == 1 and constants.keys() == {"labels"} and options["ignore_index"] is None:
         options["reduction"] = "none"  # the same number, and vmap then needs a single call
     dtype = jnp.float64 if logits.dtype == jnp.float64 else jnp.float32
     text = Call(sorted(constants), loss.ndim, options).text()
-    return _differentiable(_Result(text, loss.shape, dtype), logits, constants)
+    return _computed(_Result(text, loss.shape, dtype), False, logits, constants)[0]
 
 
 _OPTIONS = (
@@ -170,31 +174,66 @@ def _loss_of_zeros(logits: Any, constants: dict[str, Any], options: dict[str, An
     return smoothxent.cross_entropy(**zeros, **options)  # type: ignore[call-overload]
 
 
-def _value(result: _Result, logits: Any, constants: dict[str, Any]) -> Any:
-    return _foreign(result, logits, constants, (result.shape, result.dtype))[0]
+@partial(jax.custom_jvp, nondiff_argnums=(0, 1))
+def _computed(result: _Result, has_grad: bool, logits: Any, constants: dict[str, Any]) -> Any:
+    """Return the loss in a list, followed by the gradient if `has_grad`."""
+    kinds = [(result.shape, result.dtype), (logits.shape, logits.dtype)]
+    return _foreign(result, logits, constants, *kinds[: 1 + has_grad])
 
 
-def _forward(result: _Result, logits: Any, constants: dict[str, Any]) -> Any:
-    for name, array in constants.items():
-        if array.perturbed:
+@partial(_computed.defjvp, symbolic_zeros=True)
+def _differentiate(result: _Result, has_grad: bool, primals: Any, tangents: Any) -> Any:
+    """Return what `_computed` does and its tangents; JAX itself differentiates the gradient."""
+    for name, tangent in tangents[1].items():
+        if not isinstance(tangent, SymbolicZero):
             raise TypeError(
-                f"{name} must not be differentiated, got a call that needs its gradient; "
+                f"{name} must not be differentiated, got a call that needs its derivative; "
                 f"use jax.lax.stop_gradient({name})"
             )
-    x, values = logits.value, {name: array.value for name, array in constants.items()}
-    return _foreign(result, x, values, (result.shape, result.dtype), (x.shape, x.dtype))
+    loss, grad = _computed(result, True, *primals)
+    of_loss = _tangent(result, grad, tangents[0])
+    if not has_grad:
+        return [loss], [of_loss]
+    formula = partial(_formula, primals[1], Call.read(result.text).options)
+    _, of_grad = jax.jvp(jax.grad(formula), primals[:1], tangents[:1])
+    nothing = 0 * jax.lax.stop_gradient(grad)  # nan for bad labels, which the formula accepts
+    return [loss, grad], [of_loss, of_grad * (1 + nothing)]
 
 
-def _backward(result: _Result, grad: Any, cotangent: Any) -> Any:
-    if isinstance(cotangent, SymbolicZero):
-        return jnp.zeros_like(grad), None
-    if cotangent.ndim:
-        cotangent = jnp.expand_dims(cotangent, Call.read(result.text).options["axis"])
-    return (grad * cotangent).astype(grad.dtype), None
+@partial(jax.checkpoint, static_argnums=0, prevent_cse=False)  # keeps `grad` in its own dtype
+def _tangent(result: _Result, grad: Any, tangent: Any) -> Any:
+    """Return the tangent of the loss: sums of the gradient times the tangent of the logits."""
+    axis = Call.read(result.text).options["axis"] if result.shape else None
+    return (grad.astype(result.dtype) * tangent.astype(result.dtype)).sum(axis)
 
 
-_differentiable = jax.custom_vjp(_value, nondiff_argnums=(0,))
-_differentiable.defvjp(_forward, _backward, symbolic_zeros=True)
+def _formula(constants: dict[str, Any], options: dict[str, Any], logits: Any) -> Any:
+    """Return the loss, of several rows their sum, in JAX's own operations."""
+    labels, axis, eps = constants["labels"], options["axis"], options["label_smoothing"]
+    x = jnp.moveaxis(logits.astype(jnp.promote_types(logits.dtype, jnp.float32)), axis, -1)
+    num_classes, kept = x.shape[-1], jnp.ones(x.shape[:-1], bool)
+    if options["ignore_index"] is not None:
+        kept = labels != options["ignore_index"]
+    if labels.ndim < logits.ndim:
+        q = jax.nn.one_hot(labels.astype(jnp.int32), num_classes, dtype=x.dtype)
+    else:
+        q = jnp.moveaxis(labels.astype(x.dtype), axis, -1)
+    s = kept * constants.get("sample_weight", 1)
+    w, u = constants.get("class_weight", 1), constants.get("prior", 1 / num_classes)
+    c = s[..., None] * w * ((1 - eps) * q + eps * u)  # the coefficients of -log p
+    x = jnp.where(kept[..., None], x, 0)
+    if options["softcap"] is not None:
+        x = options["softcap"] * jnp.tanh(x / options["softcap"])
+    x = x / options["temperature"]
+    log_sum_exp = jax.nn.logsumexp(x, axis=-1)
+    log_sum_exp += options["z_loss"] * log_sum_exp**2
+    losses = c.sum(-1) * log_sum_exp - jnp.where(c == 0, 0, c * x).sum(-1)
+    divisors = {
+        "mean": jnp.sum(s * (w * q).sum(-1) if labels.ndim < logits.ndim else s),
+        "sum_over_batch_size": s.size,
+        "sum_by_nonzero_weights": jnp.maximum(jnp.count_nonzero(s), 1),
+    }
+    return losses.sum() / divisors.get(options["reduction"], 1)
 
 
 def _foreign(result: _Result, logits: Any, constants: dict[str, Any], *kinds: Any) -> Any:
