@@ -133,7 +133,8 @@ def linear_cross_entropy(
         if torch.is_autocast_enabled("cpu"):
             dtype = torch.promote_types(dtype, _linear_operators.wide_dtype(tensors))
         return _linear_operators.loss(*tensors, dtype, *chosen)
-    if _THEIRS is None or chosen.has_transforms or getattr(input, "ndim", 0) > 2:
+    has_axes = isinstance(input, Tensor) and input.ndim > 2
+    if _THEIRS is None or chosen.has_transforms or has_axes:
         return _pytorch.linear_cross_entropy(
             input, linear_weight, linear_bias, target, weight, chosen
         )
