@@ -63,7 +63,7 @@ class SmoothedLogLossScorer:
         return self._request
 
 
-def neg_smoothed_log_loss(*, label_smoothing: float = 0.1) -> SmoothedLogLossScorer:
+def neg_smoothed_log_loss(*, label_smoothing: float = 0.0) -> SmoothedLogLossScorer:
     r"""Return a scorer: minus the mean label-smoothed loss of a classifier, in nats.
 
     .. math:: -\frac{1}{\sum_n s_n} \sum_n s_n
@@ -74,7 +74,7 @@ def neg_smoothed_log_loss(*, label_smoothing: float = 0.1) -> SmoothedLogLossSco
 
     Parameters
     ----------
-    label_smoothing : float, default 0.1
+    label_smoothing : float, default 0.0
         The share :math:`\varepsilon`, in [0, 1], of each target that is spread over all C classes.
         At 0 this is scikit-learn's "neg_log_loss".
 
