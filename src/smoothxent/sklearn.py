@@ -33,6 +33,10 @@ class SmoothedLogLossScorer:
     label_smoothing: float
     _request: Any = field(default=None, repr=False, compare=False)
 
+    def __post_init__(self) -> None:
+        """Raise the errors of the loss about `label_smoothing`."""
+        cross_entropy([0.0], 0, label_smoothing=self.label_smoothing)
+
     def __call__(
         self, estimator: Any, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> float:
@@ -87,10 +91,12 @@ def neg_smoothed_log_loss(*, label_smoothing: float = 0.0) -> SmoothedLogLossSco
     Raises
     ------
     TypeError, ValueError
+        `label_smoothing` is not a number in [0, 1].
+
         When the scorer is called: the estimator has no `classes_`, or neither `predict_proba` nor
         `decision_function`; its output is not one number per class (or one decision per row, for
-        two classes); `y` holds other values than its classes; `label_smoothing` or `sample_weight`
-        is bad, as in `cross_entropy`.
+        two classes); `y` holds other values than its classes; `sample_weight` is bad, as in
+        `cross_entropy`.
 
     Notes
     -----

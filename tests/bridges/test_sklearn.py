@@ -28,7 +28,7 @@ from sklearn.svm import SVC, LinearSVC
 import oracle
 from assertions import error_text
 from smoothxent import evaluate
-from smoothxent.sklearn import neg_smoothed_log_loss
+from smoothxent.sklearn import SmoothedLogLossScorer, neg_smoothed_log_loss
 
 # Of two mean losses of about 1 in float64, each by sums of a few hundred rounded terms.
 TOLERANCE = 1e-12
@@ -327,7 +327,16 @@ def test_probabilities_of_another_shape_are_errors():
     )
 
 
-def test_smoothing_and_weights_keep_the_rules_of_the_loss():
+@pytest.mark.fault("scorer")
+def test_smoothing_out_of_range_is_an_error_where_the_scorer_is_made():
+    for make in (neg_smoothed_log_loss, SmoothedLogLossScorer):
+        text = error_text(ValueError, make, label_smoothing=2)
+        assert text == "label_smoothing must lie in [0, 1], got 2"
+        text = error_text(TypeError, make, label_smoothing="0.1")
+        assert text == "label_smoothing must be a real number, got '0.1'"
+
+
+def test_weights_keep_the_rules_of_the_loss():
     X, y = data(3)
     model = logistic_regression().fit(X, y)
     assert error_of(model, X, y, sample_weight=np.ones(2)) == (
