@@ -181,7 +181,8 @@ def _evaluate_block(
 def _of_the_whole(text: str, position: BlockPosition) -> str:
     """Return the text of a block's error with the indices of the whole array."""
     if position.first is None:
-        return f"{text} in block {position.block}"
+        found, semicolon, remedy = text.partition("; ")
+        return f"{found} in block {position.block}{semicolon}{remedy}"
     first = position.first
 
     def moved(entry: re.Match[str]) -> str:

@@ -216,7 +216,8 @@ def test_label_out_of_range_is_named_by_its_place_in_the_whole(rng, row):
     labels[row] = -3
     for chunks in [(9, 40), (30, 7), (100, 40)]:
         assert error_text(IndexError, evaluate, da.from_array(logits, chunks=chunks), labels) == (
-            f"labels must lie in [0, 40), got labels[{row}] = -3"
+            f"labels must lie in [0, 40), got labels[{row}] = -3; "
+            "pass ignore_index=-3 to leave such rows out"
         )
 
 
@@ -237,10 +238,11 @@ def test_bad_entries_of_several_axes_are_named_by_their_place_in_the_whole(rng):
 @pytest.mark.fault("dask-entries")
 def test_where_sizes_are_unknown_errors_name_the_block(rng):
     logits, labels = draw(rng)
-    labels[57] = 40
+    labels[57] = -1
     unknown = without_sizes(da.from_array(logits, chunks=(30, 40)))
     assert error_text(IndexError, evaluate, unknown, da.from_array(labels, chunks=30)) == (
-        "labels must lie in [0, 40), got labels[27] = 40 in block (1,)"
+        "labels must lie in [0, 40), got labels[27] = -1 in block (1,); "
+        "pass ignore_index=-1 to leave such rows out"
     )
     shorter = da.zeros(99, dtype=int, chunks=30)
     assert error_text(ValueError, evaluate, unknown, shorter) == (

@@ -15,7 +15,12 @@ PROBABILITIES = torch.full((3, 4), 0.25)
 
 @pytest.mark.fault("torch-label-range")
 @pytest.mark.parametrize(
-    "target, found", [([0, 7, 1], "target[1] = 7"), ([0, 1, -1], "target[2] = -1")], ids=str
+    "target, found",
+    [
+        ([0, 7, 1], "target[1] = 7"),
+        ([0, 1, -1], "target[2] = -1; pass ignore_index=-1 to leave such rows out"),
+    ],
+    ids=str,
 )
 def test_class_index_out_of_range_is_named_by_pytorchs_word_for_it(target, found):
     text = error_text(IndexError, drop_in.cross_entropy, INPUT, torch.tensor(target))

@@ -20,7 +20,12 @@ LEAF = torch.zeros(4, requires_grad=True)
 @pytest.mark.fault("torch-label-range")
 @pytest.mark.parametrize("requires_grad", [False, True])
 @pytest.mark.parametrize(
-    "target, found", [([0, 7, 1], "target[1] = 7"), ([0, 1, -1], "target[2] = -1")], ids=str
+    "target, found",
+    [
+        ([0, 7, 1], "target[1] = 7"),
+        ([0, 1, -1], "target[2] = -1; pass ignore_index=-1 to leave such rows out"),
+    ],
+    ids=str,
 )
 def test_class_index_out_of_range_is_named_by_pytorchs_word_for_it(target, found, requires_grad):
     weight = WEIGHT.clone().requires_grad_(requires_grad)

@@ -10,7 +10,7 @@ import pytest
 from smoothxent import compare
 from smoothxent.cli import main
 
-REMEDY = "--ignore-index -1 drops such rows"
+REMEDY = "pass --ignore-index -1 to leave such rows out"
 FILES = ["a.npy", "b.npy", "labels.npy"]
 NAMES = {"names": ("a.npy", "b.npy")}
 

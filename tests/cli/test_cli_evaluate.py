@@ -198,12 +198,12 @@ def test_labels_counted_from_one_are_errors_with_the_remedy(rows, capsys):
 
 
 @pytest.mark.fault("cli-files")
-def test_negative_label_is_an_error_with_the_option_that_drops_it(rows, capsys):
+def test_negative_label_is_an_error_with_the_option_that_leaves_it_out(rows, capsys):
     rows[1][5] = -100
     np.save("labels.npy", rows[1])
     assert error_line(capsys, "logits.npy", "labels.npy") == (
         "labels file labels.npy must lie in [0, 7), got labels[5] = -100; "
-        "--ignore-index -100 drops such rows"
+        "pass --ignore-index -100 to leave such rows out"
     )
 
 

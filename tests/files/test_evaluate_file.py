@@ -177,7 +177,8 @@ def test_label_of_several_axes_is_named_by_its_place(tmp_path):
     labels[2, 5] = -1
     paths = save_both(tmp_path, np.zeros((4, 6, 3), np.float16), labels)
     assert error_text(IndexError, evaluate_file, *paths, ignore_index=7) == (
-        f"labels file {paths[1]} must lie in [0, 3), got labels[2, 5] = -1"
+        f"labels file {paths[1]} must lie in [0, 3), got labels[2, 5] = -1; "
+        "pass ignore_index=-1 to leave such rows out"
     )
 
 

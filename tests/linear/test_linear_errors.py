@@ -165,7 +165,8 @@ def test_labels_are_read_before_any_product():
         )
     labels[3] = -1
     assert error_text(IndexError, linear_cross_entropy, HIDDEN[None], WEIGHT, labels[None]) == (
-        "labels must lie in [0, 7), got labels[0, 3] = -1"
+        "labels must lie in [0, 7), got labels[0, 3] = -1; "
+        "pass ignore_index=-1 to leave such rows out"
     )
 
 

@@ -15,7 +15,8 @@ NEGATIVE = [-1, -7, -100, -(2**31), -(2**63)]
 
 
 def expected_text(row, value):
-    return f"labels must lie in [0, {NUM_CLASSES}), got labels[{row}] = {value}"
+    remedy = f"; pass ignore_index={value} to leave such rows out" if value < 0 else ""
+    return f"labels must lie in [0, {NUM_CLASSES}), got labels[{row}] = {value}{remedy}"
 
 
 @pytest.mark.fault("label-range", "negative-label")

@@ -112,7 +112,8 @@ def check_indices_in_range(array: AnyArray, num_classes: int) -> AnyArray:
     indices = check_integers(array)
     bad = (indices < 0) | (indices >= num_classes)
     if bad.any():
-        raise label_out_of_range(array, num_classes, int(bad.argmax()))
+        found = entry("labels", array, np.unravel_index(int(bad.argmax()), array.shape))
+        raise IndexError(f"labels must lie in [0, {num_classes}), got {found}")
     return indices
 
 
@@ -129,7 +130,13 @@ def check_probabilities(array: AnyArray, axis: int) -> AnyArray:
 def label_out_of_range(array: AnyArray, num_classes: int, row: int) -> IndexError:
     """Return the error for the label of `row`, counted in C order over the labels."""
     index = np.unravel_index(row, array.shape)
-    return IndexError(f"labels must lie in [0, {num_classes}), got {entry('labels', array, index)}")
+    found = f"{entry('labels', array, index)}{ignore_remedy(array[index])}"
+    return IndexError(f"labels must lie in [0, {num_classes}), got {found}")
+
+
+def ignore_remedy(label: int) -> str:
+    """Return the remedy for a label out of range if it may mark rows that do not count, else ""."""
+    return f"; pass ignore_index={label} to leave such rows out" if label < 0 else ""
 
 
 def improper_probability(array: AnyArray, axis: int, row: int) -> ValueError:

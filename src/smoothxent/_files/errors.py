@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smoothxent._arguments.arrays import AnyArray
+from smoothxent._arguments.labels import ignore_remedy
 from smoothxent._files.chunks import Chunk, chunk_results
 from smoothxent._files.sharded_array import ShardedArray
 
@@ -18,8 +19,8 @@ def bad_chunk_label(
     labels = chunk.arrays[1]
     row = int((~_lie_in(range(num_classes), labels, ignore_index)).argmax())
     location, value = indices.entry(chunk.first_row + row, labels[row])
-    remedy = ""
-    if _seem_to_count_from_one(indices, num_classes, ignore_index):
+    remedy = ignore_remedy(labels[row])
+    if not remedy and _seem_to_count_from_one(indices, num_classes, ignore_index):
         remedy = "; none is 0: if they count from 1, subtract 1 from each"
     return IndexError(f"{location} must lie in [0, {num_classes}), got {value}{remedy}")
 

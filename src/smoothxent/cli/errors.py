@@ -14,13 +14,13 @@ REMEDIES = {
     errno.EISDIR: "give a file, or a quoted pattern such as 'FOLDER/*.npy'",
     errno.ENOSPC: "make room or choose another",
 }
-NEGATIVE_LABEL = re.compile(r"must lie in \[0, \d+\), got labels\[.*\] = (-\d+)")
-# The options of commands for remedies at the end of the library's errors.
-OPTIONS = {
-    "say so with dtype": ": --dtype bfloat16, --dtype float16",
-    "use rename": ": --names NAME_A NAME_B",
+# The remedies of commands, for those of the library's errors.
+REMEDIES_OF_COMMANDS = {
+    r"pass ignore_index=(-\d+)": r"pass --ignore-index \1",
+    r"say so with dtype$": r"\g<0>: --dtype bfloat16, --dtype float16",
+    r"use rename$": r"\g<0>: --names NAME_A NAME_B",
+    r"^(class_weight|prior) must have shape .*": r"\g<0>; save one number for each class",
 }
-WEIGHTS_OF_ANOTHER_SHAPE = re.compile(r"(class_weight|prior) must have shape ")
 
 
 class CommandError(Exception):
@@ -38,7 +38,9 @@ def as_command_errors(file: Path | None = None, **files: str | None) -> Iterator
     except (IndexError, MemoryError, TypeError, ValueError) as error:
         message = str(error).partition("\n")[0] or "out of memory"  # only MemoryError has no text
         name = file or files.get(message.partition(" ")[0])
-        raise CommandError(f"{f'{name}: ' if name else ''}{message}{_remedy(message)}") from error
+        for library, command in REMEDIES_OF_COMMANDS.items():
+            message = re.sub(library, command, message)
+        raise CommandError(f"{name}: {message}" if name else message) from error
 
 
 @contextmanager
@@ -56,15 +58,3 @@ def message_of(error: OSError) -> str:
         return error.strerror or str(error)
     remedy = REMEDIES.get(error.errno or 0)
     return f"{error.filename}: {error.strerror}{f'; {remedy}' if remedy else ''}"
-
-
-def _remedy(message: str) -> str:
-    """Return the remedy for negative labels, weights of another shape and missing options."""
-    if match := NEGATIVE_LABEL.search(message):
-        return f"; --ignore-index {match[1]} drops such rows"
-    if WEIGHTS_OF_ANOTHER_SHAPE.match(message):
-        return "; save one number for each class"
-    for end, remedy in OPTIONS.items():
-        if message.endswith(end):
-            return remedy
-    return ""
