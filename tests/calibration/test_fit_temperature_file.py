@@ -102,6 +102,6 @@ def test_errors_are_those_of_files_and_of_the_fit(arrays):
     assert found.startswith("labels must not have the largest logit in every row, got ")
     np.save("labels.npy", labels + 7)
     found = error_text(IndexError, fit_temperature_file, "logits.npy", "labels.npy")
-    assert found.startswith("labels file labels.npy must lie in [0, 7), got labels[0] = ")
+    assert found.startswith("labels in labels.npy must lie in [0, 7), got labels[0] = ")
     found = error_text(TypeError, fit_temperature_file, logits, "labels.npy")
     assert found.startswith("logits must be a path or a sequence of paths, got ndarray")

@@ -125,7 +125,7 @@ def test_picture_is_saved(rows, capsys):
     [
         (
             lambda labels: labels - 100,
-            "labels file labels.npy must lie in [0, 7), got labels[0] = ",
+            "labels in labels.npy must lie in [0, 7), got labels[0] = ",
         ),
         (lambda labels: labels[1:], "labels file labels.npy must have shape (120,), "),
     ],

@@ -172,7 +172,7 @@ def test_quiet_saves_and_says_nothing(arrays, capsys, tmp_path):
         (
             "labels.npy",
             lambda labels: 0 * labels - 1,
-            f"labels file labels.npy must lie in [0, 9), got labels[0] = -1; {REMEDY}",
+            f"labels in labels.npy must lie in [0, 9), got labels[0] = -1; {REMEDY}",
         ),
     ],
 )

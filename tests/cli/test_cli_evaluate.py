@@ -192,7 +192,7 @@ def test_labels_counted_from_one_are_errors_with_the_remedy(rows, capsys):
     np.save("labels.npy", labels)
     first = int((labels == 7).argmax())
     assert error_line(capsys, "logits.npy", "labels.npy") == (
-        f"labels file labels.npy must lie in [0, 7), got labels[{first}] = 7; "
+        f"labels in labels.npy must lie in [0, 7), got labels[{first}] = 7; "
         "none is 0: if they count from 1, subtract 1 from each"
     )
 
@@ -202,7 +202,7 @@ def test_negative_label_is_an_error_with_the_option_that_leaves_it_out(rows, cap
     rows[1][5] = -100
     np.save("labels.npy", rows[1])
     assert error_line(capsys, "logits.npy", "labels.npy") == (
-        "labels file labels.npy must lie in [0, 7), got labels[5] = -100; "
+        "labels in labels.npy must lie in [0, 7), got labels[5] = -100; "
         "pass --ignore-index -100 to leave such rows out"
     )
 

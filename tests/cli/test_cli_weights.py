@@ -41,7 +41,7 @@ def test_bad_weights_of_rows_are_named_with_their_file(rows, capsys):
     np.save("weights-2.npy", weights[50:])
     line = error_line(capsys, "logits.npy", "labels.npy", "--sample-weight", "weights-*.npy")
     assert line == (
-        "sample_weight file weights-2.npy must be finite and not negative, "
+        "sample_weight in weights-2.npy must be finite and not negative, "
         "got sample_weight[70] = -1.0, row 20 of it"
     )
 

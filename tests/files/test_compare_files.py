@@ -94,7 +94,7 @@ def test_weights_of_no_use_are_named_with_their_file(tmp_path, arrays):
     paths, path = saved(tmp_path, *arrays), tmp_path / "weights.npy"
     np.save(path, weights)
     assert error_text(ValueError, compare_files, *paths, sample_weight=path) == (
-        f"sample_weight file {path} must be finite and not negative, got sample_weight[57] = -1.0"
+        f"sample_weight in {path} must be finite and not negative, got sample_weight[57] = -1.0"
     )
 
 
@@ -194,7 +194,7 @@ def test_lowest_label_out_of_range_is_named_with_its_file(tmp_path, arrays, row)
     arrays[2][row:] = 10
     paths = saved(tmp_path, *arrays)
     found = error_text(IndexError, compare_files, *paths)
-    assert found == f"labels file {paths[2]} must lie in [0, 9), got labels[{row}] = 10"
+    assert found == f"labels in {paths[2]} must lie in [0, 9), got labels[{row}] = 10"
 
 
 @pytest.mark.parametrize("options", [{"label_smoothing": 2}, {"num_threads": 0}, {"top_k": 3}])

@@ -168,7 +168,7 @@ def test_lowest_label_out_of_range_is_named_with_its_file(tmp_path, rng, row):
         )
         file, own = (first, row) if row < 50 else (second, row - 50)
         assert message == (
-            f"labels file {file} must lie in [0, 10), got labels[{row}] = 11, row {own} of it"
+            f"labels in {file} must lie in [0, 10), got labels[{row}] = 11, row {own} of it"
         )
 
 
@@ -177,7 +177,7 @@ def test_label_of_several_axes_is_named_by_its_place(tmp_path):
     labels[2, 5] = -1
     paths = save_both(tmp_path, np.zeros((4, 6, 3), np.float16), labels)
     assert error_text(IndexError, evaluate_file, *paths, ignore_index=7) == (
-        f"labels file {paths[1]} must lie in [0, 3), got labels[2, 5] = -1; "
+        f"labels in {paths[1]} must lie in [0, 3), got labels[2, 5] = -1; "
         "pass ignore_index=-1 to leave such rows out"
     )
 
@@ -190,7 +190,7 @@ def test_remedy_says_where_labels_seem_to_count_from_one(tmp_path, rng):
     labels += 1
     labels[[3, 77]] = 10, -100
     paths = save_both(tmp_path, logits, labels)
-    text = f"labels file {paths[1]} must lie in [0, 10), got labels[{{}}] = 10"
+    text = f"labels in {paths[1]} must lie in [0, 10), got labels[{{}}] = 10"
     remedy = "; none is 0: if they count from 1, subtract 1 from each"
     first = int(labels.tolist().index(10))
     assert error_text(IndexError, evaluate_file, *paths, ignore_index=-100) == (
@@ -228,7 +228,7 @@ def test_first_weight_that_will_not_do_is_named_with_its_file(tmp_path, rng, bad
     weights[[70, 71]] = bad
     first, second = save_shards(tmp_path, "weights", weights, [50])
     assert error_text(ValueError, evaluate_file, *paths, sample_weight=[first, second]) == (
-        f"sample_weight file {second} must be finite and not negative, "
+        f"sample_weight in {second} must be finite and not negative, "
         f"got sample_weight[70] = {bad}, row 20 of it"
     )
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from smoothxent._arguments.logits import DType
-from smoothxent._files.stored_array import Bytes, Location, StoredArray
+from smoothxent._files.stored_array import Bytes, StoredArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +50,8 @@ class ShardedArray:
             return str(first)
         return f"{first.argument} files {first.name} to {last.name}"
 
-    def entry(self, row: int, value: object) -> tuple[Location, str]:
-        """Return the file that holds a row, and the text `labels[3] = 9` for an error about it."""
+    def entry(self, row: int, value: object) -> tuple[str, str]:
+        """Return where a row is, and the text `labels[3] = 9` for an error about it."""
         index = ", ".join(map(str, np.unravel_index(row, self.shape)))
         for shard in self.shards:
             num_rows = shard.num_bytes // self.row_bytes
@@ -59,7 +59,9 @@ class ShardedArray:
                 break
             row -= num_rows
         text = f"{shard.location.argument}[{index}] = {value}"
-        return shard.location, f"{text}, row {row} of it" if len(self.shards) > 1 else text
+        if len(self.shards) > 1:
+            text = f"{text}, row {row} of it"
+        return shard.location.of_entries, text
 
 
 class Stream:

@@ -33,6 +33,11 @@ class Location(NamedTuple):
     def __str__(self) -> str:
         return f"{self.argument} file {self.name}"
 
+    @property
+    def of_entries(self) -> str:
+        """Return the text for an error about an entry of the array."""
+        return f"{self.argument} in {self.name}"
+
     def corrupt(self, reason: object) -> ValueError:
         """Return the error for a file that breaks the rules of its format."""
         if isinstance(reason, Exception):
