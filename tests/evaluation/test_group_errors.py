@@ -110,14 +110,16 @@ def test_at_least_one_evaluation_is_merged():
     assert error_text(TypeError, GroupedEvaluation.merged, [OF_INTEGERS, 1]) == message
 
 
-def test_one_id_for_each_sequence_has_a_remedy():
+@pytest.mark.parametrize("shape, axes", [((2,), "[..., np.newaxis]"), ((2, 1), "")])
+def test_one_id_for_each_sequence_has_a_remedy(shape, axes):
     logits, labels = np.zeros((2, 3, 4)), np.zeros((2, 3), int)
-    message = error_text(ValueError, evaluate, logits, labels, groups=[7, 8])
-    remedy = "np.broadcast_to(groups[:, np.newaxis], (2, 3))"
+    ids = np.array([7, 8]).reshape(shape)
+    message = error_text(ValueError, evaluate, logits, labels, groups=ids)
+    remedy = f"np.broadcast_to(groups{axes}, (2, 3))"
     assert message == (
-        f"groups must have shape (2, 3), got (2,); repeat the id of each sequence, {remedy}"
+        f"groups must have shape (2, 3), got {shape}; repeat the id of each sequence, {remedy}"
     )
-    groups = eval(remedy, {"np": np, "groups": np.array([7, 8])})
+    groups = eval(remedy, {"np": np, "groups": ids})
     assert evaluate(logits, labels, groups=groups).count.tolist() == [3, 3]
 
 

@@ -176,8 +176,8 @@ def test_logits_without_rows_and_classes_are_errors(files, shape):
 @pytest.mark.parametrize("shape", [(3,), (5,), (0,), (4, 1), (1, 4), (4, 3, 1)])
 def test_labels_of_another_length_or_shape_are_errors(files, shape):
     np.save(files / "labels.npy", np.zeros(shape, int))
-    is_column = np.prod(shape) == 4
-    remedy = "save labels.reshape((4,))" if is_column else "name all shards of both"
+    remedies = {4: "save labels.reshape((4,))", 0: "save one for each row"}
+    remedy = remedies.get(int(np.prod(shape)), "name all shards of both")
     assert error_of(ValueError, files) == (
         f"labels file {files / 'labels.npy'} must have shape (4,), a number for each row of "
         f"logits file {files / 'logits.npy'}, got {shape}; {remedy}"

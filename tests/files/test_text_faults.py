@@ -45,7 +45,7 @@ def test_text_without_a_number_has_no_rows(tmp_path, text):
     np.save(logits, LOGITS)
     assert error_text(ValueError, evaluate_file, logits, labels) == (
         f"labels file {labels} must have shape (4,), a number for each row of logits file "
-        f"{logits}, got (0,); name all shards of both"
+        f"{logits}, got (0,); save one for each row"
     )
 
 

@@ -84,9 +84,9 @@ BAD_INDICES = [
     ([b"cat"] * N, "|S3" + FROM_NAMES),
     (np.array(["a"] * N, object), "object" + FROM_NAMES),
     (np.array(["a"] * N, np.dtypes.StringDType()), "StringDType()" + FROM_NAMES),
-    (np.zeros(N, object), "object"),
+    (np.zeros(N, object), "object; convert with labels.astype(np.int64)"),
     ([None] * N, "object"),
-    ([2**70] * N, "object"),
+    ([2**70] * N, "object; convert with labels.astype(np.int64)"),
     (np.zeros(N, "datetime64[s]"), "datetime64[s]"),
     (np.zeros(N, "timedelta64[s]"), "timedelta64[s]"),
     (np.zeros(N, "V8"), "|V8"),
@@ -121,8 +121,8 @@ def test_masked_labels_are_errors(dtype):
 def test_labels_of_another_shape_are_errors(dtype, shape, kind):
     logits, labels = np.zeros((N, C), dtype), np.zeros(shape, kind)
     text = f"labels must have shape (4,) (class indices) or (4, 7) (probabilities), got {shape}"
-    if np.prod(shape) == N:
-        text += "; use labels.reshape((4,))"
+    remedies = {N: "; use labels.reshape((4,))", 0: "; use one for each row"}
+    text += remedies.get(math.prod(shape), "")
     assert error_text(ValueError, smoothxent.cross_entropy, logits, labels) == text
 
 

@@ -119,6 +119,19 @@ def test_ignore_index_that_the_dtype_cannot_hold_ignores_nothing(dtype, rng, kin
     assert_losses_right(losses, logits, labels, dtype)
 
 
+@pytest.mark.fault("label-kind")
+@pytest.mark.parametrize("call", [smoothxent.cross_entropy_and_grad, smoothxent.evaluate])
+def test_labels_of_none_are_errors(dtype, call):
+    text = error_text(TypeError, call, np.zeros((3, NUM_CLASSES), dtype), None)
+    assert text == "labels must be given, got None; pass the class index of each row"
+
+
+def test_empty_list_is_the_labels_of_no_rows(dtype):
+    losses = smoothxent.cross_entropy(np.zeros((0, NUM_CLASSES), dtype), [], reduction="none")
+    assert losses.shape == (0,)
+    assert smoothxent.evaluate(np.zeros((0, NUM_CLASSES), dtype), []).count == 0
+
+
 def test_largest_uint64_is_ignored_under_its_own_name(dtype):
     labels = np.array([0, 2**64 - 1], np.uint64)
     losses = smoothxent.cross_entropy(

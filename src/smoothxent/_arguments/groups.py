@@ -33,8 +33,7 @@ def check_groups(value: ArrayLike, row_shape: tuple[int, ...]) -> AnyArray:
     array = _array_of(value)
     if array.shape != row_shape:
         remedy = reshape_remedy("use", "groups", array.shape, row_shape)
-        if array.shape and array.shape == row_shape[:1]:
-            remedy = f"; repeat the id of each sequence, {_repeated(row_shape)}"
+        remedy = remedy or _repeat_remedy(array.shape, row_shape)
         raise ValueError(f"groups must have shape {row_shape}, got {array.shape}{remedy}")
     return check_ids(array)
 
@@ -48,9 +47,14 @@ def _array_of(value: Any) -> AnyArray:
     return plain_array("groups", value)
 
 
-def _repeated(row_shape: tuple[int, ...]) -> str:
-    axes = ", np.newaxis" * (len(row_shape) - 1)
-    return f"np.broadcast_to(groups[:{axes}], {row_shape})"
+def _repeat_remedy(shape: tuple[int, ...], row_shape: tuple[int, ...]) -> str:
+    """Return the remedy if there is one id for each sequence of rows, else ""."""
+    missing = len(row_shape) - len(shape)
+    sizes = zip(shape, row_shape, strict=False)
+    if not shape or missing < 0 or not all(size in (1, whole) for size, whole in sizes):
+        return ""
+    axes = f"[...{', np.newaxis' * missing}]" if missing else ""
+    return f"; repeat the id of each sequence, np.broadcast_to(groups{axes}, {row_shape})"
 
 
 def check_ids(array: AnyArray) -> AnyArray:

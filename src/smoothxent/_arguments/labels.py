@@ -18,9 +18,11 @@ INTEGERS = frozenset(map(np.dtype, "bBhHiIlLqQ"))
 TEXT = "SUT"  # the kinds of bytes, str and StringDType
 
 
-def check_labels(value: ArrayLike, shape: tuple[int, ...], row_shape: tuple[int, ...]) -> AnyArray:
+def check_labels(
+    value: ArrayLike | None, shape: tuple[int, ...], row_shape: tuple[int, ...]
+) -> AnyArray:
     """Return class indices of `row_shape`, or probabilities of `shape` as float32 or float64."""
-    array = value if type(value) is np.ndarray else plain_array("labels", value)
+    array = value if type(value) is np.ndarray else labels_array(value)
     if array.shape == row_shape:
         return array if array.dtype in INTEGERS else check_integers(array)
     if array.shape != shape:
@@ -31,6 +33,15 @@ def check_labels(value: ArrayLike, shape: tuple[int, ...], row_shape: tuple[int,
             f"got {array.shape}{reshape_remedy('use', 'labels', array.shape, row_shape)}"
         )
     return _probabilities(array)
+
+
+def labels_array(value: ArrayLike | None) -> AnyArray:
+    """Return labels as an array, of integers for an empty list, which NumPy takes for floats."""
+    if value is None:
+        raise TypeError("labels must be given, got None; pass the class index of each row")
+    array = plain_array("labels", value)
+    is_empty = isinstance(value, list | tuple) and not array.size
+    return array.astype(np.int64) if is_empty else array
 
 
 def check_integers(array: AnyArray, argument: str = "labels") -> AnyArray:
@@ -44,10 +55,10 @@ def check_integers(array: AnyArray, argument: str = "labels") -> AnyArray:
 
 def _remedy(array: AnyArray) -> str:
     """Return the remedy for class indices that are not integers, or ""."""
-    kind = array.dtype.kind
-    if kind in "bf":
+    kind, first = array.dtype.kind, array.flat[0] if array.size else None
+    if kind in "bf" or isinstance(first, int):  # a column of pandas may hold objects
         return "; convert with labels.astype(np.int64)"
-    if kind in TEXT or (array.size and isinstance(array.flat[0], str)):
+    if kind in TEXT or isinstance(first, str):
         return (
             "; convert names with np.searchsorted(classes, labels), "
             "where classes are all names, sorted, as classifier.classes_"
@@ -67,10 +78,10 @@ def _probabilities(array: AnyArray) -> AnyArray:
 
 
 def check_class_indices(
-    value: ArrayLike, shape: tuple[int, ...], row_shape: tuple[int, ...]
+    value: ArrayLike | None, shape: tuple[int, ...], row_shape: tuple[int, ...]
 ) -> AnyArray:
     """Return class indices of `row_shape`; raise for probabilities of `shape`."""
-    array = plain_array("labels", value)
+    array = labels_array(value)
     if array.shape == shape:
         if array.ndim == 1:  # N scores for two classes with N labels, or one row with probabilities
             raise ValueError(
@@ -92,7 +103,9 @@ def check_class_indices(
 def reshape_remedy(
     do: str, argument: str, shape: tuple[int, ...], row_shape: tuple[int, ...]
 ) -> str:
-    """Return the remedy if there is one number for each row but in another shape, else ""."""
+    """Return the remedy if there are no numbers, or one for each row in another shape, else ""."""
+    if not math.prod(shape):
+        return f"; {do} one for each row"
     if math.prod(shape) != math.prod(row_shape):
         return ""
     return f"; {do} {argument}.reshape({row_shape})"

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import ArrayLike
 
-from smoothxent._arguments.arrays import numbers_of, plain_array
+from smoothxent._arguments.arrays import numbers_of
 from smoothxent._arguments.groups import check_groups, encoded
 from smoothxent._arguments.half import Numbers
-from smoothxent._arguments.labels import check_class_indices
+from smoothxent._arguments.labels import check_class_indices, labels_array
 from smoothxent._arguments.logits import DType, check_class_axis, check_logits
 from smoothxent._arguments.options import check_weights
 from smoothxent._comparison.comparison import Comparison
@@ -120,7 +120,7 @@ def compare(
             f"logits_b must have the shape of logits_a, {a.array.shape}, got {b.array.shape}"
         )
     check_class_axis("logits_a", -1, a.array.shape)
-    indices = plain_array("labels", labels)
+    indices = labels_array(labels)
     both = [
         checked_rows(each.array, indices, -1, each.dtype_name, check=check_class_indices)
         for each in (a, b)

@@ -14,7 +14,9 @@ from smoothxent._arguments.options import check_integer
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    LabelsCheck: TypeAlias = Callable[[ArrayLike, tuple[int, ...], tuple[int, ...]], AnyArray]
+    LabelsCheck: TypeAlias = Callable[
+        [ArrayLike | None, tuple[int, ...], tuple[int, ...]], AnyArray
+    ]
 
 
 class Layout(NamedTuple):

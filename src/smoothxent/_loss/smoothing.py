@@ -5,11 +5,12 @@ from __future__ import annotations  # help() shows types by their names
 import numpy as np
 from numpy.typing import ArrayLike
 
-from smoothxent._arguments.arrays import AnyArray, FloatArray, plain_array
+from smoothxent._arguments.arrays import AnyArray, FloatArray
 from smoothxent._arguments.labels import (
     check_indices_in_range,
     check_not_indices,
     check_probabilities,
+    labels_array,
 )
 from smoothxent._arguments.logits import check_axis, check_class_axis
 from smoothxent._arguments.options import check_label_smoothing, check_positive, check_prior
@@ -85,7 +86,7 @@ def smooth_labels(
     >>> smooth_labels([[0, 0, 1]], 0.3, prior=[0.5, 0.5, 0])
     array([[0.15, 0.15, 0.7 ]])
     """
-    array = plain_array("labels", labels)
+    array = labels_array(labels)
     eps = check_label_smoothing(label_smoothing)
     if num_classes is None:
         check_not_indices(array)
