@@ -24,6 +24,11 @@ ERRORS = {
             "convert with hidden.astype(np.float32)"
         ),
     ),
+    "labels of none": (
+        (HIDDEN, WEIGHT, None, {}),
+        TypeError,
+        "labels must be given, got None; pass the class index of each row",
+    ),
     "hidden of bits": (
         (HIDDEN.astype(np.uint16), WEIGHT, LABELS, {}),
         TypeError,

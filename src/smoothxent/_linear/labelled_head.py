@@ -51,12 +51,12 @@ class LabelledHead:
         self,
         hidden: ArrayLike,
         weight: ArrayLike,
-        labels: ArrayLike | None,  # None for row statistics only
+        labels: ArrayLike | None,
         bias: ArrayLike | None,
         transforms: GivenTransforms,
         targets: GivenTargets,
         num_threads: int | None,
-        check: "LabelsCheck" = check_labels,
+        check: "LabelsCheck | None" = check_labels,  # None for no labels
     ) -> None:
         features = check_features("hidden", hidden)
         shape = features.array.shape
@@ -66,7 +66,7 @@ class LabelledHead:
         self.transforms = check_transforms(transforms)
         self._shape = *self.row_shape, num_classes  # of the logits
         self._given_labels, self.labels = labels, None
-        if labels is not None:
+        if check is not None:
             array = check(labels, self._shape, self.row_shape)
             if array.ndim == len(self._shape):  # probabilities stay where they are
                 (self.labels,) = row_views(len(self.row_shape), array)

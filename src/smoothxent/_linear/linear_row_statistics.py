@@ -75,8 +75,7 @@ def linear_row_statistics(
     """
     transforms = softcap, temperature, 0.0
     targets = 0.0, None, None, None, ignore_index
-    head = LabelledHead(
-        hidden, weight, labels, bias, transforms, targets, num_threads, check_class_indices
-    )
+    check = None if labels is None else check_class_indices
+    head = LabelledHead(hidden, weight, labels, bias, transforms, targets, num_threads, check)
     head.tally()
     return head.statistics(top_k)
