@@ -7,7 +7,13 @@ import numpy as np
 import pytest
 
 from assertions import error_text
-from smoothxent import Evaluation, evaluate, evaluate_file
+from smoothxent import (
+    Evaluation,
+    compare_files,
+    evaluate,
+    evaluate_file,
+    fit_temperature_file,
+)
 from smoothxent._evaluation import settings
 
 
@@ -201,6 +207,27 @@ def test_remedy_says_where_labels_seem_to_count_from_one(tmp_path, rng):
         save_both(tmp_path, logits, labels)
         assert error_text(IndexError, evaluate_file, *paths, ignore_index=-100) == text.format(
             first
+        )
+
+
+@pytest.mark.usefixtures("small_chunks")
+@pytest.mark.parametrize(
+    "given", [list, lambda y: y.astype(">i2"), lambda y: np.repeat(y, 2)[::2], np.uint8]
+)
+def test_labels_may_be_an_array(tmp_path, rng, given):
+    logits, labels = draw(rng)
+    labels[[4, 70]] = 9
+    path, file = save_both(tmp_path, logits, labels)
+    for function in (evaluate_file, fit_temperature_file):
+        assert function(path, given(labels)) == function(path, file)
+    assert compare_files(path, path, given(labels)) == compare_files(path, path, file)
+    for function, paths in ((evaluate_file, [path]), (compare_files, [path, path])):
+        labels[[70, 71]] = 10
+        assert error_text(IndexError, function, *paths, given(labels)) == (
+            "labels must lie in [0, 10), got labels[70] = 10"
+        )
+        assert error_text(ValueError, function, *paths, given(labels[1:])) == (
+            "labels must have shape (100,), got (99,)"
         )
 
 

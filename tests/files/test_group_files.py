@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from assertions import error_text
-from smoothxent import Evaluation, evaluate, evaluate_file
+from smoothxent import Evaluation, compare, compare_files, evaluate, evaluate_file
 
 INTEGERS = np.array([3, -1, 2**40, 7])
 NAMES = np.array(["b", "", "a longer id", "漢字"])
@@ -298,9 +298,16 @@ def test_text_has_no_member(tmp_path):
     )
 
 
-def test_list_of_names_is_files(tmp_path):
-    assert fails(tmp_path, FileNotFoundError, ["a", "b", "c", "d"]) == (
-        "[Errno 2] No such file or directory: 'a'"
+@pytest.mark.parametrize("kind", [list, tuple])
+def test_list_of_str_holds_ids_but_not_paths(rows, tmp_path, kind):
+    arrays, paths, index = rows
+    names = kind(NAMES[index].tolist())
+    expected = evaluate(*arrays, groups=names)
+    assert evaluate_file(*paths, groups=names) == expected
+    both = compare_files(paths[0], *paths, groups=names)
+    assert both.groups == compare(arrays[0], *arrays, groups=names).groups
+    assert fails(tmp_path, ValueError, kind(["ids-0.npy", "ids-1.npy"])) == (
+        "groups must have shape (4,), got (2,); pass Path objects if these are files"
     )
 
 

@@ -12,12 +12,12 @@ from smoothxent._calibration.fit import fit, options_at
 from smoothxent._calibration.temperature import Temperature
 from smoothxent._evaluation.evaluation import Evaluation
 from smoothxent._files.evaluate_file import Progress, StoredRows, evaluate_stored
-from smoothxent._files.shards import Paths, are_paths, shards_of
+from smoothxent._files.shards import Paths, shards_of, shards_or_array
 
 
 def fit_temperature_file(
     logits: Paths,
-    labels: Paths,
+    labels: ArrayLike | Paths,
     *,
     bounds: tuple[float, float] = (0.01, 100.0),
     softcap: float | None = None,
@@ -33,7 +33,9 @@ def fit_temperature_file(
 
     Parameters
     ----------
-    logits, labels : path, pattern or sequence of paths
+    logits : path, pattern or sequence of paths
+        As in `evaluate_file`.
+    labels : array_like, path, pattern or sequence of paths
         As in `evaluate_file`.
     bounds, softcap, ignore_index, top_k, num_bins
         As in `fit_temperature`.
@@ -91,8 +93,8 @@ def fit_temperature_file(
     limits, ranks = check_bounds(bounds), check_top_k(top_k)
     rows = StoredRows.of(
         shards_of("logits", logits),
-        shards_of("labels", labels),
-        shards_of("sample_weight", sample_weight) if are_paths(sample_weight) else sample_weight,
+        shards_or_array("labels", labels),
+        shards_or_array("sample_weight", sample_weight),
         None,
         dtype,
     )

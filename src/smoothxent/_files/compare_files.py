@@ -22,11 +22,11 @@ from smoothxent._evaluation.probabilities import look_like_probabilities, warn_o
 from smoothxent._evaluation.rows import evaluate_rows
 from smoothxent._files.chunks import Chunk, chunk_results
 from smoothxent._files.errors import bad_chunk_label
-from smoothxent._files.formats import stored_labels, stored_logits
+from smoothxent._files.formats import stored_labels, stored_logits, stored_weights
 from smoothxent._files.groups import stored_groups
 from smoothxent._files.sharded_array import ShardedArray
-from smoothxent._files.shards import Paths, are_paths, shards_of
-from smoothxent._files.weights import files_of, weights_of, weights_of_chunk
+from smoothxent._files.shards import Paths, Shards, shards_of, shards_or_array
+from smoothxent._files.weights import weights_of_chunk
 from smoothxent._kernel.rows import checked_rows
 from smoothxent._kernel.threads import thread_count
 
@@ -37,7 +37,7 @@ Progress: TypeAlias = Callable[[int, int, Evaluation, Evaluation], object]
 def compare_files(
     logits_a: Paths,
     logits_b: Paths,
-    labels: Paths,
+    labels: ArrayLike | Paths,
     *,
     softcap: OfEach[float | None] = None,
     temperature: OfEach[float] = 1.0,
@@ -56,14 +56,16 @@ def compare_files(
 
     Parameters
     ----------
-    logits_a, logits_b, labels : path, pattern or sequence of paths
-        As in `evaluate_file`. Both logits must have the same shape; their dtypes may differ, and
-        their shards may be cut at different rows.
+    logits_a, logits_b : path, pattern or sequence of paths
+        As in `evaluate_file`. Both must have the same shape; their dtypes may differ, and their
+        shards may be cut at different rows.
+    labels : array_like, path, pattern or sequence of paths
+        As in `evaluate_file`.
     softcap, temperature, label_smoothing, ignore_index, top_k, num_bins, names
         As in `compare`.
     sample_weight : array_like, path, pattern or sequence of paths, optional
         As in `evaluate_file`.
-    groups : array, path, pattern or sequence of paths, optional
+    groups : array_like, path, pattern or sequence of Path, optional
         As in `evaluate_file`; the result is as in `compare`.
     dtype : "bfloat16" or "float16", optional
         The dtype of logits that are stored as bare 2-byte words; as in `evaluate_file`.
@@ -117,15 +119,13 @@ def compare_files(
     True
     """
     a, b = _stored_logits(shards_of("logits_a", logits_a), shards_of("logits_b", logits_b), dtype)
-    indices = stored_labels(shards_of("labels", labels), a)
+    indices = stored_labels(shards_or_array("labels", labels), a)
     options = options_of_both(
         a.row_shape[0], softcap, temperature, label_smoothing, top_k, num_bins
     )
-    if are_paths(sample_weight):
-        sample_weight = shards_of("sample_weight", sample_weight)
-    weights = weights_of(sample_weight, a)
-    inputs = [a, indices, b, *files_of(weights)]
-    its_groups = stored_groups(shards_of("groups", groups) if are_paths(groups) else groups, a)
+    weights = stored_weights(shards_or_array("sample_weight", sample_weight), a)
+    inputs = [each for each in (a, indices, b, weights) if each is not None]
+    its_groups = stored_groups(shards_or_array("groups", groups), a)
     names = check_names(names)
     threads = thread_count(num_threads, a.num_rows * a.row_shape[0])
     suspects: list[str] = []
@@ -175,7 +175,7 @@ def compare_files(
 
 
 def _stored_logits(
-    logits_a: list[str], logits_b: list[str], dtype: DType | None
+    logits_a: Shards, logits_b: Shards, dtype: DType | None
 ) -> tuple[ShardedArray, ShardedArray]:
     """Return the rows of both; `dtype` is that of logits stored as bare 2-byte words."""
     a, b = _rows_of(logits_a, dtype), _rows_of(logits_b, dtype)
@@ -187,7 +187,7 @@ def _stored_logits(
     return a, b
 
 
-def _rows_of(paths: list[str], dtype: DType | None) -> ShardedArray:
+def _rows_of(paths: Shards, dtype: DType | None) -> ShardedArray:
     try:
         return stored_logits(paths, None)
     except TypeError:  # bare words, or an error that `dtype` does not solve

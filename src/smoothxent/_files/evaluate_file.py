@@ -19,11 +19,11 @@ from smoothxent._evaluation.rows import evaluate_groups, evaluate_rows
 from smoothxent._evaluation.settings import GivenOptions, Options
 from smoothxent._files.chunks import Chunk, chunk_results
 from smoothxent._files.errors import bad_chunk_label
-from smoothxent._files.formats import stored_labels, stored_logits
+from smoothxent._files.formats import stored_labels, stored_logits, stored_weights
 from smoothxent._files.groups import stored_groups
 from smoothxent._files.sharded_array import ShardedArray
-from smoothxent._files.shards import Paths, are_paths, shards_of
-from smoothxent._files.weights import Weights, files_of, weights_of, weights_of_chunk
+from smoothxent._files.shards import OfRows, Paths, Shards, shards_of, shards_or_array
+from smoothxent._files.weights import weights_of_chunk
 from smoothxent._kernel.rows import checked_rows
 from smoothxent._kernel.threads import thread_count
 
@@ -34,7 +34,7 @@ Progress: TypeAlias = Callable[[int, int, Evaluation], object]
 @overload
 def evaluate_file(
     logits: Paths,
-    labels: Paths,
+    labels: ArrayLike | Paths,
     *,
     sample_weight: ArrayLike | Paths | None = ...,
     groups: None = ...,
@@ -44,7 +44,7 @@ def evaluate_file(
 @overload
 def evaluate_file(
     logits: Paths,
-    labels: Paths,
+    labels: ArrayLike | Paths,
     *,
     sample_weight: ArrayLike | Paths | None = ...,
     groups: ArrayLike | Paths,
@@ -53,7 +53,7 @@ def evaluate_file(
 ) -> GroupedEvaluation: ...
 def evaluate_file(
     logits: Paths,
-    labels: Paths,
+    labels: ArrayLike | Paths,
     *,
     softcap: float | None = None,
     temperature: float = 1.0,
@@ -81,21 +81,21 @@ def evaluate_file(
         A pattern such as ``"logits-*.npy"`` takes shards in the order of the numbers in their
         names; ``**`` matches folders of any depth. A sequence of paths or patterns keeps its own
         order. ``"file.npz::name"`` is one array of a file with several.
-    labels : path, pattern or sequence of paths
-        A file of one of these formats with class indices in [0, C) of any integer dtype, with the
-        shape of `logits` without the class axis; or a .txt file with one a line; or shards, which
-        may be cut at other rows than those of the logits.
+    labels : array_like, path, pattern or sequence of paths
+        Class indices in [0, C) of any integer dtype, with the shape of `logits` without the class
+        axis: an array, or a file of one of these formats; or a .txt file with one a line; or
+        shards, which may be cut at other rows than those of the logits.
     softcap, temperature, z_loss, label_smoothing, prior, class_weight, ignore_index
         As in `evaluate`.
     top_k, num_bins
         As in `evaluate`.
     sample_weight : array_like, path, pattern or sequence of paths, optional
-        A finite weight, not negative, for each row of all shards; an array or files.
-    groups : array, path, pattern or sequence of paths, optional
+        A finite weight, not negative, for each row of all shards: an array or files.
+    groups : array_like, path, pattern or sequence of Path, optional
         The id of each row's group, as in `evaluate`: an array of integers or strings, or files as
         for `labels`, which may hold strings in .npy, .npz or .txt files, one a line. A .txt file
         holds integers if all its lines are integers without leading zeros or signs other than -. A
-        list of str names files. All ids are in memory at once.
+        single str is a path, a list of str holds ids. All ids are in memory at once.
     per_class
         As in `evaluate`.
     dtype : "bfloat16" or "float16", optional
@@ -167,9 +167,9 @@ def evaluate_file(
     """
     rows = StoredRows.of(
         shards_of("logits", logits),
-        shards_of("labels", labels),
-        shards_of("sample_weight", sample_weight) if are_paths(sample_weight) else sample_weight,
-        shards_of("groups", groups) if are_paths(groups) else groups,
+        shards_or_array("labels", labels),
+        shards_or_array("sample_weight", sample_weight),
+        shards_or_array("groups", groups),
         dtype,
     )
     options = Options.of(
@@ -185,29 +185,29 @@ def evaluate_file(
 
 
 class StoredRows(NamedTuple):
-    """Logits, labels and weights, of which some or all are in files; all headers are checked."""
+    """Logits in files, and labels and weights in files or arrays; all headers are checked."""
 
     logits: ShardedArray
     labels: ShardedArray
-    weights: Weights
+    weights: ShardedArray | None
     groups: Groups | None
 
     @classmethod
     def of(
         cls,
-        logits: list[str],
-        labels: list[str],
-        sample_weight: ArrayLike | Paths | None,
-        groups: ArrayLike | Paths | None,
+        logits: Shards,
+        labels: OfRows | None,
+        sample_weight: OfRows | None,
+        groups: OfRows | None,
         dtype: DType | None,
     ) -> Self:
-        """Open the files at these paths, without patterns, and check their headers.
+        """Open the files and check their headers.
 
         The ids of groups are read at once.
         """
         rows = stored_logits(logits, dtype)
         indices = stored_labels(labels, rows)
-        return cls(rows, indices, weights_of(sample_weight, rows), stored_groups(groups, rows))
+        return cls(rows, indices, stored_weights(sample_weight, rows), stored_groups(groups, rows))
 
     @property
     def num_classes(self) -> int:
@@ -227,7 +227,7 @@ def evaluate_stored(
     Logits that look like probabilities bring a warning at this level of the stack, unless None.
     """
     rows, indices, weights, groups = stored
-    inputs = [rows, indices, *files_of(weights)]
+    inputs = [each for each in (rows, indices, weights) if each is not None]
     threads = thread_count(num_threads, rows.num_rows * stored.num_classes)
     suspects: list[str] = []
 

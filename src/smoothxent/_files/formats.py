@@ -9,12 +9,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from smoothxent._arguments.groups import REMEDIES
-from smoothxent._arguments.labels import check_integers, reshape_remedy
+from smoothxent._arguments.labels import check_class_indices, check_integers, reshape_remedy
 from smoothxent._arguments.logits import DType, check_logits
 from smoothxent._arguments.options import check_weights
 from smoothxent._files.readers import npy, npz, safetensors, text
+from smoothxent._files.readers.memory import in_memory
 from smoothxent._files.sharded_array import ShardedArray
-from smoothxent._files.shards import split_member
+from smoothxent._files.shards import OfRows, Shards, split_member
 from smoothxent._files.stored_array import Location, StoredArray
 
 BYTES_OF_TWO = np.dtype("V2")  # as np.save writes bfloat16
@@ -37,9 +38,7 @@ OF_LOGITS = FORMATS[:-1]
 TEXT = {".csv": ", delimiter=','", ".tsv": "", ".txt": ""}  # arguments of np.loadtxt
 
 
-def stored_logits(
-    paths: Sequence[str], dtype: DType | None, argument: str = "logits"
-) -> ShardedArray:
+def stored_logits(paths: Shards, dtype: DType | None, argument: str = "logits") -> ShardedArray:
     """Return the rows of logits in some files; `dtype` is that of bare 2-byte words."""
     shards = _stored(argument, paths, OF_LOGITS)
     dtype_of_words = dtype if dtype is not None else shards[0].declared_dtype or None
@@ -54,9 +53,12 @@ def stored_logits(
     return replace(array, dtype=_words(array.dtype), dtype_of_words=dtype_of_words)
 
 
-def stored_labels(paths: Sequence[str], logits: ShardedArray) -> ShardedArray:
-    """Return the class indices of some files, one for each row of logits."""
-    shards = _stored("labels", paths)
+def stored_labels(labels: OfRows | None, logits: ShardedArray) -> ShardedArray:
+    """Return class indices in files or an array, one for each row of logits."""
+    if not isinstance(labels, Shards):
+        shape = logits.shape + logits.row_shape
+        return in_memory("labels", check_class_indices(labels, shape, logits.shape))
+    shards = _stored("labels", labels)
     for shard in shards:
         if shard.shape[1:] == logits.shape[1:] + logits.row_shape:
             raise ValueError(
@@ -67,15 +69,20 @@ def stored_labels(paths: Sequence[str], logits: ShardedArray) -> ShardedArray:
     return _one_for_each_row(logits, shards)
 
 
-def stored_weights(paths: Sequence[str], logits: ShardedArray) -> ShardedArray:
-    """Return the weights of some files, one for each row of logits."""
-    shards = _stored("sample_weight", paths)
+def stored_weights(weights: OfRows | None, logits: ShardedArray) -> ShardedArray | None:
+    """Return weights in files or an array, one for each row of logits."""
+    if weights is None:
+        return None
+    if not isinstance(weights, Shards):
+        checked = check_weights("sample_weight", weights, logits.shape)
+        return in_memory("sample_weight", checked.reshape(logits.shape))
+    shards = _stored("sample_weight", weights)
     for shard in shards:
         check_weights(str(shard.location), np.empty(0, shard.dtype), (0,))
     return _one_for_each_row(logits, shards)
 
 
-def stored_ids(paths: Sequence[str], logits: ShardedArray) -> list[ShardedArray]:
+def stored_ids(paths: Shards, logits: ShardedArray) -> list[ShardedArray]:
     """Return the ids of groups in each file, integers or strings of any width.
 
     All files together have one id for each row of logits.
@@ -120,14 +127,12 @@ def _words(dtype: np.dtype[Any]) -> np.dtype[Any]:
     return np.dtype(np.uint16) if dtype == BYTES_OF_TWO else dtype
 
 
-def _stored(
-    argument: str, paths: Sequence[str], formats: Sequence[Format] = FORMATS
-) -> list[StoredArray]:
+def _stored(argument: str, paths: Shards, formats: Sequence[Format] = FORMATS) -> list[StoredArray]:
     """Return the arrays at the paths; the size of each has been checked against its file."""
     return [format_of(each, formats).stored(each) for each in located(argument, paths)]
 
 
-def located(argument: str, paths: Sequence[str]) -> list[Location]:
+def located(argument: str, paths: Shards) -> list[Location]:
     """Return the file and the member that each path means."""
     return [Location(argument, Path(file), member) for file, member in map(split_member, paths)]
 

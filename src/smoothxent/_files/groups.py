@@ -1,34 +1,36 @@
 """Ids of groups in files, which are read as a whole: 8 bytes for each row, or some letters."""
 
 import re
-from collections.abc import Sequence
 from contextlib import closing
-from typing import cast
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from smoothxent._arguments.arrays import AnyArray
 from smoothxent._arguments.groups import Groups, check_groups, check_ids, encoded
 from smoothxent._files.formats import format_of, located, stored_ids
 from smoothxent._files.readers import text
 from smoothxent._files.sharded_array import ShardedArray, Stream
-from smoothxent._files.shards import Paths, are_paths
+from smoothxent._files.shards import OfRows, Shards
 
 # Not 007, +7 or 7_000, which would become equal to other ids.
 INTEGER = re.compile(r"0|-?[1-9][0-9]{0,18}", re.ASCII)
 
 
-def stored_groups(groups: ArrayLike | Paths | None, logits: ShardedArray) -> Groups | None:
-    """Return the groups of the rows of logits: an array, or files without patterns in paths."""
+def stored_groups(groups: OfRows | None, logits: ShardedArray) -> Groups | None:
+    """Return the groups of the rows of logits: ids in files or an array."""
     if groups is None:
         return None
-    if are_paths(groups):
-        return encoded(_groups_of_files(cast(list[str], groups), logits))
-    return encoded(check_groups(cast(ArrayLike, groups), logits.shape))
+    if isinstance(groups, Shards):
+        return encoded(_groups_of_files(groups, logits))
+    try:
+        return encoded(check_groups(groups, logits.shape))
+    except ValueError as error:
+        if isinstance(groups, list | tuple) and isinstance(groups[0], str):
+            raise ValueError(f"{error}; pass Path objects if these are files") from None
+        raise
 
 
-def _groups_of_files(paths: Sequence[str], logits: ShardedArray) -> AnyArray:
+def _groups_of_files(paths: Shards, logits: ShardedArray) -> AnyArray:
     """Return the id of each row of logits as a flat array of int64 or of objects of type str."""
     locations = located("groups", paths)
     if all(format_of(location).suffix == ".txt" for location in locations):

@@ -8,18 +8,36 @@ import warnings
 from collections.abc import Sequence
 from glob import glob, has_magic
 from pathlib import Path
-from typing import TypeAlias, TypeGuard
+from typing import TypeAlias
+
+from numpy.typing import ArrayLike
 
 Paths: TypeAlias = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 
-def are_paths(value: object) -> TypeGuard[Paths]:
-    """Whether `value` is a path or a sequence that begins with a path."""
-    first = value[0] if isinstance(value, list | tuple) and value else value
-    return isinstance(first, str | os.PathLike)
+class Shards(tuple[str, ...]):
+    """The paths of the shards of an array, without patterns."""
+
+    __slots__ = ()
 
 
-def shards_of(argument: str, paths: object) -> list[str]:
+# One number or id for each row, in files or in an array.
+OfRows: TypeAlias = Shards | ArrayLike
+
+
+def shards_or_array(argument: str, value: ArrayLike | Paths | None) -> OfRows | None:
+    """Return the shards at paths as `shards_of` does, but an array as it is.
+
+    A list of str holds ids if these are groups; elsewhere it can only hold paths.
+    """
+    first = value[0] if isinstance(value, list | tuple) and value else None
+    is_path = isinstance(value, str | os.PathLike) or isinstance(first, os.PathLike)
+    if is_path or (isinstance(first, str) and argument != "groups"):
+        return shards_of(argument, value, stacklevel=4)
+    return value  # type: ignore[return-value]
+
+
+def shards_of(argument: str, paths: object, stacklevel: int = 3) -> Shards:
     """Return the path or the paths of a sequence, with each pattern replaced by its matches.
 
     Only public functions call this: the warning names the line of their caller.
@@ -42,9 +60,9 @@ def shards_of(argument: str, paths: object) -> list[str]:
         warnings.warn(
             f"{argument} must be in the order of their rows, got {first} before {second}; "
             "a pattern instead of the list sorts them by number",
-            stacklevel=3,
+            stacklevel=stacklevel,
         )
-    return shards
+    return Shards(shards)
 
 
 def split_member(path: str) -> tuple[str, str]:
