@@ -83,6 +83,17 @@ def test_metrics_are_right_under_every_option(any_dtype, rng, num_classes, weigh
     assert_as_measured(evaluate(logits, labels, **options), expected, any_dtype)
 
 
+def test_weights_of_bools_are_a_mask_of_rows_or_classes(any_dtype, rng):
+    logits, labels = draw(rng, 61, 5, any_dtype)
+    mask, classes, loss = rng.uniform(0, 1, 61) < 0.5, np.arange(5) > 0, smoothxent.cross_entropy
+    for options in ({}, {"class_weight": classes}):
+        kept = loss(logits[mask], labels[mask], **options)
+        assert loss(logits, labels, sample_weight=mask, **options) == kept
+        assert evaluate(logits, labels, sample_weight=mask, **options).loss == kept
+    weights = {"class_weight": classes}, {"sample_weight": classes[labels]}
+    assert len({loss(logits, labels, **each) for each in weights}) == 1
+
+
 @pytest.mark.parametrize("num_classes", [5, 129, 3000])
 def test_labels_without_a_share_in_the_loss_have_metrics(dtype, rng, num_classes):
     logits, labels = draw(rng, 61, num_classes, dtype)

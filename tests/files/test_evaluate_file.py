@@ -232,7 +232,7 @@ def test_labels_may_be_an_array(tmp_path, rng, given):
 
 
 @pytest.mark.usefixtures("small_chunks")
-@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16, np.uint8])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16, np.uint8, np.bool_])
 def test_weights_may_be_in_files(tmp_path, rng, dtype):
     logits, labels = draw(rng)
     weights = rng.uniform(0, 3, 100).astype(dtype)
@@ -267,9 +267,9 @@ def test_weights_of_another_kind_or_length_are_errors(tmp_path, rng):
         f"sample_weight file {weights} must have shape (100,), a number for each row of "
         f"logits file {paths[0]}, got (99,); name all shards of both"
     )
-    save(weights, np.ones(100, bool))
+    save(weights, np.ones(100, complex))
     assert error_text(TypeError, evaluate_file, *paths, sample_weight=weights) == (
-        f"sample_weight file {weights} must be real numbers, got bool"
+        f"sample_weight file {weights} must be real numbers, got complex128"
     )
 
 

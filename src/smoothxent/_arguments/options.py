@@ -184,9 +184,9 @@ def check_label_smoothing(value: float) -> float:
 
 
 def check_weights(name: str, value: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.float64]:
-    """Return finite, non-negative numbers of this shape as a flat float64 array."""
+    """Return finite, non-negative numbers of this shape, or a mask, as a flat float64 array."""
     array = plain_array(name, value)
-    if array.dtype.kind not in "iuf" and dtype_name(array.dtype) not in HALVES:
+    if array.dtype.kind not in "biuf" and dtype_name(array.dtype) not in HALVES:
         raise TypeError(f"{name} must be real numbers, got {array.dtype}")
     if array.shape != shape:
         raise ValueError(f"{name} must have shape {shape}, got {array.shape}")

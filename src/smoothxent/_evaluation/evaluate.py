@@ -80,7 +80,8 @@ def evaluate(
     z_loss, label_smoothing, prior, class_weight
         As in `cross_entropy`; they affect only `loss`.
     sample_weight : array_like, optional
-        A finite weight, not negative, of each row in all means and shares. 1 by default.
+        A finite weight, not negative, of each row in all means and shares; a mask of bool has
+        weights 1 and 0. 1 by default.
     ignore_index : int, optional
         Rows with this label are left out of all metrics, even if their logits hold nan.
     top_k : iterable of int, default (1, 5)

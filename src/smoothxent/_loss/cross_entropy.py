@@ -128,7 +128,7 @@ def cross_entropy(
         A finite weight, not negative, for each class. 1 by default.
     sample_weight : array_like, optional
         A finite weight, not negative, for each row, with the shape of `logits` without the class
-        axis. 1 by default.
+        axis; a mask of bool has weights 1 and 0. 1 by default.
     ignore_index : int, optional
         Rows with this label have loss 0 for any logits, nan included. Only for class indices; it
         may lie outside [0, C).
