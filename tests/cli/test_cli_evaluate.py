@@ -137,6 +137,14 @@ def test_folder_in_place_of_a_file_is_named(rows, capsys, folder):
 
 
 @pytest.mark.fault("cli-files")
+def test_swapped_files_are_named_as_swapped(rows, capsys):
+    assert error_line(capsys, "labels.npy", "logits.npy") == (
+        "logits file labels.npy must be rows of real numbers, got int64 of shape (120,); "
+        "are LOGITS and LABELS swapped?"
+    )
+
+
+@pytest.mark.fault("cli-files")
 def test_truncated_file_is_named_with_both_lengths(rows, capsys, folder):
     whole = (folder / "logits.npy").read_bytes()
     (folder / "logits.npy").write_bytes(whole[:-5])

@@ -187,6 +187,13 @@ def test_missing_part_is_named(tmp_path, capsys):
     assert capsys.readouterr() == ("", f"smoothxent: {error_text}\n")
 
 
+@pytest.mark.fault("cli-merge")
+def test_folder_of_parts_is_named_with_its_pattern(tmp_path, capsys):
+    assert main(["merge", str(tmp_path)]) == 1
+    error_text = f"{tmp_path}: is a folder; give its files, as in {tmp_path}/*.json"
+    assert capsys.readouterr() == ("", f"smoothxent: {error_text}\n")
+
+
 def test_part_that_memory_cannot_hold_is_named(rows, tmp_path, capsys, monkeypatch):
     def read_text(path, **options):
         raise MemoryError

@@ -227,6 +227,17 @@ def test_shards_that_differ_are_errors(files, other):
     assert error_of(ValueError, files, ["logits.npy", "other.npy"]) == (
         f"logits file {files / 'other.npy'} must match {files / 'logits.npy'} except on the first "
         f"axis, float32 (4, 3), got {other.dtype} {other.shape}"
+        f"{'; save all with the same dtype' * (other.dtype != np.float32)}"
+    )
+
+
+@pytest.mark.fault("file-length")
+@pytest.mark.parametrize("name", ["logits.npy", "labels.npy"])
+def test_empty_file_is_named_as_empty(files, name):
+    (files / name).write_bytes(b"")
+    assert error_of(ValueError, files) == (
+        f"{name[:6]} file {files / name} must hold an array, got an empty file; "
+        "copy or save it again"
     )
 
 

@@ -50,7 +50,7 @@ def test_negative_shape_is_an_error(files):
 
 
 @pytest.mark.fault("npy-header")
-@pytest.mark.parametrize("length", [0, 3, 8, 20, 127])
+@pytest.mark.parametrize("length", [3, 8, 20, 127])
 def test_header_cut_short_is_corrupt(files, length):
     path = files / "logits.npy"
     path.write_bytes(path.read_bytes()[:length])

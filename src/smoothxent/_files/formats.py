@@ -43,6 +43,12 @@ def stored_logits(paths: Shards, dtype: DType | None, argument: str = "logits") 
     shards = _stored(argument, paths, OF_LOGITS)
     dtype_of_words = dtype if dtype is not None else shards[0].declared_dtype or None
     for shard in shards:
+        if len(shard.shape) == 1 and shard.dtype.kind in "iu":
+            found = f"{shard.dtype} of shape {shard.shape}"
+            rule = "be rows of real numbers"
+            raise TypeError(
+                f"{shard.location} must {rule}, got {found}; are logits and labels swapped?"
+            )
         check_logits(np.empty(0, _words(shard.dtype)), dtype_of_words, str(shard.location))
         if len(shard.shape) < 2 or not shard.shape[-1]:
             raise ValueError(
@@ -144,6 +150,8 @@ def format_of(location: Location, formats: Sequence[Format] = FORMATS) -> Format
         raise ValueError(f"{location} must be a regular file, got a pipe or device; save it first")
     with location.path.open("rb") as file:
         start = file.read(max(len(row.magic) for row in FORMATS))
+    if not start and location.path.suffix != ".txt":
+        raise ValueError(f"{location} must hold an array, got an empty file; copy or save it again")
     likely = [row for row in formats if row.magic and start.startswith(row.magic)]
     likely += [row for row in formats if row.suffix == location.path.suffix]
     if not likely or (start.startswith(b"\x80") and likely[0].magic):

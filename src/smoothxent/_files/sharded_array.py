@@ -29,9 +29,10 @@ class ShardedArray:
         first = shards[0]
         for shard in shards[1:]:
             if (shard.dtype, shard.shape[1:]) != (first.dtype, first.shape[1:]):
+                remedy = "; save all with the same dtype" if shard.dtype != first.dtype else ""
                 raise ValueError(
                     f"{shard.location} must match {first.location.name} except on the first axis, "
-                    f"{first.dtype} {first.shape}, got {shard.dtype} {shard.shape}"
+                    f"{first.dtype} {first.shape}, got {shard.dtype} {shard.shape}{remedy}"
                 )
         length = sum(shard.shape[0] for shard in shards)
         return cls(tuple(shards), (length, *axes), row_shape, first.dtype)

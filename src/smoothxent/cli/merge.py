@@ -65,6 +65,8 @@ def run(arguments: argparse.Namespace) -> None:
 
 def saved(part: Path, names: tuple[str, str] | None) -> Mergeable:
     """Return the evaluation or comparison that the file holds; `names` are those of its a and b."""
+    if part.is_dir():
+        raise CommandError(f"{part}: is a folder; give its files, as in {part}/*.json")
     with as_command_errors(part):
         try:
             record = json.loads(part.read_text(encoding="utf-8"))
