@@ -102,6 +102,7 @@ def test_output_that_a_pattern_could_match_but_does_not_read_is_written(files):
     assert json.loads(Path("part-3.npy").read_text())["count"] == 10
 
 
+FORMATS = "must be one of table, markdown, json, csv"
 PATTERN = "quote a pattern, as in 'part-*.npy', so that the shell leaves it as it is"
 
 
@@ -109,24 +110,41 @@ PATTERN = "quote a pattern, as in 'part-*.npy', so that the shell leaves it as i
 @pytest.mark.parametrize(
     "command, found",
     [
-        ("", "the following arguments are required: COMMAND"),
         ("evaluate", "the following arguments are required: LOGITS, LABELS"),
         ("evaluate a.npy", "the following arguments are required: LABELS"),
         ("evaluate p-1.npy p-2.npy l.npy", f"too many arguments: l.npy; {PATTERN}"),
         ("evaluate 1 2 3 4 5 l.npy --bins 2", f"too many arguments: 3 and 3 more; {PATTERN}"),
         ("compare 1 2 3 4 5 6 7 8", f"too many arguments: 4 and 4 more; {PATTERN}"),
-        ("evaluate a.npy b.npy --class-weights c.npy", "unknown option --class-weights"),
+        (
+            "evaluate a.npy b.npy --class-weights c.npy",
+            "unknown option --class-weights; did you mean --class-weight?",
+        ),
+        ("evaluate a.npy b.npy --topk=1", "unknown option --topk=1; did you mean --top-k?"),
+        (
+            "evaluate a.npy b.npy --format jso",
+            f"argument --format: {FORMATS}, got 'jso'; did you mean json?",
+        ),
         ("bench quick", "too many arguments: quick"),
         ("info --json --yaml", "unknown option --yaml"),
-        ("info --jso", "unknown option --jso"),
-        ("evaluate a.npy b.npy --temp 2", "unknown option --temp"),
+        ("info --jso", "unknown option --jso; did you mean --json?"),
+        ("evaluate a.npy b.npy --temp 2", "unknown option --temp; did you mean --temperature?"),
         ("merge", "the following arguments are required: PART.json"),
     ],
 )
 def test_wrong_arguments_are_one_line_that_names_the_help(capsys, command, found):
     name = " ".join(["smoothxent", *command.split()[:1]])
-    expected = f"{name}: error: {found}; see {name} --help"
+    end = " " if found.endswith("?") else "; "
+    expected = f"{name}: error: {found}{end}see {name} --help"
     assert misuse(capsys, *command.split()) == expected
+
+
+@pytest.mark.fault("cli-usage")
+def test_no_command_prints_the_help(capsys):
+    assert main([]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("usage: smoothxent ")
+    assert "compare" in err
 
 
 NO_NAME = "must be the name of a file, got ''"
@@ -156,10 +174,11 @@ def test_empty_name_of_a_file_is_one_line_that_names_the_argument(capsys, comman
 
 
 def test_unknown_command_is_one_line_with_those_that_there_are(capsys):
-    found = misuse(capsys, "nope")
-    assert found.startswith("smoothxent: error: argument COMMAND: invalid choice: 'nope' (choose")
-    assert "evaluate" in found
-    assert found.endswith("); see smoothxent --help")
+    rule = "argument COMMAND: must be one of evaluate, compare, calibrate, merge, bench, demo, info"
+    for command, end in (("nope", ";"), ("eval", "; did you mean evaluate?")):
+        assert misuse(capsys, command) == (
+            f"smoothxent: error: {rule}, got '{command}'{end} see smoothxent --help"
+        )
 
 
 def test_wrong_usage_is_one_line_whatever_it_names(capsys):

@@ -19,7 +19,7 @@ from types import ModuleType
 
 import smoothxent
 from smoothxent.cli import bench, calibrate, compare, demo, encoding, errors, evaluate, info, merge
-from smoothxent.cli.parser import Parser, line, unknown
+from smoothxent.cli.parser import Parser, line
 
 COMMANDS: dict[str, ModuleType] = {
     "evaluate": evaluate,
@@ -37,9 +37,13 @@ OPTIONAL = {"matplotlib", "rich", "sklearn", "threadpoolctl"}
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; `argv` is `sys.argv[1:]` unless given."""
-    arguments, others = _parser().parse_known_args(argv)
+    parser = _parser()
+    if not (sys.argv[1:] if argv is None else argv):
+        parser.print_help(sys.stderr)
+        return 2
+    arguments, others = parser.parse_known_args(argv)
     if others:
-        arguments.error(unknown(others, arguments.remedy))
+        arguments.unknown(others, arguments.remedy)
     with _whole_output():
         return _run(arguments)
 
@@ -125,6 +129,6 @@ def _parser() -> Parser:
     for name, command in COMMANDS.items():
         summary = (command.__doc__ or "").partition("\n")[0]
         subparser = commands.add_parser(name, help=summary, description=summary)
-        subparser.set_defaults(error=subparser.error, remedy="")
+        subparser.set_defaults(error=subparser.error, unknown=subparser.unknown, remedy="")
         command.add_arguments(subparser)
     return parser
