@@ -122,8 +122,8 @@ def test_parts_of_other_groups_or_classes_are_one_line(rows, capsys):
         "numbers.json: groups must be all integers or all strings, got some of each"
     )
     assert error_line(capsys, "none.json", "classes.json", command="merge") == (
-        "classes.json: classes must have the same number in evaluations that are added, "
-        "got none and 7"
+        "classes.json: classes must be in both evaluations that are added or in neither, "
+        "got them in one; use per_class for both"
     )
     record = json.loads(Path("names.json").read_text())
     record["groups"]["count"][0] += 1

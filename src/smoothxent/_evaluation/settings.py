@@ -48,6 +48,7 @@ class Settings(NamedTuple):
     class_weight: str  # checksum, or ""
     top_k: tuple[int, ...]
     num_bins: int
+    num_classes: int  # 0 if it is not known yet, without rows
 
     @classmethod
     def of(
@@ -56,16 +57,23 @@ class Settings(NamedTuple):
         targets: Targets,
         top_k: tuple[int, ...],
         num_bins: int,
+        num_classes: int,
     ) -> Self:
         """Return the settings for checked arguments."""
         label_smoothing, prior, class_weight, _, _ = targets
-        checksums = checksum(prior), checksum(class_weight)
-        return cls(label_smoothing, given_transforms(transforms), *checksums, top_k, num_bins)
+        loss = (
+            label_smoothing,
+            given_transforms(transforms),
+            checksum(prior),
+            checksum(class_weight),
+        )
+        return cls(*loss, top_k, num_bins, num_classes)
 
     def by_name(self) -> dict[str, object]:
         """Return the settings by the names of the arguments."""
         transforms = dict(zip(TRANSFORMS, self.transforms, strict=True))
         return {
+            "num_classes": self.num_classes,
             "label_smoothing": self.label_smoothing,
             **transforms,
             "prior": f"checksum {self.prior}" if self.prior else "none",
@@ -76,8 +84,23 @@ class Settings(NamedTuple):
 
     def changed(self) -> dict[str, object]:
         """Return the settings of the loss that differ from the defaults, by name."""
-        defaults = self.of(None, (0.0, None, None, None, None), self.top_k, self.num_bins).by_name()
+        targets = 0.0, None, None, None, None
+        defaults = self.of(None, targets, *self[-3:]).by_name()
         return {name: value for name, value in self.by_name().items() if value != defaults[name]}
+
+    def joined(self, other: Self) -> Self:
+        """Return the settings of a sum; raise unless those of both parts agree."""
+        ours, theirs = self.by_name(), other.by_name()
+        if not (self.num_classes and other.num_classes):
+            del ours["num_classes"]
+        for name, value in ours.items():
+            if value != theirs[name]:
+                remedy = "; pad the logits with -inf" if name == "num_classes" else ""
+                raise ValueError(
+                    f"{name} must be the same in evaluations that are added, "
+                    f"got {value} and {theirs[name]}{remedy}"
+                )
+        return self if self.num_classes else other
 
 
 class Options(NamedTuple):
@@ -105,7 +128,7 @@ class Options(NamedTuple):
         checked = check_transforms(transforms)
         checked_targets = check_targets((*targets, None, None), num_classes, ())
         ranks, bins = check_top_k(top_k), check_num_bins(num_bins)
-        settings = Settings.of(checked, checked_targets, ranks, bins)
+        settings = Settings.of(checked, checked_targets, ranks, bins, num_classes)
         return cls(settings, checked, checked_targets, check_flag("per_class", per_class))
 
 

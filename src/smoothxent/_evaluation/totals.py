@@ -100,20 +100,22 @@ class Totals:
         )
 
     def __add__(self, other: Self) -> Self:
-        """Return the totals of the rows of both; their settings and classes must agree."""
+        """Return the totals of the rows of both; raise unless their settings agree."""
+        settings = self.settings.joined(other.settings)
         pairs = zip(self.bins, other.bins, strict=True)
-        classes = None
-        if self.classes is not None and other.classes is not None:
-            classes = ClassTotals.merged([self.classes, other.classes])
+        classes = [each.classes for each in (self, other) if each.classes is not None]
+        if len(classes) == 1:
+            rule = "be in both evaluations that are added or in neither"
+            raise ValueError(f"classes must {rule}, got them in one; use per_class for both")
         return type(self)(
-            self.settings,
+            settings,
             self.count + other.count,
             self.ignored + other.ignored,
             Sums(*(a + b for a, b in zip(self.sums, other.sums, strict=True))),
             tuple(a + b for a, b in zip(self.hits, other.hits, strict=True)),
             tuple(joined(a, b) for a, b in pairs),
             tuple(a + b for a, b in zip(self.histogram, other.histogram, strict=True)),
-            classes,
+            ClassTotals.merged(classes) if classes else None,
         )
 
 

@@ -337,7 +337,7 @@ def linear_evaluate(
         hidden, weight, labels, bias, transforms, targets, num_threads, check_class_indices
     )
     ranks, bins = check_top_k(top_k), check_num_bins(num_bins)
-    settings = Settings.of(head.transforms, head.targets, ranks, bins)
+    settings = Settings.of(head.transforms, head.targets, ranks, bins, len(head.weight.array))
     head.tally()
     result = head.read(None, settings.top_k, settings.num_bins).evaluation()
     return Evaluation._of_kernel(settings, result)
