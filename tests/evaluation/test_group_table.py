@@ -28,7 +28,7 @@ Evaluation of 48 rows, in 12 groups; losses in nats
 loss (nll)             0.3574  ± 0.11
 perplexity             1.4296
 accuracy               0.8750  ± 0.048
-top 5                  1.0000  ± 0
+top 5                  1.0000
 entropy                0.4159  ± 0.057
 confidence             0.8570  ± 0.029
 brier                  0.1518  ± 0.051
@@ -81,8 +81,8 @@ Evaluation of 5 rows, 1 more ignored, in 2 groups; losses in nats
 
 loss (nll)             0.0772  ± 0.013
 perplexity             1.0803
-accuracy               1.0000  ± 0
-top 5                  1.0000  ± 0
+accuracy               1.0000
+top 5                  1.0000
 entropy                0.3356  ± 0.044
 confidence             0.9260  ± 0.012
 brier                  0.0083  ± 0.0022
@@ -106,7 +106,7 @@ Evaluation of 48 rows, in 12 groups; losses in nats
 | loss (nll) | 0.3574 | ± 0.11 |
 | perplexity | 1.4296 |  |
 | accuracy | 0.8750 | ± 0.048 |
-| top 5 | 1.0000 | ± 0 |
+| top 5 | 1.0000 |  |
 | entropy | 0.4159 | ± 0.057 |
 | confidence | 0.8570 | ± 0.029 |
 | brier | 0.1518 | ± 0.051 |

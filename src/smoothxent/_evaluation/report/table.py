@@ -1,5 +1,6 @@
 """The tables of an evaluation as text (80 columns), HTML and Markdown."""
 
+import math
 from collections.abc import Sequence
 from html import escape
 from textwrap import wrap
@@ -144,7 +145,8 @@ def lines(metrics: Metrics, num_bytes: int | None = None) -> list[Line]:
         Line("perplexity", number(metrics.perplexity)),
         *([] if num_bytes is None else [_bits_per_byte(metrics, num_bytes)]),
         *(
-            _mean("accuracy" if k == 1 else f"top {k}", share, stderr[k])
+            # All rows or none of a sample do not make the share certain.
+            _mean("accuracy" if k == 1 else f"top {k}", share, stderr[k] or math.nan)
             for k, share in metrics.top_k.items()
         ),
         _mean("entropy", metrics.entropy, metrics.entropy_stderr),
