@@ -120,6 +120,27 @@ def test_record_that_could_not_be_saved_leaves_the_file_as_it_was(
     assert sorted(tmp_path.iterdir()) == files
 
 
+@pytest.mark.fault("cli-results")
+def test_picture_that_could_not_be_saved_leaves_the_file_as_it_was(
+    part, capsys, tmp_path, monkeypatch
+):
+    figure = pytest.importorskip("matplotlib.figure")
+
+    def full(self, path, **options):
+        Path(path).write_bytes(b"half")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    saved = tmp_path / "saved.png"
+    saved.write_text("before")
+    files = sorted(tmp_path.iterdir())
+    monkeypatch.setattr(figure.Figure, "savefig", full)
+    assert main(["merge", part, "--plot", str(saved)]) == 1
+    remedy = "No space left on device; make room or choose another"
+    assert capsys.readouterr() == ("", f"smoothxent: {saved}: {remedy}\n")
+    assert saved.read_text() == "before"
+    assert sorted(tmp_path.iterdir()) == files
+
+
 def test_record_goes_through_a_link_and_into_a_pipe(expected, part, capsys, tmp_path):
     link, pipe = tmp_path / "link.json", tmp_path / "pipe.json"
     link.symlink_to(tmp_path / "target.json")

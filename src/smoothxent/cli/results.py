@@ -89,11 +89,11 @@ def write(result: Result, arguments: argparse.Namespace) -> None:
     whole = result.total if isinstance(result, GroupedEvaluation) else result
     save(result, arguments.json)
     if arguments.plot:
-        with errors.name_file(arguments.plot):
-            whole.plot().figure.savefig(arguments.plot, dpi=144)
+        figure = whole.plot().figure
+        write_whole(arguments.plot, lambda draft: figure.savefig(draft, dpi=144))
     file = getattr(arguments, "per_class", None)
     if isinstance(file, Path) and isinstance(whole, Evaluation) and whole.classes:
-        _save(_csv_of_classes(whole.classes), file)
+        write_text(file, _csv_of_classes(whole.classes))
     if arguments.json == "-":
         print(_json(result), end="")
     elif not arguments.quiet:
@@ -103,19 +103,24 @@ def write(result: Result, arguments: argparse.Namespace) -> None:
 def save(result: Result, name: str | None) -> None:
     """Save the result as JSON, unless the name is None, or - for stdout."""
     if name not in (None, "-"):
-        _save(_json(result), Path(name))
+        write_text(Path(name), _json(result))
 
 
-def _save(text: str, file: Path) -> None:
+def write_text(file: Path, text: str) -> None:
     """Write the whole text; if that fails, leave the file as it was."""
+    write_whole(file, lambda draft: draft.write_text(text, encoding="utf-8"))
+
+
+def write_whole(file: Path, write: Callable[[Path], object]) -> None:
+    """Write a file; if that fails, leave it as it was. The path of the draft has its suffix."""
     with errors.name_file(file):
         if file.exists() and not file.is_file():  # a pipe or a device
-            file.write_text(text, encoding="utf-8")
+            write(file)
             return
         target = file.resolve()
-        draft = target.with_name(f".{target.name}.{os.getpid()}")
+        draft = target.with_name(f".{os.getpid()}.{target.name}")
         try:
-            draft.write_text(text, encoding="utf-8")
+            write(draft)
             draft.replace(target)
         finally:
             draft.unlink(missing_ok=True)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 import smoothxent
-from smoothxent.cli import options
+from smoothxent.cli import options, results
 from smoothxent.cli.bench.stopwatch import LABEL_SMOOTHING, LIBRARIES
 
 SHAPES = ("1x10", "100000x3", "100000x10", "20000x100", "8192x1000", "1024x32000", "256x128256")
@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace) -> None:
     with Console(stderr=True).status(waiting, spinner="line"):  # an ASCII spinner
         figures = measured(arguments.threads, seconds, shapes)
     if arguments.json:
-        Path(arguments.json).write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+        results.write_text(Path(arguments.json), json.dumps(figures, indent=1) + "\n")
     show(figures)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from smoothxent import cross_entropy, smooth_labels
-from smoothxent.cli import options
+from smoothxent.cli import options, results
 
 LABEL_SMOOTHING = (0.0, 0.1)
 
@@ -82,7 +82,7 @@ def run(arguments: argparse.Namespace) -> None:
             for label_smoothing in LABEL_SMOOTHING
         ]
     report.show(plain, smoothed)
-    picture.draw(plain, smoothed, arguments.output)
+    results.write_whole(arguments.output, lambda draft: picture.draw(plain, smoothed, draft))
     print(f"\nPicture: {arguments.output}")
 
 
