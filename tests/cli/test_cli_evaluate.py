@@ -2,12 +2,14 @@
 
 import json
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from assertions import error_line
 from smoothxent import Evaluation, evaluate
+from smoothxent._files.stored_array import PlainFile
 from smoothxent.cli import main
 
 
@@ -134,6 +136,29 @@ def test_folder_in_place_of_a_file_is_named(rows, capsys, folder):
     assert (
         line == f"{folder}: Is a directory; give a file, or a quoted pattern such as 'FOLDER/*.npy'"
     )
+
+
+@pytest.mark.fault("cli-files")
+@pytest.mark.parametrize(
+    "name, option",
+    [("logits.npy", ""), ("labels.npy", ""), ("w.npy", "prior"), ("i.txt", "groups")],
+)
+def test_file_of_a_device_that_fails_is_named(rows, capsys, name, option):
+    Path(name).unlink(missing_ok=True)
+    Path(name).symlink_to("/proc/self/mem")  # the first bytes can't be read
+    options = [f"--{option}", name] if option else []
+    line = error_line(capsys, "logits.npy", "labels.npy", *options)
+    assert line == f"{name}: Input/output error"
+
+
+@pytest.mark.fault("cli-files")
+def test_device_that_fails_meanwhile_is_named(rows, capsys, monkeypatch):
+    class Failing(PlainFile):
+        def open(self):
+            return Path("/proc/self/mem").open("rb", buffering=0)
+
+    monkeypatch.setattr("smoothxent._files.readers.npy.PlainFile", Failing)
+    assert error_line(capsys, "logits.npy", "labels.npy") == "logits.npy: Input/output error"
 
 
 @pytest.mark.fault("cli-files")

@@ -180,11 +180,20 @@ def test_part_given_twice_is_not_counted_twice(rows, tmp_path, capsys, monkeypat
     assert capsys.readouterr() == ("", f"smoothxent: {error_text}\n")
 
 
-def test_missing_part_is_named(tmp_path, capsys):
+@pytest.mark.fault("cli-files")
+@pytest.mark.parametrize(
+    "target, found",
+    [
+        ("missing", "No such file or directory; check the path"),
+        ("part.json", "Too many levels of symbolic links; check the path"),
+        ("/proc/self/mem", "Input/output error"),
+    ],
+)
+def test_part_that_cannot_be_read_is_named(tmp_path, capsys, target, found):
     part = tmp_path / "part.json"
+    part.symlink_to(target)
     assert main(["merge", str(part)]) == 1
-    error_text = f"{part}: No such file or directory; check the path"
-    assert capsys.readouterr() == ("", f"smoothxent: {error_text}\n")
+    assert capsys.readouterr() == ("", f"smoothxent: {part}: {found}\n")
 
 
 @pytest.mark.fault("cli-merge")

@@ -214,6 +214,15 @@ def test_folder_in_place_of_a_result_is_named_beforehand(option, name, capsys, t
 
 @pytest.mark.fault("cli-results")
 @both_results
+def test_loop_of_links_in_place_of_a_result_is_named_beforehand(option, name, capsys, tmp_path):
+    (tmp_path / name).symlink_to(name)
+    remedy = "Too many levels of symbolic links; check the path"
+    line = error_line(capsys, option, tmp_path / name)
+    assert line == f"smoothxent: {tmp_path / name}: {remedy}\n"
+
+
+@pytest.mark.fault("cli-results")
+@both_results
 def test_read_only_folder_of_a_result_is_named_beforehand(
     option, name, capsys, tmp_path, monkeypatch
 ):

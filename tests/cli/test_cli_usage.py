@@ -103,6 +103,7 @@ def test_output_that_a_pattern_could_match_but_does_not_read_is_written(files):
 
 
 FORMATS = "must be one of table, markdown, json, csv"
+A_TEMPERATURE = "must be a number, or a file that `smoothxent calibrate --json` saved"
 PATTERN = "quote a pattern, as in 'part-*.npy', so that the shell leaves it as it is"
 
 
@@ -119,6 +120,10 @@ PATTERN = "quote a pattern, as in 'part-*.npy', so that the shell leaves it as i
             "evaluate a.npy b.npy --class-weights c.npy",
             "unknown option --class-weights; did you mean --class-weight?",
         ),
+        (
+            "evaluate a.npy b.npy --temperature deep.json",
+            f"argument --temperature: {A_TEMPERATURE}, got 'deep.json'",
+        ),
         ("evaluate a.npy b.npy --topk=1", "unknown option --topk=1; did you mean --top-k?"),
         (
             "evaluate a.npy b.npy --format jso",
@@ -131,7 +136,11 @@ PATTERN = "quote a pattern, as in 'part-*.npy', so that the shell leaves it as i
         ("merge", "the following arguments are required: PART.json"),
     ],
 )
-def test_wrong_arguments_are_one_line_that_names_the_help(capsys, command, found):
+def test_wrong_arguments_are_one_line_that_names_the_help(
+    capsys, command, found, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    Path("deep.json").write_text("[" * 100_000)
     name = " ".join(["smoothxent", *command.split()[:1]])
     end = " " if found.endswith("?") else "; "
     expected = f"{name}: error: {found}{end}see {name} --help"

@@ -135,7 +135,11 @@ def _words(dtype: np.dtype[Any]) -> np.dtype[Any]:
 
 def _stored(argument: str, paths: Shards, formats: Sequence[Format] = FORMATS) -> list[StoredArray]:
     """Return the arrays at the paths; the size of each has been checked against its file."""
-    return [format_of(each, formats).stored(each) for each in located(argument, paths)]
+    stored = []
+    for each in located(argument, paths):
+        with each.named():
+            stored.append(format_of(each, formats).stored(each))
+    return stored
 
 
 def located(argument: str, paths: Shards) -> list[Location]:
@@ -148,7 +152,7 @@ def format_of(location: Location, formats: Sequence[Format] = FORMATS) -> Format
     mode = location.path.stat().st_mode
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # opening a folder raises
         raise ValueError(f"{location} must be a regular file, got a pipe or device; save it first")
-    with location.path.open("rb") as file:
+    with location.named(), location.path.open("rb") as file:
         start = file.read(max(len(row.magic) for row in FORMATS))
     if not start and location.path.suffix != ".txt":
         raise ValueError(f"{location} must hold an array, got an empty file; copy or save it again")

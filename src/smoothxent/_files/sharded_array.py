@@ -81,7 +81,8 @@ class Stream:
                 self._open_next()
                 continue
             try:
-                count = self._file.readinto(buffer[: self._left])
+                with self._shard.location.named():
+                    count = self._file.readinto(buffer[: self._left])
             except self._shard.read_errors as error:
                 raise self._shard.location.corrupt(error) from error
             if not count:

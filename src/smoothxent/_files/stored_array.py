@@ -2,7 +2,8 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Protocol
@@ -37,6 +38,15 @@ class Location(NamedTuple):
     def of_entries(self) -> str:
         """Return the text for an error about an entry of the array."""
         return f"{self.argument} in {self.name}"
+
+    @contextmanager
+    def named(self) -> Iterator[None]:
+        """Add the file to an error of the system that names none, as one of a device."""
+        try:
+            yield
+        except OSError as error:
+            error.filename = error.filename or str(self.path)
+            raise
 
     def corrupt(self, reason: object) -> ValueError:
         """Return the error for a file that breaks the rules of its format."""

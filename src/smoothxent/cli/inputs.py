@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smoothxent.cli import options
-from smoothxent.cli.errors import CommandError
+from smoothxent.cli.errors import CommandError, name_file
 
 # For a pattern that the shell has expanded into many arguments.
 QUOTE = "; quote a pattern, as in 'part-*.npy', so that the shell leaves it as it is"
@@ -127,7 +127,8 @@ def array(file: str | None) -> NDArray[Any] | None:
         raise wrong_file  # opening a pipe may block forever
     try:
         # Mapped: a header that declares more than the file holds then costs no memory.
-        return np.lib.format.open_memmap(file, mode="r")
+        with name_file(Path(file)):
+            return np.lib.format.open_memmap(file, mode="r")
     except OSError:
         raise
     except Exception as error:  # of any type: literal_eval and tokenize read arbitrary text

@@ -2,12 +2,13 @@
 
 import argparse
 import json
+import os
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from smoothxent import Comparison, Evaluation, GroupedEvaluation
 from smoothxent.cli import inputs, options, results
-from smoothxent.cli.errors import CommandError, as_command_errors
+from smoothxent.cli.errors import CommandError, as_command_errors, name_file
 
 Mergeable: TypeAlias = Evaluation | GroupedEvaluation | Comparison
 
@@ -44,13 +45,14 @@ def run(arguments: argparse.Namespace) -> None:
     """Add up the parts, and write the result as for a single run."""
     results.check(arguments, *arguments.parts)
     parts = [part for each in arguments.parts for part in inputs.files(each) or [Path(each)]]
-    seen: set[Path] = set()
+    seen: set[str] = set()
     for part in parts:
-        if part.resolve() in seen:
+        place = os.path.realpath(part)
+        if place in seen:
             raise CommandError(
                 f"{part}: given twice, which would count its rows twice; give it once"
             )
-        seen.add(part.resolve())
+        seen.add(place)
     first, *others = parts
     whole: Any = saved(first, arguments.names)
     for part in others:
@@ -67,7 +69,7 @@ def saved(part: Path, names: tuple[str, str] | None) -> Mergeable:
     """Return the evaluation or comparison that the file holds; `names` are those of its a and b."""
     if part.is_dir():
         raise CommandError(f"{part}: is a folder; give its files, as in {part}/*.json")
-    with as_command_errors(part):
+    with as_command_errors(part), name_file(part):
         try:
             record = json.loads(part.read_text(encoding="utf-8"))
         except (RecursionError, ValueError) as error:

@@ -5,6 +5,7 @@ import json
 import math
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from smoothxent.cli.errors import CommandError
@@ -64,7 +65,7 @@ def temperature(text: str) -> float:
         record = json.loads(Path(text).read_text(encoding="utf-8"))
         if record["format"] == "smoothxent.Temperature":
             return scale(str(record["metrics"]["value"]))
-    except (KeyError, OSError, TypeError, ValueError):
+    except (KeyError, OSError, RecursionError, TypeError, ValueError):
         pass
     rule = "must be a number, or a file that `smoothxent calibrate --json` saved"
     raise argparse.ArgumentTypeError(f"{rule}, got {text!r}")
@@ -164,6 +165,8 @@ def check_writable(file: Path, option: str) -> None:
         raise CommandError(f"{folder}: no such folder; create it or choose another {option}")
     if file.is_dir():
         raise CommandError(f"{file}: is a folder; name a file in it for {option}")
+    with suppress(FileNotFoundError):
+        file.stat()  # raises for links that form a loop
     target = file if file.exists() and not file.is_file() else folder  # a pipe or a device
     if not os.access(target, os.W_OK):
         raise CommandError(f"{target}: can't be written; choose another {option}")

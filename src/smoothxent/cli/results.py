@@ -81,7 +81,7 @@ def _files_of(argument: str) -> list[Path]:
 def _are_same(file: Path, other: Path) -> bool:
     if file.exists() and other.exists():
         return file.samefile(other)
-    return file.resolve() == other.resolve()
+    return os.path.realpath(file) == os.path.realpath(other)
 
 
 def write(result: Result, arguments: argparse.Namespace) -> None:

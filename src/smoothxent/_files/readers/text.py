@@ -56,7 +56,8 @@ class Numbers:
 def lines(location: Location) -> list[str]:
     """Return all lines of a file, empty ones too."""
     try:
-        text = location.path.read_text(encoding="utf-8-sig")
+        with location.named():
+            text = location.path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise ValueError(f"{location} must be UTF-8 text, got other bytes; {AS_UTF8}") from error
     if "\0" in text:
