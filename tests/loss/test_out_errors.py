@@ -88,6 +88,32 @@ def test_out_that_is_no_array_is_an_error(any_dtype, writer):
         assert text == f"{name} must be a plain NumPy array, got {found}"
 
 
+@pytest.mark.fault("outs")
+def test_out_that_overlaps_itself_is_an_error(any_dtype, writer):
+    name, call, shape = writer
+    size = room(shape, any_dtype).itemsize
+    whole = np.full(N * C, 77, room(shape, any_dtype).dtype)
+    steps = [(0, size), (size, size), (C * size, size // 2)]  # one row, windows, halves of entries
+    for strides in steps if len(shape) == 2 else [(0,), (size // 2,)]:
+        out = np.lib.stride_tricks.as_strided(whole, shape, strides)
+        text = error_text(ValueError, call, out, np.zeros((N, C), any_dtype))
+        found = f"shape {shape} with strides {strides}"
+        assert text == f"{name} must not overlap itself, got {found}; use a new array"
+        assert np.all(whole == 77)
+
+
+def test_out_whose_rows_interleave_is_written(dtype, rng):
+    # In entries the rows begin at 0, 2 and 4, and the second of each is 3 behind: none overlap.
+    logits, labels = rng.normal(size=(3, 2, C)).astype(dtype), np.zeros((3, 2), int)
+    whole = np.full(8, 77, dtype)
+    strides = 2 * whole.itemsize, 3 * whole.itemsize
+    out = np.lib.stride_tricks.as_strided(whole, (3, 2), strides)
+    smoothxent.cross_entropy(logits, labels, reduction="none", out=out)
+    expected = smoothxent.cross_entropy(logits, labels, reduction="none")
+    assert np.array_equal(out, expected)
+    assert np.flatnonzero(whole == 77).tolist() == [1, 6]
+
+
 def test_masked_out_is_an_error(any_dtype, writer):
     name, call, shape = writer
     out = np.ma.masked_array(room(shape, any_dtype), mask=np.zeros(shape))

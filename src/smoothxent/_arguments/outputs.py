@@ -32,9 +32,25 @@ def check_out(name: str, value: object, shape: tuple[int, ...], dtype: np.dtype[
         raise TypeError(f"{name} must be {dtype}, got {value.dtype}")
     if value.shape != shape:
         raise ValueError(f"{name} must have shape {shape}, got {value.shape}")
-    if not value.flags.writeable:
+    flags = value.flags
+    if not flags.writeable:
         raise ValueError(f"{name} must be writeable, got a read-only array")
+    if not flags.forc and overlaps_itself(value):
+        found = f"shape {shape} with strides {value.strides}"
+        raise ValueError(f"{name} must not overlap itself, got {found}; use a new array")
     return np.asarray(value)
+
+
+def overlaps_itself(array: AnyArray) -> bool:
+    """Whether two entries share memory.
+
+    On the first axis on which their indices differ, one may as well be at index 0: only the
+    difference of the indices matters.
+    """
+    return any(
+        np.may_share_memory(part[:1], part[1:], max_work=OVERLAP_WORK)
+        for part in (array[(0,) * axis] for axis in range(array.ndim))
+    )
 
 
 def check_losses_out(

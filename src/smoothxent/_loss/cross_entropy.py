@@ -172,7 +172,7 @@ def cross_entropy(
         overflows; `prior` does not sum to 1; `softcap`, `temperature` or `z_loss` lies outside its
         range; `reduction` or `axis` is unknown; `num_threads` is below 1; `ignore_index` is given
         with probabilities; there are rows but no classes; `out` has another shape, is read-only,
-        overlaps an input, or comes with another reduction.
+        overlaps an input or itself, or comes with another reduction.
 
         `out` is unchanged after all these errors. A KeyboardInterrupt in the middle of the call
         leaves part of the result in it.

@@ -64,7 +64,7 @@ def softmax(
         `logits` or `out` have another dtype than those above, or are masked arrays.
     ValueError
         There are rows but no classes; `axis` does not exist; `num_threads` is below 1; `out` has
-        another shape, is read-only or overlaps `logits`.
+        another shape, is read-only, or overlaps `logits` or itself.
 
     See Also
     --------
