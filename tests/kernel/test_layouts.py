@@ -1,6 +1,8 @@
 """Logits of every memory layout: the same bits as their contiguous copy, and not modified."""
 
 import os
+import signal
+import subprocess
 import sys
 
 import numpy as np
@@ -171,3 +173,16 @@ def test_results_have_no_metadata_of_the_dtype_of_another_call(dtype, rng):
     for each in (logits.astype(described), logits):
         losses = smoothxent.cross_entropy(each, labels, axis=1, reduction="none")
         assert losses.dtype.metadata is None
+
+
+@pytest.mark.fault("memory-map")
+@pytest.mark.parametrize("use", ["logits.sum()", "smoothxent.cross_entropy(logits, [0] * 4000)"])
+def test_map_of_a_file_that_was_cut_short_ends_the_process(tmp_path, use):
+    np.save(tmp_path / "logits.npy", np.zeros((4000, 10), np.float32))
+    code = (
+        "import os, numpy, smoothxent; logits = numpy.load('logits.npy', mmap_mode='r'); "
+        f"os.truncate('logits.npy', 200); {use}"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False)
+    assert done.returncode == -signal.SIGBUS
