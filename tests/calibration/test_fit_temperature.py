@@ -213,6 +213,15 @@ def test_random_labels_have_the_upper_bound(rng, num_classes):
     assert fit_temperature(logits, labels, bounds=(0.5, 7.25)).value == 7.25
 
 
+@pytest.mark.parametrize("scale", [1.0, 1e-3, 1e-6, 1e-9, 1e-12])
+@pytest.mark.parametrize("high", [100.0, 99.123454321])  # of more digits than a fitted one
+def test_labels_with_the_least_logit_have_the_upper_bound_however_small_logits_are(scale, high):
+    for dtype in (np.float64, np.float32)[: 2 if scale >= 1e-6 else 1]:  # below float32 rounds
+        logits = scale * np.array([[0, 1, 2], [1, 5, 3]], dtype)
+        fitted = fit_temperature(logits, [0, 0], bounds=(0.01, high))
+        assert (fitted.value, fitted.bound) == (high, "upper")
+
+
 def test_minimum_below_the_bound_has_the_lower_bound(rng):
     logits, labels = draw(rng, temperature=0.001)
     fitted = fit_temperature(logits, labels)

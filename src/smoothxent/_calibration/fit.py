@@ -96,28 +96,31 @@ def fit(
     """
     _check_rows(first)
     reads = [Read.of(first)]
-    hottest, coldest = -math.log(bounds[1]), -math.log(bounds[0])
+    low, high = bounds
+    names: dict[float, Bound] = {low: "lower", high: "upper"}
+    at_bounds = {-math.log(each): each for each in bounds}
+    hottest, coldest = sorted(at_bounds)
 
-    def fitted(bound: Bound | None = None) -> Temperature:
+    def fitted() -> Temperature:
         count = len(reads)
         if not any(each.rises for each in reads):
             count += 1
-            if not Read.of(evaluate_at(TINY * bounds[0])).rises:
+            if not Read.of(evaluate_at(TINY * low)).rises:
                 raise _no_minimum(first, evaluate_at(MOST_SCALE))
-        return Temperature(first, reads[-1].evaluation, count, bound)
+        found = reads[-1].evaluation
+        return Temperature(first, found, count, names.get(found.temperature))
 
     while True:
         last = reads[-1]
         _check_finite(last.evaluation)
-        if last.slope <= 0 and last.t >= coldest:
-            return fitted("lower")
-        if last.slope >= 0 and last.t <= hottest:
-            return fitted("upper")
+        if (last.slope <= 0 and last.t >= coldest) or (last.slope >= 0 and last.t <= hottest):
+            return fitted()
         t = min(max(_next(reads, math.log(num_classes)), hottest), coldest)
-        temperature = float(f"{math.exp(-t):.{DIGITS}g}")
-        temperature = min(max(temperature, bounds[0]), bounds[1])
+        rounded = float(f"{math.exp(-t):.{DIGITS}g}")
+        temperature = at_bounds.get(t, min(max(rounded, low), high))
         is_known = any(temperature == each.evaluation.temperature for each in reads)
-        if is_known or abs(last.slope * (t - last.t)) <= LEAST_DECREASE * last.nll:
+        is_near = abs(last.slope * (t - last.t)) <= LEAST_DECREASE * last.nll
+        if is_known or (is_near and t not in at_bounds):
             return fitted()
         reads.append(Read.of(evaluate_at(temperature)))
 
@@ -147,7 +150,7 @@ def _next(reads: Sequence[Read], most_entropy: float) -> float:
     sign = 1 if low else -1
     step = sign * (_interpolated(reads[-2:], most_entropy) - last.t)
     if not step > 0:
-        step = FARTHEST
+        step = math.inf
     return last.t + sign * (min(step, FARTHEST) if low else step)
 
 

@@ -34,8 +34,8 @@ class Temperature:
     Attributes
     ----------
     value : float
-        The temperature: the divisor of the logits, positive and finite, with at most 8 significant
-        digits.
+        The temperature: the divisor of the logits, positive and finite; a bound, or a number of at
+        most 8 significant digits.
     nll_before, nll_after : float
         Mean of -log p of the label in nats, at temperature 1 and at `value`.
     iterations : int
