@@ -31,6 +31,7 @@ AnyArray: TypeAlias = NDArray[Any]
 Chunks: TypeAlias = tuple[tuple[int, ...], ...]
 Index: TypeAlias = tuple[int, ...]
 Options: TypeAlias = dict[str, Any]
+Result: TypeAlias = smoothxent.Evaluation | smoothxent.GroupedEvaluation
 
 # An evaluation has some kilobytes, so a small number of tasks matters more than their size.
 ADDED_AT_ONCE = 16
@@ -59,11 +60,13 @@ def evaluate(
     ignore_index: int | None = None,
     top_k: Iterable[int] = (1, 5),
     num_bins: int = 15,
+    groups: da.Array | ArrayLike | None = None,
+    per_class: bool = False,
     axis: int = -1,
     dtype: str | np.dtype[Any] | type[Any] | None = None,
     num_threads: int | None = 1,
     compute: bool = True,
-) -> smoothxent.Evaluation | Delayed:
+) -> Result | Delayed:
     """Return all metrics of dask arrays of logits on labelled rows, with the bits of one call.
 
     Each block of rows is one task, a call of `smoothxent.evaluate`; a tree of tasks adds up the
@@ -80,10 +83,11 @@ def evaluate(
         match the rows of `logits`.
     softcap, temperature, z_loss, label_smoothing, prior, class_weight, ignore_index, top_k
         As in `smoothxent.evaluate`.
-    num_bins, axis, dtype
+    num_bins, per_class, axis, dtype
         As in `smoothxent.evaluate`.
-    sample_weight : dask array or array_like, optional
-        A weight for each row, rechunked like `labels`.
+    sample_weight, groups : dask array or array_like, optional
+        A weight, or the id of its group, for each row; rechunked like `labels`. A group may have
+        rows in many blocks.
     num_threads : int, optional
         The number of threads of each task, 1 by default, because dask runs several tasks at a time.
         None uses all CPUs that the process may use.
@@ -92,7 +96,7 @@ def evaluate(
 
     Returns
     -------
-    Evaluation or dask.delayed.Delayed
+    Evaluation, GroupedEvaluation or dask.delayed.Delayed
         Equal to ``smoothxent.evaluate(logits.compute(), labels.compute(), ...)``.
 
     Raises
@@ -101,14 +105,14 @@ def evaluate(
         A label that is not `ignore_index` lies outside [0, C); the error names one such row, by its
         index in the whole array.
     TypeError, ValueError
-        As in `smoothxent.evaluate`. All errors except those about the values of labels and sample
-        weights are raised before any task runs.
+        As in `smoothxent.evaluate`. All errors except those about the values of labels, sample
+        weights and groups are raised before any task runs.
 
     Notes
     -----
     Unknown sizes: blocks with an unknown (nan) number of rows, as from data frames, are not
-    rechunked. Labels and sample weights must then have the same number of blocks, and errors name
-    the block instead of the row. The number of classes must be known.
+    rechunked. Labels, sample weights and groups must then have the same number of blocks, and
+    errors name the block instead of the row. The number of classes must be known.
 
     Memory: a task holds its block, and nothing else of the size of logits.
 
@@ -125,8 +129,12 @@ def evaluate(
     >>> smoothxent.dask.evaluate(logits, labels, label_smoothing=0.1).accuracy
     1.0
     """
-    logits, labels = da.asarray(logits), da.asarray(labels)
-    weights = None if sample_weight is None else da.asarray(sample_weight)
+    logits = da.asarray(logits)
+    others = {"sample_weight": sample_weight, "groups": groups}
+    of_rows = {"labels": da.asarray(labels)}
+    of_rows |= {name: da.asarray(value) for name, value in others.items() if value is not None}
+    if isinstance(top_k, Iterable):
+        top_k = tuple(top_k)  # an iterator can be read only once
     options: Options = {
         "softcap": softcap,
         "temperature": temperature,
@@ -137,25 +145,23 @@ def evaluate(
         "ignore_index": ignore_index,
         "top_k": top_k,
         "num_bins": num_bins,
+        "per_class": per_class,
         "axis": axis,
         "dtype": dtype,
         "num_threads": num_threads,
     }
-    nothing = _evaluation_of_no_rows(logits, labels, weights, options)
-    options["top_k"] = tuple(nothing.top_k)  # an iterator can be read only once
+    _check(logits, of_rows, options)
     class_axis = range(logits.ndim)[axis]
     logits = _with_whole_rows(logits, class_axis)
     chunks = logits.chunks[:class_axis] + logits.chunks[class_axis + 1 :]
-    arrays = [logits, _with_chunks("labels", labels, chunks)]
-    if weights is not None:
-        arrays.append(_with_chunks("sample_weight", weights, chunks))
+    arrays = [logits, *(_with_chunks(name, array, chunks) for name, array in of_rows.items())]
 
     # Not optimised here: an optimised graph would share no tasks with other collections.
     blocks = [array.to_delayed(optimize_graph=False).ravel() for array in arrays]
     shared = dask.delayed(options)  # sent to each worker once: class weights may be long
-    evaluate_block, add = dask.delayed(_evaluate_block), dask.delayed(sum)
+    evaluate_block, add = dask.delayed(_evaluate_block), dask.delayed(_sum)
     parts = [
-        evaluate_block(shared, position, *block)
+        evaluate_block(shared, position, list(of_rows), *block)
         for position, *block in zip(_positions(chunks), *blocks, strict=True)
     ]
     while len(parts) > 1:
@@ -167,15 +173,23 @@ def evaluate(
 def _evaluate_block(
     options: Options,
     position: BlockPosition,
+    names: list[str],
     logits: AnyArray,
-    labels: AnyArray,
-    sample_weight: AnyArray | None = None,
-) -> smoothxent.Evaluation:
-    """Evaluate one block."""
+    *of_rows: AnyArray,
+) -> Result:
+    """Evaluate one block; the names are those of the arrays with an entry for each row."""
+    arguments: Options = dict(zip(names, of_rows, strict=True)) | options
     try:
-        return smoothxent.evaluate(logits, labels, sample_weight=sample_weight, **options)
+        return smoothxent.evaluate(logits, **arguments)
     except (IndexError, ValueError) as error:
         raise type(error)(_of_the_whole(str(error), position)) from None
+
+
+def _sum(parts: list[Any]) -> Result:
+    if isinstance(parts[0], smoothxent.GroupedEvaluation):
+        return smoothxent.GroupedEvaluation.merged(parts)
+    total: smoothxent.Evaluation = sum(parts)
+    return total
 
 
 def _of_the_whole(text: str, position: BlockPosition) -> str:
@@ -201,10 +215,9 @@ def _positions(chunks: Chunks) -> Iterator[BlockPosition]:
     return map(BlockPosition, blocks, firsts)
 
 
-def _evaluation_of_no_rows(
-    logits: da.Array, labels: da.Array, weights: da.Array | None, options: Options
-) -> smoothxent.Evaluation:
+def _check(logits: da.Array, of_rows: dict[str, da.Array], options: Options) -> None:
     """Evaluate no rows of these dtypes and number of classes, which raises most errors early."""
+    labels = of_rows["labels"]
     if labels.ndim == logits.ndim > 0:
         raise ValueError(
             f"labels must be class indices here, got probabilities of shape {labels.shape}; "
@@ -218,10 +231,9 @@ def _evaluation_of_no_rows(
             "logits must have a known number of classes, got nan; call logits.compute_chunk_sizes()"
         )
     no_rows = (0,) * (logits.ndim - 1)
-    return smoothxent.evaluate(
+    smoothxent.evaluate(
         np.zeros_like(logits._meta, shape=shape),
-        np.zeros_like(labels._meta, shape=no_rows),
-        sample_weight=None if weights is None else np.zeros_like(weights._meta, shape=no_rows),
+        **{name: np.zeros_like(array._meta, shape=no_rows) for name, array in of_rows.items()},
         **options,
     )
 

@@ -82,6 +82,29 @@ def test_example_of_dask_gives_the_bits_of_one_call(tmp_path, rows):
     assert evaluation == evaluate(*rows, label_smoothing=0.1)
 
 
+@pytest.mark.thread_unsafe(reason="the settings of dask and the folder are those of the process")
+def test_examples_of_dask_have_the_comparison_and_the_temperature_of_one_call(
+    tmp_path, rows, rng, monkeypatch
+):
+    dask = pytest.importorskip("dask")
+    monkeypatch.chdir(tmp_path)
+    logits = rows[0]
+    labels = (logits / 4 + rng.gumbel(size=logits.shape)).argmax(axis=1)
+    np.save("logits.npy", logits)
+    np.save("labels.npy", labels)
+    names, calls = {}, []
+    monkeypatch.setattr(
+        smoothxent, "evaluate", lambda *a, **k: calls.append(0) or evaluate(*a, **k)
+    )
+    with dask.config.set(scheduler="synchronous"):
+        exec(example("dask: comparisons and temperatures"), names)
+    assert names["comparison"] == smoothxent.compare(logits, np.round(2 * logits) / 2, labels)
+    expected = smoothxent.fit_temperature(logits, labels).value
+    assert 3 < expected < 5
+    assert names["temperature"] == pytest.approx(expected, rel=1e-4)
+    assert f"in {len(calls) // 11} reads" in PAGE  # ten blocks, and no rows to check the options
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("heading, module", [("Ray Data", "ray.data"), ("Spark", "pyspark")])
 def test_example_of_an_engine_gives_the_bits_of_one_call(tmp_path, rows, heading, module):

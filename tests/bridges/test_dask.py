@@ -80,7 +80,10 @@ def test_any_blocks_give_the_bits_of_one_array(data):
     logits = rng.normal(0, 4, shape).astype(data.draw(st.sampled_from(DTYPES)))
     labels = rng.integers(-1, num_classes, row_shape)
     weights = rng.uniform(0, 2, row_shape) if data.draw(st.booleans()) else None
+    ids = rng.integers(0, data.draw(st.sampled_from([3, 40])), row_shape)
+    groups = data.draw(st.sampled_from([None, ids, np.char.mod("document %d", ids)]))
     options = {"ignore_index": -1, "axis": axis, "label_smoothing": 0.1, "top_k": (2,)}
+    options["per_class"] = data.draw(st.booleans())
     options |= {"softcap": 20.0, "temperature": 0.75, "z_loss": 0.01}
     if data.draw(st.booleans()):
         options |= {"class_weight": rng.uniform(0, 2, num_classes), "num_bins": 4}
@@ -94,9 +97,11 @@ def test_any_blocks_give_the_bits_of_one_array(data):
         da.from_array(logits, chunks=tuple(data.draw(chunks_of(n)) for n in shape)),
         in_blocks(labels),
         sample_weight=in_blocks(weights),
+        groups=in_blocks(groups),
         **options,
     )
-    assert actual == smoothxent.evaluate(logits, labels, sample_weight=weights, **options)
+    options |= {"sample_weight": weights, "groups": groups}
+    assert actual == smoothxent.evaluate(logits, labels, **options)
 
 
 @pytest.mark.parametrize("name", ["synchronous", "threads", "processes"])
@@ -297,6 +302,14 @@ def test_where_sizes_are_unknown_errors_name_the_block(rng):
                 "fill it with labels.filled(value)"
             ),
         ),
+        (
+            {"groups": da.zeros(2)},
+            TypeError(
+                "groups must be integers or strings, got float64; "
+                "convert with groups.astype(np.int64)"
+            ),
+        ),
+        ({"groups": [0]}, ValueError("groups must have shape (2,), got (1,)")),
         ({"sample_weight": [1.0]}, ValueError("sample_weight must have shape (2,), got (1,)")),
         ({"sample_weight": ["1", "2"]}, TypeError("sample_weight must be real numbers, got <U1")),
         (

@@ -44,7 +44,9 @@ def _array_of(value: Any) -> AnyArray:
         first = first[0]
     if isinstance(value, list | tuple) and isinstance(first, str):
         return np.array(value, object)
-    return plain_array("groups", value)
+    array = plain_array("groups", value)
+    is_empty = isinstance(value, list | tuple) and not array.size
+    return array.astype(np.int64) if is_empty else array
 
 
 def _repeat_remedy(shape: tuple[int, ...], row_shape: tuple[int, ...]) -> str:
@@ -60,7 +62,7 @@ def _repeat_remedy(shape: tuple[int, ...], row_shape: tuple[int, ...]) -> str:
 def check_ids(array: AnyArray) -> AnyArray:
     """Return ids as a flat array of int64 or of objects of type str."""
     kind, flat = array.dtype.kind, array.reshape(-1)
-    if not flat.size:
+    if not flat.size and kind in "iuUOT":
         return np.zeros(0, np.int64)
     if kind in "UOT":  # T: StringDType
         names = flat.astype(object)
