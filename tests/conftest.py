@@ -13,6 +13,7 @@ from hypothesis.database import DirectoryBasedExampleDatabase
 
 from inventory import DTYPES
 from place import SUPPORT
+from quick import PATIENCE
 
 # "ci" draws the same examples in every run; "explore" draws more and new ones, after those that
 # failed before, also under `make fuzz`.
@@ -61,7 +62,7 @@ def run_child():
     With `silent` it must also write nothing to stderr.
     """
 
-    def run(source, *arguments, flags=("-W", "error"), silent=False, timeout=120, **environment):
+    def run(source, *arguments, flags=("-W", "error"), silent=False, **environment):
         merged = (
             os.environ
             | {
@@ -76,7 +77,7 @@ def run_child():
             env=merged,
             capture_output=True,
             text=True,
-            timeout=timeout,
+            timeout=PATIENCE,
             check=False,
         )
         failed = done.returncode or (silent and done.stderr)

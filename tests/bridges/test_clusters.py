@@ -12,11 +12,13 @@ import pytest
 
 import smoothxent
 from place import ROOT
+from quick import PATIENCE
 from smoothxent import Evaluation, evaluate
 
 PAGE = (ROOT / "docs" / "clusters.md").read_text()
-# Environment variables with which Ray and Spark run locally for a short time.
+# Environment variables with which dask waits for its workers, and Ray and Spark run locally.
 SURROUNDINGS = {
+    "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": str(PATIENCE),
     "PYSPARK_PYTHON": sys.executable,
     "PYSPARK_SUBMIT_ARGS": "--master local[2] --conf spark.ui.enabled=false pyspark-shell",
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -45,7 +47,7 @@ def evaluation_of(script, folder):
         env=os.environ | SURROUNDINGS,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 import smoothxent
 from assertions import error_text
 from inventory import DTYPES
+from quick import PATIENCE
 
 dask = pytest.importorskip("dask")
 pytest.importorskip("distributed")
@@ -23,7 +24,11 @@ import smoothxent.dask  # noqa: E402
 
 evaluate = smoothxent.dask.evaluate
 
-pytestmark = pytest.mark.thread_unsafe(reason="the settings of dask are those of the process")
+pytestmark = [
+    pytest.mark.thread_unsafe(reason="the settings of dask are those of the process"),
+    pytest.mark.xdist_group("dask"),  # one cluster for all
+    pytest.mark.filterwarnings("ignore:Creating scratch directories:UserWarning"),  # over a second
+]
 
 
 @pytest.fixture(autouse=True)
@@ -37,8 +42,7 @@ def scheduler():
 def cluster():
     """Return a cluster of three processes with one thread each, like three machines."""
     with (
-        # Within which workers give up on one that died; 30 s unless set.
-        dask.config.set({"distributed.comm.timeouts.connect": "10s"}),
+        dask.config.set({"distributed.comm.timeouts.connect": PATIENCE}),
         LocalCluster(
             n_workers=3, threads_per_worker=1, processes=True, dashboard_address=None
         ) as cluster,

@@ -31,12 +31,13 @@ def test_every_library_is_timed_on_the_same_loss(library):
     )
 
 
-def test_slow_calls_are_counted_thrice_and_quick_ones_fill_the_time():
+@pytest.mark.parametrize("duration, count", [(2.0, stopwatch.FEWEST_CALLS), (0.125, 8)])
+def test_slow_calls_are_counted_thrice_and_quick_ones_fill_the_time(monkeypatch, duration, count):
     calls = []
-    stopwatch.timed(lambda *arrays: calls.append(arrays), *stopwatch.inputs(2, 3), seconds=0.0)
-    assert len(calls) == 2 + stopwatch.FEWEST_CALLS
-    times = stopwatch.timed(lambda *_: None, *stopwatch.inputs(2, 3), seconds=0.05)
-    assert len(times) > stopwatch.FEWEST_CALLS
+    monkeypatch.setattr(stopwatch, "perf_counter", lambda: duration * len(calls))
+    times = stopwatch.timed(lambda *_: calls.append(1), *stopwatch.inputs(2, 3), seconds=1.0)
+    assert times == [duration] * count
+    assert len(calls) == 2 + count
 
 
 @pytest.mark.slow

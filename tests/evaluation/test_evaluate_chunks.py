@@ -8,6 +8,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
+from quick import PATIENCE
 from smoothxent import Evaluation, evaluate, evaluate_chunks
 
 pytestmark = pytest.mark.usefixtures("no_thread_stays")
@@ -163,7 +164,7 @@ def test_progress_is_called_after_every_chunk_in_order_in_the_thread_of_the_call
 
 
 def test_chunk_is_computed_while_the_next_one_is_taken(rng, before_computing):
-    both = threading.Barrier(2, timeout=30)  # breaks, which is an error, unless two meet
+    both = threading.Barrier(2, timeout=PATIENCE)  # breaks, which is an error, unless two meet
     chunks = cut([20, 40, 60], *draw(rng))
 
     def source():
@@ -225,7 +226,9 @@ def test_generator_may_change_its_arrays_while_the_chunk_is_computed(
                 mine[:] = 3
             changed.release()
 
-    before_computing(lambda *_: changed.acquire(timeout=30) or pytest.fail("is not computed ahead"))
+    before_computing(
+        lambda *_: changed.acquire(timeout=PATIENCE) or pytest.fail("is not computed ahead")
+    )
     expected = evaluate(*arrays[:2], sample_weight=arrays[2] if with_weights else None)
     assert evaluate_chunks(source()) == expected
 

@@ -4,6 +4,7 @@ import threading
 
 import pytest
 
+from quick import PATIENCE
 from smoothxent._files.read_ahead import num_chunks_at_once, results_in_order
 
 pytestmark = pytest.mark.usefixtures("no_thread_stays")
@@ -27,7 +28,7 @@ def test_no_more_than_the_rooms_are_read_beyond_what_is_taken(num_threads):
 
 
 def test_chunk_is_read_while_another_is_computed():
-    both = threading.Barrier(2, timeout=30)  # breaks, which is an error, unless two meet
+    both = threading.Barrier(2, timeout=PATIENCE)  # breaks, which is an error, unless two meet
 
     def read(number):
         if number:

@@ -27,7 +27,7 @@ def test_patterned_build_is_not_the_ordinary_one(run_child):
 @pytest.mark.parametrize("isa", smoothxent.available_isas())
 def test_what_memory_held_before_does_not_change_a_bit(run_child, isa):
     ordinary, patterned = (
-        json.loads(run_child(DIGESTS, SMOOTHXENT_ISA=isa, timeout=600, **where))
+        json.loads(run_child(DIGESTS, SMOOTHXENT_ISA=isa, **where))
         for where in ({}, {"PYTHONPATH": PATH})
     )
     assert [name for name in ordinary if patterned[name] != ordinary[name]] == []

@@ -4,6 +4,7 @@ import threading
 
 import pytest
 
+from quick import PATIENCE
 from smoothxent._linear.workers import Workers
 
 pytestmark = [
@@ -24,7 +25,7 @@ def test_each_part_is_worked_at_once(count, num_threads):
 
 @pytest.mark.parametrize("num_threads", [1, 2, 5])
 def test_threads_are_as_many_as_allowed_the_calling_one_among_them(num_threads):
-    together = threading.Barrier(num_threads, timeout=30)  # breaks unless so many meet
+    together = threading.Barrier(num_threads, timeout=PATIENCE)  # breaks unless so many meet
     seen = set()
 
     def work():
@@ -47,7 +48,7 @@ def test_one_thread_or_part_starts_no_other():
 
 @pytest.mark.parametrize("in_calling_thread", [True, False])
 def test_error_of_any_thread_is_raised_once_all_are_done(in_calling_thread):
-    both = threading.Barrier(2, timeout=30)
+    both = threading.Barrier(2, timeout=PATIENCE)
     running = set()
 
     def work():

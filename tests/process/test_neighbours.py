@@ -117,11 +117,12 @@ LIMITED = """
 import os, time
 import numpy as np, threadpoolctl
 import smoothxent
+from quick import PATIENCE
 others = len(os.listdir("/proc/self/task")) - 1
 
 logits, labels = np.zeros((1000, 1000), np.float32), np.zeros(1000, int)
 def threads():
-    said, deadline = smoothxent.info()["num_threads"], time.monotonic() + 10
+    said, deadline = smoothxent.info()["num_threads"], time.monotonic() + PATIENCE
     while True:  # a thread stays listed for a while after its end; a late team has to be paid off
         smoothxent.cross_entropy(logits, labels)
         seen = len(os.listdir("/proc/self/task")) - others

@@ -88,7 +88,7 @@ DTYPES = ["float32", "float64", "float16", "bfloat16"]
 
 def run_watched(run_child, source, *arguments):
     environment = {"LD_PRELOAD": RUNTIME, "PYTHONPATH": WATCHED}
-    return run_child(PRELUDE + source, *arguments, timeout=600, **environment)
+    return run_child(PRELUDE + source, *arguments, **environment)
 
 
 @pytest.mark.fault("data-races")

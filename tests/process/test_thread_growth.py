@@ -12,6 +12,7 @@ import os, threading, time
 import numpy as np
 import smoothxent
 from inventory import DTYPES
+from quick import PATIENCE
 
 rng = np.random.default_rng(25)
 SHAPES = [(1, 10), (300, 200), (3000, 3), (2, 70000), (40, 1025), (0, 5), (700, 128)]
@@ -37,7 +38,7 @@ def ids():
 
 def left(before, allowed):
     # the system takes a thread off its list a little after its end
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE
     while len(ids() - before) > allowed and time.monotonic() < deadline:
         time.sleep(0.01)
     return len(ids() - before)

@@ -1,6 +1,8 @@
-"""Parameters of tests that `make quick` skips."""
+"""How long tests take: the limit of all waiting, and parameters that `make quick` skips."""
 
 import pytest
+
+PATIENCE = 600  # seconds, which only a hang takes: a busy machine is several times slower
 
 
 def slow_but_first(values):

@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 
-PATIENCE = 60  # seconds, enough for a busy machine
+from quick import PATIENCE
 
 
 def on_terminal(source, *arguments, interrupt_at=None):
