@@ -46,9 +46,12 @@ MUTANTS = [
     ),
     *mutants_of(
         "src/smoothxent/_evaluation/groups/grouped_evaluation.py",
+        ("> MOST_EVALUATIONS:", "> 99:", "evaluations of too many groups"),
+    ),
+    *mutants_of(
+        "src/smoothxent/_evaluation/groups/metrics.py",
         ("mean(means[self.weight > 0])", "mean(means)", "macro means of weight 0"),
         ("return self._groups.counted()", "return self._groups", "ignored groups"),
-        ("> MOST_EVALUATIONS:", "> 99:", "evaluations of too many groups"),
         ("np.equal(self._counted.misses, 0)", "self.hits == self.weight", "misses of weight 0"),
     ),
     *mutants_of(

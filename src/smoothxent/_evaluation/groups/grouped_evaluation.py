@@ -8,24 +8,18 @@ from functools import reduce
 from operator import add
 from typing import Any, Self, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
-
-from smoothxent._arguments.arrays import AnyArray
 from smoothxent._arguments.options import check_num_bytes
-from smoothxent._evaluation.classes.metrics import mean, quotient
 from smoothxent._evaluation.evaluation import Evaluation
 from smoothxent._evaluation.groups import record, table
-from smoothxent._evaluation.groups.clustered_error import clustered_error
+from smoothxent._evaluation.groups.metrics import GroupMetrics
 from smoothxent._evaluation.groups.totals import MOST_EVALUATIONS, GroupTotals
 from smoothxent._evaluation.readers import check_metrics
 
-Floats = NDArray[np.float64]
 EvaluationsById: TypeAlias = dict[int | str, Evaluation]
 
 
 @dataclass(frozen=True, repr=False)
-class GroupedEvaluation:
+class GroupedEvaluation(GroupMetrics):
     r"""The metrics of rows that belong to groups, as ``evaluate(..., groups=ids)`` returns them.
 
     A group is a document, a sequence, a user, a slice of the data: rows that are alike, so that
@@ -91,10 +85,7 @@ class GroupedEvaluation:
     True
     """
 
-    __slots__ = ("_evaluations", "_groups", "total")
-    total: Evaluation
-    _groups: GroupTotals
-    _evaluations: tuple[Evaluation, ...] | None
+    __slots__ = ()
 
     @classmethod
     def merged(cls, parts: Iterable[GroupedEvaluation]) -> Self:
@@ -183,91 +174,6 @@ class GroupedEvaluation:
     def __reduce__(self) -> tuple[Any, ...]:
         """Return how to copy and unpickle it: fields can't be assigned."""
         return type(self), (self.total, self._groups, self._evaluations)
-
-    def __len__(self) -> int:
-        return len(self._counted)
-
-    @property
-    def _counted(self) -> GroupTotals:
-        return self._groups.counted()
-
-    @property
-    def ids(self) -> AnyArray:
-        """The ids of the groups, in ascending order."""
-        return self._counted.ids.copy()
-
-    @property
-    def count(self) -> NDArray[np.int64]:
-        """Numbers of rows that are not ignored."""
-        return self._counted.count.copy()
-
-    @property
-    def weight(self) -> Floats:
-        """Sums of the sample weights."""
-        return self._counted.weight.floats()
-
-    @property
-    def nll_sum(self) -> Floats:
-        """Sums of the nll, in nats."""
-        return self._counted.nll.floats()
-
-    @property
-    def hits(self) -> Floats:
-        """Sums of the weights of the rows whose top class is the label."""
-        return self._counted.hits.floats()
-
-    @property
-    def nll(self) -> Floats:
-        """Mean nll of each group, in nats."""
-        return quotient(self.nll_sum, self.weight)
-
-    @property
-    def accuracy(self) -> Floats:
-        """Share of the rows of each group whose top class is the label."""
-        return quotient(self.hits, self.weight)
-
-    @property
-    def brier(self) -> Floats:
-        """Mean Brier score of each group."""
-        return quotient(self._counted.brier.floats(), self.weight)
-
-    @property
-    def all_greedy(self) -> NDArray[np.bool_]:
-        """Whether the top class of every row of the group is its label."""
-        return np.equal(self._counted.misses, 0)
-
-    @property
-    def nll_stderr(self) -> float:
-        """Clustered standard error of `total.nll`, in nats."""
-        return clustered_error(self._groups.nll, self._groups.weight)
-
-    @property
-    def accuracy_stderr(self) -> float:
-        """Clustered standard error of `total.accuracy`."""
-        return clustered_error(self._groups.hits, self._groups.weight)
-
-    @property
-    def brier_stderr(self) -> float:
-        """Clustered standard error of `total.brier`."""
-        return clustered_error(self._groups.brier, self._groups.weight)
-
-    @property
-    def macro_nll(self) -> float:
-        """Mean over the groups of their mean nll, in nats."""
-        return self._macro(self.nll)
-
-    @property
-    def macro_accuracy(self) -> float:
-        """Mean over the groups of their accuracy."""
-        return self._macro(self.accuracy)
-
-    @property
-    def macro_brier(self) -> float:
-        """Mean over the groups of their mean Brier score."""
-        return self._macro(self.brier)
-
-    def _macro(self, means: Floats) -> float:
-        return mean(means[self.weight > 0])
 
     def to_dict(self) -> dict[str, Any]:
         """Return a dict for JSON, from which `from_dict` restores an equal evaluation.

@@ -1,12 +1,13 @@
 """An evaluation of groups as a dict for JSON, with exact sums as text."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from smoothxent._arguments.arrays import AnyArray
 from smoothxent._evaluation.evaluation import Evaluation
+from smoothxent._evaluation.groups.metrics import GroupMetrics
 from smoothxent._evaluation.groups.totals import MOST_EVALUATIONS, GroupTotals
 from smoothxent._evaluation.readers import (
     Record,
@@ -25,9 +26,6 @@ from smoothxent._evaluation.readers import (
 from smoothxent._evaluation.sums.exact import Exact
 from smoothxent._evaluation.sums.group_sums import GroupSums
 
-if TYPE_CHECKING:
-    from smoothxent._evaluation.groups.grouped_evaluation import GroupedEvaluation
-
 FORMAT, VERSION = "smoothxent.GroupedEvaluation", 1
 
 METRICS = (
@@ -41,7 +39,7 @@ METRICS = (
 READERS = {"weight": read_weight, "hits": read_weight, "nll": read_size, "brier": read_size}
 
 
-def record_of(grouped: "GroupedEvaluation") -> dict[str, Any]:
+def record_of(grouped: GroupMetrics) -> dict[str, Any]:
     """Return the evaluation as a dict of str, int, float, list and dict, without nan and inf."""
     groups, evaluations = grouped._groups, grouped._evaluations
     return {
@@ -59,7 +57,7 @@ def record_of(grouped: "GroupedEvaluation") -> dict[str, Any]:
     }
 
 
-def metrics_of(grouped: "GroupedEvaluation") -> dict[str, float | None]:
+def metrics_of(grouped: GroupMetrics) -> dict[str, float | None]:
     """Return the metrics by name, with None for nan and inf."""
     return {name: finite(getattr(grouped, name)) for name in METRICS}
 

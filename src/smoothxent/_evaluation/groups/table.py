@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from html import escape
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from smoothxent._evaluation.classes import table as classes
+from smoothxent._evaluation.groups.metrics import GroupMetrics
 from smoothxent._evaluation.report import table
 from smoothxent._evaluation.report.columns import (
     STYLE,
@@ -17,9 +18,6 @@ from smoothxent._evaluation.report.columns import (
     number,
     number_table,
 )
-
-if TYPE_CHECKING:
-    from smoothxent._evaluation.groups.grouped_evaluation import GroupedEvaluation
 
 SHOWN = 5  # groups with the highest nll, and as many with the lowest
 LONGEST_ID = 40  # letters
@@ -35,7 +33,7 @@ class Tables(NamedTuple):
     groups: dict[str, list[tuple[str, ...]]]
 
 
-def text(grouped: "GroupedEvaluation", num_bytes: int | None = None) -> str:
+def text(grouped: GroupMetrics, num_bytes: int | None = None) -> str:
     """Return the title and, if there are rows, the metrics, some groups and the classes.
 
     The groups are those with the highest and the lowest nll.
@@ -51,7 +49,7 @@ def text(grouped: "GroupedEvaluation", num_bytes: int | None = None) -> str:
     return "\n\n".join(parts)
 
 
-def markdown(grouped: "GroupedEvaluation", num_bytes: int | None = None) -> str:
+def markdown(grouped: GroupMetrics, num_bytes: int | None = None) -> str:
     """Return the same as Markdown tables."""
     parts = [title(grouped)]
     if len(grouped):
@@ -65,7 +63,7 @@ def markdown(grouped: "GroupedEvaluation", num_bytes: int | None = None) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def html(grouped: "GroupedEvaluation") -> str:
+def html(grouped: GroupMetrics) -> str:
     """Return the same as HTML."""
     parts = [f"<strong>{escape(title(grouped))}</strong>"]
     if len(grouped):
@@ -79,23 +77,23 @@ def html(grouped: "GroupedEvaluation") -> str:
     return f'<div class="smoothxent">{STYLE}{"".join(parts)}</div>'
 
 
-def title(grouped: "GroupedEvaluation") -> str:
+def title(grouped: GroupMetrics) -> str:
     """Return the title of the tables."""
     rows = table.counts(grouped.total)
     return f"Evaluation of {rows}, in {counts(grouped)}{'; losses in nats' * bool(len(grouped))}"
 
 
-def line(grouped: "GroupedEvaluation") -> str:
+def line(grouped: GroupMetrics) -> str:
     """Return one line with the number of groups and that of the total."""
     return f"GroupedEvaluation({counts(grouped)}, {grouped.total!r})"
 
 
-def counts(grouped: "GroupedEvaluation") -> str:
+def counts(grouped: GroupMetrics) -> str:
     """Return how many groups there are."""
     return f"{len(grouped):,} group{'s' * (len(grouped) != 1)}"
 
 
-def tables_of(grouped: "GroupedEvaluation") -> Tables:
+def tables_of(grouped: GroupMetrics) -> Tables:
     """Return the cells of all tables."""
     total = grouped.total
     metrics = [
@@ -120,7 +118,7 @@ def tables_of(grouped: "GroupedEvaluation") -> Tables:
     )
 
 
-def _rows(grouped: "GroupedEvaluation", chosen: NDArray[np.intp]) -> list[tuple[str, ...]]:
+def _rows(grouped: GroupMetrics, chosen: NDArray[np.intp]) -> list[tuple[str, ...]]:
     arrays = (grouped.ids, grouped.count, grouped.nll, grouped.accuracy, grouped.brier)
     return [
         (_short(str(name)), f"{count:,}", number(nll), number(accuracy), number(brier))
