@@ -4,6 +4,7 @@ import os
 import re
 import shlex
 import subprocess
+from graphlib import TopologicalSorter
 
 import pytest
 
@@ -90,6 +91,12 @@ def test_every_file_of_the_kernel_is_in_a_room():
 def test_header_includes_none_of_a_room_to_its_right(name):
     included = re.findall(r'#\s*include\s*"([^"]+)"', (EXT / name).read_text())
     assert [each for each in included if rank_of(EXT / each) > rank_of(EXT / name)] == []
+
+
+def test_headers_include_each_other_in_one_direction():
+    texts = {name: (EXT / name).read_text() for name in OUR_HEADERS}
+    included = {name: re.findall(r'#\s*include\s*"([^"]+)"', text) for name, text in texts.items()}
+    TopologicalSorter(included).prepare()  # an error that shows the circle
 
 
 @pytest.mark.parametrize("name", sorted(OUR_HEADERS - OF_REGISTERS))
