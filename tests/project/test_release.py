@@ -34,6 +34,18 @@ def test_every_python_is_tested_and_has_wheels():
     assert {version for version in built if not version.endswith("t")} == pythons_of_classifiers()
 
 
+def test_everything_that_builds_a_wheel_is_pinned():
+    pins = (ROOT / "tools" / "wheel" / "constraints.txt").read_text()
+    pinned = set(re.findall(r"^(\w+)==[\d.]+(?:;|$)", pins, re.MULTILINE))
+    commands = [workflow("wheels"), PROJECT["tool"]["cibuildwheel"]["before-build"]]
+    installed = re.findall(r"\bpipx? (?:install|run) (.*)", "\n".join(commands))
+    assert len(installed) == 3
+    for words in installed:
+        option, path, *names = words.split()
+        assert (option, path.rpartition("}/")[2]) == ("--constraint", "tools/wheel/constraints.txt")
+        assert set(names) <= pinned
+
+
 def test_nightly_checks_are_targets_of_make():
     targets = re.findall(r"target: (\w+)", workflow("nightly"))
     assert targets
