@@ -339,10 +339,11 @@ print(peak() - before)
 
 @pytest.mark.parametrize("num_classes", [3, 1_000_000, 100_000_000, 2_000_000_000])
 def test_what_the_kernel_keeps_of_a_block_is_bounded_for_any_number_of_classes(num_classes):
-    hidden, weight = (np.broadcast_to(np.float32(0), (size, 4)) for size in (100_000, num_classes))
     width, size = 1 << 14, builds.kernel("float32").SEGMENT_BYTES
-    numbers = Numbers(hidden, "float32"), Numbers(weight, "float32")
-    blocks = Head(*numbers, None, np.dtype(np.float32), width, size)
+    zeros = (np.broadcast_to(np.float32(0), (rows, 4)) for rows in (100_000, num_classes))
+    blocks = Head(
+        *(Numbers(each, "float32") for each in zeros), None, np.dtype(np.float32), width, size
+    )
     segments = -(-num_classes // width)
     assert blocks.most_rows == 1 or blocks.most_rows * segments * size <= 1 << 24
     assert blocks.most_rows >= min(512, (1 << 15) // segments)

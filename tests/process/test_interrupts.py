@@ -32,6 +32,7 @@ else:
 labels = np.broadcast_to(np.int64(num_classes - 1), num_rows)
 q = np.broadcast_to(wide(1 / num_classes), logits.shape)
 room = np.full(num_classes if num_rows > 1 else 1, np.nan, dtype)
+smoothxent._arguments.outputs.overlaps_itself = lambda array: False  # it does, on purpose
 out = np.lib.stride_tricks.as_strided(  # every row, or class, is written to the same place
     room, logits.shape, (0, dtype.itemsize if num_rows > 1 else 0))
 

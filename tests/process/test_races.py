@@ -36,6 +36,7 @@ def together(call):
 RACE = """
 logits = rng.normal(0, 4, (6000, 1000)).astype(dtype)
 room = np.empty(1000, dtype)
+smoothxent._arguments.outputs.overlaps_itself = lambda array: False  # it does, on purpose
 shared = np.lib.stride_tricks.as_strided(room, logits.shape, (0, dtype.itemsize))
 def call():
     for _ in range(3):
