@@ -306,13 +306,6 @@ def test_where_sizes_are_unknown_errors_name_the_block(rng):
                 "fill it with labels.filled(value)"
             ),
         ),
-        (
-            {"groups": da.zeros(2)},
-            TypeError(
-                "groups must be integers or strings, got float64; "
-                "convert with groups.astype(np.int64)"
-            ),
-        ),
         ({"groups": [0]}, ValueError("groups must have shape (2,), got (1,)")),
         ({"sample_weight": [1.0]}, ValueError("sample_weight must have shape (2,), got (1,)")),
         ({"sample_weight": ["1", "2"]}, TypeError("sample_weight must be real numbers, got <U1")),

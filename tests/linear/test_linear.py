@@ -339,14 +339,12 @@ print(peak() - before)
 
 @pytest.mark.parametrize("num_classes", [3, 1_000_000, 100_000_000, 2_000_000_000])
 def test_what_the_kernel_keeps_of_a_block_is_bounded_for_any_number_of_classes(num_classes):
-    width, size = 1 << 14, builds.kernel("float32").SEGMENT_BYTES
+    segments, size = -(-num_classes >> 14), builds.kernel("float32").SEGMENT_BYTES
     zeros = (np.broadcast_to(np.float32(0), (rows, 4)) for rows in (100_000, num_classes))
-    blocks = Head(
-        *(Numbers(each, "float32") for each in zeros), None, np.dtype(np.float32), width, size
-    )
-    segments = -(-num_classes // width)
+    hidden, weight = (Numbers(each, "float32") for each in zeros)
+    blocks = Head(hidden, weight, None, np.dtype(np.float32), 1 << 14, size)
+    assert min(512, (1 << 15) // segments) <= blocks.most_rows
     assert blocks.most_rows == 1 or blocks.most_rows * segments * size <= 1 << 24
-    assert blocks.most_rows >= min(512, (1 << 15) // segments)
 
 
 @pytest.mark.slow
