@@ -44,7 +44,7 @@ def cluster():
     with (
         dask.config.set({"distributed.comm.timeouts.connect": PATIENCE}),
         LocalCluster(
-            n_workers=3, threads_per_worker=1, processes=True, dashboard_address=None
+            n_workers=3, threads_per_worker=1, processes=True, dashboard_address=":0"
         ) as cluster,
         Client(cluster, set_as_default=False) as client,
     ):

@@ -108,5 +108,5 @@ def main():
 @pytest.mark.fault("changing-inputs")
 @pytest.mark.slow
 def test_inputs_that_change_during_a_call_do_no_harm(run_child):
-    ended = run_child(CHILD, SECONDS, Path(__file__).parent, flags=(), timeout=36_000)
+    ended = run_child(CHILD, SECONDS, Path(__file__).parent, flags=())
     assert ended.endswith("unharmed\n")
