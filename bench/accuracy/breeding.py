@@ -196,7 +196,7 @@ def hunts(
     tasks = [
         (num_classes, goal, dtype)
         for num_classes, goal, dtype in product(CLASS_COUNTS, GOALS, dtypes)
-        # Of other results, half types show no more than their own rounding.
+        # Rounding other results to a half type hides all other errors.
         if goal[0] in bounds.ROW_FUNCTIONS or bounds.dtype_of(goal[0], dtype) not in HALVES
     ]
     for num_classes, (function, name), dtype in tasks:

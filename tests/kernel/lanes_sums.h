@@ -65,7 +65,7 @@ static void test_exp(void) {
     LANES_ARE("exp_reference_of", exp_of(exp_term_of(m.least, m)), 0);
 }
 
-/* Of tiles with any number of classes, any of them left out. Pairs of powers are rounded once, and rests, of a twelfth of
+/* Tiles with any number of classes, any of them left out. Pairs of powers are rounded once, and rests, of a twelfth of
  * a power (float64: a third) at most, at each addition. */
 #define EXPS(sums) with_error((sums).exps, (sums).exps_error)
 #define SUM_OF_GAPS(sums) with_error((sums).gaps, (sums).gaps_error)

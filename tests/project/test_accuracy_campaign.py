@@ -141,7 +141,7 @@ def test_exact_mean_is_the_sum_of_the_losses_by_the_sum_of_the_weights():
 )
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_error_of_eight_ulps_exceeds_the_bound(dtype, function):
-    # The largest probability has the smallest bound: 6 ulp at most, plus less than 1 for p > 1/2.
+    # The largest probability has the smallest bound: at most 6 ulp, and less than 1 more.
     problem = draw(BY_NAME["confident"], dtype, 4, 10)
     results = Library(OURS).results(problem)
     assert worst_errors(None, problem, results)[function].fraction <= 1

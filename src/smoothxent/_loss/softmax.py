@@ -74,8 +74,7 @@ def softmax(
     -----
     Accuracy: each probability is within 5 + abs(log2(p_k)) ulp of the exact value (of float32 for
     float16 and bfloat16 logits, then rounded to their dtype), for float64 within 6 +
-    abs(log2(p_k)); one below the smallest normal number,
-    2**-126 in float32, may be 0.
+    abs(log2(p_k)). A probability below the smallest normal number, 2**-126 in float32, may be 0.
 
     A row with a nan or +inf, or with only -inf, becomes nan; otherwise a logit of -inf gets
     probability 0. The result has the same bits for any number of threads. The global interpreter
