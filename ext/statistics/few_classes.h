@@ -133,12 +133,16 @@ typedef struct {
     wide gaps, gaps_error, moments, squares;
 } few_sums;
 
-/* Rests are much smaller than powers, but not in float64, whose steps of exp are long. */
+/* Each rounding of a sum of rests costs (see sums.h): float32 takes turns with two sums, `rests` and `lost`;
+ * float64, whose rests are larger, keeps what the one sum loses. */
 LANES_INLINE void add_rests(few_sums *s, lanes rests) {
-    pair_of_lanes sum = {add(s->exps.rests, rests), splat(0)};
-    if (LOW_PARTS) sum = pair_sum(s->exps.rests, rests);
+    pair_of_lanes sum = {add(s->lost, rests), s->exps.rests};
+    if (LOW_PARTS) {
+        sum = pair_sum(s->exps.rests, rests);
+        sum.low = add(s->lost, sum.low);
+    }
     s->exps.rests = sum.high;
-    if (LOW_PARTS) s->lost = add(s->lost, sum.low);
+    s->lost = sum.low;
 }
 
 LANES_INLINE void add_gaps(few_sums *s, lanes a, lanes b) {
@@ -152,7 +156,7 @@ LANES_INLINE void sum_columns(few_sums *s, const real *columns, real *exps, cons
     const few_statistics *group, exp_reference m, lanes number, const int with, const int save,
     const int anchor) {
     const lanes zero = splat(0), one = splat(1);
-    lanes gaps[4], rests, moments, squares;
+    lanes gap_before = zero, rests, moments, squares;
     exp_term before;
     UNROLLED for (int j = 0; j < count; j++, number = add(number, one)) {
         lanes x = load(columns + j * LANES), others = x;
@@ -172,13 +176,13 @@ LANES_INLINE void sum_columns(few_sums *s, const real *columns, real *exps, cons
                 squares = j ? fused(exp, exp, squares) : mul(exp, exp);
             }
         }
-        if (with & GAPS) gaps[j] = where_equal(group->anchors, number, zero, sub(x, group->highest));
+        if (with & GAPS) {
+            lanes gap = where_equal(group->anchors, number, zero, sub(x, group->highest));
+            if (j & 1 || j == count - 1) add_gaps(s, j & 1 ? gap_before : zero, gap);
+            gap_before = gap;
+        }
     }
     add_rests(s, rests);
-    if (with & GAPS) {
-        add_gaps(s, gaps[0], count > 1 ? gaps[1] : zero);
-        if (count > 2) add_gaps(s, gaps[2], count > 3 ? gaps[3] : zero);
-    }
     if (with & MOMENTS) {
         s->moments = wide_add(s->moments, widen(moments));
         s->squares = wide_add(s->squares, widen(squares));
@@ -224,13 +228,7 @@ LANES_INLINE few_statistics columns_statistics_inline(const int64_t *anchors, co
 #define SUM_COLUMNS(count) \
     sum_columns(           \
         &t, columns + k * LANES, exps + (save ? k * LANES : 0), count, &s, m, number, with, save, anchor)
-    while (k + 4 <= num_classes) {
-        const ptrdiff_t end = num_classes - k < FEW / 2 ? num_classes : k + FEW / 2;
-        for (; k + 4 <= end; k += 4, number = add(number, four)) SUM_COLUMNS(4);
-        if (LOW_PARTS) continue; /* else each half has its rests: see sums.h for what an addition costs */
-        t.lost = add(t.lost, t.exps.rests);
-        t.exps.rests = splat(0);
-    }
+    for (; k + 4 <= num_classes; k += 4, number = add(number, four)) SUM_COLUMNS(4);
     switch (num_classes - k) {
     case 1: SUM_COLUMNS(1); break;
     case 2: SUM_COLUMNS(2); break;
