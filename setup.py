@@ -59,7 +59,7 @@ DIRECTIVES = {
     "freethreading_compatible": True,
 }
 PACKAGE = "smoothxent._kernel"  # of all compiled modules
-PLAIN = ("cpu", "openmp", "reference")  # modules without a header of ext/
+PLAIN = ("cpu", "reference")  # modules without a header of ext/
 KERNEL = "ext/kernel.pxi"  # of all kernels: a module of one line each includes it
 MOST_JOBS = 4
 MEMORY_OF_A_JOB = 600 << 20  # bytes
@@ -135,7 +135,7 @@ class BuildKernels(build_ext):
         for extension in self.extensions:
             extension.sources = sources[extension.name]
             # Imported before OpenMP's runtime has its settings, so they must not load it.
-            own = openmp * (not extension.name.endswith((".cpu", ".group_sums", ".openmp")))
+            own = openmp * (not extension.name.endswith((".cpu", ".group_sums")))
             extension.extra_compile_args = [*compile_args, *extension.extra_compile_args, *own]
             extension.extra_link_args = [*link_args, *own]
         super().build_extensions()

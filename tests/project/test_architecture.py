@@ -94,7 +94,7 @@ def test_packages_import_only_packages_before_them(path):
     assert {imported[0] for imported in imports_of(path)} <= before
 
 
-COMPILED = {"cpu", "group_sums", "openmp", "reference"}
+COMPILED = {"cpu", "group_sums", "reference"}
 
 
 @BY_PATH
