@@ -1,7 +1,8 @@
 """Benchmarks of speed, accuracy and promises.
 
 peers/        a wrapper for each library, used by all benchmarks
-speed/        python -m bench: smoothxent, the other libraries, and the limits of the machine
+test_numpy.py   pytest bench/test_numpy.py: smoothxent and the NumPy reference, six shapes
+speed/        python -m bench: smoothxent and the other libraries
 accuracy/     python -m bench.accuracy: errors in ulps, from exact values
 promises/     python -m bench.promises: the tables of docs/promises.md
 results/      the saved figures, written by saved.py with one record on each line

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .jax import Jax
 from .numba import Numba
 from .onnxruntime import OnnxRuntime
-from .ours import Limits, PlainCython, Smoothxent, SmoothxentReusing
+from .ours import PlainCython, Smoothxent, SmoothxentReusing
 from .peer import IGNORED, NotOfferedError, Peer, default_threads
 from .pytorch import Compiled, PyTorch
 from .scikit_learn import ScikitLearn
@@ -20,7 +20,6 @@ __all__ = [
     "OURS",
     "Compiled",
     "Jax",
-    "Limits",
     "NotOfferedError",
     "NumPy",
     "Numba",

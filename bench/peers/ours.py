@@ -1,4 +1,4 @@
-"""smoothxent, the limits of the machine, and the loss in plain Cython."""
+"""smoothxent, and the loss in plain Cython."""
 
 from __future__ import annotations
 
@@ -11,13 +11,10 @@ import numpy as np
 from .peer import (
     ALL_DTYPES,
     EVALUATION,
-    EXP_LIMIT,
     GRADIENT,
     GROUPS,
     IGNORED,
-    LIMITS,
     LOSS,
-    READ_LIMIT,
     Array,
     Call,
     Floats,
@@ -25,8 +22,6 @@ from .peer import (
     Peer,
 )
 from .setting import Setting
-
-TILE = 1024  # classes; the logits of one repetition of the exp limit
 
 
 class Smoothxent(Peer):
@@ -103,24 +98,6 @@ class SmoothxentReusing(Smoothxent):
     def gradient_ways(self, eps: float, x: Any, y: Any) -> list[Call]:
         call, threads, grad = self.library.cross_entropy_and_grad, self.threads, np.zeros_like(x)
         return [lambda x, y: call(x, y, label_smoothing=eps, num_threads=threads, grad_out=grad)]
-
-
-class Limits(Smoothxent):
-    """Lower bounds of the time: a bare sum of the same logits, and exp of logits in L1 cache."""
-
-    name = "limits"
-    product = "smoothxent"
-    groups = LIMITS
-
-    def ways(self, group: str, eps: float, x: Any, y: Any) -> list[Call]:
-        # A private name of the package: the limits must use the vector registers of the kernel.
-        kernel = self.library._kernel.builds.kernel(x.dtype.name)
-        threads, num_tiles = self.threads, -(-x.size // TILE)
-        limits: dict[str, Call] = {
-            READ_LIMIT: lambda x, y: kernel.read_sum(x, threads),
-            EXP_LIMIT: lambda x, y: kernel.exp_sum(num_tiles, threads),
-        }
-        return [limits[group]]
 
 
 class PlainCython(Peer):

@@ -26,10 +26,6 @@ LOSS, GRADIENT = "loss", "loss + gradient"
 GROUPS = (LOSS, GRADIENT)
 EVALUATION = "evaluation"  # all metrics in one call; no other library has one
 
-# Lower bounds of the time of a loss, measured in the same way: see ours.py.
-READ_LIMIT, EXP_LIMIT = "read limit", "exp limit"
-LIMITS = (READ_LIMIT, EXP_LIMIT)
-
 HALVES = ("float16", "bfloat16")
 ALL_DTYPES = ("float32", "float64", *HALVES)
 IGNORED = -100  # the label to ignore, PyTorch's default

@@ -151,12 +151,11 @@ def publish(run: Run, options: argparse.Namespace) -> None:
     options.docs.mkdir(parents=True, exist_ok=True)
     (options.docs / "benchmark.md").write_text(report.markdown(run), encoding="utf-8")
     if find_spec("matplotlib"):
-        from . import ratios, roofline
+        from . import ratios
 
         ratios.draw(run, options.docs / "benchmark.png")
-        roofline.draw(run, options.docs / "roofline.png")
     else:
-        print("no pictures: matplotlib is not installed", file=sys.stderr)
+        print("no picture: matplotlib is not installed", file=sys.stderr)
 
 
 def main(arguments: list[str] | None = None) -> int:

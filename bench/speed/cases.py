@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.peers.peer import EVALUATION, GRADIENT, GROUPS, LIMITS, LOSS
+from bench.peers.peer import EVALUATION, GRADIENT, GROUPS, LOSS
 
-LIMITED_SIZE = 2**15  # logits; the time of smaller calls is mostly their constant cost
+SMALL = 2**15  # logits; the time of smaller calls is mostly their constant cost
 
 # If a case is timed from memory, its inputs are copied until they are much larger than the
 # last-level cache of common machines, and the timed calls use the copies in turns.
@@ -51,7 +51,7 @@ class Case:
     @property
     def label(self) -> str:
         """The shape, and the options other than float32, 0.1 and from memory."""
-        cached = not self.from_memory and self.size >= LIMITED_SIZE
+        cached = not self.from_memory and self.size >= SMALL
         return ", ".join(
             [
                 self.shape,
@@ -77,7 +77,7 @@ class Case:
     def belongs_to(self, group: str) -> bool:
         if group == EVALUATION:
             return self.headline and not self.ascending
-        return group in self.groups or (group in LIMITS and self.size >= LIMITED_SIZE)
+        return group in self.groups
 
 
 _LOSS = (LOSS,)
@@ -119,7 +119,7 @@ def selected(*, quick: bool) -> list[tuple[str, Case]]:
     """Return the (group, case) pairs; groups of the same case are adjacent and share its inputs."""
     return [
         (group, case)
-        for case, group in product(CASES, (LOSS, EVALUATION, GRADIENT, *LIMITS))
+        for case, group in product(CASES, (LOSS, EVALUATION, GRADIENT))
         if case.belongs_to(group) and (case.quick or not quick) and _can_be_made(case.dtype)
     ]
 

@@ -8,7 +8,6 @@ from typing import Any
 from bench.peers import (
     Compiled,
     Jax,
-    Limits,
     Numba,
     NumPy,
     OnnxRuntime,
@@ -28,7 +27,6 @@ from .cases import Case
 CONTENDERS: tuple[type[Peer], ...] = (
     Smoothxent,
     SmoothxentReusing,
-    Limits,
     PyTorch,
     Compiled,
     Jax,

@@ -13,7 +13,7 @@ from typing import Any
 
 from bench import saved
 from bench.peers import OURS
-from bench.peers.peer import GROUPS, LIMITS, LOSS
+from bench.peers.peer import GROUPS
 
 from .cases import CASES, Case
 
@@ -32,7 +32,7 @@ class Record:
     gb_per_s: float
     rows_per_s: float
     elements_per_s: float
-    loss_error: float | None  # relative; None for a limit
+    loss_error: float  # relative
     gradient_error: float | None  # of sampled rows, in units of 1 / N
 
 
@@ -81,16 +81,6 @@ class Run:
     def fastest_peer(self, group: str, case: Case) -> Record | None:
         found = (self.find(group, case, name) for name in self.peers(group))
         return min(filter(None, found), key=lambda record: record.median_s, default=None)
-
-    def limit(self, case: Case) -> Record | None:
-        """Return the limit of the case: the one of the two that takes longer."""
-        found = [r for r in self.records if r.group in LIMITS and r.case == case.id]
-        return max(found, key=lambda record: record.median_s, default=None)
-
-    def fraction(self, case: Case) -> float | None:
-        """Return the speed of the loss as a fraction of the limit's speed."""
-        ours, limit = self.find(LOSS, case, OURS), self.limit(case)
-        return limit.median_s / ours.median_s if ours and limit else None
 
     def heading(self) -> str:
         versions = ", ".join(f"{name} {version}" for name, version in self.versions.items())
@@ -154,6 +144,6 @@ def _record(entries: list[dict[str, Any]]) -> Record:
         gb_per_s=case.logits_bytes / seconds / 1e9,
         rows_per_s=case.num_rows / seconds,
         elements_per_s=case.size / seconds,
-        loss_error=info.get("loss_error"),
+        loss_error=info["loss_error"],
         gradient_error=info.get("gradient_error"),
     )

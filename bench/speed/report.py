@@ -19,11 +19,6 @@ of its own, on the same number of threads (NumPy and SciPy use only one), and it
 first checked in float64. If a library has several ways to compute the loss, the table has the \
 fastest for that shape. scikit-learn has no smoothing: NumPy adds that term. Plain Cython is \
 ext/reference.pyx, a straightforward loop, which has no gradient.
-
-The limits were measured in the same run, with the same arrays and threads. *read* is the time of \
-a bare sum of the logits. *exp* is the time of maximum, exp and sum for the same number of logits \
-in the first-level cache. The limit is the longer of the two; *of the limit* is the limit divided \
-by smoothxent's time.
 """
 
 

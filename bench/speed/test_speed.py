@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from bench.peers import Peer
-from bench.peers.peer import GRADIENT, LIMITS
+from bench.peers.peer import GRADIENT
 
 from .cases import Case, Inputs, make_inputs
 from .contenders import fastest_way
@@ -99,10 +99,8 @@ def test_speed(
     function = fastest_way(contender, group, case.label_smoothing, *placed[0])
 
     result = function(*placed[0])
-    errors = {}
-    if group not in LIMITS:  # tests/project/test_limits.py checks the limits
-        truth = truth_of(case, pytestconfig.getoption("--bench-truth"))
-        errors = check(contender, result, group, truth, case)
+    truth = truth_of(case, pytestconfig.getoption("--bench-truth"))
+    errors = check(contender, result, group, truth, case)
     endless = itertools.cycle(placed)
 
     def call() -> None:

@@ -159,12 +159,6 @@ class Kernel(Protocol):
     ) -> tuple[int, Count]:
         """Return the first bad row or -1, and the count if there is no bad row."""
 
-    def read_sum(self, logits: NDArray[Any], num_threads: int) -> float:
-        """Return the plain sum of a contiguous array; its time is the limit set by memory."""
-
-    def exp_sum(self, num_tiles: int, num_threads: int) -> float:
-        """Return the sum of exp over tiles of 0 to -8; its time is the limit set by arithmetic."""
-
     def max_threads(self) -> int:
         """Return OpenMP's number of threads; OMP_NUM_THREADS or threadpoolctl may have set it."""
 
