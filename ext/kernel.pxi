@@ -22,7 +22,7 @@
 # g) In a parallel region no Python object is used and nothing is raised: the lowest bad row is recorded.
 
 from cpython.exc cimport PyErr_CheckSignals
-from cython.parallel cimport parallel, prange, threadid
+from cython.parallel cimport parallel, threadid
 from libc.math cimport INFINITY, NAN, fabs, isfinite
 from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
@@ -69,4 +69,3 @@ include "run/reports.pxi"
 include "run/calls.pxi"
 include "run/tally.pxi"
 include "run/blocks.pxi"
-include "run/limits.pxi"

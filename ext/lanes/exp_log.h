@@ -6,6 +6,7 @@
 #ifndef SMOOTHXENT_EXP_LOG_H
 #define SMOOTHXENT_EXP_LOG_H
 
+#include <float.h>
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
@@ -17,10 +18,6 @@ static const double LOG2_E = 0x1.71547652b82fep+0, LN2 = 0x1.62e42fefa39efp-1,
 
 /* Short names of operations on registers of float64. */
 #define SPLAT(x) OP_F64(set1)(x)
-#define ADD(a, b) OP_F64(add)(a, b)
-#define SUB(a, b) OP_F64(sub)(a, b)
-#define MUL(a, b) OP_F64(mul)(a, b)
-#define DIV(a, b) OP_F64(div)(a, b)
 #define FUSED(a, b, c) OP_F64(fmadd)(a, b, c)
 #define NEGATIVE_FUSED(a, b, c) OP_F64(fnmadd)(a, b, c)
 
@@ -28,7 +25,7 @@ static const double ROUND = 0x1.8p+52; /* x + ROUND - ROUND rounds |x| < 2**51 t
 LANES_INLINE double rounded(double x) { return (x + ROUND) - ROUND; }
 
 /* 2**n for integers n in [-1022, 1023]. */
-LANES_INLINE reg_f64 powers_of_two(reg_f64 n) { return exponent_f64(ADD(n, SPLAT(ROUND + 1023.0))); }
+LANES_INLINE reg_f64 powers_of_two(reg_f64 n) { return exponent_f64(n + SPLAT(ROUND + 1023.0)); }
 
 /* Polynomials from coefficients.py, lowest degree first. For logits of float32 or half types an error of
  * 2**-34 is small enough. */
@@ -57,19 +54,18 @@ static const double LOG_SERIES[] = {
  */
 LANES_INLINE reg_f64 times_exps(reg_f64 a, reg_f64 x, reg_f64 x_low) {
     x = OP_F64(max)(SPLAT(LOW_PARTS ? -800.0 : -1023.0 * 0.6931), x); /* NaN passes */
-    reg_f64 n = SUB(FUSED(x, SPLAT(LOG2_E), SPLAT(ROUND)), SPLAT(ROUND)),
-            r = NEGATIVE_FUSED(n, SPLAT(LN2), x);
+    reg_f64 n = FUSED(x, SPLAT(LOG2_E), SPLAT(ROUND)) - SPLAT(ROUND), r = NEGATIVE_FUSED(n, SPLAT(LN2), x);
     if (!LOW_PARTS) { /* two halves of the polynomial, which the CPU overlaps */
         const double *c = EXP_RATIO_WIDE;
-        reg_f64 square = MUL(r, r),
+        reg_f64 square = r * r,
                 low = FUSED(FUSED(r, SPLAT(c[3]), SPLAT(c[2])), square, FUSED(r, SPLAT(c[1]), SPLAT(c[0])));
         reg_f64 high = FUSED(square, SPLAT(c[6]), FUSED(r, SPLAT(c[5]), SPLAT(c[4])));
-        return MUL(FUSED(MUL(a, r), FUSED(high, MUL(square, square), low), a), powers_of_two(n));
+        return FUSED(a * r, FUSED(high, square * square, low), a) * powers_of_two(n);
     }
-    reg_f64 half = SUB(FUSED(n, SPLAT(0.5), SPLAT(ROUND)), SPLAT(ROUND));
-    r = ADD(NEGATIVE_FUSED(n, SPLAT(LN2_LOW), r), x_low);
+    reg_f64 half = FUSED(n, SPLAT(0.5), SPLAT(ROUND)) - SPLAT(ROUND);
+    r = NEGATIVE_FUSED(n, SPLAT(LN2_LOW), r) + x_low;
     HORNER(ratio, r, EXP_RATIO_WIDE)
-    return MUL(MUL(FUSED(MUL(a, r), ratio, a), powers_of_two(half)), powers_of_two(SUB(n, half)));
+    return FUSED(a * r, ratio, a) * powers_of_two(half) * powers_of_two(n - half);
 }
 LANES_INLINE double times_exp(double a, double x, double x_low) {
     return first_f64(times_exps(SPLAT(a), SPLAT(x), SPLAT(x_low)));
@@ -82,17 +78,25 @@ LANES_INLINE double times_exp(double a, double x, double x_low) {
  * The correction w_low / w matters where w is near 1, as log(w) is tiny there, and to the last digit of
  * float64. NaN passes through w - w. */
 LANES_INLINE reg_f64 logs_of_sums(reg_f64 a, reg_f64 b) {
-    reg_f64 w = ADD(a, b), back = SUB(w, a), w_low = ADD(SUB(a, SUB(w, back)), SUB(b, back));
-    reg_f64 k, m = split_f64(w, &k), f = SUB(m, SPLAT(1.0)), s = DIV(f, ADD(m, SPLAT(1.0))), z = MUL(s, s);
-    reg_f64 half_square = MUL(MUL(f, SPLAT(0.5)), f);
-    reg_f64 low = LOW_PARTS ? FUSED(k, SPLAT(LN2_LOW), DIV(w_low, w))
-                            : where_equal_f64(k, SPLAT(0.0), w_low, SPLAT(0.0));
-    low = ADD(low, SUB(w, w));
+    reg_f64 w_low, w = two_sum(a, b, &w_low);
+    reg_f64 k, m = split_f64(w, &k), f = m - SPLAT(1.0), s = f / (m + SPLAT(1.0)), z = s * s;
+    reg_f64 half_square = f * SPLAT(0.5) * f;
+    reg_f64 low =
+        LOW_PARTS ? FUSED(k, SPLAT(LN2_LOW), w_low / w) : where_equal_f64(k, SPLAT(0.0), w_low, SPLAT(0.0));
+    low += w - w;
     HORNER(series, z, LOG_SERIES)
-    reg_f64 rest = SUB(FUSED(s, FUSED(z, series, half_square), low), half_square);
-    return FUSED(k, SPLAT(LN2), ADD(f, rest));
+    reg_f64 rest = FUSED(s, FUSED(z, series, half_square), low) - half_square;
+    return FUSED(k, SPLAT(LN2), f + rest);
 }
 
-LANES_INLINE reg_f64 where_finite(reg_f64 x) { return where_equal_f64(SUB(x, x), SPLAT(0.0), x, SPLAT(0.0)); }
+/* value * weight, but inf * 0 = 0; NaN passes. */
+LANES_INLINE reg_f64 weighted_terms(reg_f64 weight, reg_f64 value) {
+    return weight * where_equal_f64(weight, SPLAT(0.0), OP_F64(min)(SPLAT(DBL_MAX), value), value);
+}
+LANES_INLINE double weighted_term(double weight, double value) {
+    return first_f64(weighted_terms(SPLAT(weight), SPLAT(value)));
+}
+
+LANES_INLINE reg_f64 where_finite(reg_f64 x) { return where_equal_f64(x - x, SPLAT(0.0), x, SPLAT(0.0)); }
 
 #endif

@@ -72,19 +72,19 @@ LANES_INLINE lanes splat(real x) {
     return v;
 }
 LANES_INLINE lanes add(lanes a, lanes b) {
-    EACH_REGISTER a.r[i] = OP(add)(a.r[i], b.r[i]);
+    EACH_REGISTER a.r[i] += b.r[i];
     return a;
 }
 LANES_INLINE lanes sub(lanes a, lanes b) {
-    EACH_REGISTER a.r[i] = OP(sub)(a.r[i], b.r[i]);
+    EACH_REGISTER a.r[i] -= b.r[i];
     return a;
 }
 LANES_INLINE lanes mul(lanes a, lanes b) {
-    EACH_REGISTER a.r[i] = OP(mul)(a.r[i], b.r[i]);
+    EACH_REGISTER a.r[i] *= b.r[i];
     return a;
 }
 LANES_INLINE lanes divide(lanes a, lanes b) {
-    EACH_REGISTER a.r[i] = OP(div)(a.r[i], b.r[i]);
+    EACH_REGISTER a.r[i] /= b.r[i];
     return a;
 }
 LANES_INLINE lanes maximum(lanes a, lanes b) {
@@ -226,15 +226,15 @@ LANES_INLINE wide wide_splat(double x) {
     return v;
 }
 LANES_INLINE wide wide_add(wide a, wide b) {
-    EACH_WIDE_REGISTER a.r[i] = OP_F64(add)(a.r[i], b.r[i]);
+    EACH_WIDE_REGISTER a.r[i] += b.r[i];
     return a;
 }
 LANES_INLINE wide wide_sub(wide a, wide b) {
-    EACH_WIDE_REGISTER a.r[i] = OP_F64(sub)(a.r[i], b.r[i]);
+    EACH_WIDE_REGISTER a.r[i] -= b.r[i];
     return a;
 }
 LANES_INLINE wide wide_mul(wide a, wide b) {
-    EACH_WIDE_REGISTER a.r[i] = OP_F64(mul)(a.r[i], b.r[i]);
+    EACH_WIDE_REGISTER a.r[i] *= b.r[i];
     return a;
 }
 LANES_INLINE wide wide_maximum(wide a, wide b) {
@@ -303,39 +303,38 @@ LANES_INLINE lanes narrow(const double *x) {
 }
 #endif
 
-/* A sum of many terms and its accumulated rounding error, lane by lane (Knuth's two-sum). accumulate()
- * ignores the error where the terms are float32: with 24 bits each, float64 adds 2**29 of them without loss
- * of precision. */
+/* A sum of many terms and its accumulated rounding error, lane by lane. */
 typedef struct {
     wide sum, error;
 } compensated;
 
-LANES_INLINE void two_sum(wide *total, wide *error, wide term) {
-    EACH_WIDE_REGISTER {
-        reg_f64 sum = OP_F64(add)(total->r[i], term.r[i]), back = OP_F64(sub)(sum, total->r[i]);
-        reg_f64 lost = OP_F64(sub)(total->r[i], OP_F64(sub)(sum, back));
-        error->r[i] = OP_F64(add)(error->r[i], OP_F64(add)(lost, OP_F64(sub)(term.r[i], back)));
-        total->r[i] = sum;
-    }
-}
 LANES_INLINE compensated compensated_add(compensated total, wide term) {
-    two_sum(&total.sum, &total.error, term);
+    EACH_WIDE_REGISTER {
+        reg_f64 lost;
+        total.sum.r[i] = two_sum(total.sum.r[i], term.r[i], &lost);
+        total.error.r[i] += lost;
+    }
     return total;
 }
 
-#ifdef SMOOTHXENT_FLOAT64
-LANES_INLINE void accumulate(wide *total, wide *error, wide term) { two_sum(total, error, term); }
-#else
-LANES_INLINE void accumulate(wide *total, wide *error, wide term) {
-    (void)error;
-    *total = wide_add(*total, term);
+/* The same for a term that is a sum of `real`. The error of float32 terms is ignored: with 24 bits each,
+ * float64 adds 2**29 of them without loss of precision. */
+LANES_INLINE void accumulate(compensated *total, wide term) {
+    if (sizeof(real) < sizeof(double)) {
+        total->sum = wide_add(total->sum, term);
+        return;
+    }
+    EACH_WIDE_REGISTER {
+        reg_f64 lost;
+        total->sum.r[i] = two_sum(total->sum.r[i], term.r[i], &lost);
+        total->error.r[i] += lost;
+    }
 }
-#endif
 
 /* Sum over lanes: halves are added, so the tree is the same for registers of any width. */
 LANES_INLINE double wide_sum(wide a) {
     for (int half = WIDE_REGISTERS / 2; half > 0; half /= 2)
-        for (int i = 0; i < half; i++) a.r[i] = OP_F64(add)(a.r[i], a.r[i + half]);
+        for (int i = 0; i < half; i++) a.r[i] += a.r[i + half];
     return sum_f64(a.r[0]);
 }
 

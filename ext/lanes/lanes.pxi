@@ -47,6 +47,7 @@ cdef extern from "lanes/exp_log.h" nogil:
     enum:
         LOW_PARTS
     double times_exp(double, double, double)
+    double weighted_term(double, double)
 
 cdef extern from "lanes/exp.h" nogil:
     const double STEP, STEP_LOW, LARGE_LOGIT

@@ -4,7 +4,8 @@
  * portable.h. It defines the types reg_f32, reg_f64 and reg_i64, their number of elements WIDTH_F32 and
  * WIDTH_F64, all functions below, and those that quads.h and halves.h list. Names end in the type of an
  * element, f32 or f64. OP_F32(name) and OP_F64(name) give the operations that have Intel's names: loadu,
- * storeu, stream, set1, add, sub, mul, div, max, min, fmadd, fnmadd, unpacklo and unpackhi.
+ * storeu, stream, set1, max, min, fmadd, fnmadd, unpacklo and unpackhi. The rest of arithmetic has the
+ * operators of C: + - * / of two registers act on each element.
  *
  *     max(a, b), min(a, b)      a > b ? a : b and a < b ? a : b: b when either is NaN
  *     fmadd, fnmadd             a * b + c and c - a * b, rounded once
@@ -96,6 +97,13 @@ static const int32_t ZIP_THREE[3][16] LINE_ALIGNED = {MULTIPLES(11, 0), MULTIPLE
 #else
 #include "lanes/instruction_sets/portable.h"
 #endif
+
+/* a + b and its rounding error (Knuth's two-sum). */
+LANES_INLINE reg_f64 two_sum(reg_f64 a, reg_f64 b, reg_f64 *lost) {
+    reg_f64 sum = a + b, back = sum - a;
+    *lost = (a - (sum - back)) + (b - back);
+    return sum;
+}
 
 /* For short loops over arrays of lanes: these stay in registers only if the loop is unrolled. */
 #if defined(REGISTERS_ARE_SCALAR)

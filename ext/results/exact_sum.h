@@ -33,10 +33,7 @@ typedef struct {
  * for a row of weight 0 unless its value is nan. */
 LANES_INLINE reg_f64 terms_of_rows(const RowGroup *g, int i, const double *weights, const double *values) {
     reg_f64 value = OP_F64(loadu)(values + i);
-    if (weights) {
-        reg_f64 weight = OP_F64(loadu)(weights + i);
-        value = MUL(weight, where_equal_f64(weight, SPLAT(0.0), OP_F64(min)(SPLAT(DBL_MAX), value), value));
-    }
+    if (weights) value = weighted_terms(OP_F64(loadu)(weights + i), value);
     return where_nonzero_f64(ROWS(kept), value);
 }
 
@@ -47,17 +44,16 @@ LANES_INLINE reg_f64 cut(reg_f64 term, reg_f64 *pieces) {
     const reg_f64 zero = SPLAT(0.0), first = SPLAT(0x1.8p+22), second = SPLAT(0x1.8p-20);
     reg_f64 fits =
         where_less_f64(term, SPLAT(0x1p+11), where_less_f64(term, SPLAT(0x1p-61), zero, term), zero);
-    reg_f64 high = SUB(ADD(fits, first), first), rest = SUB(fits, high),
-            middle = SUB(ADD(rest, second), second);
+    reg_f64 high = (fits + first) - first, rest = fits - high, middle = (rest + second) - second;
     pieces[0] = high;
     pieces[1] = middle;
-    pieces[2] = SUB(rest, middle);
+    pieces[2] = rest - middle;
     return fits;
 }
 LANES_INLINE reg_f64 add_cut(double *pieces, reg_f64 term) {
     reg_f64 own[CUTS], fits = cut(term, own);
     for (int j = 0; j < CUTS; j++)
-        OP_F64(storeu)(pieces + j * LANES, ADD(OP_F64(loadu)(pieces + j * LANES), own[j]));
+        OP_F64(storeu)(pieces + j * LANES, OP_F64(loadu)(pieces + j * LANES) + own[j]);
     return fits;
 }
 /* Adds the terms that fit, in themselves or multiplied by SMALL. Returns whether all do; if not, `left` has
@@ -67,13 +63,13 @@ LANES_INLINE int add_in_pieces(
     int all = 1;
     EACH_ROW_REGISTER {
         reg_f64 term = terms_of_rows(g, i, weights, values), fits = add_cut(total->pieces + i, term);
-        OP_F64(storeu)(left + i, SUB(term, fits));
+        OP_F64(storeu)(left + i, term - fits);
         all &= all_equal_f64(term, fits);
     }
     if (all) return 1;
     all = 1;
     EACH_ROW_REGISTER {
-        reg_f64 rest = OP_F64(loadu)(left + i), term = MUL(rest, SPLAT(SMALL)),
+        reg_f64 rest = OP_F64(loadu)(left + i), term = rest * SPLAT(SMALL),
                 fits = add_cut(total->small + i, term);
         OP_F64(storeu)(left + i, where_equal_f64(term, fits, SPLAT(0.0), rest));
         all &= all_equal_f64(term, fits);

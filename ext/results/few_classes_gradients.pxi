@@ -62,15 +62,6 @@ cdef lanes subtract_targets(
     return load(buffer)
 
 
-cdef lanes log_softmax_column(const real *column, const RowGroup *group) noexcept nogil:
-    # the formula of log_softmax_segment
-    cdef real buffer[LANES]
-    cdef Py_ssize_t i
-    for i in range(LANES):
-        buffer[i] = <real> ((column[i] - group.anchor_logit[i]) - group.nll[i])
-    return load(buffer)
-
-
 cdef void few_classes_columns(
     const Call *call, const RowGroup *group, SecondSweep *sweep, Workspace *workspace
 ) noexcept nogil:
@@ -88,7 +79,7 @@ cdef void few_classes_columns(
         sweep.few.anchor_gradient = mul(sweep.few.anchor_gradient, slopes(group.few.anchor_logits, call.transform))
     for k in range(call.num_classes):
         if call.task == LOG_SOFTMAX:
-            x = log_softmax_column(columns + k * LANES, group)
+            x = log_softmax_of(load(columns + k * LANES), wide_load(group.anchor_logit), wide_load(group.nll))
         else:
             if k % QUAD == 0:
                 few_gradient_quad(&sweep.few, columns + k * LANES, anchors, splat(<real> k), quad)

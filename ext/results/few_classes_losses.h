@@ -4,6 +4,7 @@
 #define SMOOTHXENT_FEW_CLASSES_LOSSES_H
 
 #include "results/gradients.h"
+#include "results/losses.h"
 #include "statistics/few_classes.h"
 
 /* Shares of a group, defined as in row_group.h; inverse = 1 / (own + others). p_k = exp(x_k - reference) *
@@ -67,9 +68,8 @@ LANES_INLINE void plain_few_losses_inline(const few_statistics *statistics, few_
     few_shares shares = few_shares_of(statistics);
     wide loss = shares.nll;
     if (smooth)
-        loss = wide_add(wide_mul(wide_splat(anchor_share), shares.nll),
-            wide_fused(wide_splat(p->others), shares.log_sum_exp,
-                wide_mul(wide_splat(p->uniform), statistics->gaps)));
+        EACH_WIDE_REGISTER loss.r[i] = SPLAT(anchor_share) * shares.nll.r[i] +
+            other_terms(shares.log_sum_exp.r[i], statistics->gaps.r[i], p->uniform, p->others);
     store(losses, where_less(statistics->anchors, zero, zero, narrow_wide(loss)));
     if (!has_grad) return;
     const double scale = p->grad_scale;

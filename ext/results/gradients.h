@@ -32,7 +32,7 @@ LANES_INLINE reg_f64 factors_of_exps(const RowGroup *g, int i, reg_f64 coefficie
                  nll = ROWS(nll);
     low = where_less_f64(z, zero, zero, low);
     z = OP_F64(min)(OP_F64(max)(z, zero), SPLAT(UNDERFLOW_DISTANCE)); /* NaN: 0 */
-    reg_f64 factor = MUL(coefficient, times_exps(inverse, SUB(zero, z), SUB(zero, low)));
+    reg_f64 factor = coefficient * times_exps(inverse, zero - z, zero - low);
     return where_equal_f64(nll, nll, factor, SPLAT((double)NAN));
 }
 
@@ -42,16 +42,15 @@ LANES_INLINE reg_f64 factors_of_exps(const RowGroup *g, int i, reg_f64 coefficie
 LANES_FUNCTION void gradient_factors(
     const RowGroup *g, SecondSweep *sweep, double divisor, double target_scale, double uniform) {
     EACH_ROW_REGISTER {
-        reg_f64 s = DIV(OP_F64(loadu)(sweep->target_scale + i), SPLAT(divisor)), own = ROWS(own),
+        reg_f64 s = OP_F64(loadu)(sweep->target_scale + i) / SPLAT(divisor), own = ROWS(own),
                 others = ROWS(others);
-        reg_f64 inverse = DIV(SPLAT(1.0), ADD(own, others)), anchor_share = ROWS(anchor_share),
+        reg_f64 inverse = SPLAT(1.0) / (own + others), anchor_share = ROWS(anchor_share),
                 rest_share = ROWS(rest_share);
-        reg_f64 anchor_gradient =
-            SUB(MUL(rest_share, MUL(own, inverse)), MUL(anchor_share, MUL(others, inverse)));
-        OP_F64(storeu)(sweep->anchor_gradient + i, MUL(s, anchor_gradient));
-        OP_F64(storeu)(sweep->constant + i, MUL(s, SPLAT(-uniform)));
-        OP_F64(storeu)(sweep->target_scale + i, MUL(s, SPLAT(target_scale)));
-        reg_f64 coefficient = MUL(s, ADD(anchor_share, rest_share));
+        reg_f64 anchor_gradient = rest_share * (own * inverse) - anchor_share * (others * inverse);
+        OP_F64(storeu)(sweep->anchor_gradient + i, s * anchor_gradient);
+        OP_F64(storeu)(sweep->constant + i, s * SPLAT(-uniform));
+        OP_F64(storeu)(sweep->target_scale + i, s * SPLAT(target_scale));
+        reg_f64 coefficient = s * (anchor_share + rest_share);
         OP_F64(storeu)(sweep->coefficient + i, coefficient);
         OP_F64(storeu)(sweep->factor + i, factors_of_exps(g, i, coefficient, inverse));
     }
@@ -63,7 +62,7 @@ LANES_FUNCTION void softmax_factors(const RowGroup *g, SecondSweep *sweep) {
     EACH_ROW_REGISTER {
         OP_F64(storeu)(sweep->constant + i, SPLAT(0.0));
         OP_F64(storeu)(sweep->coefficient + i, one);
-        OP_F64(storeu)(sweep->factor + i, factors_of_exps(g, i, one, DIV(one, ADD(ROWS(own), ROWS(others)))));
+        OP_F64(storeu)(sweep->factor + i, factors_of_exps(g, i, one, one / (ROWS(own) + ROWS(others))));
     }
 }
 
@@ -92,13 +91,14 @@ LANES_FUNCTION void write_scaled(
     if (k < count) store_first(out + k, scaled(exps + k, f, c, m), count - k);
 }
 
-/* log p of a tile, (x - top) - nll: see log_softmax_segment. `values` has room for whole vectors. */
+/* log p_k = (x_k - x_top) + log p_top: both terms are negative, so no digit is lost. */
+LANES_INLINE lanes log_softmax_of(lanes x, wide top, wide nll) {
+    return narrow_wide(wide_sub(wide_sub(widen(x), top), nll));
+}
+/* The same for a tile; `values` has room for whole vectors. */
 LANES_FUNCTION void log_softmax_tile(real *values, const stored *x, ptrdiff_t count, double top, double nll) {
-    const wide top_logit = wide_splat(top), top_nll = wide_splat(nll);
-    for (ptrdiff_t k = 0; k < count; k += LANES) {
-        wide distance = wide_sub(widen(load_up_to(x + k, count - k)), top_logit);
-        store(values + k, narrow_wide(wide_sub(distance, top_nll)));
-    }
+    for (ptrdiff_t k = 0; k < count; k += LANES)
+        store(values + k, log_softmax_of(load_up_to(x + k, count - k), wide_splat(top), wide_splat(nll)));
 }
 
 /* ---- few classes: one row a lane --------------------------------------------------------------------- */

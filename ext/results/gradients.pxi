@@ -20,6 +20,7 @@ cdef extern from "results/gradients.h" nogil:
     void gradient_factors(const RowGroup *, SecondSweep *, double, double, double)
     void softmax_factors(const RowGroup *, SecondSweep *)
     void write_scaled(real *, const real *, Py_ssize_t, double, double, double, bint)
+    lanes log_softmax_of(lanes, wide, wide)
     void log_softmax_tile(real *, const stored *, Py_ssize_t, double, double)
     void columns_to_rows(const real *, Py_ssize_t, real *)
     void few_gradient_quad(const few_factors *, const real *, lanes, lanes, lanes *)
@@ -142,7 +143,6 @@ cdef void sweep_segment(
 cdef void log_softmax_segment(
     const Call *call, const RowGroup *group, Py_ssize_t i, Py_ssize_t row, Py_ssize_t segment, Workspace *workspace
 ) noexcept nogil:
-    # log p_k = (x_k - x_top) + log p_top: both terms are negative, so no digit is lost
     cdef Py_ssize_t tile, start, count, stride = call.grad.class_stride, begin = segment * SEGMENT
     cdef Py_ssize_t end = min(begin + <Py_ssize_t> SEGMENT, call.num_classes)
     cdef const char *at = row_start(&call.logits, row)

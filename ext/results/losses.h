@@ -3,8 +3,6 @@
 #ifndef SMOOTHXENT_LOSSES_H
 #define SMOOTHXENT_LOSSES_H
 
-#include <float.h>
-
 #include "statistics/reference.h"
 #include "statistics/row_group.h"
 
@@ -16,18 +14,18 @@ LANES_FUNCTION void group_shares(RowGroup *g) {
         reg_f64 z = distances_to_reference(x, ROWS(offset), ROWS(scale), &low);
         reg_f64 below = OP_F64(min)(zero, z), above = OP_F64(max)(zero, z); /* NaN passes */
         reg_f64 smaller = where_less_f64(z, zero, one, sum),
-                towards = where_less_f64(z, zero, low, SUB(zero, low));
-        smaller = times_exps(smaller, SUB(below, above), towards);
+                towards = where_less_f64(z, zero, low, zero - low);
+        smaller = times_exps(smaller, below - above, towards);
         reg_f64 own = where_less_f64(z, zero, smaller, one), others = where_less_f64(z, zero, sum, smaller);
-        reg_f64 log_total = logs_of_sums(own, others), nll = SUB(log_total, below),
-                log_sum_exp = ADD(log_total, above);
+        reg_f64 log_total = logs_of_sums(own, others), nll = log_total - below,
+                log_sum_exp = log_total + above;
         if (LOW_PARTS) {
-            nll = SUB(nll, where_less_f64(z, zero, low, zero));
-            log_sum_exp = where_less_f64(z, zero, log_sum_exp, ADD(z, ADD(log_total, low)));
+            nll -= where_less_f64(z, zero, low, zero);
+            log_sum_exp = where_less_f64(z, zero, log_sum_exp, z + (log_total + low));
         }
         /* all other logits are -inf: 0, or nan if the anchor's logit is not finite */
-        nll = where_equal_f64(sum, zero, SUB(x, x), nll);
-        nll = where_equal_f64(x, SPLAT((double)INFINITY), SUB(x, x), nll);
+        nll = where_equal_f64(sum, zero, x - x, nll);
+        nll = where_equal_f64(x, SPLAT((double)INFINITY), x - x, nll);
         SET_ROWS(own, own);
         SET_ROWS(others, others);
         SET_ROWS(nll, nll);
@@ -35,17 +33,19 @@ LANES_FUNCTION void group_shares(RowGroup *g) {
     }
 }
 
+/* The terms of the other classes; see uniform_losses. */
+LANES_INLINE reg_f64 other_terms(reg_f64 log_sum_exp, reg_f64 gap_sum, double uniform, double others) {
+    return FUSED(SPLAT(others), log_sum_exp, SPLAT(uniform) * gap_sum);
+}
+
 /* Losses of class indices, with uniform label smoothing or none. uniform: label_smoothing / num_classes, the
  * target of one other class; others: the sum of these targets. A term with coefficient 0 is left out unless
  * it is nan. */
 LANES_FUNCTION void uniform_losses(RowGroup *g, double label_smoothing, double uniform, double others) {
     EACH_ROW_REGISTER {
-        reg_f64 nll = ROWS(nll), log_sum_exp = ROWS(log_sum_exp);
         reg_f64 anchor_share = FUSED(SPLAT(1.0 - label_smoothing), ROWS(weight), SPLAT(uniform));
-        reg_f64 term = where_equal_f64(anchor_share, SPLAT(0.0), OP_F64(min)(SPLAT(DBL_MAX), nll), nll);
-        reg_f64 loss = MUL(anchor_share, term);
-        if (others != 0.0)
-            loss = ADD(loss, FUSED(SPLAT(others), log_sum_exp, MUL(SPLAT(uniform), ROWS(gap_sum))));
+        reg_f64 loss = weighted_terms(anchor_share, ROWS(nll));
+        if (others != 0.0) loss += other_terms(ROWS(log_sum_exp), ROWS(gap_sum), uniform, others);
         SET_ROWS(anchor_share, anchor_share);
         SET_ROWS(rest_share, SPLAT(others));
         SET_ROWS(loss, where_nonzero_f64(ROWS(kept), loss));
@@ -66,7 +66,7 @@ LANES_FUNCTION void tiny_losses(RowGroup *g, const double *weights, ptrdiff_t co
         reg_f64 k, share_k, m = split_f64(SPLAT(weight), &k), share_m = split_f64(SPLAT(share), &share_k);
         double low, scale = g->scale[i] - first_f64(k) - first_f64(share_k);
         double z = distance_to_reference(g->anchor_logit[i], g->offset[i], scale, &low);
-        g->loss[i] = times_exp(first_f64(MUL(m, share_m)) * g->sum_exp[i], -z, -low);
+        g->loss[i] = times_exp(first_f64(m * share_m) * g->sum_exp[i], -z, -low);
     }
 }
 

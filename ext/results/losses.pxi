@@ -59,11 +59,6 @@ cdef void add_z_losses(const Call *call, RowGroup *g) noexcept nogil:
             g.rest_share[i] += 2.0 * slope
 
 
-cdef inline double weighted_term(double coefficient, double term) noexcept nogil:
-    # coefficient * term, but 0 * inf = 0
-    return coefficient * term if (coefficient != 0.0) | (term != term) else 0.0
-
-
 cdef void target_losses(const Call *call, RowGroup *g, Py_ssize_t first) noexcept nogil:
     # t_k are the probabilities; or label_smoothing w_k u_k, and for the label (1 - label_smoothing) w_y more
     cdef Py_ssize_t i

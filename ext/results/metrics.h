@@ -28,25 +28,25 @@ LANES_INLINE void metrics_of_rows(RowGroup *g, int i, double worst) {
                  sum = ROWS(sum_exp);
     reg_f64 z = distances_to_reference(ROWS(anchor_logit), offset, scale, &low), z_low = low,
             above = OP_F64(max)(zero, z);
-    reg_f64 highest = SUB(distances_to_reference(ROWS(highest), offset, scale, &low), above);
+    reg_f64 highest = distances_to_reference(ROWS(highest), offset, scale, &low) - above;
     if (LOW_PARTS) {
-        highest = ADD(highest, SUB(low, where_less_f64(zero, z, z_low, zero)));
-        z = ADD(z, z_low);
+        highest += low - where_less_f64(zero, z, z_low, zero);
+        z += z_low;
     }
-    reg_f64 inverse = DIV(one, ADD(own, others)), nll = ROWS(nll), nan = SUB(nll, nll);
-    reg_f64 ratio = where_less_f64(z, zero, one, where_nonzero_f64(others, DIV(others, sum)));
+    reg_f64 inverse = one / (own + others), nll = ROWS(nll), nan = nll - nll;
+    reg_f64 ratio = where_less_f64(z, zero, one, where_nonzero_f64(others, others / sum));
     reg_f64 log_total = where_less_f64(z, zero, ROWS(log_sum_exp), nll);
     reg_f64 near = OP_F64(max)(SPLAT(-FAR), z); /* NaN passes */
-    reg_f64 anchor_term = where_less_f64(z, zero, where_nonzero_f64(own, MUL(own, near)),
-        SUB(zero, where_nonzero_f64(others, MUL(others, z))));
-    reg_f64 entropy = SUB(log_total, MUL(FUSED(ratio, ROWS(moment), anchor_term), inverse));
-    reg_f64 most = MUL(OP_F64(max)(own, times_exps(one, highest, zero)), inverse);
-    reg_f64 square = FUSED(MUL(ratio, ratio), ROWS(square), MUL(others, others));
+    reg_f64 anchor_term = where_less_f64(
+        z, zero, where_nonzero_f64(own, own * near), zero - where_nonzero_f64(others, others * z));
+    reg_f64 entropy = log_total - FUSED(ratio, ROWS(moment), anchor_term) * inverse;
+    reg_f64 most = OP_F64(max)(own, times_exps(one, highest, zero)) * inverse;
+    reg_f64 square = FUSED(ratio * ratio, ROWS(square), others * others);
     nan = where_equal_f64(nll, SPLAT((double)INFINITY), zero, nan); /* nll = inf is a valid result */
     entropy = where_nonzero_f64(sum, OP_F64(max)(zero, entropy));   /* all other logits are -inf: 0 */
-    SET_ROWS(entropy, ADD(entropy, nan));
-    SET_ROWS(confidence, ADD(OP_F64(min)(one, most), nan));
-    SET_ROWS(brier, ADD(MUL(square, MUL(inverse, inverse)), nan));
+    SET_ROWS(entropy, entropy + nan);
+    SET_ROWS(confidence, OP_F64(min)(one, most) + nan);
+    SET_ROWS(brier, square * (inverse * inverse) + nan);
     SET_ROWS(label_nll, nll);
     SET_ROWS(rank, where_equal_f64(nll, nll, ROWS(rank), SPLAT(worst)));
 }

@@ -160,7 +160,7 @@ cdef int add_statistics_arrays(Call *call, cnp.ndarray labels, ignore_index, tup
 cdef void write_top_classes(
     const Call *call, Py_ssize_t row, double top_logit, double nll, bint has_nan
 ) noexcept nogil:
-    # log p_k = (x_k - x_top) + log p_top: both terms are negative, so no digit is lost
+    # the formula of log_softmax_of
     cdef TopClasses top = top_of_row(call, row, call.num_classes)
     cdef Py_ssize_t j
     for j in range(top.count):

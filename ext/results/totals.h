@@ -14,11 +14,11 @@ enum { SQUARES_HAVE_RESTS = sizeof(real) == sizeof(double) };
 LANES_INLINE void squares_of_rows(const double *values, double *squares, double *rests) {
     const reg_f64 zero = SPLAT(0.0);
     EACH_ROW_REGISTER {
-        reg_f64 value = OP_F64(loadu)(values + i), square = MUL(value, value);
+        reg_f64 value = OP_F64(loadu)(values + i), square = value * value;
         if (SQUARES_HAVE_RESTS) {
-            reg_f64 rest = FUSED(value, value, SUB(zero, square));
-            square = where_less_f64(rest, zero, MUL(square, SPLAT(0x1.fffffffffffffp-1)), square);
-            rest = FUSED(value, value, SUB(zero, square));
+            reg_f64 rest = FUSED(value, value, zero - square);
+            square = where_less_f64(rest, zero, square * SPLAT(0x1.fffffffffffffp-1), square);
+            rest = FUSED(value, value, zero - square);
             OP_F64(storeu)(rests + i, where_finite(rest));
         }
         OP_F64(storeu)(squares + i, square);
@@ -30,7 +30,7 @@ LANES_INLINE void squares_of_rows(const double *values, double *squares, double 
 /* Counts, lane by lane, the kept rows whose rank is below `most`. */
 LANES_INLINE void count_rows(double *counts, const RowGroup *g, double most) {
     EACH_ROW_REGISTER OP_F64(storeu)(counts + i,
-        ADD(OP_F64(loadu)(counts + i), where_less_f64(ROWS(rank), SPLAT(most), ROWS(kept), SPLAT(0.0))));
+        OP_F64(loadu)(counts + i) + where_less_f64(ROWS(rank), SPLAT(most), ROWS(kept), SPLAT(0.0)));
 }
 
 /* The confidence of each row whose top class is the label; 0 for other rows. */
@@ -52,7 +52,7 @@ typedef struct {
  * nan. */
 LANES_INLINE void bins_of_rows(double *bins, const RowGroup *g, double num_bins) {
     EACH_ROW_REGISTER {
-        reg_f64 bin = OP_F64(min)(SPLAT(num_bins - 0.5), MUL(ROWS(confidence), SPLAT(num_bins)));
+        reg_f64 bin = OP_F64(min)(SPLAT(num_bins - 0.5), ROWS(confidence) * SPLAT(num_bins));
         OP_F64(storeu)(bins + i, where_equal_f64(ROWS(kept), SPLAT(0.0), SPLAT(-1.0), bin));
     }
 }
@@ -84,7 +84,7 @@ LANES_INLINE void add_to_histogram(ptrdiff_t *counts, const RowGroup *g) {
     double exponents[LANES];
     int64_t bits;
     EACH_ROW_REGISTER {
-        reg_f64 nll = ROWS(label_nll), square = MUL(nll, nll),
+        reg_f64 nll = ROWS(label_nll), square = nll * nll,
                 counted = where_equal_f64(square, square, ROWS(kept), zero);
         square = OP_F64(max)(lowest, OP_F64(min)(highest, square));
         OP_F64(storeu)(exponents + i, where_equal_f64(counted, zero, none, square));

@@ -1,4 +1,4 @@
-# The functions that Python calls, except Blocks, tally and the limits: each fills a Call and runs it.
+# The functions that Python calls, except Blocks and tally: each fills a Call and runs it.
 
 # With fewer logits, a call uses one thread, whatever the number that is allowed.
 LEAST_PARALLEL = PARALLEL_ELEMENTS

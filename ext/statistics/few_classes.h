@@ -130,7 +130,8 @@ LANES_INLINE void read_columns(few_statistics *to, const GroupPlace *place, ptrd
 typedef struct {
     exp_sums exps;
     lanes lost, gaps_lost;
-    wide gaps, gaps_error, moments, squares;
+    compensated gaps;
+    wide moments, squares;
 } few_sums;
 
 /* Each rounding of a sum of rests costs (see sums.h): float32 takes turns with two sums, `rests` and `lost`;
@@ -146,9 +147,9 @@ LANES_INLINE void add_rests(few_sums *s, lanes rests) {
 }
 
 LANES_INLINE void add_gaps(few_sums *s, lanes a, lanes b) {
-    lanes large = minimum(a, b), small = maximum(a, b), sum = add(large, small);
-    s->gaps_lost = add(s->gaps_lost, sub(small, sub(sum, large)));
-    accumulate(&s->gaps, &s->gaps_error, widen(sum));
+    pair_of_lanes sum = fast_pair_sum(minimum(a, b), maximum(a, b));
+    s->gaps_lost = add(s->gaps_lost, sum.low);
+    accumulate(&s->gaps, widen(sum.high));
 }
 
 /* Adds `count` <= 4 columns from class `number` on; with `save`, their exps go to `exps`. */
@@ -218,7 +219,7 @@ LANES_INLINE few_statistics columns_statistics_inline(const int64_t *anchors, co
     const int anchor) {
     few_statistics s;
     const wide none = wide_splat(0.0);
-    few_sums t = {no_exps(), splat(0), splat(0), none, none, none, none};
+    few_sums t = {no_exps(), splat(0), splat(0), {none, none}, none, none};
     lanes number = splat(0), four = splat(4);
     ptrdiff_t k = 0;
     s.anchors = anchor == ANCHOR_TOP ? splat(NO_CLASS) : lanes_from_integers(anchors);
@@ -235,9 +236,9 @@ LANES_INLINE few_statistics columns_statistics_inline(const int64_t *anchors, co
     case 3: SUM_COLUMNS(3); break;
     }
 #undef SUM_COLUMNS
-    lanes powers = sub(t.exps.powers, splat(2)), low = add(t.exps.rests, t.lost);
-    s.sum = add(powers, low);
-    s.sum_low = sub(low, sub(s.sum, powers));
+    pair_of_lanes sum = fast_pair_sum(sub(t.exps.powers, splat(2)), add(t.exps.rests, t.lost));
+    s.sum = sum.high;
+    s.sum_low = sum.low;
     s.gaps = s.moments = s.squares = wide_splat(0.0);
     wide top_distance = wide_splat(0.0);
     if (with)
@@ -246,7 +247,7 @@ LANES_INLINE few_statistics columns_statistics_inline(const int64_t *anchors, co
     if (with & GAPS) { /* gaps to the reference: m - x_k = (m - highest) - (x_k - highest) */
         wide others = wide_splat((double)(num_classes - 1));
         s.gaps = wide_sub(wide_sub(wide_splat(0.0), wide_mul(others, top_distance)),
-            wide_add(t.gaps, wide_add(t.gaps_error, widen(t.gaps_lost))));
+            wide_add(t.gaps.sum, wide_add(t.gaps.error, widen(t.gaps_lost))));
     }
     if (with & MOMENTS) {
         s.moments = wide_fused(top_distance, wide_add(widen(s.sum), widen(s.sum_low)), t.moments);

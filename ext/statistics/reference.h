@@ -12,16 +12,13 @@ LANES_INLINE double reference_scale(double highest) {
 /* x - reference = x - offset + scale * STEP, and its rounding error `low`. The error is 0 where LOW_PARTS is
  * 0, and where the distance exceeds MAGIC: there the error itself is not accurate. */
 LANES_INLINE reg_f64 distances_to_reference(reg_f64 x, reg_f64 offset, reg_f64 scale, reg_f64 *low) {
-    reg_f64 a = SUB(x, offset), product = MUL(scale, SPLAT(STEP)), z = ADD(a, product), back, error;
+    reg_f64 error, lost, product = scale * SPLAT(STEP);
+    reg_f64 z = two_sum(two_sum(x, -offset, &error), product, &lost);
     *low = SPLAT(0.0);
     if (LOW_PARTS) {
-        back = SUB(a, x);
-        error = SUB(SUB(x, SUB(a, back)), ADD(offset, back));
-        back = SUB(z, a);
-        error = ADD(error, ADD(SUB(a, SUB(z, back)), SUB(product, back)));
-        error =
-            ADD(error, FUSED(scale, SPLAT(STEP_LOW), FUSED(scale, SPLAT(STEP), SUB(SPLAT(0.0), product))));
-        *low = where_less_f64(OP_F64(max)(z, SUB(SPLAT(0.0), z)), SPLAT(MAGIC), error, SPLAT(0.0));
+        error += lost;
+        error += FUSED(scale, SPLAT(STEP_LOW), FUSED(scale, SPLAT(STEP), SPLAT(0.0) - product));
+        *low = where_less_f64(OP_F64(max)(z, SPLAT(0.0) - z), SPLAT(MAGIC), error, SPLAT(0.0));
     }
     return z;
 }

@@ -127,9 +127,9 @@ LANES_INLINE exp_sums no_exps(void) { return (exp_sums){splat(2), splat(0)}; }
 
 /* Add one term or two to the powers; return their rests, with what the sum of powers has lost. */
 LANES_INLINE lanes add_power(exp_sums *s, lanes power) {
-    lanes sum = add(s->powers, power), lost = sub(power, sub(sum, s->powers));
-    s->powers = sum;
-    return lost;
+    pair_of_lanes sum = fast_pair_sum(s->powers, power);
+    s->powers = sum.high;
+    return sum.low;
 }
 LANES_INLINE lanes add_exp(exp_sums *s, exp_term a) { return fused(a.rest, a.ratio, add_power(s, a.power)); }
 LANES_INLINE lanes add_exps(exp_sums *s, exp_term a, exp_term b) {
@@ -184,12 +184,12 @@ LANES_INLINE void add_vectors(running_sums *s, const lanes *x, const lanes *for_
     }
 }
 LANES_INLINE void flush_rests(flushed_sums *to, running_sums *s) {
-    accumulate(&to->exps.sum, &to->exps.error, widen(s->exps.rests));
+    accumulate(&to->exps, widen(s->exps.rests));
     s->exps.rests = splat(0);
 }
 LANES_INLINE void flush_gaps(flushed_sums *to, running_sums *s, const int with) {
     if (!(with & GAPS)) return;
-    accumulate(&to->gaps.sum, &to->gaps.error, widen(s->gaps));
+    accumulate(&to->gaps, widen(s->gaps));
     s->gaps = splat(0);
 }
 LANES_INLINE void flush_moments(flushed_sums *to, running_sums *s, const int with) {
@@ -202,7 +202,7 @@ LANES_INLINE void flush_moments(flushed_sums *to, running_sums *s, const int wit
 /* The sum of a tile's exps over the lanes, each less than 2**10. In float64 each lane's sum is divided into a
  * multiple of 2**-41, whose sum is exact, and the rest. */
 LANES_INLINE double sum_of_exps(compensated exps, exp_sums s, double *error) {
-    accumulate(&exps.sum, &exps.error, widen(sub(s.powers, splat(2))));
+    accumulate(&exps, widen(sub(s.powers, splat(2))));
     if (!LOW_PARTS) {
         *error = 0.0;
         return wide_sum(exps.sum);

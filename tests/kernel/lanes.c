@@ -21,7 +21,6 @@
 #include "results/losses.h"
 #include "results/metrics.h"
 #include "results/totals.h"
-#include "run/limits.h"
 #include "statistics/few_classes.h"
 #include "statistics/rank.h"
 #include "statistics/short_rows.h"

@@ -25,7 +25,6 @@ STANDARD_HEADERS = {
     "stddef.h",
     "string.h",
     "float.h",
-    "limits.h",
     "immintrin.h",
     "arm_neon.h",
 }

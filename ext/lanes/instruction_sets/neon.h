@@ -22,12 +22,6 @@ LANES_INLINE void neon_stream_f32(float *x, reg_f32 a) { vst1q_f32(x, a); }
 LANES_INLINE void neon_stream_f64(double *x, reg_f64 a) { vst1q_f64(x, a); }
 LANES_INLINE reg_f32 neon_set1_f32(float x) { return vdupq_n_f32(x); }
 LANES_INLINE reg_f64 neon_set1_f64(double x) { return vdupq_n_f64(x); }
-LANES_INLINE reg_f32 neon_add_f32(reg_f32 a, reg_f32 b) { return vaddq_f32(a, b); }
-LANES_INLINE reg_f64 neon_add_f64(reg_f64 a, reg_f64 b) { return vaddq_f64(a, b); }
-LANES_INLINE reg_f32 neon_sub_f32(reg_f32 a, reg_f32 b) { return vsubq_f32(a, b); }
-LANES_INLINE reg_f64 neon_sub_f64(reg_f64 a, reg_f64 b) { return vsubq_f64(a, b); }
-LANES_INLINE reg_f32 neon_mul_f32(reg_f32 a, reg_f32 b) { return vmulq_f32(a, b); }
-LANES_INLINE reg_f64 neon_mul_f64(reg_f64 a, reg_f64 b) { return vmulq_f64(a, b); }
 LANES_INLINE reg_f32 neon_max_f32(reg_f32 a, reg_f32 b) { return vbslq_f32(vcgtq_f32(a, b), a, b); }
 LANES_INLINE reg_f64 neon_max_f64(reg_f64 a, reg_f64 b) { return vbslq_f64(vcgtq_f64(a, b), a, b); }
 LANES_INLINE reg_f32 neon_min_f32(reg_f32 a, reg_f32 b) { return vbslq_f32(vcltq_f32(a, b), a, b); }
@@ -39,8 +33,6 @@ LANES_INLINE reg_f64 neon_fnmadd_f64(reg_f64 a, reg_f64 b, reg_f64 c) { return v
 LANES_INLINE reg_f64 exponent_f64(reg_f64 u) {
     return vreinterpretq_f64_u64(vshlq_n_u64(vreinterpretq_u64_f64(u), 52));
 }
-LANES_INLINE reg_f32 neon_div_f32(reg_f32 a, reg_f32 b) { return vdivq_f32(a, b); }
-LANES_INLINE reg_f64 neon_div_f64(reg_f64 a, reg_f64 b) { return vdivq_f64(a, b); }
 LANES_INLINE reg_f64 split_f64(reg_f64 x, reg_f64 *k) {
     int64x2_t bits = vreinterpretq_s64_f64(x), above = vsubq_s64(bits, vdupq_n_s64(ROOT_HALF_BITS));
     *k = vcvtq_f64_s64(vshrq_n_s64(above, 52));

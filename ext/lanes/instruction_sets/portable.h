@@ -32,12 +32,6 @@ LANES_INLINE void plain_storeu_f64(double *x, reg_f64 a) { memcpy(x, &a, sizeof 
 #define plain_stream_f64 plain_storeu_f64
 LANES_INLINE reg_f32 plain_set1_f32(float x) { return x; }
 LANES_INLINE reg_f64 plain_set1_f64(double x) { return x; }
-LANES_INLINE reg_f32 plain_add_f32(reg_f32 a, reg_f32 b) { return a + b; }
-LANES_INLINE reg_f64 plain_add_f64(reg_f64 a, reg_f64 b) { return a + b; }
-LANES_INLINE reg_f32 plain_sub_f32(reg_f32 a, reg_f32 b) { return a - b; }
-LANES_INLINE reg_f64 plain_sub_f64(reg_f64 a, reg_f64 b) { return a - b; }
-LANES_INLINE reg_f32 plain_mul_f32(reg_f32 a, reg_f32 b) { return a * b; }
-LANES_INLINE reg_f64 plain_mul_f64(reg_f64 a, reg_f64 b) { return a * b; }
 LANES_INLINE reg_f32 plain_max_f32(reg_f32 a, reg_f32 b) { return a > b ? a : b; }
 LANES_INLINE reg_f64 plain_max_f64(reg_f64 a, reg_f64 b) { return a > b ? a : b; }
 LANES_INLINE reg_f32 plain_min_f32(reg_f32 a, reg_f32 b) { return a < b ? a : b; }
@@ -53,8 +47,6 @@ LANES_INLINE reg_f64 exponent_f64(reg_f64 u) {
     memcpy(&u, &bits, 8);
     return u;
 }
-LANES_INLINE reg_f32 plain_div_f32(reg_f32 a, reg_f32 b) { return a / b; }
-LANES_INLINE reg_f64 plain_div_f64(reg_f64 a, reg_f64 b) { return a / b; }
 LANES_INLINE reg_f64 split_f64(reg_f64 x, reg_f64 *k) {
     int64_t bits, above;
     memcpy(&bits, &x, sizeof bits);

@@ -10,14 +10,13 @@ precedence.
 
 import ctypes
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 # GCC's runtime counts turns of a loop, 3,000 of which take 20 to 140 microseconds; LLVM's counts
 # milliseconds.
-_WAITING = {"GOMP_SPINCOUNT": "3000", "KMP_BLOCKTIME": "0"}
+_SPINS = "3000"
+_WAITING = (("GOMP_SPINCOUNT", _SPINS), ("KMP_BLOCKTIME", "0"))
 _LOADED = Path("/proc/self/maps")  # names the loaded libraries, on Linux
 
 
@@ -30,15 +29,23 @@ class Runtime(NamedTuple):
 def load(kernel: str) -> Runtime:
     """Load the file of a kernel, and with it the runtime, unless the runtime is already loaded."""
     before = _LOADED.read_text(errors="replace") if _LOADED.exists() else ""
-    with _environment({name: each for name, each in _WAITING.items() if not _policies(name)}):
+    environment = os.environ
+    ours = {name: value for name, value in _WAITING if not _policies(name)}
+    theirs = {name: environment[name] for name in ours if name in environment}
+    environment.update(ours)
+    try:
         path = _runtime_of(kernel)
+    finally:
+        for name in ours:
+            del environment[name]
+        environment.update(theirs)
     is_ours, is_gnu = path not in before, "libgomp" in path
     if policies := _policies("GOMP_SPINCOUNT" if is_gnu else "KMP_BLOCKTIME"):
         policy = f"{', '.join(policies)}, set by the user"
     elif not is_ours:
         policy = "the runtime's own"
     elif is_gnu:
-        policy = f"spin for {_WAITING['GOMP_SPINCOUNT']} turns, then sleep"
+        policy = f"spin for {_SPINS} turns, then sleep"
     else:
         policy = "sleep at once"
     return Runtime(path, is_ours, policy if path else "")
@@ -67,21 +74,6 @@ def _runtime_of(kernel: str) -> str:
     function()  # LLVM's runtime reads the environment at its first call
     process.dladdr(function, ctypes.byref(place))
     return os.fsdecode(place.path)
-
-
-@contextmanager
-def _environment(variables: dict[str, str]) -> Iterator[None]:
-    """Set the variables, and later give them back the values that they had."""
-    had = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in had.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
 
 
 def _policies(variable: str) -> list[str]:
