@@ -20,8 +20,8 @@ export SMOOTHXENT_WERROR ?= 1
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
 
-demo: $(DONE)/native $(DONE)/demo  ## train on handwritten digits with wrong labels, with and without label smoothing
-	$(BIN)/smoothxent demo $(ARGS)
+demo: $(DONE)/native $(DONE)/demo  ## train on digits with wrong labels, with and without label smoothing; saves build/demo.png
+	$(BIN)/python examples/digits $(ARGS)
 
 # On more than two cores in half as many processes: the kernel has threads of its own.
 CORES    := $(shell nproc 2>/dev/null || echo 1)
@@ -131,8 +131,7 @@ clean:  ## remove the environment and everything that was built
 # installed: the package, editable, without kernels; again when its metadata or its build change
 # built: the kernels; only those that are older than their sources
 # native: the kernels of this machine for float32 and float64; enough for the demo
-# demo: the extra of this name
-# test, peers, examples, docs, bench, race, accuracy, lint, fuzz, wheel: the groups of these names
+# demo, test, peers, examples, docs, bench, race, accuracy, lint, fuzz, wheel: the groups of these names
 
 $(DONE)/venv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "smoothxent needs Python 3.11 or newer, got " + sys.version)'
@@ -160,15 +159,11 @@ $(DONE)/built: $(KERNEL) $(DONE)/installed
 	$(BIN)/python setup.py --quiet build_ext --inplace
 	@touch $@
 
-$(DONE)/test $(DONE)/peers $(DONE)/docs $(DONE)/bench $(DONE)/race $(DONE)/accuracy $(DONE)/lint $(DONE)/fuzz $(DONE)/wheel: $(DONE)/installed
+$(DONE)/demo $(DONE)/test $(DONE)/peers $(DONE)/docs $(DONE)/bench $(DONE)/race $(DONE)/accuracy $(DONE)/lint $(DONE)/fuzz $(DONE)/wheel: $(DONE)/installed
 	$(PIP) --group $(notdir $@)
 	@touch $@
 
 $(DONE)/examples: $(DONE)/installed
 	$(PIP) --group examples
 	$(PIP) --no-deps textgenrnn  # for the weights that it carries
-	@touch $@
-
-$(DONE)/demo: $(DONE)/installed
-	$(PIP) "smoothxent[demo]"
 	@touch $@

@@ -66,29 +66,3 @@ def test_module_that_no_extra_brings_is_no_fault_of_usage(monkeypatch):
     monkeypatch.setattr(COMMANDS["info"], "run", run)
     with pytest.raises(ModuleNotFoundError, match=r"^No module named 'numpy\.none'$"):
         main(["info"])
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "command, module, extra",
-    [
-        ("bench --quick", "rich", "cli"),
-        ("demo", "rich", "demo"),
-        ("demo", "sklearn", "demo"),
-        ("merge a.json --plot a.png", "matplotlib", "cli"),
-    ],
-)
-def test_missing_package_is_named_with_the_extra_that_brings_it(
-    command, module, extra, run_child, tmp_path
-):
-    pytest.importorskip("rich")
-    source = (
-        f"import contextlib, os, sys; sys.modules[{module!r}] = None; os.chdir(sys.argv[1])\n"
-        "from smoothxent.cli import main\n"
-        "with contextlib.redirect_stderr(sys.stdout): code = main(sys.argv[2:])\n"
-        "print(code)"
-    )
-    shown = run_child(source, tmp_path, *command.split()).splitlines()[-2:]
-    remedy = f'pip install "smoothxent[{extra}]"'
-    assert shown == [f"smoothxent: {command.split()[0]} needs {module}; {remedy}", "2"]
-    assert not list(tmp_path.iterdir())

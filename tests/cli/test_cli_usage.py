@@ -129,7 +129,7 @@ PATTERN = "quote a pattern, as in 'part-*.npy', so that the shell leaves it as i
             "evaluate a.npy b.npy --format jso",
             f"argument --format: {FORMATS}, got 'jso'; did you mean json?",
         ),
-        ("bench quick", "too many arguments: quick"),
+        ("info quick", "too many arguments: quick"),
         ("info --json --yaml", "unknown option --yaml"),
         ("info --jso", "unknown option --jso; did you mean --json?"),
         ("evaluate a.npy b.npy --temp 2", "unknown option --temp; did you mean --temperature?"),
@@ -173,7 +173,7 @@ NO_NAME = "must be the name of a file, got ''"
         ("compare a.npy  c.npy", "LOGITS_B"),
         ("compare a.npy b.npy ", "LABELS"),
         ("merge a.json ", "PART.json"),
-        ("bench --json=", "--json"),
+        ("merge a.json --json=", "--json"),
     ],
 )
 def test_empty_name_of_a_file_is_one_line_that_names_the_argument(capsys, command, argument):
@@ -183,7 +183,7 @@ def test_empty_name_of_a_file_is_one_line_that_names_the_argument(capsys, comman
 
 
 def test_unknown_command_is_one_line_with_those_that_there_are(capsys):
-    rule = "argument COMMAND: must be one of evaluate, compare, calibrate, merge, bench, demo, info"
+    rule = "argument COMMAND: must be one of evaluate, compare, calibrate, merge, info"
     for command, end in (("nope", ";"), ("eval", "; did you mean evaluate?")):
         assert misuse(capsys, command) == (
             f"smoothxent: error: {rule}, got '{command}'{end} see smoothxent --help"

@@ -18,7 +18,7 @@ from contextlib import contextmanager, redirect_stdout
 from types import ModuleType
 
 import smoothxent
-from smoothxent.cli import bench, calibrate, compare, demo, encoding, errors, evaluate, info, merge
+from smoothxent.cli import calibrate, compare, encoding, errors, evaluate, info, merge
 from smoothxent.cli.parser import Parser, line
 
 COMMANDS: dict[str, ModuleType] = {
@@ -26,13 +26,11 @@ COMMANDS: dict[str, ModuleType] = {
     "compare": compare,
     "calibrate": calibrate,
     "merge": merge,
-    "bench": bench,
-    "demo": demo,
     "info": info,
 }
 
-# The packages of the extras in pyproject.toml: "demo" has all, "cli" those of the other commands.
-OPTIONAL = {"matplotlib", "rich", "sklearn", "threadpoolctl"}
+# Packages of the extra "cli" without which a command fails; without rich there is no progress bar.
+OPTIONAL = {"matplotlib"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -59,8 +57,7 @@ def _run(arguments: argparse.Namespace) -> int:
         package = (error.name or "").partition(".")[0]
         if package not in OPTIONAL:
             raise
-        extra = "demo" if arguments.command == "demo" else "cli"
-        remedy = f'pip install "smoothxent[{extra}]"'
+        remedy = 'pip install "smoothxent[cli]"'
         return _report(f"{arguments.command} needs {package}; {remedy}", 2)
     except BrokenPipeError:  # the reader of stdout has closed it
         _drop_output()

@@ -21,11 +21,6 @@ def positive(text: str) -> int:
     return _at_least(1, text)
 
 
-def not_negative(text: str) -> int:
-    """Parse a whole number >= 0."""
-    return _at_least(0, text)
-
-
 def whole(text: str) -> int:
     """Parse a whole number."""
     try:

@@ -1,26 +1,23 @@
-"""The demo's picture: loss and accuracy over the epochs, and a reliability diagram."""
+"""The picture: loss and accuracy over the epochs, and a reliability diagram."""
 
 import math
-from pathlib import Path
 
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-
-from smoothxent.cli.demo.training import NUM_CLASSES, Run
+from training import NUM_CLASSES
 
 COLOURS = ("#c44e52", "#2f6fab")  # without, with label smoothing
 INK, FAINT = "#333333", "#bbbbbb"
 FEWEST = 10  # rows of a bin in the reliability diagram: the accuracy of fewer says little
 
 
-def draw(plain: Run, smoothed: Run, path: Path) -> None:
+def draw(plain, smoothed, path):
     """Save the picture of both runs; the suffix of `path` chooses the format."""
     runs = (plain, smoothed)
     figure = Figure(figsize=(14, 4.6), layout="constrained")
     losses, accuracy, diagram = figure.subplots(1, 3, width_ratios=(1.2, 1.2, 1))
-    _draw_losses(losses, runs)
-    _draw_accuracy(accuracy, runs)
-    _draw_reliability(diagram, runs)
+    draw_losses(losses, runs)
+    draw_accuracy(accuracy, runs)
+    draw_reliability(diagram, runs)
     for axes in (losses, accuracy, diagram):
         axes.spines[["top", "right"]].set_visible(False)
         axes.tick_params(colors=INK, labelsize=9)
@@ -28,29 +25,29 @@ def draw(plain: Run, smoothed: Run, path: Path) -> None:
     figure.savefig(path, dpi=144)
 
 
-def target_nll(label_smoothing: float, num_classes: int) -> float:
+def target_nll(label_smoothing, num_classes):
     """Return the loss on the label if the prediction is exactly the smoothed label."""
     return -math.log(1 - label_smoothing + label_smoothing / num_classes)
 
 
-def _name(run: Run) -> str:
+def eps_of(run):
     return f"eps = {run.label_smoothing:g}"
 
 
-def _marker(run: Run) -> str:
+def marker(run):
     """Return a mark for each epoch where a line would not be visible."""
     return "o" if len(run.curve.epochs) < 3 else ""
 
 
-def _draw_losses(axes: Axes, runs: tuple[Run, Run]) -> None:
+def draw_losses(axes, runs):
     for run, colour in zip(runs, COLOURS, strict=True):
         axes.plot(
             run.curve.epochs,
             run.curve.train,
             color=colour,
             linewidth=2,
-            marker=_marker(run),
-            label=f"{_name(run)}, train",
+            marker=marker(run),
+            label=f"{eps_of(run)}, train",
         )
         axes.plot(
             run.curve.epochs,
@@ -58,8 +55,8 @@ def _draw_losses(axes: Axes, runs: tuple[Run, Run]) -> None:
             color=colour,
             linewidth=1.6,
             linestyle=(0, (4, 2)),
-            marker=_marker(run),
-            label=f"{_name(run)}, test",
+            marker=marker(run),
+            label=f"{eps_of(run)}, test",
         )
     floor = target_nll(runs[1].label_smoothing, NUM_CLASSES)
     axes.axhline(floor, color=COLOURS[1], linewidth=0.9, linestyle=":")
@@ -83,15 +80,15 @@ def _draw_losses(axes: Axes, runs: tuple[Run, Run]) -> None:
     axes.legend(frameon=False, fontsize=8.5, loc="lower left")
 
 
-def _draw_accuracy(axes: Axes, runs: tuple[Run, Run]) -> None:
+def draw_accuracy(axes, runs):
     for run, colour in zip(runs, COLOURS, strict=True):
         axes.plot(
             run.curve.epochs,
             run.curve.accuracy,
             color=colour,
             linewidth=2,
-            marker=_marker(run),
-            label=f"{_name(run)}: {run.test.accuracy:.3f} at the end",
+            marker=marker(run),
+            label=f"{eps_of(run)}: {run.test.accuracy:.3f} at the end",
         )
     axes.set(
         title="Accuracy, test digits",
@@ -104,11 +101,11 @@ def _draw_accuracy(axes: Axes, runs: tuple[Run, Run]) -> None:
     axes.legend(frameon=False, fontsize=8.5, loc="lower right")
 
 
-def _draw_reliability(axes: Axes, runs: tuple[Run, Run]) -> None:
+def draw_reliability(axes, runs):
     axes.plot([0, 1], [0, 1], color=FAINT, linewidth=1.2, zorder=0)
     for run, colour in zip(runs, COLOURS, strict=True):
         for evaluation, style, name in (
-            (run.test, "-", _name(run)),
+            (run.test, "-", eps_of(run)),
             (run.calibrated, (0, (2, 2)), f"temperature {run.temperature.value:.2f}"),
         ):
             filled = [each for each in evaluation.bins if each.count >= FEWEST]

@@ -1,15 +1,10 @@
-"""The demo's table, and the sentences that sum it up."""
+"""The table of both classifiers, and the sentences that sum it up."""
 
-from collections.abc import Callable
+import textwrap
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
+from training import WRONG
 
-from smoothxent import Evaluation
-from smoothxent.cli.demo.training import WRONG, Run
-
-SECTIONS: dict[str, dict[str, Callable[[Run], float]]] = {
+SECTIONS = {
     "training digits": {
         "loss, as trained": lambda run: run.train.loss,
         "loss on the label (nll)": lambda run: run.train.nll,
@@ -31,48 +26,51 @@ SECTIONS: dict[str, dict[str, Callable[[Run], float]]] = {
 }
 
 
-def show(plain: Run, smoothed: Run) -> None:
+def show(*runs):
     """Print the table of both runs and the sentences that sum it up."""
-    console = Console(highlight=False)
-    runs = plain, smoothed
-    console.print(
+    plain = runs[0]
+    print_wrapped(
         f"Handwritten digits: {plain.train.count} for training, {WRONG:.0%} of them with a wrong "
         f"label; {plain.temperature.evaluation.count} for the temperature and {plain.test.count} "
         "for testing, with right labels. Losses are in nats; eps is the label smoothing."
     )
-    table = Table(box=SIMPLE_HEAD)
-    table.add_column("")
-    for run in runs:
-        table.add_column(f"eps = {run.label_smoothing:g}", justify="right")
+    print_row("", *(f"eps = {run.label_smoothing:g}" for run in runs))
     for section, rows in SECTIONS.items():
-        table.add_row(f"[bold]{section}[/bold]")
+        print(f"\n{section}")
         for name, number in rows.items():
-            table.add_row(f"  {name}", *(_text(number(run)) for run in runs))
-        table.add_section()
-    console.print(table)
-    console.print(lesson(plain, smoothed))
+            print_row(f"  {name}", *(text(number(run)) for run in runs))
+    print()
+    print_wrapped(lesson(*runs))
 
 
-def _text(value: float) -> str:
+def print_wrapped(sentences):
+    print(textwrap.fill(sentences, 100), end="\n\n")
+
+
+def print_row(name, *columns):
+    print(f"{name:<26}" + "".join(f"{column:>12}" for column in columns))
+
+
+def text(value):
     return f"{value:.4f}" if value >= 0.001 or value == 0 else f"{value:.1e}"
 
 
-def lesson(plain: Run, smoothed: Run) -> str:
+def lesson(plain, smoothed):
     """Return three sentences about the two runs, with their numbers."""
     test, smoothed_test = plain.test, smoothed.test
     fitted, smoothed_fitted = plain.calibrated, smoothed.calibrated
     return (
         "Without smoothing, the loss on the training labels, wrong ones included, goes to "
-        f"{_text(plain.train.nll)}; with eps = {smoothed.label_smoothing:g} it goes to "
-        f"{_text(smoothed.train.nll)}. On the test digits, smoothing takes the accuracy from "
+        f"{text(plain.train.nll)}; with eps = {smoothed.label_smoothing:g} it goes to "
+        f"{text(smoothed.train.nll)}. On the test digits, smoothing takes the accuracy from "
         f"{test.accuracy:.3f} to {smoothed_test.accuracy:.3f} and the nll from {test.nll:.3f} to "
-        f"{smoothed_test.nll:.3f}. It takes the confidence from {_gap(test)} to "
-        f"{_gap(smoothed_test)}; with fitted temperatures, the calibration error is "
+        f"{smoothed_test.nll:.3f}. It takes the confidence from {gap(test)} to "
+        f"{gap(smoothed_test)}; with fitted temperatures, the calibration error is "
         f"{fitted.calibration_error:.3f} and {smoothed_fitted.calibration_error:.3f}, and the nll "
         f"{fitted.nll:.3f} and {smoothed_fitted.nll:.3f}."
     )
 
 
-def _gap(evaluation: Evaluation) -> str:
+def gap(evaluation):
     points = 100 * (evaluation.confidence - evaluation.accuracy)
     return f"{abs(points):.1f} points {'above' if points > 0 else 'below'} accuracy"
