@@ -8,5 +8,5 @@ ulps.py        exact values as arrays, errors in units of the last place
 bounds.py      the promised bounds of the errors
 comparison.py  errors of results, relative to their bounds
 libraries.py   the libraries that are compared; processes.py runs each in a process of its own
-records.py, report.py  the saved result, and the pages of docs/ written from it
+records.py, report.py, picture.py  the saved result; docs/accuracy.md and .png, written from it
 """

@@ -17,7 +17,7 @@ import numpy as np
 from bench.children import ROOT
 from bench.peers import OURS
 
-from . import breeding, report
+from . import breeding, picture, report
 from .comparison import ExactProblem, comparisons
 from .libraries import LIBRARIES
 from .problems import DTYPES, Problem, problems
@@ -72,7 +72,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         "--docs",
         type=Path,
         metavar="FOLDER",
-        help=f"where to write the pages; default {DOCS.relative_to(ROOT)}",
+        help=f"where to write accuracy.md and accuracy.png; default {DOCS.relative_to(ROOT)}",
     )
     parser.add_argument(
         "--redraw", type=Path, metavar="JSON", help="compute nothing; report a saved run again"
@@ -128,8 +128,8 @@ def publish(run: Campaign, options: argparse.Namespace) -> None:
         run.save(options.json)
     if options.docs:
         options.docs.mkdir(parents=True, exist_ok=True)
-        for name, text in report.pages(run).items():
-            (options.docs / name).write_text(text, encoding="utf-8")
+        (options.docs / "accuracy.md").write_text(report.page(run), encoding="utf-8")
+        picture.draw(run, options.docs / "accuracy.png")
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -51,11 +51,9 @@ class Campaign:
     records: list[Record]
     failures: dict[str, str] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        self._by_key = {(r.library, r.function, r.dtype, r.by, r.name): r for r in self.records}
-
-    def find(self, library: str, function: str, dtype: str, by: str, name: str) -> Record | None:
-        return self._by_key.get((library, function, dtype, by, name))
+    def select(self, *key: str) -> list[Record]:
+        """Return the records of a library, function, dtype and kind of group."""
+        return [r for r in self.records if (r.library, r.function, r.dtype, r.by) == key]
 
     def names(self, by: str) -> list[str]:
         return list(dict.fromkeys(r.name for r in self.records if r.by == by))

@@ -1,13 +1,11 @@
-"""The results as pages in Markdown, and as text for the terminal."""
+"""The results as a page in Markdown, and as text for the terminal."""
 
 from __future__ import annotations
 
 from bench import figures
-from bench.figures import aligned
 from bench.peers import OURS
-from bench.peers.peer import HALVES
 
-from .bounds import FUNCTIONS, LOSS
+from .bounds import FUNCTIONS
 from .breeding import BRED, WHY
 from .exact import PRECISION
 from .problems import DTYPES
@@ -15,16 +13,15 @@ from .records import CLASSES, REGIME, SETTING, Campaign, Record
 from .regimes import REGIMES
 from .settings import SETTINGS
 
-LOST, NOT_FINITE, MISSING = "0 (all digits lost)", "inf", "-"
-FULL_WIDTH = tuple(dtype for dtype in DTYPES if dtype not in HALVES)
+LOST, NOT_FINITE, MISSING = "lost", "inf", "-"
 
-PROMISE = """\
+PAGE = """\
 <!-- Written by `make accuracy`. -->
-# {title}
+# Accuracy
 
-The tables show the worst errors of `make accuracy`, in **ulps**: distances between neighbouring \
-numbers of the result's dtype at the exact value. Rounding the exact value costs up to 0.5 ulp. \
-smoothxent promises these bounds:
+`make accuracy` compares results with exact values. Errors are in **ulps**: distances between \
+neighbouring numbers of the result's dtype at the exact value. Rounding the exact value costs up \
+to 0.5 ulp. smoothxent promises these bounds:
 
 {bounds}
 
@@ -34,18 +31,35 @@ label they are (A - c) p and c (1 - p), so that all digits of 1 - p count. For l
 unit is the ulp of the largest logit or of the result, whichever is larger. float16 and bfloat16 \
 logits have float32 losses and log_sum_exp; the other results are rounded to the dtype of the \
 logits, which costs half an ulp more. A mean of float32 rows is a Python float, measured in ulps \
-of float32.
+of float32. A probability below the normal numbers may be returned as 0, which is an error of many \
+ulps.
 
-- **{lost}**: the result is 0, but the exact value is not, and the dtype can represent it.
+![Errors of all libraries as multiples of smoothxent's bounds, in each regime](accuracy.png)
+
+## The worst cases
+
+A row has the worst errors in ulps over all regimes, {classes} classes, and all settings that the \
+library has: {settings}. *Of the bound* is smoothxent's largest error as a percentage of its \
+bound, and *where* the regime and the setting of this error.
+
+- **{lost}**: the result is 0 (all digits are lost), but the exact value is not, and the dtype can \
+represent it.
 - **{not_finite}**: the result is nan or infinite, but the exact value is finite.
 - **{missing}**: the library has no such function.
 
-Each cell is the worst error for {classes} classes and for all settings that the library has: \
-{settings}. *Of the bound* is smoothxent's worst error as a percentage of its bound. The code for \
-the other libraries is that of their users: PyTorch's cross_entropy, TensorFlow's two \
+{table}
+
+**{standing}** {heading}
+
+The code for the other libraries is that of their users: PyTorch's cross_entropy, TensorFlow's two \
 cross-entropies with logits, optax's formulas in JAX, SciPy's log_softmax, the textbook formula in \
 NumPy. They get float16 and bfloat16 logits widened to float32, and their matrices are rounded \
-back. Exact values come from integer arithmetic of {bits} bits and mpmath.
+back. Exact values come from integer arithmetic of {bits} bits and mpmath. The worst errors in \
+each regime and setting are in [accuracy.json](../bench/results/accuracy.json).
+
+## The regimes
+
+{regimes}
 """
 
 
@@ -65,19 +79,14 @@ def _three_digits(value: float) -> str:
     return f"{value:,.{2 if value < 9.995 else 1 if value < 99.95 else 0}f}"
 
 
-def fraction_text(record: Record | None) -> str:
-    if record is None:
-        return MISSING
-    if record.fraction is None:
-        return f"**{NOT_FINITE}**"
-    text = f"{record.fraction:.0%}"
-    return f"**{text}**" if record.fraction > 1 else text
+def fraction_text(record: Record) -> str:
+    return NOT_FINITE if record.fraction is None else f"{record.fraction:.0%}"
 
 
 def standing(campaign: Campaign) -> str:
     """Return a sentence about the bounds, with each case that exceeds its bound."""
     exceeded = [
-        f"{r.function} of {r.dtype}, {r.name} ({fraction_text(r).strip('*')} of the bound)"
+        f"{r.function} of {r.dtype}, {r.name} ({fraction_text(r)} of the bound)"
         for r in campaign.exceeded(OURS)
     ]
     if exceeded:
@@ -85,19 +94,10 @@ def standing(campaign: Campaign) -> str:
     return "All results of smoothxent are within their bounds."
 
 
-def pages(campaign: Campaign) -> dict[str, str]:
-    """Return the text of each page by its name."""
-    return {
-        "accuracy.md": _page(campaign, "Accuracy", FULL_WIDTH),
-        "accuracy_half.md": _page(campaign, "Accuracy of float16 and bfloat16", HALVES),
-    }
-
-
-def _page(campaign: Campaign, title: str, dtypes: tuple[str, ...]) -> str:
-    other = HALVES if dtypes == FULL_WIDTH else FULL_WIDTH
-    page = "accuracy_half.md" if dtypes == FULL_WIDTH else "accuracy.md"
-    promise = PROMISE.format(
-        title=title,
+def page(campaign: Campaign) -> str:
+    """Return the text of docs/accuracy.md."""
+    header, *lines = table(campaign)
+    return PAGE.format(
         lost=LOST,
         not_finite=NOT_FINITE,
         missing=MISSING,
@@ -105,46 +105,15 @@ def _page(campaign: Campaign, title: str, dtypes: tuple[str, ...]) -> str:
         settings="; ".join(SETTINGS),
         classes=", ".join(campaign.names(CLASSES)),
         bounds="\n".join(f"- {name}: {bound}" for name, bound in FUNCTIONS.items()),
+        table=figures.markdown(header, lines, left=4),
+        standing=standing(campaign),
+        heading=heading(campaign),
+        regimes=figures.markdown(
+            ["regime", "rows and their difficulty"],
+            [*([r.name, r.why] for r in REGIMES), [BRED, WHY]],
+            left=2,
+        ),
     )
-    regimes = _markdown(
-        ["regime", "rows and their difficulty"], [*([r.name, r.why] for r in REGIMES), [BRED, WHY]]
-    )
-    tables = [
-        f"## {function}, {dtype}\n\n{table}"
-        for function in FUNCTIONS
-        for dtype in dtypes
-        if (table := _table(campaign, function, dtype, REGIME))
-    ]
-    tables += [
-        f"## loss by setting, {dtype}\n\n{_table(campaign, LOSS, dtype, SETTING)}"
-        for dtype in dtypes
-    ]
-    return "\n".join(
-        [
-            promise,
-            f"**{standing(campaign)}**\n",
-            f"{heading(campaign)} For {' and '.join(other)} see [{page}]({page}).\n",
-            f"## The regimes\n\n{regimes}",
-            *tables,
-        ]
-    )
-
-
-def _table(campaign: Campaign, function: str, dtype: str, by: str) -> str:
-    libraries = list(campaign.versions)
-    names = [name for name in campaign.names(by) if campaign.find(OURS, function, dtype, by, name)]
-    rows: list[list[str]] = []
-    for name in names:
-        records = {
-            library: campaign.find(library, function, dtype, by, name) for library in libraries
-        }
-        rows.append([name, fraction_text(records[OURS]), *map(ulps_text, records.values())])
-    return _markdown([by, "of the bound", *libraries], rows) if rows else ""
-
-
-def _markdown(header: list[str], rows: list[list[str]]) -> str:
-    numbers = len(header) > 2
-    return figures.markdown(header, rows, left=1 if numbers else len(header)) + "\n"
 
 
 def heading(campaign: Campaign) -> str:
@@ -157,21 +126,32 @@ def heading(campaign: Campaign) -> str:
 
 
 def summary(campaign: Campaign) -> str:
-    """Return a line for each function and dtype with the worst error of all regimes."""
-    lines = [["function", "dtype", "of the bound", *campaign.versions]]
+    return figures.aligned(table(campaign), left=4)
+
+
+def table(campaign: Campaign) -> list[list[str]]:
+    """Return a header, and a line for each function and dtype with the worst errors."""
+    lines = [["function", "dtype", "of the bound", "where", *campaign.versions]]
     for function in FUNCTIONS:
         for dtype in DTYPES:
-            worst = [_worst(campaign, library, function, dtype) for library in campaign.versions]
-            if worst[0]:
-                lines.append([function, dtype, fraction_text(worst[0]), *map(ulps_text, worst)])
-    return aligned(lines, left=2)
+            groups = [campaign.select(OURS, function, dtype, by) for by in (REGIME, SETTING)]
+            nearest = [max(records, key=_fraction) for records in groups if records]
+            if nearest:
+                worst = (
+                    max(campaign.select(each, function, dtype, REGIME), default=None, key=_size)
+                    for each in campaign.versions
+                )
+                where = "; ".join(record.name for record in nearest)
+                lines.append(
+                    [function, dtype, fraction_text(nearest[0]), where, *map(ulps_text, worst)]
+                )
+    return lines
 
 
-def _worst(campaign: Campaign, library: str, function: str, dtype: str) -> Record | None:
-    records = [
-        r
-        for r in campaign.records
-        if r.by == REGIME and (r.library, r.function, r.dtype) == (library, function, dtype)
-    ]
-    # Infinite errors are worst, then lost results, then large errors.
-    return max(records, default=None, key=lambda r: (r.ulps is None, r.zero, r.ulps or 0))
+def _fraction(record: Record) -> tuple[bool, float]:
+    return record.fraction is None, record.fraction or 0
+
+
+def _size(record: Record) -> tuple[bool, bool, float]:
+    """Return a key: infinite errors are worst, then lost results, then large errors."""
+    return record.ulps is None, record.zero, record.ulps or 0

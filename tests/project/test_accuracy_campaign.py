@@ -253,6 +253,7 @@ def test_saved_run_is_read_as_it_was(short_run, tmp_path):
 
 
 def test_exit_status_says_whether_a_bound_is_exceeded(short_run, tmp_path, capsys):
+    pytest.importorskip("matplotlib")
     path = tmp_path / "run.json"
     short_run.save(path)
     assert command.main(["--redraw", str(path), "--docs", str(tmp_path)]) == 0
@@ -275,7 +276,7 @@ def test_exit_status_says_whether_a_bound_is_exceeded(short_run, tmp_path, capsy
         (6500.4, False, "6,500"),
         (23_456_789.0, False, "2e7"),
         (1.5e210, False, "2e210"),
-        (9e6, True, "0 (all digits lost)"),
+        (9e6, True, "lost"),
         (None, True, "inf"),
     ],
 )
@@ -290,15 +291,13 @@ def test_page_says_where_a_bound_is_exceeded(short_run):
     changed = dataclasses.replace(short_run, records=[record, *short_run.records[1:]])
     standing = "These results exceed their bound: softmax of float32, usual (125% of the bound)."
     assert report.standing(changed) == standing
-    page = report.pages(changed)["accuracy.md"]
+    page = report.page(changed)
     assert f"**{standing}**" in page
-    assert f"| usual | **125%** | {report.ulps_text(record)} |" in page
+    assert "| softmax | float32 | 125% | usual |" in page
 
 
-@pytest.mark.skipif(not command.SAVED.exists(), reason="a source distribution holds no saved run")
-def test_pages_are_those_of_the_saved_run():
+def test_page_is_that_of_the_saved_run():
     run = load(command.SAVED)
     assert run.exceeded("smoothxent") == []
     assert run.names("regime") == [*(regime.name for regime in REGIMES), breeding.BRED]
-    for name, text in report.pages(run).items():
-        assert (command.DOCS / name).read_text(encoding="utf-8") == text
+    assert (command.DOCS / "accuracy.md").read_text(encoding="utf-8") == report.page(run)

@@ -185,8 +185,7 @@ def size_of(path):
 
 @pytest.mark.parametrize("path", EVERY_FILE, ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_file_is_longer_than_its_limit(path):
-    if path.name not in {"accuracy.md", "accuracy_half.md"}:  # which a program writes
-        assert size_of(path) <= (300 if path.suffix == ".py" else 400)
+    assert size_of(path) <= (300 if path.suffix == ".py" else 400)
 
 
 PAGES = [path for path in EVERY_FILE if path.suffix == ".md"]
