@@ -7,9 +7,10 @@ from inspect import getmembers
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))  # for tools
+sys.path.insert(0, str(ROOT))  # for tests and tools
 
 from sphinx.ext.autodoc.mock import _MockObject
+from tests.project import fault_page
 from tools.pages import links, llms
 
 import smoothxent
@@ -81,7 +82,8 @@ def setup(app):
 
     def included(app, path, page, source):
         file = (Path(app.srcdir) / path).resolve().relative_to(ROOT).as_posix()
-        source[0] = links.of_the_site(source[0], file, f"docs/{page}.md")
+        text = fault_page.page(source[0]) if page == "faults" else source[0]
+        source[0] = links.of_the_site(text, file, f"docs/{page}.md")
 
     def is_left_out(app, kind, name, member, skip, options):
         return skip or not callable(member)

@@ -23,7 +23,8 @@ unknown `SMOOTHXENT_ISA` then has exit code 1). Options can't be abbreviated.
 | 2 | wrong arguments, or a package that is not installed |
 | 130 | Ctrl-C |
 
-An error is one line on stderr. [faults.md](faults.md) lists bad inputs and their errors.
+An error is one line on stderr. [faults.md](../tests/project/faults.md) lists bad inputs and
+their errors.
 """
 
 

@@ -17,6 +17,7 @@ PAGES = {
     "RELEASING.md": "docs/releasing.md",
     "SECURITY.md": "docs/security.md",
     "ext/README.md": "docs/kernel.md",
+    "tests/project/faults.md": "docs/faults.md",
     "examples/README.md": "docs/examples.md",
     "examples/hanzi/README.md": "docs/hanzi_example.md",
 }
