@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -31,6 +32,16 @@ def markdown(header: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1
     """Write a table in Markdown, the first columns flush left and the others flush right."""
     rule = [":--"] * left + ["--:"] * (len(header) - left)
     return "\n".join(f"| {' | '.join(cells)} |" for cells in [header, rule, *rows])
+
+
+def replaced(page: str, begin: str, content: str) -> str:
+    """Return the page with this content between the comment `begin` and the next `end`."""
+    begin, end = f"<!-- {begin} -->", "<!-- end -->"
+    pattern = re.compile(f"{re.escape(begin)}\n.*?{re.escape(end)}", re.DOTALL)
+    page, count = pattern.subn(lambda _: f"{begin}\n{content}\n{end}", page)
+    if count != 1:
+        raise ValueError(f"the page must have one place for {begin!r}, got {count}")
+    return page
 
 
 def seconds_text(seconds: float) -> str:

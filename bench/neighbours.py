@@ -23,27 +23,23 @@ from itertools import product
 from multiprocessing import Process, Value
 from pathlib import Path
 from statistics import median, quantiles
+from textwrap import fill
 from typing import Any
 
 import numpy as np
 
 from . import children, figures, load, saved
 from .children import ROOT
-from .figures import Table, aligned, ratio_text, seconds_text
+from .figures import aligned, ratio_text, replaced, seconds_text
 
 SAVED = ROOT / "bench" / "results" / "neighbours.json"
-PAGE = ROOT / "docs" / "neighbours.md"
+PAGE = ROOT / "docs" / "threads.md"
 SHAPES = ((64, 512, 1000), (512, 512, 1000), (8192, 64, 100), (64, 512, 32000), (100_000, 8, 3))
 IDLE = 0.02  # seconds
 SETTLED = 0.3  # OpenBLAS's threads spin for 0.1 s after the product of the logits
 MODES = {"1": 1, "default": None}  # num_threads by name
 PASSES = 3
-
-EXPLAINED = """\
-Times of the mean loss in float32, label smoothing 0.1, with `num_threads=1` and with the default \
-number of threads, and the ratio of the two times. In the rows with *after*, the two functions \
-run in turns. The neighbour is the matrix product, or a thousand turns of the loop of a busy \
-process. [threads.md](threads.md) describes how threads wait, and when a call uses only one."""
+PLACE = "python -m bench.neighbours"  # on the page
 
 Times = dict[str, list[float]]  # keys: "loss" and, if there is one, "neighbour"
 
@@ -225,31 +221,40 @@ def heading(passes: int, busy: float | None) -> str:
     )
 
 
-def table(record: dict[str, Any], percentile: int = 0) -> Table:
-    """Return the table of medians, or, with 1, of 90th percentiles."""
+def ratio(seconds: dict[str, list[float]], name: str, percentile: int) -> float:
+    """Return default / one thread, of medians or, with 1, of 90th percentiles."""
+    one, default = (seconds[f"{name}, {mode}"][percentile] for mode in MODES)
+    return default / one
+
+
+def table(record: dict[str, Any]) -> list[list[str]]:
+    """Return a header, and the medians of each situation and shape."""
     header = ["situation", "rows x classes", "one thread", "default", ""]
-    header += ["neighbour, one thread", "default", ""]
-    rows = []
+    rows = [[*header, "neighbour, one thread", "default", ""]]
     for entry in record["records"]:
-        cells = [entry["situation"], entry["shape"]]
+        cells, seconds = [entry["situation"], entry["shape"]], entry["seconds"]
         for name in ("loss", "neighbour"):
-            if f"{name}, 1" not in entry["seconds"]:
+            if f"{name}, 1" not in seconds:
                 cells += ["-", "-", "-"]
                 continue
-            one, default = (entry["seconds"][f"{name}, {mode}"][percentile] for mode in MODES)
-            cells += [seconds_text(one), seconds_text(default), ratio_text(default / one)]
+            cells += [seconds_text(seconds[f"{name}, {mode}"][0]) for mode in MODES]
+            cells.append(ratio_text(ratio(seconds, name, 0)))
         rows.append(cells)
-    return Table("90th percentiles" if percentile else "Medians", header, rows)
+    return rows
 
 
-def markdown(record: dict[str, Any]) -> str:
-    """Write the page of docs/."""
-    title = "<!-- Written by `python -m bench.neighbours`. -->\n# The loss in use"
-    parts = [title, EXPLAINED]
-    for percentile in (0, 1):
-        part = table(record, percentile)
-        parts += [f"## {part.title}", figures.markdown(part.header, part.rows, left=2)]
-    return "\n\n".join([*parts, f"Measured on {record['heading']}."]) + "\n"
+def section(record: dict[str, Any]) -> str:
+    """Return a line of docs/ for each situation, with the least and the largest ratio."""
+    rows = []
+    for title in dict.fromkeys(entry["situation"] for entry in record["records"]):
+        every = [e["seconds"] for e in record["records"] if e["situation"] == title]
+        cells = [title]
+        for name, percentile in (("loss", 0), ("loss", 1), ("neighbour", 0)):
+            ratios = [ratio(each, name, percentile) for each in every if f"{name}, 1" in each]
+            cells.append(f"{min(ratios):.2f} to {max(ratios):.2f}" if ratios else "-")
+        rows.append(cells)
+    header = ["situation", "loss, median", "loss, 90th percentile", "neighbour, median"]
+    return f"{figures.markdown(header, rows)}\n\n{fill(record['heading'] + '.', 120)}"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -264,12 +269,12 @@ def main(arguments: list[str] | None = None) -> int:
         print(json.dumps(timed_here(*options.child)))
         return 0
     record = measure(options.passes)
-    medians = table(record)
-    print(aligned([medians.header, *medians.rows], left=2))
+    print(aligned(table(record), left=2))
     print(record["heading"])
     if options.save:
         saved.save(SAVED, record)
-        PAGE.write_text(markdown(record), encoding="utf-8")
+        text = PAGE.read_text(encoding="utf-8")
+        PAGE.write_text(replaced(text, PLACE, section(record)), encoding="utf-8")
     return 0
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
-
 from bench import figures
+from bench.figures import replaced
 from bench.peers import OURS
 
 from .cases import cases
 
-BEGIN, END = "<!-- {}: python -m bench.promises -->", "<!-- end -->"
+BEGIN = "{}: python -m bench.promises"
 
 Answers = dict[str, dict[str, str]]  # by library, then by case
 
@@ -17,17 +16,8 @@ Answers = dict[str, dict[str, str]]  # by library, then by case
 def with_tables(text: str, answers: Answers, heading: str) -> str:
     """Return the page with new tables and a new line of versions."""
     for name in dict.fromkeys(case.table for case in cases()):
-        text = _replaced(text, name, _table(name, answers))
-    return _replaced(text, "versions", heading)
-
-
-def _replaced(text: str, name: str, content: str) -> str:
-    begin = BEGIN.format(name)
-    pattern = re.compile(f"{re.escape(begin)}\n.*?{re.escape(END)}", re.DOTALL)
-    text, count = pattern.subn(lambda _: f"{begin}\n{content}\n{END}", text)
-    if count != 1:
-        raise ValueError(f"the page must have one place for {name!r}, got {count}")
-    return text
+        text = replaced(text, BEGIN.format(name), _table(name, answers))
+    return replaced(text, BEGIN.format("versions"), heading)
 
 
 def _table(name: str, answers: Answers) -> str:

@@ -133,7 +133,7 @@ def test_page_of_environment_variables_names_all_that_the_package_reads():
     sources = "".join(path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py"))
     read = set(re.findall(r"\b(?:SMOOTHXENT|OMP|GOMP|KMP)_[A-Z_]+\b", sources))
     assert "SMOOTHXENT_ISA" in read
-    assert sorted(name for name in read if name not in text_of("docs/environment.md")) == []
+    assert sorted(name for name in read if name not in text_of("docs/threads.md")) == []
 
 
 def records():
