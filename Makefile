@@ -38,7 +38,7 @@ peers: $(DONE)/built $(DONE)/test $(DONE)/peers  ## compare with PyTorch, torchm
 	    tests/project/test_doc_examples.py $(ARGS)
 
 examples: $(DONE)/built $(DONE)/test $(DONE)/examples  ## run the examples of docs/; installs Ray, Spark, ONNX Runtime, transformers
-	$(BIN)/python -m pytest tests/bridges/test_clusters.py tests/bridges/test_recipes.py tests/bridges/test_dask.py tests/project/test_hanzi.py \
+	$(BIN)/python -m pytest tests/bridges/test_clusters.py tests/bridges/test_recipes.py tests/bridges/test_dask.py \
 	    tests/project/test_examples.py $(ARGS)
 
 docs: $(DONE)/built $(DONE)/docs  ## build the documentation site into build/docs; a warning is an error

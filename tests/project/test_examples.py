@@ -1,4 +1,4 @@
-"""The programs of examples/ run, and show what they are about. hanzi/ has tests of its own."""
+"""The programs of examples/ run, and show what they are about."""
 
 import re
 import runpy

@@ -97,9 +97,9 @@ def test_page_of_a_file_elsewhere_includes_it(file):
 @pytest.mark.parametrize(
     "file, page, link, moved",
     [
-        ("docs/hanzi.md", "docs/hanzi.md", "threads.md#fork", "threads.md#fork"),
-        ("docs/hanzi.md", "docs/hanzi.md", "../README.md", "index.md"),
-        ("docs/hanzi.md", "docs/hanzi.md", "../README.md#speed", "index.md#speed"),
+        ("docs/files.md", "docs/files.md", "threads.md#fork", "threads.md#fork"),
+        ("docs/files.md", "docs/files.md", "../README.md", "index.md"),
+        ("docs/files.md", "docs/files.md", "../README.md#speed", "index.md#speed"),
         ("docs/api/loss.md", "docs/api/loss.md", "../../ext/README.md", "../kernel.md"),
         ("README.md", "docs/index.md", "docs/demo.png", "demo.png"),
         ("README.md", "docs/index.md", "CHANGELOG.md", "changelog.md"),

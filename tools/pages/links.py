@@ -19,7 +19,6 @@ PAGES = {
     "ext/README.md": "docs/kernel.md",
     "tests/project/faults.md": "docs/faults.md",
     "examples/README.md": "docs/examples.md",
-    "examples/hanzi/README.md": "docs/hanzi_example.md",
 }
 # [text](target) and ![text](target), if the target is a relative path.
 LINK = re.compile(r"\[([^\]]*)\]\((?![a-z]+:|#)([^)#\s]*)(#[^)\s]*)?\)")
