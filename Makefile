@@ -41,7 +41,7 @@ examples: $(DONE)/built $(DONE)/test $(DONE)/examples  ## run the examples of do
 	$(BIN)/python -m pytest tests/bridges/test_clusters.py tests/bridges/test_recipes.py tests/bridges/test_dask.py \
 	    tests/project/test_examples.py $(ARGS)
 
-docs: $(DONE)/built $(DONE)/docs  ## build the documentation site into build/docs; a warning is an error
+docs: $(DONE)/native $(DONE)/docs  ## build the documentation site into build/docs; a warning is an error
 	$(BIN)/sphinx-build -q -W -n --keep-going -b html -d build/doctrees $(ARGS) docs build/docs
 
 # One wheel for each of these, tried in new environments without a compiler.
@@ -130,7 +130,7 @@ clean:  ## remove the environment and everything that was built
 # venv: the interpreter with the build requirements of pyproject.toml
 # installed: the package, editable, without kernels; again when its metadata or its build change
 # built: the kernels; only those that are older than their sources
-# native: the kernels of this machine for float32 and float64; enough for the demo
+# native: the kernels of this machine for float32 and float64; enough for the demo and the site
 # demo, test, peers, examples, docs, bench, race, accuracy, lint, fuzz, wheel: the groups of these names
 
 $(DONE)/venv:
