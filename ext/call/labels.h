@@ -1,6 +1,5 @@
 /* labels.h: loads labels and checks that each is a class index; for labels.pxi and few_classes_losses.h. */
-#ifndef SMOOTHXENT_LABELS_H
-#define SMOOTHXENT_LABELS_H
+#pragma once
 
 #include "lanes/lanes.h"
 
@@ -34,5 +33,3 @@ LANES_FUNCTION ptrdiff_t groups_in_range(
         g++;
     return g;
 }
-
-#endif

@@ -2,8 +2,7 @@
 
 cdef extern from "call/labels.h" nogil:
     enum:
-        NO_CLASS
-        OUT_OF_RANGE
+        NO_CLASS, OUT_OF_RANGE
     const Py_ssize_t NO_ROW
     bint class_indices(int64_t *, const char *, int, uint64_t, bint, uint64_t)
     Py_ssize_t groups_in_range(const char *, int, Py_ssize_t, uint64_t)

@@ -6,8 +6,7 @@
  * group of rows of few classes when it is loaded into columns, so the loops that sum see transformed logits
  * only.
  */
-#ifndef SMOOTHXENT_TRANSFORMS_H
-#define SMOOTHXENT_TRANSFORMS_H
+#pragma once
 
 #include "lanes/pairs.h"
 
@@ -74,5 +73,3 @@ LANES_FUNCTION void times_slopes(real *values, const stored *x, ptrdiff_t count,
         store(values + k, mul(load(values + k), slopes(load_logits(x + k), transform)));
     for (; k < count; k++) values[k] *= slope_at(real_of(x[k]), transform);
 }
-
-#endif

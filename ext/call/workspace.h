@@ -1,6 +1,5 @@
 /* workspace.h: the working memory of a thread, and the numbers of classes that are computed at a time. */
-#ifndef SMOOTHXENT_WORKSPACE_H
-#define SMOOTHXENT_WORKSPACE_H
+#pragma once
 
 #include "lanes/exp.h"
 
@@ -29,5 +28,3 @@ typedef struct {
     char *starts[LANES];                             /* addresses of the rows of a group */
     int bad_probability;                             /* a probability is negative or not finite */
 } Workspace;
-
-#endif

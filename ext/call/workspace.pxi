@@ -2,10 +2,7 @@
 
 cdef extern from "call/workspace.h" nogil:
     enum:
-        TILE
-        SEGMENT
-        FEW
-        SAVED_CLASSES
+        TILE, SEGMENT, FEW, SAVED_CLASSES
     ctypedef struct Workspace:
         stored *logits
         real *columns

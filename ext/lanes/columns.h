@@ -1,7 +1,6 @@
 /* columns.h: transposes rows of few classes into columns, one row a lane, and back. For few_classes.h and
  * gradients.h. */
-#ifndef SMOOTHXENT_COLUMNS_H
-#define SMOOTHXENT_COLUMNS_H
+#pragma once
 
 #include "lanes/lanes.h"
 
@@ -109,6 +108,4 @@ LANES_INLINE void store_triples(real *x, const lanes *columns) {
         for (int k = 0; k < 3; k++) OP(storeu)(x + (3 * i + k) * WIDTH, r[k]);
     }
 }
-#endif
-
 #endif

@@ -1,6 +1,5 @@
 /* exp.h: exp of lanes, the function that is computed once for each logit. */
-#ifndef SMOOTHXENT_EXP_H
-#define SMOOTHXENT_EXP_H
+#pragma once
 
 #include "lanes/exp_log.h"
 #include "lanes/lanes.h"
@@ -31,7 +30,7 @@
  * least + ln(2) the power is subnormal and has few digits; it is below 2**-126 there. NaN: r is NaN, and so
  * is rest * ratio.
  *
- * coefficients.py computes the polynomials.
+ * tools/coefficients.py computes the polynomials.
  */
 #ifdef SMOOTHXENT_FLOAT64
 enum { STEPS = 1 };
@@ -88,5 +87,3 @@ LANES_INLINE exp_term exp_term_of(lanes x, exp_reference m) {
     return e;
 }
 LANES_INLINE lanes exp_of(exp_term e) { return fused(e.rest, e.ratio, e.power); }
-
-#endif

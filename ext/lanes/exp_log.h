@@ -3,8 +3,7 @@
  * The functions take one register of rows at a time, not all rows of a group: they have many steps, so a
  * group would not stay in registers.
  */
-#ifndef SMOOTHXENT_EXP_LOG_H
-#define SMOOTHXENT_EXP_LOG_H
+#pragma once
 
 #include <float.h>
 #include <math.h>
@@ -27,7 +26,7 @@ LANES_INLINE double rounded(double x) { return (x + ROUND) - ROUND; }
 /* 2**n for integers n in [-1022, 1023]. */
 LANES_INLINE reg_f64 powers_of_two(reg_f64 n) { return exponent_f64(n + SPLAT(ROUND + 1023.0)); }
 
-/* Polynomials from coefficients.py, lowest degree first. For logits of float32 or half types an error of
+/* Polynomials from tools/coefficients.py, lowest degree first. For logits of float32 or half types an error of
  * 2**-34 is small enough. */
 #ifdef SMOOTHXENT_FLOAT64
 enum { LOW_PARTS = 1 }; /* whether rounding errors of float64 matter to the result */
@@ -98,5 +97,3 @@ LANES_INLINE double weighted_term(double weight, double value) {
 }
 
 LANES_INLINE reg_f64 where_finite(reg_f64 x) { return where_equal_f64(x - x, SPLAT(0.0), x, SPLAT(0.0)); }
-
-#endif

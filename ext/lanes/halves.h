@@ -11,8 +11,7 @@
  *     load_half_type, store_half_type        a register of numbers
  *     load_half_quad, store_half_quad        QUAD_F32 numbers
  */
-#ifndef SMOOTHXENT_HALVES_H
-#define SMOOTHXENT_HALVES_H
+#pragma once
 
 LANES_INLINE float float_of_bits(uint32_t bits) {
     float x;
@@ -57,8 +56,6 @@ LANES_INLINE uint16_t narrow_half_type(float x) {
     rest -= 112u << 23;
     return (uint16_t)(sign | (rest + 0xfff + (rest >> 13 & 1)) >> 13);
 }
-
-#endif
 
 #endif
 

@@ -16,8 +16,7 @@
  *
  * No function checks for NaN; comments say how NaN passes where it matters.
  */
-#ifndef SMOOTHXENT_LANES_H
-#define SMOOTHXENT_LANES_H
+#pragma once
 
 #include "lanes/registers.h"
 #include "lanes/quads.h"
@@ -57,6 +56,11 @@ typedef struct {
 
 #define EACH_REGISTER for (int i = 0; i < REGISTERS; i++)
 #define EACH_WIDE_REGISTER for (int i = 0; i < WIDE_REGISTERS; i++)
+#define OPERATION(vector, name, each, value)       \
+    LANES_INLINE vector name(vector a, vector b) { \
+        each a.r[i] = value;                       \
+        return a;                                  \
+    }
 
 /* ---- lanes ------------------------------------------------------------------------------------ */
 
@@ -71,30 +75,12 @@ LANES_INLINE lanes splat(real x) {
     EACH_REGISTER v.r[i] = OP(set1)(x);
     return v;
 }
-LANES_INLINE lanes add(lanes a, lanes b) {
-    EACH_REGISTER a.r[i] += b.r[i];
-    return a;
-}
-LANES_INLINE lanes sub(lanes a, lanes b) {
-    EACH_REGISTER a.r[i] -= b.r[i];
-    return a;
-}
-LANES_INLINE lanes mul(lanes a, lanes b) {
-    EACH_REGISTER a.r[i] *= b.r[i];
-    return a;
-}
-LANES_INLINE lanes divide(lanes a, lanes b) {
-    EACH_REGISTER a.r[i] /= b.r[i];
-    return a;
-}
-LANES_INLINE lanes maximum(lanes a, lanes b) {
-    EACH_REGISTER a.r[i] = OP(max)(a.r[i], b.r[i]);
-    return a;
-}
-LANES_INLINE lanes minimum(lanes a, lanes b) {
-    EACH_REGISTER a.r[i] = OP(min)(a.r[i], b.r[i]);
-    return a;
-}
+OPERATION(lanes, add, EACH_REGISTER, a.r[i] + b.r[i])
+OPERATION(lanes, sub, EACH_REGISTER, a.r[i] - b.r[i])
+OPERATION(lanes, mul, EACH_REGISTER, a.r[i] * b.r[i])
+OPERATION(lanes, divide, EACH_REGISTER, a.r[i] / b.r[i])
+OPERATION(lanes, maximum, EACH_REGISTER, OP(max)(a.r[i], b.r[i]))
+OPERATION(lanes, minimum, EACH_REGISTER, OP(min)(a.r[i], b.r[i]))
 /* a * b + c and c - a * b, rounded once */
 LANES_INLINE lanes fused(lanes a, lanes b, lanes c) {
     EACH_REGISTER c.r[i] = OP(fmadd)(a.r[i], b.r[i], c.r[i]);
@@ -225,26 +211,11 @@ LANES_INLINE wide wide_splat(double x) {
     EACH_WIDE_REGISTER v.r[i] = OP_F64(set1)(x);
     return v;
 }
-LANES_INLINE wide wide_add(wide a, wide b) {
-    EACH_WIDE_REGISTER a.r[i] += b.r[i];
-    return a;
-}
-LANES_INLINE wide wide_sub(wide a, wide b) {
-    EACH_WIDE_REGISTER a.r[i] -= b.r[i];
-    return a;
-}
-LANES_INLINE wide wide_mul(wide a, wide b) {
-    EACH_WIDE_REGISTER a.r[i] *= b.r[i];
-    return a;
-}
-LANES_INLINE wide wide_maximum(wide a, wide b) {
-    EACH_WIDE_REGISTER a.r[i] = OP_F64(max)(a.r[i], b.r[i]);
-    return a;
-}
-LANES_INLINE wide wide_minimum(wide a, wide b) {
-    EACH_WIDE_REGISTER a.r[i] = OP_F64(min)(a.r[i], b.r[i]);
-    return a;
-}
+OPERATION(wide, wide_add, EACH_WIDE_REGISTER, a.r[i] + b.r[i])
+OPERATION(wide, wide_sub, EACH_WIDE_REGISTER, a.r[i] - b.r[i])
+OPERATION(wide, wide_mul, EACH_WIDE_REGISTER, a.r[i] * b.r[i])
+OPERATION(wide, wide_maximum, EACH_WIDE_REGISTER, OP_F64(max)(a.r[i], b.r[i]))
+OPERATION(wide, wide_minimum, EACH_WIDE_REGISTER, OP_F64(min)(a.r[i], b.r[i]))
 LANES_INLINE wide wide_fused(wide a, wide b, wide c) {
     EACH_WIDE_REGISTER c.r[i] = OP_F64(fmadd)(a.r[i], b.r[i], c.r[i]);
     return c;
@@ -337,5 +308,3 @@ LANES_INLINE double wide_sum(wide a) {
         for (int i = 0; i < half; i++) a.r[i] += a.r[i + half];
     return sum_f64(a.r[0]);
 }
-
-#endif

@@ -10,10 +10,7 @@ cdef extern from "lanes/lanes.h" nogil:
     ctypedef struct compensated:
         wide sum, error
     enum:
-        LANES
-        QUAD
-        LINE
-        AHEAD
+        LANES, QUAD, LINE, AHEAD
     real real_of(stored)
     stored stored_at(const stored *)
     void put_stored(stored *, stored)

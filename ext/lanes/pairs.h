@@ -1,7 +1,6 @@
 /* pairs.h: exp and log of pairs in lanes of `real`, which a row of few classes needs once. A pair is the
  * number high + low, where |low| is at most a few ulps of high. */
-#ifndef SMOOTHXENT_PAIRS_H
-#define SMOOTHXENT_PAIRS_H
+#pragma once
 
 #include "lanes/exp.h"
 
@@ -77,5 +76,3 @@ LANES_INLINE pair_of_lanes log_of_sum(lanes a, lanes b, lanes low, lanes *invers
     return (pair_of_lanes){
         log, add(add(fused(k, splat((real)STEP), sub(splat(0), log)), sum), sub(rest, sub(sum, f)))};
 }
-
-#endif

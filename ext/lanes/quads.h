@@ -6,8 +6,7 @@
  *     join_quads, split_quads   quads to one register, and back
  *     transpose                 of QUAD registers: element k of a quad in register j goes to register k
  */
-#ifndef SMOOTHXENT_QUADS_H
-#define SMOOTHXENT_QUADS_H
+#pragma once
 
 enum { QUAD_F32 = 4, QUAD_F64 = 2 };
 
@@ -25,6 +24,4 @@ LANES_INLINE void transpose_f64(reg_f64 *a) {
     a[1] = OP_F64(unpackhi)(a[0], a[1]);
     a[0] = low;
 }
-#endif
-
 #endif

@@ -40,8 +40,7 @@
  *     f64_from_i64(a)           to float64, |a| < 2**31
  *     f32_from_i64(x)           to float32, from memory, |*x| < 2**31
  */
-#ifndef SMOOTHXENT_REGISTERS_H
-#define SMOOTHXENT_REGISTERS_H
+#pragma once
 
 #include <math.h>
 #include <stddef.h>
@@ -63,7 +62,7 @@
 
 /* Tables for step_powers and step_errors; all is there twice, for registers of 16. A power is the bits of
  * 2**(j / 8), rounded to float32, less the bits that adding n << 20 contributes: j << 20, and 127 in the
- * exponent. An error is (2**(j / 8) - power) / power. See coefficients.py. */
+ * exponent. An error is (2**(j / 8) - power) / power. See tools/coefficients.py. */
 #define STEP_POWER(bits, j) (bits) - (127 << 23) - ((j) << 20)
 #define EIGHT_POWERS                                                                     \
     STEP_POWER(0x3f800000, 0), STEP_POWER(0x3f8b95c2, 1), STEP_POWER(0x3f9837f0, 2),     \
@@ -116,6 +115,4 @@ LANES_INLINE reg_f64 two_sum(reg_f64 a, reg_f64 b, reg_f64 *lost) {
 #endif
 #else
 #define UNROLLED _Pragma("GCC unroll 16")
-#endif
-
 #endif

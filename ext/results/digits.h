@@ -1,7 +1,6 @@
 /* digits.h: adds a float64 exactly to a fixed-point number. The digits of such a number, to the base 2**32,
  * are int64, lowest first, with room for 2**31 terms between carries. For exact_sum.pxi and group_sums.pyx. */
-#ifndef SMOOTHXENT_DIGITS_H
-#define SMOOTHXENT_DIGITS_H
+#pragma once
 
 #include <stdint.h>
 #include <string.h>
@@ -33,5 +32,3 @@ static inline void add_to_digits(int64_t *digits, Dyadic term, unsigned shift) {
     digit[1] += term.sign * (int64_t)((low >> DIGIT) + (uint32_t)high);
     digit[2] += term.sign * (int64_t)(high >> DIGIT);
 }
-
-#endif

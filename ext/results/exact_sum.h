@@ -1,7 +1,6 @@
 /* exact_sum.h: the type ExactSum, and how the rows of a group add terms to it, a register of rows at a time.
  * exact_sum.pxi describes the method. */
-#ifndef SMOOTHXENT_EXACT_SUM_H
-#define SMOOTHXENT_EXACT_SUM_H
+#pragma once
 
 #include <float.h>
 
@@ -91,5 +90,3 @@ LANES_INLINE int cut_in_pieces(
     }
     return !all ? 0 : last ? CUTS : 1 + middle;
 }
-
-#endif

@@ -20,10 +20,7 @@ cdef extern from "results/exact_sum.h" nogil:
         uint32_t terms_in_limbs
         double special
     enum:
-        PLACES
-        LIMBS
-        CUTS
-        MOST_CUT
+        PLACES, LIMBS, CUTS, MOST_CUT
     const double SMALL
     bint add_in_pieces(ExactSum *, const RowGroup *, const double *, const double *, double *)
     int cut_in_pieces(double *, const RowGroup *, const double *, const double *, double *)

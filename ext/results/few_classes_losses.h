@@ -1,7 +1,6 @@
 /* few_classes_losses.h: shares, losses and gradient factors of rows of few classes from their statistics, in
  * lanes of `real`, one row a lane. The formulas are in losses.pxi. */
-#ifndef SMOOTHXENT_FEW_CLASSES_LOSSES_H
-#define SMOOTHXENT_FEW_CLASSES_LOSSES_H
+#pragma once
 
 #include "results/gradients.h"
 #include "results/losses.h"
@@ -187,5 +186,3 @@ LANES_FUNCTION void few_softmax_factors(const RowGroup *g, SecondSweep *sweep) {
     sweep->few.constant = sweep->few.anchor_gradient = splat(0);
     sweep->few.upper = splat(1);
 }
-
-#endif

@@ -1,7 +1,6 @@
 /* gradients.h: the second sweep, which writes gradients and softmax: the factors of each row, computed a
  * register of rows at a time, and the inner loops. The formulas are in gradients.pxi. */
-#ifndef SMOOTHXENT_GRADIENTS_H
-#define SMOOTHXENT_GRADIENTS_H
+#pragma once
 
 #include "lanes/columns.h"
 #include "statistics/reference.h"
@@ -164,5 +163,3 @@ LANES_FUNCTION void columns_to_rows(const real *columns, ptrdiff_t num_classes, 
         store_columns((char *)(rows + k), num_classes * sizeof(real), count, values);
     }
 }
-
-#endif

@@ -10,11 +10,7 @@ cdef extern from "results/gradients.h" nogil:
     ctypedef struct few_factors:
         lanes anchor_gradient
     ctypedef struct SecondSweep:
-        double *constant
-        double *target_scale
-        double *extra
-        double *anchor_gradient
-        double *factor
+        numbers_of_rows constant, target_scale, extra, anchor_gradient, factor
         double upper
         few_factors few
     void gradient_factors(const RowGroup *, SecondSweep *, double, double, double)

@@ -1,7 +1,6 @@
 /* losses.h: shares and losses of a group of rows from their statistics, in float64, a register of rows at a
  * time. The formulas are in losses.pxi. */
-#ifndef SMOOTHXENT_LOSSES_H
-#define SMOOTHXENT_LOSSES_H
+#pragma once
 
 #include "statistics/reference.h"
 #include "statistics/row_group.h"
@@ -69,5 +68,3 @@ LANES_FUNCTION void tiny_losses(RowGroup *g, const double *weights, ptrdiff_t co
         g->loss[i] = times_exp(first_f64(m * share_m) * g->sum_exp[i], -z, -low);
     }
 }
-
-#endif

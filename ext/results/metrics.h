@@ -1,7 +1,6 @@
 /* metrics.h: entropy, confidence (the largest probability) and Brier score of each row of a group, from its
  * statistics and shares. */
-#ifndef SMOOTHXENT_METRICS_H
-#define SMOOTHXENT_METRICS_H
+#pragma once
 
 #include "statistics/reference.h"
 #include "statistics/row_group.h"
@@ -75,5 +74,3 @@ LANES_FUNCTION void metrics_of_labels(RowGroup *g, const double *label_logits) {
             (g->nll[i] - g->nll[i]);
     }
 }
-
-#endif

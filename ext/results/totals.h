@@ -1,7 +1,6 @@
 /* totals.h: the squares, counts, bins and histogram of an evaluation: adds the rows of a group, a register of
  * rows at a time. */
-#ifndef SMOOTHXENT_TOTALS_H
-#define SMOOTHXENT_TOTALS_H
+#pragma once
 
 #include "results/exact_sum.h"
 
@@ -94,5 +93,3 @@ LANES_INLINE void add_to_histogram(ptrdiff_t *counts, const RowGroup *g) {
         counts[(bits >> 52) - (1023 + LOWEST_HALF_OCTAVE)]++;
     }
 }
-
-#endif

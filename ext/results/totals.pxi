@@ -6,8 +6,7 @@ cdef extern from "results/totals.h" nogil:
         ExactSum confidence, weight, hit_weight
         Py_ssize_t *num_rows
     enum:
-        HISTOGRAM
-        SQUARES_HAVE_RESTS
+        HISTOGRAM, SQUARES_HAVE_RESTS
     void count_rows(double *, const RowGroup *, double)
     void bins_of_rows(double *, const RowGroup *, double)
     int add_to_bins(Bin *, const RowGroup *, const double *, const double *, int)

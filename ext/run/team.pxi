@@ -153,14 +153,12 @@ cdef int run_items(WorkItem item, const void *work, Py_ssize_t items, Py_ssize_t
                 region.next, region.last = region.last, min(items, region.last + portion)
                 if num_threads > 1:
                     run_region(&region, num_threads)
-                elif is_indebted():
-                    begin = seconds()
-                    for index in range(region.next, region.last):
-                        item(work, index, 0)
-                    pay_off(seconds() - begin)
                 else:
+                    begin = seconds() if is_indebted() else 0.0
                     for index in range(region.next, region.last):
                         item(work, index, 0)
+                    if begin > 0.0:
+                        pay_off(seconds() - begin)
                 if region.last < items and is_due(&due):
                     break
         PyErr_CheckSignals()

@@ -1,7 +1,6 @@
 /* few_classes.h: statistics of groups of rows with few classes: LANES rows at once, one row a lane. The logit
  * of row i and class k is columns[k * LANES + i]. */
-#ifndef SMOOTHXENT_FEW_CLASSES_H
-#define SMOOTHXENT_FEW_CLASSES_H
+#pragma once
 
 #include "call/transforms.h"
 #include "call/workspace.h"
@@ -296,5 +295,3 @@ LANES_FUNCTION void store_few_statistics(RowGroup *g, int with) {
         wide_store(g->highest, widen(s->highest));
     }
 }
-
-#endif

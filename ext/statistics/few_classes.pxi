@@ -9,8 +9,7 @@ cdef extern from "statistics/few_classes.h" nogil:
         Py_ssize_t row_stride, class_stride
         bint is_rows, is_columns
     enum:
-        ANCHOR_GIVEN
-        ANCHOR_TOP
+        ANCHOR_GIVEN, ANCHOR_TOP
     void transform_columns(stored *, const GroupPlace *, Py_ssize_t, Transform)
     bint columns_statistics(RowGroup *, const GroupPlace *, Py_ssize_t, const char *, real *, real *, int, int)
     void mark_valid_rows(const few_statistics *, real *)

@@ -1,7 +1,6 @@
 /* rank.h: the rank of a label: the number of classes that beat it. A class beats the label if its logit is
  * larger, or equal and the class comes first. */
-#ifndef SMOOTHXENT_RANK_H
-#define SMOOTHXENT_RANK_H
+#pragma once
 
 #include "statistics/row_group.h"
 
@@ -68,5 +67,3 @@ LANES_FUNCTION void rank_columns(
     }
     wide_store(g->rank, widen(beats));
 }
-
-#endif

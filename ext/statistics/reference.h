@@ -1,6 +1,5 @@
 /* reference.h: the reference, which is the value that is subtracted before exp, and distances to it. */
-#ifndef SMOOTHXENT_REFERENCE_H
-#define SMOOTHXENT_REFERENCE_H
+#pragma once
 
 #include "lanes/exp.h"
 
@@ -41,5 +40,3 @@ LANES_INLINE tile_reference tile_reference_of(double scale) {
     tile_reference m = {exp_reference_of(splat((real)(scale * STEPS))), splat(near), near_error + low};
     return m;
 }
-
-#endif

@@ -1,7 +1,6 @@
 /* row_group.h: RowGroup, the statistics and the results of LANES rows, and access to it by registers;
  * statistics/ fills the statistics, results/ the rest. row_group.pxi has the definitions. */
-#ifndef SMOOTHXENT_ROW_GROUP_H
-#define SMOOTHXENT_ROW_GROUP_H
+#pragma once
 
 #include "call/labels.h"
 #include "lanes/exp_log.h"
@@ -69,5 +68,3 @@ LANES_INLINE void set_kept_rows(RowGroup *g) {
         SET_ROWS(weight, SPLAT(1.0));
     }
 }
-
-#endif

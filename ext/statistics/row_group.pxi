@@ -19,6 +19,8 @@
 # Where a logit is nan, so is sum_exp. It is also nan where several logits are +inf: the two differ in the logit of an
 # anchor that is the top class, which is nan or +inf.
 
+ctypedef double *numbers_of_rows  # LANES numbers
+
 cdef extern from "statistics/row_group.h" nogil:
     ctypedef struct few_statistics:
         lanes anchors, anchor_logits, highest
@@ -26,33 +28,12 @@ cdef extern from "statistics/row_group.h" nogil:
         few_statistics few
         real *is_valid
         bint all_valid
-        double *sum_exp
-        double *scale
-        double *offset
-        double *gap_sum
-        double *anchor_logit
-        double *moment
-        double *square
-        double *highest
+        numbers_of_rows sum_exp, scale, offset, gap_sum, anchor_logit, moment, square, highest, rank
+        numbers_of_rows anchor_target, rest_target, kept, weight, nll, log_sum_exp, own, others
+        numbers_of_rows anchor_share, rest_share, loss, entropy, confidence, brier, label_nll
+        int64_t *anchor
         int64_t *label
         int64_t *highest_tile
-        double *rank
-        double *anchor_target
-        double *rest_target
-        double *kept
-        double *weight
-        double *nll
-        double *log_sum_exp
-        double *own
-        double *others
-        double *anchor_share
-        double *rest_share
-        double *loss
-        double *entropy
-        double *confidence
-        double *brier
-        double *label_nll
-        int64_t *anchor
         bint *bad_probability
     void set_kept_rows(RowGroup *)
 
@@ -62,8 +43,7 @@ cdef enum:
 ctypedef struct RowStatistics:
     Pair sum_exp, gap_sum, gap_weight
     Reference reference  # none where all other logits are -inf or nan: sum_exp is 0 or nan then
-    double centre, anchor_target
-    double anchor_logit
+    double centre, anchor_target, anchor_logit
     double moment, square, highest  # for metrics, as are highest_tile and rank
     Py_ssize_t highest_tile  # the first class of the first tile that holds the highest logit
     Py_ssize_t anchor, rank

@@ -1,6 +1,5 @@
 /* short_rows.h: statistics of rows of more than FEW classes that fit into one tile, one row after the other. */
-#ifndef SMOOTHXENT_SHORT_ROWS_H
-#define SMOOTHXENT_SHORT_ROWS_H
+#pragma once
 
 #include "statistics/row_group.h"
 #include "statistics/sums.h"
@@ -47,5 +46,3 @@ LANES_FUNCTION int short_rows_statistics(RowGroup *g, double *is_valid, const ch
     }
     return all_valid;
 }
-
-#endif

@@ -1,8 +1,7 @@
 /* sums.h: the inner loops over one tile of a row: its largest logit, then the sums relative to the reference
  * that follows from it. In C, as Cython cannot unroll loops or keep sums in
  * registers. */
-#ifndef SMOOTHXENT_SUMS_H
-#define SMOOTHXENT_SUMS_H
+#pragma once
 
 #include "call/workspace.h"
 #include "lanes/pairs.h"
@@ -281,5 +280,3 @@ LANES_FUNCTION void exps_of_tile(
 LANES_INLINE double with_error(double sum, double error) {
     return error - error == 0.0 ? sum + error : sum; /* the error of inf is nan */
 }
-
-#endif

@@ -12,8 +12,7 @@ cdef extern from "statistics/sums.h" nogil:
         const char *written
     saved_row saved_from(saved_row, Py_ssize_t)
     enum:
-        GAPS
-        MOMENTS
+        GAPS, MOMENTS
     real highest_of(const stored *, Py_ssize_t, Py_ssize_t)
     void sum_tile(tile_sums *, tile_logits, tile_logits, Py_ssize_t, const tile_reference *, saved_row, int)
     void exps_of_tile(real *, const stored *, Py_ssize_t, const tile_reference *)

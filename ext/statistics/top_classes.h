@@ -5,8 +5,7 @@
  * list: if the logits are in random order, only about k (1 + log(C / k)) of a row's C logits enter the list;
  * if they ascend, all do. The list of a row that holds nan has no meaning.
  */
-#ifndef SMOOTHXENT_TOP_CLASSES_H
-#define SMOOTHXENT_TOP_CLASSES_H
+#pragma once
 
 #include "lanes/lanes.h"
 
@@ -78,5 +77,3 @@ LANES_FUNCTION void top_of_columns(
             first_row.classes[i * size + j] = (int64_t)classes[j * LANES + i];
         }
 }
-
-#endif

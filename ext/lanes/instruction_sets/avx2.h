@@ -1,6 +1,5 @@
 /* avx2.h: AVX2, registers of 32 bytes. See registers.h, quads.h and halves.h. */
-#ifndef SMOOTHXENT_AVX2_H
-#define SMOOTHXENT_AVX2_H
+#pragma once
 
 #include "lanes/instruction_sets/x86.h"
 
@@ -184,6 +183,4 @@ LANES_INLINE reg_f32 load_half_type(const uint16_t *x) {
 LANES_INLINE reg_f32 load_half_type(const uint16_t *x) {
     return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)x));
 }
-#endif
-
 #endif

@@ -1,6 +1,5 @@
 /* avx512.h: AVX-512, registers of 64 bytes. See registers.h, quads.h and halves.h. */
-#ifndef SMOOTHXENT_AVX512_H
-#define SMOOTHXENT_AVX512_H
+#pragma once
 
 #include "lanes/instruction_sets/x86.h"
 
@@ -178,6 +177,4 @@ LANES_INLINE reg_f32 load_half_type(const uint16_t *x) {
 LANES_INLINE reg_f32 load_half_type(const uint16_t *x) {
     return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)x));
 }
-#endif
-
 #endif

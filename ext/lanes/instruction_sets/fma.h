@@ -1,7 +1,6 @@
 /* fma.h: a * b + c rounded once, in plain C; included by portable.h only. The C library's fma is not correct
  * everywhere: musl's loses the sign of a zero, mingw's rounds twice. */
-#ifndef SMOOTHXENT_FMA_H
-#define SMOOTHXENT_FMA_H
+#pragma once
 
 /* float32: the product is exact in float64; its sum with c is rounded to odd (Boldo and Melquiond 2008,
  * "Emulation of FMA and correctly rounded sums"), so that the second rounding, to float32, rounds the exact
@@ -93,6 +92,4 @@ LANES_FUNCTION double fma_f64(double a, double b, double c) {
     large.digits += differ ? -small.digits : small.digits;
     return large.digits ? rounded_term(large, sign_of_large) : 0.0;
 }
-#endif
-
 #endif

@@ -1,6 +1,5 @@
 /* neon.h: NEON of aarch64, registers of 16 bytes. See registers.h, quads.h and halves.h. */
-#ifndef SMOOTHXENT_NEON_H
-#define SMOOTHXENT_NEON_H
+#pragma once
 
 #include <arm_neon.h>
 
@@ -210,6 +209,4 @@ LANES_INLINE void store_half_type(uint16_t *x, reg_f32 a) {
 #ifdef STORED_IS_HALF
 LANES_INLINE quad_f32 load_half_quad(const uint16_t *x) { return load_half_type(x); }
 LANES_INLINE void store_half_quad(uint16_t *x, quad_f32 a) { store_half_type(x, a); }
-#endif
-
 #endif

@@ -1,7 +1,6 @@
 /* portable.h: plain C with registers of one element, the readable version of the other files; it has no
  * quads. See registers.h and halves.h. */
-#ifndef SMOOTHXENT_PORTABLE_H
-#define SMOOTHXENT_PORTABLE_H
+#pragma once
 
 #define REGISTERS_ARE_SCALAR
 
@@ -152,6 +151,4 @@ LANES_INLINE void store_half_type(uint16_t *x, reg_f32 a) {
     uint16_t half = narrow_half_type(a);
     memcpy(x, &half, sizeof half);
 }
-#endif
-
 #endif

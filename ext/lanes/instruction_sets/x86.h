@@ -1,7 +1,6 @@
 /* x86.h: functions that AVX2 and AVX-512 share; included by avx2.h and avx512.h only. See registers.h,
  * quads.h and halves.h. */
-#ifndef SMOOTHXENT_X86_H
-#define SMOOTHXENT_X86_H
+#pragma once
 
 #include <immintrin.h>
 
@@ -74,6 +73,4 @@ LANES_INLINE __m128i narrow_register_8(__m256 x) { return _mm256_cvtps_ph(x, _MM
 LANES_INLINE void store_half_quad(uint16_t *x, quad_f32 a) {
     _mm_storel_epi64((__m128i *)x, _mm_cvtps_ph(a, _MM_FROUND_TO_NEAREST_INT));
 }
-#endif
-
 #endif

@@ -1,6 +1,6 @@
 """Reproduce the polynomials of exp.h, exp_log.h and pairs.h, and the powers of registers.h.
 
-Run with `python ext/lanes/coefficients.py`; needs mpmath.
+Run with `python tools/coefficients.py`; needs mpmath.
 Each function is fitted by Lawson's iteratively reweighted least squares, which converges to the
 minimax polynomial of the weighted error, in 60 digits. Coefficients are then rounded one by one,
 lowest degree first, and the rest are fitted again, so that later ones make up for the rounding of
