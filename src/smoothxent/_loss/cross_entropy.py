@@ -2,7 +2,9 @@
 
 from __future__ import annotations  # help() shows types by their names
 
-from typing import Literal, TypedDict, Unpack, overload
+from collections.abc import Callable
+from functools import partial
+from typing import Literal, TypeAlias, TypedDict, Unpack, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,6 +15,8 @@ from smoothxent._arguments.logits import DType
 from smoothxent._arguments.options import (
     GivenTargets,
     GivenTransforms,
+    Targets,
+    Transforms,
     check_choice,
     check_targets,
     check_transforms,
@@ -26,10 +30,23 @@ from smoothxent._arguments.outputs import (
     write_back,
 )
 from smoothxent._kernel import builds, widening
+from smoothxent._kernel.protocol import Count, Kernel
 from smoothxent._kernel.rows import Rows, checked_rows
 from smoothxent._kernel.threads import team_size
 from smoothxent._kernel.views import row_views
-from smoothxent._loss.reductions import REDUCTIONS, Reduced
+from smoothxent._loss.reductions import REDUCTIONS, Reduced, Reduction
+
+# Logits and labels; losses, for "none"; targets and transforms; the rule of the reduction; the
+# kernel; the function that computes the loss, which widens half types if needed; threads
+_Call: TypeAlias = tuple[
+    Rows,
+    FloatArray | None,
+    tuple[Targets, Transforms | None],
+    Reduction,
+    Kernel,
+    Callable[..., tuple[int, Count, int, float]],
+    int,
+]
 
 
 class _Options(TypedDict, total=False):
@@ -240,11 +257,26 @@ def cross_entropy(
     >>> cross_entropy(logits, [2, 1, -100], ignore_index=-100, reduction="none").round(4).tolist()
     [0.0092, 0.3266, 0.0]
     """
-    rows = checked_rows(logits, labels, axis, dtype)
     transforms = softcap, temperature, z_loss
     targets = label_smoothing, prior, class_weight, sample_weight, ignore_index
-    loss, _ = _compute(rows, labels, transforms, targets, reduction, num_threads, out)
-    return loss
+    inputs, losses, options, rule, kernel, compute, threads = _checked(
+        logits, labels, axis, dtype, transforms, targets, reduction, out, num_threads
+    )
+    array, target, layout = inputs
+    if not layout.is_flat:
+        array, target = row_views(layout.axis, array, target)
+    if out is not None:  # the caller's array is written only after all labels have been checked
+        bad_row, _ = kernel.tally(array, target, options[0])
+        if bad_row >= 0:
+            raise bad_label(labels, inputs[0].shape, layout.axis, bad_row)
+    buffer = losses if out is None else contiguous_like(out)
+    bad_row, count, total, special = compute(array, target, *options, buffer, None, 1.0, threads)
+    if bad_row >= 0:  # after a tally: another thread has changed the labels meanwhile
+        raise bad_label(labels, inputs[0].shape, layout.axis, bad_row)
+    if losses is None or buffer is None:
+        return rule.loss(total, special, count)
+    write_back(losses, buffer)
+    return losses if out is None else out
 
 
 @overload
@@ -374,98 +406,80 @@ def cross_entropy_and_grad(
     >>> grad is logits
     True
     """
-    rows = checked_rows(logits, labels, axis, dtype)
     transforms = softcap, temperature, z_loss
     targets = label_smoothing, prior, class_weight, sample_weight, ignore_index
-    loss, grad = _compute(
-        rows, labels, transforms, targets, reduction, num_threads, out, True, grad_out
+    inputs, losses, options, rule, kernel, compute, threads = _checked(
+        logits, labels, axis, dtype, transforms, targets, reduction, out, num_threads
     )
-    assert grad is not None  # as has_grad is True
-    return loss, grad
+    array, target, layout = inputs
+    if grad_out is None:
+        grad = np.empty(array.shape, array.dtype)
+    else:
+        grad = check_out_like_logits("grad_out", grad_out, array)
+        check_in_place_or_apart("grad_out", grad, array)
+        check_no_overlap("grad_out", grad, labels=labels, **_arrays_of(targets))
+        if losses is not None:
+            check_no_overlap("out", losses, grad_out=grad)
+    has_class_weight = class_weight is not None and target.ndim < array.ndim
+    view = grad
+    if not layout.is_flat:
+        array, target, view = row_views(layout.axis, array, target, grad)
+    if out is grad_out is class_weight is sample_weight is ignore_index is None:
+        num_rows = array.size // layout.num_classes if layout.num_classes else 0
+        count = num_rows, num_rows, num_rows, 0
+    else:  # the caller's arrays wait for checked labels, and the divisor for the rows' weights
+        bad_row, count = kernel.tally(array, target, options[0])
+        if bad_row >= 0:
+            raise bad_label(labels, inputs[0].shape, layout.axis, bad_row)
+    divisor = rule.grad_divisor(count, has_class_weight)
+    buffer = losses if out is None else contiguous_like(out)
+    bad_row, count, total, special = compute(
+        array, target, *options, buffer, view, divisor, threads
+    )
+    if bad_row >= 0:  # after a tally: another thread has changed the labels meanwhile
+        raise bad_label(labels, inputs[0].shape, layout.axis, bad_row)
+    write_back(grad, view)
+    gradient = grad if grad_out is None else grad_out
+    if losses is None or buffer is None:
+        return rule.loss(total, special, count), gradient
+    write_back(losses, buffer)
+    return losses if out is None else out, gradient
 
 
-def _compute(
-    rows: Rows,
-    given_labels: ArrayLike,
+def _checked(
+    logits: ArrayLike,
+    labels: ArrayLike,
+    axis: int,
+    dtype: DType | None,
     given_transforms: GivenTransforms,
     given_targets: GivenTargets,
     reduction: str,
-    num_threads: int | None,
     out: FloatArray | None,
-    has_grad: bool = False,
-    grad_out: FloatArray | None = None,
-) -> tuple[float | FloatArray, FloatArray | None]:
-    """Check -> allocate -> call -> reduce; nothing is written before every check has passed."""
-    logits, labels, layout = rows
-    axis, num_classes, row_shape, losses_dtype, dtype_name, is_flat = layout
+    num_threads: int | None,
+) -> _Call:
+    """Return what a call computes with; nothing is written yet."""
+    inputs = checked_rows(logits, labels, axis, dtype)
+    array, target, layout = inputs
+    _, num_classes, row_shape, losses_dtype, dtype_name, _ = layout
     kernel = builds.kernel(dtype_name)
     transforms = check_transforms(given_transforms)
-    are_indices = labels.ndim < logits.ndim
-    targets = check_targets(given_targets, num_classes, row_shape, labels, are_indices)
-    _, _, class_weight, sample_weight, ignore_index = targets
+    are_indices = target.ndim < array.ndim
+    targets = check_targets(given_targets, num_classes, row_shape, target, are_indices)
     try:  # one function call more would take 1.3 % of the instructions for one row
         rule = REDUCTIONS[reduction]
     except (KeyError, TypeError):
         rule = check_choice("reduction", reduction, REDUCTIONS)  # which raises
-    threads = team_size(num_threads, logits.size, kernel)
-    grad = losses = None
-    if grad_out is not None:
-        grad = check_out_like_logits("grad_out", grad_out, logits)
-        check_in_place_or_apart("grad_out", grad, logits)
-        check_no_overlap("grad_out", grad, labels=given_labels, **_arrays_of(given_targets))
+    threads = team_size(num_threads, array.size, kernel)
+    losses = None
     if out is not None:
         losses = check_losses_out(out, reduction, row_shape, losses_dtype)
-        others = _arrays_of(given_targets) | {"grad_out": grad}
-        check_no_overlap("out", losses, logits=logits, labels=given_labels, **others)
-    if has_grad and grad_out is None:
-        grad = np.empty(logits.shape, logits.dtype)
-
-    shape, grad_view = logits.shape, grad
-    if not is_flat:
-        logits, labels, grad_view = row_views(axis, logits, labels, grad)
-    grad_divisor = 1.0
-    has_weights = class_weight is not None or sample_weight is not None or ignore_index is not None
-    # The caller's arrays are written only after all labels have been checked. The gradient may also
-    # need the weights of the rows first.
-    if out is not None or grad_out is not None or (has_grad and has_weights):
-        bad_row, count = kernel.tally(logits, labels, targets)
-        if bad_row >= 0:
-            raise bad_label(given_labels, shape, axis, bad_row)
-        grad_divisor = rule.grad_divisor(count, class_weight is not None and are_indices)
-    elif has_grad:
-        num_rows = logits.size // num_classes if num_classes else 0
-        grad_divisor = rule.grad_divisor((num_rows, num_rows, num_rows, 0), False)
-
-    losses_buffer: FloatArray | None = None
-    if losses is not None:
-        losses_buffer = contiguous_like(losses)
+        check_no_overlap("out", losses, logits=array, labels=labels, **_arrays_of(given_targets))
     elif reduction == "none":
-        losses = losses_buffer = np.empty(row_shape, losses_dtype)
-    if transforms is None or not widening.is_needed(dtype_name, transforms):
-        bad_row, count, total, special = kernel.cross_entropy(
-            logits, labels, targets, transforms, losses_buffer, grad_view, grad_divisor, threads
-        )
-    else:
-        bad_row, count, total, special = widening.cross_entropy(
-            dtype_name,
-            logits,
-            labels,
-            targets,
-            transforms,
-            losses_buffer,
-            grad_view,
-            grad_divisor,
-            threads,
-        )
-    if bad_row >= 0:  # after a tally: another thread has changed the labels meanwhile
-        raise bad_label(given_labels, shape, axis, bad_row)
-    if grad is not None and grad_view is not None:
-        write_back(grad, grad_view)
-    gradient = grad if grad_out is None else grad_out
-    if losses is None or losses_buffer is None:
-        return rule.loss(total, special, count), gradient
-    write_back(losses, losses_buffer)
-    return losses if out is None else out, gradient
+        losses = np.empty(row_shape, losses_dtype)
+    compute = kernel.cross_entropy
+    if transforms is not None and widening.is_needed(dtype_name, transforms):
+        compute = partial(widening.cross_entropy, dtype_name)
+    return inputs, losses, (targets, transforms), rule, kernel, compute, threads
 
 
 def _arrays_of(targets: GivenTargets) -> dict[str, ArrayLike | None]:
