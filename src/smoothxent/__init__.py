@@ -1,5 +1,6 @@
 """Label-smoothed softmax cross-entropy for NumPy arrays on the CPU, in one read of the logits."""
 
+from smoothxent._arguments.bits import bits
 from smoothxent._calibration.fit_temperature import fit_temperature
 from smoothxent._calibration.fit_temperature_file import fit_temperature_file
 from smoothxent._calibration.temperature import Temperature
@@ -38,6 +39,7 @@ __all__ = [
     "Temperature",
     "__version__",
     "available_isas",
+    "bits",
     "compare",
     "compare_files",
     "cross_entropy",

@@ -63,7 +63,6 @@ def evaluate(
     groups: da.Array | ArrayLike | None = None,
     per_class: bool = False,
     axis: int = -1,
-    dtype: str | np.dtype[Any] | type[Any] | None = None,
     num_threads: int | None = 1,
     compute: bool = True,
 ) -> Result | Delayed:
@@ -77,13 +76,14 @@ def evaluate(
     ----------
     logits : dask array of float32, float64, float16 or bfloat16, shape (..., C, ...)
         Any chunks. If they split the classes, the array is first rechunked so that blocks hold
-        whole rows, with dask's ``array.chunk-size``.
+        whole rows, with dask's ``array.chunk-size``. Bits of bfloat16 in uint16 are
+        ``logits.view(ml_dtypes.bfloat16)``.
     labels : dask array or array_like of any integer dtype
         Class indices in [0, C), with the shape of `logits` without the class axis; rechunked to
         match the rows of `logits`.
     softcap, temperature, z_loss, label_smoothing, prior, class_weight, ignore_index, top_k
         As in `smoothxent.evaluate`.
-    num_bins, per_class, axis, dtype
+    num_bins, per_class, axis
         As in `smoothxent.evaluate`.
     sample_weight, groups : dask array or array_like, optional
         A weight, or the id of its group, for each row; rechunked like `labels`. A group may have
@@ -147,7 +147,6 @@ def evaluate(
         "num_bins": num_bins,
         "per_class": per_class,
         "axis": axis,
-        "dtype": dtype,
         "num_threads": num_threads,
     }
     _check(logits, of_rows, options)

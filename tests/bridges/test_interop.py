@@ -7,7 +7,7 @@ import pytest
 import smoothxent
 from assertions import error_text
 from inventory import SOFTMAXES
-from smoothxent._arguments.arrays import numbers_of
+from smoothxent._arguments.arrays import typed_array
 
 N, C = 12, 37
 LABELS = np.arange(N) % C
@@ -115,11 +115,11 @@ def test_metrics_of_any_library_are_those_of_numpy(kind, rng):
         np.testing.assert_array_equal(mine, other)
 
 
-def test_numbers_of_another_library_are_read_where_they_lie(kind, rng):
+def test_typed_array_another_library_are_read_where_they_lie(kind, rng):
     logits, _ = arguments(rng)
     lender = kind(logits)
-    array, dtype_name = numbers_of("logits", lender)
-    again, _ = numbers_of("logits", lender)
+    array, dtype_name = typed_array("logits", lender)
+    again, _ = typed_array("logits", lender)
     assert np.shares_memory(array, again)
     assert dtype_name == logits.dtype.name
     np.testing.assert_array_equal(array, logits)
@@ -139,7 +139,7 @@ def test_tensor_on_the_cpu_is_read_in_any_strides(rng, torch):
 def test_bfloat16_of_torch_is_read_where_it_lies_and_comes_back_as_bits(rng, torch):
     logits, _ = arguments(rng, ml_dtypes.bfloat16)
     tensor = torch.from_numpy(logits.astype(np.float32)).bfloat16()
-    array, dtype_name = numbers_of("logits", tensor)
+    array, dtype_name = typed_array("logits", tensor)
     assert dtype_name == "bfloat16"
     assert array.ctypes.data == tensor.data_ptr()
     loss, grad = smoothxent.cross_entropy_and_grad(tensor, torch.from_numpy(LABELS))
@@ -147,7 +147,6 @@ def test_bfloat16_of_torch_is_read_where_it_lies_and_comes_back_as_bits(rng, tor
     assert loss == expected_loss
     assert grad.dtype == np.uint16
     np.testing.assert_array_equal(grad.view(ml_dtypes.bfloat16), expected_grad)
-    assert smoothxent.cross_entropy(tensor, LABELS, dtype="bfloat16") == loss
     assert smoothxent.evaluate(tensor, LABELS) == smoothxent.evaluate(logits, LABELS)
     for name in SOFTMAXES:
         ours, theirs = (getattr(smoothxent, name)(array) for array in (logits, tensor))
@@ -158,7 +157,7 @@ def test_bfloat16_of_jax_is_read_where_it_lies(rng):
     jnp = pytest.importorskip("jax.numpy")
     logits, _ = arguments(rng, ml_dtypes.bfloat16)
     array = jnp.asarray(logits)
-    assert numbers_of("logits", array).array.ctypes.data == array.unsafe_buffer_pointer()
+    assert typed_array("logits", array).array.ctypes.data == array.unsafe_buffer_pointer()
     grad = smoothxent.cross_entropy_and_grad(array, jnp.asarray(LABELS))[1]
     np.testing.assert_array_equal(grad, smoothxent.cross_entropy_and_grad(logits, LABELS)[1])
 
@@ -219,9 +218,8 @@ def test_result_over_the_memory_of_a_tensor_is_an_error(rng, torch):
     text = error_text(
         ValueError,
         smoothxent.cross_entropy_and_grad,
-        np.zeros((N, C), np.uint16),
+        smoothxent.bits(np.zeros((N, C), np.uint16), "bfloat16"),
         table,
-        dtype="bfloat16",
         grad_out=memory,
     )
     assert text == "grad_out must not overlap labels, got arrays that share memory"

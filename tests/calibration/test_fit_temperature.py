@@ -7,7 +7,7 @@ import mpmath
 import numpy as np
 import pytest
 
-from smoothxent import evaluate, fit_temperature, softmax
+from smoothxent import bits, evaluate, fit_temperature, softmax
 from smoothxent._kernel import builds
 from ways import instruction_set
 
@@ -188,7 +188,7 @@ def test_instruction_sets_have_the_same_bits(rng, name):
 
 def test_bits_of_half_types_are_what_dtype_says(rng):
     logits, labels = draw(rng, dtype=ml_dtypes.bfloat16)
-    found = fit_temperature(logits.view(np.uint16), labels, dtype="bfloat16")
+    found = fit_temperature(bits(logits.view(np.uint16), "bfloat16"), labels)
     assert found == fit_temperature(logits, labels)
 
 

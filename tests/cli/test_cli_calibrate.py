@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from smoothxent import fit_temperature
+from smoothxent import bits, fit_temperature
 from smoothxent.cli import main
 
 FILES = ["logits.npy", "labels.npy"]
@@ -64,7 +64,7 @@ def test_shards_and_words_of_two_bytes(rows, capsys):
     np.save("a-1.npy", words[:20])
     np.save("a-2.npy", words[20:])
     assert main(["calibrate", "a-*.npy", "labels.npy", "--dtype", "bfloat16"]) == 0
-    expected = fit_temperature(words, labels, dtype="bfloat16")
+    expected = fit_temperature(bits(words, "bfloat16"), labels)
     assert capsys.readouterr() == (f"{expected}\n", "")
 
 

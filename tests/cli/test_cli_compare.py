@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from smoothxent import compare
+from smoothxent import bits, compare
 from smoothxent.cli import main
 
 REMEDY = "pass --ignore-index -1 to leave such rows out"
@@ -81,7 +81,7 @@ def test_shards_and_words_of_two_bytes(arrays, capsys):
     np.save("a-2.npy", a[20:])
     arguments = ["a-*.npy", *FILES[1:], "--dtype", "bfloat16", "--format", "markdown"]
     assert main(["compare", *arguments]) == 0
-    expected = compare(a, words, labels, dtype="bfloat16", names=("a-*.npy", "b.npy"))
+    expected = compare(a, bits(words, "bfloat16"), labels, names=("a-*.npy", "b.npy"))
     assert capsys.readouterr() == (expected.to_markdown(), "")
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from assertions import error_line
-from smoothxent import Evaluation, evaluate
+from smoothxent import Evaluation, bits, evaluate
 from smoothxent._files.stored_array import PlainFile
 from smoothxent.cli import main
 
@@ -81,7 +81,7 @@ def test_words_of_two_bytes_are_what_dtype_says(rows, capsys):
     logits, labels = rows
     words = (logits.view(np.uint32) >> 16).astype(np.uint16)
     np.save("logits.npy", words)
-    expected = evaluate(words, labels, dtype="bfloat16")
+    expected = evaluate(bits(words, "bfloat16"), labels)
     assert evaluated(capsys, "logits.npy", "labels.npy", "--dtype", "bfloat16") == expected
 
 

@@ -19,7 +19,7 @@ import oracle
 import smoothxent
 from assertions import error_text
 from inventory import DTYPES
-from smoothxent import compare, evaluate
+from smoothxent import bits, compare, evaluate
 from smoothxent._comparison import pairs
 from test_compare_formulas import METRICS, PAIRED, QUANTILES, draw, metric
 from ways import instruction_set
@@ -187,7 +187,7 @@ def test_dtypes_may_differ(rng, first, second):
 def test_bits_of_halves_are_told_by_dtype_and_stand_beside_other_logits(rng, dtype):
     a, b, labels = draw(rng, 20, 30)
     b = b.astype(dtype)
-    comparison = compare(a, b.view(np.uint16), labels, dtype=np.dtype(dtype).name)
+    comparison = compare(a, bits(b.view(np.uint16), dtype), labels)
     assert comparison == compare(a, b, labels)
 
 

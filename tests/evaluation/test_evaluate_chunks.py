@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from quick import PATIENCE
-from smoothxent import Evaluation, evaluate, evaluate_chunks
+from smoothxent import Evaluation, bits, evaluate, evaluate_chunks
 
 pytestmark = pytest.mark.usefixtures("no_thread_stays")
 CUTS = [[], [50], [0, 1, 1, 99], [17, 34, 100], list(range(1, 100))]
@@ -97,11 +97,11 @@ def test_each_chunk_is_computed_with_the_given_number_of_threads(
     assert numbers == [num_threads] * 2
 
 
-def test_dtype_is_that_of_bits_in_every_chunk(rng):
+def test_chunks_may_be_bits(rng):
     ml_dtypes = pytest.importorskip("ml_dtypes")
     logits, labels = draw(rng, dtype=ml_dtypes.bfloat16)
-    chunks = cut([30, 60], logits.view(np.uint16), labels)
-    assert evaluate_chunks(chunks, dtype="bfloat16") == evaluate(logits, labels)
+    chunks = [(bits(x.view(np.uint16), "bfloat16"), y) for x, y in cut([30, 60], logits, labels)]
+    assert evaluate_chunks(chunks) == evaluate(logits, labels)
 
 
 def test_chunks_may_differ_in_shape_dtype_of_labels_and_memory_layout(rng):
@@ -137,7 +137,7 @@ def test_no_chunks_are_no_rows():
     assert evaluate_chunks([nothing, nothing], **options) == Evaluation.empty(**options)
 
 
-@pytest.mark.parametrize("option", [{"per_class": "x"}, {"dtype": "nonsense"}, {"num_threads": 0}])
+@pytest.mark.parametrize("option", [{"per_class": "x"}, {"num_threads": 0}])
 def test_options_are_checked_although_there_are_no_chunks(option):
     with pytest.raises((TypeError, ValueError), match=f"{next(iter(option))} must be "):
         evaluate_chunks([], **option)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from assertions import error_text
 from inventory import rows_for_threads
 from metric_checks import draw
-from smoothxent import Evaluation, GroupedEvaluation, available_isas, evaluate
+from smoothxent import Evaluation, GroupedEvaluation, available_isas, bits, evaluate
 from smoothxent._evaluation.groups import accumulator
 from smoothxent._kernel import widening
 from ways import instruction_set
@@ -186,7 +186,7 @@ def test_bfloat16_words_have_groups_too(rng):
     words = logits.view(np.uint16)
     groups = rng.integers(0, 4, 60)
     assert_same(
-        evaluate(words, labels, groups=groups, dtype="bfloat16", softcap=5),
+        evaluate(bits(words, "bfloat16"), labels, groups=groups, softcap=5),
         evaluate(logits, labels, groups=groups, softcap=5),
     )
 

@@ -90,18 +90,34 @@ def test_softmaxes_are_those_of_the_same_float32_numbers(rng, half, num_classes)
 @pytest.mark.parametrize("num_classes", [3, 100, 129, 2000])
 def test_bits_are_the_numbers_that_dtype_says(rng, half, num_classes):
     logits, labels = problem(rng, half, 21, num_classes)
-    bits = logits.view(np.uint16)
+    words = logits.view(np.uint16)
     loss, grad = smoothxent.cross_entropy_and_grad(logits, labels, label_smoothing=0.1)
-    for dtype in (half.name, half):
-        ours, bit_grad = smoothxent.cross_entropy_and_grad(
-            bits, labels, label_smoothing=0.1, dtype=dtype
-        )
+    swapped = words.astype(words.dtype.newbyteorder())
+    for array, dtype in (
+        (words, half.name),
+        (words, half),
+        (words.view("V2"), half),
+        (swapped, half),
+    ):
+        bits = smoothxent.bits(array, dtype)
+        ours, bit_grad = smoothxent.cross_entropy_and_grad(bits, labels, label_smoothing=0.1)
         assert same(ours, loss)
         assert bit_grad.dtype == np.uint16
         assert same(bit_grad, grad)
-        assert same(
-            smoothxent.softmax(bits, dtype=dtype), smoothxent.softmax(logits, dtype=half.name)
+        assert same(smoothxent.softmax(bits), smoothxent.softmax(logits))
+        np.testing.assert_array_equal(np.asarray(bits), logits.astype(np.float32))
+
+
+def test_bits_may_be_the_inputs_of_a_head_its_probabilities_and_weights(rng, half):
+    hidden, weight, q = (rng.random(shape).astype(half) for shape in ((21, 5), (9, 5), (21, 9)))
+    losses = [
+        smoothxent.linear_cross_entropy(*arrays[:3], bias=arrays[3], class_weight=arrays[3])
+        for arrays in (
+            (hidden, weight, q, q[0]),
+            [smoothxent.bits(a.view(np.uint16), half) for a in (hidden, weight, q, q[0])],
         )
+    ]
+    assert losses[0] == losses[1]
 
 
 LAYOUTS = {
@@ -180,23 +196,14 @@ def test_special_values_count_as_they_do_in_float32(half, num_classes):
                     np.testing.assert_array_equal(ours, theirs)
 
 
-def test_dtype_must_be_that_of_the_logits():
-    logits = np.zeros((2, 3), np.float32)
-    loss = smoothxent.cross_entropy(logits, [0, 1], dtype="float32")
-    assert loss == smoothxent.cross_entropy(logits, [0, 1])
-    text = error_text(TypeError, smoothxent.cross_entropy, logits, [0, 1], dtype="bfloat16")
-    assert text == "dtype must be float32, that of the logits, got bfloat16; leave it out"
-
-
-def test_bits_need_a_dtype_that_they_can_be():
-    bits, known = np.zeros((2, 3), np.uint16), "must be float32, float64, float16 or bfloat16"
-    for dtype, found in (("int8", "int8"), (np.int8, "int8"), ("x", "x"), (3.5, "3.5")):
-        text = error_text(TypeError, smoothxent.cross_entropy, bits, [0, 1], dtype=dtype)
-        assert text == f"dtype {known}, got {found}"
-    remedy = "if these are the bits of bfloat16 or float16, say so with dtype"
-    for dtype in (None, "float32"):
-        text = error_text(TypeError, smoothxent.softmax, bits, dtype=dtype)
-        assert text == f"logits {known}, got uint16; {remedy}"
+def test_bits_are_uint16_of_a_half_type():
+    words = np.zeros((2, 3), np.uint16)
+    for dtype, found in (("int8", "int8"), (np.float32, "float32"), ("x", "x"), (3.5, "3.5")):
+        text = error_text(TypeError, smoothxent.bits, words, dtype)
+        assert text == f"dtype must be bfloat16 or float16, got {found}"
+    for dtype in (np.int16, np.float16):
+        text = error_text(TypeError, smoothxent.bits, words.astype(dtype), "bfloat16")
+        assert text == f"array must be uint16, got {np.dtype(dtype)}; pass it without bits"
 
 
 def test_arrays_to_write_have_the_logits_dtype_or_float32(half):

@@ -23,7 +23,7 @@ from smoothxent import (
     linear_cross_entropy_and_grad,
     linear_evaluate,
 )
-from smoothxent._arguments.half import Numbers
+from smoothxent._arguments.half import TypedArray
 from smoothxent._kernel import builds
 from smoothxent._linear.head import Head
 from smoothxent._linear.labelled_head import LabelledHead
@@ -341,7 +341,7 @@ print(peak() - before)
 def test_what_the_kernel_keeps_of_a_block_is_bounded_for_any_number_of_classes(num_classes):
     segments, size = -(-num_classes >> 14), builds.kernel("float32").SEGMENT_BYTES
     zeros = (np.broadcast_to(np.float32(0), (rows, 4)) for rows in (100_000, num_classes))
-    hidden, weight = (Numbers(each, "float32") for each in zeros)
+    hidden, weight = (TypedArray(each, "float32") for each in zeros)
     blocks = Head(hidden, weight, None, np.dtype(np.float32), 1 << 14, size)
     assert min(512, (1 << 15) // segments) <= blocks.most_rows
     assert blocks.most_rows == 1 or blocks.most_rows * segments * size <= 1 << 24

@@ -34,7 +34,7 @@ ERRORS = {
         TypeError,
         (
             "hidden must be float32, float64, float16 or bfloat16, got uint16; "
-            "if these are the bits of bfloat16, use hidden.view(ml_dtypes.bfloat16)"
+            'if these are the bits of bfloat16 or float16, use smoothxent.bits(hidden, "bfloat16")'
         ),
     ),
     "weight as np.load gives it": (
@@ -42,7 +42,7 @@ ERRORS = {
         TypeError,
         (
             "weight must be float32, float64, float16 or bfloat16, got |V2; "
-            "if these are the bits of bfloat16, use weight.view(ml_dtypes.bfloat16)"
+            'if these are the bits of bfloat16 or float16, use smoothxent.bits(weight, "bfloat16")'
         ),
     ),
     "weight of another kind": (

@@ -18,7 +18,7 @@ def masked(array):
 
 
 REMEDY = "; convert with logits.astype(np.float32)"
-VOID_REMEDY = '; if these are bfloat16, use logits.view(np.uint16) and dtype="bfloat16"'
+BITS = '; if these are the bits of bfloat16 or float16, use smoothxent.bits(logits, "bfloat16")'
 BAD_LOGITS = [
     (np.zeros((N, C), np.int64), "int64" + REMEDY),
     (np.zeros((N, C), np.uint8), "uint8" + REMEDY),
@@ -30,7 +30,7 @@ BAD_LOGITS = [
     (np.zeros((N, C), "datetime64[s]"), "datetime64[s]"),
     (np.zeros((N, C), [("x", "f4")]), "[('x', '<f4')]"),
     ([[0] * C] * N, "int64" + REMEDY),
-    (np.zeros((N, C), "V2"), "|V2" + VOID_REMEDY),
+    *((np.zeros((N, C), kind), kind + BITS) for kind in ("|V2", ">u2")),
 ]
 
 

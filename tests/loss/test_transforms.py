@@ -7,7 +7,7 @@ import pytest
 import oracle
 from assertions import error_text, losses_dtype
 from inventory import rows_for_threads
-from smoothxent import available_isas, cross_entropy, cross_entropy_and_grad, evaluate
+from smoothxent import available_isas, bits, cross_entropy, cross_entropy_and_grad, evaluate
 from smoothxent._arguments.half import narrow
 from smoothxent._kernel import widening
 from ways import instruction_set
@@ -141,11 +141,12 @@ def test_halves_count_as_the_float32_numbers_that_they_are(rng, half, axis):
 
 def test_bits_of_halves_and_their_gradient_in_place(rng):
     logits, labels = draw(rng, 40, 300, ml_dtypes.bfloat16)
-    bits = logits.view(np.uint16).copy()
+    words = logits.view(np.uint16).copy()
     expected, grad = cross_entropy_and_grad(logits, labels, softcap=2.0)
-    loss, _ = cross_entropy_and_grad(bits, labels, softcap=2.0, dtype="bfloat16", grad_out=bits)
+    in_place = {"softcap": 2.0, "grad_out": words}
+    loss, _ = cross_entropy_and_grad(bits(words, "bfloat16"), labels, **in_place)
     assert loss == expected
-    np.testing.assert_array_equal(bits, grad.view(np.uint16))
+    np.testing.assert_array_equal(words, grad.view(np.uint16))
 
 
 def test_rounding_to_bfloat16_is_to_nearest_even_and_keeps_nan(rng):

@@ -145,6 +145,7 @@ def test_public_names_are_these_alone():
         "Temperature",
         "__version__",
         "available_isas",
+        "bits",
         "compare",
         "compare_files",
         "cross_entropy",

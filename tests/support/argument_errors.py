@@ -19,7 +19,7 @@ OF_LOGITS = {
     "logits masked": {"logits": MASKED},
     "logits of no axis": {"logits": np.float32(1)},
     "logits of no classes": {"logits": np.zeros((N, 0), np.float32)},
-    "dtype": {"dtype": "int8"},
+    "logits of bits": {"logits": np.zeros((N, C), np.uint16)},
     "axis": {"axis": 2},
     "axis of another kind": {"axis": 1.5},
     "num_threads": {"num_threads": 0},

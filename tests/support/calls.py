@@ -55,8 +55,11 @@ class Call:
 
     def make(self, **changes):
         """Make the call; return its results as a tuple."""
-        arrays = [array for array in (self.logits, self.labels) if array is not None]
-        result = getattr(smoothxent, self.function)(*arrays, **self.options | changes)
+        options = self.options | changes
+        logits, dtype = self.logits, options.pop("dtype", None)  # of bits
+        arrays = [logits if dtype is None else smoothxent.bits(logits, dtype), self.labels]
+        arrays = [array for array in arrays if array is not None]
+        result = getattr(smoothxent, self.function)(*arrays, **options)
         results = result if isinstance(result, tuple) else (result,)
         return tuple(result for result in results if result is not None)
 

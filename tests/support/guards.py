@@ -139,7 +139,7 @@ def results(array, end, num_threads):
         yield smoothxent.row_statistics(view, labels, top_k=top_k, **threads)
     if logits.itemsize == 2:
         bits = logits.view(np.uint16)
-        yield [smoothxent.log_softmax(bits, dtype=logits.dtype.name, **threads)]
+        yield [smoothxent.log_softmax(smoothxent.bits(bits, logits.dtype.name), **threads)]
     in_place = array["in_place"]
     yield smoothxent.cross_entropy_and_grad(in_place, labels, grad_out=in_place, **threads)
 

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from smoothxent._arguments.half import Numbers
+from smoothxent._arguments.half import TypedArray
 
 AnyArray: TypeAlias = NDArray[Any]
 # float32 or float64; bfloat16 is a dtype of ml_dtypes, or uint16 bits
@@ -30,10 +30,12 @@ DIFFERENTIABLE = {"logits": "cross_entropy"} | dict.fromkeys(
 )
 
 
-def numbers_of(name: str, value: Any) -> Numbers:
+def typed_array(name: str, value: Any) -> TypedArray:
     """Return an array over the memory of `value`, and the dtype of its numbers."""
+    if type(value) is TypedArray:
+        return value
     array, is_bfloat16 = _array_of(name, value)
-    return Numbers(array, "bfloat16" if is_bfloat16 else dtype_name(array.dtype))
+    return TypedArray(array, "bfloat16" if is_bfloat16 else dtype_name(array.dtype))
 
 
 def plain_array(name: str, value: ArrayLike) -> AnyArray:
@@ -41,7 +43,7 @@ def plain_array(name: str, value: ArrayLike) -> AnyArray:
     if type(value) is np.ndarray:
         return value
     array, is_bfloat16 = _array_of(name, value)
-    return Numbers(array, "bfloat16").widened() if is_bfloat16 else array
+    return TypedArray(array, "bfloat16").widened() if is_bfloat16 else array
 
 
 def in_native_order(array: AnyArray) -> AnyArray:

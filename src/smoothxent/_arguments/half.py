@@ -12,11 +12,15 @@ from numpy.typing import NDArray
 HALVES = ("float16", "bfloat16")  # by name, because NumPy has no bfloat16
 
 
-class Numbers(NamedTuple):
+class TypedArray(NamedTuple):
     """An array, and the dtype of its numbers, which may be stored as bits in uint16."""
 
     array: NDArray[Any]
     dtype_name: str
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        """Return the numbers for NumPy, in float32 for half types."""
+        return np.array(self.widened(), dtype, copy=copy)
 
     @property
     def is_half(self) -> bool:

@@ -4,49 +4,38 @@ A check returns its argument in the form that the kernel accepts. Errors read
 `<argument> must <rule>, got <found>; <remedy>`.
 """
 
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from smoothxent._arguments.arrays import dtype_name, in_native_order, numbers_of
-from smoothxent._arguments.half import HALVES, Numbers
+from smoothxent._arguments.arrays import in_native_order, typed_array
+from smoothxent._arguments.half import HALVES, TypedArray
 from smoothxent._arguments.options import check_integer
-
-DType: TypeAlias = str | np.dtype[Any] | type[Any]
 
 FLOAT32 = np.dtype(np.float32)
 # The dtypes that the kernel accepts without a conversion: in native byte order. With their names,
 # because NumPy takes long to build them.
 FLOATS = {FLOAT32: "float32", np.dtype(np.float64): "float64"}
+WORD = np.dtype("V2")
 NAMES = "float32, float64, float16 or bfloat16"
 
 
-def check_logits(value: ArrayLike, dtype: DType | None, argument: str = "logits") -> Numbers:
-    """Return `value` as the kernel accepts it; `dtype` is the half type whose bits uint16 holds."""
-    numbers = None
-    array = value
-    if type(array) is not np.ndarray:
-        numbers = numbers_of(argument, value)
-        array = numbers.array
-    if dtype is None and array.dtype in FLOATS:
-        return Numbers(array, FLOATS[array.dtype])
-    own = numbers.dtype_name if numbers else dtype_name(array.dtype)
-    name = own if dtype is None else check_dtype(dtype)
-    if own == "uint16" and name in HALVES:  # the bits of a half type
-        return Numbers(in_native_order(array), name)
-    if array.dtype.char not in "fd" and own not in HALVES:
+def check_logits(value: ArrayLike, argument: str = "logits") -> TypedArray:
+    """Return `value` as the kernel accepts it."""
+    array, name = typed_array(argument, value)
+    if array.dtype in FLOATS:
+        return TypedArray(array, FLOATS[array.dtype])
+    if array.dtype.char not in "fd" and name not in HALVES:
         raise TypeError(
             f"{argument} must be {NAMES}, got {array.dtype}{_remedy(argument, array.dtype)}"
         )
-    if name != own:
-        raise TypeError(f"dtype must be {own}, that of the {argument}, got {name}; leave it out")
-    return Numbers(in_native_order(array), name)
+    return TypedArray(in_native_order(array), name)
 
 
-def check_features(name: str, value: ArrayLike, shape: tuple[int, ...] | None = None) -> Numbers:
+def check_features(name: str, value: ArrayLike, shape: tuple[int, ...] | None = None) -> TypedArray:
     """Return `value`, of any dtype that logits may have; check its shape if `shape` is given."""
-    numbers = check_logits(value, None, name)
+    numbers = check_logits(value, name)
     own_shape = numbers.array.shape
     if shape is not None and own_shape != shape:
         raise ValueError(f"{name} must have shape {shape}, got {own_shape}")
@@ -55,7 +44,7 @@ def check_features(name: str, value: ArrayLike, shape: tuple[int, ...] | None = 
     return numbers
 
 
-def check_head_weight(value: ArrayLike, hidden_shape: tuple[int, ...]) -> Numbers:
+def check_head_weight(value: ArrayLike, hidden_shape: tuple[int, ...]) -> TypedArray:
     """Return `value`, with a row for each class, as long as a row of hidden; at least one row."""
     numbers = check_features("weight", value)
     shape = numbers.array.shape
@@ -96,28 +85,9 @@ def check_class_axis(
     return position, shape[position], row_shape
 
 
-def check_dtype(dtype: DType) -> str:
-    """Return the name of the dtype."""
-    name = dtype
-    if not isinstance(dtype, str):
-        try:
-            name = np.dtype(dtype).name
-        except TypeError:
-            name = repr(dtype)
-    if name not in {*HALVES, "float32", "float64"}:
-        raise TypeError(f"dtype must be {NAMES}, got {name}")
-    return str(name)
-
-
 def _remedy(argument: str, dtype: np.dtype[Any]) -> str:
-    is_of_head = argument in {"hidden", "weight", "bias"}  # their functions have no `dtype`
-    if is_of_head and dtype in {np.dtype("H"), np.dtype("V2")}:
-        return f"; if these are the bits of bfloat16, use {argument}.view(ml_dtypes.bfloat16)"
-    array = argument.partition(" ")[0]  # "logits" for "logits file x.npy" as well
-    if dtype.char == "H":
-        return "; if these are the bits of bfloat16 or float16, say so with dtype"
-    if dtype.kind in "biuf":
-        return f"; convert with {array}.astype(np.float32)"
-    if dtype == np.dtype("V2"):  # bfloat16 after np.save and np.load
-        return f'; if these are bfloat16, use {array}.view(np.uint16) and dtype="bfloat16"'
-    return ""
+    array, _, file = argument.partition(" ")  # "logits", or "logits" and "file x.npy"
+    if dtype.char == "H" or dtype == WORD:  # bfloat16 becomes WORD by np.save and np.load
+        how = "say so with dtype" if file else f'use smoothxent.bits({array}, "bfloat16")'
+        return f"; if these are the bits of bfloat16 or float16, {how}"
+    return f"; convert with {array}.astype(np.float32)" if dtype.kind in "biuf" else ""

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from smoothxent._arguments.arrays import AnyArray, is_tensor, numbers_of
+from smoothxent._arguments.arrays import AnyArray, is_tensor, typed_array
 from smoothxent._arguments.logits import FLOAT32
 
 # The most steps for NumPy's search for an overlap of two strided arrays. Beyond it they count as
@@ -69,7 +69,7 @@ def check_no_overlap(name: str, array: AnyArray, **inputs: ArrayLike | None) -> 
     for other, value in inputs.items():
         if value is None:
             continue
-        memory = value if type(value) is np.ndarray else numbers_of(other, value).array
+        memory = value if type(value) is np.ndarray else typed_array(other, value).array
         if np.may_share_memory(array, memory, max_work=OVERLAP_WORK):
             raise ValueError(f"{name} must not overlap {other}, got arrays that share memory")
 

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from numpy.typing import ArrayLike
 
 from smoothxent._arguments.labels import check_class_indices
-from smoothxent._arguments.logits import DType
 from smoothxent._arguments.options import check_bounds, check_top_k
 from smoothxent._calibration.fit import fit, options_at
 from smoothxent._calibration.temperature import Temperature
@@ -28,7 +27,6 @@ def fit_temperature(
     top_k: Iterable[int] = (1, 5),
     num_bins: int = 15,
     axis: int = -1,
-    dtype: DType | None = None,
     num_threads: int | None = None,
 ) -> Temperature:
     r"""Return the temperature T at which the mean nll of labelled rows is least.
@@ -51,7 +49,7 @@ def fit_temperature(
         As in `evaluate`.
     top_k, num_bins
         As in `evaluate`, for the evaluations of the result.
-    axis, dtype, num_threads
+    axis, num_threads
         As in `cross_entropy`.
 
     Returns
@@ -114,7 +112,7 @@ def fit_temperature(
     True
     """
     limits, ranks = check_bounds(bounds), check_top_k(top_k)
-    rows = checked_rows(logits, labels, axis, dtype, check=check_class_indices)
+    rows = checked_rows(logits, labels, axis, check=check_class_indices)
     num_classes = rows[2].num_classes
 
     def evaluate_at(temperature: float) -> Evaluation:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from numpy.typing import ArrayLike
 
-from smoothxent._arguments.logits import DType
+from smoothxent._arguments.bits import DType
 from smoothxent._arguments.options import check_bounds, check_top_k
 from smoothxent._calibration.fit import fit, options_at
 from smoothxent._calibration.temperature import Temperature

@@ -4,14 +4,11 @@ from __future__ import annotations  # help() shows types by their names
 
 from collections.abc import Iterable
 
-import numpy as np
 from numpy.typing import ArrayLike
 
-from smoothxent._arguments.arrays import numbers_of
 from smoothxent._arguments.groups import check_groups, encoded
-from smoothxent._arguments.half import Numbers
 from smoothxent._arguments.labels import check_class_indices, labels_array
-from smoothxent._arguments.logits import DType, check_class_axis, check_logits
+from smoothxent._arguments.logits import check_class_axis, check_logits
 from smoothxent._arguments.options import check_weights
 from smoothxent._comparison.comparison import Comparison
 from smoothxent._comparison.pairs import Labelled, Table, pair_totals
@@ -34,7 +31,6 @@ def compare(
     top_k: Iterable[int] = (1, 5),
     num_bins: int = 15,
     groups: ArrayLike | None = None,
-    dtype: DType | None = None,
     num_threads: int | None = None,
     names: tuple[str, str] = NAMES,
 ) -> Comparison:
@@ -69,8 +65,6 @@ def compare(
     groups : array_like of int or str, optional
         The id of each row's group, as in `evaluate`. `Comparison.groups` then has standard errors
         that know the groups, which the table shows.
-    dtype : {"bfloat16", "float16"} or dtype, optional
-        The dtype whose bits uint16 logits hold.
     num_threads : int, optional
         The maximum number of threads, at least 1, as in `cross_entropy`.
     names : tuple of two str, default ("A", "B")
@@ -105,8 +99,7 @@ def compare(
 
     Examples
     --------
-    >>> import numpy as np
-    >>> from smoothxent import compare
+    >>>     >>> from smoothxent import compare
     >>> logits = np.array([[4.0, 5, 10], [1, 5, 4], [1, 15, 4]])
     >>> comparison = compare(logits, logits / 2, [2, 2, 1])
     >>> round(comparison.nll_difference, 4), round(comparison.nll_difference_stderr, 4)
@@ -114,17 +107,14 @@ def compare(
     >>> comparison.agreement, round(comparison.kl, 4)
     (1.0, 0.0549)
     """
-    a, b = _checked(logits_a, logits_b, dtype)
+    a, b = check_logits(logits_a, "logits_a"), check_logits(logits_b, "logits_b")
     if a.array.shape != b.array.shape:
         raise ValueError(
             f"logits_b must have the shape of logits_a, {a.array.shape}, got {b.array.shape}"
         )
     check_class_axis("logits_a", -1, a.array.shape)
     indices = labels_array(labels)
-    both = [
-        checked_rows(each.array, indices, -1, each.dtype_name, check=check_class_indices)
-        for each in (a, b)
-    ]
+    both = [checked_rows(each, indices, -1, check_class_indices) for each in (a, b)]
     options = options_of_both(
         both[0][2].num_classes, softcap, temperature, label_smoothing, top_k, num_bins
     )
@@ -148,18 +138,3 @@ def compare(
         num_threads,
     )
     return Comparison(evaluations[0], evaluations[1], names, totals)
-
-
-def _checked(
-    logits_a: ArrayLike, logits_b: ArrayLike, dtype: DType | None
-) -> tuple[Numbers, Numbers]:
-    """Return the checked logits of both; `dtype` applies to uint16 logits."""
-    a, b = numbers_of("logits_a", logits_a), numbers_of("logits_b", logits_b)
-    words = [each.array.dtype == np.uint16 for each in (a, b)]
-
-    def check(name: str, numbers: Numbers, is_words: bool) -> Numbers:
-        if numbers.dtype_name == "bfloat16":
-            return check_logits(numbers.array, "bfloat16", name)
-        return check_logits(numbers.array, dtype if is_words or not any(words) else None, name)
-
-    return check("logits_a", a, words[0]), check("logits_b", b, words[1])

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from smoothxent._arguments.arrays import AnyArray, FloatArray
 from smoothxent._arguments.groups import Groups, chosen
-from smoothxent._arguments.half import Numbers
+from smoothxent._arguments.half import TypedArray
 from smoothxent._arguments.options import Transforms
 from smoothxent._comparison.groups.accumulator import PairAccumulator
 from smoothxent._comparison.groups.totals import GroupedPairs
@@ -32,7 +32,7 @@ PART = 1 << 16
 class Table(NamedTuple):
     """Rows of one classifier (..., C), and the transforms of its logits."""
 
-    logits: Numbers
+    logits: TypedArray
     transforms: Transforms | None
 
 

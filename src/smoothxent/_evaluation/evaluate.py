@@ -9,7 +9,6 @@ from numpy.typing import ArrayLike
 
 from smoothxent._arguments.groups import check_groups, encoded
 from smoothxent._arguments.labels import check_class_indices
-from smoothxent._arguments.logits import DType
 from smoothxent._evaluation.evaluation import Evaluation
 from smoothxent._evaluation.groups.grouped_evaluation import GroupedEvaluation
 from smoothxent._evaluation.probabilities import look_like_probabilities, warn_of_probabilities
@@ -55,7 +54,6 @@ def evaluate(
     groups: ArrayLike | None = None,
     per_class: bool = False,
     axis: int = -1,
-    dtype: DType | None = None,
     num_threads: int | None = None,
 ) -> Evaluation | GroupedEvaluation:
     r"""Return all metrics of a classifier's logits on labelled rows, from one read of the logits.
@@ -99,7 +97,7 @@ def evaluate(
         metrics of the groups and standard errors that know them.
     per_class : bool, default False
         Whether the result has the metrics of each class, as `classes`.
-    axis, dtype, num_threads
+    axis, num_threads
         As in `cross_entropy`.
 
     Returns
@@ -160,7 +158,7 @@ def evaluate(
     ...     logits[[0, 0, 1, 2]], [2, 2, 2, 1], label_smoothing=0.001)
     True
     """
-    rows = checked_rows(logits, labels, axis, dtype, check=check_class_indices)
+    rows = checked_rows(logits, labels, axis, check=check_class_indices)
     options = Options.of(
         rows[2].num_classes,
         (softcap, temperature, z_loss),

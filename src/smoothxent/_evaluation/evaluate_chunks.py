@@ -5,7 +5,6 @@ from __future__ import annotations  # help() shows types by their names
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from functools import partial
 from itertools import count
 from typing import NamedTuple, Self, TypeAlias, Unpack, overload
 
@@ -14,7 +13,6 @@ from numpy.typing import ArrayLike
 from smoothxent._arguments.arrays import AnyArray, plain_array
 from smoothxent._arguments.groups import Groups, check_groups, encoded
 from smoothxent._arguments.labels import check_class_indices
-from smoothxent._arguments.logits import DType, check_dtype
 from smoothxent._arguments.options import check_flag, check_integer, check_positive, check_top_k
 from smoothxent._evaluation.evaluation import Evaluation
 from smoothxent._evaluation.groups.accumulator import Accumulator
@@ -57,7 +55,6 @@ def evaluate_chunks(
     top_k: Iterable[int] = (1, 5),
     num_bins: int = 15,
     per_class: bool = False,
-    dtype: DType | None = None,
     num_threads: int | None = None,
     progress: Progress | None = None,
 ) -> Evaluation | GroupedEvaluation:
@@ -73,7 +70,7 @@ def evaluate_chunks(
         group may have rows in many chunks.
     softcap, temperature, z_loss, label_smoothing, prior, class_weight, ignore_index
         As in `evaluate`.
-    top_k, num_bins, per_class, dtype, num_threads
+    top_k, num_bins, per_class, num_threads
         As in `evaluate`.
     progress : callable, optional
         Called as progress(rows_done, evaluation), in the caller's thread and in the order of the
@@ -145,10 +142,8 @@ def evaluate_chunks(
     if num_threads is not None:
         check_positive("num_threads", num_threads)
     check_flag("per_class", per_class)
-    if dtype is not None:
-        check_dtype(dtype)
     iterator = _iterator_of(chunks)
-    copies = map(partial(CopiedChunk.of, dtype), count(), iterator)  # made as they are taken
+    copies = map(CopiedChunk.of, count(), iterator)  # made as they are taken
     first: Kind | None = None
     pending: list[Future[Evaluation | GroupedEvaluation]] = []  # at most one
     total: Accumulator | None = None
@@ -208,7 +203,7 @@ class CopiedChunk(NamedTuple):
     groups: Groups | None
 
     @classmethod
-    def of(cls, dtype: DType | None, number: int, chunk: object) -> Self:
+    def of(cls, number: int, chunk: object) -> Self:
         """Check and copy a chunk of the caller."""
         if not isinstance(chunk, tuple | list):
             raise TypeError(f"chunks[{number}] must be {ITEMS}, got {type(chunk).__name__}")
@@ -216,7 +211,7 @@ class CopiedChunk(NamedTuple):
             raise ValueError(f"chunks[{number}] must be {ITEMS}, got {len(chunk)} items")
         logits, labels, sample_weight, groups = (*chunk, None, None)[:4]
         with errors_that_name(number):
-            array, indices, layout = checked_rows(logits, labels, -1, dtype, check_class_indices)
+            array, indices, layout = checked_rows(logits, labels, -1, check_class_indices)
             if sample_weight is not None:
                 sample_weight = plain_array("sample_weight", sample_weight).copy()
             if groups is not None:

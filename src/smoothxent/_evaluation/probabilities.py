@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 
 from smoothxent._arguments.arrays import AnyArray, FloatArray
-from smoothxent._arguments.half import Numbers
+from smoothxent._arguments.half import TypedArray
 from smoothxent._kernel.rows import Layout
 
 # Only the first logits are checked: a second read of all would cost as much as the metrics. Many
@@ -49,10 +49,10 @@ def look_like_probabilities(
     rows = table[first]
     if ignore_index is not None:
         rows = rows[labels[first] != ignore_index]
-    few = Numbers(rows[:1, :FEW], layout.dtype_name).widened().ravel().tolist()
+    few = TypedArray(rows[:1, :FEW], layout.dtype_name).widened().ravel().tolist()
     if any(number < 0 or number > 1 for number in few):
         return False  # the usual case
-    numbers = Numbers(rows, layout.dtype_name).widened()
+    numbers = TypedArray(rows, layout.dtype_name).widened()
     with np.errstate(all="ignore"):
         sums = numbers.sum(axis=-1, dtype=np.float64)
         sums = sums[~np.isnan(sums)]

@@ -7,7 +7,6 @@ from typing import NamedTuple, Self, TypedDict
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from smoothxent._arguments.logits import DType
 from smoothxent._arguments.options import (
     TRANSFORMS,
     GivenTransforms,
@@ -35,7 +34,6 @@ class GivenOptions(TypedDict, total=False):
     top_k: Iterable[int]
     num_bins: int
     per_class: bool
-    dtype: DType | None
     num_threads: int | None
 
 

@@ -9,9 +9,9 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
+from smoothxent._arguments.bits import DType
 from smoothxent._arguments.groups import chosen
-from smoothxent._arguments.half import Numbers
-from smoothxent._arguments.logits import DType
+from smoothxent._arguments.half import TypedArray
 from smoothxent._comparison.comparison import Comparison
 from smoothxent._comparison.groups.accumulator import PairAccumulator
 from smoothxent._comparison.pairs import Labelled, Table, pair_totals
@@ -134,7 +134,7 @@ def compare_files(
         rows_a, labels, rows_b = chunk.arrays[:3]
         part = weights_of_chunk(weights, chunk)
         both = [
-            checked_rows(rows, labels, -1, array.dtype_of_words)
+            checked_rows(array.typed(rows), labels, -1)
             for rows, array in ((rows_a, a), (rows_b, b))
         ]
         try:
@@ -148,7 +148,7 @@ def compare_files(
             if not chunk.first_row and look_like_probabilities(*rows, ignore_index):
                 suspects.append(str(array))
         table_a, table_b = (
-            Table(Numbers(rows, layout.dtype_name), each.transforms)
+            Table(TypedArray(rows, layout.dtype_name), each.transforms)
             for (rows, _, layout), each in zip(both, options, strict=True)
         )
         chunk_groups = None

@@ -9,8 +9,8 @@ from typing import NamedTuple, Self, TypeAlias, Unpack, overload
 import numpy as np
 from numpy.typing import ArrayLike
 
+from smoothxent._arguments.bits import DType
 from smoothxent._arguments.groups import Groups, chosen
-from smoothxent._arguments.logits import DType
 from smoothxent._evaluation.evaluation import Evaluation
 from smoothxent._evaluation.groups.accumulator import Accumulator
 from smoothxent._evaluation.groups.grouped_evaluation import GroupedEvaluation
@@ -233,7 +233,7 @@ def evaluate_stored(
 
     def compute(chunk: Chunk) -> Evaluation | GroupedEvaluation:
         part = weights_of_chunk(weights, chunk)
-        located = checked_rows(chunk.arrays[0], chunk.arrays[1], -1, rows.dtype_of_words)
+        located = checked_rows(rows.typed(chunk.arrays[0]), chunk.arrays[1], -1)
         if not chunk.first_row and look_like_probabilities(*located, ignore_index):
             suspects.append(str(rows))
         try:

@@ -8,17 +8,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from smoothxent._arguments.bits import DType, bits, name_of
 from smoothxent._arguments.groups import REMEDIES
 from smoothxent._arguments.labels import check_class_indices, check_integers, reshape_remedy
-from smoothxent._arguments.logits import DType, check_logits
+from smoothxent._arguments.logits import WORD, check_logits
 from smoothxent._arguments.options import check_weights
 from smoothxent._files.readers import npy, npz, safetensors, text
 from smoothxent._files.readers.memory import in_memory
 from smoothxent._files.sharded_array import ShardedArray
 from smoothxent._files.shards import OfRows, Shards, split_member
 from smoothxent._files.stored_array import Location, StoredArray
-
-BYTES_OF_TWO = np.dtype("V2")  # as np.save writes bfloat16
 
 
 class Format(NamedTuple):
@@ -41,7 +40,7 @@ TEXT = {".csv": ", delimiter=','", ".tsv": "", ".txt": ""}  # arguments of np.lo
 def stored_logits(paths: Shards, dtype: DType | None, argument: str = "logits") -> ShardedArray:
     """Return the rows of logits in some files; `dtype` is that of bare 2-byte words."""
     shards = _stored(argument, paths, OF_LOGITS)
-    dtype_of_words = dtype if dtype is not None else shards[0].declared_dtype or None
+    name = shards[0].declared_dtype if dtype is None else name_of(dtype)
     for shard in shards:
         if len(shard.shape) == 1 and shard.dtype.kind in "iu":
             found = f"{shard.dtype} of shape {shard.shape}"
@@ -49,14 +48,19 @@ def stored_logits(paths: Shards, dtype: DType | None, argument: str = "logits") 
             raise TypeError(
                 f"{shard.location} must {rule}, got {found}; are logits and labels swapped?"
             )
-        check_logits(np.empty(0, _words(shard.dtype)), dtype_of_words, str(shard.location))
+        empty = np.empty(0, _words(shard.dtype))
+        is_bits = name and empty.dtype.char == "H"
+        own = check_logits(bits(empty, name) if is_bits else empty, str(shard.location)).dtype_name
+        if name not in ("", own):
+            rule = f"be {own}, that of the {shard.location}"
+            raise TypeError(f"dtype must {rule}, got {name}; leave it out")
         if len(shard.shape) < 2 or not shard.shape[-1]:
             raise ValueError(
                 f"{shard.location} must have shape (N, C) or more axes, the classes last, "
                 f"got {shard.shape}"
             )
     array = ShardedArray.of(shards, shards[0].shape[1:-1], shards[0].shape[-1:])
-    return replace(array, dtype=_words(array.dtype), dtype_of_words=dtype_of_words)
+    return replace(array, dtype=_words(array.dtype), dtype_of_words=name or None)
 
 
 def stored_labels(labels: OfRows | None, logits: ShardedArray) -> ShardedArray:
@@ -130,7 +134,7 @@ def _one_for_each_row(logits: ShardedArray, shards: Sequence[StoredArray]) -> Sh
 
 def _words(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """Return the dtype to read stored numbers with: uint16 for bare 2-byte words."""
-    return np.dtype(np.uint16) if dtype == BYTES_OF_TWO else dtype
+    return np.dtype(np.uint16) if dtype == WORD else dtype
 
 
 def _stored(argument: str, paths: Shards, formats: Sequence[Format] = FORMATS) -> list[StoredArray]:

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from smoothxent._arguments.logits import DType
+from smoothxent._arguments.arrays import AnyArray
+from smoothxent._arguments.half import TypedArray
 from smoothxent._files.stored_array import Bytes, StoredArray
 
 
@@ -19,7 +20,7 @@ class ShardedArray:
     shape: tuple[int, ...]  # of the rows: (N,) or more axes
     row_shape: tuple[int, ...]  # (C,) of logits, () of labels
     dtype: np.dtype[Any]
-    dtype_of_words: DType | None = None  # the dtype of bare 2-byte words
+    dtype_of_words: str | None = None  # the dtype of bare 2-byte words
 
     @classmethod
     def of(
@@ -36,6 +37,10 @@ class ShardedArray:
                 )
         length = sum(shard.shape[0] for shard in shards)
         return cls(tuple(shards), (length, *axes), row_shape, first.dtype)
+
+    def typed(self, rows: AnyArray) -> AnyArray | TypedArray:
+        """Return rows that were read, with the dtype of their bits if they are bits."""
+        return rows if self.dtype_of_words is None else TypedArray(rows, self.dtype_of_words)
 
     @property
     def num_rows(self) -> int:

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 
 from smoothxent._arguments.arrays import AnyArray, FloatArray
 from smoothxent._arguments.labels import INTEGERS, check_labels
-from smoothxent._arguments.logits import FLOATS, DType, check_class_axis, check_logits, losses_dtype
+from smoothxent._arguments.logits import FLOATS, check_class_axis, check_logits, losses_dtype
 from smoothxent._arguments.options import check_integer
 
 if TYPE_CHECKING:
@@ -35,24 +35,23 @@ def checked_rows(
     logits: ArrayLike,
     labels: ArrayLike,
     axis: int,
-    dtype: DType | None,
     check: "LabelsCheck" = check_labels,
 ) -> Rows:
     """Return the logits and the labels as the kernel accepts them, and their layout."""
-    if type(logits) is type(labels) is np.ndarray and type(axis) is int and dtype is None:
+    if type(logits) is type(labels) is np.ndarray and type(axis) is int:
         layout = _flat(logits.shape, logits.dtype, labels.shape, labels.dtype, axis)
         if layout is not None:
             return logits, labels, layout
-    array, layout = checked_logits(logits, axis, dtype)
+    array, layout = checked_logits(logits, axis)
     return array, check(labels, array.shape, layout.row_shape), layout
 
 
-def checked_logits(logits: ArrayLike, axis: int, dtype: DType | None) -> tuple[FloatArray, Layout]:
+def checked_logits(logits: ArrayLike, axis: int) -> tuple[FloatArray, Layout]:
     """Return logits without labels as the kernel accepts them, and their layout."""
-    if type(logits) is np.ndarray and logits.dtype in FLOATS and dtype is None:
+    if type(logits) is np.ndarray and logits.dtype in FLOATS:
         array, name = logits, FLOATS[logits.dtype]
     else:
-        array, name = check_logits(logits, dtype)
+        array, name = check_logits(logits)
     position = axis if type(axis) is int else check_integer("axis", axis)
     return array, _layout(array.shape, array.dtype, name, position)
 

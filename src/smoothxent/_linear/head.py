@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smoothxent._arguments.arrays import FloatArray
-from smoothxent._arguments.half import Numbers
+from smoothxent._arguments.half import TypedArray
 
 _BUFFER = 1 << 25  # bytes of a block of logits
 _FEWEST_ROWS = 512  # of a block, if the buffer can hold them
@@ -37,9 +37,9 @@ class Head:
 
     def __init__(
         self,
-        hidden: Numbers,  # (N, H)
-        weight: Numbers,  # (C, H)
-        bias: Numbers | None,  # (C,)
+        hidden: TypedArray,  # (N, H)
+        weight: TypedArray,  # (C, H)
+        bias: TypedArray | None,  # (C,)
         dtype: np.dtype[Any],  # of the logits: float32 or float64
         block_classes: int,
         segment_bytes: int,  # that the kernel keeps for a row and a block of classes
@@ -122,7 +122,9 @@ class Head:
         return _pieces(classes, self._piece)
 
 
-def _take(numbers: Numbers, index: slice | NDArray[np.int64], dtype: np.dtype[Any]) -> FloatArray:
+def _take(
+    numbers: TypedArray, index: slice | NDArray[np.int64], dtype: np.dtype[Any]
+) -> FloatArray:
     """Return some rows in this dtype, which holds them exactly; a view if they have this dtype."""
     rows = numbers._replace(array=numbers.array[index])
     return rows.widened().astype(dtype, copy=False)

@@ -11,7 +11,6 @@ from numpy.typing import ArrayLike
 
 from smoothxent._arguments.arrays import FloatArray
 from smoothxent._arguments.labels import bad_label
-from smoothxent._arguments.logits import DType
 from smoothxent._arguments.options import (
     GivenTargets,
     GivenTransforms,
@@ -61,7 +60,6 @@ class _Options(TypedDict, total=False):
     sample_weight: ArrayLike | None
     ignore_index: int | None
     axis: int
-    dtype: DType | None
     num_threads: int | None
 
 
@@ -96,7 +94,6 @@ def cross_entropy(
     ignore_index: int | None = None,
     reduction: str = "mean",
     axis: int = -1,
-    dtype: DType | None = None,
     out: FloatArray | None = None,
     num_threads: int | None = None,
 ) -> float | FloatArray:
@@ -123,7 +120,7 @@ def cross_entropy(
     ----------
     logits : array_like of float32, float64, float16 or bfloat16, shape (..., C, ...)
         Unnormalised log-probabilities with the C classes on `axis`. An array (C,) is one row.
-        bfloat16 is the dtype of ml_dtypes or torch, or uint16 bits with `dtype`.
+        bfloat16 is the dtype of ml_dtypes or torch, or of `bits`.
     labels : array_like
         Class indices in [0, C), of any integer dtype, with the shape of `logits` without the class
         axis; or label probabilities, of any real dtype, with the shape of `logits`, finite and not
@@ -159,8 +156,6 @@ def cross_entropy(
         and the other two are 0.0.
     axis : int, default -1
         The class axis of `logits`, and of `labels` if they are probabilities.
-    dtype : {"bfloat16", "float16"} or dtype, optional
-        The dtype whose bits uint16 logits hold; not needed for other logits.
     out : ndarray, optional
         The array for the losses of the rows, only for ``reduction="none"``. It has the dtype in
         which losses are returned and the shape of `logits` without the class axis, and shares no
@@ -260,7 +255,7 @@ def cross_entropy(
     transforms = softcap, temperature, z_loss
     targets = label_smoothing, prior, class_weight, sample_weight, ignore_index
     inputs, losses, options, rule, kernel, compute, threads = _checked(
-        logits, labels, axis, dtype, transforms, targets, reduction, out, num_threads
+        logits, labels, axis, transforms, targets, reduction, out, num_threads
     )
     array, target, layout = inputs
     if not layout.is_flat:
@@ -312,7 +307,6 @@ def cross_entropy_and_grad(
     ignore_index: int | None = None,
     reduction: str = "mean",
     axis: int = -1,
-    dtype: DType | None = None,
     out: FloatArray | None = None,
     grad_out: FloatArray | None = None,
     num_threads: int | None = None,
@@ -341,7 +335,7 @@ def cross_entropy_and_grad(
         As in `cross_entropy`.
     softcap, temperature, z_loss
         As in `cross_entropy`; the gradient is with respect to the logits before these transforms.
-    label_smoothing, prior, class_weight, sample_weight, ignore_index, axis, dtype, num_threads
+    label_smoothing, prior, class_weight, sample_weight, ignore_index, axis, num_threads
         As in `cross_entropy`.
     reduction, out
         As in `cross_entropy`. For "none" the gradient is that of each row's own loss.
@@ -409,7 +403,7 @@ def cross_entropy_and_grad(
     transforms = softcap, temperature, z_loss
     targets = label_smoothing, prior, class_weight, sample_weight, ignore_index
     inputs, losses, options, rule, kernel, compute, threads = _checked(
-        logits, labels, axis, dtype, transforms, targets, reduction, out, num_threads
+        logits, labels, axis, transforms, targets, reduction, out, num_threads
     )
     array, target, layout = inputs
     if grad_out is None:
@@ -450,7 +444,6 @@ def _checked(
     logits: ArrayLike,
     labels: ArrayLike,
     axis: int,
-    dtype: DType | None,
     given_transforms: GivenTransforms,
     given_targets: GivenTargets,
     reduction: str,
@@ -458,7 +451,7 @@ def _checked(
     num_threads: int | None,
 ) -> _Call:
     """Return what a call computes with; nothing is written yet."""
-    inputs = checked_rows(logits, labels, axis, dtype)
+    inputs = checked_rows(logits, labels, axis)
     array, target, layout = inputs
     _, num_classes, row_shape, losses_dtype, dtype_name, _ = layout
     kernel = builds.kernel(dtype_name)

@@ -7,7 +7,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from smoothxent._arguments.arrays import AnyArray, FloatArray
 from smoothxent._arguments.labels import check_class_indices, label_out_of_range
-from smoothxent._arguments.logits import DType
 from smoothxent._arguments.options import check_ignore_index, check_num_top, check_transforms
 from smoothxent._kernel import widening
 from smoothxent._kernel.rows import checked_logits
@@ -85,7 +84,6 @@ def row_statistics(
     ignore_index: int | None = None,
     top_k: int | None = None,
     axis: int = -1,
-    dtype: "DType | None" = None,
     num_threads: int | None = None,
 ) -> RowStatistics:
     r"""Return log-sum-exp, top classes, entropy, confidence and, with labels, rank of each row.
@@ -104,7 +102,7 @@ def row_statistics(
     top_k : int, optional
         The number of largest log-probabilities to return for each row, with their classes: from 1
         to 64, at most C. By default none are returned.
-    axis, dtype, num_threads
+    axis, num_threads
         As in `cross_entropy`.
 
     Returns
@@ -162,7 +160,7 @@ def row_statistics(
     >>> statistics.top_log_probs.round(4).tolist()
     [[-0.0092, -5.0092], [-0.3266, -1.3266]]
     """
-    rows, layout = checked_logits(logits, axis, dtype)
+    rows, layout = checked_logits(logits, axis)
     targets: NDArray[Any] | None = None
     ignored = None
     if labels is not None:

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from smoothxent._arguments.arrays import FloatArray
-from smoothxent._arguments.logits import DType
 from smoothxent._arguments.outputs import (
     check_in_place_or_apart,
     check_no_overlap,
@@ -27,7 +26,6 @@ def softmax(
     logits: ArrayLike,
     *,
     axis: int = -1,
-    dtype: DType | None = None,
     out: FloatArray | None = None,
     num_threads: int | None = None,
 ) -> FloatArray:
@@ -39,11 +37,9 @@ def softmax(
     ----------
     logits : array_like of float32, float64, float16 or bfloat16, shape (..., C, ...)
         Unnormalised log-probabilities with the C classes on `axis`. An array (C,) is one row.
-        bfloat16 is the dtype of ml_dtypes or torch, or uint16 bits with `dtype`.
+        bfloat16 is the dtype of ml_dtypes or torch, or of `bits`.
     axis : int, default -1
         The class axis.
-    dtype : {"bfloat16", "float16"} or dtype, optional
-        The dtype whose bits uint16 logits hold; not needed for other logits.
     out : ndarray, optional
         The array for the result, with the shape and dtype of `logits`, or float32 for float16 and
         bfloat16 logits. It may be the array `logits` itself, which is then overwritten. Any other
@@ -87,14 +83,13 @@ def softmax(
     >>> softmax(np.array([1.0, 5.0, 4.0])).round(4).tolist()
     [0.0132, 0.7214, 0.2654]
     """
-    return _normalised("softmax", logits, axis, dtype, out, num_threads)
+    return _normalised("softmax", logits, axis, out, num_threads)
 
 
 def log_softmax(
     logits: ArrayLike,
     *,
     axis: int = -1,
-    dtype: DType | None = None,
     out: FloatArray | None = None,
     num_threads: int | None = None,
 ) -> FloatArray:
@@ -104,7 +99,7 @@ def log_softmax(
 
     Parameters
     ----------
-    logits, axis, dtype, out, num_threads
+    logits, axis, out, num_threads
         As in `softmax`.
 
     Returns
@@ -137,14 +132,13 @@ def log_softmax(
     >>> log_softmax(np.array([1.0, 5.0, 4.0])).round(4).tolist()
     [-4.3266, -0.3266, -1.3266]
     """
-    return _normalised("log_softmax", logits, axis, dtype, out, num_threads)
+    return _normalised("log_softmax", logits, axis, out, num_threads)
 
 
 def log_sum_exp(
     logits: ArrayLike,
     *,
     axis: int = -1,
-    dtype: DType | None = None,
     out: FloatArray | None = None,
     num_threads: int | None = None,
 ) -> FloatArray:
@@ -154,7 +148,7 @@ def log_sum_exp(
 
     Parameters
     ----------
-    logits, axis, dtype, num_threads
+    logits, axis, num_threads
         As in `softmax`.
     out : ndarray, optional
         The array for the result: float64 for float64 logits and else float32, with the shape of
@@ -190,7 +184,7 @@ def log_sum_exp(
     >>> log_sum_exp(np.array([[0.0, 0.0], [1000.0, -1000.0]])).round(4).tolist()
     [0.6931, 1000.0]
     """
-    checked, layout = checked_logits(logits, axis, dtype)
+    checked, layout = checked_logits(logits, axis)
     kernel = builds.kernel(layout.dtype_name)
     threads = team_size(num_threads, checked.size, kernel)
     if out is None:
@@ -209,12 +203,11 @@ def _normalised(
     name: Literal["softmax", "log_softmax"],
     logits: ArrayLike,
     axis: int,
-    dtype: DType | None,
     out: FloatArray | None,
     num_threads: int | None,
 ) -> FloatArray:
     """Normalise each row with the kernel's function of this name."""
-    checked, layout = checked_logits(logits, axis, dtype)
+    checked, layout = checked_logits(logits, axis)
     kernel = builds.kernel(layout.dtype_name)
     threads = team_size(num_threads, checked.size, kernel)
     if out is None:

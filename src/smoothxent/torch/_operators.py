@@ -97,11 +97,11 @@ def _call(
         del others["ignore_index"]
     if weight is not None:
         others["class_weight"] = _tensors.array_of(weight)
-    if input.dtype == torch.bfloat16:
-        input, others["dtype"] = input.view(torch.uint16), "bfloat16"
+    is_bfloat16 = input.dtype == torch.bfloat16
+    array = (input.view(torch.uint16) if is_bfloat16 else input).numpy(force=True)
     try:
         return function(
-            input.numpy(force=True),
+            smoothxent.bits(array, "bfloat16") if is_bfloat16 else array,
             _tensors.array_of(target),
             axis=class_axis(input),
             num_threads=_tensors.num_threads(),
