@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from smoothxent import (
+    bits,
     compare,
     compare_files,
     evaluate,
@@ -44,8 +45,8 @@ def test_probabilities_for_logits_are_a_warning_that_names_the_remedy(any_dtype,
     p = probabilities(rng, (30, num_classes), any_dtype)
     assert warnings_of(evaluate, p, np.zeros(30, int)) == [text()]
     if np.dtype(any_dtype).itemsize == 2:
-        bits, name = p.view(np.uint16), np.dtype(any_dtype).name
-        assert warnings_of(evaluate, bits, np.zeros(30, int), dtype=name) == [text()]
+        words = bits(p.view(np.uint16), any_dtype)
+        assert warnings_of(evaluate, words, np.zeros(30, int)) == [text()]
 
 
 @pytest.mark.thread_unsafe(reason="warnings are caught for the whole process")
@@ -107,6 +108,19 @@ def test_only_the_first_of_several_chunks_is_checked(rng):
     assert warnings_of(evaluate_chunks, [(p, labels), (p, labels)]) == [chunk]
     assert warnings_of(evaluate_chunks, [(p, labels)], ignore_index=0) == []
     assert warnings_of(evaluate_chunks, [(np.log(p), labels), (p, labels)]) == []
+
+
+@pytest.mark.filterwarnings("ignore:logits must not be probabilities")
+def test_table_says_that_the_first_rows_are_probabilities(rng):
+    p, labels = probabilities(rng, (30, 4), np.float32), np.zeros(30, int)
+    line = "logits look like probabilities; use np.log(p)"
+    of_p, of_logs = evaluate(p, labels), evaluate(np.log(p), labels)
+    nothing = evaluate(p[:0], labels[:0])
+    for whole in (of_p, of_p + of_logs, nothing + of_p, evaluate(p, labels, groups=labels)):
+        assert line in str(whole)
+    for whole in (of_logs, of_logs + of_p, nothing):
+        assert "warning" not in str(whole)
+    assert of_logs + of_p == of_p + of_logs
 
 
 @pytest.fixture

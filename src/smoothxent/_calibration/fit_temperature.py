@@ -11,7 +11,7 @@ from smoothxent._arguments.options import check_bounds, check_top_k
 from smoothxent._calibration.fit import fit, options_at
 from smoothxent._calibration.temperature import Temperature
 from smoothxent._evaluation.evaluation import Evaluation
-from smoothxent._evaluation.probabilities import look_like_probabilities, warn_of_probabilities
+from smoothxent._evaluation.probabilities import warn_of_probabilities
 from smoothxent._evaluation.rows import evaluate_rows
 from smoothxent._kernel.rows import checked_rows
 
@@ -120,6 +120,6 @@ def fit_temperature(
         return evaluate_rows(rows, options, sample_weight, ignore_index, num_threads)
 
     first = evaluate_at(1.0)
-    if look_like_probabilities(*rows, ignore_index):
-        warn_of_probabilities("logits", stacklevel=2)
+    if first._totals.looks_like_probabilities:
+        warn_of_probabilities("logits")
     return fit(first, evaluate_at, num_classes, limits)

@@ -11,6 +11,7 @@ from smoothxent._arguments.options import check_bounds, check_top_k
 from smoothxent._calibration.fit import fit, options_at
 from smoothxent._calibration.temperature import Temperature
 from smoothxent._evaluation.evaluation import Evaluation
+from smoothxent._evaluation.probabilities import warn_of_probabilities
 from smoothxent._files.evaluate_file import Progress, StoredRows, evaluate_stored
 from smoothxent._files.shards import Paths, shards_of, shards_or_array
 
@@ -99,9 +100,11 @@ def fit_temperature_file(
         dtype,
     )
 
-    def evaluate_at(temperature: float, stacklevel: int | None = None) -> Evaluation:
+    def evaluate_at(temperature: float) -> Evaluation:
         options = options_at(temperature, rows.num_classes, softcap, ranks, num_bins)
-        return evaluate_stored(rows, options, ignore_index, num_threads, progress, stacklevel).total
+        return evaluate_stored(rows, options, ignore_index, num_threads, progress).total
 
-    first = evaluate_at(1.0, stacklevel=4)
+    first = evaluate_at(1.0)
+    if first._totals.looks_like_probabilities:
+        warn_of_probabilities(str(rows.logits))
     return fit(first, evaluate_at, rows.num_classes, limits)

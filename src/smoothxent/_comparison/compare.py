@@ -13,7 +13,7 @@ from smoothxent._arguments.options import check_weights
 from smoothxent._comparison.comparison import Comparison
 from smoothxent._comparison.pairs import Labelled, Table, pair_totals
 from smoothxent._comparison.settings import NAMES, OfEach, check_names, options_of_both
-from smoothxent._evaluation.probabilities import look_like_probabilities, warn_of_probabilities
+from smoothxent._evaluation.probabilities import warn_of_probabilities
 from smoothxent._evaluation.rows import evaluate_rows
 from smoothxent._kernel.rows import checked_rows
 
@@ -127,9 +127,9 @@ def compare(
         evaluate_rows(rows, each, sample_weight, ignore_index, num_threads)
         for rows, each in zip(both, options, strict=True)
     ]
-    for name, rows in zip(("logits_a", "logits_b"), both, strict=True):
-        if look_like_probabilities(*rows, ignore_index):
-            warn_of_probabilities(name, stacklevel=2)
+    for name, each in zip(("logits_a", "logits_b"), evaluations, strict=True):
+        if each._totals.looks_like_probabilities:
+            warn_of_probabilities(name)
     totals = pair_totals(
         Table(a, options[0].transforms),
         Table(b, options[1].transforms),

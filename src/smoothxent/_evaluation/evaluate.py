@@ -11,7 +11,7 @@ from smoothxent._arguments.groups import check_groups, encoded
 from smoothxent._arguments.labels import check_class_indices
 from smoothxent._evaluation.evaluation import Evaluation
 from smoothxent._evaluation.groups.grouped_evaluation import GroupedEvaluation
-from smoothxent._evaluation.probabilities import look_like_probabilities, warn_of_probabilities
+from smoothxent._evaluation.probabilities import warn_of_probabilities
 from smoothxent._evaluation.rows import evaluate_groups, evaluate_rows
 from smoothxent._evaluation.settings import GivenOptions, Options
 from smoothxent._kernel.rows import checked_rows
@@ -119,7 +119,8 @@ def evaluate(
     UserWarning
         The logits look like probabilities: no logit is negative and each row sums to 1. Only the
         first 16,384 logits are checked, or 4 rows if that is more; ignored rows and rows with nan
-        do not count. If the logits are correct, silence the warning with
+        do not count. The table of the evaluation says so too. If the logits are correct, silence
+        the warning with
         ``warnings.filterwarnings("ignore", "logits.* must not be probabilities")``.
 
     See Also
@@ -169,12 +170,13 @@ def evaluate(
     )
     evaluation: Evaluation | GroupedEvaluation
     if groups is None:
-        evaluation = evaluate_rows(rows, options, sample_weight, ignore_index, num_threads)
+        total = evaluation = evaluate_rows(rows, options, sample_weight, ignore_index, num_threads)
     else:
         its_groups = encoded(check_groups(groups, rows[2].row_shape))
         evaluation = evaluate_groups(
             rows, options, its_groups, sample_weight, ignore_index, num_threads
         )
-    if look_like_probabilities(*rows, ignore_index):
-        warn_of_probabilities("logits", stacklevel=2)
+        total = evaluation.total
+    if total._totals.looks_like_probabilities:
+        warn_of_probabilities("logits")
     return evaluation

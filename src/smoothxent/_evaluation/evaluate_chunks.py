@@ -17,7 +17,7 @@ from smoothxent._arguments.options import check_flag, check_integer, check_posit
 from smoothxent._evaluation.evaluation import Evaluation
 from smoothxent._evaluation.groups.accumulator import Accumulator
 from smoothxent._evaluation.groups.grouped_evaluation import GroupedEvaluation
-from smoothxent._evaluation.probabilities import look_like_probabilities, warn_of_probabilities
+from smoothxent._evaluation.probabilities import warn_of_probabilities
 from smoothxent._evaluation.rows import evaluate_groups, evaluate_rows
 from smoothxent._evaluation.settings import GivenOptions, Options
 from smoothxent._kernel.rows import Rows, checked_rows
@@ -176,15 +176,17 @@ def evaluate_chunks(
                         num_bins,
                         per_class,
                     )
-                    if look_like_probabilities(*chunk.rows, ignore_index):
-                        warn_of_probabilities("logits of chunks[0]", stacklevel=2)
                 chunk.check_kind(first)
                 pending.append(thread.submit(chunk.evaluate, options, ignore_index, num_threads))
         except Exception:
             add_pending()  # an error of an earlier chunk comes first
             raise
         add_pending()
-    return nothing if total is None else total.evaluation()
+    if total is None:
+        return nothing
+    if total.total._totals.looks_like_probabilities:
+        warn_of_probabilities("logits of chunks[0]")
+    return total.evaluation()
 
 
 class Kind(NamedTuple):

@@ -201,6 +201,9 @@ class Evaluation(Metrics):
     def _with_classes(self, classes: ClassTotals | None) -> Self:
         return type(self)(replace(self._totals, classes=classes))
 
+    def _of_probabilities(self) -> Self:
+        return type(self)(replace(self._totals, looks_like_probabilities=True))
+
     def __add__(self, other: Evaluation) -> Self:
         if not isinstance(other, Evaluation):
             return NotImplemented

@@ -20,13 +20,13 @@ FEW = 8  # logits of the first row, which are checked first, in a microsecond
 TOLERANCES = {"float32": 1e-5, "float64": 1e-5, "float16": 2.0**-9, "bfloat16": 2.0**-6}
 
 
-def warn_of_probabilities(name: str, stacklevel: int) -> None:
+def warn_of_probabilities(name: str) -> None:
     """Warn, at this level of the stack, that the logits of this name look like probabilities."""
     warnings.warn(
         f"{name} must not be probabilities, got rows without negative numbers that sum to 1; "
         "use their logarithm, np.log(p), or the classifier's decision_function",
         UserWarning,
-        stacklevel=stacklevel + 1,
+        stacklevel=3,
     )
 
 

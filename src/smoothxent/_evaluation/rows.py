@@ -20,6 +20,7 @@ from smoothxent._evaluation.classes.totals import ClassTotals
 from smoothxent._evaluation.evaluation import Evaluation
 from smoothxent._evaluation.groups.grouped_evaluation import GroupedEvaluation
 from smoothxent._evaluation.groups.totals import MOST_EVALUATIONS, GroupTotals
+from smoothxent._evaluation.probabilities import look_like_probabilities
 from smoothxent._evaluation.row_metrics import RowMetrics
 from smoothxent._evaluation.settings import Options
 from smoothxent._kernel import widening
@@ -141,4 +142,6 @@ def _evaluations(
             for result, size in zip(results, sizes, strict=True)
         ]
         evaluations = [*map(add, evaluations, parts)] if evaluations else parts
+    if look_like_probabilities(*rows, targets[-1]):
+        return [each._of_probabilities() for each in evaluations]
     return evaluations

@@ -1,7 +1,7 @@
 """Totals over rows: exact, so that the totals of two batches add up to those of all their rows."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple, Self
 
 from smoothxent._evaluation.classes.totals import ClassTotals
@@ -57,6 +57,7 @@ class Totals:
     bins: tuple[BinTotals, ...]  # num_bins equal steps of [0, 1]
     histogram: tuple[int, ...]
     classes: ClassTotals | None = None  # of each class, if they were asked for
+    looks_like_probabilities: bool = field(default=False, compare=False)  # the first batch of rows
 
     @classmethod
     def of(
@@ -102,6 +103,7 @@ class Totals:
     def __add__(self, other: Self) -> Self:
         """Return the totals of the rows of both; raise unless their settings agree."""
         settings = self.settings.joined(other.settings)
+        first = self if self.count + self.ignored else other
         pairs = zip(self.bins, other.bins, strict=True)
         classes = [each.classes for each in (self, other) if each.classes is not None]
         if len(classes) == 1:
@@ -116,6 +118,7 @@ class Totals:
             tuple(joined(a, b) for a, b in pairs),
             tuple(a + b for a, b in zip(self.histogram, other.histogram, strict=True)),
             ClassTotals.merged(classes) if classes else None,
+            first.looks_like_probabilities,
         )
 
 

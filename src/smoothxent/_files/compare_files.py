@@ -18,7 +18,7 @@ from smoothxent._comparison.pairs import Labelled, Table, pair_totals
 from smoothxent._comparison.settings import NAMES, OfEach, check_names, options_of_both
 from smoothxent._comparison.totals import PairTotals
 from smoothxent._evaluation.evaluation import Evaluation
-from smoothxent._evaluation.probabilities import look_like_probabilities, warn_of_probabilities
+from smoothxent._evaluation.probabilities import warn_of_probabilities
 from smoothxent._evaluation.rows import evaluate_rows
 from smoothxent._files.chunks import Chunk, chunk_results
 from smoothxent._files.errors import bad_chunk_label
@@ -128,7 +128,6 @@ def compare_files(
     its_groups = stored_groups(shards_or_array("groups", groups), a)
     names = check_names(names)
     threads = thread_count(num_threads, a.num_rows * a.row_shape[0])
-    suspects: list[str] = []
 
     def compute(chunk: Chunk) -> tuple[Evaluation, Evaluation, PairTotals]:
         rows_a, labels, rows_b = chunk.arrays[:3]
@@ -144,9 +143,6 @@ def compare_files(
             )
         except IndexError:
             raise bad_chunk_label(chunk, a, indices, ignore_index) from None
-        for array, rows in zip((a, b), both, strict=True):
-            if not chunk.first_row and look_like_probabilities(*rows, ignore_index):
-                suspects.append(str(array))
         table_a, table_b = (
             Table(TypedArray(rows, layout.dtype_name), each.transforms)
             for (rows, _, layout), each in zip(both, options, strict=True)
@@ -167,10 +163,11 @@ def compare_files(
             total_a += of_a
             total_b += of_b
             pairs.add(more)
-            while suspects:  # the warning must come from the caller's thread
-                warn_of_probabilities(suspects.pop(0), stacklevel=2)
             if progress is not None:
                 progress(num_done, a.num_rows, total_a, total_b)
+    for array, total in ((a, total_a), (b, total_b)):
+        if total._totals.looks_like_probabilities:
+            warn_of_probabilities(str(array))
     return Comparison(total_a, total_b, names, pairs.totals())
 
 

@@ -14,7 +14,7 @@ from smoothxent._arguments.groups import Groups, chosen
 from smoothxent._evaluation.evaluation import Evaluation
 from smoothxent._evaluation.groups.accumulator import Accumulator
 from smoothxent._evaluation.groups.grouped_evaluation import GroupedEvaluation
-from smoothxent._evaluation.probabilities import look_like_probabilities, warn_of_probabilities
+from smoothxent._evaluation.probabilities import warn_of_probabilities
 from smoothxent._evaluation.rows import evaluate_groups, evaluate_rows
 from smoothxent._evaluation.settings import GivenOptions, Options
 from smoothxent._files.chunks import Chunk, chunk_results
@@ -180,7 +180,9 @@ def evaluate_file(
         num_bins,
         per_class,
     )
-    total = evaluate_stored(rows, options, ignore_index, num_threads, progress, stacklevel=3)
+    total = evaluate_stored(rows, options, ignore_index, num_threads, progress)
+    if total.total._totals.looks_like_probabilities:
+        warn_of_probabilities(str(rows.logits))
     return total.evaluation()
 
 
@@ -220,7 +222,6 @@ def evaluate_stored(
     ignore_index: int | None,
     num_threads: int | None,
     progress: Progress | None,
-    stacklevel: int | None,
 ) -> Accumulator:
     """Return the evaluation of stored rows, from one read of their files.
 
@@ -229,13 +230,10 @@ def evaluate_stored(
     rows, indices, weights, groups = stored
     inputs = [each for each in (rows, indices, weights) if each is not None]
     threads = thread_count(num_threads, rows.num_rows * stored.num_classes)
-    suspects: list[str] = []
 
     def compute(chunk: Chunk) -> Evaluation | GroupedEvaluation:
         part = weights_of_chunk(weights, chunk)
         located = checked_rows(rows.typed(chunk.arrays[0]), chunk.arrays[1], -1)
-        if not chunk.first_row and look_like_probabilities(*located, ignore_index):
-            suspects.append(str(rows))
         try:
             if groups is None:
                 return evaluate_rows(located, options, part, ignore_index, num_threads=1)
@@ -251,10 +249,6 @@ def evaluate_stored(
     with closing(chunk_results(compute, inputs, threads)) as results:
         for num_done, evaluation in results:
             total.add(evaluation)
-            while suspects:  # the warning must come from the caller's thread
-                name = suspects.pop()
-                if stacklevel is not None:
-                    warn_of_probabilities(name, stacklevel)
             if progress is not None:
                 progress(num_done, rows.num_rows, total.total)
     return total

@@ -166,6 +166,8 @@ def lines(metrics: Metrics, num_bytes: int | None = None) -> list[Line]:
     if metrics.nan_rows:
         note = "hold nan or +inf, or only -inf"
         shown.append(Line("nan rows", f"{metrics.nan_rows:,}", note))
+    if metrics._totals.looks_like_probabilities:
+        shown.append(Line("warning", "", "logits look like probabilities; use np.log(p)"))
     if metrics.weight != metrics.count:
         shown.append(Line("weight", number(metrics.weight)))
     return shown
