@@ -276,19 +276,7 @@ def test_remedy_for_another_dtype_names_no_file(rows, capsys):
 @pytest.mark.parametrize(
     "options, rule",
     [
-        (
-            ["--label-smoothing", "1.5"],
-            "--label-smoothing: must be a number from 0 to 1, got '1.5'",
-        ),
-        (
-            ["--label-smoothing", "nan"],
-            "--label-smoothing: must be a number from 0 to 1, got 'nan'",
-        ),
-        (
-            ["--label-smoothing", "ten"],
-            "--label-smoothing: must be a number from 0 to 1, got 'ten'",
-        ),
-        (["--temperature", "0"], "--temperature: must be a number from 1e-37 to 1e+37, got '0'"),
+        (["--label-smoothing", "ten"], "--label-smoothing: must be a number, got 'ten'"),
         (
             ["--temperature", "none.json"],
             (
@@ -297,15 +285,9 @@ def test_remedy_for_another_dtype_names_no_file(rows, capsys):
             ),
         ),
         (["--json", "-", "--format", "csv"], "--json: - prints JSON to stdout, not csv"),
-        (["--softcap", "inf"], "--softcap: must be a number from 1e-37 to 1e+37, got 'inf'"),
-        (["--softcap", "x"], "--softcap: must be a number from 1e-37 to 1e+37, got 'x'"),
-        (["--top-k", "1,zero"], "--top-k: must be a whole number >= 1, got 'zero'"),
-        (["--top-k", "0"], "--top-k: must be a whole number >= 1, got '0'"),
-        (["--top-k", f"1,{2**63}"], f"--top-k: must be at most {2**63 - 1}, got '{2**63}'"),
-        (["--bins", "0"], "--bins: must be a whole number >= 1, got '0'"),
-        (["--bins", "1048577"], "--bins: must be at most 1048576, got '1048577'"),
+        (["--softcap", "x"], "--softcap: must be a number, got 'x'"),
+        (["--top-k", "1,zero"], "--top-k: must be a whole number, got 'zero'"),
         (["--bytes", "0"], "--bytes: must be a whole number >= 1, got '0'"),
-        (["--threads", "0"], "--threads: must be a whole number >= 1, got '0'"),
         (["--ignore-index", "x"], "--ignore-index: must be a whole number, got 'x'"),
     ],
 )
@@ -315,6 +297,25 @@ def test_bad_option_is_a_fault_of_usage(options, rule, capsys):
     assert ended.value.code == 2
     where = "smoothxent evaluate: error: argument"
     assert capsys.readouterr().err == f"{where} {rule}; see smoothxent evaluate --help\n"
+
+
+@pytest.mark.fault("cli-usage")
+@pytest.mark.parametrize(
+    "options, text",
+    [
+        (["--label-smoothing", "1.5"], "label_smoothing must lie in [0, 1], got 1.5"),
+        (["--label-smoothing", "nan"], "label_smoothing must lie in [0, 1], got nan"),
+        (["--temperature", "0"], "temperature must lie in [1e-37, 1e+37], got 0.0"),
+        (["--softcap", "inf"], "softcap must lie in [1e-37, 1e+37], got inf"),
+        (["--top-k", "0"], "top_k must be at least 1, got 0"),
+        (["--top-k", f"1,{2**63}"], f"top_k must be at most {2**63 - 1}, got {2**63}"),
+        (["--bins", "0"], "--bins must be at least 1, got 0"),
+        (["--bins", "1048577"], "--bins must be at most 1048576, got 1048577"),
+        (["--threads", "0"], "--threads must be at least 1, got 0"),
+    ],
+)
+def test_number_out_of_range_is_the_error_of_the_library(rows, options, text, capsys):
+    assert error_line(capsys, "logits.npy", "labels.npy", *options) == text
 
 
 def test_quiet_says_nothing(rows, capsys):

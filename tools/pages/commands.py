@@ -19,7 +19,7 @@ unknown `SMOOTHXENT_ISA` then has exit code 1). Options can't be abbreviated.
 | exit code | meaning |
 |--:|---|
 | 0 | success |
-| 1 | an error in the data or the system: a file, a full disk, a closed pipe |
+| 1 | an error in the data or the system: a file, a full disk; a number out of range |
 | 2 | wrong arguments, or a package that is not installed |
 | 130 | Ctrl-C |
 

@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--bounds",
         metavar="LOW,HIGH",
-        type=options.temperatures,
+        type=options.several(options.number),
         default=(0.01, 100.0),
         help="the lowest and the highest temperature (default: 0.01,100)",
     )

@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--temperature",
         metavar="T[,T]",
-        type=options.temperature_each,
+        type=options.one_or_more(options.temperature),
         default=1.0,
         help="divide logits by T, a number or a file that `smoothxent calibrate --json` saved; two "
         "for A and for B (default: %(default)g)",
@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--softcap",
         metavar="C[,C]",
-        type=options.scale_each,
+        type=options.one_or_more(options.number),
         help="replace each logit x by C tanh(x / C), before the temperature; two for A and for B",
     )
     inputs.add_groups(parser)

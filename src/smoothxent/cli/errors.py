@@ -19,6 +19,7 @@ REMEDIES_OF_COMMANDS = {
     r"pass ignore_index=(-\d+)": r"pass --ignore-index \1",
     r"say so with dtype$": r"\g<0>: --dtype bfloat16, --dtype float16",
     r"are logits and labels swapped": "are LOGITS and LABELS swapped",
+    r"^num_(bins|threads) must": r"--\1 must",
     r"use rename$": r"\g<0>: --names NAME_A NAME_B",
     r"^(class_weight|prior) must have shape .*": r"\g<0>; save one number for each class",
 }

@@ -26,7 +26,7 @@ def add_label_smoothing(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--label-smoothing",
         metavar="E",
-        type=options.share,
+        type=options.number,
         default=0.0,
         help="label smoothing of the loss, 0 to 1 (default: %(default)g)",
     )
@@ -37,7 +37,7 @@ def add_softcap(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--softcap",
         metavar="C",
-        type=options.scale,
+        type=options.number,
         help="replace each logit x by C tanh(x / C), before the temperature",
     )
 
@@ -57,14 +57,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--top-k",
         metavar="K,K...",
-        type=options.several,
+        type=options.several(options.whole),
         default=(1, 5),
         help="show the share of labels among the K largest logits (default: 1,5)",
     )
     parser.add_argument(
         "--bins",
         metavar="N",
-        type=options.bins,
+        type=options.whole,
         default=15,
         help="bins of confidence for the calibration error (default: %(default)s)",
     )
@@ -76,7 +76,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--threads",
         metavar="T",
-        type=options.positive,
+        type=options.whole,
         help="number of computing threads (default: as many as the process may use)",
     )
 

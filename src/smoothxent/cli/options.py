@@ -1,24 +1,16 @@
-"""Types of the command line's options: each function parses and checks a text."""
+"""Types of the command line's options: each function parses a text. The library checks ranges."""
 
 import argparse
 import json
-import math
 import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
 from smoothxent.cli.errors import CommandError
 
-# The library's own limits.
-MOST_K, MOST_BINS = 2**63 - 1, 2**20
-LEAST_SCALE, MOST_SCALE = 1e-37, 1e37
-LEAST_BOUND, MOST_BOUND = 1e-30, 1e30
-
-
-def positive(text: str) -> int:
-    """Parse a whole number >= 1."""
-    return _at_least(1, text)
+Parsed = TypeVar("Parsed")
 
 
 def whole(text: str) -> int:
@@ -29,92 +21,47 @@ def whole(text: str) -> int:
         raise argparse.ArgumentTypeError(f"must be a whole number, got {text!r}") from None
 
 
-def share(text: str) -> float:
-    """Parse a number from 0 to 1."""
+def positive(text: str) -> int:
+    """Parse a whole number >= 1."""
     try:
-        number = float(text)
+        number = int(text)
     except ValueError:
-        number = -1.0
-    if not 0 <= number <= 1:
-        raise argparse.ArgumentTypeError(f"must be a number from 0 to 1, got {text!r}")
+        number = 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number >= 1, got {text!r}")
     return number
 
 
-def scale(text: str) -> float:
-    """Return the number, which logits of any dtype can be divided by and multiplied with."""
+def number(text: str) -> float:
+    """Parse a number."""
     try:
-        number = float(text)
+        return float(text)
     except ValueError:
-        number = 0.0
-    if not LEAST_SCALE <= number <= MOST_SCALE:
-        rule = f"must be a number from {LEAST_SCALE:g} to {MOST_SCALE:g}"
-        raise argparse.ArgumentTypeError(f"{rule}, got {text!r}")
-    return number
+        raise argparse.ArgumentTypeError(f"must be a number, got {text!r}") from None
 
 
 def temperature(text: str) -> float:
     """Return the number, or the one in a file that `smoothxent calibrate --json` saved."""
-    if not text.endswith(".json"):
-        return scale(text)
     try:
+        if not text.endswith(".json"):
+            return float(text)
         record = json.loads(Path(text).read_text(encoding="utf-8"))
         if record["format"] == "smoothxent.Temperature":
-            return scale(str(record["metrics"]["value"]))
+            return float(record["metrics"]["value"])
     except (KeyError, OSError, RecursionError, TypeError, ValueError):
         pass
     rule = "must be a number, or a file that `smoothxent calibrate --json` saved"
     raise argparse.ArgumentTypeError(f"{rule}, got {text!r}")
 
 
-def scale_each(text: str) -> float | tuple[float, float]:
-    """Return the number, or two numbers separated by a comma."""
-    return _one_or_two(scale, text)
+def several(parse: Callable[[str], Parsed]) -> Callable[[str], tuple[Parsed, ...]]:
+    """Return the parser of such texts, separated by commas."""
+    return lambda text: tuple(map(parse, text.split(",")))
 
 
-def temperature_each(text: str) -> float | tuple[float, float]:
-    """Return one temperature, or two separated by a comma."""
-    return _one_or_two(temperature, text)
-
-
-def _one_or_two(number: Callable[[str], float], text: str) -> float | tuple[float, float]:
-    numbers = [number(each) for each in text.split(",")]
-    if len(numbers) > 2:
-        raise argparse.ArgumentTypeError(f"must be one number or two, got {text!r}")
-    return numbers[0] if len(numbers) == 1 else (numbers[0], numbers[1])
-
-
-def temperatures(text: str) -> tuple[float, float]:
-    """Return two numbers around 1, separated by a comma."""
-    try:
-        low, high = map(float, text.split(","))
-    except ValueError:
-        low = high = 1.0
-    if not LEAST_BOUND <= low < 1 < high <= MOST_BOUND:
-        rule = f"must be two numbers LOW < 1 < HIGH from {LEAST_BOUND:g} to {MOST_BOUND:g}"
-        raise argparse.ArgumentTypeError(f"{rule}, got {text!r}")
-    return low, high
-
-
-def several(text: str) -> tuple[int, ...]:
-    """Parse whole numbers >= 1, separated by commas."""
-    return tuple(_at_least(1, each, most=MOST_K) for each in text.split(","))
-
-
-def bins(text: str) -> int:
-    """Parse a number of bins."""
-    return _at_least(1, text, most=MOST_BINS)
-
-
-def _at_least(least: int, text: str, most: float = math.inf) -> int:
-    try:
-        number = int(text)
-    except ValueError:
-        number = least - 1
-    if number < least:
-        raise argparse.ArgumentTypeError(f"must be a whole number >= {least}, got {text!r}")
-    if number > most:
-        raise argparse.ArgumentTypeError(f"must be at most {most}, got {text!r}")
-    return number
+def one_or_more(parse: Callable[[str], float]) -> Callable[[str], float | tuple[float, ...]]:
+    """Return the parser of one number, or of several separated by commas."""
+    return lambda text: several(parse)(text) if "," in text else parse(text)
 
 
 def file(text: str) -> str:
