@@ -45,7 +45,7 @@ def fit_temperature_file(
     dtype : "bfloat16" or "float16", optional
         As in `evaluate_file`.
     num_threads : int, optional
-        The number of threads that compute, each on its own chunk; one more thread reads ahead.
+        The number of threads that compute, each on its own chunk; the caller's reads ahead.
     progress : callable, optional
         Called in each read of the files as in `evaluate_file`, with the evaluation of the rows done
         so far; its `temperature` is that of the read.

@@ -3,8 +3,7 @@
 from __future__ import annotations  # help() shows types by their names
 
 from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from itertools import count
 from typing import NamedTuple, Self, TypeAlias, Unpack, overload
 
@@ -18,6 +17,7 @@ from smoothxent._evaluation.evaluation import Evaluation
 from smoothxent._evaluation.groups.accumulator import Accumulator
 from smoothxent._evaluation.groups.grouped_evaluation import GroupedEvaluation
 from smoothxent._evaluation.probabilities import warn_of_probabilities
+from smoothxent._evaluation.read_ahead import results_in_order
 from smoothxent._evaluation.rows import evaluate_groups, evaluate_rows
 from smoothxent._evaluation.settings import GivenOptions, Options
 from smoothxent._kernel.rows import Rows, checked_rows
@@ -143,45 +143,33 @@ def evaluate_chunks(
         check_positive("num_threads", num_threads)
     check_flag("per_class", per_class)
     iterator = _iterator_of(chunks)
-    copies = map(CopiedChunk.of, count(), iterator)  # made as they are taken
-    first: Kind | None = None
-    pending: list[Future[Evaluation | GroupedEvaluation]] = []  # at most one
-    total: Accumulator | None = None
 
-    def add_pending() -> None:
-        nonlocal total
-        if pending:
-            evaluation = pending.pop().result()
+    def taken() -> Iterator[tuple[CopiedChunk, Options]]:
+        kind: Kind | None = None
+        for chunk in map(CopiedChunk.of, count(), iterator):
+            if kind is None:
+                kind, classes = chunk.kind, chunk.kind.num_classes
+                transforms = softcap, temperature, z_loss
+                targets = label_smoothing, prior, class_weight
+                options = Options.of(classes, transforms, targets, top_k, num_bins, per_class)
+            chunk.check_kind(kind)
+            yield chunk, options
+
+    def compute(taken: tuple[CopiedChunk, Options]) -> Evaluation | GroupedEvaluation:
+        chunk, options = taken
+        return chunk.evaluate(options, ignore_index, num_threads)
+
+    total: Accumulator | None = None
+    with ExitStack() as stack:
+        if isinstance(iterator, Generator):
+            stack.callback(iterator.close)
+        for evaluation in stack.enter_context(closing(results_in_order(taken(), compute, 1))):
             if total is None:
                 total = Accumulator(evaluation)
             else:
                 total.add(evaluation)
             if progress is not None:
                 progress(total.total.count + total.total.ignored, total.total)
-
-    with ExitStack() as stack:
-        if isinstance(iterator, Generator):
-            stack.callback(iterator.close)
-        thread = stack.enter_context(ThreadPoolExecutor(1))
-        try:
-            for chunk in copies:
-                add_pending()
-                if first is None:
-                    first = chunk.kind
-                    options = Options.of(
-                        chunk.rows[2].num_classes,
-                        (softcap, temperature, z_loss),
-                        (label_smoothing, prior, class_weight),
-                        top_k,
-                        num_bins,
-                        per_class,
-                    )
-                chunk.check_kind(first)
-                pending.append(thread.submit(chunk.evaluate, options, ignore_index, num_threads))
-        except Exception:
-            add_pending()  # an error of an earlier chunk comes first
-            raise
-        add_pending()
     if total is None:
         return nothing
     if total.total._totals.looks_like_probabilities:

@@ -1,13 +1,14 @@
 """Chunks of rows: the same rows of the logits, the labels and the other inputs."""
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, closing
+from itertools import cycle
 from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from smoothxent._arguments.arrays import AnyArray
-from smoothxent._files.read_ahead import num_chunks_at_once, results_in_order
+from smoothxent._evaluation.read_ahead import num_chunks_at_once, results_in_order
 from smoothxent._files.sharded_array import ShardedArray, Stream
 
 Result = TypeVar("Result")
@@ -54,20 +55,20 @@ def chunk_results(
     with ExitStack() as stack:
         streams = [stack.enter_context(closing(Stream(array))) for array in inputs]
 
-        def read(number: int) -> Chunk:
-            first = number * size
-            length = min(size, num_rows - first)
-            arrays = []
-            chunk_buffers = buffers[number % num_buffers]
-            for array, stream, buffer in zip(inputs, streams, chunk_buffers, strict=True):
-                part = buffer[: length * array.row_bytes]
-                stream.fill(part.data)
-                arrays.append(part.view(array.dtype).reshape(length, *array.row_shape))
-            return Chunk(first, tuple(arrays))
+        def chunks() -> Iterator[Chunk]:
+            firsts = range(0, num_rows, size)
+            for first, chunk_buffers in zip(firsts, cycle(buffers), strict=False):
+                length = min(size, num_rows - first)
+                arrays = []
+                for array, stream, buffer in zip(inputs, streams, chunk_buffers, strict=True):
+                    part = buffer[: length * array.row_bytes]
+                    stream.fill(part.data)
+                    arrays.append(part.view(array.dtype).reshape(length, *array.row_shape))
+                yield Chunk(first, tuple(arrays))
 
         def compute_with_end(chunk: Chunk) -> tuple[int, Result]:
             return chunk.end, compute(chunk)
 
-        # Closed before the streams, so that no thread reads a closed file.
-        chunks = results_in_order(read, compute_with_end, count, num_threads)
-        yield from stack.enter_context(closing(chunks))
+        # Closed before the streams, so that no thread computes a chunk whose memory is gone.
+        results = results_in_order(chunks(), compute_with_end, num_threads)
+        yield from stack.enter_context(closing(results))

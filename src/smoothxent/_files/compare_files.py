@@ -70,7 +70,7 @@ def compare_files(
     dtype : "bfloat16" or "float16", optional
         The dtype of logits that are stored as bare 2-byte words; as in `evaluate_file`.
     num_threads : int, optional
-        The number of threads that compute, each on its own chunk; one more thread reads ahead.
+        The number of threads that compute, each on its own chunk; the caller's reads ahead.
     progress : callable, optional
         Called as progress(rows_done, num_rows, evaluation_a, evaluation_b), in the caller's thread
         and in the order of the rows, with the evaluations of the rows done so far.

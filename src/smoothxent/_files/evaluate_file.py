@@ -102,7 +102,7 @@ def evaluate_file(
         The dtype of logits that a .npy or .npz file holds as bare 2-byte words, as np.save writes
         bfloat16.
     num_threads : int, optional
-        The number of threads that compute, each on its own chunk; one more thread reads ahead.
+        The number of threads that compute, each on its own chunk; the caller's reads ahead.
     progress : callable, optional
         Called as progress(rows_done, num_rows, evaluation), in the caller's thread and in the order
         of the rows, with the evaluation of the rows done so far, after each chunk: an Evaluation
