@@ -78,38 +78,12 @@ def _weighted_gradients(row_weight: Tensor, *arguments: Any) -> _Tensors:
     return _tensors_of(gradients)
 
 
-def _call(
-    function: Callable[..., Any],
-    input: Tensor,
-    linear_weight: Tensor,
-    linear_bias: Tensor | None,
-    target: Tensor,
-    weight: Tensor | None,
-    dtype: torch.dtype,
-    *options: Any,
-    **others: Any,
-) -> Any:
+def _call(function: Callable[..., Any], *arguments: Any, **others: Any) -> Any:
     """Call a function of smoothxent on the memory of the tensors."""
-    hidden, head, bias = (
-        None if tensor is None else tensor.detach().resolve_neg()
-        for tensor in (input, linear_weight, linear_bias)
-    )
-    others = Options(*options)._asdict() | others
-    if target.ndim == input.ndim:
-        del others["ignore_index"]
-    if weight is not None:
-        others["class_weight"] = _tensors.array_of(weight)
-    try:
-        return function(
-            hidden,
-            head,
-            _tensors.array_of(target),
-            bias=bias,
-            num_threads=_tensors.num_threads(),
-            **others,
-        )
-    except IndexError as error:
-        raise _tensors.renamed(error) from None
+    *head, bias, target, weight = arguments[:_NUM_TENSORS]
+    options = Options(*arguments[_NUM_TENSORS + 1 :])
+    others["bias"] = _tensors.array_of(bias)
+    return _tensors.call(function, head, target, weight, options, **others)
 
 
 def _tensors_of(gradients: smoothxent.LinearGradients) -> _Tensors:

@@ -12,7 +12,6 @@ smoothxent raises a ValueError if a probability or a weight is negative or not f
 accepts these, so PyTorch then computes loss and gradient.
 """
 
-from collections.abc import Callable
 from typing import Any, cast
 
 import numpy as np
@@ -29,11 +28,11 @@ def loss(
     input: Tensor, target: Tensor, weight: Tensor | None, dtype: torch.dtype, *options: Any
 ) -> Tensor:
     """Return the loss in this dtype."""
-    arguments = (input, target, weight, Options(*options))
+    chosen, axis = Options(*options), class_axis(input)
     try:
-        value = _call(smoothxent.cross_entropy, *arguments)
+        value = _tensors.call(smoothxent.cross_entropy, [input], target, weight, chosen, axis=axis)
     except ValueError:
-        return _pytorch.cross_entropy(*arguments).to(dtype)
+        return _pytorch.cross_entropy(input, target, weight, chosen).to(dtype)
     return _tensors.loss_of(value, dtype)
 
 
@@ -46,15 +45,16 @@ def gradient(
     *options: Any,
 ) -> Tensor:
     """Return `grad_output` times the gradient with respect to `input`, in the dtype of `input`."""
-    arguments = (input, target, weight, Options(*options))
-    is_per_row = arguments[-1].reduction == "none"
+    chosen = Options(*options)
+    is_per_row = chosen.reduction == "none"
     is_one = bool((grad_output == 1).all()) if is_per_row else grad_output.item() == 1
-    out: dict[str, Any] = {}
+    others: dict[str, Any] = {"axis": class_axis(input)}
     if input.itemsize == 2 and not is_one:
         # In float32: the factor may be a loss scale, which prevents underflow in half precision.
-        out["grad_out"] = np.empty(input.shape, np.float32)
+        others["grad_out"] = np.empty(input.shape, np.float32)
     try:
-        _, array = _call(smoothxent.cross_entropy_and_grad, *arguments, **out)
+        function = smoothxent.cross_entropy_and_grad
+        _, array = _tensors.call(function, [input], target, weight, chosen, **others)
     except ValueError:
         return _pytorchs_gradient(grad_output, input, target, weight, dtype, *options)
     grad = torch.from_numpy(array)
@@ -81,34 +81,6 @@ def _pytorchs_gradient(
     _, pull = torch.func.vjp(loss, input)
     (grad,) = pull(grad_output)
     return cast(Tensor, grad)
-
-
-def _call(
-    function: Callable[..., Any],
-    input: Tensor,
-    target: Tensor,
-    weight: Tensor | None,
-    options: Options,
-    **others: Any,
-) -> Any:
-    """Call a function of smoothxent on the memory of the tensors."""
-    others |= options._asdict()
-    if target.ndim == input.ndim:
-        del others["ignore_index"]
-    if weight is not None:
-        others["class_weight"] = _tensors.array_of(weight)
-    is_bfloat16 = input.dtype == torch.bfloat16
-    array = (input.view(torch.uint16) if is_bfloat16 else input).numpy(force=True)
-    try:
-        return function(
-            smoothxent.bits(array, "bfloat16") if is_bfloat16 else array,
-            _tensors.array_of(target),
-            axis=class_axis(input),
-            num_threads=_tensors.num_threads(),
-            **others,
-        )
-    except IndexError as error:
-        raise _tensors.renamed(error) from None
 
 
 def _fake_loss(

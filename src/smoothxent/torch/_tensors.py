@@ -1,6 +1,6 @@
 """Which tensors smoothxent reads, and how: rules and conversions that all losses share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -9,6 +9,7 @@ from torch._subclasses import FakeTensor
 from torch.autograd import forward_ad
 
 import smoothxent
+from smoothxent.torch._options import Options
 
 FLOATS = {torch.float32, torch.float64, torch.float16, torch.bfloat16}
 INTEGERS = {
@@ -75,9 +76,32 @@ def loss_dtype(input: Tensor, target: Tensor, weight: Tensor | None) -> torch.dt
     return torch.float32 if is_half and torch.is_autocast_enabled("cpu") else dtype
 
 
-def array_of(tensor: Tensor) -> Any:
-    """Return an array over the tensor's memory; a float32 copy for bfloat16, which NumPy lacks."""
-    return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy(force=True)
+def array_of(tensor: Tensor | None) -> Any:
+    """Return an array over the tensor's memory: of bits for bfloat16, which NumPy lacks."""
+    if tensor is None or tensor.dtype != torch.bfloat16:
+        return tensor if tensor is None else tensor.numpy(force=True)
+    return smoothxent.bits(tensor.view(torch.uint16).numpy(force=True), "bfloat16")
+
+
+def call(
+    function: Callable[..., Any],
+    inputs: Sequence[Tensor],
+    target: Tensor,
+    weight: Tensor | None,
+    options: Options,
+    **others: Any,
+) -> Any:
+    """Call a function of smoothxent on the memory of the tensors."""
+    others = options._asdict() | others
+    if target.ndim == inputs[0].ndim:
+        del others["ignore_index"]
+    arrays = [array_of(tensor) for tensor in (*inputs, target)]
+    threads = torch.get_num_threads()
+    others["num_threads"] = threads if threads < _DEFAULT_THREADS else None  # avoids late teams
+    try:
+        return function(*arrays, class_weight=array_of(weight), **others)
+    except IndexError as error:
+        raise IndexError(str(error).replace("labels", "target")) from None
 
 
 def loss_of(value: Any, dtype: torch.dtype) -> Tensor:
@@ -85,17 +109,6 @@ def loss_of(value: Any, dtype: torch.dtype) -> Tensor:
     if isinstance(value, float):
         return torch.scalar_tensor(value, dtype=dtype, device="cpu")
     return torch.from_numpy(value).to(dtype)
-
-
-def num_threads() -> int | None:
-    """Return None (the default, which avoids late teams), or PyTorch's number if it is lower."""
-    threads = torch.get_num_threads()
-    return None if threads >= _DEFAULT_THREADS else threads
-
-
-def renamed(error: IndexError) -> IndexError:
-    """Return an error about labels with PyTorch's word for them."""
-    return IndexError(str(error).replace("labels", "target"))
 
 
 def register(
