@@ -123,7 +123,7 @@ def cross_entropy(
                 "use a Python number, under jax.jit with static_argnames"
             )
     constants = {name: jnp.asarray(value) for name, value in given.items() if value is not None}
-    return _jitted(jnp.asarray(logits), constants, **options)
+    return _jitted(jnp.asarray(logits), constants, tuple(options.items()))
 
 
 class _Result(NamedTuple):
@@ -134,7 +134,8 @@ class _Result(NamedTuple):
     dtype: Any
 
 
-def _traced(logits: Any, constants: dict[str, Any], **options: Any) -> Any:
+def _traced(logits: Any, constants: dict[str, Any], given: tuple[tuple[str, Any], ...]) -> Any:
+    options = dict(given)
     loss = np.asarray(_loss_of_zeros(logits, constants, options))
     for name in ("softcap", "temperature", "z_loss", "label_smoothing"):
         if options[name] is not None:
@@ -151,16 +152,7 @@ def _traced(logits: Any, constants: dict[str, Any], **options: Any) -> Any:
     return _computed(_Result(text, loss.shape, dtype), False, logits, constants)[0]
 
 
-_OPTIONS = (
-    "softcap",
-    "temperature",
-    "z_loss",
-    "label_smoothing",
-    "ignore_index",
-    "reduction",
-    "axis",
-)
-_jitted = jax.jit(_traced, static_argnames=_OPTIONS)
+_jitted = jax.jit(_traced, static_argnums=2)
 
 
 def _loss_of_zeros(logits: Any, constants: dict[str, Any], options: dict[str, Any]) -> Any:
