@@ -8,7 +8,7 @@ float64 array. Errors read `<argument> must <rule>, got <found>; <remedy>`.
 import math
 import operator
 from collections.abc import Iterable, Mapping
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias, TypedDict, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -34,6 +34,20 @@ Targets: TypeAlias = tuple[
     int | None,
 ]
 Choice = TypeVar("Choice")
+
+
+class CommonOptions(TypedDict, total=False):
+    """The options that losses and metrics share, for overloads."""
+
+    softcap: float | None
+    temperature: float
+    z_loss: float
+    label_smoothing: float
+    prior: ArrayLike | None
+    class_weight: ArrayLike | None
+    ignore_index: int | None
+    num_threads: int | None
+
 
 # The sum of a prior that was normalised in float32 differs from 1 by about 2**-24 = 6e-8, or a few
 # times that.

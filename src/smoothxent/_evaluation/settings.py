@@ -2,13 +2,14 @@
 
 import zlib
 from collections.abc import Iterable
-from typing import NamedTuple, Self, TypedDict
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from smoothxent._arguments.options import (
     TRANSFORMS,
+    CommonOptions,
     GivenTransforms,
     Targets,
     Transforms,
@@ -21,20 +22,12 @@ from smoothxent._arguments.options import (
 )
 
 
-class GivenOptions(TypedDict, total=False):
+class GivenOptions(CommonOptions, total=False):
     """The arguments that all functions share which evaluate rows, for overloads."""
 
-    softcap: float | None
-    temperature: float
-    z_loss: float
-    label_smoothing: float
-    prior: ArrayLike | None
-    class_weight: ArrayLike | None
-    ignore_index: int | None
     top_k: Iterable[int]
     num_bins: int
     per_class: bool
-    num_threads: int | None
 
 
 class Settings(NamedTuple):

@@ -6,32 +6,24 @@ The logits are far larger than the inputs and the results. They are never all in
 from __future__ import annotations  # help() shows types by their names
 
 from collections.abc import Iterable
-from typing import Literal, TypedDict, Unpack, overload
+from typing import Literal, Unpack, overload
 
 from numpy.typing import ArrayLike
 
 from smoothxent._arguments.arrays import FloatArray
 from smoothxent._arguments.labels import check_class_indices
-from smoothxent._arguments.options import check_choice, check_num_bins, check_top_k
+from smoothxent._arguments.options import CommonOptions, check_choice, check_num_bins, check_top_k
 from smoothxent._evaluation.evaluation import Evaluation
 from smoothxent._evaluation.settings import Settings
 from smoothxent._linear.labelled_head import LabelledHead, LinearGradients
 from smoothxent._loss.reductions import REDUCTIONS, Reduced
 
 
-class _Options(TypedDict, total=False):
+class _Options(CommonOptions, total=False):
     """The options that do not affect the type of the result."""
 
     bias: ArrayLike | None
-    softcap: float | None
-    temperature: float
-    z_loss: float
-    label_smoothing: float
-    prior: ArrayLike | None
-    class_weight: ArrayLike | None
     sample_weight: ArrayLike | None
-    ignore_index: int | None
-    num_threads: int | None
 
 
 @overload

@@ -4,7 +4,7 @@ from __future__ import annotations  # help() shows types by their names
 
 from collections.abc import Callable
 from functools import partial
-from typing import Literal, TypeAlias, TypedDict, Unpack, overload
+from typing import Literal, TypeAlias, Unpack, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from smoothxent._arguments.arrays import FloatArray
 from smoothxent._arguments.labels import bad_label
 from smoothxent._arguments.options import (
+    CommonOptions,
     GivenTargets,
     GivenTransforms,
     Targets,
@@ -48,19 +49,11 @@ _Call: TypeAlias = tuple[
 ]
 
 
-class _Options(TypedDict, total=False):
+class _Options(CommonOptions, total=False):
     """The options that do not affect the type of the result."""
 
-    softcap: float | None
-    temperature: float
-    z_loss: float
-    label_smoothing: float
-    prior: ArrayLike | None
-    class_weight: ArrayLike | None
     sample_weight: ArrayLike | None
-    ignore_index: int | None
     axis: int
-    num_threads: int | None
 
 
 @overload
