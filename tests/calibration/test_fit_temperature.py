@@ -216,10 +216,28 @@ def test_random_labels_have_the_upper_bound(rng, num_classes):
 @pytest.mark.parametrize("scale", [1.0, 1e-3, 1e-6, 1e-9, 1e-12])
 @pytest.mark.parametrize("high", [100.0, 99.123454321])  # of more digits than a fitted one
 def test_labels_with_the_least_logit_have_the_upper_bound_however_small_logits_are(scale, high):
-    for dtype in (np.float64, np.float32)[: 2 if scale >= 1e-6 else 1]:  # below float32 rounds
+    for dtype in (np.float64, np.float32):
         logits = scale * np.array([[0, 1, 2], [1, 5, 3]], dtype)
         fitted = fit_temperature(logits, [0, 0], bounds=(0.01, high))
         assert (fitted.value, fitted.bound) == (high, "upper")
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("scale", [1e6, 1e-8, 1e-12, 1e-17, 1e-25])
+def test_temperature_is_proportional_to_the_logits_however_small_or_large_they_are(dtype, scale):
+    logits, labels = np.array([[0.0, 2, -1], [1, 0, 3], [2, 1, 0], [0, 1, 2]]), [1, 2, 1, 2]
+    scaled, bounds = (scale * logits).astype(dtype), (1e-28, 1e30)
+    fitted, expected = (
+        fit_temperature(scaled, labels, bounds=bounds),
+        fit_temperature(logits, labels),
+    )
+    assert fitted.value == pytest.approx(scale * expected.value, rel=1e-4)
+    assert (fitted.bound, fitted.nll_after) == (None, pytest.approx(expected.nll_after, rel=1e-7))
+    if scale < 1:
+        near = fit_temperature(scaled, labels)
+        assert (near.value, near.bound) == (0.01, "lower")
+    else:
+        assert fit_temperature(scaled, labels).bound == "upper"
 
 
 def test_minimum_below_the_bound_has_the_lower_bound(rng):

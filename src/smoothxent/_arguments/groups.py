@@ -45,8 +45,9 @@ def _array_of(value: Any) -> AnyArray:
     if isinstance(value, list | tuple) and isinstance(first, str):
         return np.array(value, object)
     array = plain_array("groups", value)
-    is_empty = isinstance(value, list | tuple) and not array.size
-    return array.astype(np.int64) if is_empty else array
+    if isinstance(value, list | tuple) and (not array.size or array.dtype.kind == "U"):
+        return np.array(value, object if array.size else np.int64)  # [1, "1"] are no two strings
+    return array
 
 
 def _repeat_remedy(shape: tuple[int, ...], row_shape: tuple[int, ...]) -> str:

@@ -26,7 +26,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Self
 
-from smoothxent._arguments.options import MOST_SCALE
+from smoothxent._arguments.options import LEAST_SCALE, MOST_SCALE
 from smoothxent._calibration.temperature import Bound, Temperature
 from smoothxent._evaluation.evaluation import Evaluation
 from smoothxent._evaluation.report import table
@@ -41,6 +41,8 @@ DIGITS = 8  # of each temperature, so that a printed temperature is the one of i
 ROUNDING = 2.0**-20
 # At this part of the lower bound the nll is huge, unless it has no minimum.
 TINY = 1e-6
+# Where nll and entropy are flat, a temperature this many times lower is still above the minimum.
+FLAT_STEP = 2.0**-9
 
 
 class Read(NamedTuple):
@@ -95,18 +97,20 @@ def fit(
     first: the evaluation at temperature 1, which lies within the bounds.
     """
     _check_rows(first)
-    reads = [Read.of(first)]
     low, high = bounds
+    reads, skipped, name = _start(Read.of(first), evaluate_at, bounds)
+    if name:
+        return Temperature(first, reads[-1].evaluation, skipped + 1, name)
     names: dict[float, Bound] = {low: "lower", high: "upper"}
     at_bounds = {-math.log(each): each for each in bounds}
     hottest, coldest = sorted(at_bounds)
 
     def fitted() -> Temperature:
-        count = len(reads)
+        count = skipped + len(reads)
         if not any(each.rises for each in reads):
             count += 1
             if not Read.of(evaluate_at(TINY * low)).rises:
-                raise _no_minimum(first, evaluate_at(MOST_SCALE))
+                raise _always_right()
         found = reads[-1].evaluation
         return Temperature(first, found, count, names.get(found.temperature))
 
@@ -151,7 +155,38 @@ def _next(reads: Sequence[Read], most_entropy: float) -> float:
     step = sign * (_interpolated(reads[-2:], most_entropy) - last.t)
     if not step > 0:
         step = math.inf
-    return last.t + sign * (min(step, FARTHEST) if low else step)
+    if low:
+        step = min(step, FARTHEST)
+    elif last.nll > 8 * most_entropy:  # by then the line from L at β = 0 has come down to near L
+        step = min(step, math.log(8 * last.nll / most_entropy))
+    return last.t + sign * step
+
+
+def _start(
+    first: Read, evaluate_at: Callable[[float], Evaluation], bounds: tuple[float, float]
+) -> tuple[list[Read], int, Bound | None]:
+    """Return reads to start from, how many were left out, and the bound that the last is, if known.
+
+    Logits near 0 have the nll of T = inf at T = 1, but for rounding errors, and its slope too. Such
+    flat reads are left out; the temperature falls until the entropy does.
+    """
+    if abs(first.slope) > ROUNDING * first.nll or not math.isfinite(first.entropy):
+        return [first], 0, None
+    low, high = bounds
+    reads = [first]
+    while len(reads) == 1 or reads[-1].entropy >= (1 - ROUNDING) * first.entropy:
+        temperature = reads[-1].evaluation.temperature
+        least = low if temperature > low else LEAST_SCALE
+        if temperature > LEAST_SCALE:
+            reads.append(Read.of(evaluate_at(max(temperature * FLAT_STEP, least))))
+        if temperature <= LEAST_SCALE or math.isnan(reads[-1].entropy):  # x / T overflows
+            raise _no_minimum(first.evaluation, evaluate_at(MOST_SCALE))
+    if len(reads) == 2 and 2 * reads[-1].entropy < first.entropy:  # a minimum at T = 1
+        return reads[::-1], 0, None
+    if reads[-1].evaluation.temperature >= low:
+        return reads[-1:], len(reads) - 1, None
+    name: Bound = "lower" if reads[-1].nll < first.nll else "upper"
+    return [Read.of(evaluate_at(low if name == "lower" else high))], len(reads), name
 
 
 def _entropy_at_zero(low: Read, high: Read, most_entropy: float) -> float:
