@@ -144,7 +144,8 @@ def test_data_without_a_minimum_is_one_line_and_nothing_is_saved(rows, capsys):
     assert main(["calibrate", *FILES, "--apply-json", "applied.json"]) == 1
     out, err = capsys.readouterr()
     assert (out, err.count("\n")) == ("", 1)
-    assert err.startswith("smoothxent: labels must not have the largest logit in every row, got ")
+    rule = "labels must not have the largest logit in every row, got "
+    assert err.startswith(f"smoothxent: labels.npy: {rule}")
     assert not Path("applied.json").exists()
 
 

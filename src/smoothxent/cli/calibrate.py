@@ -39,7 +39,8 @@ def run(arguments: argparse.Namespace) -> None:
     results.check(arguments, *files)
     settings = inputs.settings(arguments)
     settings |= {name: getattr(arguments, name) for name in ("sample_weight", "softcap", "bounds")}
-    with errors.as_command_errors(), progress.shown(not arguments.quiet) as update:
+    named = errors.as_command_errors(logits=arguments.logits, labels=arguments.labels)
+    with named, progress.shown(not arguments.quiet) as update:
         temperature = fit_temperature_file(*files[:2], **settings, progress=update)
     results.save(temperature.evaluation, arguments.apply_json)
     results.write(temperature, arguments)

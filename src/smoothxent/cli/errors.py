@@ -17,6 +17,7 @@ REMEDIES = {
 # The remedies of commands, for those of the library's errors.
 REMEDIES_OF_COMMANDS = {
     r"pass ignore_index=(-\d+)": r"pass --ignore-index \1",
+    r"a label that is ignore_index$": "the label of --ignore-index",
     r"say so with dtype$": r"\g<0>: --dtype bfloat16, --dtype float16",
     r"are logits and labels swapped": "are LOGITS and LABELS swapped",
     r"^num_(bins|threads) must": r"--\1 must",
@@ -39,7 +40,7 @@ def as_command_errors(file: Path | None = None, **files: str | None) -> Iterator
         yield
     except (IndexError, MemoryError, TypeError, ValueError) as error:
         message = str(error).partition("\n")[0] or "out of memory"  # only MemoryError has no text
-        name = file or files.get(message.partition(" ")[0])
+        name = file or files.get(message.partition(" must ")[0])
         for library, command in REMEDIES_OF_COMMANDS.items():
             message = re.sub(library, command, message)
         raise CommandError(f"{name}: {message}" if name else message) from error

@@ -60,8 +60,10 @@ def stored(location: Location) -> StoredArray:
         text = file.read(length)
     start = LENGTH_BYTES + length
     try:
-        arrays = json.loads(text.decode(), object_pairs_hook=_unrepeated).items()
-        entries = {name: _entry(**entry) for name, entry in arrays if name != "__metadata__"}
+        arrays = json.loads(text.decode(), object_pairs_hook=_unrepeated)
+        if not isinstance(arrays, dict):
+            raise TypeError("its header is not an object")
+        entries = {n: _entry(**entry) for n, entry in arrays.items() if n != "__metadata__"}
     except (AttributeError, RecursionError, TypeError, ValueError) as error:
         raise location.corrupt(error) from error
     location = location.of_member(list(entries))
