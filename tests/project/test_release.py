@@ -4,7 +4,7 @@ import re
 import tomllib
 
 import pytest
-from tools.mutation.__main__ import MUTANTS
+from tools.mutation.__main__ import sources
 
 import smoothxent
 from place import ROOT, make_targets
@@ -52,9 +52,9 @@ def test_nightly_checks_are_targets_of_make():
     assert set(targets) <= set(make_targets())
 
 
-def test_parts_of_the_nightly_run_hold_each_mutant_once():
+def test_parts_of_the_nightly_run_hold_each_mutated_file_once():
     parts = [words.split() for words in re.findall(r"mutants, args: (.*) }", workflow("nightly"))]
-    for path in {mutant.path for mutant in MUTANTS}:
+    for path in sources():
         assert sum(any(word in path for word in words) for words in parts) == 1, path
 
 
