@@ -49,6 +49,7 @@ def test_rules_make_these_mistakes_in_headers(line, expected):
         ("x.py", '"""Return a + b\n\nif not c < 1."""'),
         ("x.py", "x = 'a < 1'  # not 2 - 1"),
         ("x.py", "from a import min"),
+        ("x.py", "Numbers: TypeAlias = int | float"),
         ("x.pxi", "cdef inline double f(double a, double b) noexcept nogil:"),
         ("x.py", "def f(a: int = 1, b: int | None = None) -> int:"),
         ("x.py", "    raise ValueError(a, b)"),

@@ -28,7 +28,7 @@ PYTHON = rf"""
     "{{3}}(?s:.*?)"{{3}} | "(?:\\.|[^"\\\n])*" | '(?:\\.|[^'\\\n])*' | \#.*
     | ^(?:from|import|cimport|cdef\ extern)\ (?:.*\($(?s:.*?)^\)|.*)
     | \bfor\ [\w,\ ]+\ in\b | \braise\ \w+(?:{BRACKETS})?
-    | ^\ *(?:def|class)\ \w+(?:{BRACKETS})?.*: | ^\ *cp?def\ [^=\n]*\(.*:$
+    | ^\ *(?:def|class)\ \w+(?:{BRACKETS})?.*: | ^\ *cp?def\ [^=\n]*\(.*:$ | ^\w+:\ TypeAlias\ =.*
 """
 C = r'/\*(?s:.*?)\*/ | "(?:\\.|[^"\\\n])*" | ^\#.* | ^\w.*\{$'
 
@@ -73,7 +73,7 @@ RULES: dict[str, Callable[..., Iterable[str]]] = {
     r"\.\w+\(\)": lambda: [""],
     r"\b(not )": lambda _: [""],
     r"(?<=[(= ])([-~!])(?=\w)": lambda _: [""],
-    r"(?<=\()(\w+)(?=\))": lambda name: [f"-{name}"],
+    r"(?<!abs\()(?<=\()(\w+)(?=\))": lambda name: [f"-{name}"],
     # conditions that always hold, or never
     rf"\b(if|elif|while|and|or|not) ({CLAUSE})(?= and | or | else |:? *$|[])}},])": (
         lambda word, _: [f"{word} 1", f"{word} 0"]
