@@ -110,8 +110,12 @@ def test_pattern_that_matches_no_file_is_named(arrays, pattern):
 
 
 @pytest.mark.fault("shards")
-def test_list_in_the_order_of_text_is_warned_of(arrays):
-    shards = sorted(named(*range(NUM_SHARDS)))
+@pytest.mark.parametrize(
+    "shards",
+    [sorted(named(*range(NUM_SHARDS))), [*named(0, 1), "logits-1[01].npy", *named(*range(2, 10))]],
+    ids=["files", "with a pattern"],
+)
+def test_list_in_the_order_of_text_is_warned_of(arrays, shards):
     text = (
         "logits must be in the order of their rows, got logits-11.npy before logits-2.npy; "
         "a pattern instead of the list sorts them by number"
