@@ -12,6 +12,7 @@ import pytest
 import oracle
 import smoothxent
 from assertions import assert_gradient_exact, assert_losses_exact
+from quick import slow_but_first
 
 pytestmark = pytest.mark.thread_unsafe(reason="the precision of mpmath is that of the process")
 
@@ -104,8 +105,7 @@ def test_losses_of_confident_rows_are_exact_where_the_label_alone_has_a_share(
     assert_losses_exact(logits, labels, dtype, label_smoothing=0.1, **{where: share})
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("num_classes", [2, 10, 200, 1030])
+@pytest.mark.parametrize("num_classes", slow_but_first([2, 10, 200, 1030]))
 @pytest.mark.parametrize("kind", ["indices", "probabilities"])
 def test_weighted_losses_are_exact_where_they_are_subnormal_before_the_weight(
     rng, kind, num_classes
