@@ -3,10 +3,8 @@
 EQUIVALENT = {
     ("src/smoothxent/_evaluation/calibration.py", "2ca837b7"): "equal pools have the same value",
     ("src/smoothxent/_evaluation/sums/exact.py", "833329b0"): "inf and nan have no units",
-    ("src/smoothxent/_files/read_ahead.py", "ce38d8fd"): "chunks are read in vain after an error",
     ("src/smoothxent/_kernel/widening.py", "2e2c0671"): "the same numbers, later",
     ("ext/lanes/pairs.h", "91cd99fb"): "at most half an ulp of the log, where w is 1",
-    ("ext/results/exact_sum.h", "eed85291"): "small losses are added one by one: as exact",
     ("ext/statistics/long_rows.pxi", "9306d7be"): "the lanes make nan of +inf already",
     ("ext/statistics/merge.pxi", "468bb53e"): "the row's own top is the largest of all",
 }
