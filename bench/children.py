@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
-import tempfile
-from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from subprocess import PIPE, Popen
-from threading import Event, Timer
+from subprocess import PIPE, Popen, TimeoutExpired
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -32,66 +31,49 @@ class Ended:
     status: int
     hung: bool = False  # it was killed because it took too long
 
-    def checked(self) -> str:
-        """Return the output if the child succeeded, otherwise raise ChildFailed."""
+    def lines(self) -> list[Any]:
+        """Return the values of the lines of output, which are JSON."""
+        return [json.loads(line) for line in self.output.splitlines()]
+
+    def checked(self) -> Any:
+        """Return the value of the last line if the child succeeded, otherwise raise ChildFailed."""
         if self.status:
             raise ChildFailed(f"{self.output}{self.errors}\nexit status {self.status}")
-        return self.output
+        return self.lines()[-1]
 
 
 def run(
     module: str,
     *arguments: str,
     under: tuple[str, ...] = (),
-    environment: Mapping[str, str] | None = None,
+    environment: dict[str, str] | None = None,
     patience: float | None = None,
-    each_line: Callable[[str], None] = lambda line: None,
 ) -> Ended:
     """Run `python -m module arguments` and wait for its end.
 
     `under` is a command that runs this one, for example valgrind. `environment` replaces that of
-    `surroundings`. After `patience` seconds the child is killed. `each_line` is called with each
-    line of output as soon as it is there.
+    `surroundings`. After `patience` seconds the child is killed.
     """
-    hung, lines = Event(), []
-    with (
-        tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as errors,
-        Popen(
-            [*under, sys.executable, "-m", module, *arguments],
-            cwd=ROOT,
-            env=surroundings() if environment is None else environment,
-            encoding="utf-8",
-            errors="replace",
-            stdout=PIPE,
-            stderr=errors,
-            start_new_session=True,
-        ) as child,
-    ):
-
-        def end() -> None:
+    hung = False
+    with Popen(
+        [*under, sys.executable, "-m", module, *arguments],
+        cwd=ROOT,
+        env=surroundings() if environment is None else environment,
+        encoding="utf-8",
+        errors="replace",
+        stdout=PIPE,
+        stderr=PIPE,
+        start_new_session=True,
+    ) as child:
+        try:
+            output, errors = child.communicate(timeout=patience)
+        except BaseException as failure:
             with suppress(ProcessLookupError):
                 os.killpg(child.pid, signal.SIGKILL)  # its own children may hang too
-
-        def give_up() -> None:
-            hung.set()
-            end()
-
-        timer = Timer(patience or 0, give_up)
-        try:
-            if patience:
-                timer.start()
-            assert child.stdout is not None
-            for line in child.stdout:
-                lines.append(line)
-                each_line(line)
-            child.wait()
-        except BaseException:
-            end()
-            raise
-        finally:
-            timer.cancel()
-        errors.seek(0)
-        return Ended("".join(lines), errors.read(), child.returncode, hung.is_set())
+            if not isinstance(failure, TimeoutExpired):
+                raise
+            hung, (output, errors) = True, child.communicate()
+    return Ended(output, errors, child.returncode, hung)
 
 
 def surroundings(**more: str) -> dict[str, str]:

@@ -11,7 +11,7 @@ from typing import Any
 from . import children, load, saved
 from .children import ROOT
 from .figures import seconds_text
-from .peers import default_threads
+from .peers.peer import default_threads
 
 PASSES = 3
 SECONDS = 0.5  # for each measurement
@@ -67,12 +67,15 @@ class Duel:
 
     def in_a_process(self, title: str, name: str, threads: int, cpu: bool) -> float:
         count = str(threads)
-        ended = children.run(
-            self.module,
-            *("--child", title, name, "--threads", count, *["--cpu"] * cpu),
-            environment=children.surroundings(OMP_NUM_THREADS=count, OPENBLAS_NUM_THREADS=count),
+        return float(
+            children.run(
+                self.module,
+                *("--child", title, name, "--threads", count, *["--cpu"] * cpu),
+                environment=children.surroundings(
+                    OMP_NUM_THREADS=count, OPENBLAS_NUM_THREADS=count
+                ),
+            ).checked()
         )
-        return float(ended.checked())
 
 
 def least_time(function: Callable[[], Any], clock: Callable[[], float]) -> float:

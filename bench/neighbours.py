@@ -180,12 +180,6 @@ def shape_text(shape: tuple[int, int, int]) -> str:
     return f"{shape[0]:,} x {shape[2]:,}"
 
 
-def in_a_process(title: str, mode: str) -> dict[str, dict[str, list[float]]]:
-    ended = children.run("bench.neighbours", "--child", title, mode)
-    times: dict[str, dict[str, list[float]]] = json.loads(ended.checked())
-    return times
-
-
 def measure(passes: int) -> dict[str, Any]:
     """Return the record of a run; each figure is the median of the passes."""
     titles = [title for title in SITUATIONS if find_spec("torch") or "torch" not in title]
@@ -193,7 +187,7 @@ def measure(passes: int) -> dict[str, Any]:
     runs: dict[tuple[str, str], list[Any]] = {turn: [] for turn in product(titles, MODES)}
     for number in range(passes):
         for turn in list(runs)[:: -1 if number % 2 else 1]:
-            runs[turn].append(in_a_process(*turn))
+            runs[turn].append(children.run("bench.neighbours", "--child", *turn).checked())
     busy = load.others_busy(begin, load.now())
     records = []
     for title, shape in product(titles, map(shape_text, SHAPES)):

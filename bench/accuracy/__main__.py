@@ -15,12 +15,12 @@ from pathlib import Path
 import numpy as np
 
 from bench.children import ROOT
-from bench.peers import OURS
+from bench.peers import OURS, installed
 
 from . import breeding, picture, report
 from .comparison import ExactProblem, comparisons
 from .libraries import LIBRARIES
-from .problems import DTYPES, Problem, problems
+from .problems import Problem, problems
 from .processes import OursFailed, Processes
 from .records import Campaign, Tally, campaign, load
 
@@ -34,27 +34,21 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    peers = [name for name in LIBRARIES if name != OURS]
     parser.add_argument(
-        "--quick",
-        action="store_true",
-        help="few classes and rows; nothing is saved by default",
-    )
-    parser.add_argument(
-        "--dtype", action="append", choices=DTYPES, help="only logits of this dtype (repeatable)"
+        "--quick", action="store_true", help="few classes and rows; nothing is saved"
     )
     parser.add_argument(
         "--peer",
         action="append",
-        choices=["none", *peers],
-        help="compare only with this library (repeatable; default: all that are installed)",
+        choices=["none", *LIBRARIES],
+        help="compare only with this library (repeatable); nothing is saved",
     )
     parser.add_argument(
         "--seed",
         type=int,
         default=0,
         metavar="N",
-        help="seed of the random rows; other seeds than 0 look for new cases",
+        help="seed of the random rows; other seeds than 0 look for new cases and save nothing",
     )
     parser.add_argument(
         "--breed",
@@ -66,54 +60,37 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         "--rows", type=Path, metavar="NPZ", help="save the rows that the search has found"
     )
     parser.add_argument(
-        "--json", type=Path, metavar="FILE", help=f"default {SAVED.relative_to(ROOT)}"
-    )
-    parser.add_argument(
-        "--docs",
-        type=Path,
-        metavar="FOLDER",
-        help=f"where to write accuracy.md and accuracy.png; default {DOCS.relative_to(ROOT)}",
-    )
-    parser.add_argument(
-        "--redraw", type=Path, metavar="JSON", help="compute nothing; report a saved run again"
+        "--redraw", action="store_true", help="compute nothing; report the saved run again"
     )
     options = parser.parse_args(arguments)
     if options.breed is None:
         options.breed = 0 if options.quick else 600
-    if not (options.quick or options.dtype or options.peer or options.seed or options.redraw):
-        options.json = options.json or SAVED  # part of a run never replaces the saved figures
-        options.docs = options.docs or DOCS
     return options
 
 
-def hunted(
-    seconds: float, dtypes: tuple[str, ...], seed: int, to: Path | None
-) -> Iterator[Problem]:
+def hunted(options: argparse.Namespace) -> Iterator[Problem]:
     """Yield the worst rows of the search, and save them at the end."""
     rows = {}
-    for name, problem in breeding.hunts(seconds, dtypes=dtypes, seed=seed):
+    for name, problem in breeding.hunts(options.breed, seed=options.seed):
         row = problem.logits[0]
         rows[f"{name}; {len(row)}"] = row.astype(np.float32) if row.itemsize < 4 else row
         yield problem
-    if to:
-        np.savez_compressed(to, **rows)
+    if options.rows:
+        np.savez_compressed(options.rows, **rows)
 
 
-def compare(names: list[str], dtypes: tuple[str, ...], options: argparse.Namespace) -> Campaign:
+def compare(names: list[str], options: argparse.Namespace) -> Campaign:
     """Solve every problem with every library, and compare the results with exact values."""
-    drawn = problems(quick=options.quick, dtypes=dtypes, seed=options.seed)
+    drawn = problems(quick=options.quick, seed=options.seed)
     if options.breed:
-        drawn = chain(drawn, hunted(options.breed, dtypes, options.seed, options.rows))
+        drawn = chain(drawn, hunted(options))
     tally, compared, begin, seen = Tally(), 0, time.monotonic(), 0
     with Processes(names) as processes:
         for problem in drawn:
             if problem.num_classes != seen:
                 seen = problem.num_classes
-                print(
-                    f"{time.monotonic() - begin:5.0f} s  {seen:,} classes",
-                    file=sys.stderr,
-                    flush=True,
-                )
+                text = f"{time.monotonic() - begin:5.0f} s  {seen:,} classes"
+                print(text, file=sys.stderr, flush=True)
             answers = processes.results(problem)
             truths = list(ExactProblem(problem).truths())
             for name, results in answers:
@@ -122,34 +99,23 @@ def compare(names: list[str], dtypes: tuple[str, ...], options: argparse.Namespa
         return campaign(tally, compared, processes.details, processes.failures)
 
 
-def publish(run: Campaign, options: argparse.Namespace) -> None:
-    print(f"{report.summary(run)}\n\n{report.standing(run)}\n{report.heading(run)}")
-    if options.json:
-        run.save(options.json)
-    if options.docs:
-        options.docs.mkdir(parents=True, exist_ok=True)
-        (options.docs / "accuracy.md").write_text(report.page(run), encoding="utf-8")
-        picture.draw(run, options.docs / "accuracy.png")
-
-
 def main(arguments: list[str] | None = None) -> int:
     options = parse(arguments)
     if options.redraw:
-        run = load(options.redraw)
+        run = load(SAVED)
     else:
-        names = [
-            name
-            for name, library in LIBRARIES.items()
-            if library.installed() and (name == OURS or not options.peer or name in options.peer)
-        ]
         try:
-            run = compare(names, tuple(options.dtype or DTYPES), options)
+            run = compare(installed(LIBRARIES, options.peer), options)
         except OursFailed as failure:
             print(failure, file=sys.stderr)
             return 2
         except KeyboardInterrupt:
             return 130
-    publish(run, options)
+    print(f"{report.summary(run)}\n\n{report.standing(run)}\n{report.heading(run)}")
+    if not (options.quick or options.peer or options.seed):  # a part never replaces the figures
+        run.save(SAVED)
+        (DOCS / "accuracy.md").write_text(report.page(run), encoding="utf-8")
+        picture.draw(run, DOCS / "accuracy.png")
     for name, text in run.failures.items():
         print(f"{name} failed, and its later results are missing: {text}", file=sys.stderr)
     exceeded = run.exceeded(OURS)

@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 import smoothxent
-from bench.peers import Setting
 from bench.peers.peer import HALVES
+from bench.peers.setting import Setting
 
 from . import bounds
 from .problems import DTYPES, Problem, draw
@@ -189,13 +189,11 @@ def problem_of_row(name: str, row: NDArray[Any]) -> Problem:
     return Problem(BRED, dtype, logits, LABEL, (setting_of(setting, len(row)),))
 
 
-def hunts(
-    seconds: float, *, dtypes: tuple[str, ...] = DTYPES, seed: int = 0
-) -> Iterator[tuple[str, Problem]]:
+def hunts(seconds: float, *, seed: int = 0) -> Iterator[tuple[str, Problem]]:
     """Yield a name and the worst row of each hunt; all hunts have the same share of the time."""
     tasks = [
         (num_classes, goal, dtype)
-        for num_classes, goal, dtype in product(CLASS_COUNTS, GOALS, dtypes)
+        for num_classes, goal, dtype in product(CLASS_COUNTS, GOALS, DTYPES)
         # Rounding other results to a half type hides all other errors.
         if goal[0] in bounds.ROW_FUNCTIONS or bounds.dtype_of(goal[0], dtype) not in HALVES
     ]

@@ -11,7 +11,7 @@ import mpmath
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.peers import Setting
+from bench.peers.setting import Setting
 
 from . import bounds
 from .exact import Gradient, Row, working

@@ -13,16 +13,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.peers import Jax, NumPy, Peer, PyTorch, SciPy, Smoothxent, TensorFlow
-from bench.peers.peer import HALVES
+from bench.peers import PEERS
+from bench.peers.ours import Smoothxent
+from bench.peers.peer import HALVES, Peer
 
 from .bounds import GRADIENT, LOG_SOFTMAX, LOG_SUM_EXP, LOSS, MEAN, SOFTMAX
 from .comparison import Results
 from .problems import Problem
 
-LIBRARIES: dict[str, type[Peer]] = {
-    peer.name: peer for peer in (Smoothxent, PyTorch, Jax, TensorFlow, SciPy, NumPy)
-}
+LIBRARIES = ("smoothxent", "PyTorch", "JAX", "TensorFlow", "SciPy", "NumPy")
 THREADS = 1
 
 
@@ -30,7 +29,7 @@ class Library:
     """A library that has started, and its results."""
 
     def __init__(self, name: str) -> None:
-        self.peer = LIBRARIES[name]()
+        self.peer = PEERS[name]()
         self.peer.start(THREADS)
 
     def results(self, problem: Problem) -> Results:

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import importlib
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.peers import Setting
+from bench.peers.setting import Setting
 
 from .regimes import REGIMES, Draw, Labels, Regime
-from .settings import (
-    BARE_SETTINGS,
-    FEW_SETTINGS,
-    SETTINGS,
-    settings_of,
-)
+from .settings import BARE_SETTINGS, FEW_SETTINGS, SETTINGS, settings_of
 
 DTYPES = ("float32", "float64", "float16", "bfloat16")
 
@@ -59,7 +54,8 @@ def draw(regime: Regime, dtype: str, num_rows: int, num_classes: int, seed: int 
     """Draw a random problem; the seed is added to a checksum of the problem's name."""
     name = f"{regime.name}, {dtype}, {num_rows} x {num_classes}"
     rng = np.random.default_rng(zlib.crc32(name.encode()) + seed)
-    largest, tiny = _limits(dtype)
+    limits = ml_dtypes.finfo(dtype)  # type: ignore[no-untyped-call]
+    largest, tiny = float(limits.max), float(limits.smallest_subnormal)
     wide, labels = regime.draw(Draw(rng, num_rows, num_classes, largest, tiny))
     settings = settings_of(rng, labels, num_classes, _settings_for(regime, dtype, num_classes))
     logits = np.clip(wide, -largest, largest).astype(dtype)
@@ -70,12 +66,3 @@ def _settings_for(regime: Regime, dtype: str, num_classes: int) -> Iterable[str]
     if dtype in regime.bare:
         return BARE_SETTINGS
     return FEW_SETTINGS if num_classes > MANY else SETTINGS
-
-
-def _limits(dtype: str) -> tuple[float, float]:
-    """Return the largest number and the smallest subnormal."""
-    if dtype == "bfloat16":
-        info = importlib.import_module("ml_dtypes").finfo("bfloat16")
-    else:
-        info = np.finfo(dtype)
-    return float(info.max), float(info.smallest_subnormal)

@@ -17,7 +17,8 @@ import mpmath
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.peers import IGNORED, Setting
+from bench.peers.peer import IGNORED
+from bench.peers.setting import Setting
 
 BITS = 256  # coefficients are multiples of 2**-BITS, products rounded down to them
 ONE = 1 << BITS

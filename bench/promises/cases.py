@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.peers import IGNORED, NotOfferedError, Peer
+from bench.peers.peer import IGNORED, NotOfferedError, Peer
 
 Ask = Callable[[Peer], str]
 MEMORY, DIGITS, BITS = "memory", "digits", "bits"

@@ -9,34 +9,10 @@ import json
 import sys
 import warnings
 
-from bench.peers import (
-    Jax,
-    NotOfferedError,
-    NumPy,
-    OnnxRuntime,
-    Peer,
-    PyTorch,
-    ScikitLearn,
-    SciPy,
-    Smoothxent,
-    TensorFlow,
-)
+from bench.peers import PEERS
+from bench.peers.peer import NotOfferedError, Peer
 
 from .cases import Case, cases
-
-LIBRARIES: dict[str, type[Peer]] = {
-    peer.name: peer
-    for peer in (
-        Smoothxent,
-        PyTorch,
-        Jax,
-        TensorFlow,
-        OnnxRuntime,
-        ScikitLearn,
-        SciPy,
-        NumPy,
-    )
-}
 
 
 def answer(case: Case, library: Peer) -> str:
@@ -50,7 +26,7 @@ def answer(case: Case, library: Peer) -> str:
 
 def main(name: str, threads: str, *indices: str) -> None:
     warnings.simplefilter("ignore")
-    library, all_cases = LIBRARIES[name](), cases()
+    library, all_cases = PEERS[name](), cases()
     library.start(int(threads), by_default=True)
     print(json.dumps(library.details()), flush=True)
     for index in indices:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import signal
 from collections import defaultdict
 from collections.abc import Iterator
 
 from bench import children
+from bench.peers import PEERS
 
 from .cases import Case, cases, joined
 
+WITHOUT_CASES = ("smoothxent grad_out", "torch.compile", "numba", "plain Cython")
+LIBRARIES = [name for name in PEERS if name not in WITHOUT_CASES]
 PATIENCE = 60.0  # seconds, including a slow start
 
 
@@ -57,6 +59,5 @@ def _run(name: str, threads: int, indices: list[int]) -> tuple[dict[str, str], l
         ending = f"crash ({signal.Signals(-ended.status).name})"
     elif ended.status:
         ending = f"exit {ended.status}"
-    lines = [json.loads(line) for line in ended.output.splitlines()]
-    details, results = (lines or [{}])[0], lines[1:]
+    details, *results = ended.lines() or [{}]
     return details, [*results, *[ending] * (len(indices) - len(results))]

@@ -1,4 +1,4 @@
-"""`python -m bench`: time every contender in its own process; write tables, pictures and JSON.
+"""`python -m bench`: time every contender in its own process; write tables, a picture and JSON.
 
 Afterwards `python -m bench.neighbours` times smoothxent in use.
 """
@@ -9,32 +9,30 @@ import argparse
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import partial
 from importlib.util import find_spec
-from pathlib import Path
-from typing import Any
 
 from bench import load as machine
 from bench import neighbours
 from bench.children import ROOT
-from bench.peers import OURS, Peer, default_threads
+from bench.peers import OURS, PEERS
+from bench.peers.peer import default_threads
 
-from . import report
-from .contenders import CONTENDERS
-from .passes import ContenderFailed, Plan, run_contender
+from . import ratios, report
+from .passes import Pass
 from .records import Run, load, merge
 
 LATEST = ROOT / "bench" / "results" / "latest.json"
 DOCS = ROOT / "docs"
 
 
+class ContenderFailed(Exception):
+    """smoothxent returned a wrong result or crashed; the text is the end of pytest's report."""
+
+
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    names = [contender.name for contender in CONTENDERS]
     parser.add_argument(
-        "--quick", action="store_true", help="few shapes, one pass; nothing is saved by default"
+        "--quick", action="store_true", help="few shapes, one pass; nothing is saved"
     )
     parser.add_argument(
         "--threads",
@@ -46,62 +44,40 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--passes",
         type=int,
-        default=None,
         metavar="P",
         help="number of runs of each contender (default 3; with --quick, 1)",
     )
     parser.add_argument(
-        "--contender", action="append", choices=names, help="time only this contender (repeatable)"
+        "--contender",
+        action="append",
+        choices=PEERS,
+        help="time only this contender (repeatable); nothing is saved",
     )
     parser.add_argument(
-        "--output-json", type=Path, metavar="FILE", help=f"default {_shown(LATEST)}"
-    )
-    parser.add_argument(
-        "--docs",
-        type=Path,
-        metavar="FOLDER",
-        help=f"where to write the page and the pictures; default {_shown(DOCS)}",
-    )
-    parser.add_argument(
-        "--redraw", type=Path, metavar="JSON", help="measure nothing; report a saved run again"
-    )
-    parser.add_argument(
-        "--readme",
+        "--redraw",
         action="store_true",
-        help="measure nothing; print the README's table of the saved run",
+        help="measure nothing; write the page and the picture of the saved run again, and print "
+        "the README's table",
     )
     options = parser.parse_args(arguments)
-    if options.threads < 1 or (options.passes is not None and options.passes < 1):
-        parser.error("--threads and --passes must be at least 1")
     options.passes = options.passes or (1 if options.quick else 3)
-    if not (options.quick or options.contender):  # part of a run never replaces the saved figures
-        options.output_json = options.output_json or LATEST
-        options.docs = options.docs or DOCS
     return options
 
 
-def _shown(path: Path) -> str:
-    return str(path.relative_to(ROOT))
-
-
-def measure(contenders: list[type[Peer]], options: argparse.Namespace) -> Run:
+def measure(contenders: list[str], options: argparse.Namespace) -> Run:
     """Run the passes, every second one in reverse order, so that a drift is the same for all."""
-    measured: list[dict[str, Any]] = []
-    begin = machine.now()
+    measured = []
+    start, begin = time.monotonic(), machine.now()
     with tempfile.TemporaryDirectory(prefix="smoothxent-bench-") as folder:
-        plan = Plan(options.threads, options.quick, Path(folder))
-        turns = [
-            (contender, f"{contender.name}, pass {number + 1}")
-            for number in range(options.passes)
-            for contender in contenders[:: -1 if number % 2 else 1]
-        ]
-        with progress(sum(plan.measurements(contender) for contender, _ in turns)) as advance:
-            for contender, text in turns:
-                result, failure = run_contender(contender, plan, partial(advance, text))
-                if failure and contender.name.startswith(OURS):
+        for number in range(options.passes):
+            for name in contenders[:: -1 if number % 2 else 1]:
+                text = f"{time.monotonic() - start:5.0f} s  {name}, pass {number + 1}"
+                print(text, file=sys.stderr, flush=True)
+                result, failure = Pass(name, options.threads, options.quick, folder).run()
+                if failure and name.startswith(OURS):
                     raise ContenderFailed(failure)
                 if failure:
-                    print(f"{failure}\n{text}: failed measurements are missing", file=sys.stderr)
+                    print(f"{failure}\n{name}: failed measurements are missing", file=sys.stderr)
                 if result:
                     measured.append(result)
     return merge(
@@ -112,64 +88,22 @@ def measure(contenders: list[type[Peer]], options: argparse.Namespace) -> Run:
     )
 
 
-@contextmanager
-def progress(total: int) -> Iterator[Callable[[str], None]]:
-    """Show a progress bar on a terminal if rich is installed, otherwise a line per contender."""
-    if find_spec("rich") and sys.stderr.isatty():
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-        from rich.progress import TimeElapsedColumn as Elapsed
-
-        columns = (BarColumn(), MofNCompleteColumn(), Elapsed(), TextColumn("{task.description}"))
-        with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-            task = bar.add_task("starting", total=total)
-            yield lambda text: bar.update(task, advance=1, description=text)
-        return
-    seen: set[str] = set()
-    begin = time.monotonic()
-
-    def advance(text: str) -> None:
-        if text not in seen:
-            seen.add(text)
-            print(f"{time.monotonic() - begin:5.0f} s  {text}", file=sys.stderr, flush=True)
-
-    yield advance
-
-
-def publish(run: Run, options: argparse.Namespace) -> None:
-    report.print_tables(run)
-    if run.others_busy and run.others_busy > machine.DISTURBED:
-        print(
-            f"other processes kept {run.others_busy:.2f} cores busy during the run: "
-            "the times are not reliable; measure again on an idle machine",
-            file=sys.stderr,
-        )
-    if options.output_json and not options.redraw:
-        run.save(options.output_json)
-    if not options.docs:
-        return
-    options.docs.mkdir(parents=True, exist_ok=True)
-    (options.docs / "benchmark.md").write_text(report.markdown(run), encoding="utf-8")
-    if find_spec("matplotlib"):
-        from . import ratios
-
-        ratios.draw(run, options.docs / "benchmark.png")
-    else:
-        print("no picture: matplotlib is not installed", file=sys.stderr)
+def write_page(run: Run) -> None:
+    (DOCS / "benchmark.md").write_text(report.markdown(run), encoding="utf-8")
+    ratios.draw(run, DOCS / "benchmark.png")
 
 
 def main(arguments: list[str] | None = None) -> int:
     options = parse(arguments)
-    if options.readme:
-        print(report.readme(load(options.redraw or LATEST)))
-        return 0
     if options.redraw:
-        publish(load(options.redraw), options)
+        run = load(LATEST)
+        write_page(run)
+        print(report.readme(run))
         return 0
     contenders = [
-        contender
-        for contender in CONTENDERS
-        if contender.installed() and (not options.contender or contender.name in options.contender)
+        name
+        for name, contender in PEERS.items()
+        if contender.installed() and (not options.contender or name in options.contender)
     ]
     missing = [name for name in ("smoothxent", "pytest_benchmark") if not find_spec(name)]
     if missing or not contenders:
@@ -186,9 +120,19 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
-    publish(run, options)
+    print(report.text(run))
+    if run.others_busy and run.others_busy > machine.DISTURBED:
+        print(
+            f"other processes kept {run.others_busy:.2f} cores busy during the run: "
+            "the times are not reliable; measure again on an idle machine",
+            file=sys.stderr,
+        )
+    whole = not (options.quick or options.contender)  # a part never replaces the saved figures
+    if whole:
+        run.save(LATEST)
+        write_page(run)
     if not options.contender:
-        neighbours.main(["--passes", str(options.passes), *["--save"] * bool(options.docs)])
+        neighbours.main(["--passes", str(options.passes), *["--save"] * whole])
     return 0
 
 

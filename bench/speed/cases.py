@@ -5,14 +5,13 @@ from __future__ import annotations
 import importlib
 import zlib
 from dataclasses import dataclass
-from importlib.util import find_spec
 from itertools import product
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.peers.peer import EVALUATION, GRADIENT, GROUPS, LOSS
+from bench.peers.peer import EVALUATION, GRADIENT, GROUPS, LOSS, Peer
 
 SMALL = 2**15  # logits; the time of smaller calls is mostly their constant cost
 
@@ -115,17 +114,14 @@ CASES = (
 )
 
 
-def selected(*, quick: bool) -> list[tuple[str, Case]]:
+def selected(contender: type[Peer], *, quick: bool) -> list[tuple[str, Case]]:
     """Return the (group, case) pairs; groups of the same case are adjacent and share its inputs."""
     return [
         (group, case)
         for case, group in product(CASES, (LOSS, EVALUATION, GRADIENT))
-        if case.belongs_to(group) and (case.quick or not quick) and _can_be_made(case.dtype)
+        if group in contender.groups and case.dtype in contender.dtypes
+        if case.belongs_to(group) and (case.quick or not quick)
     ]
-
-
-def _can_be_made(dtype: str) -> bool:
-    return dtype != "bfloat16" or find_spec("ml_dtypes") is not None
 
 
 @dataclass(frozen=True)

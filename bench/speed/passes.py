@@ -1,77 +1,47 @@
-"""Run `pytest bench/speed` for one contender in a process of its own."""
+"""Time one contender in a process of its own, with pytest-benchmark."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from bench import children
-from bench.children import ROOT
-from bench.peers import Peer
 
-from .cases import selected
-from .contenders import takes
+VARIABLE = "SMOOTHXENT_BENCH"  # of the environment, with the pass in JSON
+
+# Seconds of all rounds, and of one round, at least. A slow call has at least three rounds.
+OPTIONS = """
+    --verbose --no-header --tb=short --override-ini=addopts= -p no:cacheprovider
+    --benchmark-quiet --benchmark-disable-gc --benchmark-min-time=100e-6 --benchmark-min-rounds=3
+"""
 
 
 @dataclass(frozen=True)
-class Plan:
-    """Options that are the same for all processes of a run."""
+class Pass:
+    """One run of one contender."""
 
+    contender: str
     threads: int
     quick: bool
-    folder: Path  # temporary: the float64 results, shared by all processes, and their JSON files
+    folder: str  # temporary: the float64 results, shared by all processes, and their JSON files
 
-    def measurements(self, contender: type[Peer]) -> int:
-        return sum(takes(contender, group, case) for group, case in selected(quick=self.quick))
-
-
-class ContenderFailed(Exception):
-    """smoothxent returned a wrong result or crashed; the text is the end of pytest's report."""
-
-
-def run_contender(
-    contender: type[Peer], plan: Plan, advance: Callable[[], None]
-) -> tuple[dict[str, Any] | None, str]:
-    """Return pytest-benchmark's JSON, if any, and the end of pytest's report, if a test failed.
-
-    `advance` is called after each measurement.
-    """
-    output = plan.folder / "measured.json"
-    output.unlink(missing_ok=True)
-
-    def each_line(line: str) -> None:
-        if " PASSED" in line or " FAILED" in line:
-            advance()
-
-    ended = children.run(
-        "pytest",
-        str(ROOT / "bench" / "speed"),
-        "--verbose",
-        "--no-header",
-        "--tb=short",
-        "--override-ini=addopts=",
-        "-p",
-        "no:cacheprovider",
-        "--contender",
-        contender.name,
-        "--bench-threads",
-        str(plan.threads),
-        "--bench-truth",
-        str(plan.folder),
-        "--benchmark-quiet",
-        "--benchmark-disable-gc",
-        "--benchmark-storage",
-        str(plan.folder / "storage"),
-        "--benchmark-json",
-        str(output),
-        *(["--bench-quick"] if plan.quick else []),
-        # Later passes reuse the code that torch.compile has compiled.
-        environment=children.surroundings(TORCHINDUCTOR_CACHE_DIR=str(plan.folder / "inductor")),
-        each_line=each_line,
-    )
-    measured = json.loads(output.read_text()) if output.exists() else None
-    lines = f"{ended.output}{ended.errors}".splitlines(keepends=True)
-    return measured, "".join(lines[-40:]) if ended.status else ""
+    def run(self) -> tuple[dict[str, Any] | None, str]:
+        """Return pytest-benchmark's JSON, if any, and the end of pytest's report of failures."""
+        output = Path(self.folder, "measured.json")
+        output.unlink(missing_ok=True)
+        ended = children.run(
+            *("pytest", "bench/speed/stopwatch.py", *OPTIONS.split()),
+            f"--benchmark-max-time={0.1 if self.quick else 0.2}",
+            f"--benchmark-storage={self.folder}/storage",
+            f"--benchmark-json={output}",
+            environment=children.surroundings(
+                **{VARIABLE: json.dumps(asdict(self))},
+                # Later passes reuse the code that torch.compile has compiled.
+                TORCHINDUCTOR_CACHE_DIR=f"{self.folder}/inductor",
+            ),
+        )
+        measured = json.loads(output.read_text()) if output.exists() else None
+        lines = f"{ended.output}{ended.errors}".splitlines(keepends=True)
+        return measured, "".join(lines[-40:]) if ended.status else ""

@@ -1,9 +1,6 @@
-"""The tables for the terminal (with rich, if it is installed) and in Markdown."""
+"""The tables for the terminal and in Markdown."""
 
 from __future__ import annotations
-
-import sys
-from importlib.util import find_spec
 
 from bench import figures
 from bench.figures import Table, aligned
@@ -22,29 +19,10 @@ ext/reference.pyx, a straightforward loop, which has no gradient.
 """
 
 
-def print_tables(run: Run) -> None:
-    printer = _print_rich if find_spec("rich") else _print_plain
-    for table in tables(run):
-        printer(table)
-    print(f"\n{standing(run)}\n{run.heading()}")
-
-
-def _print_rich(table: Table) -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table as Grid
-
-    grid = Grid(title=table.title, box=SIMPLE_HEAD, title_justify="left", title_style="bold")
-    for index, name in enumerate(table.header):
-        grid.add_column(name, justify="right" if index else "left", no_wrap=index == 0)
-    for row in table.rows:
-        grid.add_row(*(f"[red]{cell}[/red]" if BEHIND in cell else cell for cell in row))
-    # A file or a pipe has no width, and a table must not be folded to 80 columns.
-    Console(width=None if sys.stdout.isatty() else 200, highlight=False).print(grid)
-
-
-def _print_plain(table: Table) -> None:
-    print(f"\n{table.title}\n{aligned([table.header, *table.rows])}")
+def text(run: Run) -> str:
+    """Return all tables for the terminal."""
+    parts = [f"{table.title}\n{aligned([table.header, *table.rows])}\n" for table in tables(run)]
+    return "\n".join([*parts, standing(run), run.heading()])
 
 
 def markdown(run: Run) -> str:

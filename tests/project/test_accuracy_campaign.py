@@ -252,18 +252,20 @@ def test_saved_run_is_read_as_it_was(short_run, tmp_path):
     assert json.loads(path.read_text())["compared"] == short_run.compared == 3 + 4 * 14
 
 
-def test_exit_status_says_whether_a_bound_is_exceeded(short_run, tmp_path, capsys):
+def test_exit_status_says_whether_a_bound_is_exceeded(short_run, tmp_path, monkeypatch, capsys):
     pytest.importorskip("matplotlib")
     path = tmp_path / "run.json"
+    monkeypatch.setattr(command, "SAVED", path)
+    monkeypatch.setattr(command, "DOCS", tmp_path)
     short_run.save(path)
-    assert command.main(["--redraw", str(path), "--docs", str(tmp_path)]) == 0
+    assert command.main(["--redraw"]) == 0
     assert capsys.readouterr().err == (
         "nobody failed, and its later results are missing: KeyError('nobody')\n"
     )
     record = dataclasses.replace(short_run.records[0], fraction=1.0001, case="this one")
     changed = dataclasses.replace(short_run, records=[record, *short_run.records[1:]], failures={})
     changed.save(path)
-    assert command.main(["--redraw", str(path)]) == 1
+    assert command.main(["--redraw"]) == 1
     assert capsys.readouterr().err == "exceeds its bound: this one\n"
 
 
