@@ -12,6 +12,6 @@ instructions.py, counted.py    instruction counts of calls, compared with the sa
 duels.py                       equivalent calls, timed in turns: torch_drop_in.py, jax_in_jit.py,
                                linear_head.py
 children.py                    child processes
-load.py                        CPU time that other processes used during a run
+machine.py                     the CPU, and the CPU time of other processes during a run
 figures.py                     figures as text, tables
 """

@@ -21,16 +21,15 @@ from datetime import date
 from importlib.util import find_spec
 from itertools import product
 from multiprocessing import Process, Value
-from pathlib import Path
 from statistics import median, quantiles
 from textwrap import fill
 from typing import Any
 
 import numpy as np
 
-from . import children, figures, load, saved
+from . import children, figures, machine, saved
 from .children import ROOT
-from .figures import aligned, ratio_text, replaced, seconds_text
+from .figures import replaced
 
 SAVED = ROOT / "bench" / "results" / "neighbours.json"
 PAGE = ROOT / "docs" / "threads.md"
@@ -183,12 +182,12 @@ def shape_text(shape: tuple[int, int, int]) -> str:
 def measure(passes: int) -> dict[str, Any]:
     """Return the record of a run; each figure is the median of the passes."""
     titles = [title for title in SITUATIONS if find_spec("torch") or "torch" not in title]
-    begin = load.now()
+    begin = machine.now()
     runs: dict[tuple[str, str], list[Any]] = {turn: [] for turn in product(titles, MODES)}
     for number in range(passes):
         for turn in list(runs)[:: -1 if number % 2 else 1]:
             runs[turn].append(children.run("bench.neighbours", "--child", *turn).checked())
-    busy = load.others_busy(begin, load.now())
+    busy = machine.others_busy(begin)
     records = []
     for title, shape in product(titles, map(shape_text, SHAPES)):
         seconds = {}
@@ -205,10 +204,8 @@ def heading(passes: int, busy: float | None) -> str:
     import smoothxent
 
     info = smoothxent.info()
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    names = (line.partition(": ")[2] for line in lines if line.startswith("model name"))
     return (
-        f"{next(names, platform.machine())}, {info['isa']}, {os.cpu_count()} cores, "
+        f"{machine.cpu()}, {info['isa']}, {os.cpu_count()} cores, "
         f"{info['num_threads']} threads by default; smoothxent {smoothxent.__version__}, "
         f"NumPy {np.__version__}, Python {platform.python_version()}; {passes} passes, other "
         f"processes kept {busy} cores busy; {date.today().isoformat()}"
@@ -219,22 +216,6 @@ def ratio(seconds: dict[str, list[float]], name: str, percentile: int) -> float:
     """Return default / one thread, of medians or, with 1, of 90th percentiles."""
     one, default = (seconds[f"{name}, {mode}"][percentile] for mode in MODES)
     return default / one
-
-
-def table(record: dict[str, Any]) -> list[list[str]]:
-    """Return a header, and the medians of each situation and shape."""
-    header = ["situation", "rows x classes", "one thread", "default", ""]
-    rows = [[*header, "neighbour, one thread", "default", ""]]
-    for entry in record["records"]:
-        cells, seconds = [entry["situation"], entry["shape"]], entry["seconds"]
-        for name in ("loss", "neighbour"):
-            if f"{name}, 1" not in seconds:
-                cells += ["-", "-", "-"]
-                continue
-            cells += [seconds_text(seconds[f"{name}, {mode}"][0]) for mode in MODES]
-            cells.append(ratio_text(ratio(seconds, name, 0)))
-        rows.append(cells)
-    return rows
 
 
 def section(record: dict[str, Any]) -> str:
@@ -263,8 +244,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(json.dumps(timed_here(*options.child)))
         return 0
     record = measure(options.passes)
-    print(aligned(table(record), left=2))
-    print(record["heading"])
+    print(section(record))
     if options.save:
         saved.save(SAVED, record)
         text = PAGE.read_text(encoding="utf-8")

@@ -13,7 +13,7 @@ from dataclasses import asdict, astuple, dataclass, field
 from datetime import date
 from pathlib import Path
 
-from bench import saved
+from bench import machine, saved
 from bench.peers import OURS
 
 from .comparison import Comparison, Worst
@@ -121,7 +121,7 @@ def campaign(
     )
     return Campaign(
         day=date.today().isoformat(),
-        cpu=_cpu(),
+        cpu=machine.cpu(),
         system=f"{platform.system()} {platform.machine()}",
         python=platform.python_version(),
         instruction_set=isa,
@@ -130,13 +130,6 @@ def campaign(
         records=tally.records(),
         failures=failures,
     )
-
-
-def _cpu() -> str:
-    path = Path("/proc/cpuinfo")
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or "unknown CPU"
 
 
 def _finite(value: float) -> float | None:

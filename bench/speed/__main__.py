@@ -11,8 +11,7 @@ import tempfile
 import time
 from importlib.util import find_spec
 
-from bench import load as machine
-from bench import neighbours
+from bench import machine, neighbours
 from bench.children import ROOT
 from bench.peers import OURS, PEERS
 from bench.peers.peer import default_threads
@@ -84,7 +83,7 @@ def measure(contenders: list[str], options: argparse.Namespace) -> Run:
         measured,
         threads=options.threads,
         passes=options.passes,
-        others_busy=machine.others_busy(begin, machine.now()),
+        others_busy=machine.others_busy(begin),
     )
 
 

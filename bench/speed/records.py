@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from collections import defaultdict
 from collections.abc import Iterable
@@ -11,7 +12,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from bench import saved
+from bench import machine, saved
 from bench.peers import OURS
 from bench.peers.peer import GROUPS
 
@@ -29,9 +30,6 @@ class Record:
     median_s: float
     min_s: float
     rounds: int
-    gb_per_s: float
-    rows_per_s: float
-    elements_per_s: float
     loss_error: float  # relative
     gradient_error: float | None  # of sampled rows, in units of 1 / N
 
@@ -105,10 +103,8 @@ def merge(
     """Return one run, from the pytest-benchmark JSON of all processes of all passes."""
     by_key = defaultdict(list)
     versions: dict[str, str] = {}
-    instruction_set, cpu = "unknown", "unknown CPU"
+    instruction_set = "unknown"
     for process in measured:
-        machine = process["machine_info"]
-        cpu = machine["cpu"].get("brand_raw", cpu)
         for entry in process["benchmarks"]:
             info = entry["extra_info"]
             by_key[info["contender"], info["group"], info["case"]].append(entry)
@@ -116,8 +112,8 @@ def merge(
             instruction_set = info.get("instruction_set", instruction_set)
     return Run(
         day=date.today().isoformat(),
-        cpu=cpu,
-        cores=machine["cpu"].get("count", 0),
+        cpu=machine.cpu(),
+        cores=os.cpu_count() or 0,
         system=f"{platform.system()} {platform.machine()}",
         python=platform.python_version(),
         threads=threads,
@@ -131,19 +127,14 @@ def merge(
 
 def _record(entries: list[dict[str, Any]]) -> Record:
     info = entries[0]["extra_info"]
-    case = next(case for case in CASES if case.id == info["case"])
-    seconds = median(entry["stats"]["median"] for entry in entries)
     return Record(
         group=info["group"],
-        case=case.id,
+        case=info["case"],
         contender=info["contender"],
         threads=info["threads"],
-        median_s=seconds,
+        median_s=median(entry["stats"]["median"] for entry in entries),
         min_s=min(entry["stats"]["min"] for entry in entries),
         rounds=sum(entry["stats"]["rounds"] for entry in entries),
-        gb_per_s=case.logits_bytes / seconds / 1e9,
-        rows_per_s=case.num_rows / seconds,
-        elements_per_s=case.size / seconds,
         loss_error=info["loss_error"],
         gradient_error=info.get("gradient_error"),
     )

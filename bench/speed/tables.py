@@ -49,8 +49,8 @@ def own_table(run: Run, group: str) -> Table:
             else [
                 seconds_text(ours.median_s),
                 seconds_text(ours.min_s),
-                rate_text(ours.elements_per_s),
-                three_digits(ours.gb_per_s),
+                rate_text(case.size / ours.median_s),
+                three_digits(case.logits_bytes / ours.median_s / 1e9),
             ]
         )
         rows.append([case.label, *row, fastest_text(run, group, case)])
