@@ -9,7 +9,6 @@ other calls allocate their arrays.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any
@@ -49,7 +48,6 @@ def two_steps(hidden: Any, weight: Any, labels: Any) -> Way:
 def of_torch(hidden: Any, weight: Any, labels: Any, *, chunked: bool, backward: bool) -> Way:
     import torch
 
-    torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
     h, w, y = (torch.from_numpy(array) for array in (hidden, weight, labels))
     functional: Any = torch.nn.functional
     if chunked:  # linear_cross_entropy, which has no label smoothing
@@ -88,7 +86,7 @@ WAYS: dict[str, Callable[..., Way]] = {
 }
 
 
-def call(name: str, threads: int, num_rows: int, num_features: int, num_classes: int) -> Way:
+def call(name: str, num_rows: int, num_features: int, num_classes: int) -> Way:
     """Return the function to time; all functions get the same inputs."""
     rng = np.random.default_rng(0)
     hidden = rng.standard_normal((num_rows, num_features), dtype=np.float32)
