@@ -19,7 +19,7 @@ from bench.peers import OURS, installed
 
 from . import breeding, picture, report
 from .comparison import ExactProblem, comparisons
-from .libraries import LIBRARIES
+from .libraries import LIBRARIES, results_of
 from .problems import Problem, problems
 from .processes import OursFailed, Processes
 from .records import Campaign, Tally, campaign, load
@@ -91,9 +91,9 @@ def compare(names: list[str], options: argparse.Namespace) -> Campaign:
                 seen = problem.num_classes
                 text = f"{time.monotonic() - begin:5.0f} s  {seen:,} classes"
                 print(text, file=sys.stderr, flush=True)
-            answers = processes.results(problem)
+            tasks = processes.start(results_of, problem)
             truths = list(ExactProblem(problem).truths())
-            for name, results in answers:
+            for name, results in processes.outcomes(tasks):
                 count = tally.add(name, problem, comparisons(problem, truths, results))
                 compared += count * (name == OURS)
         return campaign(tally, compared, processes.details, processes.failures)

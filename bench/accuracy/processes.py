@@ -10,48 +10,37 @@ from typing import Any
 
 from bench.peers import OURS
 
-from .comparison import Results
-from .libraries import details_of, results_of
-from .problems import Problem
+from .libraries import details_of
+
+Tasks = dict[str, Future[Any]]  # by library
 
 
 class OursFailed(Exception):
     """smoothxent raised or crashed; there is nothing to report."""
 
 
-class Processes:
-    """One process for each library; a peer that fails gets no further problems."""
+class Processes(ExitStack):
+    """One process for each library; a peer that fails gets no further tasks."""
 
     def __init__(self, names: list[str]) -> None:
-        self._stack = ExitStack()
+        super().__init__()
         spawn = multiprocessing.get_context("spawn")  # inherits only the environment
         self._pools = {
-            name: self._stack.enter_context(ProcessPoolExecutor(1, mp_context=spawn))
-            for name in names
+            name: self.enter_context(ProcessPoolExecutor(1, mp_context=spawn)) for name in names
         }
         self.failures: dict[str, str] = {}
-        self.details: dict[str, dict[str, str]] = dict(self._each(details_of))
+        self.details: dict[str, dict[str, str]] = dict(self.outcomes(self.start(details_of)))
 
-    def __enter__(self) -> Processes:
-        return self
+    def start(self, function: Callable[..., Any], *arguments: Any) -> Tasks:
+        """Start all libraries on function(name, *arguments)."""
+        return {
+            name: pool.submit(function, name, *arguments)
+            for name, pool in self._pools.items()
+            if name not in self.failures
+        }
 
-    def __exit__(self, *error: object) -> None:
-        self._stack.close()
-
-    def results(self, problem: Problem) -> Iterator[tuple[str, Results]]:
-        """Start all libraries on a problem, then yield the results of each when it is ready."""
-        return self._each(results_of, problem)
-
-    def _each(self, function: Callable[..., Any], *arguments: Any) -> Iterator[tuple[str, Any]]:
-        return self._outcomes(
-            {
-                name: pool.submit(function, name, *arguments)
-                for name, pool in self._pools.items()
-                if name not in self.failures
-            }
-        )
-
-    def _outcomes(self, tasks: dict[str, Future[Any]]) -> Iterator[tuple[str, Any]]:
+    def outcomes(self, tasks: Tasks) -> Iterator[tuple[str, Any]]:
+        """Yield what each library returns, when it is ready."""
         for name, task in tasks.items():
             try:
                 yield name, task.result()

@@ -26,9 +26,9 @@ class Jax(Peer):
         super().start(threads, by_default=by_default)
         self.library.config.update("jax_enable_x64", not by_default)
         jit, grad, nn = self.library.jit, self.library.grad, self.library.nn
-        self._softmax = jit(lambda x: nn.softmax(x, axis=1))
-        self._log_softmax = jit(lambda x: nn.log_softmax(x, axis=1))
-        self._log_sum_exp = jit(lambda x: nn.logsumexp(x, axis=1))
+        self.softmax = jit(lambda x: nn.softmax(x, axis=1))
+        self.log_softmax = jit(lambda x: nn.log_softmax(x, axis=1))
+        self.log_sum_exp = jit(lambda x: nn.logsumexp(x, axis=1))
         self._losses = jit(self._of_labels)
         self._with_labels = jit(lambda x, y: self._with_gradient(self._of_labels, x, y))
         self._with_table = jit(lambda x, table: self._with_gradient(self._of_table, x, table))
@@ -69,24 +69,12 @@ class Jax(Peer):
 
         return [by_log_sum_exp, by_log_softmax]
 
-    def softmax(self, x: Any) -> Any:
-        return self._softmax(x)
-
-    def log_softmax(self, x: Any) -> Any:
-        return self._log_softmax(x)
-
-    def log_sum_exp(self, x: Any) -> Any:
-        return self._log_sum_exp(x)
-
     def losses_and_gradient(self, x: Any, setting: Setting) -> tuple[Any, Any]:
         if setting.is_plain:
             losses, grad = self._with_labels(x, setting.labels.astype(np.int32))
         else:
             losses, grad = self._with_table(x, targets(setting, x.shape).astype(x.dtype))
         return losses, grad
-
-    def total(self, losses: Any) -> Any:
-        return self.library.numpy.sum(losses)
 
     def losses(self, x: Array, y: Array, eps: float = 0.0) -> Any:
         if not eps:

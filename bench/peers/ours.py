@@ -65,7 +65,7 @@ class Smoothxent(Peer):
         losses, grad = call(x, setting.labels, reduction="none", **setting.options)
         return losses, grad
 
-    def mean_loss(self, x: Any, setting: Setting) -> Any:
+    def mean_of(self, losses: Any, x: Any, setting: Setting) -> Any:
         """Return smoothxent's own mean, which has all options and accepts half types."""
         return self.library.cross_entropy(x, setting.labels, **setting.options)
 

@@ -99,14 +99,9 @@ class Peer(ABC):
 
     # Accuracy
 
-    def softmax(self, x: Any) -> Any:
-        raise NotOfferedError
-
-    def log_softmax(self, x: Any) -> Any:
-        raise NotOfferedError
-
-    def log_sum_exp(self, x: Any) -> Any:
-        raise NotOfferedError
+    softmax: Callable[[Any], Any]
+    log_softmax: Callable[[Any], Any]
+    log_sum_exp: Callable[[Any], Any]
 
     def has(self, setting: Setting) -> bool:
         """Return whether the library has a loss with these options."""
@@ -115,6 +110,11 @@ class Peer(ABC):
     def losses_and_gradient(self, x: Any, setting: Setting) -> tuple[Any, Any]:
         """Return the loss of each row, and the gradient of their sum."""
         raise NotOfferedError
+
+    def mean_of(self, losses: Any, x: Any, setting: Setting) -> Any:
+        """Return the mean of these losses, in their dtype."""
+        total = self.to_numpy(self.total(losses))
+        return total / setting.row_weights().sum().astype(total.dtype)
 
     def total(self, losses: Any) -> Any:
         return losses.sum()

@@ -11,7 +11,7 @@ import pytest
 from bench.accuracy import __main__ as command
 from bench.accuracy import bounds, breeding, report
 from bench.accuracy.comparison import ExactProblem, Worst, comparisons
-from bench.accuracy.libraries import Library
+from bench.accuracy.libraries import results_of
 from bench.accuracy.problems import DTYPES, draw, problems
 from bench.accuracy.processes import Processes
 from bench.accuracy.records import Record, Tally, campaign, load
@@ -28,7 +28,7 @@ BY_NAME = {regime.name: regime for regime in REGIMES}
 def worst_errors(library, problem, results=None):
     """Return the worst error of each function."""
     worst = defaultdict(Worst)
-    results = library.results(problem) if results is None else results
+    results = results_of(library, problem) if results is None else results
     for comparison in comparisons(problem, list(ExactProblem(problem).truths()), results):
         worst[comparison.function] = worst[comparison.function].joined(comparison.worst)
     return worst
@@ -37,9 +37,9 @@ def worst_errors(library, problem, results=None):
 @pytest.mark.slow
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_every_result_keeps_its_bound_in_every_regime(dtype):
-    ours, functions = Library(OURS), set()
+    functions = set()
     for problem in problems(quick=True, dtypes=(dtype,)):
-        worst = worst_errors(ours, problem)
+        worst = worst_errors(OURS, problem)
         functions |= set(worst)
         for w in worst.values():
             assert w.fraction <= 1, w.case
@@ -51,7 +51,7 @@ def test_every_result_keeps_its_bound_in_every_regime(dtype):
 @pytest.mark.parametrize("name", ["levels", "ascending", "huge"])
 def test_rows_of_several_segments_keep_their_bounds(name, dtype):
     # A segment has 16384 classes; here the largest logits of the second lie elsewhere.
-    worst = worst_errors(Library(OURS), draw(BY_NAME[name], dtype, 1, 20_000))
+    worst = worst_errors(OURS, draw(BY_NAME[name], dtype, 1, 20_000))
     assert [w.case for w in worst.values() if w.fraction > 1] == []
 
 
@@ -143,7 +143,7 @@ def test_exact_mean_is_the_sum_of_the_losses_by_the_sum_of_the_weights():
 def test_error_of_eight_ulps_exceeds_the_bound(dtype, function):
     # The largest probability has the smallest bound: at most 6 ulp, and less than 1 more.
     problem = draw(BY_NAME["confident"], dtype, 4, 10)
-    results = Library(OURS).results(problem)
+    results = results_of(OURS, problem)
     assert worst_errors(None, problem, results)[function].fraction <= 1
     setting = "" if function in (bounds.SOFTMAX, bounds.LOG_SUM_EXP) else "plain"
     result = np.array(results[function, setting])
@@ -154,7 +154,7 @@ def test_error_of_eight_ulps_exceeds_the_bound(dtype, function):
 
 
 def test_textbook_formula_loses_all_digits_of_confident_rows():
-    worst = worst_errors(Library("NumPy"), draw(BY_NAME["confident"], "float32", 8, 10))
+    worst = worst_errors("NumPy", draw(BY_NAME["confident"], "float32", 8, 10))
     assert worst[bounds.LOSS].zero
     assert worst[bounds.LOSS].fraction > 1
     assert worst[bounds.LOSS].ulps > 2**23
@@ -163,14 +163,14 @@ def test_textbook_formula_loses_all_digits_of_confident_rows():
 @pytest.mark.parametrize("wrong", [math.nan, math.inf, -math.inf])
 def test_error_of_a_result_that_is_not_finite_is_infinite(wrong):
     problem = draw(BY_NAME["usual"], "float32", 4, 10)
-    results = Library(OURS).results(problem)
+    results = results_of(OURS, problem)
     results[bounds.LOSS, "plain"][2] = wrong
     assert worst_errors(None, problem, results)[bounds.LOSS].ulps == math.inf
 
 
 def test_mean_that_is_rounded_twice_exceeds_the_bound():
     problem = draw(BY_NAME["usual"], "float64", 8, 10)
-    results = Library(OURS).results(problem)
+    results = results_of(OURS, problem)
     mean = results[bounds.MEAN, "plain"]
     assert worst_errors(None, problem, results)[bounds.MEAN_OF_ROWS].fraction <= 1
     for neighbour in (np.nextafter(mean, 0), np.nextafter(mean, 9)):
@@ -209,7 +209,7 @@ def test_ulps_are_distances_between_neighbours(dtype):
 def test_search_ranks_rows_by_their_exact_errors(function, setting, dtype):
     row = breeding.ancestors(dtype, 1, 20, 0)[0]
     problem = breeding.problem_of_row("; ".join((function, setting, dtype)), row)
-    exact = worst_errors(Library(OURS), problem)[function].fraction
+    exact = worst_errors(OURS, problem)[function].fraction
     ranked = breeding.Hunt(function, dtype, problem.settings[0]).fractions(problem.logits)
     np.testing.assert_allclose(ranked, [exact], rtol=0.02, atol=0.002)
 
@@ -231,7 +231,7 @@ def short_run():
     tally = Tally()
     problem = draw(BY_NAME["usual"], "float32", 2, 3)
     with Processes(["smoothxent", "nobody"]) as processes:
-        answers = dict(processes.results(problem))
+        answers = dict(processes.outcomes(processes.start(results_of, problem)))
         assert set(answers) == {"smoothxent"}
         truths = list(ExactProblem(problem).truths())
         results = answers["smoothxent"]
