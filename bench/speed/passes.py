@@ -11,9 +11,11 @@ from bench import children
 
 VARIABLE = "SMOOTHXENT_BENCH"  # of the environment, with the pass in JSON
 
-# Seconds of all rounds, and of one round, at least. A slow call has at least three rounds.
+# Warnings of the libraries are ignored, because this repository can't fix them. A round takes at
+# least 100 us; a slow call has at least three rounds.
 OPTIONS = """
-    --verbose --no-header --tb=short --override-ini=addopts= -p no:cacheprovider
+    --verbose --no-header --tb=short -p no:cacheprovider
+    --override-ini=addopts= --override-ini=filterwarnings=ignore
     --benchmark-quiet --benchmark-disable-gc --benchmark-min-time=100e-6 --benchmark-min-rounds=3
 """
 

@@ -24,9 +24,6 @@ from .cases import Case, make_inputs, selected
 from .passes import VARIABLE, Pass
 from .truth import float64_truth
 
-# Warnings of the libraries, which this repository can't fix
-pytestmark = pytest.mark.filterwarnings("ignore")
-
 PASS = Pass(**json.loads(os.environ[VARIABLE]))
 PEER = PEERS[PASS.contender]
 
