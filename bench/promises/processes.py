@@ -7,12 +7,19 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from bench import children
-from bench.peers import PEERS
 
 from .cases import Case, cases, joined
 
-WITHOUT_CASES = ("smoothxent grad_out", "torch.compile", "numba", "plain Cython")
-LIBRARIES = [name for name in PEERS if name not in WITHOUT_CASES]
+LIBRARIES = (
+    "smoothxent",
+    "PyTorch",
+    "JAX",
+    "TensorFlow",
+    "ONNX Runtime",
+    "scikit-learn",
+    "SciPy",
+    "NumPy",
+)
 PATIENCE = 60.0  # seconds, including a slow start
 
 
