@@ -15,7 +15,6 @@ import pytest
 import oracle
 from quick import slow_but_first
 from smoothxent import (
-    available_isas,
     cross_entropy,
     cross_entropy_and_grad,
     evaluate,
@@ -27,7 +26,6 @@ from smoothxent._arguments.half import TypedArray
 from smoothxent._kernel import builds
 from smoothxent._linear.head import Head
 from smoothxent._linear.labelled_head import LabelledHead
-from ways import instruction_set
 
 # One row; a class; a lane's; up to a tile, a segment, and beyond; rows that fill groups and not.
 SHAPES = [(1, 1), (3, 2), (40, 7), (33, 130), (17, 1500), (5, 16_384), (18, 32_800)]
@@ -276,28 +274,6 @@ def test_ignored_rows_spoil_no_gradient(rng, num_classes):
     np.testing.assert_allclose(gradients.weight, of_zeros.weight, rtol=0, atol=1e-6)
     np.testing.assert_array_equal(gradients.hidden, of_zeros.hidden)
     assert np.isnan(hidden[2, 0])
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("num_classes", [50, 40_000])
-def test_bits_are_the_same_for_any_number_of_threads_and_instruction_set(
-    rng, monkeypatch, num_classes
-):
-    # As few rows as a thread can take.
-    monkeypatch.setattr("smoothxent._linear.labelled_head._PART", 1)
-    hidden, weight, bias, labels = draw_whole(rng, 1400 if num_classes == 50 else 70, num_classes)
-
-    def bits(num_threads):
-        options = {"bias": bias, "label_smoothing": 0.1, "num_threads": num_threads}
-        loss, gradients = linear_cross_entropy_and_grad(hidden, weight, labels, **options)
-        evaluation = linear_evaluate(hidden, weight, labels, **options)
-        return loss, *(array.tobytes() for array in gradients), evaluation
-
-    expected = bits(1)
-    assert bits(2) == bits(16) == expected
-    for isa in available_isas():
-        with instruction_set(isa, "Blocks"):
-            assert bits(2) == expected
 
 
 def test_labels_are_read_once(rng, monkeypatch):

@@ -13,7 +13,6 @@ import oracle
 from assertions import error_text
 from quick import slow_but_first
 from smoothxent import (
-    available_isas,
     cross_entropy,
     cross_entropy_and_grad,
     linear_cross_entropy,
@@ -21,7 +20,6 @@ from smoothxent import (
 )
 from smoothxent._linear.labelled_head import LabelledHead
 from test_linear import assert_gradients, draw_whole, logits_of
-from ways import instruction_set
 
 # One class; a lane's; one row a lane and beyond; up to a tile, a segment, and beyond.
 CLASSES = [1, 2, 10, 128, 129, 1000, 1025, 20_000, 40_000]
@@ -229,28 +227,6 @@ def test_probabilities_are_not_copied(shape):
         tracemalloc.stop()
     assert loss == pytest.approx(5000 * np.log(10_000), rel=1e-6)
     assert peak < 64 << 20
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("num_classes", [50, 1000, 40_000])
-def test_bits_are_the_same_for_any_number_of_threads_and_instruction_set(
-    rng, monkeypatch, num_classes
-):
-    # As few rows as a thread can take.
-    monkeypatch.setattr("smoothxent._linear.labelled_head._PART", 1)
-    hidden, weight, bias, _ = draw_whole(rng, 1400 if num_classes == 50 else 70, num_classes)
-    q = draw_probabilities(rng, len(hidden), num_classes, np.float32)
-
-    def bits(num_threads):
-        options = {"bias": bias, "label_smoothing": 0.1, "num_threads": num_threads}
-        loss, gradients = linear_cross_entropy_and_grad(hidden, weight, q, **options)
-        return loss, *(array.tobytes() for array in gradients)
-
-    expected = bits(1)
-    assert bits(2) == bits(16) == expected
-    for isa in available_isas():
-        with instruction_set(isa, "Blocks"):
-            assert bits(2) == expected
 
 
 @pytest.mark.fault("head-nan")

@@ -8,7 +8,13 @@ import pytest
 
 import oracle
 from assertions import error_text
-from smoothxent import available_isas, linear_row_statistics, row_statistics
+from smoothxent import (
+    available_isas,
+    linear_cross_entropy_and_grad,
+    linear_evaluate,
+    linear_row_statistics,
+    row_statistics,
+)
 from test_linear import SHAPES, draw, draw_whole, logits_of
 from ways import instruction_set
 
@@ -140,27 +146,6 @@ def test_ignored_row_has_the_statistics_of_its_logits(rng, num_classes):
     assert statistics.rank[[2, 5]].tolist() == [-1, -1]
 
 
-@pytest.mark.parametrize("num_classes", [50, 2000, 40_000])
-def test_bits_are_the_same_for_any_number_of_threads_and_instruction_set(
-    rng, monkeypatch, num_classes
-):
-    # As few rows as a thread can take.
-    monkeypatch.setattr("smoothxent._linear.labelled_head._PART", 1)
-    hidden, weight, bias, labels = draw_whole(rng, 1400 if num_classes == 50 else 70, num_classes)
-
-    def statistics(num_threads):
-        return linear_row_statistics(
-            hidden, weight, labels, bias=bias, top_k=20, num_threads=num_threads
-        )
-
-    expected = statistics(1)
-    assert_same_bits(statistics(2), expected)
-    assert_same_bits(statistics(16), expected)
-    for isa in available_isas():
-        with instruction_set(isa, "Blocks"):
-            assert_same_bits(statistics(2), expected)
-
-
 @pytest.mark.thread_unsafe(reason="tracemalloc traces all threads")
 def test_logits_are_never_stored(rng):
     hidden, weight, _, labels = draw_whole(rng, 600, 128_256, np.float32, 16)
@@ -195,3 +180,30 @@ def test_bad_arguments_are_errors():
     assert error_text(IndexError, call, hidden, weight, labels + 7) == (
         "labels must lie in [0, 7), got labels[0] = 7"
     )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("num_classes", [50, 40_000])
+def test_bits_are_the_same_for_any_number_of_threads_and_instruction_set(
+    rng, monkeypatch, num_classes
+):
+    # As few rows as a thread can take.
+    monkeypatch.setattr("smoothxent._linear.labelled_head._PART", 1)
+    hidden, weight, bias, labels = draw_whole(rng, 1400 if num_classes == 50 else 70, num_classes)
+    q = np.full((len(hidden), num_classes), 1 / num_classes, np.float32)
+
+    def bits(num_threads):
+        head = {"bias": bias, "num_threads": num_threads}
+        options = head | {"label_smoothing": 0.1}
+        loss, gradients = linear_cross_entropy_and_grad(hidden, weight, labels, **options)
+        of_q, gradients_of_q = linear_cross_entropy_and_grad(hidden, weight, q, **options)
+        statistics = linear_row_statistics(hidden, weight, labels, top_k=20, **head)
+        arrays = (*gradients, *gradients_of_q, *statistics)
+        evaluation = linear_evaluate(hidden, weight, labels, **options)
+        return loss, of_q, *(array.tobytes() for array in arrays), evaluation
+
+    expected = bits(1)
+    assert bits(2) == bits(16) == expected
+    for isa in available_isas():
+        with instruction_set(isa, "Blocks"):
+            assert bits(2) == expected

@@ -6,11 +6,9 @@ import pytest
 
 import oracle
 from assertions import error_text, losses_dtype
-from inventory import rows_for_threads
-from smoothxent import available_isas, bits, cross_entropy, cross_entropy_and_grad, evaluate
+from smoothxent import bits, cross_entropy, cross_entropy_and_grad, evaluate
 from smoothxent._arguments.half import narrow
 from smoothxent._kernel import widening
-from ways import instruction_set
 
 # One row a lane; a row in lanes; a tile, a segment, and beyond each; groups that are full and not.
 SHAPES = [(1, 1), (35, 3), (33, 100), (18, 129), (5, 1000), (7, 1025), (3, 16_384), (2, 20_000)]
@@ -212,27 +210,6 @@ def test_whole_numbers_that_change_nothing_are_taken(rng):
     plain = cross_entropy(logits, labels)
     assert cross_entropy(logits, labels, temperature=1, z_loss=0) == plain
     assert cross_entropy(logits, labels, temperature=np.float32(1)) == plain
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("num_classes", [5, 300, 20_000])
-def test_bits_are_the_same_for_any_threads_stride_and_instruction_set(rng, dtype, num_classes):
-    logits, labels = draw(rng, rows_for_threads(num_classes, 37), num_classes, dtype)
-    options = TRANSFORMS["all"] | {"label_smoothing": 0.1}
-    loss, grad = cross_entropy_and_grad(logits, labels, num_threads=1, **options)
-    evaluation = evaluate(logits, labels, num_threads=1, **options)
-
-    def assert_same(array):
-        of_array, grad_of_array = cross_entropy_and_grad(array, labels, num_threads=3, **options)
-        assert of_array == loss
-        assert grad_of_array.tobytes() == grad.tobytes()
-        assert evaluate(array, labels, num_threads=3, **options) == evaluation
-
-    assert_same(np.asfortranarray(logits))
-    assert_same(np.repeat(logits, 2, axis=1)[:, ::2])
-    for isa in available_isas():
-        with instruction_set(isa, "cross_entropy", "evaluate"):
-            assert_same(logits)
 
 
 def test_special_logits_follow_the_rules_of_what_they_become(dtype):

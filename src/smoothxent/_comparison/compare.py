@@ -99,7 +99,8 @@ def compare(
 
     Examples
     --------
-    >>>     >>> from smoothxent import compare
+    >>> import numpy as np
+    >>> from smoothxent import compare
     >>> logits = np.array([[4.0, 5, 10], [1, 5, 4], [1, 15, 4]])
     >>> comparison = compare(logits, logits / 2, [2, 2, 1])
     >>> round(comparison.nll_difference, 4), round(comparison.nll_difference_stderr, 4)
