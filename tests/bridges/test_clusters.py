@@ -35,11 +35,7 @@ def example(heading):
 
 def evaluation_of(script, folder):
     """Run the script in a process and a folder of its own; return its variable `evaluation`."""
-    ending = (
-        '\nif __name__ == "__main__":\n'
-        "    import json, pathlib\n"
-        '    pathlib.Path("evaluation").write_text(json.dumps(evaluation.to_dict()))\n'
-    )
+    ending = '\nif __name__ == "__main__":\n    evaluation.save("evaluation")\n'
     (folder / "script.py").write_text(script + ending)
     done = subprocess.run(
         [sys.executable, "script.py"],
@@ -51,7 +47,7 @@ def evaluation_of(script, folder):
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    return Evaluation.from_dict(json.loads((folder / "evaluation").read_text()))
+    return Evaluation.load(folder / "evaluation")
 
 
 @pytest.fixture
@@ -124,7 +120,7 @@ def test_example_of_resuming_does_what_is_missing_alone(tmp_path, rows):
     for i, part in enumerate(np.array_split(np.arange(1000), 4)):
         np.save(parts / f"logits-{i}.npy", rows[0][part])
         np.save(parts / f"labels-{i}.npy", rows[1][part])
-    (parts / "logits-3.unfinished").write_text('{"format": "smoothxent.Eval')  # cut short
+    (parts / ".7.logits-3.json").write_text('{"format": "smoothxent.Eval')  # cut short
     script = example("Other engines, and interrupted runs")
     assert evaluation_of(script, tmp_path) == evaluate(*rows)
 
@@ -132,7 +128,7 @@ def test_example_of_resuming_does_what_is_missing_alone(tmp_path, rows):
     for i in (0, 1, 3):
         (parts / f"logits-{i}.npy").write_text("what is done is not read again")
     assert evaluation_of(script, tmp_path) == evaluate(*rows)
-    files = sorted(map(str, parts.glob("*.json")))
+    files = sorted(map(str, parts.glob("logits-*.json")))
     done = subprocess.run(
         [sys.executable, "-m", "smoothxent", "merge", "--json", "-", *files],
         capture_output=True,

@@ -10,7 +10,7 @@ from itertools import chain
 import numpy as np
 import pytest
 
-from smoothxent import Evaluation, fit_temperature
+from smoothxent import Temperature, fit_temperature
 
 
 @pytest.fixture
@@ -77,16 +77,17 @@ def test_table_says_that_the_minimum_is_beyond_a_bound(labels, end):
 
 def test_record_holds_all_numbers_and_both_evaluations(fitted):
     record = json.loads(json.dumps(fitted.to_dict(), allow_nan=False))
-    assert (record["format"], record["version"]) == ("smoothxent.Temperature", 1)
+    assert (record["format"], record["version"]) == ("smoothxent.Temperature", 2)
     assert record["metrics"] == {
+        "evaluation_before": fitted.evaluation_before.to_dict()["metrics"],
+        "evaluation": fitted.evaluation.to_dict()["metrics"],
         "value": fitted.value,
         "nll_before": fitted.nll_before,
         "nll_after": fitted.nll_after,
         "iterations": fitted.iterations,
         "bound": None,
     }
-    assert Evaluation.from_dict(record["evaluation_before"]) == fitted.evaluation_before
-    assert Evaluation.from_dict(record["evaluation"]) == fitted.evaluation
+    assert Temperature.from_dict(record) == fitted
 
 
 def test_temperature_is_immutable_and_can_be_copied(fitted):

@@ -126,10 +126,11 @@ def test_parts_of_other_groups_or_classes_are_one_line(rows, capsys):
         "got them in one; use per_class for both"
     )
     record = json.loads(Path("names.json").read_text())
-    record["groups"]["count"][0] += 1
+    record["totals"]["groups"]["count"][0] += 1
     Path("damaged.json").write_text(json.dumps(record))
     assert error_line(capsys, "damaged.json", command="merge") == (
-        "damaged.json: groups.count must add up to 120, got 121"
+        "damaged.json: record must be as it was saved, got other contents; "
+        "restore it or compute it again"
     )
 
 

@@ -120,7 +120,8 @@ def test_evaluations_and_comparisons_are_not_merged(rows, tmp_path, capsys):
     assert capsys.readouterr() == ("", f"smoothxent: {error_text}\n")
 
 
-NOT_JSON = "not JSON; give a file that `smoothxent evaluate --json` or `compare --json` saved"
+NOT_JSON = "record must be as it was saved, got text that is not JSON; "
+NOT_JSON += "give a file that `smoothxent evaluate --json` or `compare --json` saved"
 FORMATS = "'smoothxent.Evaluation', 'smoothxent.GroupedEvaluation', 'smoothxent.Comparison'"
 
 
@@ -132,8 +133,8 @@ FORMATS = "'smoothxent.Evaluation', 'smoothxent.GroupedEvaluation', 'smoothxent.
         (b'{"format": "smoothxent.Eval', NOT_JSON),
         (b"\x93NUMPY\x01\x00v\x00", NOT_JSON),
         (b"[" * 100_000, NOT_JSON),
-        (b"[]", "record must be a dict, got []"),
-        (b"{}", "format must be given, got none"),
+        (b"[]", f"format must be one of {FORMATS}, got []"),
+        (b"{}", f"format must be one of {FORMATS}, got None"),
         (b'{"format": "other"}', f"format must be one of {FORMATS}, got 'other'"),
         (
             b'{"format": "smoothxent.Temperature"}',
@@ -143,7 +144,13 @@ FORMATS = "'smoothxent.Evaluation', 'smoothxent.GroupedEvaluation', 'smoothxent.
             ),
         ),
         (b'{"format": []}', f"format must be one of {FORMATS}, got []"),
-        (b'{"format": "smoothxent.Comparison"}', "version must be given, got none"),
+        (
+            b'{"format": "smoothxent.Comparison", "version": 2}',
+            (
+                "record must have the version 3, got 2; compute it again with this version of "
+                "smoothxent"
+            ),
+        ),
     ],
 )
 def test_file_that_holds_no_evaluation_is_named(content, error_text, tmp_path, capsys):

@@ -11,7 +11,7 @@ import pytest
 
 import smoothxent
 from place import ROOT
-from smoothxent import evaluate
+from smoothxent import Evaluation, evaluate
 from smoothxent.cli import main
 
 COMMAND = "import sys; from smoothxent_command import main; sys.exit(main())"
@@ -99,7 +99,7 @@ def test_output_that_a_pattern_could_match_but_does_not_read_is_written(files):
     Path("part-3.npy").write_text("not read")
     np.save("few.npy", np.zeros(10, int))
     assert main(["evaluate", "part-[3].npy", "few.npy", "--json", "part-3.npy", "--quiet"]) == 0
-    assert json.loads(Path("part-3.npy").read_text())["count"] == 10
+    assert Evaluation.load("part-3.npy").count == 10
 
 
 FORMATS = "must be one of table, markdown, json, csv"

@@ -1,6 +1,5 @@
 """ClassMetrics: each number by a loop over the rows, and against scikit-learn."""
 
-import json
 import math
 from fractions import Fraction
 
@@ -187,7 +186,7 @@ def test_ignored_rows_and_rows_of_weight_0_count_in_no_mean(rng):
 
 
 @pytest.mark.parametrize("weighted", [False, True])
-def test_any_split_order_and_record_give_equal_classes(rng, weighted):
+def test_any_split_and_order_give_equal_classes(rng, weighted):
     logits, labels = draw(rng, 200, 50)
     labels[labels > 40] = 40
     s = rng.uniform(0, 2, 200) * rng.integers(0, 2, 200) if weighted else None
@@ -206,14 +205,9 @@ def test_any_split_order_and_record_give_equal_classes(rng, weighted):
             np.testing.assert_array_equal(
                 getattr(merged.classes, name), getattr(whole.classes, name)
             )
-    record = json.loads(json.dumps(whole.to_dict(), allow_nan=False))
-    assert len(record["classes"]["count"]) == 50
-    again = Evaluation.from_dict(record)
-    assert (again, hash(again)) == (whole, hash(whole))
     plain = evaluate(logits, labels, sample_weight=s)
     assert plain.classes is None
     assert plain != whole
-    assert Evaluation.from_dict(plain.to_dict() | {"classes": None}) == plain
 
 
 def test_prediction_of_weight_0_leaves_no_class():

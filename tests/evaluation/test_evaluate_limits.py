@@ -172,7 +172,7 @@ def test_losses_whose_squares_overflow_go_through_a_record(num_classes):
     logits = np.zeros((3, num_classes))
     logits[1, 1] = 1e200
     evaluation = evaluate(logits, [0] * 3)
-    assert evaluation.to_dict()["sums"]["nll_square"] == "inf"
+    assert evaluation.to_dict()["totals"]["sums"]["nll_square"] == "inf"
     assert Evaluation.from_dict(evaluation.to_dict()) == evaluation
 
 

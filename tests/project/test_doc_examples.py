@@ -26,16 +26,15 @@ FUNCTIONS += [
         "risk_coverage",
         "to_dict",
         "from_dict",
+        "save",
+        "load",
         "to_text",
         "to_markdown",
         "plot",
     )
 ]
-FUNCTIONS += [
-    getattr(smoothxent.Comparison, name)
-    for name in ("to_dict", "from_dict", "rename", "to_markdown", "plot")
-]
-FUNCTIONS += [getattr(smoothxent.Temperature, name) for name in ("to_dict", "to_markdown", "plot")]
+FUNCTIONS += [getattr(smoothxent.Comparison, name) for name in ("rename", "to_markdown", "plot")]
+FUNCTIONS += [getattr(smoothxent.Temperature, name) for name in ("to_markdown", "plot")]
 FUNCTIONS += [smoothxent.sklearn.neg_smoothed_log_loss]
 RESULTS = [smoothxent.Evaluation, smoothxent.Comparison, smoothxent.Temperature]
 PLAIN_RESULTS = [smoothxent.RowStatistics, smoothxent.LinearGradients]
@@ -115,6 +114,7 @@ PAGES = [
     "docs/libraries.md",
     "docs/losses.md",
     "docs/pytorch.md",
+    "docs/records.md",
     "docs/scikit_learn.md",
 ]
 

@@ -153,7 +153,9 @@ def test_page_of_records_has_the_version_and_every_key(record):
     name = record["format"]
     assert re.search(rf"^\| `{name}` \| {record['version']} \|", page, re.MULTILINE)
     section = page.partition(f"\n## {name.partition('.')[2]}\n")[2].partition("\n## ")[0]
-    keys = [key for key in record if key not in {"format", "version"}]
-    parts = [record[key] for key in ("groups", "classes") if isinstance(record.get(key), dict)]
-    keys += [key for part in parts for key in part]
+    totals = record["totals"]
+    pairs = totals.get("totals", {})
+    parts = [totals, *(each for each in (totals.get("groups"), totals.get("classes")) if each)]
+    parts += [pairs, pairs.get("groups", {}), pairs.get("kl", {})]
+    keys = [key for part in parts for key in part if key != "num_classes"]
     assert [key for key in keys if f"`{key}`" not in section] == []

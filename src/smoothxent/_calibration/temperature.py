@@ -3,18 +3,17 @@
 from __future__ import annotations  # help() shows types by their names
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from smoothxent._calibration import table
 from smoothxent._evaluation.evaluation import Evaluation
 from smoothxent._evaluation.report.needed import matplotlib_is_needed
+from smoothxent._records.record import Recorded
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
 
 Bound: TypeAlias = Literal["lower", "upper"]
-
-FORMAT, VERSION = "smoothxent.Temperature", 1
 
 ENDS = {
     None: "",
@@ -22,11 +21,9 @@ ENDS = {
     "upper": "; at the upper bound, above which the nll falls further",
 }
 
-METRICS = ("value", "nll_before", "nll_after", "iterations", "bound")
-
 
 @dataclass(frozen=True, repr=False)
-class Temperature:
+class Temperature(Recorded):
     """The temperature with the least nll on labelled rows, as `fit_temperature` returns it.
 
     It prints as a table, in a notebook too. Its `repr` is one line. It is immutable.
@@ -54,6 +51,12 @@ class Temperature:
     (7.2819, 0.75)
     """
 
+    _FORMAT, _VERSION = "smoothxent.Temperature", 2
+    _METRICS = (
+        *("value", "nll_before", "nll_after", "iterations", "bound"),
+        *("evaluation_before", "evaluation"),
+    )
+
     evaluation_before: Evaluation
     evaluation: Evaluation
     iterations: int
@@ -78,33 +81,6 @@ class Temperature:
     def _end(self) -> str:
         """The last line of the tables: how the search has ended."""
         return f"{self.iterations} reads of the logits{ENDS[self.bound]}"
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return a dict for JSON, for other programs; smoothxent can't read it back.
-
-        Returns
-        -------
-        dict
-            "format" and "version" identify the record. "evaluation_before" and "evaluation" are the
-            results of `Evaluation.to_dict`. "metrics" holds the other attributes.
-
-        Examples
-        --------
-        >>> from smoothxent import Evaluation, fit_temperature
-        >>> temperature = fit_temperature([[8.0, 0], [8, 0], [8, 0]], [0, 0, 1])
-        >>> record = temperature.to_dict()
-        >>> record["version"], record["metrics"]["value"] == temperature.value
-        (1, True)
-        >>> Evaluation.from_dict(record["evaluation"]) == temperature.evaluation
-        True
-        """
-        return {
-            "format": FORMAT,
-            "version": VERSION,
-            "metrics": {name: getattr(self, name) for name in METRICS},
-            "evaluation_before": self.evaluation_before.to_dict(),
-            "evaluation": self.evaluation.to_dict(),
-        }
 
     def to_markdown(self) -> str:
         """Return the metrics before and after as a Markdown table.

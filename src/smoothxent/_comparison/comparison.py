@@ -2,22 +2,22 @@
 
 from __future__ import annotations  # help() shows types by their names
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from smoothxent._comparison import table
 from smoothxent._comparison.pair_metrics import PairMetrics
-from smoothxent._comparison.record import metrics_of, record_of
 from smoothxent._comparison.settings import check_names
+from smoothxent._comparison.totals import MEASURES
 from smoothxent._evaluation.report.needed import matplotlib_is_needed
+from smoothxent._records.record import Recorded
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
 
 
 @dataclass(frozen=True, repr=False)
-class Comparison(PairMetrics):
+class Comparison(PairMetrics, Recorded):
     """Two classifiers' logits over the same labelled rows, as `compare` returns them.
 
     Paired metrics have much smaller standard errors than the difference of two means, because the
@@ -103,6 +103,14 @@ class Comparison(PairMetrics):
     True
     """
 
+    _FORMAT, _VERSION = "smoothxent.Comparison", 3
+    _METRICS = (
+        *(f"{name}{suffix}" for name in (*MEASURES, "agreement") for suffix in ("", "_stderr")),
+        *("probability_change_rms", "accuracy_difference", "accuracy_difference_stderr"),
+        *("top_k_difference", "top_k_difference_stderr"),
+        *("kl_quantiles", "probability_change_quantiles", "groups", "a", "b"),
+    )
+
     __slots__ = ()  # see Evaluation
 
     def __add__(self, other: Comparison) -> Self:
@@ -147,63 +155,6 @@ class Comparison(PairMetrics):
         ('base', 'int8')
         """
         return replace(self, names=check_names(names))
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return a dict for JSON, from which `from_dict` restores an equal comparison.
-
-        Returns
-        -------
-        dict
-            "format" and "version" identify the record. "a" and "b" are the results of
-            `Evaluation.to_dict`. "sums" and "changed_hits" hold exact sums as hexadecimal text.
-            "sketches" hold the weights of the values of rows, from which quantiles follow.
-            "groups" is null, or has a list for each total of a group, in the order of the ids.
-            "metrics" is for other programs: the other attributes, with null for nan and inf.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from smoothxent import Comparison, compare
-        >>> comparison = compare(3 * np.eye(2), 2 * np.eye(2), [0, 1])
-        >>> record = comparison.to_dict()
-        >>> record["version"], record["metrics"]["agreement"]
-        (2, 1.0)
-        >>> Comparison.from_dict(record) == comparison
-        True
-        """
-        return record_of(self)
-
-    @classmethod
-    def from_dict(cls, record: Mapping[str, Any]) -> Self:
-        """Return the comparison that `to_dict` has converted to this record.
-
-        Parameters
-        ----------
-        record : dict
-            The result of `to_dict`, on this or another machine. The "metrics", which follow from
-            the sums, may be missing.
-
-        Returns
-        -------
-        Comparison
-            Equal to the original comparison.
-
-        Raises
-        ------
-        ValueError
-            An item is missing, unknown, of another type, out of range, or inconsistent with the
-            others; the error names its key.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from smoothxent import Comparison, compare
-        >>> record = compare(3 * np.eye(2), 2 * np.eye(2), [0, 1]).to_dict()
-        >>> Comparison.from_dict(record).agreement
-        1.0
-        """
-        read = metrics_of(record)
-        return cls(read.a, read.b, read.names, read._totals)
 
     def to_markdown(self) -> str:
         """Return the metrics of both and of their pairs of rows as Markdown tables.

@@ -26,6 +26,7 @@ from smoothxent._evaluation.sums.exact import integers_of
 DROPPED_BITS = 42
 INFINITY = 0x7FF << 10
 NAN = INFINITY + 1
+MOST_PLACES = 1074  # the smallest float64 number is 2**-1074
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,10 @@ class Sketch:
     most: float  # -inf without
     places: int  # weights are in units of 2**-places
     weights: dict[int, int]  # never changed
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.places <= MOST_PLACES:
+            raise ValueError(f"places must lie in [0, {MOST_PLACES}], got {self.places}")
 
     @classmethod
     def of(cls, values: NDArray[np.float64], weights: NDArray[np.float64] | None) -> Self:

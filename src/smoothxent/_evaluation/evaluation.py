@@ -2,9 +2,9 @@
 
 from __future__ import annotations  # help() shows types by their names
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from numpy.typing import ArrayLike
 
@@ -13,19 +13,19 @@ from smoothxent._arguments.options import check_amount, check_num_bytes, check_p
 from smoothxent._evaluation import calibration
 from smoothxent._evaluation.classes.totals import ClassTotals
 from smoothxent._evaluation.metrics import Metrics
-from smoothxent._evaluation.record import record_of, totals_of
 from smoothxent._evaluation.report import table
 from smoothxent._evaluation.report.needed import matplotlib_is_needed
 from smoothxent._evaluation.settings import Options, Settings
 from smoothxent._evaluation.totals import Totals
 from smoothxent._kernel.protocol import NUM_ROWS, PLACES, WEIGHT, KernelEvaluation
+from smoothxent._records.record import Recorded
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
 
 
 @dataclass(frozen=True, repr=False)
-class Evaluation(Metrics):
+class Evaluation(Metrics, Recorded):
     """The metrics of a classifier's logits over labelled rows, as `evaluate` returns them.
 
     An evaluation holds exact sums over the rows; each mean is the correctly rounded quotient of two
@@ -114,6 +114,15 @@ class Evaluation(Metrics):
     >>> nothing + nothing == nothing
     True
     """
+
+    _FORMAT, _VERSION = "smoothxent.Evaluation", 4
+    _METRICS = (
+        *("count", "ignored", "nan_rows", "weight"),
+        *("label_smoothing", "softcap", "temperature", "z_loss"),
+        *("loss", "nll", "nll_stderr", "perplexity", "accuracy", "accuracy_stderr"),
+        *("entropy", "entropy_stderr", "confidence", "confidence_stderr"),
+        *("brier", "brier_stderr", "calibration_error", "top_k", "top_k_stderr"),
+    )
 
     # Not dataclass(slots=True), which creates a second class: an assignment would raise a TypeError
     # about super() and not a FrozenInstanceError.
@@ -388,57 +397,6 @@ class Evaluation(Metrics):
         0.1458
         """
         return calibration.risk_coverage(self._totals)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return a dict for JSON, from which `from_dict` restores an equal evaluation.
-
-        Returns
-        -------
-        dict
-            "format" and "version" identify the record; the version is 3. "sums", "hits" and "bins"
-            hold exact sums as hexadecimal text, which `float.fromhex` reads (and rounds). "softcap"
-            is null without a soft cap. "prior" and "class_weight" are checksums (CRC-32), or "".
-            "metrics" is for other programs: the attributes of these names, with null for nan and
-            inf.
-
-        Examples
-        --------
-        >>> import json
-        >>> from smoothxent import Evaluation
-        >>> text = json.dumps(Evaluation.empty().to_dict(), allow_nan=False)
-        >>> Evaluation.from_dict(json.loads(text)) == Evaluation.empty()
-        True
-        """
-        return record_of(self._totals)
-
-    @classmethod
-    def from_dict(cls, record: Mapping[str, Any]) -> Self:
-        """Return the evaluation that `to_dict` has converted to this record.
-
-        Parameters
-        ----------
-        record : dict
-            The result of `to_dict`, on this or another machine. The "metrics", which follow from
-            the sums, may be missing.
-
-        Returns
-        -------
-        Evaluation
-            Equal to the original evaluation.
-
-        Raises
-        ------
-        ValueError
-            An item is missing, unknown, of another type, out of range, or inconsistent with the
-            others; the error names its key.
-
-        Examples
-        --------
-        >>> from smoothxent import Evaluation
-        >>> Evaluation.from_dict(Evaluation.empty().to_dict()).count
-        0
-        """
-        return cls(totals_of(record))
 
     def __repr__(self) -> str:
         return table.line(self)

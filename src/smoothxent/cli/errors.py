@@ -19,6 +19,8 @@ REMEDIES_OF_COMMANDS = {
     r"pass ignore_index=(-\d+)": r"pass --ignore-index \1",
     r"a label that is ignore_index$": "the label of --ignore-index",
     r"say so with dtype$": r"\g<0>: --dtype bfloat16, --dtype float16",
+    r"text that is not JSON$": r"\g<0>; give a file that `smoothxent evaluate --json` or "
+    "`compare --json` saved",
     r"are logits and labels swapped": "are LOGITS and LABELS swapped",
     r"^num_(bins|threads) must": r"--\1 must",
     r"use rename$": r"\g<0>: --names NAME_A NAME_B",

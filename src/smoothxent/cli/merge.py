@@ -1,12 +1,13 @@
 """Add up saved evaluations, or comparisons: the result has the bits of one run over all rows."""
 
 import argparse
-import json
 import os
+import reprlib
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from smoothxent import Comparison, Evaluation, GroupedEvaluation
+from smoothxent._records.files import read
 from smoothxent.cli import inputs, options, results
 from smoothxent.cli.errors import CommandError, as_command_errors, name_file
 
@@ -70,11 +71,7 @@ def saved(part: Path, names: tuple[str, str] | None) -> Mergeable:
     if part.is_dir():
         raise CommandError(f"{part}: is a folder; give its files, as in {part}/*.json")
     with as_command_errors(part), name_file(part):
-        try:
-            record = json.loads(part.read_text(encoding="utf-8"))
-        except (RecursionError, ValueError) as error:
-            remedy = "give a file that `smoothxent evaluate --json` or `compare --json` saved"
-            raise CommandError(f"{part}: not JSON; {remedy}") from error
+        record = read(part)
         result = _kind_of(record).from_dict(record)
         if names is None:
             return result
@@ -85,12 +82,11 @@ def saved(part: Path, names: tuple[str, str] | None) -> Mergeable:
 
 
 def _kind_of(record: object) -> type[Mergeable]:
-    """Return the type of the record, whose error it is if the record names no type."""
-    if not isinstance(record, dict) or "format" not in record:
-        return Evaluation
-    found, rule = record["format"], f"be one of {', '.join(map(repr, KINDS))}"
+    """Return the type of the record."""
+    found = record.get("format") if isinstance(record, dict) else record
+    rule = f"be one of {', '.join(map(repr, KINDS))}"
     for name, kind in KINDS.items():
         if found == name:
             return kind
     remedy = "; --apply-json saves an evaluation" if found == TEMPERATURE else ""
-    raise ValueError(f"format must {rule}, got {found!r}{remedy}")
+    raise ValueError(f"format must {rule}, got {reprlib.repr(found)}{remedy}")

@@ -1,13 +1,13 @@
 """Types of the command line's options: each function parses a text. The library checks ranges."""
 
 import argparse
-import json
 import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
+from smoothxent import Temperature
 from smoothxent.cli.errors import CommandError
 
 Parsed = TypeVar("Parsed")
@@ -45,13 +45,10 @@ def temperature(text: str) -> float:
     try:
         if not text.endswith(".json"):
             return float(text)
-        record = json.loads(Path(text).read_text(encoding="utf-8"))
-        if record["format"] == "smoothxent.Temperature":
-            return float(record["metrics"]["value"])
-    except (KeyError, OSError, RecursionError, TypeError, ValueError):
-        pass
-    rule = "must be a number, or a file that `smoothxent calibrate --json` saved"
-    raise argparse.ArgumentTypeError(f"{rule}, got {text!r}")
+        return Temperature.load(text).value
+    except (OSError, ValueError):
+        rule = "must be a number, or a file that `smoothxent calibrate --json` saved"
+        raise argparse.ArgumentTypeError(f"{rule}, got {text!r}") from None
 
 
 def several(parse: Callable[[str], Parsed]) -> Callable[[str], tuple[Parsed, ...]]:

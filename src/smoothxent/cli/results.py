@@ -3,14 +3,14 @@
 import argparse
 import csv
 import io
-import json
 import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from smoothxent import ClassMetrics, Comparison, Evaluation, GroupedEvaluation, Temperature
-from smoothxent.cli import errors, inputs, options
+from smoothxent._records.files import text_of, write_whole
+from smoothxent.cli import inputs, options
 
 Result: TypeAlias = Evaluation | GroupedEvaluation | Comparison | Temperature
 
@@ -93,7 +93,8 @@ def write(result: Result, arguments: argparse.Namespace) -> None:
         write_whole(arguments.plot, lambda draft: figure.savefig(draft, dpi=144))
     file = getattr(arguments, "per_class", None)
     if isinstance(file, Path) and isinstance(whole, Evaluation) and whole.classes:
-        write_text(file, _csv_of_classes(whole.classes))
+        text = _csv_of_classes(whole.classes)
+        write_whole(file, lambda draft: draft.write_text(text, encoding="utf-8"))
     if arguments.json == "-":
         print(_json(result), end="")
     elif not arguments.quiet:
@@ -103,27 +104,7 @@ def write(result: Result, arguments: argparse.Namespace) -> None:
 def save(result: Result, name: str | None) -> None:
     """Save the result as JSON, unless the name is None, or - for stdout."""
     if name not in (None, "-"):
-        write_text(Path(name), _json(result))
-
-
-def write_text(file: Path, text: str) -> None:
-    """Write the whole text; if that fails, leave the file as it was."""
-    write_whole(file, lambda draft: draft.write_text(text, encoding="utf-8"))
-
-
-def write_whole(file: Path, write: Callable[[Path], object]) -> None:
-    """Write a file; if that fails, leave it as it was. The path of the draft has its suffix."""
-    with errors.name_file(file):
-        if file.exists() and not file.is_file():  # a pipe or a device
-            write(file)
-            return
-        target = file.resolve()
-        draft = target.with_name(f".{os.getpid()}.{target.name}")
-        try:
-            write(draft)
-            draft.replace(target)
-        finally:
-            draft.unlink(missing_ok=True)
+        result.save(name)
 
 
 def _table(result: Result, num_bytes: int | None) -> str:
@@ -139,13 +120,18 @@ def _markdown(result: Result, num_bytes: int | None) -> str:
 
 
 def _json(result: Result, _: int | None = None) -> str:
-    return json.dumps(result.to_dict(), allow_nan=False, indent=1) + "\n"
+    return text_of(result.to_dict())
 
 
 def _csv(result: Result, num_bytes: int | None) -> str:
     if isinstance(result, GroupedEvaluation):
         return _csv_of(OF_GROUPS, *(getattr(result, name).tolist() for name in OF_GROUPS.values()))
-    columns = _columns(result)
+    columns = _columns(result, result.to_dict()["metrics"])
+    if isinstance(result, Comparison):
+        columns["a_name"], columns["b_name"] = result.names
+        columns.pop("groups", None)
+        if result.groups is not None:
+            columns["groups"] = len(result.groups)
     if num_bytes is not None and isinstance(result, Evaluation):
         columns["bits_per_byte"] = result.bits(per=num_bytes)
     return _csv_of(columns, *([value] for value in columns.values()))
@@ -163,57 +149,23 @@ def _csv_of(head: Iterable[str], *columns: Iterable[object]) -> str:
     return text.getvalue()
 
 
-def _columns(result: Result) -> dict[str, Any]:
-    """Return the metrics of `to_dict` by name, with nan and inf as they are."""
-    names = OF_EVALUATION * isinstance(result, Evaluation)
-    columns: dict[str, Any] = {name: getattr(result, name) for name in names}
-    record = result.to_dict()
-    columns |= _metrics(result, record["metrics"])
-    if isinstance(result, Comparison):
-        columns |= {f"{letter}_name": name for letter, name in zip("ab", result.names, strict=True)}
-        if result.groups is not None:
-            its_metrics = _metrics(result.groups, record["groups"]["metrics"])
-            columns["groups"] = len(result.groups)
-            columns |= {f"groups_{name}": value for name, value in its_metrics.items()}
-    for prefix, each in _evaluations(result).items():
-        columns |= {f"{prefix}_{name}": value for name, value in _columns(each).items()}
-    return columns
-
-
-def _metrics(result: object, names: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the metrics with these names, and a column for each key of a dict."""
+def _columns(result: Any, metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the metrics of a record by name, with nan and inf as they are."""
     columns: dict[str, Any] = {}
-    for name, keys in names.items():
+    for name, written in metrics.items():
         value = getattr(result, name)
-        if isinstance(value, Mapping):
-            columns |= {
-                f"{name}_{key}": each for key, each in zip(keys, value.values(), strict=True)
-            }
-        else:
+        if not isinstance(written, Mapping):
             columns[name] = value
+            continue
+        if isinstance(value, Mapping):  # by k or by share of the rows
+            parts = dict(zip(written, value.values(), strict=True))
+        else:
+            parts = _columns(value, written)
+        columns |= {f"{PREFIXES.get(name, name)}_{key}": each for key, each in parts.items()}
     return columns
 
 
-def _evaluations(result: Result) -> dict[str, Evaluation]:
-    """Return the evaluations that a result consists of, by the prefix of their columns."""
-    if isinstance(result, Comparison):
-        return {"a": result.a, "b": result.b}
-    if isinstance(result, Temperature):
-        return {"before": result.evaluation_before, "after": result.evaluation}
-    return {}
-
-
-# Columns of an evaluation before those of its metrics.
-OF_EVALUATION = [
-    "count",
-    "ignored",
-    "nan_rows",
-    "weight",
-    "label_smoothing",
-    "softcap",
-    "temperature",
-    "z_loss",
-]
+PREFIXES = {"evaluation_before": "before", "evaluation": "after"}
 
 OF_GROUPS = {
     "group": "ids",

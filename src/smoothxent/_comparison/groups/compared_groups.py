@@ -50,6 +50,12 @@ class ComparedGroups:
     0.1272
     """
 
+    _METRICS = (
+        *("nll_difference_stderr", "entropy_difference_stderr", "confidence_difference_stderr"),
+        *("brier_difference_stderr", "probability_change_stderr", "kl_stderr"),
+        *("agreement_stderr", "accuracy_difference_stderr", "top_k_difference_stderr"),
+    )
+
     _totals: PairGroupTotals
     _top_k: Sequence[int]
 

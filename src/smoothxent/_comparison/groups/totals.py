@@ -90,4 +90,4 @@ class PairGroupTotals:
         )
 
     def __hash__(self) -> int:
-        return hash((len(self.ids), self.weight, *self.sums.values()))
+        return hash((len(self.ids), self.weight, self.hit_differences))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations  # help() shows types by their names
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
@@ -10,16 +10,16 @@ from typing import Any, Self, TypeAlias
 
 from smoothxent._arguments.options import check_num_bytes
 from smoothxent._evaluation.evaluation import Evaluation
-from smoothxent._evaluation.groups import record, table
+from smoothxent._evaluation.groups import table
 from smoothxent._evaluation.groups.metrics import GroupMetrics
 from smoothxent._evaluation.groups.totals import MOST_EVALUATIONS, GroupTotals
-from smoothxent._evaluation.readers import check_metrics
+from smoothxent._records.record import Recorded
 
 EvaluationsById: TypeAlias = dict[int | str, Evaluation]
 
 
 @dataclass(frozen=True, repr=False)
-class GroupedEvaluation(GroupMetrics):
+class GroupedEvaluation(GroupMetrics, Recorded):
     r"""The metrics of rows that belong to groups, as ``evaluate(..., groups=ids)`` returns them.
 
     A group is a document, a sequence, a user, a slice of the data: rows that are alike, so that
@@ -84,6 +84,12 @@ class GroupedEvaluation(GroupMetrics):
     >>> grouped.total == evaluate(logits, [2, 2, 1])
     True
     """
+
+    _FORMAT, _VERSION = "smoothxent.GroupedEvaluation", 2
+    _METRICS = (
+        *("nll_stderr", "accuracy_stderr", "brier_stderr"),
+        *("macro_nll", "macro_accuracy", "macro_brier", "total"),
+    )
 
     __slots__ = ()
 
@@ -174,53 +180,6 @@ class GroupedEvaluation(GroupMetrics):
     def __reduce__(self) -> tuple[Any, ...]:
         """Return how to copy and unpickle it: fields can't be assigned."""
         return type(self), (self.total, self._groups, self._evaluations)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return a dict for JSON, from which `from_dict` restores an equal evaluation.
-
-        Returns
-        -------
-        dict
-            "format" and "version" identify the record. "total" and, for up to 16 groups, the items
-            of "evaluations" are results of `Evaluation.to_dict`. "groups" has a list for each total
-            of a group, in the order of the ids; sums are text, as in `Evaluation.to_dict`. Groups
-            with only ignored rows are included, with a count of 0. "metrics" is for other programs,
-            with null for nan and inf.
-
-        Examples
-        --------
-        >>> import json
-        >>> import numpy as np
-        >>> from smoothxent import GroupedEvaluation, evaluate
-        >>> grouped = evaluate(np.eye(3), [0, 1, 1], groups=[7, 8, 8])
-        >>> text = json.dumps(grouped.to_dict(), allow_nan=False)
-        >>> GroupedEvaluation.from_dict(json.loads(text)) == grouped
-        True
-        """
-        return record.record_of(self)
-
-    @classmethod
-    def from_dict(cls, given: Mapping[str, Any]) -> Self:
-        """Return the evaluation that `to_dict` has converted to this record.
-
-        Parameters
-        ----------
-        given : dict
-            The result of `to_dict`, on this or another machine.
-
-        Returns
-        -------
-        GroupedEvaluation
-            Equal to the original.
-
-        Raises
-        ------
-        ValueError
-            As in `Evaluation.from_dict`.
-        """
-        grouped = cls(*record.parts_of(given))
-        check_metrics("metrics", given.get("metrics", {}), record.metrics_of(grouped))
-        return grouped
 
     def to_text(self, *, num_bytes: int | None = None) -> str:
         """Return the tables that `print` shows: the metrics, and some groups.

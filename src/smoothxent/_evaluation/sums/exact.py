@@ -4,7 +4,6 @@ The only rounding between the rows and a metric is the quotient of two sums, or 
 """
 
 import math
-import re
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Self
@@ -14,8 +13,8 @@ from numpy.typing import NDArray
 
 from smoothxent._kernel.digits import digits_of, integer_of
 
-# -0x1abcp-52: more digits of the exponent than a sum of float64 products of any kind needs
-TEXT = re.compile(r"(-?0x[0-9a-f]+)p([+-]?[0-9]{1,4})|(-?inf|nan)")
+SPECIAL = ("inf", "-inf", "nan")
+MOST_PLACES = 9999  # more than a sum of float64 products of any kind needs
 
 # 2**27 + 1 splits a float64 number into two halves of at most 26 bits (Veltkamp).
 SPLITTER = float((1 << 27) + 1)
@@ -49,17 +48,15 @@ class Exact:
         return cls.of(numerator, denominator.bit_length() - 1)
 
     @classmethod
-    def from_text(cls, text: str) -> Self:
-        """Return the number with this `str`; any other text raises a ValueError."""
-        match = TEXT.fullmatch(text)
-        if match is None:
-            raise ValueError(f"text must be like '0x1abcp-52', 'inf' or 'nan', got {text!r}")
-        units, exponent, special = match.groups()
-        return cls(0, 0, special) if special else cls.of(int(units, 16), -int(exponent))
+    def from_json(cls, text: str) -> Self:
+        """Return the number with this `str`."""
+        return cls(0, 0, text) if text in SPECIAL else cls.of(*parsed(text))
 
     def __str__(self) -> str:
         """Return the exact number in hexadecimal; `float.fromhex` reads it too, and rounds it."""
         return self.special or f"{self.units:#x}p{-self.places:+d}"
+
+    to_json = __str__
 
     def __add__(self, other: Self) -> Self:
         if specials := {self.special, other.special} - {""}:
@@ -95,6 +92,15 @@ class Exact:
 
 
 ZERO = Exact(0, 0)
+
+
+def parsed(text: str) -> tuple[int, int]:
+    """Return units and places of a number such as 0x1abcp-52."""
+    units, exponent = text.split("p")
+    places = -int(exponent)
+    if abs(places) > MOST_PLACES:  # its integer would need much more memory than its text
+        raise ValueError(f"exponent must lie within {MOST_PLACES}, got {exponent}")
+    return int(units, 16), places
 
 
 def exact_sum(values: NDArray[np.float64]) -> Exact:

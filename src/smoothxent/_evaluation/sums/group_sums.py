@@ -7,10 +7,10 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from smoothxent._evaluation.sums.exact import Exact
+from smoothxent._evaluation.sums.exact import SPECIAL, Exact, parsed
 from smoothxent._kernel.digits import DIGIT, carried, digits_of, integer_of
 
-LOW_BITS = (1 << DIGIT) - 1
+MOST_DIGITS = 70  # float64 numbers lie between 2**-1074 and 2**1024, and so do 2**63 of them: 68
 
 Floats = NDArray[np.float64]
 GroupNumbers = NDArray[np.int64]  # the number of a group for each term: 0, 1, ...
@@ -64,18 +64,23 @@ class GroupSums:
         return cls(digits, lowest, special)
 
     @classmethod
-    def of_exacts(cls, sums: Sequence[Exact]) -> Self:
-        """Return the sums as arrays."""
-        lowest = min((-each.places for each in sums), default=0) // DIGIT * DIGIT
-        units = [each.units << (-each.places - lowest) for each in sums]
-        size = max((each.bit_length() for each in units), default=0) // DIGIT + 1
-        digits = np.zeros((len(sums), size), np.int64)
-        for group, number in enumerate(units):
-            digits[group] = [(number >> (DIGIT * i)) & LOW_BITS for i in range(size - 1)] + [
-                number >> (DIGIT * (size - 1))
-            ]
-        special = np.array([float(each.special or 0) for each in sums])
+    def from_json(cls, texts: Sequence[str]) -> Self:
+        """Return the sums of `to_json`."""
+        special = np.array([float(text) if text in SPECIAL else 0.0 for text in texts])
+        numbers = [(0, 0) if text in SPECIAL else parsed(text) for text in texts]
+        lowest = min((-places for _, places in numbers), default=0) // DIGIT * DIGIT
+        units = [number << (-places - lowest) for number, places in numbers]
+        size = max(map(int.bit_length, units), default=0) // DIGIT + 1
+        if size > MOST_DIGITS:  # one group would make those of all others as long
+            raise ValueError(f"sums must have at most {MOST_DIGITS} digits, got {size}")
+        words = b"".join([each.to_bytes(4 * size, "little", signed=True) for each in units])
+        digits = np.frombuffer(words, "<u4").reshape(-1, size).astype(np.int64)
+        digits[:, -1:] = np.frombuffer(words, "<i4").reshape(-1, size)[:, -1:]
         return cls._of_digits(*carried(digits, lowest), special)
+
+    def to_json(self) -> list[str]:
+        """Return the sum of each group as text."""
+        return [each.to_json() for each in self.exacts()]
 
     def take(self, groups: GroupNumbers) -> Self:
         """Return the sums of some groups."""

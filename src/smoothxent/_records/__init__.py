@@ -1,0 +1,1 @@
+"""Records: results as JSON, without loss, with a checksum."""
