@@ -34,6 +34,8 @@ def encoded(value: Any) -> Any:
 def decoded(kind: Any, value: Any) -> Any:
     """Return the value of this type that `encoded` has written; other JSON raises any error."""
     origin, arguments = get_origin(kind), get_args(kind)
+    if hasattr(origin, "__value__"):  # NDArray[X] is an alias of a type from NumPy 2.5 on
+        return decoded(origin.__value__[arguments], value)
     if hasattr(kind, "from_json"):
         return kind.from_json(value)
     if kind is float:
