@@ -7,10 +7,12 @@ import math
 import pickle
 import re
 from itertools import product
+from typing import Any, Literal
 
 import numpy as np
 import pytest
 from hypothesis import given
+from numpy.typing import NDArray
 
 import evaluations
 import smoothxent
@@ -18,6 +20,7 @@ from assertions import error_text
 from evaluations import attributes, splits, through_json
 from smoothxent import Comparison, Evaluation, GroupedEvaluation, Temperature, compare, evaluate
 from smoothxent._comparison.sketch import Sketch
+from smoothxent._records.codec import decoded
 from smoothxent._records.record import checksum
 
 RNG = np.random.default_rng(0)
@@ -151,6 +154,7 @@ def test_totals_have_exact_sums_as_text_that_fromhex_reads():
     totals = evaluations.evaluation(rows).to_dict()["totals"]
     assert float.fromhex(totals["sums"]["nll"]) == math.fsum(rows.nll)
     assert float.fromhex(totals["hits"][0]) == np.sum(rows.rank == 0)
+    assert "looks_like_probabilities" not in totals  # nor has it a part in ==
     record = Evaluation.empty(prior=[0.25, 0.75]).to_dict()
     assert record["totals"]["settings"]["prior"] == evaluations.checksum(0.25, 0.75)
 
@@ -267,10 +271,26 @@ def test_item_of_the_totals_that_is_missing_or_another_is_an_error(result):
         for value in (GONE, "x"):
             other = changed(record, path, value)
             assert error_text(ValueError, type(result).from_dict, other) == OTHER
+    deep = []
+    for _ in range(10_000):
+        deep = [deep]
+    assert error_text(ValueError, type(result).from_dict, record | {"totals": deep}) == OTHER
 
 
-DEEP = json.loads("[" * 500 + "]" * 500)
-VALUES = [None, True, -1, 0, 2**63, 10**400, 1.5, math.nan, [], {}, [1], ["a"], {"1": 1}, DEEP]
+@pytest.mark.parametrize(
+    "kind, value",
+    [
+        *((int, True), (int, 1.0), (str, None), (Literal["lower"] | None, "upper")),
+        *((NDArray[np.int64], ["a"]), (NDArray[np.int64], [True]), (NDArray[Any], ["a", 1])),
+        *((tuple[int, int], [1]), (tuple[int, int], [1, 2, 3]), (tuple[str, ...], "ab")),
+    ],
+)
+def test_value_of_another_type_is_not_read(kind, value):
+    with pytest.raises((TypeError, ValueError)):
+        decoded(kind, value)
+
+
+VALUES = [None, True, -1, 0, 2**63, 10**400, 1.5, math.nan, [], {}, [1], ["a"], {"1": 1}]
 VALUES += ["", "1", "lower", "nan", "-inf", "0x1.8p+0", "-0x1p+9999", "0x1p+10000", "0x1p+1p+1"]
 
 
