@@ -62,7 +62,7 @@ accuracy: $(DONE)/built $(DONE)/accuracy  ## errors in ulps against exact values
 guard: $(DONE)/built  ## count instructions with valgrind, compare with those saved
 	$(BIN)/python -m bench.instructions $(ARGS)
 
-lint: $(DONE)/built $(DONE)/lint  ## ruff, mypy --strict, cython-lint, clang-format and zizmor; actionlint where it is installed
+lint: $(DONE)/lint  ## ruff, mypy --strict, cython-lint, clang-format and zizmor; actionlint where it is installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy

@@ -54,7 +54,7 @@ def draw(regime: Regime, dtype: str, num_rows: int, num_classes: int, seed: int 
     """Draw a random problem; the seed is added to a checksum of the problem's name."""
     name = f"{regime.name}, {dtype}, {num_rows} x {num_classes}"
     rng = np.random.default_rng(zlib.crc32(name.encode()) + seed)
-    limits = ml_dtypes.finfo(dtype)  # type: ignore[no-untyped-call]
+    limits = ml_dtypes.finfo(dtype)
     largest, tiny = float(limits.max), float(limits.smallest_subnormal)
     wide, labels = regime.draw(Draw(rng, num_rows, num_classes, largest, tiny))
     settings = settings_of(rng, labels, num_classes, _settings_for(regime, dtype, num_classes))
