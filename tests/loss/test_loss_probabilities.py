@@ -7,8 +7,7 @@ import pytest
 
 import oracle
 import smoothxent
-from assertions import assert_gradients_right, assert_losses_right, error_text
-from option_sets import NUM_CLASSES, OF_PROBABILITIES
+from assertions import assert_gradients_right, assert_losses_right
 
 
 def draw_probabilities(rng, num_rows, num_classes, kind):
@@ -19,21 +18,15 @@ def draw_probabilities(rng, num_rows, num_classes, kind):
 
 
 @pytest.mark.parametrize(
-    "num_classes", [*range(1, 20), 31, 33, 63, 64, 65, 127, 129, 1000, 1023, 1024, 1025, 2049, 5000]
+    "num_classes", [1, 2, 7, 8, 9, 16, 17, 31, 33, 63, 64, 65, 127, 129, 1000, 1024, 1025, 5000]
 )
-def test_losses_are_right_for_every_number_of_classes(dtype, rng, num_classes):
+def test_losses_and_gradients_are_right_for_many_numbers_of_classes(dtype, rng, num_classes):
     logits = rng.normal(0, 4, (4, num_classes)).astype(dtype)
     q = draw_probabilities(rng, 4, num_classes, np.float64)
-    losses = smoothxent.cross_entropy(logits, q, label_smoothing=0.1, reduction="none")
-    assert_losses_right(losses, logits, q, dtype, label_smoothing=0.1)
-
-
-@pytest.mark.parametrize("options", OF_PROBABILITIES)
-def test_losses_are_right_under_every_set_of_options(dtype, rng, options):
-    logits = rng.normal(0, 4, (8, NUM_CLASSES)).astype(dtype)
-    q = draw_probabilities(rng, 8, NUM_CLASSES, dtype)
-    losses = smoothxent.cross_entropy(logits, q, reduction="none", **options)
+    options = {"label_smoothing": 0.1}
+    losses, grad = smoothxent.cross_entropy_and_grad(logits, q, reduction="none", **options)
     assert_losses_right(losses, logits, q, dtype, **options)
+    assert_gradients_right(grad, logits, q, dtype, **options)
 
 
 @pytest.mark.parametrize(
@@ -53,20 +46,6 @@ def test_probabilities_need_not_sum_to_one(dtype, rng, total):
     q = total * draw_probabilities(rng, 5, 19, np.float64)
     losses = smoothxent.cross_entropy(logits, q, label_smoothing=0.1, reduction="none")
     assert_losses_right(losses, logits, q, dtype, label_smoothing=0.1)
-
-
-@pytest.mark.parametrize("label_smoothing", [0.0, 0.1, 1.0])
-def test_one_hot_rows_agree_with_their_indices(dtype, rng, label_smoothing):
-    logits = rng.normal(0, 4, (20, 33)).astype(dtype)
-    labels = rng.integers(0, 33, 20)
-    options = {"label_smoothing": label_smoothing, "class_weight": rng.uniform(0, 2, 33)}
-    by_index = smoothxent.cross_entropy(logits, labels, reduction="none", **options)
-    by_row = smoothxent.cross_entropy(
-        logits, np.eye(33, dtype=np.int64)[labels], reduction="none", **options
-    )
-    # Each is within the promised ulps of the same exact value.
-    ulps = 2 * oracle.LOSS_ULPS[np.dtype(dtype)]
-    assert np.all(np.abs(by_index - by_row) <= ulps * np.spacing(by_index))
 
 
 @pytest.mark.parametrize("gap", [1, 17, 40, 80])
@@ -99,14 +78,6 @@ def test_tiny_loss_of_a_certain_row_of_several_segments_keeps_its_digits(dtype, 
     assert abs(float(loss) - exact) <= ulps * np.spacing(dtype(exact))
 
 
-@pytest.mark.parametrize("place", [0, 17_000, 39_999])
-def test_improper_probability_in_any_segment_is_an_error(dtype, place):
-    q = np.zeros((1, 40_000))
-    q[0, place] = math.nan
-    text = error_text(ValueError, smoothxent.cross_entropy, np.zeros((1, 40_000), dtype), q)
-    assert text == f"labels must be finite and not negative, got labels[0, {place}] = nan"
-
-
 @pytest.mark.parametrize("axis", [0, 1, 2, -2])
 def test_losses_are_right_along_every_class_axis(dtype, rng, axis):
     logits = rng.normal(0, 4, (5, 4, 6)).astype(dtype)
@@ -117,23 +88,6 @@ def test_losses_are_right_along_every_class_axis(dtype, rng, axis):
     losses = smoothxent.cross_entropy(logits, q, axis=axis, label_smoothing=0.1, reduction="none")
     assert losses.shape == moved.shape[:-1]
     assert_losses_right(losses.ravel(), rows, q_rows, dtype, label_smoothing=0.1)
-
-
-@pytest.mark.parametrize("layout", ["fortran", "reversed", "every other class", "row of a wider"])
-def test_losses_are_right_for_every_layout_of_probabilities(dtype, rng, layout):
-    logits = rng.normal(0, 4, (5, 19)).astype(dtype)
-    q = draw_probabilities(rng, 5, 19, np.float64)
-    wide = np.full((10, 40), -7.0)  # a read of the padding would be an error of its own
-    views = {
-        "fortran": np.asfortranarray(q),
-        "reversed": q[::-1, ::-1].copy()[::-1, ::-1],
-        "every other class": wide[:5, :38:2],
-        "row of a wider": wide[::2, 3:22],
-    }
-    view = views[layout]
-    view[...] = q
-    losses = smoothxent.cross_entropy(logits, view, reduction="none")
-    assert_losses_right(losses, logits, q, dtype)
 
 
 def test_one_row_without_a_batch_axis_gives_its_own_loss(dtype, rng):
