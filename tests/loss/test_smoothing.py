@@ -10,21 +10,15 @@ import smoothxent
 from assertions import error_text
 
 
+@pytest.mark.parametrize("kind", ["indices", "probabilities"])
 @pytest.mark.parametrize("label_smoothing", [0, 0.001, 0.1, 0.5, 1])
-def test_table_of_indices_is_the_formula(rng, label_smoothing):
-    labels = rng.integers(0, 7, 20)
-    table = smoothxent.smooth_labels(labels, label_smoothing, num_classes=7)
+def test_table_is_the_formula(rng, label_smoothing, kind):
+    labels = rng.integers(0, 7, 20) if kind == "indices" else rng.dirichlet(np.ones(7), 20)
+    num_classes = 7 if kind == "indices" else None
+    table = smoothxent.smooth_labels(labels, label_smoothing, num_classes=num_classes)
     expected = oracle.coefficients(labels, 7, label_smoothing=label_smoothing)
     # (1 - eps) q, eps u and their sum round once each, in values up to 1.
     assert table.shape == (20, 7)
-    assert np.max(np.abs(table - expected)) <= 3 * 2.0**-54
-
-
-@pytest.mark.parametrize("label_smoothing", [0, 0.001, 0.1, 0.5, 1])
-def test_table_of_probabilities_is_the_formula(rng, label_smoothing):
-    q = rng.dirichlet(np.ones(7), 20)
-    table = smoothxent.smooth_labels(q, label_smoothing)
-    expected = oracle.coefficients(q, 7, label_smoothing=label_smoothing)
     assert np.max(np.abs(table - expected)) <= 3 * 2.0**-54
 
 
@@ -33,12 +27,6 @@ def test_table_with_a_prior_is_the_formula(rng):
     table = smoothxent.smooth_labels(labels, 0.1, prior=prior, num_classes=4)
     expected = oracle.coefficients(labels, 4, label_smoothing=0.1, prior=prior)
     assert np.max(np.abs(table - expected)) <= 3 * 2.0**-54
-
-
-def test_rows_of_the_table_sum_to_one(rng):
-    table = smoothxent.smooth_labels(rng.integers(0, 1000, 50), 0.1, num_classes=1000)
-    # Each entry is within a roundoff of itself and the entries sum to 1.
-    assert np.all(np.abs(table.sum(axis=1) - 1) <= 20 * 2.0**-53)
 
 
 def test_no_smoothing_leaves_the_labels_as_they_are(rng):
@@ -73,8 +61,12 @@ def test_one_row_of_probabilities_needs_no_number_of_classes():
     assert np.array_equal(table, smoothxent.smooth_labels([[0, 0, 1]], 0.3)[0])
 
 
-@pytest.mark.parametrize("axis", [0, 1, 2, -1, -2])
+@pytest.mark.parametrize("axis", [0, 1, 2, -1, -3])
 def test_classes_of_the_table_lie_on_the_given_axis(rng, axis):
+    labels = rng.integers(0, 5, (3, 4))
+    expected = np.moveaxis(smoothxent.smooth_labels(labels, 0.1, num_classes=5), -1, axis)
+    table = smoothxent.smooth_labels(labels, 0.1, num_classes=5, axis=axis)
+    assert np.array_equal(table, expected)
     q = rng.dirichlet(np.ones(5), (3, 4))
     expected = np.moveaxis(smoothxent.smooth_labels(q, 0.1), -1, axis)
     table = smoothxent.smooth_labels(np.moveaxis(q, -1, axis), 0.1, axis=axis)
@@ -93,14 +85,6 @@ def test_loss_of_the_table_is_the_smoothed_loss(dtype, rng, kind):
     ulps = 2 * oracle.LOSS_ULPS[np.dtype(dtype)]
     allowed = ulps * np.spacing(smoothed) + 6 * 2.0**-53 * smoothed
     assert np.all(np.abs(by_table - smoothed) <= allowed)
-
-
-@pytest.mark.parametrize("axis", [0, 1, 2, -1, -3])
-def test_classes_of_a_table_of_indices_lie_on_the_given_axis(rng, axis):
-    labels = rng.integers(0, 5, (3, 4))
-    expected = np.moveaxis(smoothxent.smooth_labels(labels, 0.1, num_classes=5), -1, axis)
-    table = smoothxent.smooth_labels(labels, 0.1, num_classes=5, axis=axis)
-    assert np.array_equal(table, expected)
 
 
 def test_table_of_float32_probabilities_is_the_rounded_formula(rng):

@@ -9,8 +9,12 @@ import pytest
 import oracle
 import smoothxent
 from inventory import SOFTMAXES
+from quick import slow_but_first
 
-CLASS_COUNTS = [*range(1, 34), 63, 64, 65, 127, 128, 129, 1000, 1023, 1024, 1025, 5000]
+QUICK = [1, 2, 7, 8, 17, 64, 129, 1025]
+MORE = [3, *range(9, 17), *range(18, 34), 63, 65, 127, 128, 1000, 1023, 1024, 5000, 262144]
+CLASS_COUNTS = [*QUICK, *MORE[:-1]]
+QUICK_BUT_MORE = QUICK + [pytest.param(count, marks=pytest.mark.slow) for count in MORE]
 
 
 def draw(rng, num_classes, dtype, num_rows=2, scale=6):
@@ -54,7 +58,7 @@ def test_log_softmax_is_within_four_ulps_where_the_last_classes_lead(dtype, num_
                 assert oracle.ulps(smoothxent.log_softmax(row)[k], exact, dtype) <= 4
 
 
-@pytest.mark.parametrize("num_classes", [*CLASS_COUNTS, 262144])
+@pytest.mark.parametrize("num_classes", QUICK_BUT_MORE)
 def test_log_sum_exp_is_within_four_ulps_of_the_larger_of_its_two_terms(dtype, rng, num_classes):
     # lse = max + log(sum of exp(x - max)): the two may cancel, so the larger sets the ulp.
     logits = (
@@ -91,23 +95,7 @@ def test_log_sum_exp_of_equal_logits_is_right_wherever_they_lie(dtype, num_class
         assert error <= 4 * oracle.ulp_of(max(abs(exact), abs(value)), dtype)
 
 
-@pytest.mark.parametrize("shift", [-1000, -100, 0, 100, 1000])
-def test_softmax_never_overflows(dtype, shift):
-    p = smoothxent.softmax(np.array([0, 1, 2], dtype) + dtype(shift))
-    expected = np.exp([-2, -1, 0]) / np.exp([-2, -1, 0]).sum()
-    # 4 + |log2 p| ulp with log2 p >= -3.5, the oracle's own 2 included.
-    assert np.all(np.abs(p - expected) <= 10 * np.spacing(p))
-
-
-@pytest.mark.parametrize("num_classes", [1, 2, 17, 1000, 5000])
-def test_softmax_sums_to_one(dtype, rng, num_classes):
-    p = smoothxent.softmax(draw(rng, num_classes, dtype, 20)).astype(np.float64)
-    # Every p is off by at most 4 + |log2 p| ulp, and p (4 + |log2 p|) sums to 4 + the entropy.
-    allowed = 2 * oracle.UNIT_ROUNDOFF[np.dtype(dtype)] * (4 + math.log2(num_classes) + 2)
-    assert np.all(np.abs(p.sum(axis=1) - 1) <= allowed)
-
-
-@pytest.mark.parametrize("num_classes", [2, 3, 100, 300, 3000])
+@pytest.mark.parametrize("num_classes", slow_but_first([3, 2, 100, 300, 3000]))
 def test_no_probability_is_above_one(dtype, rng, num_classes):
     logits = rng.normal(0, 1, (4000, num_classes)).astype(dtype)
     rows = np.arange(len(logits))
@@ -179,16 +167,10 @@ def test_row_without_a_softmax_is_nan_and_no_other_row_is(dtype, row):
     assert np.all(np.isfinite(p[[0, 2]]))
 
 
-@pytest.mark.parametrize("name", ["softmax", "log_softmax"])
+@pytest.mark.parametrize("name", SOFTMAXES)
 def test_nothing_gives_nothing(dtype, name):
     result = getattr(smoothxent, name)(np.zeros((0, 5), dtype))
-    assert result.shape == (0, 5)
-    assert result.dtype == dtype
-
-
-def test_log_sum_exp_of_no_rows_has_no_entries(dtype):
-    result = smoothxent.log_sum_exp(np.zeros((0, 5), dtype))
-    assert result.shape == (0,)
+    assert result.shape == ((0,) if name == "log_sum_exp" else (0, 5))
     assert result.dtype == dtype
 
 

@@ -1,13 +1,12 @@
 """row_statistics(top_k=...): the top classes of each row and their log-probabilities."""
 
-import ml_dtypes
 import mpmath
 import numpy as np
 import pytest
 
 import oracle
 from assertions import error_text, losses_dtype
-from inventory import DTYPES
+from quick import slow_but_first
 from smoothxent import log_softmax, row_statistics
 from smoothxent._kernel import builds
 
@@ -40,7 +39,7 @@ def bits(statistics):
     return [array.tobytes() for array in statistics if array is not None]
 
 
-@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("order", slow_but_first(ORDERS))
 @pytest.mark.parametrize("num_classes", CLASS_COUNTS)
 def test_top_classes_are_the_first_of_a_stable_sort(any_dtype, rng, num_classes, order):
     num_rows = 19 if num_classes <= 128 else 3
@@ -57,7 +56,7 @@ def test_top_classes_are_the_first_of_a_stable_sort(any_dtype, rng, num_classes,
 
 
 @pytest.mark.parametrize("gap", [0.0, 1.0, 17.0, 40.0, 100.0])
-@pytest.mark.parametrize("num_classes", [1, 2, 20, 128, 129, 1100, 17_000])
+@pytest.mark.parametrize("num_classes", slow_but_first([20, 1, 2, 128, 129, 1100, 17_000]))
 def test_log_probabilities_are_within_four_ulps_also_of_confident_rows(dtype, num_classes, gap):
     row = np.linspace(-1, 0, num_classes).astype(dtype)
     row[num_classes // 2] = gap
@@ -87,7 +86,7 @@ def test_other_statistics_do_not_depend_on_top_k(any_dtype, rng, num_classes):
     assert bits(row_statistics(logits, labels, top_k=3))[:8] == bits(bare)
 
 
-@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("order", slow_but_first(ORDERS))
 # Whole rows for each thread, segments of all rows at once, and of 16 (float64: 8) rows at a time.
 @pytest.mark.parametrize("num_rows, num_classes", [(40, 1500), (3, 50_000), (18, 17_000)])
 def test_number_of_threads_does_not_change_a_bit(any_dtype, rng, num_rows, num_classes, order):
@@ -95,22 +94,6 @@ def test_number_of_threads_does_not_change_a_bit(any_dtype, rng, num_rows, num_c
     alone = bits(row_statistics(logits, top_k=64, num_threads=1))
     for num_threads in (2, 3, 5):
         assert bits(row_statistics(logits, top_k=64, num_threads=num_threads)) == alone
-
-
-@pytest.mark.parametrize("num_classes", [3, 70, 128, 129, 1025, 20_000])
-def test_layout_in_memory_does_not_change_a_bit(any_dtype, rng, num_classes):
-    logits = np.round(rng.normal(0, 4, (5, num_classes))).astype(any_dtype)
-    expected = bits(row_statistics(logits, top_k=3))
-    padded = np.zeros((5, 2 * num_classes + 9), any_dtype)
-    padded[:, : 2 * num_classes : 2] = logits
-    columns = np.ascontiguousarray(logits.T)
-    for view, axis in [
-        (padded[:, : 2 * num_classes : 2], -1),
-        (logits[:, ::-1].copy()[:, ::-1], 1),
-        (columns, 0),
-        (np.ascontiguousarray(columns[::-1])[::-1], 0),
-    ]:
-        assert bits(row_statistics(view, top_k=3, axis=axis)) == expected
 
 
 def test_top_classes_are_on_the_last_axis_for_any_class_axis(rng):
@@ -165,15 +148,6 @@ def test_top_classes_are_those_of_the_transformed_logits(any_dtype, rng, num_cla
     assert bits(statistics) == bits(row_statistics(capped, top_k=3))
 
 
-@pytest.mark.parametrize("dtype", [np.float16, ml_dtypes.bfloat16])
-def test_blocks_in_which_halves_are_widened_do_not_show(rng, monkeypatch, dtype):
-    logits = rng.normal(0, 4, (2, 20, 15)).astype(dtype)
-    expected = row_statistics(logits, axis=1, softcap=4.0, top_k=5)
-    monkeypatch.setattr("smoothxent._kernel.widening._BLOCK", 50)
-    assert bits(row_statistics(logits, axis=1, softcap=4.0, top_k=5)) == bits(expected)
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(
     "top_k, error, text",
     [
@@ -184,6 +158,6 @@ def test_blocks_in_which_halves_are_widened_do_not_show(rng, monkeypatch, dtype)
         ((1, 5), TypeError, "top_k must be an integer, got (1, 5)"),
     ],
 )
-def test_number_of_top_classes_is_checked(dtype, top_k, error, text):
-    logits = np.zeros((2, 7), dtype)
+def test_number_of_top_classes_is_checked(top_k, error, text):
+    logits = np.zeros((2, 7), np.float32)
     assert error_text(error, row_statistics, logits, top_k=top_k) == text

@@ -47,16 +47,6 @@ def test_class_weights_weigh_the_z_loss_as_they_weigh_the_rest(rng, reduction):
         np.testing.assert_allclose(after, np.multiply(factor, before), rtol=1e-12)
 
 
-def test_ignored_rows_have_no_z_loss(rng):
-    logits, labels = draw(rng, 6, 9)
-    labels[2] = -1
-    losses, grad = cross_entropy_and_grad(
-        logits, labels, z_loss=1.0, softcap=2.0, ignore_index=-1, reduction="none"
-    )
-    assert losses[2] == 0
-    assert not grad[2].any()
-
-
 @pytest.mark.parametrize("num_classes", [40, 20_000])
 def test_head_has_the_z_loss_of_its_logits(rng, num_classes):
     hidden = rng.integers(-3, 4, (9, 4)).astype(np.float32)
