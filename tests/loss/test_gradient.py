@@ -80,11 +80,11 @@ def test_losses_and_gradient_are_right_along_every_class_axis(dtype, rng, axis):
     labels = rng.integers(0, moved.shape[-1], moved.shape[:-1])
     options = {"label_smoothing": 0.1, "class_weight": np.arange(1.0, moved.shape[-1] + 1)}
     weight = rng.uniform(0, 2, labels.shape)
-    losses, grad = smoothxent.cross_entropy_and_grad(
-        logits, labels, axis=axis, sample_weight=weight, reduction="none", **options
+    grad = np.zeros((10, 8, 6, 12), dtype)[::2, ::2, ::2, ::2]  # of which the kernel has a copy
+    losses, _ = smoothxent.cross_entropy_and_grad(
+        logits, labels, axis=axis, sample_weight=weight, reduction="none", grad_out=grad, **options
     )
     assert losses.shape == labels.shape
-    assert grad.shape == logits.shape
     options["sample_weight"] = weight.ravel()
     rows, labels = oracle.as_rows(logits, axis), labels.ravel()
     assert_losses_right(losses.ravel(), rows, labels, dtype, **options)
