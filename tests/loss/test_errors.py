@@ -115,24 +115,13 @@ def test_masked_labels_are_errors(dtype):
 
 @pytest.mark.fault("shapes")
 @pytest.mark.parametrize(
-    "shape", [(N, 1), (1, N), (N + 1,), (N - 1,), (), (N, C + 1), (N, C, 1), (1, C), (0,)]
+    "shape", [(N, 1), (1, N), (N + 1,), (N - 1,), (), (N, C + 1), (C, N), (N, C, 1), (1, C), (0,)]
 )
-@pytest.mark.parametrize("kind", [np.int64, np.uint8])
-def test_labels_of_another_shape_are_errors(dtype, shape, kind):
-    logits, labels = np.zeros((N, C), dtype), np.zeros(shape, kind)
+def test_labels_of_another_shape_are_errors(dtype, shape):
+    logits, labels = np.zeros((N, C), dtype), np.zeros(shape, float if len(shape) > 1 else int)
     text = f"labels must have shape (4,) (class indices) or (4, 7) (probabilities), got {shape}"
     remedies = {N: "; use labels.reshape((4,))", 0: "; use one for each row"}
     text += remedies.get(math.prod(shape), "")
-    assert error_text(ValueError, smoothxent.cross_entropy, logits, labels) == text
-
-
-@pytest.mark.fault("shapes")
-@pytest.mark.parametrize("shape", [(N, C + 1), (C, N), (N, 1)])
-def test_probabilities_of_another_shape_are_errors(dtype, shape):
-    logits, labels = np.zeros((N, C), dtype), np.ones(shape)
-    text = f"labels must have shape (4,) (class indices) or (4, 7) (probabilities), got {shape}"
-    if np.prod(shape) == N:
-        text += "; use labels.reshape((4,))"
     assert error_text(ValueError, smoothxent.cross_entropy, logits, labels) == text
 
 
@@ -286,16 +275,9 @@ def test_masked_weights_are_errors(dtype, name):
     )
 
 
-@pytest.mark.parametrize(("value", "total"), [(0.125, "0.875"), (0.0, "0.0"), (1.0, "7.0")])
-def test_prior_that_does_not_sum_to_one_is_an_error(dtype, value, total):
-    text = error_text(
-        ValueError, smoothxent.cross_entropy, np.zeros((N, C), dtype), LABELS, prior=[value] * C
-    )
-    assert text == f"prior must sum to 1, got a sum of {total}; divide it by its sum"
-
-
-def test_prior_that_misses_one_by_more_than_rounding_is_an_error(dtype):
-    prior = np.full(C, (1 + 1e-5) / C)
+@pytest.mark.parametrize("value", [0.125, 0.0, 1.0, (1 + 1e-5) / C])  # the last beyond rounding
+def test_prior_that_does_not_sum_to_one_is_an_error(dtype, value):
+    prior = np.full(C, value)
     text = error_text(
         ValueError, smoothxent.cross_entropy, np.zeros((N, C), dtype), LABELS, prior=prior
     )

@@ -50,8 +50,8 @@ def test_errors_leave_memory_and_reference_counts_as_they_were(any_dtype, name):
 
 
 @pytest.mark.fault("no-trace")
-def test_call_after_errors_is_right(any_dtype):
-    logits, labels = np.zeros((40, 70), any_dtype), np.zeros(40, np.int64)
+def test_call_after_errors_is_right():
+    logits, labels = np.zeros((40, 70), np.float32), np.zeros(40, np.int64)
     before = smoothxent.cross_entropy(logits, labels)
     raise_all(10)
     assert smoothxent.cross_entropy(logits, labels).hex() == before.hex()

