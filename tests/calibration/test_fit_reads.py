@@ -1,12 +1,11 @@
 """The search for a temperature ends after few reads of the logits."""
 
-import math
-
 import numpy as np
 import pytest
 
+from quick import slow_but_first
 from smoothxent import evaluate, fit_temperature
-from smoothxent._calibration.fit import fit, options_at
+from smoothxent._calibration.fit import fit
 
 MOST_READS = 8
 
@@ -58,7 +57,7 @@ def drawn(rng, kind, num_classes, temperature):
 
 
 @pytest.mark.parametrize("kind", ["usual", "unequal rows", "confident", "one wrong", "weak"])
-@pytest.mark.parametrize("num_classes", [2, 10, 1000])
+@pytest.mark.parametrize("num_classes", slow_but_first([10, 2, 1000]))
 @pytest.mark.parametrize("temperature", [0.05, 1.0, 20.0])
 def test_drawn_data_need_few_reads(rng, kind, num_classes, temperature):
     logits, labels = drawn(rng, kind, num_classes, temperature)
@@ -125,13 +124,6 @@ def test_nearly_equal_logits_need_few_reads_too(rng, spread, is_random):
     for beta in np.geomspace(1e-6, 1e6, 25):
         nll = evaluate(logits.astype(np.float64), labels, temperature=float(1 / beta)).nll
         assert fitted.nll_after <= nll * (1 + 2.0**-22)
-
-
-def test_options_of_a_read_are_those_of_evaluate():
-    options = options_at(2.0, 7, 5.0, (1, 3), 6)
-    assert options.transforms == (5.0, 2.0, 0.0)
-    assert (options.settings.top_k, options.settings.num_bins) == ((1, 3), 6)
-    assert math.isclose(options.settings.label_smoothing, 0)
 
 
 @pytest.mark.parametrize("spread", [1e3, 1e5, 1e150])

@@ -313,7 +313,7 @@ print(peak() - before)
     assert float(run_child(source)) < 32
 
 
-@pytest.mark.parametrize("num_classes", [3, 1_000_000, 100_000_000, 2_000_000_000])
+@pytest.mark.parametrize("num_classes", [3, 1_000_000, 100_000_000])
 def test_what_the_kernel_keeps_of_a_block_is_bounded_for_any_number_of_classes(num_classes):
     segments, size = -(-num_classes >> 14), builds.kernel("float32").SEGMENT_BYTES
     zeros = (np.broadcast_to(np.float32(0), (rows, 4)) for rows in (100_000, num_classes))

@@ -84,6 +84,7 @@ def test_threads_that_cannot_be_had_are_done_without(monkeypatch, started):
     assert len(threads) == started
 
 
+@pytest.mark.slow
 def test_head_is_computed_while_the_interpreter_ends(run_child):
     source = """
 import atexit, numpy as np
