@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from itertools import permutations
 
 import numpy as np
 import pytest
@@ -32,6 +33,19 @@ def test_losses_and_gradient_have_the_bits_of_the_contiguous_copy(any_dtype, rng
     assert (losses_of_view.dtype, grad_of_view.dtype) == (losses_dtype(any_dtype), any_dtype)
     assert np.array_equal(view, logits)
     assert_losses_right(losses, logits, labels, losses_dtype(any_dtype), label_smoothing=0.1)
+
+
+@pytest.mark.fault("logits-layouts")
+def test_four_axes_in_any_order_of_memory_have_the_bits_of_the_contiguous_copy(dtype, rng):
+    logits, labels = rng.normal(0, 4, (2, 7, 3, 5)).astype(dtype), rng.integers(0, 7, (2, 3, 5))
+    options = {"axis": 1, "label_smoothing": 0.1, "reduction": "none"}
+    losses, grad = smoothxent.cross_entropy_and_grad(logits, labels, **options)
+    for axes in permutations(range(4)):
+        view = logits.transpose(axes).copy().transpose(np.argsort(axes))
+        for indices in (labels, np.asfortranarray(labels)):
+            same_losses, same_grad = smoothxent.cross_entropy_and_grad(view, indices, **options)
+            assert same_losses.tobytes() == losses.tobytes()
+            assert same_grad.tobytes() == grad.tobytes()
 
 
 def test_row_that_is_broadcast_gives_each_row_its_own_loss(any_dtype, rng):
