@@ -2,16 +2,14 @@
 
 import ast
 import re
-import tokenize
+from functools import cache
 from graphlib import TopologicalSorter
-from token import COMMENT, DEDENT, INDENT, NEWLINE, NL, STRING
 
 import pytest
 
-from place import ROOT
+from place import ROOT, every_file, files
 
 SOURCE = ROOT / "src" / "smoothxent"
-TEXT = {".py", ".pyi", ".pyx", ".pxd", ".pxi", ".h", ".md", ".toml", ".yml", ".sh", ""}
 
 # Each package imports only those before it; front ends import the public names.
 CHAIN = ["_records", "_arguments", "_kernel", "_loss", "_evaluation", "_linear", "_comparison"]
@@ -27,9 +25,16 @@ def package_of(path):
     return path.relative_to(SOURCE).parts[0].partition(".")[0]
 
 
+@cache
+def tree_of(path):
+    return ast.parse(path.read_text())
+
+
+@cache
 def imports_of(path):
-    """Yield the parts of each import from smoothxent, also of imports within functions."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    """Return the parts of each import from smoothxent, also of imports within functions."""
+    imports = []
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -40,30 +45,11 @@ def imports_of(path):
         for name in names:
             package, *parts = name.split(".")
             if package == "smoothxent":
-                yield parts if parts and parts[0] in ORDER else [PUBLIC]
-
-
-def is_written_by_people(path):
-    return path.is_file() and path.suffix in TEXT and path.name != "PKG-INFO"
-
-
-def files(*roots):
-    """Yield the text files below the roots, without those that programs write."""
-    for root in roots:
-        for path in sorted((ROOT / root).rglob("*")):
-            parts = path.relative_to(ROOT).parts
-            made = any(re.match(r"\.|__pycache__|.*\.egg-info", part) for part in parts)
-            if is_written_by_people(path) and not made:
-                yield path
+                imports.append(parts if parts and parts[0] in ORDER else [PUBLIC])
+    return imports
 
 
 MODULES = sorted(SOURCE.rglob("*.py"))
-EVERY_FILE = [
-    *files("src", "ext", "tests", "tools", "bench", "docs", "examples"),
-    *(path for path in sorted(ROOT.iterdir()) if is_written_by_people(path)),
-]
-
-
 TREE = (ROOT / "CONTRIBUTING.md").read_text().split("```")[3]
 
 
@@ -82,26 +68,25 @@ def test_option_is_named_in_few_files():
     assert len(named) <= 18  # of which ten are public signatures
 
 
-BY_PATH = pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
+def packages_for(own):
+    """Return the packages whose names a package may import."""
+    if own not in FRONT_ENDS:
+        return {own, *ORDER[: ORDER.index(own)]}
+    # Front ends use public names, and know nothing of each other; a command's files are records.
+    return {own, PUBLIC} | ({"_records"} if own == "cli" else set())
 
 
-@BY_PATH
-def test_packages_import_only_packages_before_them(path):
-    own = package_of(path)
-    before = {own, *ORDER[: ORDER.index(own)]}
-    if own in FRONT_ENDS:  # which use public names, and know nothing of each other
-        before = {own, PUBLIC}
-        before |= {"_records"} if own == "cli" else set()  # its files are read and written alike
-    assert {imported[0] for imported in imports_of(path)} <= before
+def test_packages_import_only_packages_before_them():
+    imports = [(package_of(path), path, parts) for path in MODULES for parts in imports_of(path)]
+    assert [
+        (path, parts) for own, path, parts in imports if parts[0] not in packages_for(own)
+    ] == []
 
 
-COMPILED = {"cpu", "group_sums", "reference"}
-
-
-@BY_PATH
-def test_compiled_modules_are_imported_by_their_own_package_only(path):
-    imported = {parts[1] for parts in imports_of(path) if parts[0] == "_kernel" and parts[1:]}
-    assert package_of(path) == "_kernel" or not imported & COMPILED
+def test_compiled_modules_are_imported_by_their_own_package_only():
+    compiled = [["_kernel", name] for name in ("cpu", "group_sums", "reference")]
+    others = [path for path in MODULES if package_of(path) != "_kernel"]
+    assert [path for path in others for parts in imports_of(path) if parts[:2] in compiled] == []
 
 
 def test_modules_import_each_other_in_one_direction():
@@ -124,7 +109,7 @@ def test_folders_have_few_files_where_a_header_and_its_pxi_count_as_one(root, mo
 
 
 def test_package_head_holds_the_public_names_and_nothing_else():
-    tree = ast.parse((SOURCE / "__init__.py").read_text())
+    tree = tree_of(SOURCE / "__init__.py")
     kinds = {type(node) for node in tree.body[1:]}
     assert kinds <= {ast.ImportFrom, ast.Assign}
     assigned = {
@@ -133,101 +118,27 @@ def test_package_head_holds_the_public_names_and_nothing_else():
     assert assigned == {"__version__", "__all__"}
 
 
-def test_public_names_are_these_alone():
-    import smoothxent
-
-    assert set(smoothxent.__all__) == {
-        "ClassMetrics",
-        "Comparison",
-        "Evaluation",
-        "GroupedEvaluation",
-        "LinearGradients",
-        "RowStatistics",
-        "Temperature",
-        "__version__",
-        "available_isas",
-        "bits",
-        "compare",
-        "compare_files",
-        "cross_entropy",
-        "cross_entropy_and_grad",
-        "evaluate",
-        "evaluate_chunks",
-        "evaluate_file",
-        "fit_temperature",
-        "fit_temperature_file",
-        "info",
-        "linear_cross_entropy",
-        "linear_cross_entropy_and_grad",
-        "linear_evaluate",
-        "linear_row_statistics",
-        "log_softmax",
-        "log_sum_exp",
-        "row_statistics",
-        "smooth_labels",
-        "softmax",
+def test_lines_of_prose_have_at_most_120_characters():
+    texts = {
+        path: path.read_text(encoding="utf-8") for path in every_file() if path.suffix == ".md"
     }
+    assert [
+        f"{path}: {line}"
+        for path, text in texts.items()
+        if not text.startswith("<!-- Written by")  # a program
+        for line in text.splitlines()
+        if len(line) > 120 and not line.startswith("|")
+    ] == []
 
 
-def size_of(path):
-    """Return the number of lines, of Python without docstrings, comments and empty lines."""
-    if path.suffix not in {".py", ".pyi"}:
-        return len(path.read_text().splitlines())
-    lines, is_first_in_statement = set(), True
-    with tokenize.open(path) as file:
-        for token in tokenize.generate_tokens(file.readline):
-            if token.type in {COMMENT, NL}:
-                continue
-            is_code = token.type not in {DEDENT, INDENT, NEWLINE}
-            if is_code and not (is_first_in_statement and token.type == STRING):
-                lines.update(range(token.start[0], token.end[0] + 1))
-            is_first_in_statement = not is_code
-    return len(lines)
-
-
-@pytest.mark.parametrize("path", EVERY_FILE, ids=lambda path: str(path.relative_to(ROOT)))
-def test_no_file_is_longer_than_its_limit(path):
-    assert size_of(path) <= (300 if path.suffix == ".py" else 400)
-
-
-PAGES = [path for path in EVERY_FILE if path.suffix == ".md"]
-
-
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_lines_of_prose_have_at_most_120_characters(path):
-    text = path.read_text(encoding="utf-8")
-    is_written_by_a_program = text.startswith("<!-- Written by")
-    lines = [line for line in text.splitlines() if not line.startswith("|")]
-    assert is_written_by_a_program or [line for line in lines if len(line) > 120] == []
-
-
-def test_build_never_asks_for_fast_math():
-    code = "\n".join(
-        line.partition("#")[0] for line in (ROOT / "setup.py").read_text().splitlines()
-    )
-    assert not re.search(r"ffast-math|-Ofast|funsafe-math|ffinite-math|march=native", code)
-    assert "-ffp-contract=off" in code
-
-
-def test_import_brings_in_no_heavy_package(run_child):
-    source = f"import sys, smoothxent; print([name for name in {HEAVY} if name in sys.modules])"
-    assert run_child(source) == "[]\n"
-
-
-def test_command_line_brings_in_no_heavy_package_before_it_is_asked(run_child):
-    source = f"import sys, smoothxent.cli; print([name for name in {HEAVY} if name in sys.modules])"
-    assert run_child(source) == "[]\n"
-
-
-def test_import_of_a_peer_is_never_brought_about(run_child):
-    source = """
+def test_no_heavy_package_is_imported_before_it_is_asked_for_nor_a_peer_at_all(run_child):
+    source = f"""
 import sys
 import numpy as np
-import smoothxent
-logits = np.zeros((3, 4), np.float32)
+import smoothxent.cli
 smoothxent.cross_entropy([[1.0, 2.0]], [0])
-smoothxent.softmax(memoryview(logits))
-print([name for name in ("torch", "jax", "pyarrow", "ml_dtypes") if name in sys.modules])
+smoothxent.softmax(memoryview(np.zeros((3, 4), np.float32)))
+print([name for name in {[*HEAVY, "pyarrow", "ml_dtypes"]} if name in sys.modules])
 """
     assert run_child(source) == "[]\n"
 
@@ -245,7 +156,7 @@ CACHES = {
 def test_what_is_kept_from_call_to_call_is_this_alone():
     found = set()
     for path in MODULES:
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(tree_of(path)):
             makers = getattr(node, "decorator_list", [])
             if isinstance(node, ast.Assign | ast.AnnAssign | ast.Return) and node.value:
                 makers = [node.value]
@@ -297,9 +208,12 @@ def test_function_that_changes_a_global_is_found(source):
     assert "SEEN" in changed_outside(tree.body[1])
 
 
-@BY_PATH
-def test_modules_keep_no_global_that_changes(path):
-    outer = [ast.parse(path.read_text())]
-    outer += [node for node in outer[0].body if isinstance(node, ast.ClassDef)]
-    functions = [node for each in outer for node in each.body if isinstance(node, ast.FunctionDef)]
-    assert [(each.name, name) for each in functions for name in changed_outside(each)] == []
+def test_modules_keep_no_global_that_changes():
+    changed = []
+    for path in MODULES:
+        outer = [tree_of(path)]
+        outer += [node for node in outer[0].body if isinstance(node, ast.ClassDef)]
+        nodes = [node for each in outer for node in each.body]
+        functions = [node for node in nodes if isinstance(node, ast.FunctionDef)]
+        changed += [(path, each.name, name) for each in functions for name in changed_outside(each)]
+    assert changed == []

@@ -5,10 +5,11 @@ Blank lines, comments, docstrings, and the texts of several lines in Cython do n
 
 import ast
 import re
+from functools import cache
 
 import pytest
 
-from place import ROOT
+from place import ROOT, every_file
 
 MOST = {"src": 8900, "ext": 5500, "tests": 23_600, "bench": 4000, "tools": 700}
 MOST_OF_DOCS = 3500  # lines of docs/*.md, of any kind
@@ -47,10 +48,24 @@ def test_lines_of_code_are_counted(suffix, text, count):
     assert len(code_of(text, suffix)) == count
 
 
+@cache
+def size_of(path):
+    """Return the number of lines of code."""
+    return len(code_of(path.read_text(), path.suffix))
+
+
 @pytest.mark.parametrize("folder", MOST)
 def test_folder_is_small(folder):
     files = [path for path in (ROOT / folder).rglob("*") if path.suffix in HIDDEN]
-    assert sum(len(code_of(path.read_text(), path.suffix)) for path in files) <= MOST[folder]
+    assert sum(map(size_of, files)) <= MOST[folder]
+
+
+def test_no_file_is_longer_than_its_limit():
+    python = {path: size_of(path) for path in every_file() if path.suffix == ".py"}
+    assert [path for path, size in python.items() if size > 300] == []
+    others = {path: len(path.read_text().splitlines()) for path in every_file()}
+    limits = {path: 350 if ROOT / "ext" in path.parents else 400 for path in others.keys() - python}
+    assert [path for path, limit in limits.items() if others[path] > limit] == []
 
 
 def test_docs_are_short():

@@ -1,11 +1,32 @@
-"""The root of the repository, the tests in a file, the targets of make."""
+"""The root of the repository, its files, the tests in a file, the targets of make."""
 
 import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 SUPPORT = ROOT / "tests" / "support"
+TEXT = {".py", ".pyi", ".pyx", ".pxd", ".pxi", ".h", ".md", ".toml", ".yml", ".sh", ""}
 TEST_FILES = {path.name: path for path in sorted((ROOT / "tests").rglob("test_*.py"))}
+
+
+def is_written_by_people(path):
+    return path.is_file() and path.suffix in TEXT and path.name != "PKG-INFO"
+
+
+def files(*roots):
+    """Yield the text files below the roots, without those that programs write."""
+    for root in roots:
+        for path in sorted((ROOT / root).rglob("*")):
+            parts = path.relative_to(ROOT).parts
+            made = any(re.match(r"\.|__pycache__|.*\.egg-info", part) for part in parts)
+            if is_written_by_people(path) and not made:
+                yield path
+
+
+def every_file():
+    """Return all text files, those at the root included."""
+    below = files("src", "ext", "tests", "tools", "bench", "docs", "examples")
+    return [*below, *filter(is_written_by_people, sorted(ROOT.iterdir()))]
 
 
 def names_in(name):
