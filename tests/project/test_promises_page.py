@@ -19,6 +19,7 @@ def ours():
     return answers(OURS, apart=False)[0]
 
 
+@pytest.mark.slow
 def test_our_column_is_what_we_return(ours):
     shown = column_of(PAGE, OURS)
     assert shown.keys() == ours.keys()
@@ -28,6 +29,7 @@ def test_our_column_is_what_we_return(ours):
     assert shown == ours
 
 
+@pytest.mark.slow
 def test_page_has_a_place_for_every_table_and_keeps_its_words(ours):
     alone = with_tables(PAGE, {OURS: ours}, "alone")
     assert column_of(alone, OURS) == ours
