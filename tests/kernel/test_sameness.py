@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import smoothxent
 from calls import calls, large_shapes
-from inventory import DTYPES, SOFTMAXES, rows_for_threads
+from inventory import DTYPES, rows_for_threads
 from ways import WAYS, assert_same, other_threads
 
 CLASS_COUNTS = [2, 17, 70, 1000, 1025, 5000]
@@ -31,7 +31,7 @@ def bits(logits, labels, reduction="none", **options):
     return np.asarray(loss).tobytes(), grad.tobytes()
 
 
-@pytest.mark.parametrize("reduction", ["none", "mean", "sum"])
+@pytest.mark.parametrize("reduction", ["none", "mean"])
 @pytest.mark.parametrize("num_classes", CLASS_COUNTS)
 def test_number_of_threads_does_not_change_a_bit(any_dtype, rng, num_classes, reduction):
     logits, labels = draw(rng, rows_for_threads(num_classes, 203), num_classes, any_dtype)
@@ -48,36 +48,26 @@ def test_number_of_threads_does_not_change_a_bit_of_few_huge_rows(any_dtype, rng
         assert bits(logits, labels, num_threads=num_threads) == alone
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", SOFTMAXES)
-@pytest.mark.parametrize("num_classes", CLASS_COUNTS)
-def test_number_of_threads_does_not_change_a_bit_of_softmaxes(any_dtype, rng, num_classes, name):
-    function = getattr(smoothxent, name)
-    logits, _ = draw(rng, rows_for_threads(num_classes, 203), num_classes, any_dtype)
-    alone = function(logits, num_threads=1).tobytes()
-    for num_threads in (2, 3, 4, None):
-        assert function(logits, num_threads=num_threads).tobytes() == alone
-
-
 # 256 rows of few classes are computed together: in the first and last group of lanes, in between.
-@pytest.mark.parametrize("at", [[0], [100], [255], [256 + 37], [5, 20, 40, 250, 251]])
 @pytest.mark.parametrize("num_classes", [2, 3, 4, 10, 50])
-@pytest.mark.parametrize("irregular", [np.inf, -np.inf, np.nan, 30000.0])
-def test_irregular_rows_change_no_bit_of_the_others(any_dtype, rng, irregular, num_classes, at):
-    logits, labels = draw(rng, 400, num_classes, any_dtype)
-    logits[at, 1] = irregular
-    losses, grad = smoothxent.cross_entropy_and_grad(
-        logits, labels, label_smoothing=0.1, reduction="none", num_threads=1
-    )
-    options = {"label_smoothing": 0.1, "num_threads": 1}
-    only = smoothxent.cross_entropy(logits, labels, reduction="none", **options)
-    assert only.tobytes() == losses.tobytes()
-    for row in range(400):
-        alone = bits(logits[row : row + 1], labels[row : row + 1])
-        assert (losses[row].tobytes(), grad[row].tobytes()) == alone, row
+def test_irregular_rows_change_no_bit_of_the_others(any_dtype, rng, num_classes):
+    regular, labels = draw(rng, 400, num_classes, any_dtype)
+    options = {"label_smoothing": 0.1, "reduction": "none", "num_threads": 1}
+    alone = [bits(row[None], label[None]) for row, label in zip(regular, labels, strict=True)]
+    for value in (np.inf, -np.inf, np.nan, 30000.0):
+        for at in ([0], [100], [255], [256 + 37], [5, 20, 40, 250, 251]):
+            logits = regular.copy()
+            logits[at, 1] = value
+            losses, grad = smoothxent.cross_entropy_and_grad(logits, labels, **options)
+            assert smoothxent.cross_entropy(logits, labels, **options).tobytes() == losses.tobytes()
+            for row in range(400):
+                expected = alone[row]
+                if row in at:
+                    expected = bits(logits[row : row + 1], labels[row : row + 1])
+                assert (losses[row].tobytes(), grad[row].tobytes()) == expected, (value, row)
 
 
-@pytest.mark.parametrize("num_parts", [2, 3, 16, 97])
+@pytest.mark.parametrize("num_parts", [2, 97])
 @pytest.mark.parametrize("num_classes", CLASS_COUNTS)
 def test_split_of_the_batch_does_not_change_a_bit(any_dtype, rng, num_classes, num_parts):
     logits, labels = draw(rng, 97, num_classes, any_dtype)
@@ -92,35 +82,6 @@ def test_split_of_the_batch_does_not_change_a_bit(any_dtype, rng, num_classes, n
     assert b"".join(grad for _, grad in parts) == whole_grad
 
 
-@pytest.mark.parametrize("num_classes", CLASS_COUNTS)
-def test_place_in_the_batch_does_not_change_a_bit(any_dtype, rng, num_classes):
-    row, _ = draw(rng, 1, num_classes, any_dtype)
-    logits = np.repeat(row, 67, axis=0)
-    losses, grad = smoothxent.cross_entropy_and_grad(
-        logits, np.full(67, num_classes - 1), reduction="none"
-    )
-    assert len({loss.tobytes() for loss in losses}) == 1
-    assert len({row_grad.tobytes() for row_grad in grad}) == 1
-
-
-@pytest.mark.parametrize("padding", [1, 3, 8, 64, 1000])
-@pytest.mark.parametrize("num_classes", CLASS_COUNTS)
-def test_row_stride_does_not_change_a_bit(any_dtype, rng, num_classes, padding):
-    logits, labels = draw(rng, 9, num_classes, any_dtype)
-    padded = np.full((9, num_classes + padding), np.nan, any_dtype)
-    padded[:, :num_classes] = logits
-    assert bits(padded[:, :num_classes], labels) == bits(logits, labels)
-
-
-@pytest.mark.parametrize("step", [2, 3, -1])
-@pytest.mark.parametrize("num_classes", CLASS_COUNTS)
-def test_class_stride_does_not_change_a_bit(any_dtype, rng, num_classes, step):
-    logits, labels = draw(rng, 9, num_classes, any_dtype)
-    spread = np.full((9, num_classes * abs(step)), np.nan, any_dtype)
-    spread[:, ::step] = logits
-    assert bits(spread[:, ::step], labels) == bits(logits, labels)
-
-
 @pytest.mark.parametrize("num_classes", [17, 70, 1025])
 def test_alignment_does_not_change_a_bit(any_dtype, rng, num_classes):
     logits, labels = draw(rng, 5, num_classes, any_dtype)
@@ -130,13 +91,6 @@ def test_alignment_does_not_change_a_bit(any_dtype, rng, num_classes):
         view = memory[offset : offset + logits.nbytes].view(any_dtype).reshape(logits.shape)
         view[...] = logits
         assert bits(view, labels) == expected
-
-
-@pytest.mark.parametrize("num_classes", CLASS_COUNTS)
-def test_loss_without_the_gradient_has_the_same_bits(any_dtype, rng, num_classes):
-    logits, labels = draw(rng, 33, num_classes, any_dtype)
-    losses = smoothxent.cross_entropy(logits, labels, label_smoothing=0.1, reduction="none")
-    assert losses.tobytes() == bits(logits, labels)[0]
 
 
 @pytest.fixture(scope="module")
