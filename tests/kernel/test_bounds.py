@@ -23,6 +23,7 @@ beyond.sum()
 
 
 @pytest.mark.fault("page-edges")
+@pytest.mark.slow
 def test_guard_pages_do_guard(run_child):
     with pytest.raises(AssertionError, match=f"^exit -{signal.SIGSEGV.value}\n"):
         run_child(BEYOND_THE_GUARD)

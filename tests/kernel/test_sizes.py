@@ -9,6 +9,7 @@ import subprocess
 import pytest
 
 from place import ROOT
+from quick import slow_but_first
 
 EXT = ROOT / "ext"
 HEADERS = sorted(path.relative_to(EXT) for path in EXT.rglob("*.h"))
@@ -55,7 +56,7 @@ def test_sizes_are_as_the_kernel_needs_them(headers, dtype):
 
 
 @pytest.mark.thread_unsafe(reason="changes a header")
-@pytest.mark.parametrize("header, size, other, dtype, relation", BROKEN)
+@pytest.mark.parametrize("header, size, other, dtype, relation", slow_but_first(BROKEN))
 def test_size_that_breaks_a_relation_does_not_compile(
     headers, header, size, other, dtype, relation
 ):
