@@ -33,13 +33,6 @@ def test_losses_are_exact_for_every_number_of_classes(dtype, rng, num_classes, l
     assert_losses_exact(logits, labels, dtype, label_smoothing=label_smoothing)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("scale", [0.01, 1, 10])
-def test_losses_of_many_rows_are_exact(dtype, rng, scale):
-    logits = rng.normal(0, scale, (400, 10)).astype(dtype)
-    assert_losses_exact(logits, rng.integers(0, 10, 400), dtype)
-
-
 @pytest.mark.fault("class-counts")
 @pytest.mark.slow
 @pytest.mark.parametrize("label_smoothing", [0.0, 0.1])
@@ -47,29 +40,6 @@ def test_losses_are_exact_for_a_quarter_of_a_million_classes(dtype, rng, label_s
     # Multiples of 1/64, so that the exact sum has few distinct exponentials.
     logits = (np.round(rng.normal(0, 4, (1, 262144)) * 64) / 64).astype(dtype)
     assert_losses_exact(logits, np.array([777]), dtype, label_smoothing=label_smoothing)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"label_smoothing": 0.1, "class_weight": np.linspace(0, 3, 37)},
-        {"label_smoothing": 0.3, "prior": np.linspace(0, 2, 37) / 37},
-        {"label_smoothing": 1e-9},
-        {"label_smoothing": 1 - 1e-9},
-        {"label_smoothing": 1.0, "class_weight": np.linspace(3, 0, 37)},
-    ],
-    ids=["weights", "prior", "eps=1e-9", "eps=1-1e-9", "eps=1"],
-)
-@pytest.mark.parametrize("kind", ["indices", "probabilities"])
-def test_losses_are_exact_with_options(dtype, rng, options, kind):
-    logits = rng.normal(0, 4, (20, 37)).astype(dtype)
-    labels = rng.integers(0, 37, 20) if kind == "indices" else rng.dirichlet(np.ones(37), 20)
-    if "prior" in options:  # a multiple of 2**-40 each, so that they sum to 1 exactly
-        prior = np.round(options["prior"] * 2.0**40) / 2.0**40
-        prior[0] = 1 - prior[1:].sum()
-        options = options | {"prior": prior}
-    assert_losses_exact(logits, labels, dtype, **options)
 
 
 @pytest.mark.parametrize("num_classes", [2, 10, 1000, 1025])
@@ -148,26 +118,11 @@ def test_loss_never_collapses_to_zero_while_it_can_be_represented(dtype):
     assert np.all(grad[:, 1] > 0)
 
 
-def test_losses_of_hopeless_rows_are_exact(dtype, rng):
-    logits = rng.normal(0, 1, (60, 20)).astype(dtype)
-    labels = rng.integers(0, 20, 60)
-    logits[np.arange(60), labels] -= rng.uniform(1, 1000, 60).astype(dtype)
-    assert_losses_exact(logits, labels, dtype)
-
-
 @pytest.mark.fault("extreme-logits")
 @pytest.mark.parametrize("offset", [1e3, -1e3, 1e6, -1e6, 2**20, -(2**20), 2**21, 1e9, -1e30])
 def test_losses_are_exact_far_from_zero(dtype, rng, offset):
     logits = rng.normal(offset, 4, (40, 17)).astype(dtype)
     assert_losses_exact(logits, rng.integers(0, 17, 40), dtype, label_smoothing=0.1)
-
-
-@pytest.mark.fault("extreme-logits")
-@pytest.mark.slow
-@pytest.mark.parametrize("num_classes", [3, 17, 1030])
-def test_losses_are_exact_where_logits_spread_over_tens_of_thousands(dtype, rng, num_classes):
-    logits = rng.uniform(-1e4, 1e4, (6, num_classes)).astype(dtype)
-    assert_losses_exact(logits, rng.integers(0, num_classes, 6), dtype, label_smoothing=0.1)
 
 
 @pytest.mark.fault("extreme-logits")
@@ -177,13 +132,6 @@ def test_losses_are_exact_with_one_huge_logit_and_the_rest_tiny(dtype):
     logits[np.arange(3), [0, 20, 39]] = [50, 1000, 3e4]
     assert_losses_exact(logits, np.array([0, 1, 39]), dtype)
     assert_losses_exact(logits, np.array([1, 20, 5]), dtype, label_smoothing=0.1)
-
-
-@pytest.mark.fault("extreme-logits")
-def test_losses_of_subnormal_logits_are_exact(dtype):
-    tiny = np.finfo(dtype).smallest_subnormal
-    logits = (tiny * np.arange(51, dtype=dtype)).reshape(3, 17)
-    assert_losses_exact(logits, np.array([0, 3, 16]), dtype, label_smoothing=0.1)
 
 
 @pytest.mark.fault("extreme-logits")
@@ -221,16 +169,6 @@ def test_smoothing_term_overflows_only_where_the_loss_does(dtype):
     assert abs(float(loss[0]) / top - 0.075) <= oracle.promised_loss(dtype)
 
 
-def test_reduced_loss_of_float32_rows_is_more_exact_than_float32(rng):
-    # Rows stay in float64 until the sum: half an ulp of float32 would be the rounding of a
-    # single float32 result, and the mean of 400 independent errors stays below it.
-    logits = rng.normal(0, 4, (400, 10)).astype(np.float32)
-    labels = rng.integers(0, 10, 400)
-    exact = mpmath.fsum(oracle.exact_loss(logits[n], labels[n]) for n in range(400)) / 400
-    loss = smoothxent.cross_entropy(logits, labels)
-    assert abs(loss - float(exact)) <= 2.0**-24 * float(exact)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("label_smoothing", [0.0, 0.1])
 @pytest.mark.parametrize(
@@ -241,23 +179,6 @@ def test_gradients_are_exact(dtype, rng, num_classes, label_smoothing):
     logits = (scale * rng.normal(0, 1, (3, num_classes))).astype(dtype)
     labels = rng.integers(0, num_classes, 3)
     assert_gradient_exact(logits, labels, dtype, label_smoothing=label_smoothing)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("num_classes", [2, 10, 70])
-def test_gradients_of_confident_rows_are_exact(dtype, rng, num_classes):
-    gaps = np.linspace(1, 100, 25)
-    logits = rng.normal(0, 1, (25, num_classes)).astype(dtype)
-    labels = rng.integers(0, num_classes, 25)
-    logits[np.arange(25), labels] += gaps.astype(dtype)
-    assert_gradient_exact(logits, labels, dtype)
-
-
-def test_gradients_of_hopeless_rows_are_exact(dtype, rng):
-    logits = rng.normal(0, 1, (20, 10)).astype(dtype)
-    labels = rng.integers(0, 10, 20)
-    logits[np.arange(20), labels] -= np.linspace(1, 100, 20).astype(dtype)
-    assert_gradient_exact(logits, labels, dtype)
 
 
 # In each row a class that is not the label has nearly all probability. Its gradient is just below a
@@ -287,20 +208,6 @@ def test_gradients_of_probabilities_are_exact_at_a_top_class_without_a_share(dty
     q = rng.dirichlet(np.full(64, 0.1), 12)
     q[np.arange(12), logits.argmax(axis=1)] = 0
     assert_gradient_exact(logits, q, dtype)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("offset", [0, 1e3, -1e3, 2**20 - 6, 2**20 + 4])
-def test_gradients_of_rows_won_by_another_class_are_exact(dtype, rng, offset):
-    logits = (rng.normal(0, 1, (20, 30)) + offset).astype(dtype)
-    labels = np.zeros(20, int)
-    logits[np.arange(20), rng.integers(1, 30, 20)] += rng.uniform(8, 200, 20).astype(dtype)
-    assert_gradient_exact(logits, labels, dtype)
-
-
-def test_gradients_far_from_zero_are_exact(dtype, rng):
-    logits = rng.normal(1e6, 4, (10, 17)).astype(dtype)
-    assert_gradient_exact(logits, rng.integers(0, 17, 10), dtype, label_smoothing=0.1)
 
 
 @pytest.mark.parametrize("label_smoothing", [0.5, 0.9, 1.0])
