@@ -113,7 +113,7 @@ CASES = [
 @pytest.mark.skipif(
     "SMOOTHXENT_SANITIZE" in os.environ, reason="sanitizers take many times as long"
 )
-@pytest.mark.parametrize("num_threads", [1, 2])
+@pytest.mark.parametrize("num_threads", slow_but_first([2, 1]))
 @pytest.mark.parametrize("name, num_classes", slow_but_first(CASES))
 def test_interrupt_ends_a_long_call_within_half_a_second(run_child, name, num_classes, num_threads):
     dtype = ["float32", "float64", "float16", "bfloat16"][CASES.index((name, num_classes)) % 4]

@@ -132,6 +132,7 @@ def shim(tmp_path_factory):
 
 
 @pytest.mark.fault("out-of-memory")
+@pytest.mark.slow
 def test_every_request_that_fails_is_a_memory_error_and_the_next_call_is_right(run_child, shim):
     found = json.loads(run_child(FAILING, shim, LD_PRELOAD=str(shim)))
     assert found == REQUESTS

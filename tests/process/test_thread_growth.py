@@ -58,6 +58,7 @@ print(len(seen - before))
 
 
 @pytest.mark.fault("thread-growth")
+@pytest.mark.slow
 def test_threads_of_python_that_end_take_their_teams_with_them(run_child):
     source = """
 call(1, 2)
@@ -72,6 +73,7 @@ print(left(before, 0))
 
 
 @pytest.mark.fault("thread-growth")
+@pytest.mark.slow
 def test_numbers_of_threads_that_vary_leave_no_more_than_the_largest(run_child):
     source = """
 before = ids()
