@@ -148,6 +148,7 @@ print(found)
 
 
 SETTINGS = [
+    *({"OMP_NUM_THREADS": text} for text in ("1", "2", "64", "abc", "", "0", "-3", "2,1")),
     {"OMP_DYNAMIC": "true"},
     {"OMP_THREAD_LIMIT": "1"},
     {"OMP_THREAD_LIMIT": "2"},
@@ -165,7 +166,7 @@ SETTINGS = [
 @pytest.mark.parametrize("settings", SETTINGS, ids=str)
 def test_settings_of_openmp_change_no_bit(run_child, alone, settings):
     source = OURS + "import json\nprint(json.dumps(compute()))"
-    assert run_child(source, OMP_NUM_THREADS="3", **settings) == alone
+    assert run_child(source, **{"OMP_NUM_THREADS": "3"} | settings) == alone
 
 
 @pytest.mark.fault("thread-limits")
