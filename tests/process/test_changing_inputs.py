@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import smoothxent
+from every_call import calls, problem
 from guards import Guarded
 from inventory import DTYPES
 
@@ -23,36 +23,6 @@ SECONDS = os.environ.get("SMOOTHXENT_RACE_SECONDS", "0.05")  # for each call
 CHILD = "import sys; sys.path.append(sys.argv[2]); import test_changing_inputs as t; t.main()"
 # One row a lane; one row after the other; tiles; segments that threads share.
 SHAPES = [(3000, 3), (500, 100), (64, 200), (8, 5000), (2, 40_000)]
-
-
-def calls(array):
-    """Return each call by name: all functions, and all ways of a loss."""
-    x, y, q = array["logits"], array["labels"], array["q"]
-    smoothed = {"label_smoothing": 0.1, "class_weight": array["class_weight"]}
-    weighted = {"sample_weight": array["sample_weight"]}
-    hidden, weight = np.ascontiguousarray(x[:, :3]), np.ones((x.shape[1], 3), x.dtype)
-    return {
-        "loss": lambda: smoothxent.cross_entropy(x, y, label_smoothing=0.1),
-        "gradient": lambda: smoothxent.cross_entropy_and_grad(x, y),
-        "gradient of targets": lambda: smoothxent.cross_entropy_and_grad(
-            x, y, **smoothed, **weighted
-        ),
-        "gradient of probabilities": lambda: smoothxent.cross_entropy_and_grad(x, q),
-        "transformed gradient": lambda: smoothxent.cross_entropy_and_grad(
-            x, y, softcap=3.0, z_loss=0.1
-        ),
-        "softmax": lambda: smoothxent.softmax(x),
-        "log_softmax": lambda: smoothxent.log_softmax(x),
-        "log_sum_exp": lambda: smoothxent.log_sum_exp(x),
-        "statistics": lambda: smoothxent.row_statistics(x, y, top_k=min(7, x.shape[1])),
-        "evaluation": lambda: smoothxent.evaluate(x, y, **smoothed, **weighted),
-        "evaluation by keys": lambda: smoothxent.evaluate(
-            x, y, groups=np.arange(len(x)) % 40, per_class=True
-        ),
-        "comparison": lambda: smoothxent.compare(x, x[::-1], y),
-        "temperature": lambda: smoothxent.fit_temperature(x, y),
-        "head": lambda: smoothxent.linear_cross_entropy_and_grad(hidden, weight, y, **smoothed),
-    }
 
 
 def changed_forever(array, stop):
@@ -75,14 +45,8 @@ def changed_forever(array, stop):
 def race(dtype, shape, seconds):
     """Make each call for some seconds while a thread changes its inputs."""
     rng = np.random.default_rng(1)
-    drawn = {
-        "logits": rng.normal(0, 4, shape).astype(dtype),
-        "labels": rng.integers(0, shape[1], shape[0]),
-        "q": rng.dirichlet(np.ones(shape[1]), shape[0]),
-        "class_weight": rng.uniform(0, 2, shape[1]),
-        "sample_weight": rng.uniform(0, 2, shape[0]),
-    }
-    array = {name: Guarded(each.nbytes).place(each, "last") for name, each in drawn.items()}
+    drawn = problem(rng, dtype, shape).items()
+    array = {name: Guarded(each.nbytes).place(each, "last") for name, each in drawn}
     stop = threading.Event()
     writer = threading.Thread(target=changed_forever, args=(array, stop), daemon=True)
     writer.start()

@@ -44,42 +44,22 @@ def call():
 together(call) if num_threads == 1 else call()
 """
 CALLS = """
+from contextlib import suppress
+import every_call
+
+def changed(array):
+    bad = np.where(array["labels"] % 2 == 0, array["labels"], array["logits"].shape[1])
+    return [array, array | {"logits": np.asfortranarray(array["logits"])}, array | {"labels": bad}]
+
 SHAPES = [(300, 200), (20000, 3), (3, 40000), (700, 128)]  # by tiles, lanes, segments, lanes
-def problem(shape):
-    logits = rng.normal(0, 4, shape).astype(dtype)
-    return logits, rng.integers(0, shape[1], shape[0]), rng.dirichlet(np.ones(shape[1]), shape[0])
-PROBLEMS = [problem(shape) for shape in SHAPES]
+PROBLEMS = [every_call.problem(rng, dtype, shape) for shape in SHAPES]
+MADE = [made for each in PROBLEMS for array in changed(each)
+        for name, made in every_call.calls(array).items() if name != "temperature"]
 
 def call():
-    threads = {"num_threads": num_threads}
-    for logits, labels, q in PROBLEMS:
-        weights = {"label_smoothing": 0.1, "class_weight": np.ones(logits.shape[1]),
-                   "sample_weight": np.ones(len(logits))}
-        smoothxent.cross_entropy(logits, labels, **threads)
-        smoothxent.cross_entropy_and_grad(logits, labels, **weights, **threads)
-        smoothxent.cross_entropy_and_grad(
-            logits, q, reduction="none", label_smoothing=0.1, **threads)
-        smoothxent.cross_entropy_and_grad(
-            np.asfortranarray(logits), labels, ignore_index=0, **threads)
-        smoothxent.evaluate(logits, labels, **weights, **threads)
-        smoothxent.cross_entropy_and_grad(
-            logits, labels, softcap=5.0, temperature=0.7, z_loss=1e-3, **threads)
-        smoothxent.evaluate(np.asfortranarray(logits), labels, ignore_index=0, **threads)
-        smoothxent.row_statistics(logits, labels, top_k=3, **threads)
-        groups = np.arange(len(labels)) % 7
-        smoothxent.evaluate(logits, labels, groups=groups, per_class=True, **threads)
-        smoothxent.compare(logits, logits[::-1], labels, groups=groups, **threads)
-        if dtype in (np.float32, np.float64):
-            hidden, weight = logits[:50, :3].copy(), logits[:3].T.copy()
-            smoothxent.linear_cross_entropy_and_grad(hidden, weight, labels[:50], **threads)
-        for function in (smoothxent.softmax, smoothxent.log_softmax, smoothxent.log_sum_exp):
-            function(logits, **threads)
-        bad = np.where(labels % 2 == 0, labels, logits.shape[1])
-        for function in (smoothxent.cross_entropy, smoothxent.evaluate, smoothxent.row_statistics):
-            try:
-                function(logits, bad, **threads)
-            except IndexError:
-                pass
+    for made in MADE:
+        with suppress(IndexError):
+            made(num_threads=num_threads)
 call()
 together(call)
 print("done")
