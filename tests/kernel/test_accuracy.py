@@ -19,7 +19,6 @@ pytestmark = pytest.mark.thread_unsafe(reason="the precision of mpmath is that o
 # Every tail of a vector, every way to compute a row.
 CLASS_COUNTS = [*range(1, 18), 31, 32, 33, 63, 64, 65, 127, 128, 129, 130]
 CLASS_COUNTS += [1000, 1023, 1024, 1025, 5000]
-LARGEST_EXPONENT = {np.float32: 100, np.float64: 700}
 
 
 @pytest.mark.slow
@@ -49,16 +48,6 @@ def test_losses_of_confident_rows_are_exact_at_every_gap(dtype, num_classes):
     logits = np.zeros((len(gaps), num_classes), dtype)
     labels = np.arange(len(gaps)) % num_classes
     logits[np.arange(len(gaps)), labels] = gaps
-    assert_losses_exact(logits, labels, dtype)
-
-
-@pytest.mark.parametrize("num_classes", [2, 3, 10, 70])
-def test_losses_of_confident_rows_are_exact_at_gaps_that_are_not_whole(dtype, rng, num_classes):
-    # Nothing here is a round number, so the gap itself has to be rounded, or kept in two parts.
-    gaps = rng.uniform(1, LARGEST_EXPONENT[dtype], 60)
-    logits = rng.normal(0, 1, (60, num_classes)).astype(dtype)
-    labels = rng.integers(0, num_classes, 60)
-    logits[np.arange(60), labels] += gaps.astype(dtype)
     assert_losses_exact(logits, labels, dtype)
 
 
@@ -193,13 +182,6 @@ def test_gradients_are_exact(dtype, rng, num_classes, label_smoothing):
 )
 def test_gradient_of_a_wrong_class_with_nearly_all_probability_is_exact(dtype, row):
     assert_gradient_exact(np.array([row], dtype), [2], dtype, label_smoothing=0.3)
-
-
-def test_gradients_of_probabilities_are_exact(dtype, rng):
-    logits = rng.normal(0, 4, (10, 37)).astype(dtype)
-    q = rng.dirichlet(np.ones(37), 10)
-    weight = rng.uniform(0, 3, 37)
-    assert_gradient_exact(logits, q, dtype, label_smoothing=0.1, class_weight=weight)
 
 
 def test_gradients_of_probabilities_are_exact_at_a_top_class_without_a_share(dtype, rng):
