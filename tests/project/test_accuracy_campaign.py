@@ -14,7 +14,7 @@ from bench.accuracy.comparison import ExactProblem, Worst, comparisons
 from bench.accuracy.libraries import details_of, results_of
 from bench.accuracy.problems import DTYPES, draw, problems
 from bench.accuracy.processes import Processes
-from bench.accuracy.records import Record, Tally, campaign, load
+from bench.accuracy.records import Tally, campaign, load
 from bench.accuracy.regimes import REGIMES
 from bench.accuracy.ulps import FORMATS, errors, exact_of_mpf
 from bench.peers import OURS
@@ -274,24 +274,6 @@ def test_exit_status_says_whether_a_bound_is_exceeded(short_run, tmp_path, monke
     changed.save(path)
     assert command.main(["--redraw"]) == 1
     assert capsys.readouterr().err == "exceeds its bound: this one\n"
-
-
-@pytest.mark.parametrize(
-    ("ulps", "zero", "text"),
-    [
-        (0.5, False, "0.50"),
-        (0.0, False, "0.00"),
-        (63.23, False, "63.2"),
-        (6500.4, False, "6,500"),
-        (23_456_789.0, False, "2e7"),
-        (1.5e210, False, "2e210"),
-        (9e6, True, "lost"),
-        (None, True, "inf"),
-    ],
-)
-def test_cells_say_how_wrong_a_result_is(ulps, zero, text):
-    record = Record("NumPy", "loss", "float32", "regime", "flat", ulps, 1.0, zero, "")
-    assert report.ulps_text(record) == text
 
 
 def test_page_says_where_a_bound_is_exceeded(short_run):

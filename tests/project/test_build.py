@@ -86,10 +86,6 @@ def test_compilers_are_as_many_as_cores_and_memory_allow(
     monkeypatch.setattr(build, "available_memory", lambda: memory)
     monkeypatch.setenv("SMOOTHXENT_SANITIZE", sanitizers)
     assert build.jobs() == expected
-
-
-def test_environment_says_how_many_compilers_run(build, monkeypatch):
-    monkeypatch.setattr(build, "available_memory", lambda: GIB)
     monkeypatch.setenv("SMOOTHXENT_JOBS", "7")
     assert build.jobs() == 7
 

@@ -16,27 +16,14 @@ from place import ROOT
 FUNCTIONS = [
     value for name in smoothxent.__all__ if inspect.isfunction(value := getattr(smoothxent, name))
 ]
-FUNCTIONS += [
-    getattr(smoothxent.Evaluation, name)
-    for name in (
-        "empty",
-        "bits",
-        "binned_calibration_error",
-        "reliability",
-        "risk_coverage",
-        "to_dict",
-        "from_dict",
-        "save",
-        "load",
-        "to_text",
-        "to_markdown",
-        "plot",
-    )
-]
-FUNCTIONS += [getattr(smoothxent.Comparison, name) for name in ("rename", "to_markdown", "plot")]
-FUNCTIONS += [getattr(smoothxent.Temperature, name) for name in ("to_markdown", "plot")]
-FUNCTIONS += [smoothxent.sklearn.neg_smoothed_log_loss]
 RESULTS = [smoothxent.Evaluation, smoothxent.Comparison, smoothxent.Temperature]
+FUNCTIONS += [
+    getattr(result, name)
+    for result in RESULTS
+    for name in dir(result)
+    if inspect.isroutine(getattr(result, name)) and not name.startswith(("_", "shown_bins"))
+]
+FUNCTIONS += [smoothxent.sklearn.neg_smoothed_log_loss]
 PLAIN_RESULTS = [smoothxent.RowStatistics, smoothxent.LinearGradients]
 PEERS = [name for name in ("jax", "torch") if find_spec(name)]
 FUNCTIONS += [importlib.import_module(f"smoothxent.{name}").cross_entropy for name in PEERS]
