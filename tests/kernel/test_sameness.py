@@ -1,6 +1,7 @@
 """The same bits for any number of threads, split of the batch, memory and instruction set."""
 
 import json
+from itertools import product
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from inventory import DTYPES, rows_for_threads
 from ways import WAYS, assert_same, other_threads
 
 CLASS_COUNTS = [2, 17, 70, 1000, 1025, 5000]
+MANY_ROWS = [(rows_for_threads(count, 203), count) for count in CLASS_COUNTS]
 DIGESTS = "import battery, json; print(json.dumps(battery.digests()))"
 
 
@@ -32,20 +34,12 @@ def bits(logits, labels, reduction="none", **options):
 
 
 @pytest.mark.parametrize("reduction", ["none", "mean"])
-@pytest.mark.parametrize("num_classes", CLASS_COUNTS)
-def test_number_of_threads_does_not_change_a_bit(any_dtype, rng, num_classes, reduction):
-    logits, labels = draw(rng, rows_for_threads(num_classes, 203), num_classes, any_dtype)
+@pytest.mark.parametrize("num_rows, num_classes", [*MANY_ROWS, *product([1, 2, 3], [262144])])
+def test_number_of_threads_does_not_change_a_bit(any_dtype, rng, num_rows, num_classes, reduction):
+    logits, labels = draw(rng, num_rows, num_classes, any_dtype)
     alone = bits(logits, labels, reduction, num_threads=1)
     for num_threads in (2, 3, 4, None):
         assert bits(logits, labels, reduction, num_threads=num_threads) == alone
-
-
-@pytest.mark.parametrize("num_rows", [1, 2, 3])
-def test_number_of_threads_does_not_change_a_bit_of_few_huge_rows(any_dtype, rng, num_rows):
-    logits, labels = draw(rng, num_rows, 262144, any_dtype)
-    alone = bits(logits, labels, num_threads=1)
-    for num_threads in (2, 3, 4):
-        assert bits(logits, labels, num_threads=num_threads) == alone
 
 
 # 256 rows of few classes are computed together: in the first and last group of lanes, in between.

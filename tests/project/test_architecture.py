@@ -63,11 +63,6 @@ def test_tree_in_the_guide_names_every_module_of_the_packages_and_every_folder()
     assert {folder.name for folder in folders} - {"results"} <= named
 
 
-def test_option_is_named_in_few_files():
-    named = [path for path in files("src", "ext") if re.search(r"\bz_loss\b", path.read_text())]
-    assert len(named) <= 18  # of which ten are public signatures
-
-
 def packages_for(own):
     """Return the packages whose names a package may import."""
     if own not in FRONT_ENDS:
