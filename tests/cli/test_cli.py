@@ -2,6 +2,8 @@
 
 import json
 import platform
+import runpy
+import sys
 
 import numpy as np
 import pytest
@@ -10,10 +12,12 @@ import smoothxent
 from smoothxent.cli import COMMANDS, main
 
 
-def test_python_m_is_the_command(run_child):
-    source = "import runpy, sys; sys.argv = ['smoothxent', '--version']; "
-    source += "runpy.run_module('smoothxent', run_name='__main__')"
-    assert run_child(source, silent=True) == f"smoothxent {smoothxent.__version__}\n"
+def test_python_m_is_the_command(capsys, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["smoothxent", "--version"])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_module("smoothxent", run_name="__main__")
+    assert ended.value.code == 0
+    assert capsys.readouterr() == (f"smoothxent {smoothxent.__version__}\n", "")
 
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])

@@ -15,6 +15,10 @@ COMMANDS = re.findall(r"^\$ smoothxent (.*)\n((?:(?!\$ |```).*\n)*)", TEXT, re.M
 BLOCKS = re.findall(r"^```python\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
 
 
+# Pictures: matplotlib takes a second.
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("files")]
+
+
 @pytest.fixture
 def files(tmp_path, monkeypatch):
     """Save the files of the pages, by their own program."""
@@ -22,7 +26,6 @@ def files(tmp_path, monkeypatch):
     exec(compile(BLOCKS[0], "page", "exec"), {})
 
 
-@pytest.mark.usefixtures("files")
 def test_commands_show_what_they_are_said_to_show(capsys):
     pytest.importorskip("matplotlib")
     assert [command.split()[0] for command, _ in COMMANDS] == ["evaluate", "merge", "compare"]
@@ -35,7 +38,6 @@ def test_commands_show_what_they_are_said_to_show(capsys):
         assert dots or out == head
 
 
-@pytest.mark.usefixtures("files")
 def test_blocks_of_python_run():
     pytest.importorskip("matplotlib")
     assert len(BLOCKS) == 3

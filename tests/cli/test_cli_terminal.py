@@ -1,6 +1,6 @@
 """The command line on a terminal, on a pipe that closes, and with Ctrl-C."""
 
-import os
+import io
 import re
 import subprocess
 import sys
@@ -11,6 +11,7 @@ import pytest
 
 from quick import slow_but_first
 from smoothxent import compare, evaluate
+from smoothxent.cli import main
 from terminal import on_terminal
 
 # JAX, where another test of this process has used it, warns; the child calls exec at once.
@@ -65,19 +66,12 @@ def test_terminal_shows_a_bar_that_is_gone_when_the_table_comes(files):
 
 
 @pytest.mark.fault("cli-streams")
-@pytest.mark.parametrize(
-    "source, options", slow_but_first([(RUN, ["--quiet"]), (WITHOUT_RICH, [])])
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("source, options", [(RUN, ["--quiet"]), (WITHOUT_RICH, [])])
 def test_there_is_no_bar_where_none_is_wanted_or_rich_is_missing(files, source, options):
     paths, table = files
     code, shown = on_terminal(source, "evaluate", *paths, *options)
     assert (code, shown.replace("\r\n", "\n")) == (0, "" if options else table)
-
-
-@pytest.mark.fault("cli-streams")
-def test_without_a_terminal_there_is_the_table_alone(files, run_child):
-    paths, table = files
-    assert run_child(RUN, "evaluate", *paths, silent=True) == table
 
 
 @pytest.mark.fault("cli-interrupt")
@@ -103,7 +97,7 @@ def test_pipe_that_closes_ends_it_without_a_word(files, format):
 
 
 @pytest.mark.fault("cli-streams")
-@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("unbuffered", slow_but_first(["1", ""]))
 def test_reader_that_leaves_in_the_middle_is_no_success(tmp_path, monkeypatch, unbuffered):
     # A raw stdout, as of PYTHONUNBUFFERED, takes a part of the text and says how much.
     for name, values in (("logits", np.zeros((5000, 2))), ("labels", np.zeros(5000, int))):
@@ -129,31 +123,30 @@ def test_closed_stream_is_no_fault(files, closed):
     assert done.stdout == ("" if closed == ">&-" else table)
 
 
+def printed(monkeypatch, encoding, *arguments):
+    """Return what a command prints to a stream of this encoding."""
+    stream = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(stream, encoding, write_through=True))
+    assert main(list(arguments)) == 0
+    return stream.getvalue().decode(encoding)
+
+
 @pytest.mark.fault("cli-streams")
-def test_output_of_ascii_has_bars_of_ascii(files, run_child):
+def test_output_has_signs_of_ascii_for_what_its_encoding_lacks(files, monkeypatch):
     paths, table = files
-    shown = run_child(RUN, "evaluate", *paths, silent=True, PYTHONIOENCODING="ascii")
-    assert shown == in_ascii(table)
+    assert printed(monkeypatch, "ascii", "evaluate", *paths) == in_ascii(table)
+    kept = in_ascii(table).replace("+-", "±")
+    assert printed(monkeypatch, "latin-1", "evaluate", *paths) == kept
+    logits, labels = paths
+    array = np.load(logits)
+    comparison = compare(array, array, np.load(labels), names=(logits, logits))
+    shown = printed(monkeypatch, "ascii", "compare", logits, logits, labels)
+    assert shown == in_ascii(f"{comparison}\n")
     assert "?" not in shown
 
 
-def test_comparison_on_output_of_ascii_has_signs_of_ascii(files, run_child):
-    (logits, labels), _ = files
-    array = np.load(logits)
-    shown = run_child(RUN, "compare", logits, logits, labels, silent=True, PYTHONIOENCODING="ascii")
-    names = str(logits), str(logits)
-    assert shown == in_ascii(f"{compare(array, array, np.load(labels), names=names)}\n")
-
-
-def test_output_keeps_what_its_encoding_has(files):
-    paths, table = files
-    command = [sys.executable, "-c", RUN, "evaluate", *paths]
-    environment = os.environ | {"PYTHONIOENCODING": "latin-1"}
-    done = subprocess.run(command, env=environment, capture_output=True, check=True)
-    assert done.stdout.decode("latin-1") == in_ascii(table).replace("+-", "±")
-
-
 @pytest.mark.fault("cli-streams")
+@pytest.mark.slow
 def test_bar_on_a_terminal_of_ascii_is_of_ascii(files, monkeypatch):
     pytest.importorskip("rich")
     paths, table = files
@@ -169,12 +162,12 @@ def test_bar_on_a_terminal_of_ascii_is_of_ascii(files, monkeypatch):
 
 @pytest.mark.fault("cli-results")
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs the device that is always full")
-def test_full_disk_is_one_line(files):
+def test_full_disk_is_one_line(files, capsys):
     paths, _ = files
-    for option, name in ((">/dev/full", ""), ("--json /dev/full", "/dev/full: ")):
-        shell = f'"$@" {option}'
-        command = ["sh", "-c", shell, "sh", sys.executable, "-c", RUN, "evaluate", *paths]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        remedy = "; make room or choose another" * bool(name)
-        assert done.stderr == f"smoothxent: {name}No space left on device{remedy}\n"
-        assert done.returncode == 1
+    command = ["sh", "-c", '"$@" >/dev/full', "sh", sys.executable, "-c", RUN, "evaluate", *paths]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stderr == "smoothxent: No space left on device\n"
+    assert done.returncode == 1
+    assert main(["evaluate", *paths, "--json", "/dev/full"]) == 1
+    remedy = "No space left on device; make room or choose another"
+    assert capsys.readouterr() == ("", f"smoothxent: /dev/full: {remedy}\n")

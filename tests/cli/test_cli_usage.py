@@ -195,31 +195,24 @@ def test_wrong_usage_is_one_line_whatever_it_names(capsys):
     assert r": too many arguments: two\nlines\x1b[31m; quote a pattern" in found
 
 
-def started_with_an_unknown_instruction_set(*command):
-    """Return the finished process, and the error that it must end with."""
-    done = subprocess.run(
-        [sys.executable, *command],
-        env=os.environ | {"SMOOTHXENT_ISA": "mmx"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return done, f"SMOOTHXENT_ISA must be one of {', '.join(smoothxent.available_isas())}, got mmx"
-
-
 @pytest.mark.fault("cli-usage")
 @pytest.mark.slow
-@pytest.mark.parametrize("arguments", [[], ["info"], ["evaluate", "a.npy", "b.npy"]])
-def test_unknown_instruction_set_is_one_line(arguments):
-    done, error = started_with_an_unknown_instruction_set("-c", COMMAND, *arguments)
-    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"smoothxent: {error}\n")
-
-
-@pytest.mark.fault("cli-usage")
-def test_unknown_instruction_set_is_one_line_of_the_module_too():
-    done, error = started_with_an_unknown_instruction_set("-m", "smoothxent", "info")
-    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
-    assert done.stderr.endswith(f"(ImportError: {error})\n")
+@pytest.mark.parametrize(
+    "command, code, text",
+    [
+        (["-c", COMMAND], 2, "smoothxent: {}\n"),
+        (["-c", COMMAND, "evaluate", "a.npy", "b.npy"], 2, "smoothxent: {}\n"),
+        (["-m", "smoothxent", "info"], 1, "(ImportError: {})\n"),
+    ],
+    ids=["command", "evaluate", "module"],
+)
+def test_unknown_instruction_set_is_one_line(command, code, text):
+    environment = os.environ | {"SMOOTHXENT_ISA": "mmx"}
+    command = [sys.executable, *command]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (code, "", 1)
+    known = ", ".join(smoothxent.available_isas())
+    assert done.stderr.endswith(text.format(f"SMOOTHXENT_ISA must be one of {known}, got mmx"))
 
 
 def test_command_is_what_the_project_installs(run_child):
