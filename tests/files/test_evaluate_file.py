@@ -1,18 +1,14 @@
 """evaluate_file: the bits of evaluate on the whole arrays, for any files and shards."""
 
 import threading
+from itertools import product
 
 import ml_dtypes
 import numpy as np
 import pytest
 
 from assertions import error_text
-from smoothxent import (
-    compare_files,
-    evaluate,
-    evaluate_file,
-    fit_temperature_file,
-)
+from smoothxent import compare_files, evaluate, evaluate_file, fit_temperature_file
 from smoothxent._evaluation import settings
 
 
@@ -37,8 +33,8 @@ def save_both(folder, logits, labels):
 
 
 @pytest.mark.usefixtures("small_chunks")
-@pytest.mark.parametrize("num_threads", [1, 2, 5, None])
-@pytest.mark.parametrize("num_rows", [1, 17, 18, 100, 1000])
+@pytest.mark.parametrize("num_threads", [1, 5])
+@pytest.mark.parametrize("num_rows", [1, 17, 18, 1000])
 def test_file_in_chunks_has_the_bits_of_the_array(tmp_path, rng, num_rows, num_threads):
     logits, labels = draw(rng, num_rows)
     assert evaluate_file(*save_both(tmp_path, logits, labels), num_threads=num_threads) == evaluate(
@@ -54,8 +50,10 @@ def test_rows_below_at_and_above_the_size_of_a_chunk(tmp_path, rng, num_classes)
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
-@pytest.mark.parametrize("labels_dtype", ["i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8"])
-@pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
+@pytest.mark.parametrize(
+    "dtype, labels_dtype",
+    [*product(["f2", "f8"], ["i8"]), *product(["f4"], ["i1", "i2", "i4", "u1", "u2", "u4", "u8"])],
+)
 def test_every_dtype_in_either_byte_order(tmp_path, rng, dtype, labels_dtype, order):
     logits, labels = draw(rng, 40, 7, order + dtype, order + labels_dtype)
     assert evaluate_file(*save_both(tmp_path, logits, labels)) == evaluate(logits, labels)
@@ -77,8 +75,10 @@ def test_dtype_may_be_that_of_the_file(tmp_path, rng):
 
 
 @pytest.mark.usefixtures("small_chunks")
-@pytest.mark.parametrize("cuts_of_logits", [[], [50], [0, 1, 1, 99], list(range(1, 100))])
-@pytest.mark.parametrize("cuts_of_labels", [[], [3], [17, 34, 100]])
+@pytest.mark.parametrize(
+    "cuts_of_logits, cuts_of_labels",
+    [([50], []), ([], [3]), ([0, 1, 1, 99], [17, 34, 100]), (list(range(1, 100)), [3])],
+)
 def test_shards_cut_anywhere_are_one_array(tmp_path, rng, cuts_of_logits, cuts_of_labels):
     logits, labels = draw(rng)
     assert evaluate_file(
@@ -212,9 +212,7 @@ def test_remedy_says_where_labels_seem_to_count_from_one(tmp_path, rng):
 
 
 @pytest.mark.usefixtures("small_chunks")
-@pytest.mark.parametrize(
-    "given", [list, lambda y: y.astype(">i2"), lambda y: np.repeat(y, 2)[::2], np.uint8]
-)
+@pytest.mark.parametrize("given", [list, lambda y: np.repeat(y, 2).astype(">i2")[::2]])
 def test_labels_may_be_an_array(tmp_path, rng, given):
     logits, labels = draw(rng)
     labels[[4, 70]] = 9
@@ -233,7 +231,7 @@ def test_labels_may_be_an_array(tmp_path, rng, given):
 
 
 @pytest.mark.usefixtures("small_chunks")
-@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16, np.uint8, np.bool_])
+@pytest.mark.parametrize("dtype", [np.float64, np.float16, np.bool_])
 def test_weights_may_be_in_files(tmp_path, rng, dtype):
     logits, labels = draw(rng)
     weights = rng.uniform(0, 3, 100).astype(dtype)
