@@ -2,6 +2,7 @@
 
 import io
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -73,21 +74,18 @@ def test_weights_that_are_no_array_are_errors(content, rows, capsys, folder):
     assert line == f"weights.npy: {NO_ARRAY}"
 
 
-def test_weights_that_are_several_arrays_are_errors(rows, capsys):
-    np.savez("weights.npz", np.ones(7), np.ones(7))
-    line = error_line(capsys, "logits.npy", "labels.npy", "--class-weight", "weights.npz")
-    assert line == f"weights.npz: {NO_ARRAY}"
+def several_arrays(name):
+    with Path(name).open("wb") as file:
+        np.savez(file, np.ones(7), np.ones(7))
 
 
 @pytest.mark.fault("cli-files")
-def test_weights_that_are_a_folder_are_named_as_one(rows, capsys, folder):
-    (folder / "weights.npy").mkdir()
-    line = error_line(capsys, "logits.npy", "labels.npy", "--class-weight", "weights.npy")
-    assert line == f"weights.npy: {NO_ARRAY}"
-
-
-@pytest.mark.fault("cli-files")
-def test_weights_that_are_a_pipe_are_not_waited_for(rows, capsys):
-    os.mkfifo("weights.npy")
+@pytest.mark.parametrize(
+    "make",
+    [os.mkdir, os.mkfifo, several_arrays],
+    ids=["folder", "pipe", "several arrays"],
+)
+def test_weights_that_are_no_file_of_one_array_are_errors(make, rows, capsys):
+    make("weights.npy")
     line = error_line(capsys, "logits.npy", "labels.npy", "--prior", "weights.npy")
     assert line == f"weights.npy: {NO_ARRAY}"
