@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import smoothxent
 from assertions import error_text
 from inventory import DTYPES
-from quick import PATIENCE
+from quick import PATIENCE, slow_but_first
 
 dask = pytest.importorskip("dask")
 pytest.importorskip("distributed")
@@ -108,7 +108,7 @@ def test_any_blocks_give_the_bits_of_one_array(data):
     assert actual == smoothxent.evaluate(logits, labels, **options)
 
 
-@pytest.mark.parametrize("name", ["synchronous", "threads", "processes"])
+@pytest.mark.parametrize("name", slow_but_first(["threads", "processes"]))
 def test_any_scheduler_gives_the_bits_of_one_array(rng, name):
     logits, labels = draw(rng)
     with dask.config.set(scheduler=name, num_workers=2):
@@ -335,18 +335,6 @@ def test_what_no_evaluation_takes_is_an_error_before_any_task_runs(changes, erro
     )
     arguments = {"logits": logits, "labels": [0, 1]} | changes
     assert error_text(type(error), evaluate, **arguments) == str(error)
-
-
-def test_without_dask_the_import_names_what_to_install(run_child):
-    source = """
-import sys
-sys.modules["dask"] = None
-try:
-    import smoothxent.dask
-except ModuleNotFoundError as error:
-    print(error)
-"""
-    assert run_child(source) == 'smoothxent.dask needs dask; pip install "smoothxent[dask]"\n'
 
 
 def test_example_of_the_docstring_runs_as_shown():
