@@ -59,14 +59,12 @@ ctypedef struct Call:
     RowStatisticsArrays statistics_arrays
     EvaluatedRows evaluated_rows
     # totals of the threads
-    void *totals  # one Totals for each slice of each thread: see totals_at
-    char *metrics  # evaluation: one EvaluationTotals for each Totals, metrics_size bytes apart; else NULL
+    void *totals  # one Totals for each thread: see totals_at
+    char *metrics  # evaluation: one EvaluationTotals for each thread, metrics_size bytes apart; else NULL
     void *metrics_memory  # allocated memory that `metrics` points into
-    Py_ssize_t metrics_size, metrics_step  # bytes of one EvaluationTotals; bytes between those of two threads
+    Py_ssize_t metrics_size
     Py_ssize_t num_ranks, num_bins
     const int64_t *ranks  # evaluation: each k of the top-k accuracies
-    const int64_t *slices  # evaluation: the slice of each row, which has totals of its own; NULL for one slice
-    Py_ssize_t num_slices
     bint loss_is_nll  # evaluation: the loss equals -log p of the label, so one exact sum serves both
     # which statistics are needed
     bint anchors_are_top  # the anchor of every row is its top class, not its label: see row_group.pxi
@@ -86,7 +84,6 @@ cdef Call call_of(cnp.ndarray logits, int task):
     call.num_classes = cnp.PyArray_DIM(logits, 1)
     call.num_rows = cnp.PyArray_DIM(logits, 0) * call.logits.inner
     call.grad_divisor = 1.0
-    call.num_slices = 1
     return call
 
 

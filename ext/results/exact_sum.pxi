@@ -121,8 +121,8 @@ cdef object as_int(const ExactSum *total, Py_ssize_t places):
 
 
 cdef tuple exact_parts(ExactSum *sums, Py_ssize_t step, int count):
-    # (units, places, special) of `count` exact sums, `step` bytes apart
+    # (units, places, special) of `count` exact sums, `step` bytes apart: the fields of an Exact
     cdef Py_ssize_t places
     add_up(sums, step, count)
     places = places_of(sums)
-    return as_int(sums, places), places, sums.special
+    return (as_int(sums, places), places, "") if sums.special == 0.0 else (0, 0, str(sums.special))

@@ -41,44 +41,20 @@ cdef bint finish_group(
         round_metrics(group)
         if call.evaluated_rows.nll != NULL:
             write_evaluated_rows(call, first, count, group)
-    if call.slices == NULL:
-        add_to_totals(call, first, count, group, losses, thread, 0)
-    else:
-        add_to_slices(call, first, count, group, losses, thread)
+    add_to_totals(call, first, count, group, losses, thread)
     return True
 
 
 cdef void add_to_totals(
-    const Call *call, Py_ssize_t first, Py_ssize_t count, RowGroup *group, const real *losses, int thread,
-    Py_ssize_t slice,
+    const Call *call, Py_ssize_t first, Py_ssize_t count, RowGroup *group, const real *losses, int thread
 ) noexcept nogil:
-    cdef Totals *totals = totals_at(call, thread) + slice
+    cdef Totals *totals = totals_at(call, thread)
     totals.num_kept += num_kept_rows(call, first, count, group)
     add_losses(call, group, losses, totals)
     if has_weights(call):
         add_group_exactly(&totals.weight, group, NULL, group.weight)
     if call.metrics != NULL:
-        add_metrics(call, first, count, group, metrics_at(call, thread, slice))
-
-
-cdef void add_to_slices(
-    const Call *call, Py_ssize_t first, Py_ssize_t count, RowGroup *group, const real *losses, int thread
-) noexcept nogil:
-    # adds the rows of one slice after the other: only these rows are `kept` meanwhile
-    cdef double kept[LANES]
-    cdef int64_t slice
-    cdef Py_ssize_t i, j
-    memcpy(kept, group.kept, sizeof(kept))
-    for i in range(count):
-        if kept[i] == 0.0:
-            continue
-        slice = call.slices[first + i]
-        for j in range(LANES):
-            group.kept[j] = 0.0
-            if kept[j] != 0.0 and call.slices[first + j] == slice:  # a row that is not yet added
-                group.kept[j] = kept[j]
-                kept[j] = 0.0
-        add_to_totals(call, first, count, group, losses, thread, slice)
+        add_metrics(call, first, count, group, metrics_at(call, thread))
 
 
 cdef inline void add_losses(const Call *call, RowGroup *group, const real *losses, Totals *totals) noexcept nogil:
@@ -152,7 +128,7 @@ cdef inline Py_ssize_t num_kept_rows(
 ) noexcept nogil:
     # the number of rows that are not ignored and whose sample_weight is not 0
     cdef Py_ssize_t i, kept = count
-    if call.labels.has_ignore_index or call.sample_weight != NULL or call.slices != NULL:
+    if call.labels.has_ignore_index or call.sample_weight != NULL:
         for i in range(count):
             if not group.kept[i] or (call.sample_weight != NULL and call.sample_weight[first + i] == 0.0):
                 kept -= 1

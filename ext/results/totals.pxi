@@ -54,17 +54,15 @@ cdef inline Bin *bins_of(EvaluationTotals *metrics, Py_ssize_t num_ranks) noexce
 
 
 cdef inline Totals *totals_at(const Call *call, int thread) noexcept nogil:
-    # those of slice 0; the other slices follow
-    return <Totals *> call.totals + thread * call.num_slices
+    return <Totals *> call.totals + thread
 
 
-cdef inline EvaluationTotals *metrics_at(const Call *call, int thread, Py_ssize_t slice) noexcept nogil:
-    return <EvaluationTotals *> (call.metrics + thread * call.metrics_step + slice * call.metrics_size)
+cdef inline EvaluationTotals *metrics_at(const Call *call, int thread) noexcept nogil:
+    return <EvaluationTotals *> (call.metrics + thread * call.metrics_size)
 
 
 cdef Totals *new_totals(Totals *single, Py_ssize_t count, void **memory) except NULL:
-    # zeroed totals for each slice of each thread: `single` itself if that is one, else in `memory`, which the caller
-    # frees
+    # zeroed totals for each thread: `single` itself if that is one, else in `memory`, which the caller frees
     if count == 1:
         memset(single, 0, sizeof(Totals))
         return single
@@ -87,8 +85,7 @@ cdef int add_metrics_of_threads(
         call.rank_limit = max(call.rank_limit, <Py_ssize_t> call.ranks[i])
     call.loss_is_nll = call.label_smoothing == 0.0 and is_bare(call)
     call.metrics_size = size_of_metrics(call.num_ranks, num_bins)
-    call.metrics_step = call.num_slices * call.metrics_size
-    call.metrics_memory = calloc(num_threads * call.metrics_step + LINE, 1)
+    call.metrics_memory = calloc(num_threads * call.metrics_size + LINE, 1)
     if call.metrics_memory == NULL:
         raise MemoryError
     call.metrics = <char *> aligned(call.metrics_memory)

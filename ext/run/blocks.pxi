@@ -30,7 +30,6 @@ cdef class Blocks:
         self.arrays = labels, label_logits, targets, out, ranks, statistics
         call.task = LOSS if statistics is None else ROW_STATISTICS
         call.num_classes = num_classes
-        call.num_slices = 1
         call.num_rows = cnp.PyArray_DIM(label_logits, 0)
         call.label_logits = reals(label_logits)
         call.out = reals(out)
@@ -113,10 +112,10 @@ cdef class Blocks:
         return row_or_none(totals_at(&self.call, 0).bad_row)
 
     def loss(self):
-        return loss_report(&self.call, 0, 1)
+        return loss_report(&self.call, 1)
 
     def evaluation(self):
-        return evaluation_report(&self.call, 0, 1)
+        return evaluation_report(&self.call, 1)
 
 
 cdef Rows rows_of_block(cnp.ndarray block, Py_ssize_t first_row, Py_ssize_t first_class):

@@ -53,7 +53,6 @@ cdef int run(Call *call, int num_threads) except -1:
 cdef int run_with_totals(Call *call, int num_threads) except -1:
     # adds num_kept and bad_row of all threads to the totals of the first; loss_report adds the exact sums
     cdef Totals *totals = totals_at(call, 0)
-    cdef Py_ssize_t s
     cdef int t
     for t in range(num_threads):
         totals_at(call, t).bad_row = NO_ROW
@@ -64,8 +63,7 @@ cdef int run_with_totals(Call *call, int num_threads) except -1:
         free(<void *> call.smoothing)
     for t in range(1, num_threads):
         totals.bad_row = min(totals.bad_row, totals_at(call, t).bad_row)
-        for s in range(call.num_slices):
-            totals[s].num_kept += totals_at(call, t)[s].num_kept
+        totals.num_kept += totals_at(call, t).num_kept
     return 0
 
 
@@ -86,7 +84,7 @@ def cross_entropy(
     try:
         call.totals = new_totals(&single, num_threads, &memory)
         run_with_totals(&call, num_threads)
-        count, total, special = loss_report(&call, 0, num_threads)
+        count, total, special = loss_report(&call, num_threads)
         return row_or_none(totals_at(&call, 0).bad_row), count, total, special
     finally:
         free(memory)
@@ -94,31 +92,26 @@ def cross_entropy(
 
 def evaluate(
     cnp.ndarray logits not None, cnp.ndarray labels not None, tuple targets not None, tuple transforms,
-    cnp.ndarray ranks not None, Py_ssize_t num_bins, cnp.ndarray slices, Py_ssize_t num_slices, tuple rows,
-    int num_threads,
+    cnp.ndarray ranks not None, Py_ssize_t num_bins, tuple rows, int num_threads,
 ):
     cdef cnp.ndarray nll, brier, top_class
-    cdef Py_ssize_t s
     cdef Call call = call_of(logits, LOSS)
     cdef Totals single
     cdef void *memory = NULL
     num_threads = team_size(&call, num_threads)
     add_transforms(&call, transforms)
     add_target_options(&call, labels, False, targets)
-    call.num_slices = num_slices
-    if slices is not None:
-        call.slices = <const int64_t *> cnp.PyArray_DATA(slices)
     if rows is not None:
         nll, brier, top_class, call.evaluated_rows.needs_misses = rows
         call.evaluated_rows.nll = <double *> cnp.PyArray_DATA(nll)
         call.evaluated_rows.brier = <double *> cnp.PyArray_DATA(brier)
         call.evaluated_rows.top_class = <int64_t *> cnp.PyArray_DATA(top_class)
     try:
-        call.totals = new_totals(&single, num_threads * num_slices, &memory)
+        call.totals = new_totals(&single, num_threads, &memory)
         add_metrics_of_threads(&call, ranks, num_bins, num_threads)
         run_with_totals(&call, num_threads)
-        reports = [evaluation_report(&call, s, num_threads) for s in range(num_slices)]
-        return row_or_none(totals_at(&call, 0).bad_row), reports
+        report = evaluation_report(&call, num_threads)
+        return row_or_none(totals_at(&call, 0).bad_row), report
     finally:
         free(call.metrics_memory)
         free(memory)

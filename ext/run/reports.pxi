@@ -12,14 +12,14 @@ cdef tuple count_report(const Call *call, Py_ssize_t num_kept, const ExactSum *w
     )
 
 
-cdef tuple loss_report(const Call *call, Py_ssize_t slice, int num_threads):
+cdef tuple loss_report(const Call *call, int num_threads):
     # (count, loss in units of 2**-places, sum of the losses that are inf or nan)
-    cdef Totals *totals = totals_at(call, 0) + slice
-    cdef Py_ssize_t places, step = call.num_slices * sizeof(Totals)
-    add_up(&totals.loss, step, num_threads)
+    cdef Totals *totals = totals_at(call, 0)
+    cdef Py_ssize_t places
+    add_up(&totals.loss, sizeof(Totals), num_threads)
     places = places_of(&totals.loss)
     if has_weights(call):
-        add_up(&totals.weight, step, num_threads)
+        add_up(&totals.weight, sizeof(Totals), num_threads)
         places = max(places, places_of(&totals.weight))
     return (
         count_report(call, totals.num_kept, &totals.weight, places),
@@ -28,18 +28,18 @@ cdef tuple loss_report(const Call *call, Py_ssize_t slice, int num_threads):
     )
 
 
-cdef tuple evaluation_report(const Call *call, Py_ssize_t slice, int num_threads):
+cdef tuple evaluation_report(const Call *call, int num_threads):
     # loss_report and metrics_report
     cdef int t
     if call.loss_is_nll:
         for t in range(num_threads):
-            (totals_at(call, t) + slice).loss = metrics_at(call, t, slice).nll
-    return *loss_report(call, slice, num_threads), *metrics_report(call, slice, num_threads)
+            totals_at(call, t).loss = metrics_at(call, t).nll
+    return *loss_report(call, num_threads), *metrics_report(call, num_threads)
 
 
 cdef tuple weight_report(const Call *call, Py_ssize_t num_rows, ExactSum *weight, int num_threads):
     # an exact sum of sample_weight, or the number of rows without it
-    return (num_rows, 0, 0.0) if call.sample_weight == NULL else exact_parts(weight, call.metrics_step, num_threads)
+    return (num_rows, 0, "") if call.sample_weight == NULL else exact_parts(weight, call.metrics_size, num_threads)
 
 
 cdef Py_ssize_t rows_of_threads(const Call *call, const double *num_rows, int num_threads):
@@ -49,7 +49,7 @@ cdef Py_ssize_t rows_of_threads(const Call *call, const double *num_rows, int nu
     cdef int t
     for t in range(num_threads):
         for i in range(LANES):
-            total += (<const double *> (<const char *> num_rows + t * call.metrics_step))[i]
+            total += (<const double *> (<const char *> num_rows + t * call.metrics_size))[i]
     return <Py_ssize_t> total
 
 
@@ -63,13 +63,13 @@ cdef tuple bin_report(const Call *call, Bin *bin, int num_threads):
     cdef Bin *thread_bin
     cdef int t
     for t in range(num_threads):
-        thread_bin = <Bin *> (<char *> bin + t * call.metrics_step)
+        thread_bin = <Bin *> (<char *> bin + t * call.metrics_size)
         misses += thread_bin.num_rows[0]
         hits += thread_bin.num_rows[1]
     return (
         misses + hits,
         weight_report(call, misses + hits, &bin.weight, num_threads),
-        exact_parts(&bin.confidence, call.metrics_step, num_threads),
+        exact_parts(&bin.confidence, call.metrics_size, num_threads),
         weight_report(call, hits, &bin.hit_weight, num_threads),
     )
 
@@ -87,16 +87,16 @@ cdef tuple confidence_report(const Call *call, EvaluationTotals *metrics):
     return exact_parts(&total, 0, 1)
 
 
-cdef tuple metrics_report(const Call *call, Py_ssize_t slice, int num_threads):
+cdef tuple metrics_report(const Call *call, int num_threads):
     # (rows, exact sums, hits of each k, bins, histogram)
-    cdef EvaluationTotals *metrics = metrics_at(call, 0, slice)
-    cdef Py_ssize_t i, num_rows, step = call.metrics_step
+    cdef EvaluationTotals *metrics = metrics_at(call, 0)
+    cdef Py_ssize_t i, num_rows, step = call.metrics_size
     cdef int t
     num_rows = rows_of_threads(call, metrics.num_rows, num_threads)
     for t in range(1, num_threads):
-        metrics.unbinned += metrics_at(call, t, slice).unbinned
+        metrics.unbinned += metrics_at(call, t).unbinned
         for i in range(HISTOGRAM):
-            metrics.histogram[i] += metrics_at(call, t, slice).histogram[i]
+            metrics.histogram[i] += metrics_at(call, t).histogram[i]
     bins = tuple([
         bin_report(call, bins_of(metrics, call.num_ranks) + i, num_threads) for i in range(call.num_bins)])
     sums = {
@@ -114,7 +114,7 @@ cdef tuple metrics_report(const Call *call, Py_ssize_t slice, int num_threads):
         sums["weight"] = exact_parts(&metrics.weight, step, num_threads)
         sums["weight_square"] = exact_parts(&metrics.weight_square, step, num_threads)
     else:
-        sums["weight"] = sums["weight_square"] = num_rows, 0, 0.0
+        sums["weight"] = sums["weight_square"] = num_rows, 0, ""
     return (
         num_rows,
         sums,

@@ -6,11 +6,11 @@ from smoothxent._calibration.fit_temperature_file import fit_temperature_file
 from smoothxent._calibration.temperature import Temperature
 from smoothxent._comparison.compare import compare
 from smoothxent._comparison.comparison import Comparison
-from smoothxent._evaluation.classes.metrics import ClassMetrics
+from smoothxent._evaluation.classes import ClassMetrics
 from smoothxent._evaluation.evaluate import evaluate
 from smoothxent._evaluation.evaluate_chunks import evaluate_chunks
 from smoothxent._evaluation.evaluation import Evaluation
-from smoothxent._evaluation.groups.grouped_evaluation import GroupedEvaluation
+from smoothxent._evaluation.groups import GroupMetrics
 from smoothxent._files.compare_files import compare_files
 from smoothxent._files.evaluate_file import evaluate_file
 from smoothxent._kernel.builds import available_isas
@@ -33,7 +33,7 @@ __all__ = [
     "ClassMetrics",
     "Comparison",
     "Evaluation",
-    "GroupedEvaluation",
+    "GroupMetrics",
     "LinearGradients",
     "RowStatistics",
     "Temperature",

@@ -31,7 +31,6 @@ AnyArray: TypeAlias = NDArray[Any]
 Chunks: TypeAlias = tuple[tuple[int, ...], ...]
 Index: TypeAlias = tuple[int, ...]
 Options: TypeAlias = dict[str, Any]
-Result: TypeAlias = smoothxent.Evaluation | smoothxent.GroupedEvaluation
 
 # An evaluation has some kilobytes, so a small number of tasks matters more than their size.
 ADDED_AT_ONCE = 16
@@ -65,7 +64,7 @@ def evaluate(
     axis: int = -1,
     num_threads: int | None = 1,
     compute: bool = True,
-) -> Result | Delayed:
+) -> smoothxent.Evaluation | Delayed:
     """Return all metrics of dask arrays of logits on labelled rows, with the bits of one call.
 
     Each block of rows is one task, a call of `smoothxent.evaluate`; a tree of tasks adds up the
@@ -96,7 +95,7 @@ def evaluate(
 
     Returns
     -------
-    Evaluation, GroupedEvaluation or dask.delayed.Delayed
+    Evaluation or dask.delayed.Delayed
         Equal to ``smoothxent.evaluate(logits.compute(), labels.compute(), ...)``.
 
     Raises
@@ -175,7 +174,7 @@ def _evaluate_block(
     names: list[str],
     logits: AnyArray,
     *of_rows: AnyArray,
-) -> Result:
+) -> smoothxent.Evaluation:
     """Evaluate one block; the names are those of the arrays with an entry for each row."""
     arguments: Options = dict(zip(names, of_rows, strict=True)) | options
     try:
@@ -184,9 +183,7 @@ def _evaluate_block(
         raise type(error)(_of_the_whole(str(error), position)) from None
 
 
-def _sum(parts: list[Any]) -> Result:
-    if isinstance(parts[0], smoothxent.GroupedEvaluation):
-        return smoothxent.GroupedEvaluation.merged(parts)
+def _sum(parts: list[Any]) -> smoothxent.Evaluation:
     total: smoothxent.Evaluation = sum(parts)
     return total
 

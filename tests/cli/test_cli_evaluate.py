@@ -64,11 +64,6 @@ def test_every_option_is_that_of_the_library(rows, capsys, rng):
     assert evaluated(capsys, "logits.npy", "labels.npy", *options) == expected
 
 
-def test_bits_per_byte_are_shown(rows, capsys):
-    assert main(["evaluate", "logits.npy", "labels.npy", "--bytes", "333"]) == 0
-    assert capsys.readouterr().out == f"{evaluate(*rows).to_text(num_bytes=333)}\n"
-
-
 def test_negative_label_can_be_ignored(rows, capsys):
     logits, labels = rows
     labels[::3] = -100
@@ -100,8 +95,8 @@ def test_infinite_perplexity_is_shown_and_null_in_json(folder, capsys):
     np.save("labels.npy", np.array([0]))
     assert main(["evaluate", "logits.npy", "labels.npy", "--json", "saved.json"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert "loss (nll)           800.0000" in lines
-    assert "perplexity                inf" in lines
+    assert "loss (nll)          800.0000" in lines
+    assert "perplexity               inf" in lines
     record = json.loads((folder / "saved.json").read_text(), parse_constant=pytest.fail)
     assert record["metrics"]["perplexity"] is None
     assert record["metrics"]["nll"] == 800
@@ -217,6 +212,7 @@ def test_error_is_one_line_whatever_the_file_is_called(rows, capsys):
         (["--softcap", "x"], "--softcap: must be a number, got 'x'"),
         (["--top-k", "1,zero"], "--top-k: must be a whole number, got 'zero'"),
         (["--bytes", "0"], "--bytes: must be a whole number >= 1, got '0'"),
+        (["--interval", "0.95"], "--interval: must lie between 1 and 100, such as 95, got '0.95'"),
         (["--ignore-index", "x"], "--ignore-index: must be a whole number, got 'x'"),
     ],
 )

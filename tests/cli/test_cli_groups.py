@@ -1,4 +1,4 @@
-"""`smoothxent evaluate --groups --per-class`: the objects of the library in every format."""
+"""`smoothxent evaluate --groups --per-class`: the results of the library in every format."""
 
 import csv
 import io
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from assertions import error_line
-from smoothxent import Evaluation, GroupedEvaluation, evaluate
+from smoothxent import Evaluation, evaluate
 from smoothxent.cli import main
 
 INPUTS = ("logits.npy", "labels.npy")
@@ -43,51 +43,51 @@ def test_groups_have_the_bits_of_the_library(rows, capsys, file):
     expected = evaluate(logits, labels, groups=ids, label_smoothing=0.1)
     options = (*INPUTS, "--groups", file, "--label-smoothing", "0.1")
     record = json.loads(printed(capsys, *options, "--json", "-"))
-    assert GroupedEvaluation.from_dict(record) == expected
+    assert Evaluation.from_dict(record) == expected
     assert json.loads(printed(capsys, *options, "--format", "json")) == record
 
 
-def test_groups_are_printed_in_every_format(rows, capsys):
+def test_groups_and_classes_are_printed_in_every_format(rows, capsys):
     logits, labels, ids = rows
-    grouped = evaluate(logits, labels, groups=ids)
-    options = (*INPUTS, "--groups", "ids.npy")
-    assert printed(capsys, *options) == f"{grouped}\n"
-    assert printed(capsys, *options, "--format", "markdown") == grouped.to_markdown()
-    lines = list(csv.DictReader(io.StringIO(printed(capsys, *options, "--format", "csv"))))
-    assert [line["group"] for line in lines] == grouped.ids.tolist()
-    for name in ("count", "weight", "nll", "nll_sum", "accuracy", "brier", "all_greedy"):
-        expected = map(str, getattr(grouped, name).tolist())
-        assert [line[name] for line in lines] == [*expected]
+    expected = evaluate(logits, labels, groups=ids, per_class=True)
+    options = (*INPUTS, "--groups", "ids.npy", "--per-class")
+    assert printed(capsys, *options) == f"{expected}\n"
+    assert printed(capsys, *options, "--format", "markdown") == expected.to_markdown()
+    assert printed(capsys, *options, "--interval", "90") == f"{expected.to_text(interval=0.9)}\n"
+    (line,) = csv.DictReader(io.StringIO(printed(capsys, *options, "--format", "csv")))
+    assert float(line["nll_stderr"]) == expected.nll_stderr
+    assert float(line["groups_macro_nll"]) == expected.groups.macro_nll
     assert printed(capsys, *options, "--quiet") == ""
 
 
-def test_classes_have_the_bits_of_the_library(rows, capsys):
+def test_groups_and_classes_are_saved_as_csv(rows, capsys):
     logits, labels, ids = rows
-    expected = evaluate(logits, labels, per_class=True)
-    record = json.loads(printed(capsys, *INPUTS, "--json", "-", "--per-class"))
-    assert Evaluation.from_dict(record) == expected
-    assert printed(capsys, *INPUTS, "--per-class") == f"{expected}\n"
-    assert printed(capsys, "--groups", "ids.npy", *INPUTS, "--per-class") == (
-        f"{evaluate(logits, labels, groups=ids, per_class=True)}\n"
-    )
-
-
-@pytest.mark.parametrize("options", [[], ["--groups", "ids.npy"]])
-def test_classes_are_saved_as_csv(rows, capsys, options):
-    logits, labels, _ = rows
     logits[:, 3] = -50  # never predicted
     np.save("logits.npy", logits)
-    classes = evaluate(logits, labels, per_class=True).classes
-    printed(capsys, "--per-class", "classes.csv", *INPUTS, *options)
-    lines = list(csv.DictReader(io.StringIO(Path("classes.csv").read_text())))
-    assert [line["class"] for line in lines] == [*map(str, range(7))]
-    for name in ("count", "support", "predicted", "hits", "recall", "precision", "f1", "nll"):
-        expected = map(str, getattr(classes, name).tolist())
-        assert [line[name] for line in lines] == [*expected]
-    assert lines[3]["precision"] == "nan"
+    expected = evaluate(logits, labels, groups=ids, per_class=True)
+    files = ("--per-class", "classes.csv", "--per-group", "groups.csv")
+    printed(capsys, *INPUTS, "--groups", "ids.npy", *files, "--quiet")
+    for file, first, keys, metrics, names in (
+        ("classes.csv", "class", range(7), expected.classes, CLASS_COLUMNS),
+        ("groups.csv", "group", expected.groups.ids, expected.groups, GROUP_COLUMNS),
+    ):
+        head, *lines = csv.reader(io.StringIO(Path(file).read_text()))
+        assert head == [first, *names]
+        columns = [keys, *(getattr(metrics, name).tolist() for name in names)]
+        assert lines == [list(map(str, line)) for line in zip(*columns, strict=True)]
 
 
-KINDS = {"plain.json": "an evaluation", "part-0.json": "an evaluation of groups"}
+CLASS_COLUMNS = ["count", "support", "predicted", "hits", "recall", "precision", "f1", "iou", "nll"]
+GROUP_COLUMNS = [
+    "count",
+    "weight",
+    "nll",
+    "nll_sum",
+    "perplexity",
+    "accuracy",
+    "brier",
+    "all_greedy",
+]
 
 
 def test_parts_with_groups_are_merged(rows, capsys):
@@ -99,14 +99,8 @@ def test_parts_with_groups_are_merged(rows, capsys):
         options = ("--groups", "ids.npy", "--json", f"part-{number}.json", "--quiet", "--per-class")
         printed(capsys, *INPUTS, *options)
     merged = printed(capsys, "part-*.json", "--json", "-", command="merge")
-    assert GroupedEvaluation.from_dict(json.loads(merged)) == whole
+    assert Evaluation.from_dict(json.loads(merged)) == whole
     assert printed(capsys, "part-*.json", command="merge") == f"{whole}\n"
-    Path("plain.json").write_text(json.dumps(evaluate(logits, labels, per_class=True).to_dict()))
-    for parts in (["plain.json", "part-0.json"], ["part-0.json", "plain.json"]):
-        assert error_line(capsys, *parts, command="merge") == (
-            f"{parts[1]}: must hold {KINDS[parts[0]]}, like {parts[0]}, got {KINDS[parts[1]]}; "
-            "merge them apart"
-        )
 
 
 def test_parts_of_other_groups_or_classes_are_one_line(rows, capsys):
@@ -125,12 +119,9 @@ def test_parts_of_other_groups_or_classes_are_one_line(rows, capsys):
         "classes.json: classes must be in both evaluations that are added or in neither, "
         "got them in one; use per_class for both"
     )
-    record = json.loads(Path("names.json").read_text())
-    record["totals"]["groups"]["count"][0] += 1
-    Path("damaged.json").write_text(json.dumps(record))
-    assert error_line(capsys, "damaged.json", command="merge") == (
-        "damaged.json: record must be as it was saved, got other contents; "
-        "restore it or compute it again"
+    assert error_line(capsys, "none.json", "names.json", command="merge") == (
+        "names.json: groups must be in both evaluations that are added or in neither, "
+        "got them in one; pass groups for both"
     )
 
 
@@ -191,6 +182,11 @@ def test_option_for_classes_before_the_files_has_a_remedy(rows, capsys):
     )
 
 
+@pytest.mark.fault("cli-usage")
+def test_file_of_groups_needs_groups(rows, capsys):
+    assert misuse(capsys, *INPUTS, "--per-group", "a.csv") == "--per-group: needs --groups"
+
+
 @pytest.mark.fault("cli-outputs")
 def test_classes_are_not_saved_over_another_file(rows, capsys):
     np.savetxt("ids.csv", np.zeros(120), fmt="%d")
@@ -198,6 +194,7 @@ def test_classes_are_not_saved_over_another_file(rows, capsys):
     for arguments, option, file in (
         (("--groups", "ids.csv", "--per-class", "ids.csv"), "--per-class", "ids.csv"),
         (("--json", "out.csv", "--per-class", "./out.csv"), "--per-class", "out.csv"),
+        (("--groups", "ids.csv", "--per-group", "ids.csv"), "--per-group", "ids.csv"),
         (("--groups", "ids.npy", "--json", "ids.npy"), "--json", "ids.npy"),
     ):
         assert misuse(capsys, *INPUTS, *arguments) == f"{option}: {differ} {file!r}"
@@ -209,9 +206,3 @@ def test_classes_that_can_not_be_saved_are_one_line(rows, capsys):
     assert error_line(capsys, *INPUTS, "--per-class", "none/classes.csv") == (
         f"{Path('none').absolute()}: no such folder; create it or choose another --per-class"
     )
-
-
-def test_picture_of_groups_is_that_of_the_total(rows, capsys):
-    pytest.importorskip("matplotlib")
-    printed(capsys, *INPUTS, "--groups", "ids.npy", "--plot", "a.svg", "--quiet")
-    assert "<svg" in Path("a.svg").read_text()

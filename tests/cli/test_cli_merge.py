@@ -122,7 +122,7 @@ def test_evaluations_and_comparisons_are_not_merged(rows, tmp_path, capsys):
 
 NOT_JSON = "record must be as it was saved, got text that is not JSON; "
 NOT_JSON += "give a file that `smoothxent evaluate --json` or `compare --json` saved"
-FORMATS = "'smoothxent.Evaluation', 'smoothxent.GroupedEvaluation', 'smoothxent.Comparison'"
+FORMATS = "'smoothxent.Evaluation', 'smoothxent.Comparison'"
 
 
 @pytest.mark.fault("cli-merge")
@@ -147,7 +147,7 @@ FORMATS = "'smoothxent.Evaluation', 'smoothxent.GroupedEvaluation', 'smoothxent.
         (
             b'{"format": "smoothxent.Comparison", "version": 2}',
             (
-                "record must have the version 3, got 2; compute it again with this version of "
+                "record must have the version 4, got 2; compute it again with this version of "
                 "smoothxent"
             ),
         ),

@@ -40,6 +40,7 @@ def test_commands_show_what_they_are_said_to_show(capsys):
 
 def test_blocks_of_python_run():
     pytest.importorskip("matplotlib")
-    assert len(BLOCKS) == 3
+    assert len(BLOCKS) == 4
+    names = {}
     for block in BLOCKS[1:]:
-        exec(compile(block, "page", "exec"), {})
+        exec(compile(block, "page", "exec"), names)

@@ -38,12 +38,13 @@ def printed(capsys, *arguments):
     return out
 
 
-def test_table_is_that_of_the_library(expected, part, capsys):
+def test_tables_are_those_of_the_library(expected, part, capsys):
     assert printed(capsys, part) == f"{expected}\n"
-
-
-def test_markdown_is_that_of_the_library(expected, part, capsys):
     assert printed(capsys, part, "--format", "markdown") == expected.to_markdown()
+    options = [part, "--interval", "99.5"]
+    assert printed(capsys, *options) == f"{expected.to_text(interval=0.995)}\n"
+    markdown = printed(capsys, *options, "--format", "markdown")
+    assert markdown == expected.to_markdown(interval=0.995)
 
 
 @pytest.mark.fault("cli-infinite-loss")
@@ -68,7 +69,7 @@ def test_csv_has_every_metric_to_the_last_bit(expected, part, capsys):
         for name in ("top_k", "top_k_stderr")
         for k, value in getattr(expected, name).items()
     }
-    assert row.keys() == names - {"top_k", "top_k_stderr"} | set(shares)
+    assert row.keys() == names - {"top_k", "top_k_stderr", "groups"} | set(shares)
     assert row.pop("softcap") == ""
     for name, text in row.items():
         assert float(text) == (shares[name] if name in shares else getattr(expected, name))
@@ -87,9 +88,9 @@ def test_csv_keeps_ranks_of_many_digits_apart(rng, capsys, tmp_path):
 
 def test_bits_per_byte_are_added_to_what_is_printed(expected, part, capsys):
     options = [part, "--bytes", "2500"]
-    assert printed(capsys, *options) == f"{expected.to_text(num_bytes=2500)}\n"
-    markdown = printed(capsys, *options, "--format", "markdown")
-    assert markdown == expected.to_markdown(num_bytes=2500)
+    line = f"bits per byte: {expected.bits(per=2500):.4f}, for 2,500 bytes\n"
+    assert printed(capsys, *options) == f"{expected}\n\n{line}"
+    assert printed(capsys, *options, "--format", "markdown") == f"{expected.to_markdown()}\n{line}"
     (row,) = csv.DictReader(printed(capsys, *options, "--format", "csv").splitlines())
     assert float(row["bits_per_byte"]) == expected.bits(per=2500)
     assert json.loads(printed(capsys, *options, "--json", "-")) == expected.to_dict()

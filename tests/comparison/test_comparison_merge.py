@@ -11,6 +11,8 @@ from evaluations import attributes
 from smoothxent import Evaluation, compare
 
 SETTINGS = [{}, {"label_smoothing": 0.1, "top_k": (3,), "num_bins": 4, "temperature": (1.0, 2.0)}]
+IDS = np.arange(200) * 7 % 40  # parts share groups
+GROUPS = [{"groups": IDS}, {"groups": np.array(["", "漢字", *map(str, range(38))])[IDS]}]
 
 
 @pytest.fixture
@@ -20,17 +22,20 @@ def rows(rng):
     b = a + rng.normal(0, 1, a.shape) * rng.choice([1e-9, 0.1, 3], (200, 1))
     labels = rng.integers(0, 9, 200)
     labels[::11] = -1
-    return a, b, labels, rng.exponential(size=200) * rng.choice([1e-9, 1, 1e9], 200)
+    return a, b, labels, rng.exponential(size=200) * rng.choice([0, 1e-9, 1, 1e9], 200)
 
 
 def compared(rows, chosen, weighted, settings):
     a, b, labels, weights = (each[chosen] for each in rows)
     options = {"sample_weight": weights} if weighted else {}
+    if "groups" in settings:
+        options["groups"] = settings["groups"][chosen]
+        settings = {}
     return compare(a, b, labels, ignore_index=-1, names=("x", "y"), **settings, **options)
 
 
 @pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize("settings", SETTINGS)
+@pytest.mark.parametrize("settings", [*SETTINGS, *GROUPS], ids=["", "settings", "numbers", "names"])
 @pytest.mark.parametrize("special", [None, np.nan, -np.inf])
 def test_merging_any_split_in_any_order_gives_the_same_bits(rng, rows, weighted, settings, special):
     if special is not None:

@@ -198,7 +198,7 @@ def test_any_split_and_order_give_equal_classes(rng, weighted):
     whole = part(slice(None))
     order = rng.permutation(200)
     parts = [part(rows) for rows in np.split(order, [0, 1, 70, 71, 199])]
-    for merged in (sum(parts), sum(parts, Evaluation.empty(num_classes=50))):
+    for merged in (sum(parts), sum(parts, Evaluation.empty())):
         assert merged == whole
         assert hash(merged) == hash(whole)
         for name in ARRAYS:
@@ -269,3 +269,36 @@ def test_nll_of_classes_is_that_of_the_formula(rng, dtype):
     expected = [nll[labels == k].mean() for k in range(8)]
     tolerance = 2e-6 if dtype == np.float32 else 1e-12
     np.testing.assert_allclose(classes_of(logits, labels).nll, expected, rtol=tolerance)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_coefficients_of_agreement_are_those_of_the_table_of_labels_and_predictions(rng, weighted):
+    logits, labels = rng.normal(0, 1, (200, 6)), rng.integers(0, 5, 200)
+    logits[np.arange(200), labels] += 1
+    s = rng.uniform(0, 2, 200) if weighted else np.ones(200)
+    classes = evaluate(
+        logits, labels, per_class=True, sample_weight=s if weighted else None
+    ).classes
+    table = np.zeros((6, 6))
+    np.add.at(table, (labels, logits.argmax(1)), s / s.sum())
+    support, predicted, hits = table.sum(1), table.sum(0), np.diag(table)
+    iou = hits / (support + predicted - hits)
+    assert classes.iou == pytest.approx(iou, rel=1e-12)
+    assert classes.mean_iou == pytest.approx(iou.mean(), rel=1e-12)
+    chance = support @ predicted
+    assert classes.kappa == pytest.approx((hits.sum() - chance) / (1 - chance), rel=1e-12)
+    indicators = np.eye(6)[labels] - support, np.eye(6)[logits.argmax(1)] - predicted
+    covariance = [[(s[:, None] * a * b).sum() for b in indicators] for a in indicators]
+    mcc = covariance[0][1] / np.sqrt(covariance[0][0] * covariance[1][1])
+    assert classes.mcc == pytest.approx(mcc, rel=1e-12)
+    nll = (s * cross_entropy(logits, labels, reduction="none")).sum() / s.sum()
+    known = support[support > 0]
+    assert classes.d2 == pytest.approx(1 + nll / (known @ np.log(known)), rel=1e-12)
+
+
+def test_coefficients_of_agreement_of_one_class_and_of_no_rows():
+    one = evaluate(np.zeros((3, 2)), [0, 0, 0], per_class=True).classes
+    assert (one.mcc, one.mean_iou) == (0.0, 1.0)
+    assert np.isnan([one.kappa, one.d2]).all()
+    none = evaluate(np.zeros((0, 2)), [], per_class=True).classes
+    assert np.isnan([none.mcc, none.kappa, none.d2, none.mean_iou]).all()

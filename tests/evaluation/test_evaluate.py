@@ -18,7 +18,7 @@ from inventory import rows_for_threads
 from metric_checks import CLASS_COUNTS, ORDINARY_TOLERANCE, draw
 from quick import slow_but_first
 from smoothxent import Evaluation, evaluate
-from smoothxent._evaluation.sums.exact import square_root
+from smoothxent._totals.exact import square_root
 from ways import instruction_set
 
 MEASURES = ("nll", "entropy", "confidence", "brier", "rank")

@@ -2,6 +2,7 @@
 
 import json
 import math
+import sys
 
 import numpy as np
 import pytest
@@ -224,3 +225,15 @@ def test_small_shares_beside_a_large_one_keep_their_entropy(dtype, num_classes, 
             assert abs(evaluation.entropy - exact["entropy"]) <= allowed
             assert abs(float(statistics.entropy) - exact["entropy"]) <= allowed + rounded
             assert abs(evaluation.brier - exact["brier"]) <= allowed
+
+
+def test_evaluation_of_one_row_is_light():
+    logits, labels = np.arange(10, dtype=np.float32)[np.newaxis], np.array([3])
+    evaluate(logits, labels)
+    calls = []
+    sys.setprofile(lambda frame, event, _: calls.append(frame) if event == "call" else None)
+    try:
+        evaluate(logits, labels)
+    finally:
+        sys.setprofile(None)
+    assert len(calls) <= 60  # of functions in Python

@@ -67,7 +67,7 @@ def test_losses_stand_at_their_place_on_a_logarithmic_axis(rng):
 def test_picture_names_the_mean_and_the_calibration_error(evaluation):
     axes = axes_of(evaluation.plot())
     (mean,) = axes["losses"].get_legend().get_texts()[:1]
-    assert mean.get_text().startswith(f"mean {evaluation.nll:.4f} ± ")
+    assert mean.get_text().startswith(f"mean {evaluation.nll:.3f} ± ")
     title = axes["reliability"].get_legend().get_title().get_text()
     assert title == f"calibration error {evaluation.calibration_error:.4f}"
 

@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 
 from assertions import error_text
-from smoothxent import Evaluation, GroupedEvaluation, evaluate
+from smoothxent import Evaluation, evaluate
 
 LOGITS, LABELS = 3 * np.eye(3)[[0, 1, 2, 1]], np.array([0, 1, 1, 1])
 TO_INTEGERS = "convert with groups.astype(np.int64)"
 
 
+@pytest.mark.fault("groups")
 @pytest.mark.parametrize(
     "groups, error, message",
     [
@@ -88,28 +89,13 @@ OF_INTEGERS = evaluate(LOGITS, LABELS, groups=[1, 1, 2, 3])
 OF_STRINGS = evaluate(LOGITS, LABELS, groups=["1", "1", "2", "3"])
 
 
+@pytest.mark.fault("unequal-settings")
 def test_groups_of_integers_and_of_strings_are_not_added():
     message = "groups must be all integers or all strings, got some of each"
     assert error_text(ValueError, lambda: OF_INTEGERS + OF_STRINGS) == message
-    assert error_text(KeyError, OF_STRINGS.evaluation, 1) == repr("group must be one of ids, got 1")
-    message = "group must be one of ids, got '1'"
-    assert error_text(KeyError, OF_INTEGERS.evaluation, "1") == repr(message)
 
 
-def test_groups_of_other_settings_are_not_added():
-    smoothed = evaluate(LOGITS, LABELS, groups=[1, 1, 2, 3], label_smoothing=0.5)
-    assert error_text(ValueError, lambda: OF_INTEGERS + smoothed) == (
-        "label_smoothing must be the same in evaluations that are added, got 0.0 and 0.5"
-    )
-
-
-def test_at_least_one_evaluation_is_merged():
-    message = "parts must be at least one evaluation, got none"
-    assert error_text(ValueError, GroupedEvaluation.merged, []) == message
-    message = "parts must be evaluations of groups, got 1"
-    assert error_text(TypeError, GroupedEvaluation.merged, [OF_INTEGERS, 1]) == message
-
-
+@pytest.mark.fault("groups")
 @pytest.mark.parametrize("shape, axes", [((2,), "[..., np.newaxis]"), ((2, 1), "")])
 def test_one_id_for_each_sequence_has_a_remedy(shape, axes):
     logits, labels = np.zeros((2, 3, 4)), np.zeros((2, 3), int)
@@ -120,25 +106,27 @@ def test_one_id_for_each_sequence_has_a_remedy(shape, axes):
         f"groups must have shape (2, 3), got {shape}; repeat the id of each sequence, {remedy}"
     )
     groups = eval(remedy, {"np": np, "groups": ids})
-    assert evaluate(logits, labels, groups=groups).count.tolist() == [3, 3]
+    assert evaluate(logits, labels, groups=groups).groups.count.tolist() == [3, 3]
 
 
-@pytest.mark.parametrize("other", [1, 0.0, None, "0", OF_INTEGERS.total])
-def test_nothing_else_is_added_to_groups(other):
-    with pytest.raises(TypeError):
-        OF_INTEGERS + other
-    with pytest.raises(TypeError):
-        other + OF_INTEGERS
-
-
-def test_evaluations_with_and_without_classes_are_not_added():
-    evaluation, other = (evaluate(LOGITS, LABELS, per_class=each) for each in (True, False))
+@pytest.mark.fault("unequal-settings")
+@pytest.mark.parametrize(
+    "name, option, remedy",
+    [
+        ("classes", {"per_class": True}, "use per_class for both"),
+        ("groups", {"groups": range(4)}, "pass groups for both"),
+    ],
+)
+def test_evaluations_with_and_without_groups_or_classes_are_not_added(name, option, remedy):
+    evaluation, other = evaluate(LOGITS, LABELS, **option), evaluate(LOGITS, LABELS)
     message = (
-        "classes must be in both evaluations that are added or in neither, got them in one; "
-        "use per_class for both"
+        f"{name} must be in both evaluations that are added or in neither, got them in one; "
+        f"{remedy}"
     )
     assert error_text(ValueError, lambda: evaluation + other) == message
     assert error_text(ValueError, lambda: other + evaluation) == message
+    nothing = Evaluation.empty()
+    assert nothing + evaluation == evaluation + nothing == evaluation
 
 
 @pytest.mark.parametrize(
@@ -153,10 +141,3 @@ def test_evaluations_with_and_without_classes_are_not_added():
 def test_worst_classes_are_a_number_of_those_with_rows(arguments, error, message):
     classes = evaluate(LOGITS, LABELS, per_class=True).classes
     assert error_text(error, classes.worst, **arguments) == message
-
-
-def test_number_of_classes_of_an_empty_evaluation_is_positive():
-    message = "num_classes must be at least 1, got 0"
-    assert error_text(ValueError, Evaluation.empty, num_classes=0) == message
-    message = "prior must have shape (3,), got (2,)"
-    assert error_text(ValueError, Evaluation.empty, num_classes=3, prior=[0.5, 0.5]) == message

@@ -1,5 +1,6 @@
-"""GroupedEvaluation: each number by a loop over the rows of each group."""
+"""Groups of an evaluation: each number by a loop over the rows of each group."""
 
+import dataclasses
 import math
 from fractions import Fraction
 
@@ -12,7 +13,7 @@ import oracle
 from evaluations import by_group, clustered_error
 from inventory import INTEGERS
 from metric_checks import draw
-from smoothxent import cross_entropy, evaluate
+from smoothxent import Evaluation, cross_entropy, evaluate
 
 TOLERANCE = {np.float32: 2e-6, np.float64: 1e-12}
 
@@ -36,24 +37,24 @@ def test_each_group_is_a_loop_over_its_rows(rng, dtype, num_groups, weighted):
     row = oracle.measures(logits, labels)
     hit = (row["rank"] == 0).astype(float)
     expected = by_group(groups, row["nll"], hit, row["brier"], s)
-    assert len(grouped) == len(expected)
-    assert grouped.ids.tolist() == [*expected]
+    assert len(grouped.groups) == len(expected)
+    assert grouped.groups.ids.tolist() == [*expected]
     near = {"rel": TOLERANCE[dtype], "abs": TOLERANCE[dtype], "nan_ok": True}
     means = {name: [] for name in ("nll", "accuracy", "brier")}
     for g, rows in enumerate(expected.values()):
         nll, hits, brier, weights = zip(*rows, strict=True)
-        assert grouped.count[g] == len(rows)
-        assert grouped.weight[g] == sum(weights)
-        assert grouped.hits[g] == sum(s for h, s in zip(hits, weights, strict=True) if h)
-        assert grouped.nll_sum[g] == pytest.approx(np.dot(nll, weights), **near)
-        assert grouped.all_greedy[g] == all(hits)
+        assert grouped.groups.count[g] == len(rows)
+        assert grouped.groups.weight[g] == sum(weights)
+        assert grouped.groups.hits[g] == sum(s for h, s in zip(hits, weights, strict=True) if h)
+        assert grouped.groups.nll_sum[g] == pytest.approx(np.dot(nll, weights), **near)
+        assert grouped.groups.all_greedy[g] == all(hits)
         for name, values in (("nll", nll), ("accuracy", hits), ("brier", brier)):
             mean = mean_of(values, weights)
-            assert getattr(grouped, name)[g] == pytest.approx(mean, **near)
+            assert getattr(grouped.groups, name)[g] == pytest.approx(mean, **near)
             means[name].append(mean)
     for name, values in means.items():
         counted = [mean for mean in values if not math.isnan(mean)]
-        assert getattr(grouped, f"macro_{name}") == pytest.approx(np.mean(counted), **near)
+        assert getattr(grouped.groups, f"macro_{name}") == pytest.approx(np.mean(counted), **near)
     if num_groups > 1:
         for name, values in (("nll", row["nll"]), ("accuracy", hit), ("brier", row["brier"])):
             error = clustered_error(values.tolist(), s.tolist(), groups.tolist())
@@ -68,19 +69,25 @@ def test_sums_of_groups_are_the_exact_sums_of_the_rows_rounded_once(rng, any_dty
     plain = evaluate(logits, labels, groups=groups)
     weighted = evaluate(logits, labels, groups=groups, sample_weight=s)
     for g, rows in enumerate(by_group(groups, nll, s).values()):
-        assert plain.nll_sum[g] == float(sum(Fraction(x) for x, _ in rows))
-        assert weighted.nll_sum[g] == float(sum(Fraction(x * s) for x, s in rows))
-        assert weighted.weight[g] == float(sum(Fraction(s) for _, s in rows))
+        assert plain.groups.nll_sum[g] == float(sum(Fraction(x) for x, _ in rows))
+        assert weighted.groups.nll_sum[g] == float(sum(Fraction(x * s) for x, s in rows))
+        assert weighted.groups.weight[g] == float(sum(Fraction(s) for _, s in rows))
 
 
 def test_brier_of_a_group_of_one_row_is_that_of_the_row(rng, any_dtype):
     logits, labels = draw(rng, 30, 7, any_dtype)
     grouped = evaluate(logits, labels, groups=np.arange(30))
-    assert grouped.brier.tolist() == [evaluate(logits[n], labels[n]).brier for n in range(30)]
+    assert grouped.groups.brier.tolist() == [
+        evaluate(logits[n], labels[n]).brier for n in range(30)
+    ]
+
+
+def without_groups(evaluation):
+    return Evaluation(dataclasses.replace(evaluation._totals, groups=None))
 
 
 @pytest.mark.parametrize("weighted", [False, True])
-def test_total_has_the_bits_of_the_evaluation_without_groups(rng, any_dtype, weighted):
+def test_evaluation_has_the_totals_of_one_without_groups(rng, any_dtype, weighted):
     logits, labels = draw(rng, 200, 10, any_dtype)
     options = {
         "label_smoothing": 0.1,
@@ -93,19 +100,26 @@ def test_total_has_the_bits_of_the_evaluation_without_groups(rng, any_dtype, wei
     expected = evaluate(logits, labels, **options)
     for num_groups in (1, 16, 17, 200):
         groups = np.arange(200) % num_groups
-        assert evaluate(logits, labels, groups=groups, **options).total == expected
-        with_classes = evaluate(logits, labels, groups=groups, per_class=True, **options).total
-        assert with_classes == evaluate(logits, labels, per_class=True, **options)
+        assert without_groups(evaluate(logits, labels, groups=groups, **options)) == expected
+        with_classes = evaluate(logits, labels, groups=groups, per_class=True, **options)
+        assert without_groups(with_classes) == evaluate(logits, labels, per_class=True, **options)
 
 
 def test_groups_of_one_row_have_the_standard_error_of_independent_rows(rng, dtype):
     logits, labels = draw(rng, 500, 10, dtype)
     grouped = evaluate(logits, labels, groups=rng.permutation(500))
-    assert grouped.nll_stderr == pytest.approx(grouped.total.nll_stderr, rel=1e-12)
+    independent = evaluate(logits, labels)
+    assert grouped.nll_stderr == pytest.approx(independent.nll_stderr, rel=1e-12)
+    for name in ("entropy_stderr", "confidence_stderr"):  # which have no sums by group
+        assert math.isnan(getattr(grouped, name))
+    assert (grouped.top_k_stderr[1], grouped.interval("top_5")[0]) == (
+        grouped.accuracy_stderr,
+        pytest.approx(math.nan, nan_ok=True),
+    )
     # That of a share p of n independent rows is sqrt(p (1 - p) / (n - 1)).
-    p = grouped.total.accuracy
+    p = grouped.accuracy
     assert grouped.accuracy_stderr == pytest.approx(math.sqrt(p * (1 - p) / 499), rel=1e-12)
-    assert grouped.macro_nll == pytest.approx(grouped.total.nll, rel=1e-15)
+    assert grouped.groups.macro_nll == pytest.approx(grouped.nll, rel=1e-15)
 
 
 def test_copies_of_a_row_do_not_lower_the_error_of_their_group(rng):
@@ -113,9 +127,9 @@ def test_copies_of_a_row_do_not_lower_the_error_of_their_group(rng):
     once = evaluate(logits, labels, groups=np.arange(50))
     copies = np.repeat(np.arange(50), 9)
     many = evaluate(logits[copies], labels[copies], groups=copies)
-    for name in ("nll_stderr", "accuracy_stderr", "brier_stderr", "macro_nll"):
+    for name in ("nll_stderr", "accuracy_stderr", "brier_stderr"):
         assert getattr(many, name) == pytest.approx(getattr(once, name), rel=1e-12)
-    assert many.total.nll_stderr < 0.4 * many.nll_stderr
+    assert many.groups.macro_nll == pytest.approx(once.groups.macro_nll, rel=1e-12)
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -131,7 +145,7 @@ def test_clustered_error_is_that_of_statsmodels(rng, weighted):
             cov_type="cluster", cov_kwds={"groups": groups, "use_correction": True}
         )
         assert getattr(grouped, f"{name}_stderr") == pytest.approx(fitted.bse[0], rel=1e-9)
-        assert getattr(grouped.total, name) == pytest.approx(fitted.params[0], rel=1e-12)
+        assert getattr(grouped, name) == pytest.approx(fitted.params[0], rel=1e-12)
 
 
 @given(
@@ -177,12 +191,12 @@ def test_ids_of_any_kind_are_in_ascending_order(rng, ids):
     logits, labels = draw(rng, 60, 5)
     grouped = evaluate(logits, labels, groups=ids)
     expected = by_group(np.array(ids).tolist(), range(60))
-    assert grouped.ids.tolist() == [*expected]
-    assert grouped.ids.dtype in (np.int64, object)
-    assert grouped.count.tolist() == [len(rows) for rows in expected.values()]
-    for name, rows in expected.items():
-        index = [n for (n,) in rows]
-        assert grouped.evaluation(name) == evaluate(logits[index], labels[index])
+    assert grouped.groups.ids.tolist() == [*expected]
+    assert grouped.groups.ids.dtype in (np.int64, object)
+    assert grouped.groups.count.tolist() == [len(rows) for rows in expected.values()]
+    nll = cross_entropy(logits, labels, reduction="none")
+    for total, rows in zip(grouped.groups.nll_sum, expected.values(), strict=True):
+        assert total == math.fsum(nll[n] for (n,) in rows)
 
 
 def test_strings_of_numpy_2_are_ids(rng):
@@ -203,8 +217,8 @@ def test_groups_have_the_shape_of_labels_wherever_the_class_axis_is(rng, axis):
 
 def test_one_row_is_a_group():
     grouped = evaluate(np.array([1.0, 2.0, 4.0]), 2, groups="only")
-    assert grouped.ids.tolist() == ["only"]
-    assert grouped.evaluation("only") == grouped.total
+    assert grouped.groups.ids.tolist() == ["only"]
+    assert grouped.groups.nll == grouped.nll
     assert math.isnan(grouped.nll_stderr)
 
 
@@ -212,10 +226,14 @@ def test_one_row_is_a_group():
 def test_no_rows_have_no_groups(ids):
     logits, labels = np.zeros((0, 3)), np.zeros(0, int)
     grouped = evaluate(logits, labels, groups=ids, per_class=True)
-    assert (len(grouped), grouped.ids.tolist(), grouped.nll.tolist()) == (0, [], [])
-    assert grouped.total == evaluate(logits, labels, per_class=True)
+    assert (len(grouped.groups), grouped.groups.ids.tolist(), grouped.groups.nll.tolist()) == (
+        0,
+        [],
+        [],
+    )
+    assert without_groups(grouped) == evaluate(logits, labels, per_class=True)
     assert math.isnan(grouped.nll_stderr)
-    assert math.isnan(grouped.macro_nll)
+    assert math.isnan(grouped.groups.macro_nll)
     some = evaluate(3 * np.eye(3), [0, 1, 1], groups=["a", "b", "a"], per_class=True)
     assert grouped + some == some + grouped == some
 
@@ -224,6 +242,6 @@ def test_arrays_are_the_callers_own(rng):
     logits, labels = draw(rng, 20, 5)
     grouped = evaluate(logits, labels, groups=np.arange(20) % 5)
     for name in ("ids", "count", "weight", "hits", "nll", "nll_sum", "all_greedy"):
-        before = getattr(grouped, name)
-        getattr(grouped, name)[:] = 0
-        np.testing.assert_array_equal(getattr(grouped, name), before)
+        before = getattr(grouped.groups, name)
+        getattr(grouped.groups, name)[:] = 0
+        np.testing.assert_array_equal(getattr(grouped.groups, name), before)

@@ -1,4 +1,4 @@
-"""GroupedEvaluation: equal objects for any order, split, threads and instruction set."""
+"""Groups and classes: equal objects for any order, split, threads and instruction set."""
 
 import copy
 import functools
@@ -13,19 +13,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assertions import error_text
 from inventory import rows_for_threads
 from metric_checks import draw
-from smoothxent import Evaluation, GroupedEvaluation, available_isas, bits, evaluate
-from smoothxent._evaluation.groups import accumulator
+from smoothxent import available_isas, bits, evaluate
 from smoothxent._kernel import widening
+from smoothxent._totals import keyed_sums
 from ways import instruction_set
 
 
 def assert_same(one, other):
     assert one == other
     assert hash(one) == hash(other)
-    assert one.ids.tolist() == other.ids.tolist()
+    assert one.groups.ids.tolist() == other.groups.ids.tolist()
 
 
 @st.composite
@@ -68,42 +67,11 @@ def test_any_order_and_any_split_give_equal_evaluations(call, random):
         part_of(call, order[first:last]) for first, last in itertools.pairwise([0, *cuts, size])
     ]
     random.shuffle(parts)
-    assert_same(GroupedEvaluation.merged(parts), whole)
-    assert_same(functools.reduce(operator.add, parts), whole)
-    assert_same(sum(parts), whole)
-    for least in (0, 1, 1000):
-        total = accumulator.Accumulator(part_of(call, slice(0, 0)))
+    for least in (0, 1, 1000):  # keys that wait to be merged
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(accumulator, "LEAST_WAITING", least)
-            for part in parts:
-                total.add(part)
-        assert_same(total.evaluation(), whole)
-        assert total.total == whole.total._with_classes(None)
-
-
-@given(calls())
-def test_evaluation_of_a_group_is_that_of_its_rows(call):
-    logits, labels, groups, options = call
-    grouped = part_of(call, slice(None))
-    options.pop("per_class")
-    weight = options.pop("sample_weight", None)
-    ignored = options.get("ignore_index")
-    for name in set(groups.tolist()):
-        rows = groups == name
-        if (labels[rows] == ignored).all():
-            assert name not in grouped.ids.tolist()
-            assert error_text(KeyError, grouped.evaluation, name) == repr(
-                f"group must be one of ids, got {name!r}"
-            )
-        elif len(set(groups.tolist())) <= 16:
-            its_weight = None if weight is None else weight[rows]
-            expected = evaluate(logits[rows], labels[rows], sample_weight=its_weight, **options)
-            assert_evaluation(grouped.evaluation(name), expected)
-
-
-def assert_evaluation(one, other):
-    assert one == other
-    assert one.to_dict() == other.to_dict()
+            patch.setattr(keyed_sums, "LEAST_WAITING", least)
+            assert_same(functools.reduce(operator.add, parts), whole)
+            assert_same(sum(parts, part_of(call, slice(0, 0))), whole)
 
 
 def test_rows_of_a_group_may_be_ignored_in_one_part_and_counted_in_another():
@@ -111,40 +79,22 @@ def test_rows_of_a_group_may_be_ignored_in_one_part_and_counted_in_another():
     groups = np.array([5, 5, 7, 9])
     options = {"ignore_index": -1}
     whole = evaluate(logits, labels, groups=groups, **options)
-    assert whole.ids.tolist() == [5, 7]
-    assert (len(whole), whole.count.tolist(), whole.all_greedy.tolist()) == (2, [1, 1], [True] * 2)
-    assert (whole.total.ignored, whole.evaluation(5).ignored) == (2, 1)
+    assert whole.groups.ids.tolist() == [5, 7]
+    assert (len(whole.groups), whole.groups.count.tolist(), whole.groups.all_greedy.tolist()) == (
+        2,
+        [1, 1],
+        [True] * 2,
+    )
+    assert whole.ignored == 2
     parts = [
         evaluate(logits[n : n + 1], labels[n : n + 1], groups=groups[n : n + 1], **options)
         for n in range(4)
     ]
-    assert [len(part) for part in parts] == [1, 0, 1, 0]
+    assert [len(part.groups) for part in parts] == [1, 0, 1, 0]
     assert_same(sum(parts), whole)
-    assert GroupedEvaluation.from_dict(parts[1].to_dict()) == parts[1]
     # A row of group 9 that counts, later.
     more = whole + evaluate(logits[:1], labels[:1], groups=[9], **options)
-    assert (more.ids.tolist(), more.evaluation(9).ignored) == ([5, 7, 9], 1)
-
-
-@pytest.mark.parametrize("num_ignored", [0, 1, 2])
-def test_16_groups_have_an_evaluation_each_and_17_have_none(rng, num_ignored):
-    logits, labels = draw(rng, 34, 5)
-    groups = np.arange(34) % 17
-    labels[groups >= 17 - num_ignored] = -1
-    grouped = evaluate(logits, labels, groups=groups, ignore_index=-1)
-    assert len(grouped) == 17 - num_ignored
-    message = (
-        "groups must be at most 16 to have an evaluation each, got 17; "
-        "evaluate only the rows of the group"
-    )
-    assert error_text(ValueError, grouped.evaluation, 3) == message
-    assert error_text(KeyError, grouped.evaluation, 17) == repr("group must be one of ids, got 17")
-    few = groups < 16
-    some = evaluate(logits[few], labels[few], groups=groups[few], ignore_index=-1)
-    assert some.evaluation(np.int32(3)).count == 2
-    others = evaluate(logits[~few], labels[~few], groups=groups[~few], ignore_index=-1)
-    assert_same(some + others, grouped)
-    assert_same(grouped + others + some, grouped + grouped)
+    assert (more.groups.ids.tolist(), more.ignored) == ([5, 7, 9], 2)
 
 
 # Classes below, at and above the limits of few classes, short rows, tiles and segments.
@@ -156,6 +106,7 @@ OPTIONS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
 @pytest.mark.parametrize("num_classes", CLASS_COUNTS)
 def test_threads_and_instruction_sets_give_equal_evaluations(rng, any_dtype, num_classes, options):
@@ -177,8 +128,6 @@ def test_threads_and_instruction_sets_give_equal_evaluations(rng, any_dtype, num
     assert_same(evaluate(strided, labels, **arguments), whole)
     columns = np.asfortranarray(logits)
     assert_same(evaluate(columns, labels, **arguments), whole)
-    for name, rows in ((name, groups == name) for name in set(groups.tolist())):
-        assert whole.evaluation(name) == evaluate(logits[rows], labels[rows], **options)
 
 
 def test_bfloat16_words_have_groups_too(rng):
@@ -196,25 +145,24 @@ def test_row_without_a_softmax_makes_nan_of_its_group_only(rng):
     logits[7, 2] = np.nan
     groups = np.arange(30) % 3
     grouped = evaluate(logits, labels, groups=groups)
-    assert np.isnan(grouped.nll).tolist() == [False, True, False]
-    assert np.isnan(grouped.brier).tolist() == [False, True, False]
-    assert not np.isnan(grouped.accuracy).any()
+    assert np.isnan(grouped.groups.nll).tolist() == [False, True, False]
+    assert np.isnan(grouped.groups.brier).tolist() == [False, True, False]
+    assert not np.isnan(grouped.groups.accuracy).any()
     assert math.isnan(grouped.nll_stderr)
-    assert math.isnan(grouped.macro_brier)
+    assert math.isnan(grouped.groups.macro_brier)
     assert grouped.accuracy_stderr > 0
-    assert grouped.evaluation(1).nan_rows == 1
 
 
 def test_weight_of_0_leaves_out_infinity_but_not_nan():
     logits = np.array([[0.0, -np.inf], [0, 1], [np.nan, 0], [0, 1]])
     grouped = evaluate(logits, [1, 1, 1, 1], groups=[0, 0, 1, 1], sample_weight=[0, 1, 0, 1])
-    assert grouped.nll_sum[0] == pytest.approx(math.log1p(math.exp(-1)), rel=1e-15)
-    assert math.isnan(grouped.nll_sum[1])
-    assert grouped.count.tolist() == [2, 2]
-    assert grouped.all_greedy.tolist() == [False, False]
+    assert grouped.groups.nll_sum[0] == pytest.approx(math.log1p(math.exp(-1)), rel=1e-15)
+    assert math.isnan(grouped.groups.nll_sum[1])
+    assert grouped.groups.count.tolist() == [2, 2]
+    assert grouped.groups.all_greedy.tolist() == [False, False]
     nothing = evaluate(logits[1:2], [1], groups=[0], sample_weight=[0])
-    assert math.isnan(nothing.nll[0])
-    assert math.isnan(nothing.macro_nll)
+    assert math.isnan(nothing.groups.nll[0])
+    assert math.isnan(nothing.groups.macro_nll)
 
 
 def test_numbers_of_any_size_give_a_standard_error_without_a_warning():
@@ -222,17 +170,17 @@ def test_numbers_of_any_size_give_a_standard_error_without_a_warning():
     # nll 3e200, 0 and log 2: the deviations have no square in float64.
     huge = evaluate(np.array([[3e200, 0], [3e200, 0], [0, 0]]), labels, groups=groups)
     assert huge.nll_stderr == pytest.approx(1e200, rel=1e-15)
-    assert huge.macro_nll == pytest.approx(1e200, rel=1e-15)
+    assert huge.groups.macro_nll == pytest.approx(1e200, rel=1e-15)
     largest = float(np.finfo(float).max)
     overflowing = evaluate(np.array([[largest, 0]] * 2), [1, 1], groups=[0, 1])
-    assert (overflowing.macro_nll, overflowing.nll_stderr) == (largest, 0.0)
+    assert (overflowing.groups.macro_nll, overflowing.nll_stderr) == (largest, 0.0)
     logits = np.array([[1.0, 0], [0, 3], [2, 0]])
     for size in (1e-200, 1e200):
         weighted = evaluate(logits, labels, groups=groups, sample_weight=np.full(3, size))
         plain = evaluate(logits, labels, groups=groups)
         assert weighted.nll_stderr == pytest.approx(plain.nll_stderr, rel=1e-15)
     most = evaluate(logits, labels, groups=[0, 0, 1], sample_weight=np.full(3, largest))
-    assert most.weight.tolist() == [math.inf, largest]
+    assert most.groups.weight.tolist() == [math.inf, largest]
     assert math.isnan(most.nll_stderr)
 
 
@@ -246,19 +194,10 @@ def test_many_groups_are_merged(rng):
     logits, labels = draw(rng, 200_000, 2)
     ids = rng.permutation(200_000) * 5_000_000_000
     grouped = evaluate(logits, labels, groups=ids)
-    assert (grouped.ids == np.sort(ids)).all()
+    assert (grouped.groups.ids == np.sort(ids)).all()
     twice = grouped + grouped
-    assert (twice.nll_sum == 2 * grouped.nll_sum).all()
+    assert (twice.groups.nll_sum == 2 * grouped.groups.nll_sum).all()
     assert twice.nll_stderr == pytest.approx(grouped.nll_stderr, rel=1e-12)
-
-
-def test_progress_total_is_an_evaluation(rng):
-    logits, labels = draw(rng, 10, 3)
-    total = accumulator.Accumulator(evaluate(logits, labels, per_class=True))
-    total.add(evaluate(logits, labels, per_class=True))
-    assert isinstance(total.total, Evaluation)
-    assert total.total.classes is None
-    assert total.evaluation() == sum([evaluate(logits, labels, per_class=True)] * 2)
 
 
 @pytest.mark.parametrize(
@@ -268,7 +207,8 @@ def test_evaluations_of_groups_and_classes_can_be_copied_and_pickled(rng, copied
     logits, labels = draw(rng, 60, 9)
     grouped = evaluate(logits, labels, groups=labels, per_class=True)
     assert copied(grouped) == grouped
-    assert copied(grouped.total.classes) == grouped.total.classes
+    assert copied(grouped.classes) == grouped.classes
+    assert copied(grouped.groups) == grouped.groups
 
 
 def test_one_long_id_does_not_make_the_others_long(rng):
@@ -276,5 +216,5 @@ def test_one_long_id_does_not_make_the_others_long(rng):
     names = [f"{n % 5000}" for n in range(20_000)]
     names[7] = "x" * 100_000  # as an array of fixed width, 8 GB
     grouped = evaluate(logits, labels, groups=names)
-    assert len(grouped) == 5001
-    assert (grouped + grouped).count.sum() == 40_000
+    assert len(grouped.groups) == 5001
+    assert (grouped + grouped).groups.count.sum() == 40_000

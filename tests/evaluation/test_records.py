@@ -18,7 +18,7 @@ import evaluations
 import smoothxent
 from assertions import error_text
 from evaluations import attributes, splits, through_json
-from smoothxent import Comparison, Evaluation, GroupedEvaluation, Temperature, compare, evaluate
+from smoothxent import Comparison, Evaluation, Temperature, compare, evaluate
 from smoothxent._comparison.sketch import Sketch
 from smoothxent._records.codec import decoded
 from smoothxent._records.record import checksum
@@ -137,16 +137,14 @@ def test_metrics_in_the_record_are_the_properties(result):
 def test_record_has_every_number_of_a_result_among_its_metrics():
     for name, others in {
         "unweighted": {"bins", "histogram", "classes", "bits_per_token"},
-        "compared groups": {"names"},
+        "compared": {"names", "groups"},
         "fitted": set(),
     }.items():
         metrics = RESULTS[name].to_dict()["metrics"]
         assert metrics.keys() == attributes(RESULTS[name]).keys() - others
-    groups = RESULTS["compared groups"].groups
-    errors = {name for name in attributes(groups) if name.endswith("_stderr")}
-    assert RESULTS["compared groups"].to_dict()["metrics"]["groups"].keys() == errors
     metrics = RESULTS["infinite"].to_dict()["metrics"]
-    assert (metrics["nll_stderr"], metrics["total"]["perplexity"]) == (None, None)
+    assert (metrics["nll_stderr"], metrics["perplexity"]) == (None, None)
+    assert set(metrics["groups"]) == {"macro_nll", "macro_accuracy", "macro_brier"}
 
 
 def test_totals_have_exact_sums_as_text_that_fromhex_reads():
@@ -166,11 +164,10 @@ def test_size_of_a_record_is_that_of_the_values_and_not_of_the_rows():
 
 
 OTHER = "record must be as it was saved, got other contents; restore it or compute it again"
-KINDS = [Evaluation, GroupedEvaluation, Comparison, Temperature]
+KINDS = [Evaluation, Comparison, Temperature]
 # One small record of each kind; together they have fields of every type.
 SMALL = [
-    evaluate([[2.0, 1], [0, 3]], [0, 0], num_bins=1, softcap=9, per_class=True),
-    evaluate([[2.0, 1], [0, 3]], [0, 0], num_bins=1, groups=["a", "b"]),
+    evaluate([[2.0, 1]] * 2, [0, 0], num_bins=1, softcap=9, per_class=True, groups=["a", "b"]),
     compare([[2.0, 1], [0, 3]], [[1.0, 1], [0, 2]], [0, 0], num_bins=1, groups=[1, 2]),
     smoothxent.fit_temperature([[1e-3, 0]] * 4, [1, 1, 1, 0], num_bins=1),
 ]

@@ -72,7 +72,7 @@ def test_groups_are_those_of_compare_from_files_or_an_array(tmp_path, arrays, nu
     for given in (ids, tmp_path / "ids-*.npy", tmp_path / "ids.txt"):
         assert compare_files(*paths, groups=given, **options) == expected
     nothing = saved(tmp_path, *(array[:0] for array in arrays))
-    assert len(compare_files(*nothing, groups=ids[:0]).groups) == 0
+    assert len(compare_files(*nothing, groups=ids[:0]).groups.ids) == 0
 
 
 def test_groups_of_no_use_are_named_with_their_file(tmp_path, arrays):

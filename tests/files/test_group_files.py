@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from assertions import error_text
-from smoothxent import Evaluation, compare, compare_files, evaluate, evaluate_file
+from smoothxent import compare, compare_files, evaluate, evaluate_file
 
 INTEGERS = np.array([3, -1, 2**40, 7])
 NAMES = np.array(["b", "", "a longer id", "漢字"])
@@ -121,10 +121,10 @@ def test_rows_of_a_chunk_may_all_be_ignored(tmp_path, rng):
     paths = save(tmp_path / "logits.npy", logits), save(tmp_path / "labels.npy", labels)
     groups = np.repeat([5, 7, 9], [20, 50, 30])
     options = {"groups": groups, "ignore_index": -100}
-    grouped = evaluate_file(*paths, **options)
-    assert grouped == evaluate(logits, labels, **options)
-    assert grouped.ids.tolist() == [5, 7]
-    assert (grouped.evaluation(7).count, grouped.evaluation(7).ignored) == (10, 40)
+    evaluation = evaluate_file(*paths, **options)
+    assert evaluation == evaluate(logits, labels, **options)
+    assert evaluation.groups.ids.tolist() == [5, 7]
+    assert evaluation.groups.count.tolist() == [20, 10]
 
 
 @pytest.mark.usefixtures("small_chunks")
@@ -143,9 +143,8 @@ def test_files_of_no_rows_have_no_groups(tmp_path):
     )
     (tmp_path / "ids.txt").write_text("")
     for groups in (np.zeros(0, int), tmp_path / "ids.txt"):
-        grouped = evaluate_file(*paths, groups=groups, per_class=True)
-        assert len(grouped) == 0
-        assert grouped.total == Evaluation.empty(num_classes=4)
+        evaluation = evaluate_file(*paths, groups=groups, per_class=True)
+        assert (evaluation.count, len(evaluation.groups), len(evaluation.classes)) == (0, 0, 4)
 
 
 def test_groups_of_several_axes_have_the_shape_of_labels(tmp_path, rng):
@@ -163,12 +162,14 @@ def test_groups_of_several_axes_have_the_shape_of_labels(tmp_path, rng):
 
 
 @pytest.mark.usefixtures("small_chunks")
-def test_progress_has_the_evaluation_of_the_rows_so_far_without_groups(rows):
+def test_progress_has_the_evaluation_of_the_rows_so_far(rows):
     (logits, labels), paths, index = rows
     seen = []
     evaluate_file(*paths, groups=index, per_class=True, progress=lambda *what: seen.append(what))
-    ends = [17, 34, 51, 68, 85, 100]
-    assert seen == [(end, 100, evaluate(logits[:end], labels[:end])) for end in ends]
+    assert seen == [
+        (end, 100, evaluate(logits[:end], labels[:end], groups=index[:end], per_class=True))
+        for end in (17, 34, 51, 68, 85, 100)
+    ]
 
 
 THREE = np.array([[0.0, 1, 3]] * 4, np.float32)
@@ -196,7 +197,7 @@ def test_lines_are_ids_as_they_are_written(tmp_path, text, ids):
     paths = save(tmp_path / "logits.npy", THREE), save(tmp_path / "labels.npy", np.arange(4) % 3)
     file = tmp_path / "ids.txt"
     file.write_bytes(text.encode())
-    assert evaluate_file(*paths, groups=file).ids.tolist() == ids
+    assert evaluate_file(*paths, groups=file).groups.ids.tolist() == ids
 
 
 def fails(tmp_path, error, file):
@@ -305,7 +306,7 @@ def test_list_of_str_holds_ids_but_not_paths(rows, tmp_path, kind):
     expected = evaluate(*arrays, groups=names)
     assert evaluate_file(*paths, groups=names) == expected
     both = compare_files(paths[0], *paths, groups=names)
-    assert both.groups == compare(arrays[0], *arrays, groups=names).groups
+    assert both == compare(arrays[0], *arrays, groups=names)
     assert fails(tmp_path, ValueError, kind(["ids-0.npy", "ids-1.npy"])) == (
         "groups must have shape (4,), got (2,); pass Path objects if these are files"
     )

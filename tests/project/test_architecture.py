@@ -12,8 +12,8 @@ from place import ROOT, every_file, files
 SOURCE = ROOT / "src" / "smoothxent"
 
 # Each package imports only those before it; front ends import the public names.
-CHAIN = ["_records", "_arguments", "_kernel", "_loss", "_evaluation", "_linear", "_comparison"]
-CHAIN += ["_files", "_calibration"]
+CHAIN = ["_records", "_reports", "_arguments", "_kernel", "_totals", "_loss", "_evaluation"]
+CHAIN += ["_linear", "_comparison", "_files", "_calibration"]
 PUBLIC = "__init__"
 FRONT_ENDS = ["cli", "torch", "jax", "dask", "sklearn"]
 ORDER = [*CHAIN, PUBLIC, *FRONT_ENDS, "__main__"]
@@ -67,8 +67,9 @@ def packages_for(own):
     """Return the packages whose names a package may import."""
     if own not in FRONT_ENDS:
         return {own, *ORDER[: ORDER.index(own)]}
-    # Front ends use public names, and know nothing of each other; a command's files are records.
-    return {own, PUBLIC} | ({"_records"} if own == "cli" else set())
+    # Front ends use public names, and know nothing of each other. A command writes its files and
+    # numbers as results do.
+    return {own, PUBLIC} | ({"_records", "_reports"} if own == "cli" else set())
 
 
 def test_packages_import_only_packages_before_them():

@@ -79,14 +79,29 @@ def draw(rng, num_rows, *, num_classes=10, weighted=False, **settings):
 
 
 def triple(terms):
-    """Return the exact sum of the terms in the kernel's form: units, places, special."""
+    """Return the exact sum of the terms in the kernel's form: the fields of an Exact."""
     terms = np.asarray(terms, np.float64)
     finite = np.isfinite(terms)
     total = sum(map(Fraction, terms[finite].tolist()), Fraction())
     with np.errstate(invalid="ignore"):
         special = float(terms[~finite].sum())
-    places = total.denominator.bit_length() + 2  # more than necessary, as in the kernel
-    return int(total * 2**places), places, special
+    if special:
+        return 0, 0, str(special)
+    places = total.denominator.bit_length() - 1
+    return int(total * 2**places), places, ""
+
+
+def loss_of(rows):
+    """Return the kernel's count of rows and the sum of losses, which have the same unit."""
+    terms = np.concatenate([rows.loss[np.isfinite(rows.loss)], rows.label_weight])
+    places = max(triple([term])[1] for term in (*terms, 0.0)) + 2  # more than necessary
+    loss, weight = (
+        int(sum(map(Fraction, values[np.isfinite(values)].tolist()), Fraction()) * 2**places)
+        for values in (rows.loss, rows.label_weight)
+    )
+    with np.errstate(invalid="ignore"):
+        special = float(rows.loss[~np.isfinite(rows.loss)].sum())
+    return (len(rows) + rows.ignored, len(rows), weight, places), loss, special
 
 
 def weighted(rows, name):
@@ -133,31 +148,24 @@ def evaluation(rows):
     sums = {
         "weight": triple(s),
         "weight_square": triple(s**2),
-        "loss": triple(rows.loss),
-        "loss_weight": triple(rows.label_weight),
         "hit_confidence": triple(weighted(of_hits, "confidence")),
     }
     sums |= {name: triple(weighted(rows, name)) for name in MEANS}
     sums |= {f"{name}_square": triple(weighted_squares(rows, name)) for name in MEANS}
     top_k = tuple(sorted({1, *rows.top_k}))
-    totals = Totals.of(
-        Settings(rows.label_smoothing, (None, 1.0, 0.0), "", "", top_k, rows.num_bins, 9),
-        len(rows),
-        rows.ignored,
-        sums,
-        (triple(s[rows.rank < k]) for k in top_k),
-        tuple(
-            (
-                int((bins == b).sum()),
-                triple(s[bins == b]),
-                triple(weighted(rows, "confidence")[bins == b]),
-                triple(s[(bins == b) & (rows.rank < 1)]),
-            )
-            for b in range(rows.num_bins)
-        ),
-        histogram_of(rows),
+    settings = Settings(rows.label_smoothing, (None, 1.0, 0.0), "", "", top_k, rows.num_bins, 9)
+    in_bins = tuple(
+        (
+            int((bins == b).sum()),
+            triple(s[bins == b]),
+            triple(weighted(rows, "confidence")[bins == b]),
+            triple(s[(bins == b) & (rows.rank < 1)]),
+        )
+        for b in range(rows.num_bins)
     )
-    return Evaluation(totals)
+    hits = tuple(triple(s[rows.rank < k]) for k in top_k)
+    result = *loss_of(rows), len(rows), sums, hits, in_bins, histogram_of(rows)
+    return Evaluation(Totals.from_kernel(settings, result))
 
 
 def checksum(*numbers):

@@ -41,6 +41,8 @@ TESTS = {
     "ext/": "loss evaluation linear kernel process/test_t*.py",
     "src/smoothxent/_arguments/": "loss evaluation/test_group*.py linear files",
     "src/smoothxent/_kernel/": "loss kernel evaluation process/test_[rt]*.py",
+    "src/smoothxent/_totals/": "evaluation comparison files",
+    "src/smoothxent/_reports/": "evaluation comparison calibration cli",
     "src/smoothxent/_loss/": "loss kernel",
     "src/smoothxent/_evaluation/": "evaluation files comparison",
     "src/smoothxent/_linear/": "linear",

@@ -1,6 +1,5 @@
 """Groups of rows: the caller's ids, one integer or string for each row, encoded as 0, 1, ..."""
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -99,15 +98,6 @@ def encoded(ids: AnyArray) -> Groups:
             return Groups(np.flatnonzero(is_used) + least, numbers[ids - least])
     unique, inverse = np.unique(ids, return_inverse=True)
     return Groups(unique, inverse.astype(np.int64, copy=False))
-
-
-def merged_ids(parts: Sequence[AnyArray]) -> tuple[AnyArray, list[NDArray[np.int64]]]:
-    """Return the different ids of all parts, and where those of each part are among them."""
-    given = [part for part in parts if len(part)] or parts[:1]
-    if len({part.dtype.kind for part in given}) > 1:
-        raise ValueError("groups must be all integers or all strings, got some of each")
-    ids, places = encoded(np.concatenate(given))
-    return ids, np.split(places, np.cumsum([len(part) for part in parts])[:-1])
 
 
 def chosen(groups: Groups, rows: NDArray[np.bool_] | slice) -> Groups:

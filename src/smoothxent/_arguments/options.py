@@ -116,6 +116,14 @@ def check_amount(name: str, value: float) -> float:
     return number
 
 
+def check_share(name: str, value: float) -> float:
+    """Return `value`, a probability other than 0 and 1."""
+    number = check_real(name, value)
+    if not 0.0 < number < 1.0:
+        raise ValueError(f"{name} must lie between 0 and 1, got {value}; use 0.95 for 95 %")
+    return number
+
+
 def check_scale(name: str, value: float) -> float:
     """Return `value`, a safe factor and divisor of logits of any dtype."""
     number = check_real(name, value)
@@ -251,10 +259,6 @@ def check_ignore_index(value: int, labels: AnyArray | None, are_indices: bool = 
         )
     limits = np.iinfo(labels.dtype)
     return number if limits.min <= number <= limits.max else None
-
-
-def check_num_bytes(value: int | None) -> int | None:
-    return None if value is None else check_positive("num_bytes", value)
 
 
 def check_num_bins(value: int) -> int:

@@ -29,8 +29,9 @@ from typing import NamedTuple, Self
 from smoothxent._arguments.options import LEAST_SCALE, MOST_SCALE
 from smoothxent._calibration.temperature import Bound, Temperature
 from smoothxent._evaluation.evaluation import Evaluation
-from smoothxent._evaluation.report import table
 from smoothxent._evaluation.settings import Options
+from smoothxent._evaluation.table import counts
+from smoothxent._reports.numbers import plural
 
 # The search ends when the next step would lower the nll by less than this share of it, which is far
 # below the rounding errors of float32. The error of the temperature is about the square root.
@@ -219,7 +220,7 @@ def _interpolated(reads: Sequence[Read], entropy_at_zero: float) -> float:
 def _check_rows(evaluation: Evaluation) -> None:
     """Raise if there are no rows, or if the nll has no minimum."""
     if not evaluation.count:
-        raise ValueError(f"labels must have at least one row, got {table.counts(evaluation)}")
+        raise ValueError(f"labels must have at least one row, got {counts(evaluation)}")
     if not evaluation.weight:
         raise ValueError("sample_weight must be positive for at least one row, got a sum of 0")
     totals = evaluation._totals
@@ -253,6 +254,6 @@ def _check_finite(evaluation: Evaluation) -> None:
     is_divided = evaluation.temperature != 1
     where = f" after division by {evaluation.temperature:g}" if is_divided else ""
     raise ValueError(
-        f"logits must be finite{where}, got {table.plural(evaluation.nan_rows, 'row')} with nan or "
+        f"logits must be finite{where}, got {plural(evaluation.nan_rows, 'row')} with nan or "
         f"+inf, or only -inf; {remedy}"
     )

@@ -117,7 +117,9 @@ def fit_temperature(
 
     def evaluate_at(temperature: float) -> Evaluation:
         options = options_at(temperature, num_classes, softcap, ranks, num_bins)
-        return evaluate_rows(rows, options, sample_weight, ignore_index, num_threads)
+        return Evaluation(
+            evaluate_rows(rows, options, None, sample_weight, ignore_index, num_threads)
+        )
 
     first = evaluate_at(1.0)
     if first._totals.looks_like_probabilities:

@@ -102,7 +102,7 @@ def fit_temperature_file(
 
     def evaluate_at(temperature: float) -> Evaluation:
         options = options_at(temperature, rows.num_classes, softcap, ranks, num_bins)
-        return evaluate_stored(rows, options, ignore_index, num_threads, progress).total
+        return evaluate_stored(rows, options, ignore_index, num_threads, progress)
 
     first = evaluate_at(1.0)
     if first._totals.looks_like_probabilities:

@@ -5,10 +5,13 @@ from __future__ import annotations  # help() shows types by their names
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from smoothxent._calibration import table
 from smoothxent._evaluation.evaluation import Evaluation
-from smoothxent._evaluation.report.needed import matplotlib_is_needed
+from smoothxent._evaluation.metrics import MEANS
+from smoothxent._evaluation.table import counts
 from smoothxent._records.record import Recorded
+from smoothxent._reports.needed import matplotlib_is_needed
+from smoothxent._reports.numbers import number, plural
+from smoothxent._reports.report import Report, Section
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
@@ -17,13 +20,13 @@ Bound: TypeAlias = Literal["lower", "upper"]
 
 ENDS = {
     None: "",
-    "lower": "; at the lower bound, below which the nll falls further",
-    "upper": "; at the upper bound, above which the nll falls further",
+    "lower": "\nat the lower bound, below which the nll falls further",
+    "upper": "\nat the upper bound, above which the nll falls further",
 }
 
 
 @dataclass(frozen=True, repr=False)
-class Temperature(Recorded):
+class Temperature(Report, Recorded):
     """The temperature with the least nll on labelled rows, as `fit_temperature` returns it.
 
     It prints as a table, in a notebook too. Its `repr` is one line. It is immutable.
@@ -51,7 +54,7 @@ class Temperature(Recorded):
     (7.2819, 0.75)
     """
 
-    _FORMAT, _VERSION = "smoothxent.Temperature", 2
+    _FORMAT, _VERSION = "smoothxent.Temperature", 3
     _METRICS = (
         *("value", "nll_before", "nll_after", "iterations", "bound"),
         *("evaluation_before", "evaluation"),
@@ -77,36 +80,25 @@ class Temperature(Recorded):
         """Mean of -log p of the label at the fitted temperature, in nats."""
         return self.evaluation.nll
 
-    @property
-    def _end(self) -> str:
-        """The last line of the tables: how the search has ended."""
-        return f"{self.iterations} reads of the logits{ENDS[self.bound]}"
-
-    def to_markdown(self) -> str:
-        """Return the metrics before and after as a Markdown table.
-
-        Returns
-        -------
-        str
-            The title, an empty line and the table; it ends with a line break.
-
-        Examples
-        --------
-        >>> from smoothxent import fit_temperature
-        >>> temperature = fit_temperature([[8.0, 0], [8, 0], [8, 0]], [0, 0, 1])
-        >>> print(temperature.to_markdown().splitlines()[2])
-        | metric | before | after |
-        """
-        return table.markdown(self.evaluation_before, self.evaluation, self._end)
-
     def __repr__(self) -> str:
-        return table.line(self.evaluation_before, self.evaluation)
+        nll = f"nll {number(self.nll_before)} -> {number(self.nll_after)}"
+        return f"Temperature({digits(self.value)}, {nll}, {counts(self.evaluation)})"
 
-    def __str__(self) -> str:
-        return table.text(self.evaluation_before, self.evaluation, self._end)
+    def _title(self) -> str:
+        reads = plural(self.iterations, "read")
+        rows = f"{counts(self.evaluation)}, {reads} of the logits"
+        return f"Temperature {digits(self.value)} from {rows}; losses in nats{ENDS[self.bound]}"
 
-    def _repr_html_(self) -> str:
-        return table.html(self.evaluation_before, self.evaluation, self._end)
+    def _sections(self, interval: float | None = None) -> list[Section]:
+        both = self.evaluation_before, self.evaluation
+        labels = {"nll": "nll", "perplexity": "perplexity"} | MEANS
+        labels["calibration_error"] = "calibration error"
+        metrics = [
+            (label, *(number(getattr(each, name)) for each in both))
+            for name, label in labels.items()
+        ]
+        temperatures = ("temperature", *(digits(each.temperature) for each in both))
+        return [Section([temperatures, *metrics], ("", "before", "after"))]
 
     def plot(self, figure: Figure | SubFigure | None = None) -> Figure | SubFigure:
         """Return a figure with the plots of both evaluations (see `Evaluation.plot`).
@@ -133,7 +125,12 @@ class Temperature(Recorded):
         >>> temperature.plot().savefig("temperature.png")  # doctest: +SKIP
         """
         with matplotlib_is_needed():
-            from smoothxent._comparison import plot
+            from smoothxent._evaluation import plot
         both = self.evaluation_before, self.evaluation
-        titles = [f"Temperature {table.digits(each.temperature)}" for each in both]
+        titles = [f"Temperature {digits(each.temperature)}" for each in both]
         return plot.draw_stacked(titles, both, figure)
+
+
+def digits(value: float) -> str:
+    """Return all digits of a temperature."""
+    return f"{value:.8g}"

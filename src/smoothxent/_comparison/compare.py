@@ -13,6 +13,7 @@ from smoothxent._arguments.options import check_weights
 from smoothxent._comparison.comparison import Comparison
 from smoothxent._comparison.pairs import Labelled, Table, pair_totals
 from smoothxent._comparison.settings import NAMES, OfEach, check_names, options_of_both
+from smoothxent._evaluation.evaluation import Evaluation
 from smoothxent._evaluation.probabilities import warn_of_probabilities
 from smoothxent._evaluation.rows import evaluate_rows
 from smoothxent._kernel.rows import checked_rows
@@ -63,8 +64,8 @@ def compare(
     ignore_index : int, optional
         Rows with this label are left out of all metrics, even if their logits hold nan.
     groups : array_like of int or str, optional
-        The id of each row's group, as in `evaluate`. `Comparison.groups` then has standard errors
-        that know the groups, which the table shows.
+        The id of each row's group, as in `evaluate`. The result then has `groups`, and standard
+        errors for rows that are alike within a group.
     num_threads : int, optional
         The maximum number of threads, at least 1, as in `cross_entropy`.
     names : tuple of two str, default ("A", "B")
@@ -95,7 +96,7 @@ def compare(
     Memory: it does not grow with the number of rows, apart from the counts for the quantiles (see
     `Comparison`). Each thread needs about 20 MB, or four rows in float64 if that is more. Nothing
     of the size of the logits is allocated, unless their row axes can't be merged into one without
-    a copy. With `groups`, a group needs up to 500 bytes, and a row 8.
+    a copy. With `groups`, a group needs up to 1,000 bytes, and a row up to 60.
 
     Examples
     --------
@@ -122,20 +123,21 @@ def compare(
     weights = None
     if sample_weight is not None:
         weights = check_weights("sample_weight", sample_weight, indices.shape)
-    its_groups = None if groups is None else encoded(check_groups(groups, indices.shape))
+    row_groups = None if groups is None else encoded(check_groups(groups, indices.shape))
     names = check_names(names)
-    evaluations = [
-        evaluate_rows(rows, each, sample_weight, ignore_index, num_threads)
+    of_both = [
+        evaluate_rows(rows, each, row_groups, sample_weight, ignore_index, num_threads)
         for rows, each in zip(both, options, strict=True)
     ]
-    for name, each in zip(("logits_a", "logits_b"), evaluations, strict=True):
-        if each._totals.looks_like_probabilities:
+    for name, each in zip(("logits_a", "logits_b"), of_both, strict=True):
+        if each.looks_like_probabilities:
             warn_of_probabilities(name)
     totals = pair_totals(
         Table(a, options[0].transforms),
         Table(b, options[1].transforms),
-        Labelled(indices.reshape(-1), weights, ignore_index, its_groups),
+        Labelled(indices.reshape(-1), weights, ignore_index, row_groups),
         options[0].settings.top_k,
         num_threads,
     )
-    return Comparison(evaluations[0], evaluations[1], names, totals)
+    of_a, of_b = map(Evaluation, of_both)
+    return Comparison(of_a, of_b, names, totals)

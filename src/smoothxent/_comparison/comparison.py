@@ -3,21 +3,24 @@
 from __future__ import annotations  # help() shows types by their names
 
 from dataclasses import dataclass, replace
+from statistics import NormalDist
 from typing import TYPE_CHECKING, Self
 
+from smoothxent._arguments.options import check_choice, check_share
 from smoothxent._comparison import table
 from smoothxent._comparison.pair_metrics import PairMetrics
 from smoothxent._comparison.settings import check_names
 from smoothxent._comparison.totals import MEASURES
-from smoothxent._evaluation.report.needed import matplotlib_is_needed
 from smoothxent._records.record import Recorded
+from smoothxent._reports.needed import matplotlib_is_needed
+from smoothxent._reports.report import Report, Section
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
 
 
 @dataclass(frozen=True, repr=False)
-class Comparison(PairMetrics, Recorded):
+class Comparison(PairMetrics, Report, Recorded):
     """Two classifiers' logits over the same labelled rows, as `compare` returns them.
 
     Paired metrics have much smaller standard errors than the difference of two means, because the
@@ -57,10 +60,12 @@ class Comparison(PairMetrics, Recorded):
         Root mean square of the changes of the label's probability.
     probability_change_quantiles : dict of float to float
         Quantiles of the changes of the label's probability, at the same shares as `kl_quantiles`.
+    wins, losses : float
+        Sums of the weights of the rows that only b, and that only a, gets right; without sample
+        weights, their numbers.
     groups : ComparedGroups or None
-        With `groups`, an object with `ids` and `count`, arrays of the ids and the numbers of rows
-        of the groups, and with the attributes above that end in `_stderr`, as standard errors if
-        the groups are independent, but not the rows of a group. The table shows these.
+        With `groups`, a named tuple of arrays: `ids`, and `count`, the numbers of rows. Groups with
+        only ignored rows are left out.
 
     Notes
     -----
@@ -79,8 +84,8 @@ class Comparison(PairMetrics, Recorded):
     their quantiles nan; it does not count as agreement, and its label is a miss. If a class has
     probability 0 in b but not in a, the divergence is inf. Without rows all metrics are nan.
 
-    The standard errors of `groups` are computed as in `GroupedEvaluation`, for the difference of
-    each row instead of its nll. The sums of a group need 250 to 500 bytes.
+    With groups, all standard errors are clustered, as in `Evaluation`, for the difference of each
+    row instead of its nll. A group needs 500 to 1,000 bytes.
 
     Comparisons can be added if they have the same names, both have groups or none has, and the
     evaluations can be added, those of a and those of b. Any difference is a ValueError. Both may
@@ -103,12 +108,12 @@ class Comparison(PairMetrics, Recorded):
     True
     """
 
-    _FORMAT, _VERSION = "smoothxent.Comparison", 3
+    _FORMAT, _VERSION = "smoothxent.Comparison", 4
     _METRICS = (
         *(f"{name}{suffix}" for name in (*MEASURES, "agreement") for suffix in ("", "_stderr")),
         *("probability_change_rms", "accuracy_difference", "accuracy_difference_stderr"),
         *("top_k_difference", "top_k_difference_stderr"),
-        *("kl_quantiles", "probability_change_quantiles", "groups", "a", "b"),
+        *("wins", "losses", "kl_quantiles", "probability_change_quantiles", "a", "b"),
     )
 
     __slots__ = ()  # see Evaluation
@@ -156,34 +161,58 @@ class Comparison(PairMetrics, Recorded):
         """
         return replace(self, names=check_names(names))
 
-    def to_markdown(self) -> str:
-        """Return the metrics of both and of their pairs of rows as Markdown tables.
+    def detectable_difference(self, name: str = "nll_difference", *, power: float = 0.8) -> float:
+        """Return the smallest true difference that as many rows as these would probably show.
+
+        Parameters
+        ----------
+        name : str, default "nll_difference"
+            As in `interval`.
+        power : float, default 0.8
+            The probability with which the difference is found; in (0, 1).
 
         Returns
         -------
-        str
-            The title and three tables, an empty line before each; it ends with a line break.
+        float
+            The difference whose 95 % interval leaves out 0 with this probability: the standard
+            error times the sum of two quantiles of the normal distribution, at 0.975 and `power`.
+
+        Raises
+        ------
+        TypeError
+            `power` is not a real number.
+        ValueError
+            `name` is another word, or `power` lies outside its range.
+
+        References
+        ----------
+        J. Cohen, "Statistical Power Analysis for the Behavioral Sciences", 1988.
 
         Examples
         --------
         >>> import numpy as np
         >>> from smoothxent import compare
-        >>> print(compare(3 * np.eye(2), 2 * np.eye(2), [0, 1]).to_markdown().splitlines()[2])
-        | metric | A | B | B - A |
+        >>> logits = np.array([[4.0, 5, 10], [1, 5, 4], [1, 15, 4]])
+        >>> round(compare(logits, logits / 2, [2, 2, 1]).detectable_difference(), 3)
+        0.322
         """
-        return table.markdown(self)
+        known = check_choice("name", name, {each: each for each in self._names()})
+        quantile = NormalDist().inv_cdf
+        return (quantile(0.975) + quantile(check_share("power", power))) * self._stderr(known)
 
     def __repr__(self) -> str:
         return table.line(self)
 
-    def __str__(self) -> str:
-        return table.text(self)
+    def _title(self) -> str:
+        return table.title(self)
 
-    def _repr_html_(self) -> str:
-        return table.html(self)
+    def _sections(self, interval: float | None = None) -> list[Section]:
+        if interval is None:
+            return table.sections(self, None)
+        return table.sections(self, lambda name: self.interval(name, interval))
 
     def plot(self, figure: Figure | SubFigure | None = None) -> Figure | SubFigure:
-        """Return a figure with the plots of both evaluations (see `Evaluation.plot`), a above b.
+        """Return a figure of what changes from a to b.
 
         Parameters
         ----------
@@ -193,7 +222,8 @@ class Comparison(PairMetrics, Recorded):
         Returns
         -------
         matplotlib Figure or SubFigure
-            Two plots with the names of a and b and with the same axes.
+            The reliability diagrams of both in one axes; and quantiles over the rows of the change
+            of the label's probability and of the divergence.
 
         Raises
         ------

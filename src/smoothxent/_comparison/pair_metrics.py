@@ -1,18 +1,31 @@
 """Metrics of a comparison: each is a function of the totals, and is rounded once."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from smoothxent._comparison.groups.compared_groups import ComparedGroups
-from smoothxent._comparison.totals import PairTotals
+import numpy as np
+from numpy.typing import NDArray
+
+from smoothxent._arguments.arrays import AnyArray
+from smoothxent._comparison.totals import MEASURES, PairTotals
 from smoothxent._evaluation.evaluation import Evaluation
-from smoothxent._evaluation.metrics import standard_error
-from smoothxent._evaluation.sums.exact import Exact, square_root
+from smoothxent._totals.exact import Exact, square_root
+from smoothxent._totals.group_sums import GroupSums
+from smoothxent._totals.keyed_sums import KeyedSums
+from smoothxent._totals.means import Mean, Means, StandardError
 
 SHARES = (0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999, 1.0)
 
 
+class ComparedGroups(NamedTuple):
+    """The groups of the rows of a comparison; those with only ignored rows are left out."""
+
+    ids: AnyArray  # of int64, or objects of type str; in ascending order
+    count: NDArray[np.int64]  # type: ignore[assignment]  # numbers of rows; hides tuple.count
+
+
 @dataclass(frozen=True, slots=True)
-class PairMetrics:
+class PairMetrics(Means):
     """The metrics of both classifiers, and those that follow from the totals of their pairs."""
 
     a: Evaluation
@@ -22,142 +35,94 @@ class PairMetrics:
 
     @property
     def groups(self) -> ComparedGroups | None:
-        """The standard errors that know the groups; None without groups."""
-        groups = self._totals.groups
-        return None if groups is None else ComparedGroups(groups, self.a._totals.settings.top_k)
+        """The ids and sizes of the groups; None without groups."""
+        groups = self.a.groups
+        return None if groups is None else ComparedGroups(groups.ids, groups.count)
 
-    @property
-    def nll_difference(self) -> float:
-        """Mean over the rows of the nll of b minus the nll of a, in nats."""
-        return self._mean("nll_difference")
-
-    @property
-    def nll_difference_stderr(self) -> float:
-        """Standard error of `nll_difference`."""
-        return self._stderr("nll_difference")
-
-    @property
-    def entropy_difference(self) -> float:
-        """Mean of the entropy of b minus that of a, in nats."""
-        return self._mean("entropy_difference")
-
-    @property
-    def entropy_difference_stderr(self) -> float:
-        """Standard error of `entropy_difference`."""
-        return self._stderr("entropy_difference")
-
-    @property
-    def confidence_difference(self) -> float:
-        """Mean of the confidence of b minus that of a."""
-        return self._mean("confidence_difference")
-
-    @property
-    def confidence_difference_stderr(self) -> float:
-        """Standard error of `confidence_difference`."""
-        return self._stderr("confidence_difference")
-
-    @property
-    def brier_difference(self) -> float:
-        """Mean of the Brier score of b minus that of a."""
-        return self._mean("brier_difference")
-
-    @property
-    def brier_difference_stderr(self) -> float:
-        """Standard error of `brier_difference`."""
-        return self._stderr("brier_difference")
-
-    @property
-    def accuracy_difference(self) -> float:
-        """Accuracy of b minus accuracy of a."""
-        return self.top_k_difference[1]
-
-    @property
-    def accuracy_difference_stderr(self) -> float:
-        """Standard error of `accuracy_difference`."""
-        return self.top_k_difference_stderr[1]
+    nll_difference = Mean("Mean over the rows of the nll of b minus the nll of a, in nats.")
+    nll_difference_stderr = StandardError("Standard error of `nll_difference`.")
+    entropy_difference = Mean("Mean of the entropy of b minus that of a, in nats.")
+    entropy_difference_stderr = StandardError("Standard error of `entropy_difference`.")
+    confidence_difference = Mean("Mean of the confidence of b minus that of a.")
+    confidence_difference_stderr = StandardError("Standard error of `confidence_difference`.")
+    brier_difference = Mean("Mean of the Brier score of b minus that of a.")
+    brier_difference_stderr = StandardError("Standard error of `brier_difference`.")
+    accuracy_difference = Mean("Accuracy of b minus accuracy of a.")
+    accuracy_difference_stderr = StandardError("Standard error of `accuracy_difference`.")
 
     @property
     def top_k_difference(self) -> dict[int, float]:
         """For each k, `top_k` of b minus `top_k` of a."""
-        return {k: hits / self._weight for k, hits in self._hits().items()}
+        return {k: self._mean(f"top_{k}_difference") for k in self.a._totals.settings.top_k}
 
     @property
     def top_k_difference_stderr(self) -> dict[int, float]:
         """Standard errors of `top_k_difference`."""
-        # The difference of a row is -1, 0 or 1, so its square is 1 if the hits differ.
-        squares = self._totals.changed_hits
-        return {
-            k: self._stderr_of(hits, changed)
-            for (k, hits), changed in zip(self._hits().items(), squares, strict=True)
-        }
+        return {k: self._stderr(f"top_{k}_difference") for k in self.a._totals.settings.top_k}
 
     @property
-    def agreement(self) -> float:
-        """Share of the rows in which both have the same top class."""
-        return self._totals.sums.agreement / self._weight
+    def wins(self) -> float:
+        """Sum of the weights of the rows that only b gets right."""
+        more, changed = self._sums_of("top_1_difference")
+        return (changed + more) / Exact(2, 0)
 
     @property
-    def agreement_stderr(self) -> float:
-        """Standard error of `agreement`."""
-        agreement = self._totals.sums.agreement
-        return self._stderr_of(agreement, agreement)
+    def losses(self) -> float:
+        """Sum of the weights of the rows that only a gets right."""
+        more, changed = self._sums_of("top_1_difference")
+        return (changed - more) / Exact(2, 0)
 
-    @property
-    def probability_change(self) -> float:
-        """Mean of the label's probability in b minus that in a."""
-        return self._mean("probability_change")
-
-    @property
-    def probability_change_stderr(self) -> float:
-        """Standard error of `probability_change`."""
-        return self._stderr("probability_change")
+    agreement = Mean("Share of the rows in which both have the same top class.")
+    agreement_stderr = StandardError("Standard error of `agreement`.")
+    probability_change = Mean("Mean of the label's probability in b minus that in a.")
+    probability_change_stderr = StandardError("Standard error of `probability_change`.")
 
     @property
     def probability_change_rms(self) -> float:
         """Root mean square of the changes of the label's probability."""
         squares = self._totals.sums.probability_change_square
-        if squares.special or not self._weight.units:
-            return squares / self._weight
-        return square_root(squares.fraction() / self._weight.fraction())
+        weight, _ = self._weights()
+        if squares.special or not weight.units:
+            return squares / weight
+        return square_root(squares.fraction() / weight.fraction())
 
     @property
     def probability_change_quantiles(self) -> dict[float, float]:
         """Quantiles of the changes of the label's probability."""
         return dict(zip(SHARES, self._totals.probability_change.quantiles(SHARES), strict=True))
 
-    @property
-    def kl(self) -> float:
-        """Mean over the rows of the Kullback-Leibler divergence of b from a, in nats."""
-        return self._mean("kl")
-
-    @property
-    def kl_stderr(self) -> float:
-        """Standard error of `kl`."""
-        return self._stderr("kl")
+    kl = Mean("Mean over the rows of the Kullback-Leibler divergence of b from a, in nats.")
+    kl_stderr = StandardError("Standard error of `kl`.")
 
     @property
     def kl_quantiles(self) -> dict[float, float]:
         """Quantiles of the divergences of rows."""
         return dict(zip(SHARES, self._totals.kl.quantiles(SHARES), strict=True))
 
-    @property
-    def _weight(self) -> Exact:
-        """Sum of the sample weights, the same for a and b."""
-        return self.a._totals.sums.weight
+    def _names(self) -> tuple[str, ...]:
+        ranks = (f"top_{k}_difference" for k in self.a._totals.settings.top_k)
+        return (*MEASURES, "accuracy_difference", *ranks, "agreement")
 
-    def _hits(self) -> dict[int, Exact]:
-        """Return for each k the weight of the hits of b minus that of the hits of a."""
-        of_a, of_b = self.a._totals, self.b._totals
-        pairs = zip(of_a.settings.top_k, of_a.hits, of_b.hits, strict=True)
-        return {k: hits_b - hits_a for k, hits_a, hits_b in pairs}
+    def _is_share(self, name: str) -> bool:
+        return name == "agreement"
 
-    def _mean(self, name: str) -> float:
-        total: Exact = getattr(self._totals.sums, name)
-        return total / self._weight
+    def _weights(self) -> tuple[Exact, Exact]:
+        return self.a._weights()
 
-    def _stderr(self, name: str) -> float:
+    def _keyed(self) -> KeyedSums | None:
+        return self._totals.groups
+
+    def _sums_of_groups(self, name: str, keyed: KeyedSums) -> GroupSums | None:
+        return keyed.sums[name.replace("accuracy", "top_1")]
+
+    def _sums_of(self, name: str) -> tuple[Exact, Exact]:
         sums = self._totals.sums
-        return self._stderr_of(getattr(sums, name), getattr(sums, f"{name}_square"))
-
-    def _stderr_of(self, total: Exact, squares: Exact) -> float:
-        return standard_error(total, squares, self._weight, self.a._totals.sums.weight_square)
+        if name == "agreement":
+            return sums.agreement, sums.agreement
+        if name in MEASURES:
+            return getattr(sums, name), getattr(sums, f"{name}_square")
+        hits_a, _ = self.a._sums_of(name.removesuffix("_difference"))
+        hits_b, _ = self.b._sums_of(name.removesuffix("_difference"))
+        k = int(name.replace("accuracy", "top_1").split("_")[1])
+        # The difference of a row is -1, 0 or 1, so its square is 1 if the hits differ.
+        return hits_b - hits_a, self._totals.changed_hits[self.a._totals.settings.top_k.index(k)]

@@ -13,9 +13,7 @@ from smoothxent._arguments.arrays import AnyArray, FloatArray
 from smoothxent._arguments.groups import Groups, chosen
 from smoothxent._arguments.half import TypedArray
 from smoothxent._arguments.options import Transforms
-from smoothxent._comparison.groups.accumulator import PairAccumulator
-from smoothxent._comparison.groups.totals import GroupedPairs
-from smoothxent._comparison.totals import Pairs, PairTotals
+from smoothxent._comparison.totals import GroupedPairs, Pairs, PairTotals
 from smoothxent._kernel import builds
 from smoothxent._kernel.threads import thread_count
 from smoothxent._loss.row_statistics import row_statistics
@@ -74,7 +72,7 @@ def pair_totals(
         Table(logits._replace(array=logits.array.reshape(num_rows, num_classes)), transforms)
         for logits, transforms in (a, b)
     ]
-    ranks = [min(k, num_classes) for k in top_k]
+    ranks = {k: min(k, num_classes) for k in top_k}
     step = max(1, BLOCK // max(1, num_classes))
     threads = thread_count(num_threads, a.logits.array.size)
     size = max(step, min(PART, -(-num_rows // threads)))
@@ -93,11 +91,7 @@ def pair_totals(
     def total_of(parts: list[slice]) -> PairTotals:
         # For all blocks of a thread: new memory pages would cost more than the computation.
         buffer = np.empty(4 * min(step, num_rows) * num_classes)
-        first, *others = parts
-        total = PairAccumulator(totals_of(first, buffer))
-        for part in others:
-            total.add(totals_of(part, buffer))
-        return total.totals()
+        return reduce(add, (totals_of(part, buffer) for part in parts))
 
     with ThreadPoolExecutor(threads) as pool:
         totals = pool.map(total_of, [parts[i::threads] for i in range(min(threads, len(parts)))])

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smoothxent._arguments.groups import encoded
-from smoothxent._evaluation.sums.exact import integers_of
+from smoothxent._totals.exact import integers_of
 
 # The key of a number holds its exponent and the first 10 bits of its mantissa, which come after
 # the leading 1, and its sign; the other 42 bits are dropped. Keys have the order of the numbers.

@@ -1,15 +1,18 @@
 """Totals over pairs of rows: exact, so that the totals of two batches add up to those of all."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple, Self
+from operator import add
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from smoothxent._comparison.groups.totals import GroupedPairs, PairGroupTotals
+from smoothxent._arguments.arrays import AnyArray
 from smoothxent._comparison.sketch import Sketch
-from smoothxent._evaluation.sums.exact import Exact, exact_squares, exact_sum
+from smoothxent._totals.exact import Exact, exact_squares, exact_sum
+from smoothxent._totals.group_sums import GroupSums
+from smoothxent._totals.keyed_sums import KeyedSums, Part
 
 # Measures of each pair of rows; a difference or change is that of b minus a, for the row's nll,
 # entropy, confidence, Brier score and the label's probability. kl is the divergence of b from a.
@@ -41,6 +44,27 @@ class Pairs(NamedTuple):
         return type(self)(self.measures[:, rows], self.agrees[rows], self.ranks[:, rows])
 
 
+class GroupedPairs(NamedTuple):
+    """The groups of some pairs of rows."""
+
+    ids: AnyArray
+    counts: NDArray[np.int64]  # numbers of rows that are not ignored
+    of_rows: NDArray[np.int64]  # for each pair whose weight is not 0, the position of its id
+
+    def sums(
+        self, measures: Mapping[str, NDArray[Any]], weights: NDArray[np.float64] | None
+    ) -> KeyedSums:
+        """Return the sums of s and of s * measure; groups with only ignored rows are kept."""
+        factors = np.ones(len(self.of_rows)) if weights is None else weights
+        with np.errstate(over="ignore"):
+            values = {name: each * factors for name, each in measures.items()}
+        sums = {
+            name: GroupSums.of(each, self.of_rows, len(self.ids))
+            for name, each in {"weight": factors, **values}.items()
+        }
+        return KeyedSums(Part(self.ids, {"count": self.counts}, sums))
+
+
 class PairSums(NamedTuple):
     """Sums over the pairs, of s * measure and s * measure**2; s is a pair's sample weight."""
 
@@ -67,19 +91,19 @@ class PairTotals:
     changed_hits: tuple[Exact, ...]  # for each k, the weight of the rows that only one has right
     kl: Sketch
     probability_change: Sketch
-    groups: PairGroupTotals | None  # of each group, if there are groups
+    groups: KeyedSums | None  # of each group, if there are groups
 
     @classmethod
     def of(
         cls,
         pairs: Pairs,
         weights: NDArray[np.float64] | None,
-        ranks: Sequence[int],
+        ranks: Mapping[int, int],
         groups: GroupedPairs | None,
     ) -> Self:
         """Return the totals of some pairs; their weights are above 0, and 1 by default.
 
-        ranks: each k of top_k, or the number of classes if that is less.
+        ranks: each k of top_k, and the same or the number of classes if that is less.
         """
 
         def weight_of(chosen: NDArray[np.bool_]) -> Exact:
@@ -88,24 +112,26 @@ class PairTotals:
             return exact_sum(weights[chosen])
 
         sums = {"agreement": weight_of(pairs.agrees)}
-        measures = dict(zip(MEASURES, pairs.measures, strict=True))
+        measures: dict[str, NDArray[Any]] = dict(zip(MEASURES, pairs.measures, strict=True))
         for name, values in measures.items():
             squares, rests = exact_squares(values)
             sums[name] = _weighted_sum(values, weights)
             sums[f"{name}_square"] = _weighted_sum(squares, weights) + _weighted_sum(rests, weights)
         rank_a, rank_b = pairs.ranks
-        changed = ((rank_a < k) != (rank_b < k) for k in ranks)
+        changed = ((rank_a < k) != (rank_b < k) for k in ranks.values())
         of_groups = None
         if groups is not None:
-            measures["agreement"] = pairs.agrees.astype(np.float64)
+            measures["agreement"] = pairs.agrees
             # 1 for a hit of b only, -1 for one of a only
-            hits = (np.subtract(rank_b < k, rank_a < k, dtype=np.float64) for k in ranks)
-            of_groups = PairGroupTotals.of(groups, weights, measures, hits)
+            for k, rank in ranks.items():
+                hits_a, hits_b = rank_a < rank, rank_b < rank
+                measures[f"top_{k}_difference"] = np.subtract(hits_b, hits_a, dtype=np.float64)
+            of_groups = groups.sums(measures, weights)
         return cls(
             PairSums(**sums),
             tuple(map(weight_of, changed)),
-            Sketch.of(measures["kl"], weights),
-            Sketch.of(measures["probability_change"], weights),
+            Sketch.of(pairs.measures[MEASURES.index("kl")], weights),
+            Sketch.of(pairs.measures[MEASURES.index("probability_change")], weights),
             of_groups,
         )
 
@@ -113,10 +139,10 @@ class PairTotals:
         """Return the totals of the pairs of both, with the same numbers k of top_k."""
         groups = None
         if self.groups is not None and other.groups is not None:
-            groups = PairGroupTotals.merged([self.groups, other.groups])
+            groups = self.groups + other.groups
         return type(self)(
-            PairSums(*(a + b for a, b in zip(self.sums, other.sums, strict=True))),
-            tuple(a + b for a, b in zip(self.changed_hits, other.changed_hits, strict=True)),
+            PairSums(*map(add, self.sums, other.sums)),
+            tuple(map(add, self.changed_hits, other.changed_hits)),
             self.kl + other.kl,
             self.probability_change + other.probability_change,
             groups,

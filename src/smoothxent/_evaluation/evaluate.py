@@ -3,40 +3,18 @@
 from __future__ import annotations  # help() shows types by their names
 
 from collections.abc import Iterable
-from typing import Unpack, overload
 
 from numpy.typing import ArrayLike
 
 from smoothxent._arguments.groups import check_groups, encoded
 from smoothxent._arguments.labels import check_class_indices
 from smoothxent._evaluation.evaluation import Evaluation
-from smoothxent._evaluation.groups.grouped_evaluation import GroupedEvaluation
 from smoothxent._evaluation.probabilities import warn_of_probabilities
-from smoothxent._evaluation.rows import evaluate_groups, evaluate_rows
-from smoothxent._evaluation.settings import GivenOptions, Options
+from smoothxent._evaluation.rows import evaluate_rows
+from smoothxent._evaluation.settings import Options
 from smoothxent._kernel.rows import checked_rows
 
 
-@overload
-def evaluate(
-    logits: ArrayLike,
-    labels: ArrayLike,
-    *,
-    sample_weight: ArrayLike | None = ...,
-    groups: None = ...,
-    axis: int = ...,
-    **options: Unpack[GivenOptions],
-) -> Evaluation: ...
-@overload
-def evaluate(
-    logits: ArrayLike,
-    labels: ArrayLike,
-    *,
-    sample_weight: ArrayLike | None = ...,
-    groups: ArrayLike,
-    axis: int = ...,
-    **options: Unpack[GivenOptions],
-) -> GroupedEvaluation: ...
 def evaluate(
     logits: ArrayLike,
     labels: ArrayLike,
@@ -55,7 +33,7 @@ def evaluate(
     per_class: bool = False,
     axis: int = -1,
     num_threads: int | None = None,
-) -> Evaluation | GroupedEvaluation:
+) -> Evaluation:
     r"""Return all metrics of a classifier's logits on labelled rows, from one read of the logits.
 
     With :math:`p = \mathrm{softmax}(x)` for one row of logits :math:`x`, its label :math:`y` and
@@ -93,8 +71,8 @@ def evaluate(
         `Evaluation.risk_coverage`.
     groups : array_like of int or str, optional
         The id of each row's group, with the shape of `labels`: its document, sequence, user or
-        slice; integers in [-2**63, 2**63), or strings. The result is then a GroupedEvaluation, with
-        metrics of the groups and standard errors that know them.
+        slice; integers in [-2**63, 2**63), or strings. The result then has `groups`, and standard
+        errors for rows that are alike within a group.
     per_class : bool, default False
         Whether the result has the metrics of each class, as `classes`.
     axis, num_threads
@@ -102,7 +80,7 @@ def evaluate(
 
     Returns
     -------
-    Evaluation or GroupedEvaluation
+    Evaluation
         The metrics, as attributes. ``+`` adds the evaluations of several batches, if they have the
         same settings.
 
@@ -168,15 +146,8 @@ def evaluate(
         num_bins,
         per_class,
     )
-    evaluation: Evaluation | GroupedEvaluation
-    if groups is None:
-        total = evaluation = evaluate_rows(rows, options, sample_weight, ignore_index, num_threads)
-    else:
-        its_groups = encoded(check_groups(groups, rows[2].row_shape))
-        evaluation = evaluate_groups(
-            rows, options, its_groups, sample_weight, ignore_index, num_threads
-        )
-        total = evaluation.total
-    if total._totals.looks_like_probabilities:
+    row_groups = None if groups is None else encoded(check_groups(groups, rows[2].row_shape))
+    totals = evaluate_rows(rows, options, row_groups, sample_weight, ignore_index, num_threads)
+    if totals.looks_like_probabilities:
         warn_of_probabilities("logits")
-    return evaluation
+    return Evaluation(totals)

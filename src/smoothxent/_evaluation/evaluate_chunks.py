@@ -5,7 +5,7 @@ from __future__ import annotations  # help() shows types by their names
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from itertools import count
-from typing import NamedTuple, Self, TypeAlias, Unpack, overload
+from typing import NamedTuple, Self, TypeAlias
 
 from numpy.typing import ArrayLike
 
@@ -14,36 +14,26 @@ from smoothxent._arguments.groups import Groups, check_groups, encoded
 from smoothxent._arguments.labels import check_class_indices
 from smoothxent._arguments.options import check_flag, check_integer, check_positive, check_top_k
 from smoothxent._evaluation.evaluation import Evaluation
-from smoothxent._evaluation.groups.accumulator import Accumulator
-from smoothxent._evaluation.groups.grouped_evaluation import GroupedEvaluation
 from smoothxent._evaluation.probabilities import warn_of_probabilities
 from smoothxent._evaluation.read_ahead import results_in_order
-from smoothxent._evaluation.rows import evaluate_groups, evaluate_rows
-from smoothxent._evaluation.settings import GivenOptions, Options
+from smoothxent._evaluation.rows import evaluate_rows
+from smoothxent._evaluation.settings import Options
+from smoothxent._evaluation.totals import Totals
 from smoothxent._kernel.rows import Rows, checked_rows
 
-Chunk: TypeAlias = tuple[ArrayLike, ArrayLike] | tuple[ArrayLike, ArrayLike, ArrayLike | None]
+Chunk: TypeAlias = (
+    tuple[ArrayLike, ArrayLike]
+    | tuple[ArrayLike, ArrayLike, ArrayLike | None]
+    | tuple[ArrayLike, ArrayLike, ArrayLike | None, ArrayLike | None]
+)
 # the rows done, and their evaluation
 Progress: TypeAlias = Callable[[int, Evaluation], object]
-
-ChunkWithGroups: TypeAlias = tuple[ArrayLike, ArrayLike, ArrayLike | None, ArrayLike]
 
 ITEMS = "(logits, labels), with sample_weight and groups after them or not"
 
 
-@overload
 def evaluate_chunks(
-    chunks: Iterable[Chunk], *, progress: Progress | None = ..., **options: Unpack[GivenOptions]
-) -> Evaluation: ...
-@overload
-def evaluate_chunks(
-    chunks: Iterable[ChunkWithGroups],
-    *,
-    progress: Progress | None = ...,
-    **options: Unpack[GivenOptions],
-) -> GroupedEvaluation: ...
-def evaluate_chunks(
-    chunks: Iterable[Chunk] | Iterable[ChunkWithGroups],
+    chunks: Iterable[Chunk],
     *,
     softcap: float | None = None,
     temperature: float = 1.0,
@@ -57,7 +47,7 @@ def evaluate_chunks(
     per_class: bool = False,
     num_threads: int | None = None,
     progress: Progress | None = None,
-) -> Evaluation | GroupedEvaluation:
+) -> Evaluation:
     """Return what `evaluate` returns, for chunks of rows from any source, such as a generator.
 
     Parameters
@@ -79,7 +69,7 @@ def evaluate_chunks(
 
     Returns
     -------
-    Evaluation or GroupedEvaluation
+    Evaluation
         The same, to the last bit, as `evaluate` returns for the rows of all chunks at once. For no
         chunks, the evaluation of no rows: counts of 0, and every mean is nan.
 
@@ -155,26 +145,21 @@ def evaluate_chunks(
             chunk.check_kind(kind)
             yield chunk, options
 
-    def compute(taken: tuple[CopiedChunk, Options]) -> Evaluation | GroupedEvaluation:
+    def compute(taken: tuple[CopiedChunk, Options]) -> Totals:
         chunk, options = taken
-        return chunk.evaluate(options, ignore_index, num_threads)
+        return chunk.totals(options, ignore_index, num_threads)
 
-    total: Accumulator | None = None
+    total = nothing._totals
     with ExitStack() as stack:
         if isinstance(iterator, Generator):
             stack.callback(iterator.close)
-        for evaluation in stack.enter_context(closing(results_in_order(taken(), compute, 1))):
-            if total is None:
-                total = Accumulator(evaluation)
-            else:
-                total.add(evaluation)
+        for totals in stack.enter_context(closing(results_in_order(taken(), compute, 1))):
+            total += totals
             if progress is not None:
-                progress(total.total.count + total.total.ignored, total.total)
-    if total is None:
-        return nothing
-    if total.total._totals.looks_like_probabilities:
+                progress(total.num_rows, Evaluation(total))
+    if total.looks_like_probabilities:
         warn_of_probabilities("logits of chunks[0]")
-    return total.evaluation()
+    return Evaluation(total)
 
 
 class Kind(NamedTuple):
@@ -226,15 +211,10 @@ class CopiedChunk(NamedTuple):
                 f"got them only in {only}"
             )
 
-    def evaluate(
-        self, options: Options, ignore_index: int | None, num_threads: int | None
-    ) -> Evaluation | GroupedEvaluation:
-        weight = self.sample_weight
+    def totals(self, options: Options, ignore_index: int | None, num_threads: int | None) -> Totals:
         with errors_that_name(self.number):
-            if self.groups is None:
-                return evaluate_rows(self.rows, options, weight, ignore_index, num_threads)
-            return evaluate_groups(
-                self.rows, options, self.groups, weight, ignore_index, num_threads
+            return evaluate_rows(
+                self.rows, options, self.groups, self.sample_weight, ignore_index, num_threads
             )
 
 

@@ -3,30 +3,30 @@
 from __future__ import annotations  # help() shows types by their names
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from numpy.typing import ArrayLike
 
 from smoothxent._arguments.arrays import plain_array
-from smoothxent._arguments.options import check_amount, check_num_bytes, check_positive
-from smoothxent._evaluation import calibration
-from smoothxent._evaluation.classes.totals import ClassTotals
-from smoothxent._evaluation.metrics import Metrics
-from smoothxent._evaluation.report import table
-from smoothxent._evaluation.report.needed import matplotlib_is_needed
-from smoothxent._evaluation.settings import Options, Settings
+from smoothxent._arguments.options import check_amount
+from smoothxent._evaluation import calibration, table
+from smoothxent._evaluation.groups import BIT
+from smoothxent._evaluation.metrics import MEANS, Metrics
+from smoothxent._evaluation.settings import Options
 from smoothxent._evaluation.totals import Totals
-from smoothxent._kernel.protocol import NUM_ROWS, PLACES, WEIGHT, KernelEvaluation
 from smoothxent._records.record import Recorded
+from smoothxent._reports.needed import matplotlib_is_needed
+from smoothxent._reports.report import Report, Section
+from smoothxent._totals.exact import Exact
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
 
 
 @dataclass(frozen=True, repr=False)
-class Evaluation(Metrics, Recorded):
-    """The metrics of a classifier's logits over labelled rows, as `evaluate` returns them.
+class Evaluation(Metrics, Report, Recorded):
+    r"""The metrics of a classifier's logits over labelled rows, as `evaluate` returns them.
 
     An evaluation holds exact sums over the rows; each mean is the correctly rounded quotient of two
     sums. So `a + b` has, to the last bit, the metrics of all rows of a and b, for any order of the
@@ -76,6 +76,8 @@ class Evaluation(Metrics, Recorded):
         confidence lies in [low, high). The last bin includes 1. The means are nan without rows.
     histogram : tuple of int
         Numbers of rows by nll: below 2**-32, in 84 half octaves, and 2**10 or more.
+    groups : GroupMetrics or None
+        The metrics of each group, after ``evaluate(..., groups=ids)``.
     classes : ClassMetrics or None
         The metrics of each class, after ``evaluate(..., per_class=True)``.
 
@@ -89,14 +91,26 @@ class Evaluation(Metrics, Recorded):
     `label_smoothing`, keys of `top_k`, number of `bins`, prior and class weights. For the prior and
     the class weights, checksums are stored and compared. Any difference is a ValueError.
 
-    Standard errors are those of independent rows. With sample weights s the standard error of a
-    mean is sqrt(variance / (n - 1)), with the weighted variance and n = (sum s)**2 / sum s**2, the
-    effective number of rows. Without sample weights, this is the standard deviation of the sample
-    divided by the square root of its size; it is correctly rounded, even for nearly equal rows, and
-    0 for equal rows. With sample weights, each product of a weight and a metric of a row, or its
-    square, is rounded to float64. For nearly equal rows the standard error may then be wrong by
-    2**-25 of the mean, divided by the square root of n - 1. An nll above 1e154 has no square in
-    float64.
+    Without groups, standard errors are those of independent rows. With sample weights s the
+    standard error of a mean is sqrt(variance / (n - 1)), with the weighted variance and n = (sum
+    s)**2 / sum s**2, the effective number of rows. Without sample weights, this is the standard
+    deviation of the sample divided by the square root of its size; it is correctly rounded, even
+    for nearly equal rows, and 0 for equal rows. With sample weights, each product of a weight and a
+    metric of a row, or its square, is rounded to float64. For nearly equal rows the standard error
+    may then be wrong by 2**-25 of the mean, divided by the square root of n - 1. An nll above 1e154
+    has no square in float64.
+
+    With groups, the standard errors of nll, accuracy and brier are clustered: the groups are
+    independent, but not the rows of a group. The others are nan. With :math:`m` the mean over all
+    rows, :math:`s` the sample weights, :math:`W` their sum and G groups, the clustered error is
+
+    .. math:: \frac{1}{W} \sqrt{\frac{G}{G - 1}
+              \sum_g \Bigl(\sum_{n \in g} s_n (x_n - m)\Bigr)^2}
+
+    (Liang & Zeger 1986; Cameron & Miller 2015). With one row for each group and no weights it is
+    that of independent rows. It is reliable for some dozens of groups, not for five, and nan for
+    fewer than two. Groups of weight 0 do not count. The sums of the groups are rounded to float64
+    before the mean is subtracted, which may change the error by 2**-50 of the mean.
 
     References
     ----------
@@ -104,6 +118,8 @@ class Evaluation(Metrics, Recorded):
     M. P. Naeini, G. F. Cooper and M. Hauskrecht, "Obtaining Well Calibrated Probabilities Using
     Bayesian Binning", 2015.
     L. Kish, "Survey Sampling", 1965: the effective number of rows.
+    K.-Y. Liang and S. L. Zeger, "Longitudinal Data Analysis Using Generalized Linear Models", 1986.
+    A. C. Cameron and D. L. Miller, "A Practitioner's Guide to Cluster-Robust Inference", 2015.
 
     Examples
     --------
@@ -115,42 +131,17 @@ class Evaluation(Metrics, Recorded):
     True
     """
 
-    _FORMAT, _VERSION = "smoothxent.Evaluation", 4
+    _FORMAT, _VERSION = "smoothxent.Evaluation", 5
     _METRICS = (
         *("count", "ignored", "nan_rows", "weight"),
         *("label_smoothing", "softcap", "temperature", "z_loss"),
-        *("loss", "nll", "nll_stderr", "perplexity", "accuracy", "accuracy_stderr"),
-        *("entropy", "entropy_stderr", "confidence", "confidence_stderr"),
-        *("brier", "brier_stderr", "calibration_error", "top_k", "top_k_stderr"),
+        *("loss", "perplexity", "calibration_error", "top_k", "top_k_stderr", "groups"),
+        *(f"{name}{suffix}" for name in MEANS for suffix in ("", "_stderr")),
     )
 
     # Not dataclass(slots=True), which creates a second class: an assignment would raise a TypeError
     # about super() and not a FrozenInstanceError.
     __slots__ = ()
-
-    @classmethod
-    def _of_kernel(
-        cls, settings: Settings, result: KernelEvaluation, num_rows: int | None = None
-    ) -> Self:
-        """Return the evaluation with the totals that the kernel has computed.
-
-        num_rows: the number of rows of a slice, including ignored rows; None for those of the call.
-        """
-        weights, loss, special, count, sums, hits, bins, histogram = result
-        num_rows = weights[NUM_ROWS] if num_rows is None else num_rows
-        places = weights[PLACES]
-        return cls(
-            Totals.of(
-                settings,
-                count,
-                num_rows - count,
-                sums
-                | {"loss": (loss, places, special), "loss_weight": (weights[WEIGHT], places, 0.0)},
-                hits,
-                bins,
-                histogram,
-            )
-        )
 
     @classmethod
     def empty(
@@ -164,9 +155,10 @@ class Evaluation(Metrics, Recorded):
         class_weight: ArrayLike | None = None,
         top_k: Iterable[int] = (1, 5),
         num_bins: int = 15,
-        num_classes: int | None = None,
     ) -> Self:
         """Return the evaluation of no rows, to which others with the same settings can be added.
+
+        They may have groups and classes.
 
         Parameters
         ----------
@@ -174,9 +166,6 @@ class Evaluation(Metrics, Recorded):
             As in `evaluate`.
         prior, class_weight : array_like of shape (C,), optional
             As in `evaluate`, for any number C of classes.
-        num_classes : int, optional
-            The number of classes, for sums with evaluations that have `classes`. By default it is
-            that of the first evaluation which is added.
 
         Returns
         -------
@@ -196,22 +185,11 @@ class Evaluation(Metrics, Recorded):
         >>> sum([Evaluation.empty(), Evaluation.empty()], Evaluation.empty()).count
         0
         """
-        sizes, classes = [], None
-        if num_classes is not None:
-            classes = ClassTotals.empty(check_positive("num_classes", num_classes))
-            sizes.append(classes.num_classes)
-        for name, value in (("prior", prior), ("class_weight", class_weight)):
-            if value is not None:
-                sizes.append(plain_array(name, value).size)
+        given = {"prior": prior, "class_weight": class_weight}
+        sizes = [plain_array(name, each).size for name, each in given.items() if each is not None]
         transforms, targets = (softcap, temperature, z_loss), (label_smoothing, prior, class_weight)
         options = Options.of(sizes[0] if sizes else 0, transforms, targets, top_k, num_bins)
-        return cls(Totals.empty(options.settings, classes))
-
-    def _with_classes(self, classes: ClassTotals | None) -> Self:
-        return type(self)(replace(self._totals, classes=classes))
-
-    def _of_probabilities(self) -> Self:
-        return type(self)(replace(self._totals, looks_like_probabilities=True))
+        return cls(Totals.empty(options.settings))
 
     def __add__(self, other: Evaluation) -> Self:
         if not isinstance(other, Evaluation):
@@ -255,7 +233,7 @@ class Evaluation(Metrics, Recorded):
         >>> evaluation.bits_per_token, evaluation.bits(per=len(b"tok")), evaluation.bits(per=1)
         (8.0, 8.0, 24.0)
         """
-        return self._bits(check_amount("per", per))
+        return self._totals.sums.nll / Exact.of_number(check_amount("per", per)) / BIT
 
     def binned_calibration_error(
         self,
@@ -401,55 +379,13 @@ class Evaluation(Metrics, Recorded):
     def __repr__(self) -> str:
         return table.line(self)
 
-    def __str__(self) -> str:
-        return table.text(self)
+    def _title(self) -> str:
+        return table.title(self)
 
-    def to_text(self, *, num_bytes: int | None = None) -> str:
-        """Return the metrics as a table of text, as `print` shows them.
-
-        Parameters
-        ----------
-        num_bytes : int, optional
-            Add a line with the bits per byte for this number of bytes; see `bits`.
-
-        Returns
-        -------
-        str
-            The title, the metrics and the bins, in at most 80 columns.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from smoothxent import evaluate
-        >>> evaluation = evaluate(np.zeros((4, 256)), [8, 7, 6, 5])
-        >>> print(evaluation.to_text(num_bytes=10).splitlines()[4])
-        bits per byte          3.2000  10 bytes
-        """
-        return table.text(self, check_num_bytes(num_bytes))
-
-    def to_markdown(self, *, num_bytes: int | None = None) -> str:
-        """Return the metrics as a Markdown table, for a README or an issue.
-
-        Parameters
-        ----------
-        num_bytes : int, optional
-            As in `to_text`.
-
-        Returns
-        -------
-        str
-            The title, an empty line and the table; it ends with a line break.
-
-        Examples
-        --------
-        >>> from smoothxent import Evaluation
-        >>> print(Evaluation.empty().to_markdown().splitlines()[2])
-        | metric | value | |
-        """
-        return table.markdown(self, check_num_bytes(num_bytes))
-
-    def _repr_html_(self) -> str:
-        return table.html(self)
+    def _sections(self, interval: float | None = None) -> list[Section]:
+        if interval is None:
+            return table.sections(self, None)
+        return table.sections(self, lambda name: self.interval(name, interval))
 
     def plot(self, figure: Figure | SubFigure | None = None) -> Figure | SubFigure:
         """Return a figure with a reliability diagram and a histogram of the losses.
@@ -477,5 +413,5 @@ class Evaluation(Metrics, Recorded):
         >>> Evaluation.empty().plot().savefig("evaluation.png")  # doctest: +SKIP
         """
         with matplotlib_is_needed():
-            from smoothxent._evaluation.report import plot
+            from smoothxent._evaluation import plot
         return plot.draw(self, figure)

@@ -1,22 +1,27 @@
 """The metrics: each is a function of the totals, and is rounded once."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import reduce
 from typing import NamedTuple
 
 from smoothxent._evaluation import calibration
-from smoothxent._evaluation.classes.metrics import ClassMetrics
-from smoothxent._evaluation.sums.exact import Exact, square_root
+from smoothxent._evaluation.classes import ClassMetrics
+from smoothxent._evaluation.groups import BIT, GroupMetrics
 from smoothxent._evaluation.totals import BinTotals, Totals, joined
+from smoothxent._totals.exact import Exact
+from smoothxent._totals.group_sums import GroupSums
+from smoothxent._totals.keyed_sums import KeyedSums
+from smoothxent._totals.means import Mean, Means, StandardError
 
-# The squares of the weights are rounded to float64 before they are summed. An effective number of
-# rows this close to 1 means a single row.
-ONE_ROW = 1 + Fraction(1, 2**50)
-
-BIT = math.log(2)  # nats
+MEANS = {  # the means with a standard error, and their names in tables
+    "nll": "nll",
+    "accuracy": "accuracy",
+    "entropy": "entropy",
+    "confidence": "mean confidence",
+    "brier": "Brier score",
+}
 
 
 class Bin(NamedTuple):
@@ -42,7 +47,7 @@ def _bins(totals: Sequence[BinTotals]) -> tuple[Bin, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class Metrics:
+class Metrics(Means):
     """The metrics that follow from the totals."""
 
     _totals: Totals
@@ -92,15 +97,8 @@ class Metrics:
         """Mean loss, as `cross_entropy` returns it, in nats."""
         return self._totals.sums.loss / self._totals.sums.loss_weight
 
-    @property
-    def nll(self) -> float:
-        """Mean of -log p of the label, without label smoothing or class weights, in nats."""
-        return self._mean(self._totals.sums.nll)
-
-    @property
-    def nll_stderr(self) -> float:
-        """Standard error of `nll`, in nats."""
-        return self._stderr(self._totals.sums.nll, self._totals.sums.nll_square)
+    nll = Mean("Mean of -log p of the label, without label smoothing or class weights, in nats.")
+    nll_stderr = StandardError("Standard error of `nll`, in nats.")
 
     @property
     def bits_per_token(self) -> float:
@@ -115,56 +113,25 @@ class Metrics:
         except OverflowError:
             return math.inf
 
-    @property
-    def accuracy(self) -> float:
-        """Share of the rows whose largest logit is that of the label."""
-        return self.top_k[1]
-
-    @property
-    def accuracy_stderr(self) -> float:
-        """Standard error of `accuracy`."""
-        return self.top_k_stderr[1]
+    accuracy = Mean("Share of the rows whose largest logit is that of the label.")
+    accuracy_stderr = StandardError("Standard error of `accuracy`.")
 
     @property
     def top_k(self) -> dict[int, float]:
         """For each k, the share of the rows whose label is among the k largest logits."""
-        return {k: self._mean(hits) for k, hits in self._hits()}
+        return {k: self._mean(f"top_{k}") for k in self._totals.settings.top_k}
 
     @property
     def top_k_stderr(self) -> dict[int, float]:
         """Standard errors of `top_k`."""
-        # A hit is 0 or 1, and so is its square.
-        return {k: self._stderr(hits, hits) for k, hits in self._hits()}
+        return {k: self._stderr(f"top_{k}") for k in self._totals.settings.top_k}
 
-    @property
-    def entropy(self) -> float:
-        """Mean entropy of the probabilities, in nats."""
-        return self._mean(self._totals.sums.entropy)
-
-    @property
-    def entropy_stderr(self) -> float:
-        """Standard error of `entropy`, in nats."""
-        return self._stderr(self._totals.sums.entropy, self._totals.sums.entropy_square)
-
-    @property
-    def confidence(self) -> float:
-        """Mean of the largest probability."""
-        return self._mean(self._totals.sums.confidence)
-
-    @property
-    def confidence_stderr(self) -> float:
-        """Standard error of `confidence`."""
-        return self._stderr(self._totals.sums.confidence, self._totals.sums.confidence_square)
-
-    @property
-    def brier(self) -> float:
-        """Mean squared distance of the probabilities from the label's one-hot row, 0 to 2."""
-        return self._mean(self._totals.sums.brier)
-
-    @property
-    def brier_stderr(self) -> float:
-        """Standard error of `brier`."""
-        return self._stderr(self._totals.sums.brier, self._totals.sums.brier_square)
+    entropy = Mean("Mean entropy of the probabilities, in nats.")
+    entropy_stderr = StandardError("Standard error of `entropy`, in nats.")
+    confidence = Mean("Mean of the largest probability.")
+    confidence_stderr = StandardError("Standard error of `confidence`.")
+    brier = Mean("Mean squared distance of the probabilities from the label's one-hot row, 0 to 2.")
+    brier_stderr = StandardError("Standard error of `brier`.")
 
     @property
     def calibration_error(self) -> float:
@@ -195,37 +162,37 @@ class Metrics:
         return self._totals.histogram
 
     @property
+    def groups(self) -> GroupMetrics | None:
+        """The metrics of each group, if there are groups."""
+        groups = self._totals.groups
+        return None if groups is None else GroupMetrics(groups.counted())
+
+    @property
     def classes(self) -> ClassMetrics | None:
         """The metrics of each class, if they were asked for."""
-        totals = self._totals.classes
-        return None if totals is None else ClassMetrics(totals)
+        classes = self._totals.classes
+        return None if classes is None else ClassMetrics(classes, self._totals.settings.num_classes)
 
-    def _bits(self, per: float) -> float:
-        return self._totals.sums.nll / Exact.of_number(per) / BIT
+    def _names(self) -> tuple[str, ...]:
+        return (*MEANS, *(f"top_{k}" for k in self._totals.settings.top_k))
 
-    def _hits(self) -> Iterator[tuple[int, Exact]]:
-        return zip(self._totals.settings.top_k, self._totals.hits, strict=True)
+    def _is_share(self, name: str) -> bool:
+        return name == "accuracy" or name.startswith("top_")
 
-    def _mean(self, total: Exact) -> float:
-        return total / self._totals.sums.weight
+    def _weights(self) -> tuple[Exact, Exact]:
+        return self._totals.sums.weight, self._totals.sums.weight_square
 
-    def _stderr(self, total: Exact, squares: Exact) -> float:
-        """Return the standard error of the mean of x for the sums of s x and s x**2."""
-        sums = self._totals.sums
-        return standard_error(total, squares, sums.weight, sums.weight_square)
+    def _keyed(self) -> KeyedSums | None:
+        return self._totals.groups
 
+    def _sums_of_groups(self, name: str, keyed: KeyedSums) -> GroupSums | None:
+        return keyed.sums.get("hits" if name in ("accuracy", "top_1") else name)
 
-def standard_error(total: Exact, squares: Exact, weight: Exact, weight_square: Exact) -> float:
-    """Return the standard error of the mean total / weight; nan for fewer than two rows.
-
-    total, squares: sums of weight times value and of weight times squared value.
-    """
-    if total.special or squares.special or not weight_square.units:
-        return math.nan
-    sum_of_weights = weight.fraction()
-    effective = sum_of_weights**2 / weight_square.fraction()
-    if effective <= ONE_ROW:
-        return math.nan
-    variance = squares.fraction() / sum_of_weights - (total.fraction() / sum_of_weights) ** 2
-    # With equal rows, rounding of weight times value may make the variance slightly negative.
-    return square_root(max(variance, Fraction()) / (effective - 1))
+    def _sums_of(self, name: str) -> tuple[Exact, Exact]:
+        totals = self._totals
+        if self._is_share(name):
+            k = 1 if name == "accuracy" else int(name.removeprefix("top_"))
+            hits = totals.hits[totals.settings.top_k.index(k)]
+            return hits, hits  # a hit is 0 or 1, and so is its square
+        total: Exact = getattr(totals.sums, name)
+        return total, getattr(totals.sums, f"{name}_square")

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from smoothxent._arguments.arrays import AnyArray
 from smoothxent._arguments.options import Targets
-from smoothxent._evaluation.sums.group_sums import Floats, GroupNumbers, GroupSums
 from smoothxent._kernel.protocol import EvaluatedRows
+from smoothxent._totals.group_sums import Floats, GroupNumbers, GroupSums
 
 LARGEST = np.finfo(np.float64).max
 

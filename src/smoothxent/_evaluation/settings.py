@@ -9,7 +9,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from smoothxent._arguments.options import (
     TRANSFORMS,
-    CommonOptions,
     GivenTransforms,
     Targets,
     Transforms,
@@ -20,14 +19,6 @@ from smoothxent._arguments.options import (
     check_transforms,
     given_transforms,
 )
-
-
-class GivenOptions(CommonOptions, total=False):
-    """The arguments that all functions share which evaluate rows, for overloads."""
-
-    top_k: Iterable[int]
-    num_bins: int
-    per_class: bool
 
 
 class Settings(NamedTuple):

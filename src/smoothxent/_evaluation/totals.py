@@ -2,12 +2,15 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import partial, reduce
+from itertools import starmap
+from operator import add
 from typing import NamedTuple, Self
 
-from smoothxent._evaluation.classes.totals import ClassTotals
 from smoothxent._evaluation.settings import Settings
-from smoothxent._evaluation.sums.exact import ZERO, Exact
-from smoothxent._kernel.protocol import Triple
+from smoothxent._kernel.protocol import NUM_ROWS, PLACES, WEIGHT, KernelEvaluation, Triple
+from smoothxent._totals.exact import ZERO, Exact
+from smoothxent._totals.keyed_sums import KeyedSums
 
 # Counts of rows by nll: below 2**-32; by half octaves, [2**(i/2 - 32), 2**((i+1)/2 - 32)) for each
 # i below 84; 2**10 and above. Losses below 2**-32 mean a probability of 1 to float32 precision.
@@ -56,38 +59,31 @@ class Totals:
     hits: tuple[Exact, ...]  # for each k of top_k, the weight of the rows whose rank is below k
     bins: tuple[BinTotals, ...]  # num_bins equal steps of [0, 1]
     histogram: tuple[int, ...]
-    classes: ClassTotals | None = None  # of each class, if they were asked for
+    groups: KeyedSums | None = None  # of each group, if there are groups
+    classes: KeyedSums | None = None  # of each class, if they were asked for
     looks_like_probabilities: bool = field(default=False, compare=False)  # the first batch of rows
 
     @classmethod
-    def of(
-        cls,
-        settings: Settings,
-        count: int,
-        ignored: int,
-        sums: dict[str, Triple],
-        hits: Iterable[Triple],
-        bins: tuple[tuple[int, Triple, Triple, Triple], ...],
-        histogram: tuple[int, ...],
-    ) -> Self:
-        """Return the totals for the numbers of the kernel."""
+    def from_kernel(cls, settings: Settings, result: KernelEvaluation) -> Self:
+        """Return the totals that the kernel has computed."""
+        weights, loss, special, count, sums, hits, bins, histogram = result
+        places = weights[PLACES]
         return cls(
             settings,
             count,
-            ignored,
-            Sums(**{name: Exact.of(*triple) for name, triple in sums.items()}),
-            tuple(Exact.of(*triple) for triple in hits),
-            tuple(
-                BinTotals(num_rows, Exact.of(*weight), Exact.of(*confidence), Exact.of(*hits))
-                if num_rows
-                else NO_ROWS
-                for num_rows, weight, confidence, hits in bins
+            weights[NUM_ROWS] - count,
+            Sums(
+                loss=Exact.of(loss, places, special),
+                loss_weight=Exact.of(weights[WEIGHT], places),
+                **dict(zip(sums, exact(sums.values()), strict=True)),
             ),
-            tuple(histogram),
+            tuple(exact(hits)),
+            tuple([BinTotals(each[0], *exact(each[1:])) if each[0] else NO_ROWS for each in bins]),
+            histogram,
         )
 
     @classmethod
-    def empty(cls, settings: Settings, classes: ClassTotals | None) -> Self:
+    def empty(cls, settings: Settings) -> Self:
         """Return the totals of no rows."""
         return cls(
             settings,
@@ -97,29 +93,42 @@ class Totals:
             (ZERO,) * len(settings.top_k),
             (NO_ROWS,) * settings.num_bins,
             (0,) * HISTOGRAM_SIZE,
-            classes,
         )
+
+    @property
+    def num_rows(self) -> int:
+        """The number of rows, with those that are ignored."""
+        return self.count + self.ignored
 
     def __add__(self, other: Self) -> Self:
         """Return the totals of the rows of both; raise unless their settings agree."""
-        settings = self.settings.joined(other.settings)
-        first = self if self.count + self.ignored else other
-        pairs = zip(self.bins, other.bins, strict=True)
-        classes = [each.classes for each in (self, other) if each.classes is not None]
-        if len(classes) == 1:
-            rule = "be in both evaluations that are added or in neither"
-            raise ValueError(f"classes must {rule}, got them in one; use per_class for both")
+        first = self if self.num_rows else other
         return type(self)(
-            settings,
+            self.settings.joined(other.settings),
             self.count + other.count,
             self.ignored + other.ignored,
-            Sums(*(a + b for a, b in zip(self.sums, other.sums, strict=True))),
-            tuple(a + b for a, b in zip(self.hits, other.hits, strict=True)),
-            tuple(joined(a, b) for a, b in pairs),
-            tuple(a + b for a, b in zip(self.histogram, other.histogram, strict=True)),
-            ClassTotals.merged(classes) if classes else None,
+            Sums(*map(add, self.sums, other.sums)),
+            tuple(map(add, self.hits, other.hits)),
+            tuple(starmap(joined, zip(self.bins, other.bins, strict=True))),
+            tuple(map(add, self.histogram, other.histogram)),
+            self._keyed("groups", other, "pass groups for both"),
+            self._keyed("classes", other, "use per_class for both"),
             first.looks_like_probabilities,
         )
+
+    def _keyed(self, name: str, other: Self, remedy: str) -> KeyedSums | None:
+        """Return the sum of both keyed sums; a part without rows may have none."""
+        parts = [(getattr(each, name), each.num_rows) for each in (self, other)]
+        given = [keyed for keyed, _ in parts if keyed is not None]
+        if len(given) == 1 and any(rows for keyed, rows in parts if keyed is None):
+            rule = "be in both evaluations that are added or in neither"
+            raise ValueError(f"{name} must {rule}, got them in one; {remedy}")
+        return reduce(add, given) if given else None
+
+
+def exact(triples: Iterable[Triple]) -> Iterable[Exact]:
+    """Return the numbers of the kernel: they have the fields of an Exact."""
+    return map(partial(tuple.__new__, Exact), triples)
 
 
 def joined(a: BinTotals, b: BinTotals) -> BinTotals:

@@ -13,13 +13,13 @@ from smoothxent._arguments.bits import DType
 from smoothxent._arguments.groups import chosen
 from smoothxent._arguments.half import TypedArray
 from smoothxent._comparison.comparison import Comparison
-from smoothxent._comparison.groups.accumulator import PairAccumulator
 from smoothxent._comparison.pairs import Labelled, Table, pair_totals
 from smoothxent._comparison.settings import NAMES, OfEach, check_names, options_of_both
 from smoothxent._comparison.totals import PairTotals
 from smoothxent._evaluation.evaluation import Evaluation
 from smoothxent._evaluation.probabilities import warn_of_probabilities
 from smoothxent._evaluation.rows import evaluate_rows
+from smoothxent._evaluation.totals import Totals
 from smoothxent._files.chunks import Chunk, chunk_results
 from smoothxent._files.errors import bad_chunk_label
 from smoothxent._files.formats import stored_labels, stored_logits, stored_weights
@@ -125,20 +125,23 @@ def compare_files(
     )
     weights = stored_weights(shards_or_array("sample_weight", sample_weight), a)
     inputs = [each for each in (a, indices, b, weights) if each is not None]
-    its_groups = stored_groups(shards_or_array("groups", groups), a)
+    row_groups = stored_groups(shards_or_array("groups", groups), a)
     names = check_names(names)
     threads = thread_count(num_threads, a.num_rows * a.row_shape[0])
 
-    def compute(chunk: Chunk) -> tuple[Evaluation, Evaluation, PairTotals]:
+    def compute(chunk: Chunk) -> tuple[Totals, Totals, PairTotals]:
         rows_a, labels, rows_b = chunk.arrays[:3]
         part = weights_of_chunk(weights, chunk)
         both = [
             checked_rows(array.typed(rows), labels, -1)
             for rows, array in ((rows_a, a), (rows_b, b))
         ]
+        chunk_groups = None
+        if row_groups is not None:
+            chunk_groups = chosen(row_groups, slice(chunk.first_row, chunk.end))
         try:
             of_a, of_b = (
-                evaluate_rows(rows, each, part, ignore_index, num_threads=1)
+                evaluate_rows(rows, each, chunk_groups, part, ignore_index, num_threads=1)
                 for rows, each in zip(both, options, strict=True)
             )
         except IndexError:
@@ -147,28 +150,24 @@ def compare_files(
             Table(TypedArray(rows, layout.dtype_name), each.transforms)
             for (rows, _, layout), each in zip(both, options, strict=True)
         )
-        chunk_groups = None
-        if its_groups is not None:
-            chunk_groups = chosen(its_groups, slice(chunk.first_row, chunk.end))
         located = Labelled(labels, part, ignore_index, chunk_groups)
         top_k = options[0].settings.top_k
         return of_a, of_b, pair_totals(table_a, table_b, located, top_k, num_threads=1)
 
     nothing = (np.empty((0, *array.row_shape), array.dtype) for array in inputs)
     # Without rows: the other checks, before any data is read.
-    total_a, total_b, first = compute(Chunk(0, tuple(nothing)))
-    pairs = PairAccumulator(first)
+    total_a, total_b, pairs = compute(Chunk(0, tuple(nothing)))
     with closing(chunk_results(compute, inputs, threads)) as results:
         for num_done, (of_a, of_b, more) in results:
             total_a += of_a
             total_b += of_b
-            pairs.add(more)
+            pairs += more
             if progress is not None:
-                progress(num_done, a.num_rows, total_a, total_b)
+                progress(num_done, a.num_rows, Evaluation(total_a), Evaluation(total_b))
     for array, total in ((a, total_a), (b, total_b)):
-        if total._totals.looks_like_probabilities:
+        if total.looks_like_probabilities:
             warn_of_probabilities(str(array))
-    return Comparison(total_a, total_b, names, pairs.totals())
+    return Comparison(Evaluation(total_a), Evaluation(total_b), names, pairs)
 
 
 def _stored_logits(

@@ -4,7 +4,7 @@ from __future__ import annotations  # help() shows types by their names
 
 from collections.abc import Callable, Iterable
 from contextlib import closing
-from typing import NamedTuple, Self, TypeAlias, Unpack, overload
+from typing import NamedTuple, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,11 +12,10 @@ from numpy.typing import ArrayLike
 from smoothxent._arguments.bits import DType
 from smoothxent._arguments.groups import Groups, chosen
 from smoothxent._evaluation.evaluation import Evaluation
-from smoothxent._evaluation.groups.accumulator import Accumulator
-from smoothxent._evaluation.groups.grouped_evaluation import GroupedEvaluation
 from smoothxent._evaluation.probabilities import warn_of_probabilities
-from smoothxent._evaluation.rows import evaluate_groups, evaluate_rows
-from smoothxent._evaluation.settings import GivenOptions, Options
+from smoothxent._evaluation.rows import evaluate_rows
+from smoothxent._evaluation.settings import Options
+from smoothxent._evaluation.totals import Totals
 from smoothxent._files.chunks import Chunk, chunk_results
 from smoothxent._files.errors import bad_chunk_label
 from smoothxent._files.formats import stored_labels, stored_logits, stored_weights
@@ -31,26 +30,6 @@ from smoothxent._kernel.threads import thread_count
 Progress: TypeAlias = Callable[[int, int, Evaluation], object]
 
 
-@overload
-def evaluate_file(
-    logits: Paths,
-    labels: ArrayLike | Paths,
-    *,
-    sample_weight: ArrayLike | Paths | None = ...,
-    groups: None = ...,
-    progress: Progress | None = ...,
-    **options: Unpack[GivenOptions],
-) -> Evaluation: ...
-@overload
-def evaluate_file(
-    logits: Paths,
-    labels: ArrayLike | Paths,
-    *,
-    sample_weight: ArrayLike | Paths | None = ...,
-    groups: ArrayLike | Paths,
-    progress: Progress | None = ...,
-    **options: Unpack[GivenOptions],
-) -> GroupedEvaluation: ...
 def evaluate_file(
     logits: Paths,
     labels: ArrayLike | Paths,
@@ -70,7 +49,7 @@ def evaluate_file(
     dtype: DType | None = None,
     num_threads: int | None = None,
     progress: Progress | None = None,
-) -> Evaluation | GroupedEvaluation:
+) -> Evaluation:
     """Return what `evaluate` returns, for logits and labels in files of any size.
 
     Parameters
@@ -105,12 +84,11 @@ def evaluate_file(
         The number of threads that compute, each on its own chunk; the caller's reads ahead.
     progress : callable, optional
         Called as progress(rows_done, num_rows, evaluation), in the caller's thread and in the order
-        of the rows, with the evaluation of the rows done so far, after each chunk: an Evaluation
-        without groups and `classes`.
+        of the rows, with the evaluation of the rows done so far, after each chunk.
 
     Returns
     -------
-    Evaluation or GroupedEvaluation
+    Evaluation
         The same, to the last bit, as `evaluate` returns for the whole arrays.
 
     Raises
@@ -145,10 +123,6 @@ def evaluate_file(
     however large the files are. Nothing is mapped into memory. `groups` needs as much as an array
     of the ids, and 8 bytes for each row.
 
-    Groups: if there are at most 16, each has an evaluation of its own. The call then takes up to
-    five times as long if each chunk holds rows of all 16, and little longer if the rows of a group
-    are contiguous.
-
     Examples
     --------
     >>> import tempfile
@@ -181,9 +155,9 @@ def evaluate_file(
         per_class,
     )
     total = evaluate_stored(rows, options, ignore_index, num_threads, progress)
-    if total.total._totals.looks_like_probabilities:
+    if total._totals.looks_like_probabilities:
         warn_of_probabilities(str(rows.logits))
-    return total.evaluation()
+    return total
 
 
 class StoredRows(NamedTuple):
@@ -222,33 +196,29 @@ def evaluate_stored(
     ignore_index: int | None,
     num_threads: int | None,
     progress: Progress | None,
-) -> Accumulator:
-    """Return the evaluation of stored rows, from one read of their files.
-
-    Logits that look like probabilities bring a warning at this level of the stack, unless None.
-    """
+) -> Evaluation:
+    """Return the evaluation of stored rows, from one read of their files."""
     rows, indices, weights, groups = stored
     inputs = [each for each in (rows, indices, weights) if each is not None]
     threads = thread_count(num_threads, rows.num_rows * stored.num_classes)
 
-    def compute(chunk: Chunk) -> Evaluation | GroupedEvaluation:
+    def compute(chunk: Chunk) -> Totals:
         part = weights_of_chunk(weights, chunk)
         located = checked_rows(rows.typed(chunk.arrays[0]), chunk.arrays[1], -1)
-        try:
-            if groups is None:
-                return evaluate_rows(located, options, part, ignore_index, num_threads=1)
+        chunk_groups = None
+        if groups is not None:
             chunk_groups = chosen(groups, slice(chunk.first_row, chunk.end))
-            size = len(groups.ids)
-            return evaluate_groups(located, options, chunk_groups, part, ignore_index, 1, size)
+        try:
+            return evaluate_rows(located, options, chunk_groups, part, ignore_index, num_threads=1)
         except IndexError:
             raise bad_chunk_label(chunk, rows, indices, ignore_index) from None
 
     nothing = (np.empty((0, *array.row_shape), array.dtype) for array in inputs)
     # Without rows: the other checks, before any data is read.
-    total = Accumulator(compute(Chunk(0, tuple(nothing))))
+    total = compute(Chunk(0, tuple(nothing)))
     with closing(chunk_results(compute, inputs, threads)) as results:
-        for num_done, evaluation in results:
-            total.add(evaluation)
+        for num_done, totals in results:
+            total += totals
             if progress is not None:
-                progress(num_done, rows.num_rows, total.total)
-    return total
+                progress(num_done, rows.num_rows, Evaluation(total))
+    return Evaluation(total)

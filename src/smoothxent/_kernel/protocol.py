@@ -19,8 +19,8 @@ from smoothxent._arguments.options import Targets, Transforms
 # label's class weight, in units of 2**-places; places. The sum of the losses has the same units.
 Count: TypeAlias = tuple[int, int, int, int]
 NUM_ROWS, NUM_KEPT, WEIGHT, PLACES = range(4)
-# An exact sum: units, places, and the sum of the terms that are not finite.
-Triple: TypeAlias = tuple[int, int, float]
+# An exact sum: the fields of an Exact.
+Triple: TypeAlias = tuple[int, int, str]
 # The count; the exact sum of the finite losses, in float64, and the sum of the other losses; the
 # number of rows that are not ignored; sums, hits, bins and histogram, named as in `totals`, without
 # the sums of the loss.
@@ -126,12 +126,10 @@ class Kernel(Protocol):
         transforms: Transforms | None,
         ranks: NDArray[np.int64],  # IN  contiguous: each k of the hits, at most C
         num_bins: int,
-        slices: NDArray[np.int64] | None,  # IN  contiguous: the slice of each row
-        num_slices: int,  # at least 1; 1 without `slices`
         rows: tuple[Any, ...] | None,  # OUT EvaluatedRows; not written for ignored rows
         num_threads: int,
-    ) -> tuple[int, list[KernelEvaluation]]:
-        """Return the first bad row or -1, and the evaluation of each slice."""
+    ) -> tuple[int, KernelEvaluation]:
+        """Return the first bad row or -1, and the evaluation."""
 
     def row_statistics(
         self,

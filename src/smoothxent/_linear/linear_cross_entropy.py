@@ -15,6 +15,7 @@ from smoothxent._arguments.labels import check_class_indices
 from smoothxent._arguments.options import CommonOptions, check_choice, check_num_bins, check_top_k
 from smoothxent._evaluation.evaluation import Evaluation
 from smoothxent._evaluation.settings import Settings
+from smoothxent._evaluation.totals import Totals
 from smoothxent._linear.labelled_head import LabelledHead, LinearGradients
 from smoothxent._loss.reductions import REDUCTIONS, Reduced
 
@@ -332,4 +333,4 @@ def linear_evaluate(
     settings = Settings.of(head.transforms, head.targets, ranks, bins, len(head.weight.array))
     head.tally()
     result = head.read(None, settings.top_k, settings.num_bins).evaluation()
-    return Evaluation._of_kernel(settings, result)
+    return Evaluation(Totals.from_kernel(settings, result))

@@ -64,7 +64,7 @@ class Recorded:
 
         Returns
         -------
-        Evaluation, GroupedEvaluation, Comparison or Temperature
+        Evaluation, Comparison or Temperature
             Equal to the original result.
 
         Raises
@@ -138,7 +138,7 @@ class Recorded:
 
         Returns
         -------
-        Evaluation, GroupedEvaluation, Comparison or Temperature
+        Evaluation, Comparison or Temperature
             Equal to the original result.
 
         Raises

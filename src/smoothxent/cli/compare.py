@@ -35,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     inputs.add_groups(parser)
     inputs.add_names(parser, "names of A and B in the result (default: LOGITS_A and LOGITS_B)")
     results.add_arguments(parser, "save the result as JSON, for `smoothxent merge`")
+    results.add_interval(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -38,6 +38,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     inputs.add_groups(parser, ", and the groups with the highest and the lowest nll")
     parser.add_argument(
+        "--per-group",
+        metavar="FILE.csv",
+        type=options.csv_file,
+        help="save the metrics of all groups",
+    )
+    parser.add_argument(
         "--per-class",
         metavar="FILE.csv",
         nargs="?",
@@ -47,6 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="show the classes with the lowest recall, and save the metrics of all classes",
     )
     results.add_arguments(parser, "save the result as JSON, for `smoothxent merge`")
+    results.add_interval(parser)
     results.add_bytes(parser)
 
 
@@ -55,6 +62,8 @@ def run(arguments: argparse.Namespace) -> None:
     of_classes = {"class_weight": arguments.class_weight, "prior": arguments.prior}
     of_rows = (arguments.logits, arguments.labels, arguments.sample_weight, arguments.groups)
     files = (*of_rows, *of_classes.values())
+    if arguments.per_group and not arguments.groups:
+        arguments.error("argument --per-group: needs --groups")
     results.check(arguments, *files)
     settings = inputs.settings(arguments)
     settings |= {"temperature": arguments.temperature, "softcap": arguments.softcap}

@@ -6,25 +6,20 @@ import reprlib
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from smoothxent import Comparison, Evaluation, GroupedEvaluation
+from smoothxent import Comparison, Evaluation
 from smoothxent._records.files import read
 from smoothxent.cli import inputs, options, results
 from smoothxent.cli.errors import CommandError, as_command_errors, name_file
 
-Mergeable: TypeAlias = Evaluation | GroupedEvaluation | Comparison
+Mergeable: TypeAlias = Evaluation | Comparison
 
 # by the format of their records
 KINDS: dict[str, type[Mergeable]] = {
     "smoothxent.Evaluation": Evaluation,
-    "smoothxent.GroupedEvaluation": GroupedEvaluation,
     "smoothxent.Comparison": Comparison,
 }
 TEMPERATURE = "smoothxent.Temperature"  # one number: it can't be added up
-NAMES = {
-    Evaluation: "an evaluation",
-    GroupedEvaluation: "an evaluation of groups",
-    Comparison: "a comparison",
-}
+NAMES = {Evaluation: "an evaluation", Comparison: "a comparison"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     inputs.add_names(parser, "names of A and B in the sum of comparisons, for all parts")
     results.add_arguments(parser, "save the result as JSON, which can be merged again")
+    results.add_interval(parser)
     results.add_bytes(parser)
 
 

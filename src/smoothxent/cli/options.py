@@ -40,6 +40,14 @@ def number(text: str) -> float:
         raise argparse.ArgumentTypeError(f"must be a number, got {text!r}") from None
 
 
+def percent(text: str) -> float:
+    """Parse a number of percent, and return the share. 0.95 is no doubt a share."""
+    percent = number(text)
+    if not 1 < percent < 100:
+        raise argparse.ArgumentTypeError(f"must lie between 1 and 100, such as 95, got {text!r}")
+    return percent / 100
+
+
 def temperature(text: str) -> float:
     """Return the number, or the one in a file that `smoothxent calibrate --json` saved."""
     try:

@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from smoothxent import ClassMetrics, Comparison, Evaluation, GroupedEvaluation, Temperature
+from smoothxent import Comparison, Evaluation, Temperature
 from smoothxent._records.files import text_of, write_whole
+from smoothxent._reports.numbers import number, plural
 from smoothxent.cli import inputs, options
 
-Result: TypeAlias = Evaluation | GroupedEvaluation | Comparison | Temperature
+Result: TypeAlias = Evaluation | Comparison | Temperature
 
 
 def add_arguments(parser: argparse.ArgumentParser, to_save: str) -> None:
@@ -32,10 +33,20 @@ def add_arguments(parser: argparse.ArgumentParser, to_save: str) -> None:
         "--plot",
         metavar="FILE.png",
         type=options.picture_file,
-        help="save a reliability diagram and a histogram of the losses, also as .pdf or .svg",
+        help="save a picture of the result, also as .pdf or .svg",
     )
     parser.add_argument("--quiet", action="store_true", help="print only errors and warnings")
-    parser.set_defaults(bytes=None)
+    parser.set_defaults(bytes=None, interval=None)
+
+
+def add_interval(parser: argparse.ArgumentParser) -> None:
+    """Add the option for confidence intervals."""
+    parser.add_argument(
+        "--interval",
+        metavar="PERCENT",
+        type=options.percent,
+        help="show confidence intervals, such as 95, in place of standard errors",
+    )
 
 
 def add_bytes(parser: argparse.ArgumentParser) -> None:
@@ -58,6 +69,7 @@ def check(arguments: argparse.Namespace, *names: str | None) -> None:
     used = [file for each in names if each is not None for file in _files_of(each)]
     outputs = {"--json": arguments.json, "--plot": arguments.plot}
     outputs["--per-class"] = getattr(arguments, "per_class", None)
+    outputs["--per-group"] = getattr(arguments, "per_group", None)
     outputs["--apply-json"] = getattr(arguments, "apply_json", None)
     for option, name in outputs.items():
         if name in (None, "-", True, False):
@@ -86,19 +98,17 @@ def _are_same(file: Path, other: Path) -> bool:
 
 def write(result: Result, arguments: argparse.Namespace) -> None:
     """Save the result to the files that the options name, then print it."""
-    whole = result.total if isinstance(result, GroupedEvaluation) else result
     save(result, arguments.json)
     if arguments.plot:
-        figure = whole.plot().figure
+        figure = result.plot().figure
         write_whole(arguments.plot, lambda draft: figure.savefig(draft, dpi=144))
-    file = getattr(arguments, "per_class", None)
-    if isinstance(file, Path) and isinstance(whole, Evaluation) and whole.classes:
-        text = _csv_of_classes(whole.classes)
-        write_whole(file, lambda draft: draft.write_text(text, encoding="utf-8"))
+    for option, attribute in (("per_class", "classes"), ("per_group", "groups")):
+        if isinstance(file := getattr(arguments, option, None), Path):
+            write_whole(file, _writer(_csv_of_each(attribute, getattr(result, attribute))))
     if arguments.json == "-":
-        print(_json(result), end="")
+        print(text_of(result.to_dict()), end="")
     elif not arguments.quiet:
-        print(FORMATS[arguments.format or "table"](result, arguments.bytes), end="")
+        print(FORMATS[arguments.format or "table"](result, arguments), end="")
 
 
 def save(result: Result, name: str | None) -> None:
@@ -107,40 +117,48 @@ def save(result: Result, name: str | None) -> None:
         result.save(name)
 
 
-def _table(result: Result, num_bytes: int | None) -> str:
-    if isinstance(result, Evaluation | GroupedEvaluation):
-        return f"{result.to_text(num_bytes=num_bytes)}\n"
-    return f"{result}\n"
+def _writer(text: str) -> Callable[[Path], object]:
+    return lambda draft: draft.write_text(text, encoding="utf-8")
 
 
-def _markdown(result: Result, num_bytes: int | None) -> str:
-    if isinstance(result, Evaluation | GroupedEvaluation):
-        return result.to_markdown(num_bytes=num_bytes)
-    return result.to_markdown()
+def _table(result: Result, arguments: argparse.Namespace) -> str:
+    return f"{result.to_text(interval=arguments.interval)}\n" + _bits("\n{}\n", result, arguments)
 
 
-def _json(result: Result, _: int | None = None) -> str:
+def _markdown(result: Result, arguments: argparse.Namespace) -> str:
+    text = result.to_markdown(interval=arguments.interval)
+    return text + _bits("\n{}\n", result, arguments)
+
+
+def _bits(line: str, result: Result, arguments: argparse.Namespace) -> str:
+    """Return a line with the bits per byte, if the number of bytes is known."""
+    if arguments.bytes is None or not isinstance(result, Evaluation):
+        return ""
+    bits = number(result.bits(per=arguments.bytes))
+    return line.format(f"bits per byte: {bits}, for {plural(arguments.bytes, 'byte')}")
+
+
+def _json(result: Result, _: argparse.Namespace) -> str:
     return text_of(result.to_dict())
 
 
-def _csv(result: Result, num_bytes: int | None) -> str:
-    if isinstance(result, GroupedEvaluation):
-        return _csv_of(OF_GROUPS, *(getattr(result, name).tolist() for name in OF_GROUPS.values()))
+def _csv(result: Result, arguments: argparse.Namespace) -> str:
     columns = _columns(result, result.to_dict()["metrics"])
     if isinstance(result, Comparison):
         columns["a_name"], columns["b_name"] = result.names
-        columns.pop("groups", None)
         if result.groups is not None:
-            columns["groups"] = len(result.groups)
-    if num_bytes is not None and isinstance(result, Evaluation):
-        columns["bits_per_byte"] = result.bits(per=num_bytes)
+            columns["groups"] = len(result.groups.ids)
+    if arguments.bytes is not None and isinstance(result, Evaluation):
+        columns["bits_per_byte"] = result.bits(per=arguments.bytes)
     return _csv_of(columns, *([value] for value in columns.values()))
 
 
-def _csv_of_classes(classes: ClassMetrics) -> str:
-    """Return a line for each class."""
-    arrays = [getattr(classes, name).tolist() for name in OF_CLASSES]
-    return _csv_of(["class", *OF_CLASSES], range(len(classes)), *arrays)
+def _csv_of_each(attribute: str, metrics: Any) -> str:
+    """Return a line for each class or group."""
+    first, names = COLUMNS[attribute]
+    arrays = [getattr(metrics, name).tolist() for name in names]
+    keys = metrics.ids.tolist() if attribute == "groups" else range(len(metrics))
+    return _csv_of([first, *names], keys, *arrays)
 
 
 def _csv_of(head: Iterable[str], *columns: Iterable[object]) -> str:
@@ -155,7 +173,8 @@ def _columns(result: Any, metrics: Mapping[str, Any]) -> dict[str, Any]:
     for name, written in metrics.items():
         value = getattr(result, name)
         if not isinstance(written, Mapping):
-            columns[name] = value
+            if name != "groups":  # without groups
+                columns[name] = value
             continue
         if isinstance(value, Mapping):  # by k or by share of the rows
             parts = dict(zip(written, value.values(), strict=True))
@@ -167,19 +186,18 @@ def _columns(result: Any, metrics: Mapping[str, Any]) -> dict[str, Any]:
 
 PREFIXES = {"evaluation_before": "before", "evaluation": "after"}
 
-OF_GROUPS = {
-    "group": "ids",
-    "count": "count",
-    "weight": "weight",
-    "nll": "nll",
-    "nll_sum": "nll_sum",
-    "accuracy": "accuracy",
-    "brier": "brier",
-    "all_greedy": "all_greedy",
+COLUMNS = {  # of the files with a line for each group or class
+    "groups": (
+        "group",
+        ["count", "weight", "nll", "nll_sum", "perplexity", "accuracy", "brier", "all_greedy"],
+    ),
+    "classes": (
+        "class",
+        ["count", "support", "predicted", "hits", "recall", "precision", "f1", "iou", "nll"],
+    ),
 }
-OF_CLASSES = ["count", "support", "predicted", "hits", "recall", "precision", "f1", "nll"]
 
-FORMATS: dict[str, Callable[[Result, int | None], str]] = {
+FORMATS: dict[str, Callable[[Result, argparse.Namespace], str]] = {
     "table": _table,
     "markdown": _markdown,
     "json": _json,

@@ -4,9 +4,8 @@ The only rounding between the rows and a metric is the quotient of two sums, or 
 """
 
 import math
-from dataclasses import dataclass
 from fractions import Fraction
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,11 +19,11 @@ MOST_PLACES = 9999  # more than a sum of float64 products of any kind needs
 SPLITTER = float((1 << 27) + 1)
 
 
-@dataclass(frozen=True, slots=True)
-class Exact:
+class Exact(NamedTuple):
     """The number units / 2**places, or the special value of a sum with infinite or nan terms.
 
-    Equal numbers are equal objects: `units` is odd, or `units` and `places` are 0.
+    Equal numbers are equal tuples: `places` is the fewest, but at least 0. The kernel returns such
+    tuples.
     """
 
     units: int
@@ -36,9 +35,9 @@ class Exact:
         """Return units / 2**places + special, where `special` is 0.0, infinite or nan."""
         if special:
             return cls(0, 0, str(float(special)))
-        if not units:
-            return cls(0, 0)
-        zeros = (units & -units).bit_length() - 1
+        if places <= 0 or not units:
+            return cls(units << max(0, -places), 0)
+        zeros = min(places, (units & -units).bit_length() - 1)
         return cls(units >> zeros, places - zeros)
 
     @classmethod
@@ -50,15 +49,23 @@ class Exact:
     @classmethod
     def from_json(cls, text: str) -> Self:
         """Return the number with this `str`."""
-        return cls(0, 0, text) if text in SPECIAL else cls.of(*parsed(text))
+        if text in SPECIAL:
+            return cls(0, 0, text)
+        units, exponent = text.split("p")
+        places = -int(exponent)
+        if abs(places) > MOST_PLACES:  # its integer would need much more memory than its text
+            raise ValueError(f"exponent must lie within {MOST_PLACES}, got {exponent}")
+        return cls.of(int(units, 16), places)
 
     def __str__(self) -> str:
         """Return the exact number in hexadecimal; `float.fromhex` reads it too, and rounds it."""
         return self.special or f"{self.units:#x}p{-self.places:+d}"
 
-    to_json = __str__
+    def to_json(self) -> str:
+        """Return the text for a record."""
+        return str(self)
 
-    def __add__(self, other: Self) -> Self:
+    def __add__(self, other: Self) -> Self:  # type: ignore[override]  # not that of tuples
         if specials := {self.special, other.special} - {""}:
             return type(self)(0, 0, specials.pop() if len(specials) == 1 else "nan")
         places = max(self.places, other.places)
@@ -92,15 +99,6 @@ class Exact:
 
 
 ZERO = Exact(0, 0)
-
-
-def parsed(text: str) -> tuple[int, int]:
-    """Return units and places of a number such as 0x1abcp-52."""
-    units, exponent = text.split("p")
-    places = -int(exponent)
-    if abs(places) > MOST_PLACES:  # its integer would need much more memory than its text
-        raise ValueError(f"exponent must lie within {MOST_PLACES}, got {exponent}")
-    return int(units, 16), places
 
 
 def exact_sum(values: NDArray[np.float64]) -> Exact:

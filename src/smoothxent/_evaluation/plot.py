@@ -1,7 +1,7 @@
 """The figure of an evaluation: a reliability diagram and a histogram of the losses."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from smoothxent._evaluation.calibration import reliability
 from smoothxent._evaluation.metrics import Bin, Metrics
-from smoothxent._evaluation.report.columns import deviation, number
 from smoothxent._evaluation.totals import HISTOGRAM_START, HISTOGRAM_STEPS
+from smoothxent._reports.numbers import measured, number
 
 BLUE, RED, GREEN, INK, FAINT = "#2f6fab", "#c44e52", "#55a868", "#333333", "#bbbbbb"
 BARS: dict[str, Any] = {"align": "edge", "edgecolor": "white", "linewidth": 0.8}
@@ -50,10 +50,28 @@ def draw(
         axes["counts"], metrics, max(each.count for one in shown for each in one.shown_bins())
     )
     _draw_losses(axes["losses"], metrics, np.array([each.histogram for each in shown]))
-    for each in axes.values():
+    styled(axes.values())
+    return figure
+
+
+def styled(axes: Iterable[Axes]) -> None:
+    """Give all axes the style of our pictures."""
+    for each in axes:
         each.spines[["top", "right"]].set_visible(False)
         each.tick_params(colors=INK, labelsize=9)
         each.title.set(fontsize=11.5, fontweight="bold", color=INK)
+
+
+def draw_stacked(
+    titles: Sequence[str], evaluations: Sequence[Metrics], figure: Figure | SubFigure | None
+) -> Figure | SubFigure:
+    """Draw evaluations, one above the other and with the same axes, and return the figure."""
+    if figure is None:
+        figure = Figure(figsize=(11, 10), layout="constrained")
+    parts = figure.subfigures(len(evaluations), squeeze=False, hspace=0.05).flat
+    for title, part, evaluation in zip(titles, parts, evaluations, strict=True):
+        draw(evaluation, part, same_axes=evaluations)
+        part.suptitle(title, x=0.01, ha="left", fontsize=16, fontweight="bold", parse_math=False)
     return figure
 
 
@@ -110,7 +128,7 @@ def _draw_losses(axes: Axes, metrics: Metrics, histograms: NDArray[np.int64]) ->
             left, right = EDGES[:-1][i], EDGES[1:][i]
             axes.bar(left, counts[i], right - left, color=FAINT, label=side, **BARS)
     if 0 < metrics.nll < math.inf:
-        mean = f"mean {number(metrics.nll)}{deviation(metrics.nll_stderr)}"
+        mean = " ".join(["mean", *measured(metrics.nll, metrics.nll_stderr)]).rstrip()
         axes.axvline(metrics.nll, color=RED, linewidth=1.6, label=mean)
     axes.set_xlim(EDGES[max(first - 1, 0)], EDGES[min(last + 2, len(EDGES) - 1)])
     axes.set(title="Loss on the label", xlabel="nats", ylabel="rows")

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from smoothxent._evaluation.sums.exact import SPECIAL, Exact, parsed
 from smoothxent._kernel.digits import DIGIT, carried, digits_of, integer_of
+from smoothxent._totals.exact import MOST_PLACES, Exact
 
 MOST_DIGITS = 70  # float64 numbers lie between 2**-1074 and 2**1024, and so do 2**63 of them: 68
 
@@ -64,23 +64,20 @@ class GroupSums:
         return cls(digits, lowest, special)
 
     @classmethod
-    def from_json(cls, texts: Sequence[str]) -> Self:
+    def from_json(cls, value: dict[str, Any]) -> Self:
         """Return the sums of `to_json`."""
-        special = np.array([float(text) if text in SPECIAL else 0.0 for text in texts])
-        numbers = [(0, 0) if text in SPECIAL else parsed(text) for text in texts]
-        lowest = min((-places for _, places in numbers), default=0) // DIGIT * DIGIT
-        units = [number << (-places - lowest) for number, places in numbers]
-        size = max(map(int.bit_length, units), default=0) // DIGIT + 1
-        if size > MOST_DIGITS:  # one group would make those of all others as long
-            raise ValueError(f"sums must have at most {MOST_DIGITS} digits, got {size}")
-        words = b"".join([each.to_bytes(4 * size, "little", signed=True) for each in units])
-        digits = np.frombuffer(words, "<u4").reshape(-1, size).astype(np.int64)
-        digits[:, -1:] = np.frombuffer(words, "<i4").reshape(-1, size)[:, -1:]
+        digits, lowest = np.array(value["digits"], np.int64).T, value["lowest"]
+        if len(digits.T) > MOST_DIGITS or lowest % DIGIT or abs(lowest) > MOST_PLACES:
+            raise ValueError(f"digits must be at most {MOST_DIGITS}, got {digits.shape}, {lowest}")
+        special = np.zeros(len(digits))
+        for group, text in value["special"].items():
+            special[int(group)] = float(text)
         return cls._of_digits(*carried(digits, lowest), special)
 
-    def to_json(self) -> list[str]:
-        """Return the sum of each group as text."""
-        return [each.to_json() for each in self.exacts()]
+    def to_json(self) -> dict[str, Any]:
+        """Return lists of the lowest digits of all groups, of the next ones, and so on."""
+        special = {str(group): str(self.special[group]) for group in np.flatnonzero(self.special)}
+        return {"lowest": self.lowest, "digits": self.digits.T.tolist(), "special": special}
 
     def take(self, groups: GroupNumbers) -> Self:
         """Return the sums of some groups."""

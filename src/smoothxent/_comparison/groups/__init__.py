@@ -1,1 +1,0 @@
-"""Totals and standard errors of comparisons by groups of rows."""

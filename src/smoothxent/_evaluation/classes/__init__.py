@@ -1,1 +1,0 @@
-"""Totals and metrics of each class."""

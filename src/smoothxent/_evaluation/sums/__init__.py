@@ -1,1 +1,0 @@
-"""Exact sums: of numbers, and of numbers by group."""

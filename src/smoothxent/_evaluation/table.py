@@ -1,0 +1,146 @@
+"""The tables of an evaluation."""
+
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+from smoothxent._evaluation.metrics import MEANS, MOST_SHOWN, Bin, Metrics
+from smoothxent._reports.numbers import measured, number, plural
+from smoothxent._reports.report import Section
+
+BAR_WIDTH = 32
+EIGHTHS = " ▏▎▍▌▋▊▉"
+
+Intervals: TypeAlias = Callable[[str], tuple[float, float]] | None  # of a metric, by its name
+
+
+def title(metrics: Metrics) -> str:
+    """Return the title of the tables."""
+    groups = metrics.groups
+    return f"Evaluation of {rows(metrics, None if groups is None else len(groups))}"
+
+
+def rows(metrics: Metrics, num_groups: int | None) -> str:
+    """Return the numbers of rows and groups and the unit of losses, for a title."""
+    inside = ""
+    if num_groups is not None:
+        inside = f" in {plural(num_groups, 'group')}{' (errors by group)' * bool(num_groups)}"
+    return f"{counts(metrics)}{inside}{'; losses in nats' * bool(metrics.count)}"
+
+
+def line(metrics: Metrics) -> str:
+    """Return one line with the number of rows and, if there are any, two metrics."""
+    shown = counts(metrics)
+    if metrics.groups is not None:
+        shown += f", {plural(len(metrics.groups), 'group')}"
+    if metrics.count:
+        shown += f", nll {number(metrics.nll)}, accuracy {number(metrics.accuracy)}"
+    return f"Evaluation({shown})"
+
+
+def counts(metrics: Metrics) -> str:
+    """Return how many rows are counted and how many are ignored."""
+    ignored = f", {metrics.ignored:,} more ignored" if metrics.ignored else ""
+    return f"{plural(metrics.count, 'row')}{ignored}"
+
+
+def sections(metrics: Metrics, interval: Intervals) -> list[Section]:
+    """Return the metrics, the groups, the bins and the classes, if there are rows."""
+    if not metrics.count:
+        return []
+    shown = [Section(_lines(metrics, interval), has_notes=True)]
+    if metrics.groups is not None:
+        shown += metrics.groups._sections()
+    if filled := _filled_bins(metrics):
+        shown.append(_of_bins(filled))
+    if metrics.classes is not None:
+        shown += metrics.classes._sections()
+    return shown
+
+
+def _lines(metrics: Metrics, interval: Intervals) -> list[tuple[str, str, str]]:
+    """Return name, number, and standard error or note of each metric."""
+
+    def mean(name: str) -> tuple[str, str, str]:
+        k = name.removeprefix("top_")
+        label = MEANS.get(name) or f"top-{k} accuracy"
+        return label, *with_error(*metrics._measured(name), interval and interval(name))
+
+    nll = mean("nll")
+    settings = ", ".join(
+        f"{name} {value:g}" if isinstance(value, float) else name
+        for name, value in metrics._totals.settings.changed().items()
+    )
+    # Compared as text, because nan != nan.
+    if str(metrics.loss) == str(metrics.nll) and not settings:
+        shown = [("loss (nll)", *nll[1:])]
+    else:
+        shown = [("loss", number(metrics.loss), settings), nll]
+    shown += [
+        ("perplexity", number(metrics.perplexity), ""),
+        mean("accuracy"),
+        *(mean(f"top_{k}") for k in metrics.top_k if k != 1),
+        *(mean(name) for name in MEANS if name not in ("nll", "accuracy")),
+        ("calibration error", number(metrics.calibration_error), plural(len(metrics.bins), "bin")),
+    ]
+    if (groups := metrics.groups) is not None:
+        shown += [
+            (f"{name}, mean of groups", number(value), "")
+            for name, value in (
+                ("nll", groups.macro_nll),
+                ("accuracy", groups.macro_accuracy),
+                ("Brier score", groups.macro_brier),
+            )
+        ]
+    if (classes := metrics.classes) is not None:
+        shown += [
+            ("balanced accuracy", number(classes.balanced_accuracy), ""),
+            ("macro F1", number(classes.macro_f1), ""),
+        ]
+    if metrics.nan_rows:
+        shown.append(("nan rows", f"{metrics.nan_rows:,}", "hold nan or +inf, or only -inf"))
+    if metrics._totals.looks_like_probabilities:
+        shown.append(("warning", "", "logits look like probabilities; use np.log(p)"))
+    if metrics.weight != metrics.count:
+        shown.append(("weight", number(metrics.weight), ""))
+    return shown
+
+
+def with_error(
+    value: float, stderr: float, interval: tuple[float, float] | None, sign: str = ""
+) -> tuple[str, str]:
+    """Return a value, and its standard error or its interval; "" if that is nan or of size 0."""
+    if interval is None or not interval[0] < interval[1]:
+        return measured(value, stderr, sign)
+    half = (interval[1] - interval[0]) / 2
+    low, high = (measured(end, half, sign)[0] for end in interval)
+    return measured(value, half, sign)[0], f"{low} to {high}"
+
+
+def _of_bins(filled: Sequence[Bin]) -> Section:
+    most = max(each.count for each in filled)
+    return Section(
+        [
+            (
+                f"{each.low:.2f}–{each.high:.2f}",
+                f"{each.confidence:.3f}",
+                f"{each.accuracy:.3f}",
+                f"{round(each.accuracy - each.confidence, 3) + 0.0:+.3f}",
+                f"{each.count:,}",
+                _bar(each.count / most),
+            )
+            for each in filled
+        ],
+        ("confidence", "mean", "accuracy", "gap", "rows", ""),
+        has_notes=True,
+    )
+
+
+def _filled_bins(metrics: Metrics) -> list[Bin]:
+    bins = metrics.shown_bins()
+    return [each for each in bins if each.count] if len(bins) <= MOST_SHOWN else []
+
+
+def _bar(share: float) -> str:
+    """Return a bar, in steps of an eighth of a column; a share above 0 is always visible."""
+    full, eighths = divmod(max(1, round(8 * BAR_WIDTH * share)), 8)
+    return "█" * full + EIGHTHS[eighths].strip()
