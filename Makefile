@@ -23,9 +23,9 @@ help:  ## show this list
 demo: $(DONE)/native $(DONE)/demo  ## train on digits with wrong labels, with and without label smoothing; saves build/demo.png
 	$(BIN)/python examples/digits $(ARGS)
 
-# On more than two cores in half as many processes: the kernel has threads of its own.
+# At least two processes, else as many as half the cores: the kernel has threads of its own.
 CORES    := $(shell nproc 2>/dev/null || echo 1)
-PARALLEL := $(shell [ $(CORES) -gt 2 ] && echo --numprocesses=$$(($(CORES) / 2)) --dist=loadgroup)
+PARALLEL := $(shell [ $(CORES) -gt 1 ] && echo --numprocesses=$$(($(CORES) > 4 ? $(CORES) / 2 : 2)) --dist=loadgroup)
 
 quick: $(DONE)/built $(DONE)/test  ## run the fast tests: a minute
 	$(BIN)/python -m pytest -q -m "not slow" $(PARALLEL) $(ARGS)
