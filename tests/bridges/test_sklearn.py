@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import sklearn
 from sklearn.base import clone
-from sklearn.datasets import load_digits, make_classification
+from sklearn.datasets import make_classification
 from sklearn.ensemble import (
     AdaBoostClassifier,
     HistGradientBoostingClassifier,
@@ -17,10 +17,8 @@ from sklearn.ensemble import (
 )
 from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.metrics import get_scorer, log_loss
-from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_score, cross_validate
-from sklearn.multiclass import OneVsRestClassifier
+from sklearn.model_selection import StratifiedKFold, cross_val_score, cross_validate
 from sklearn.naive_bayes import GaussianNB
-from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, LinearSVC
@@ -51,15 +49,8 @@ def logistic_regression():
 
 WITH_PROBABILITIES = {
     "LogisticRegression": logistic_regression(),
-    "HistGradientBoosting": HistGradientBoostingClassifier(max_iter=10),
-    "GaussianNB": GaussianNB(),
-    # Their decisions are no logits.
-    "AdaBoost": AdaBoostClassifier(n_estimators=5, random_state=0),
-    "SGD": SGDClassifier(loss="log_loss", random_state=0),
-    "OneVsRest": OneVsRestClassifier(LogisticRegression()),
-    # Some of their probabilities are 0 or 1.
-    "RandomForest": RandomForestClassifier(10, random_state=0),
-    "KNeighbors": KNeighborsClassifier(),
+    "AdaBoost": AdaBoostClassifier(n_estimators=5, random_state=0),  # its decisions are no logits
+    "RandomForest": RandomForestClassifier(10, random_state=0),  # some probabilities are 0 or 1
 }
 
 
@@ -101,17 +92,8 @@ def test_probabilities_of_0_and_1_are_clipped_as_log_loss_clips_them(kind, digit
         assert score(Says(probabilities), y, y) == pytest.approx(expected, rel=digits)
 
 
-def test_probabilities_that_do_not_sum_to_1_are_scored_as_they_are(rng):
-    probabilities, weight = rng.uniform(0.1, 0.9, (30, 4)), rng.uniform(0, 2, 30)
-    y = rng.integers(0, 4, 30)
-    losses = -np.log(probabilities[np.arange(30), y])
-    score = neg_smoothed_log_loss(label_smoothing=0)
-    expected = -np.average(losses, weights=weight)
-    assert score(Says(probabilities), y, y, weight) == pytest.approx(expected, rel=TOLERANCE)
-
-
-def test_smoothed_score_is_the_textbook_formula_of_probabilities(rng):
-    probabilities = rng.dirichlet(np.ones(4), 300)
+def test_smoothed_score_is_the_textbook_formula_of_probabilities_also_without_sum_1(rng):
+    probabilities = rng.uniform(0.1, 0.9, (300, 4))
     probabilities[:3] = np.eye(4)[1:]
     y, weight = rng.integers(0, 4, 300), rng.uniform(0, 2, 300)
     eps = np.finfo(float).eps
@@ -191,31 +173,6 @@ def test_scorer_serves_cross_validation_alone_and_beside_others():
     beside = cross_validate(logistic_regression(), X, y, cv=folds, scoring=scoring)
     np.testing.assert_array_equal(beside["test_ours"], alone)
     np.testing.assert_allclose(alone, beside["test_theirs"], rtol=TOLERANCE)
-
-
-@pytest.mark.slow
-def test_grid_search_finds_the_best_by_this_score():
-    X, y = load_digits(return_X_y=True)
-    X, y = X[:300], y[:300]
-    grid = {"logisticregression__C": [1e-4, 1e-2, 1.0]}
-    search = GridSearchCV(
-        logistic_regression(), grid, scoring=neg_smoothed_log_loss(label_smoothing=0.2), cv=3
-    )
-    search.fit(X, y)
-    each = [
-        cross_val_score(
-            logistic_regression().set_params(logisticregression__C=c),
-            X,
-            y,
-            scoring=search.scoring,
-            cv=3,
-        ).mean()
-        for c in grid["logisticregression__C"]
-    ]
-    np.testing.assert_allclose(search.cv_results_["mean_test_score"], each, rtol=TOLERANCE)
-    assert search.best_index_ == np.argmax(each)
-    assert search.score(X, y) == search.scoring(search.best_estimator_, X, y)
-    assert clone(search).scoring == search.scoring
 
 
 def test_scorer_can_be_pickled_compared_and_read():
@@ -334,11 +291,3 @@ def test_smoothing_out_of_range_is_an_error_where_the_scorer_is_made():
         assert text == "label_smoothing must lie in [0, 1], got 2"
         text = error_text(TypeError, make, label_smoothing="0.1")
         assert text == "label_smoothing must be a real number, got '0.1'"
-
-
-def test_weights_keep_the_rules_of_the_loss():
-    X, y = data(3)
-    model = logistic_regression().fit(X, y)
-    assert error_of(model, X, y, sample_weight=np.ones(2)) == (
-        "sample_weight must have shape (300,), got (2,)"
-    )

@@ -302,13 +302,14 @@ def test_stderr_of_equal_rows_is_zero(any_dtype, logits):
 
 
 @pytest.mark.fault("label-range")
+@pytest.mark.parametrize("function", [evaluate, smoothxent.row_statistics])
 @pytest.mark.parametrize("num_classes", [4, 400, 20_000])
-def test_lowest_label_out_of_range_is_named(num_classes):
+def test_lowest_label_out_of_range_is_named(function, num_classes):
     num_rows = rows_for_threads(num_classes, 40)
     logits, labels = np.zeros((num_rows, num_classes), np.float32), np.zeros(num_rows, int)
     labels[[13, 29]] = num_classes, -1
     for num_threads in (1, 3):
-        assert error_text(IndexError, evaluate, logits, labels, num_threads=num_threads) == (
+        assert error_text(IndexError, function, logits, labels, num_threads=num_threads) == (
             f"labels must lie in [0, {num_classes}), got labels[13] = {num_classes}"
         )
 

@@ -1,9 +1,7 @@
 """Each metric of an Evaluation is the correctly rounded value of its formula over the rows."""
 
-import copy
 import dataclasses
 import math
-import pickle
 import re
 from dataclasses import FrozenInstanceError
 from fractions import Fraction
@@ -91,12 +89,6 @@ def test_top_k_are_the_shares_of_the_rows_that_rank_below_k(rows, top_k, every_k
     assert tuple(Evaluation.empty(top_k=top_k).top_k) == every_k
 
 
-def test_top_k_that_is_changed_changes_no_evaluation(rows):
-    evaluation = evaluations.evaluation(rows)
-    evaluation.top_k.clear()
-    assert evaluation.accuracy == evaluation.top_k[1]
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("num_bins", [1, 2, 15, 100])
 def test_bins_are_the_means_of_their_rows(rows, num_bins):
@@ -126,11 +118,6 @@ def test_calibration_error_is_the_mean_gap_of_the_bins(rows, num_bins):
     ]
     # A few roundings of float64 in each of at most 15 terms, none above 1.
     assert evaluation.calibration_error == pytest.approx(sum(gaps), abs=1e-14)
-
-
-def test_calibration_error_of_the_perfectly_calibrated_is_zero():
-    half = constant(0.7, 4, rank=np.array([0, 1, 0, 1]))
-    assert evaluations.evaluation(half).calibration_error == 0.0
 
 
 def test_histogram_counts_by_half_octaves():
@@ -311,16 +298,6 @@ def test_evaluations_are_equal_by_their_exact_sums(rng):
     assert evaluation != "evaluation"
 
 
-@pytest.mark.parametrize("nll", [0.5, math.inf, math.nan])
-def test_copies_and_pickles_are_equal(nll):
-    evaluation = evaluations.evaluation(constant(nll))
-    for protocol in range(2, pickle.HIGHEST_PROTOCOL + 1):
-        again = pickle.loads(pickle.dumps(evaluation, protocol))
-        assert again == evaluation
-        assert hash(again) == hash(evaluation)
-    assert copy.deepcopy(evaluation) == evaluation
-
-
 @pytest.mark.parametrize("name", ["count", "nll", "_totals", "note"])
 def test_evaluation_never_changes(name):
     empty = Evaluation.empty()
@@ -335,22 +312,8 @@ def test_evaluation_never_changes(name):
     "options, error, message",
     [
         ({"label_smoothing": 1.5}, ValueError, "label_smoothing must lie in [0, 1], got 1.5"),
-        ({"label_smoothing": "0"}, TypeError, "label_smoothing must be a real number, got '0'"),
         ({"softcap": 0}, ValueError, "softcap must lie in [1e-37, 1e+37], got 0"),
-        ({"temperature": None}, TypeError, "temperature must be a real number, got None"),
-        ({"z_loss": -1}, ValueError, "z_loss must lie in [0, 1e+37], got -1"),
-        ({"prior": 1.0}, ValueError, "prior must have shape (1,), got ()"),
         ({"prior": [[1.0]]}, ValueError, "prior must have shape (1,), got (1, 1)"),
-        (
-            {"prior": [0.5, 0.4]},
-            ValueError,
-            "prior must sum to 1, got a sum of 0.9; divide it by its sum",
-        ),
-        (
-            {"class_weight": [1, -1]},
-            ValueError,
-            "class_weight must be finite and not negative, got class_weight[1] = -1",
-        ),
         (
             {"prior": [1.0], "class_weight": [1, 1]},
             ValueError,

@@ -63,6 +63,20 @@ def test_tree_in_the_guide_names_every_module_of_the_packages_and_every_folder()
     assert {folder.name for folder in folders} - {"results"} <= named
 
 
+def names_in(path):
+    """Return all names in the code, and all its texts, which may be names too."""
+    fields = ("id", "attr", "name", "value")
+    nodes = ast.walk(ast.parse(path.read_text()))
+    return {getattr(node, field, None) for node in nodes for field in fields}
+
+
+def test_metric_is_named_in_few_files():
+    # A mean over rows has sums and a formula; a metric of classes has a formula of sums.
+    for metric, few in (("entropy", {"totals", "metrics"}), ("kappa", {"classes"})):
+        paths = (SOURCE / "_evaluation").glob("*.py")
+        assert {path.stem for path in paths if metric in names_in(path)} == few
+
+
 def packages_for(own):
     """Return the packages whose names a package may import."""
     if own not in FRONT_ENDS:

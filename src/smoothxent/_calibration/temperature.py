@@ -9,9 +9,9 @@ from smoothxent._evaluation.evaluation import Evaluation
 from smoothxent._evaluation.metrics import MEANS
 from smoothxent._evaluation.table import counts
 from smoothxent._records.record import Recorded
-from smoothxent._reports.needed import matplotlib_is_needed
 from smoothxent._reports.numbers import number, plural
-from smoothxent._reports.report import Report, Section
+from smoothxent._reports.plotted import Plotted
+from smoothxent._reports.report import Section
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
@@ -26,7 +26,7 @@ ENDS = {
 
 
 @dataclass(frozen=True, repr=False)
-class Temperature(Report, Recorded):
+class Temperature(Plotted, Recorded):
     """The temperature with the least nll on labelled rows, as `fit_temperature` returns it.
 
     It prints as a table, in a notebook too. Its `repr` is one line. It is immutable.
@@ -100,32 +100,9 @@ class Temperature(Report, Recorded):
         temperatures = ("temperature", *(digits(each.temperature) for each in both))
         return [Section([temperatures, *metrics], ("", "before", "after"))]
 
-    def plot(self, figure: Figure | SubFigure | None = None) -> Figure | SubFigure:
-        """Return a figure with the plots of both evaluations (see `Evaluation.plot`).
+    def _draw(self, figure: Figure | SubFigure | None) -> Figure | SubFigure:
+        from smoothxent._evaluation import plot
 
-        Parameters
-        ----------
-        figure : matplotlib Figure or SubFigure, optional
-            The figure to draw into; by default a new Figure.
-
-        Returns
-        -------
-        matplotlib Figure or SubFigure
-            Two plots, titled with their temperatures: before above after.
-
-        Raises
-        ------
-        ModuleNotFoundError
-            matplotlib is not installed; the extra "cli" installs it.
-
-        Examples
-        --------
-        >>> from smoothxent import fit_temperature
-        >>> temperature = fit_temperature([[8.0, 0], [8, 0], [8, 0]], [0, 0, 1])
-        >>> temperature.plot().savefig("temperature.png")  # doctest: +SKIP
-        """
-        with matplotlib_is_needed():
-            from smoothxent._evaluation import plot
         both = self.evaluation_before, self.evaluation
         titles = [f"Temperature {digits(each.temperature)}" for each in both]
         return plot.draw_stacked(titles, both, figure)

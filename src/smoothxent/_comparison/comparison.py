@@ -12,15 +12,15 @@ from smoothxent._comparison.pair_metrics import PairMetrics
 from smoothxent._comparison.settings import check_names
 from smoothxent._comparison.totals import MEASURES
 from smoothxent._records.record import Recorded
-from smoothxent._reports.needed import matplotlib_is_needed
-from smoothxent._reports.report import Report, Section
+from smoothxent._reports.plotted import Plotted
+from smoothxent._reports.report import Section
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
 
 
 @dataclass(frozen=True, repr=False)
-class Comparison(PairMetrics, Report, Recorded):
+class Comparison(PairMetrics, Plotted, Recorded):
     """Two classifiers' logits over the same labelled rows, as `compare` returns them.
 
     Paired metrics have much smaller standard errors than the difference of two means, because the
@@ -162,7 +162,7 @@ class Comparison(PairMetrics, Report, Recorded):
         return replace(self, names=check_names(names))
 
     def detectable_difference(self, name: str = "nll_difference", *, power: float = 0.8) -> float:
-        """Return the smallest true difference that as many rows as these would probably show.
+        """Return the smallest difference that a sample of this size would probably show.
 
         Parameters
         ----------
@@ -211,32 +211,7 @@ class Comparison(PairMetrics, Report, Recorded):
             return table.sections(self, None)
         return table.sections(self, lambda name: self.interval(name, interval))
 
-    def plot(self, figure: Figure | SubFigure | None = None) -> Figure | SubFigure:
-        """Return a figure of what changes from a to b.
+    def _draw(self, figure: Figure | SubFigure | None) -> Figure | SubFigure:
+        from smoothxent._comparison import plot
 
-        Parameters
-        ----------
-        figure : matplotlib Figure or SubFigure, optional
-            The figure to draw into; by default a new Figure.
-
-        Returns
-        -------
-        matplotlib Figure or SubFigure
-            The reliability diagrams of both in one axes; and quantiles over the rows of the change
-            of the label's probability and of the divergence.
-
-        Raises
-        ------
-        ModuleNotFoundError
-            matplotlib is not installed; the extra "cli" installs it.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from smoothxent import compare
-        >>> comparison = compare(3 * np.eye(2), 2 * np.eye(2), [0, 1])
-        >>> comparison.plot().savefig("comparison.png")  # doctest: +SKIP
-        """
-        with matplotlib_is_needed():
-            from smoothxent._comparison import plot
         return plot.draw(self, figure)

@@ -10,9 +10,7 @@ from smoothxent._arguments.arrays import AnyArray
 from smoothxent._comparison.totals import MEASURES, PairTotals
 from smoothxent._evaluation.evaluation import Evaluation
 from smoothxent._totals.exact import Exact, square_root
-from smoothxent._totals.group_sums import GroupSums
-from smoothxent._totals.keyed_sums import KeyedSums
-from smoothxent._totals.means import Mean, Means, StandardError
+from smoothxent._totals.means import Mean, Means, MeanSums, StandardError, WeightSums
 
 SHARES = (0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999, 1.0)
 
@@ -63,14 +61,14 @@ class PairMetrics(Means):
     @property
     def wins(self) -> float:
         """Sum of the weights of the rows that only b gets right."""
-        more, changed = self._sums_of("top_1_difference")
-        return (changed + more) / Exact(2, 0)
+        hits = self._sums("accuracy_difference")
+        return (hits.squares + hits.total) / Exact(2, 0)
 
     @property
     def losses(self) -> float:
         """Sum of the weights of the rows that only a gets right."""
-        more, changed = self._sums_of("top_1_difference")
-        return (changed - more) / Exact(2, 0)
+        hits = self._sums("accuracy_difference")
+        return (hits.squares - hits.total) / Exact(2, 0)
 
     agreement = Mean("Share of the rows in which both have the same top class.")
     agreement_stderr = StandardError("Standard error of `agreement`.")
@@ -81,7 +79,7 @@ class PairMetrics(Means):
     def probability_change_rms(self) -> float:
         """Root mean square of the changes of the label's probability."""
         squares = self._totals.sums.probability_change_square
-        weight, _ = self._weights()
+        weight = self._weights().total
         if squares.special or not weight.units:
             return squares / weight
         return square_root(squares.fraction() / weight.fraction())
@@ -103,26 +101,19 @@ class PairMetrics(Means):
         ranks = (f"top_{k}_difference" for k in self.a._totals.settings.top_k)
         return (*MEASURES, "accuracy_difference", *ranks, "agreement")
 
-    def _is_share(self, name: str) -> bool:
-        return name == "agreement"
-
-    def _weights(self) -> tuple[Exact, Exact]:
+    def _weights(self) -> WeightSums:
         return self.a._weights()
 
-    def _keyed(self) -> KeyedSums | None:
-        return self._totals.groups
-
-    def _sums_of_groups(self, name: str, keyed: KeyedSums) -> GroupSums | None:
-        return keyed.sums[name.replace("accuracy", "top_1")]
-
-    def _sums_of(self, name: str) -> tuple[Exact, Exact]:
-        sums = self._totals.sums
+    def _sums(self, name: str) -> MeanSums:
+        sums, groups = self._totals.sums, self._totals.groups
+        name = name.replace("accuracy", "top_1")
+        of_groups = None if groups is None else groups.sums[name]
         if name == "agreement":
-            return sums.agreement, sums.agreement
+            return MeanSums(sums.agreement, sums.agreement, of_groups, is_share=True)
         if name in MEASURES:
-            return getattr(sums, name), getattr(sums, f"{name}_square")
-        hits_a, _ = self.a._sums_of(name.removesuffix("_difference"))
-        hits_b, _ = self.b._sums_of(name.removesuffix("_difference"))
-        k = int(name.replace("accuracy", "top_1").split("_")[1])
+            return MeanSums(getattr(sums, name), getattr(sums, f"{name}_square"), of_groups)
+        of_each = name.removesuffix("_difference")
+        more = self.b._sums(of_each).total - self.a._sums(of_each).total
+        k = self.a._totals.settings.top_k.index(int(of_each.removeprefix("top_")))
         # The difference of a row is -1, 0 or 1, so its square is 1 if the hits differ.
-        return hits_b - hits_a, self._totals.changed_hits[self.a._totals.settings.top_k.index(k)]
+        return MeanSums(more, self._totals.changed_hits[k], of_groups)

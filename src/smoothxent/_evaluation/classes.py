@@ -192,9 +192,9 @@ class ClassMetrics(Report):
     def d2(self) -> float:
         """Share of the entropy of the labels that the probabilities explain."""
         support, *_ = self._shares()
-        entropy = -math.fsum(np.log(support[support > 0]) * support[support > 0])
+        of_labels = -math.fsum(np.log(support[support > 0]) * support[support > 0])
         nll = self._keyed.sums["nll"].total() / self._keyed.sums["weight"].total()
-        return 1 - nll / entropy if entropy > 0 else math.nan
+        return 1 - nll / of_labels if of_labels > 0 else math.nan
 
     def _shares(self) -> tuple[Floats, Floats, float, float]:
         """Return shares of all rows: by label, by prediction, of hits, and of hits by chance."""

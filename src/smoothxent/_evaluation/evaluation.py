@@ -16,8 +16,8 @@ from smoothxent._evaluation.metrics import MEANS, Metrics
 from smoothxent._evaluation.settings import Options
 from smoothxent._evaluation.totals import Totals
 from smoothxent._records.record import Recorded
-from smoothxent._reports.needed import matplotlib_is_needed
-from smoothxent._reports.report import Report, Section
+from smoothxent._reports.plotted import Plotted
+from smoothxent._reports.report import Section
 from smoothxent._totals.exact import Exact
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, repr=False)
-class Evaluation(Metrics, Report, Recorded):
+class Evaluation(Metrics, Plotted, Recorded):
     r"""The metrics of a classifier's logits over labelled rows, as `evaluate` returns them.
 
     An evaluation holds exact sums over the rows; each mean is the correctly rounded quotient of two
@@ -387,31 +387,7 @@ class Evaluation(Metrics, Report, Recorded):
             return table.sections(self, None)
         return table.sections(self, lambda name: self.interval(name, interval))
 
-    def plot(self, figure: Figure | SubFigure | None = None) -> Figure | SubFigure:
-        """Return a figure with a reliability diagram and a histogram of the losses.
+    def _draw(self, figure: Figure | SubFigure | None) -> Figure | SubFigure:
+        from smoothxent._evaluation import plot
 
-        Parameters
-        ----------
-        figure : matplotlib Figure or SubFigure, optional
-            The figure to draw into; by default a new Figure.
-
-        Returns
-        -------
-        matplotlib Figure or SubFigure
-            A reliability diagram with the isotonic regression of `reliability` and, below it, the
-            number of rows of each bin; and a histogram of the loss on the label, with a logarithmic
-            axis.
-
-        Raises
-        ------
-        ModuleNotFoundError
-            matplotlib is not installed; the extra "cli" installs it.
-
-        Examples
-        --------
-        >>> from smoothxent import Evaluation
-        >>> Evaluation.empty().plot().savefig("evaluation.png")  # doctest: +SKIP
-        """
-        with matplotlib_is_needed():
-            from smoothxent._evaluation import plot
         return plot.draw(self, figure)

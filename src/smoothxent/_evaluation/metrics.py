@@ -12,8 +12,7 @@ from smoothxent._evaluation.groups import BIT, GroupMetrics
 from smoothxent._evaluation.totals import BinTotals, Totals, joined
 from smoothxent._totals.exact import Exact
 from smoothxent._totals.group_sums import GroupSums
-from smoothxent._totals.keyed_sums import KeyedSums
-from smoothxent._totals.means import Mean, Means, StandardError
+from smoothxent._totals.means import Mean, Means, MeanSums, StandardError, WeightSums
 
 MEANS = {  # the means with a standard error, and their names in tables
     "nll": "nll",
@@ -176,23 +175,20 @@ class Metrics(Means):
     def _names(self) -> tuple[str, ...]:
         return (*MEANS, *(f"top_{k}" for k in self._totals.settings.top_k))
 
-    def _is_share(self, name: str) -> bool:
-        return name == "accuracy" or name.startswith("top_")
+    def _weights(self) -> WeightSums:
+        sums = self._totals.sums
+        return WeightSums(sums.weight, sums.weight_square, self._sums_of_groups("weight"))
 
-    def _weights(self) -> tuple[Exact, Exact]:
-        return self._totals.sums.weight, self._totals.sums.weight_square
-
-    def _keyed(self) -> KeyedSums | None:
-        return self._totals.groups
-
-    def _sums_of_groups(self, name: str, keyed: KeyedSums) -> GroupSums | None:
-        return keyed.sums.get("hits" if name in ("accuracy", "top_1") else name)
-
-    def _sums_of(self, name: str) -> tuple[Exact, Exact]:
+    def _sums(self, name: str) -> MeanSums:
         totals = self._totals
-        if self._is_share(name):
+        if name == "accuracy" or name.startswith("top_"):
             k = 1 if name == "accuracy" else int(name.removeprefix("top_"))
             hits = totals.hits[totals.settings.top_k.index(k)]
-            return hits, hits  # a hit is 0 or 1, and so is its square
-        total: Exact = getattr(totals.sums, name)
-        return total, getattr(totals.sums, f"{name}_square")
+            of_groups = self._sums_of_groups("hits") if k == 1 else None
+            return MeanSums(hits, hits, of_groups, is_share=True)  # 0 and 1 are their own squares
+        total, squares = getattr(totals.sums, name), getattr(totals.sums, f"{name}_square")
+        return MeanSums(total, squares, self._sums_of_groups(name))
+
+    def _sums_of_groups(self, name: str) -> GroupSums | None:
+        groups = self._totals.groups
+        return None if groups is None else groups.sums.get(name)

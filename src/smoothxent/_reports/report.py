@@ -1,5 +1,6 @@
 """Tables of a result: its sections, written as text (80 columns), Markdown and HTML."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from html import escape
 from textwrap import wrap
@@ -60,17 +61,18 @@ def _html_row(cells: Sequence[str], tag: str) -> str:
     return f"<tr>{''.join(f'<{tag}>{escape(cell)}</{tag}>' for cell in cells)}</tr>"
 
 
-class Report:
+class Report(ABC):
     """A result that prints as tables, in a notebook too."""
 
     __slots__ = ()
 
+    @abstractmethod
     def _title(self) -> str:
-        raise NotImplementedError
+        """Return the title, one line or more."""
 
+    @abstractmethod
     def _sections(self, interval: float | None = None) -> list[Section]:
         """Return the tables; with an interval in place of each error, if its share is given."""
-        raise NotImplementedError
 
     def to_text(self, *, interval: float | None = None) -> str:
         """Return the tables as text, as `print` shows them.

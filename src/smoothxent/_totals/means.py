@@ -1,13 +1,13 @@
 """Means over rows: their standard errors and intervals, by one rule for all results."""
 
 import math
-from typing import Any, Never
+from abc import ABC, abstractmethod
+from typing import Any, NamedTuple, Never
 
 from smoothxent._arguments.options import check_choice, check_share
 from smoothxent._totals import interval
 from smoothxent._totals.exact import Exact
 from smoothxent._totals.group_sums import GroupSums
-from smoothxent._totals.keyed_sums import KeyedSums
 from smoothxent._totals.standard_error import clustered_error, num_weighted, standard_error
 
 
@@ -39,43 +39,50 @@ class StandardError(Mean):
         return stderr
 
 
-class Means:
+class MeanSums(NamedTuple):
+    """Sums over the rows for the mean of x, where s is a row's sample weight."""
+
+    total: Exact  # of s x
+    squares: Exact  # of s x**2
+    of_groups: GroupSums | None  # of s x; None without groups, or if it is not known
+    is_share: bool = False  # x is 0 or 1: the mean is a share of the rows
+
+
+class WeightSums(NamedTuple):
+    """Sums over the rows of the sample weights s."""
+
+    total: Exact  # of s
+    squares: Exact  # of s**2
+    of_groups: GroupSums | None  # of s; None without groups
+
+
+class Means(ABC):
     """A result with means over rows."""
 
     __slots__ = ()
 
+    @abstractmethod
     def _names(self) -> tuple[str, ...]:
         """Return the names of the means that have a standard error."""
-        raise NotImplementedError
 
-    def _is_share(self, name: str) -> bool:
-        """Whether the mean is a share of the rows."""
-        raise NotImplementedError
+    @abstractmethod
+    def _sums(self, name: str) -> MeanSums:
+        """Return the sums for the mean of this name."""
 
-    def _sums_of(self, name: str) -> tuple[Exact, Exact]:
-        """Return the sums of s x and s x**2 over the rows, for the x of this name."""
-        raise NotImplementedError
-
-    def _weights(self) -> tuple[Exact, Exact]:
-        """Return the sums of the sample weights s and of s**2."""
-        raise NotImplementedError
-
-    def _keyed(self) -> KeyedSums | None:
-        """Return the sums of each group, if there are groups."""
-        raise NotImplementedError
-
-    def _sums_of_groups(self, name: str, keyed: KeyedSums) -> GroupSums | None:
-        """Return the sum of s x of each group, if it is known."""
-        raise NotImplementedError
+    @abstractmethod
+    def _weights(self) -> WeightSums:
+        """Return the sums of the sample weights."""
 
     def _mean(self, name: str) -> float:
-        return self._sums_of(name)[0] / self._weights()[0]
+        return self._sums(name).total / self._weights().total
 
     def _stderr(self, name: str) -> float:
-        if (keyed := self._keyed()) is None:
-            return standard_error(*self._sums_of(name), *self._weights())
-        sums = self._sums_of_groups(name, keyed)
-        return math.nan if sums is None else clustered_error(sums, keyed.sums["weight"])
+        sums, weights = self._sums(name), self._weights()
+        if weights.of_groups is None:
+            return standard_error(sums.total, sums.squares, weights.total, weights.squares)
+        if sums.of_groups is None:
+            return math.nan
+        return clustered_error(sums.of_groups, weights.of_groups)
 
     def _measured(self, name: str) -> tuple[float, float]:
         """Return a mean and its standard error."""
@@ -124,11 +131,11 @@ class Means:
         """
         known = check_choice("name", name, {each: each for each in self._names()})
         share = check_share("confidence", confidence)
-        if (keyed := self._keyed()) is not None:
-            degrees = max(1, num_weighted(keyed.sums["weight"]) - 1)
+        weights = self._weights()
+        if weights.of_groups is not None:
+            degrees = max(1, num_weighted(weights.of_groups) - 1)
             return interval.of_mean(*self._measured(known), share, degrees)
-        if self._is_share(known):
-            weight, squares = self._weights()
-            num_rows = weight / squares * (weight / Exact(1, 0))
+        if self._sums(known).is_share:
+            num_rows = weights.total / weights.squares * (weights.total / Exact(1, 0))
             return interval.of_share(self._mean(known), num_rows, share)
         return interval.of_mean(*self._measured(known), share)

@@ -19,7 +19,7 @@ KINDS: dict[str, type[Mergeable]] = {
     "smoothxent.Comparison": Comparison,
 }
 TEMPERATURE = "smoothxent.Temperature"  # one number: it can't be added up
-NAMES = {Evaluation: "an evaluation", Comparison: "a comparison"}
+NAMES: dict[type[Any], str] = {Evaluation: "an evaluation", Comparison: "a comparison"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

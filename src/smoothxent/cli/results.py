@@ -45,7 +45,7 @@ def add_interval(parser: argparse.ArgumentParser) -> None:
         "--interval",
         metavar="PERCENT",
         type=options.percent,
-        help="show confidence intervals, such as 95, in place of standard errors",
+        help="show confidence intervals of this share, such as 95, not standard errors",
     )
 
 
