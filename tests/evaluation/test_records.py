@@ -220,6 +220,7 @@ def test_file_that_is_not_json_is_an_error(text, tmp_path):
 
 
 @pytest.mark.fault("record")
+@pytest.mark.slow
 @each_kind
 def test_every_byte_of_a_saved_record_is_protected(result, tmp_path):
     path = tmp_path / "part.json"
