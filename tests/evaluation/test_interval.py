@@ -8,7 +8,7 @@ import pytest
 
 from assertions import error_text
 from smoothxent import evaluate
-from smoothxent._totals.interval import student_quantile
+from smoothxent._totals.interval import quantile
 
 RNG = np.random.default_rng(0)
 LOGITS = RNG.normal(0, 2, (60, 4))
@@ -25,9 +25,9 @@ def share_within(t, degrees):
 @pytest.mark.parametrize("degrees", [1, 2, 3, 4, 30, 199, 200, 201, 1000])
 def test_quantiles_of_student_have_their_share_within(degrees):
     with mpmath.workdps(40):
-        for share in (0.51, 0.9, 0.975, 0.9995):
-            within = share_within(student_quantile(share, degrees), degrees)
-            assert abs(within - (2 * share - 1)) < 1e-12
+        for tail in (0.49, 0.1, 0.025, 0.0005, 2.0**-54):
+            within = share_within(quantile(tail, degrees), degrees)
+            assert abs(within - (1 - 2 * tail)) < 1e-12
 
 
 def test_interval_of_a_mean_is_so_many_standard_errors_wide():
@@ -37,9 +37,10 @@ def test_interval_of_a_mean_is_so_many_standard_errors_wide():
         low, high = evaluation.interval(name)
         assert low == pytest.approx(mean - 1.959963984540054 * stderr, rel=1e-14)
         assert high == pytest.approx(mean + 1.959963984540054 * stderr, rel=1e-14)
-    assert evaluation.interval("nll", 0.5)[0] == pytest.approx(
-        evaluation.nll - 0.6744897501960817 * evaluation.nll_stderr, rel=1e-14
-    )
+    for confidence, expected in ((0.5, 0.6744897501960817), (1 - 2.0**-53, 8.292361075813595)):
+        assert evaluation.interval("nll", confidence)[0] == pytest.approx(
+            evaluation.nll - expected * evaluation.nll_stderr, rel=1e-14
+        )
 
 
 @pytest.mark.parametrize("weight", [None, WEIGHT])

@@ -6,18 +6,17 @@ from statistics import NormalDist
 MANY = 200  # degrees of freedom from which the series of Fisher and Cornish has all digits
 
 
-def of_mean(mean: float, stderr: float, confidence: float, degrees: int = 0) -> tuple[float, float]:
-    """Return mean -+ quantile * stderr, by the normal distribution, or Student's of `degrees`."""
-    share = (1 + confidence) / 2
-    quantile = student_quantile(share, degrees) if degrees else NormalDist().inv_cdf(share)
-    return mean - quantile * stderr, mean + quantile * stderr
+def of_mean(mean: float, stderr: float, confidence: float, degrees: int) -> tuple[float, float]:
+    """Return mean -+ quantile * stderr."""
+    half = quantile((1 - confidence) / 2, degrees) * stderr
+    return mean - half, mean + half
 
 
 def of_share(share: float, num_rows: float, confidence: float) -> tuple[float, float]:
     """Return the interval of a share of independent rows (Wilson 1927), also for none or all."""
     if not num_rows > 0:
         return math.nan, math.nan
-    squares = NormalDist().inv_cdf((1 + confidence) / 2) ** 2 / num_rows
+    squares = quantile((1 - confidence) / 2) ** 2 / num_rows
 
     def lowest(share: float) -> float:
         spread = math.sqrt(squares * (share * (1 - share) + squares / 4))
@@ -26,9 +25,15 @@ def of_share(share: float, num_rows: float, confidence: float) -> tuple[float, f
     return lowest(share), 1 - lowest(1 - share)
 
 
-def student_quantile(share: float, degrees: int) -> float:
-    """Return the quantile of Student's distribution at a share of at least 1/2."""
-    z = NormalDist().inv_cdf(share)
+def quantile(tail: float, degrees: int = 0) -> float:
+    """Return the number that Student's distribution exceeds with probability `tail`, at most 1/2.
+
+    Without degrees of freedom it is that of the normal distribution. `tail` may be so small that
+    1 - tail rounds to 1.
+    """
+    z = -NormalDist().inv_cdf(tail)
+    if not degrees:
+        return z
     if degrees >= MANY:  # Abramowitz and Stegun 26.7.5
         terms = (
             (z**3 + z) / 4,
@@ -40,7 +45,7 @@ def student_quantile(share: float, degrees: int) -> float:
     low, high = 0.0, math.pi / 2  # of the angle whose tangent is t / sqrt(degrees)
     while low < (middle := (low + high) / 2) < high:
         low, high = (
-            (middle, high) if _share_within(middle, degrees) < 2 * share - 1 else (low, middle)
+            (middle, high) if _share_within(middle, degrees) < 1 - 2 * tail else (low, middle)
         )
     return math.sqrt(degrees) * math.tan(middle)
 

@@ -88,6 +88,11 @@ class Means(ABC):
         """Return a mean and its standard error."""
         return self._mean(name), self._stderr(name)
 
+    def _degrees(self) -> int:
+        """Return Student's degrees of freedom; without groups 0, for the normal distribution."""
+        groups = self._weights().of_groups
+        return 0 if groups is None else max(1, num_weighted(groups) - 1)
+
     def interval(self, name: str, confidence: float = 0.95) -> tuple[float, float]:
         """Return a confidence interval of a mean.
 
@@ -132,10 +137,7 @@ class Means(ABC):
         known = check_choice("name", name, {each: each for each in self._names()})
         share = check_share("confidence", confidence)
         weights = self._weights()
-        if weights.of_groups is not None:
-            degrees = max(1, num_weighted(weights.of_groups) - 1)
-            return interval.of_mean(*self._measured(known), share, degrees)
-        if self._sums(known).is_share:
+        if weights.of_groups is None and self._sums(known).is_share:
             num_rows = weights.total / weights.squares * (weights.total / Exact(1, 0))
             return interval.of_share(self._mean(known), num_rows, share)
-        return interval.of_mean(*self._measured(known), share)
+        return interval.of_mean(*self._measured(known), share, self._degrees())
