@@ -52,6 +52,11 @@ def test_detectable_difference_is_found_with_its_power(rng, power):
         difference = comparison.detectable_difference(name, power=power)
         found = 1 - mpmath.ncdf(NORMAL * error, difference, error)  # the other side: < 2e-6
         assert float(found) == pytest.approx(power, rel=1e-12)
+    few = compare(*draw(rng, 300, 12), groups=np.arange(300) % 3)
+    # Student's with 2 degrees: at 0.975, and with t**2 = 2 x**2 / (1 - x**2) for x = 2 power - 1
+    of_power = (2 * power - 1) / np.sqrt(2 * power * (1 - power))
+    expected = (4.302652729749464 + of_power) * few.nll_difference_stderr
+    assert few.detectable_difference(power=power) == pytest.approx(expected, rel=1e-12)
 
 
 @pytest.mark.fault("interval")
@@ -63,6 +68,9 @@ def test_names_and_shares_that_are_none_are_errors(rng):
         )
     found = error_text(ValueError, comparison.interval, "kl", 95)
     assert found == "confidence must lie between 0 and 1, got 95; use 0.95 for 95 %"
+    for power in (0.4, 1, 80):
+        found = error_text(ValueError, comparison.detectable_difference, power=power)
+        assert found == f"power must lie in [0.5, 1), got {power}"
 
 
 def test_wins_and_losses_are_the_rows_that_only_one_gets_right(rng):

@@ -3,10 +3,9 @@
 from __future__ import annotations  # help() shows types by their names
 
 from dataclasses import dataclass, replace
-from statistics import NormalDist
 from typing import TYPE_CHECKING, Self
 
-from smoothxent._arguments.options import check_choice, check_share
+from smoothxent._arguments.options import check_choice, check_real
 from smoothxent._comparison import table
 from smoothxent._comparison.pair_metrics import PairMetrics
 from smoothxent._comparison.settings import check_names
@@ -14,6 +13,7 @@ from smoothxent._comparison.totals import MEASURES
 from smoothxent._records.record import Recorded
 from smoothxent._reports.plotted import Plotted
 from smoothxent._reports.report import Section
+from smoothxent._totals.interval import quantile
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
@@ -169,13 +169,14 @@ class Comparison(PairMetrics, Plotted, Recorded):
         name : str, default "nll_difference"
             As in `interval`.
         power : float, default 0.8
-            The probability with which the difference is found; in (0, 1).
+            The probability with which the difference is found; in [0.5, 1).
 
         Returns
         -------
         float
             The difference whose 95 % interval leaves out 0 with this probability: the standard
-            error times the sum of two quantiles of the normal distribution, at 0.975 and `power`.
+            error times the sum of two quantiles, at 0.975 and `power`, of the distribution of
+            `interval`: the normal one or, with groups, Student's with G - 1 degrees of freedom.
 
         Raises
         ------
@@ -197,8 +198,11 @@ class Comparison(PairMetrics, Plotted, Recorded):
         0.322
         """
         known = check_choice("name", name, {each: each for each in self._names()})
-        quantile = NormalDist().inv_cdf
-        return (quantile(0.975) + quantile(check_share("power", power))) * self._stderr(known)
+        degrees, share = self._degrees(), check_real("power", power)
+        if not 0.5 <= share < 1:
+            raise ValueError(f"power must lie in [0.5, 1), got {power}")
+        quantiles = quantile(0.025, degrees) + quantile(1 - share, degrees)
+        return quantiles * self._stderr(known)
 
     def __repr__(self) -> str:
         return table.line(self)
