@@ -9,7 +9,7 @@ from smoothxent._comparison.pair_metrics import PairMetrics
 from smoothxent._comparison.settings import NAMES
 from smoothxent._evaluation.metrics import MEANS
 from smoothxent._evaluation.table import counts, rows, with_error
-from smoothxent._reports.numbers import measured, number, signed
+from smoothxent._reports.numbers import amount, measured, number, signed
 from smoothxent._reports.report import Section
 
 DIFFERENCE = "B - A"
@@ -121,16 +121,12 @@ def _pairs(comparison: PairMetrics, interval: Intervals) -> list[tuple[str, ...]
     unit = "rows" if comparison.a.weight == comparison.a.count else ""
     return [
         ("same top class", *_measured(comparison, "agreement", interval)),
-        ("only B right", _count(comparison.wins), unit),
-        ("only A right", _count(comparison.losses), unit),
+        ("only B right", amount(comparison.wins), unit),
+        ("only A right", amount(comparison.losses), unit),
         ("KL of B from A", *_measured(comparison, "kl", interval)),
         ("label's probability, B - A", *_measured(comparison, "probability_change", interval, "+")),
         ("its root mean square", number(comparison.probability_change_rms), ""),
     ]
-
-
-def _count(weight: float) -> str:
-    return f"{weight:,.0f}" if weight.is_integer() else number(weight)
 
 
 def _options(comparison: PairMetrics) -> list[tuple[str, ...]]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from smoothxent._arguments.groups import encoded
 from smoothxent._arguments.options import check_positive
 from smoothxent._evaluation.row_metrics import RowMetrics
-from smoothxent._reports.numbers import number, plural
+from smoothxent._reports.numbers import amount, number, plural
 from smoothxent._reports.report import Report, Section
 from smoothxent._totals.exact import Exact, exact_sum
 from smoothxent._totals.keyed_sums import KeyedSums, Part
@@ -268,7 +268,7 @@ class ClassMetrics(Report):
         worst = self.worst(SHOWN, least)
         arrays = (self.recall, self.precision, self.f1, self.nll)
         cells = [
-            (str(k), f"{count:,}", _weight(predicted), *map(number, numbers))
+            (str(k), f"{count:,}", amount(predicted), *map(number, numbers))
             for k, count, predicted, *numbers in zip(
                 worst.tolist(),
                 self.count[worst].tolist(),
@@ -299,7 +299,3 @@ def quotient(sums: Floats, divisors: Floats) -> Floats:
 def mean(values: Floats) -> float:
     """Return the correctly rounded mean; nan without values."""
     return exact_sum(values) / Exact.of(len(values), 0)
-
-
-def _weight(weight: float) -> str:
-    return f"{weight:,.0f}" if weight.is_integer() else number(weight)

@@ -36,6 +36,11 @@ def signed(value: float) -> str:
     return f"{'' if value < 0 or math.isnan(value) else '+'}{number(value)}"
 
 
+def amount(weight: float) -> str:
+    """Return a sum of weights, without decimals if it is an integer."""
+    return f"{weight:,.0f}" if weight.is_integer() else number(weight)
+
+
 def plural(count: int, noun: str) -> str:
     """Return a count and its noun."""
     ending = "es" if noun.endswith("s") else "s"
