@@ -144,11 +144,12 @@ def test_names_that_are_no_two_texts_are_errors(comparison, names, error, messag
     assert error_text(error, comparison.rename, names) == message
 
 
-def test_table_has_the_weight_where_it_is_not_the_count():
-    comparison = compare(A, B, abs(LABELS), sample_weight=[1, 2, 3, 0.5], groups=LABELS)
-    lines = comparison.to_markdown().splitlines()
-    assert "| weight | 6.5000 | 6.5000 |  |  |" in lines
-    assert "| only A right | 1 |  |" in lines  # a weight, no number of rows
+def test_table_has_the_weight_where_a_weight_is_not_1():
+    for weights, total in (([1, 2, 3, 0.5], "6.5000"), ([1, 1.5, 1, 0.5], "4.0000")):
+        comparison = compare(A, B, abs(LABELS), sample_weight=weights, groups=LABELS)
+        lines = comparison.to_markdown().splitlines()
+        assert f"| weight | {total} | {total} |  |  |" in lines
+        assert "| only A right | 1 |  |" in lines  # a weight, no number of rows
     assert (
         lines[0]
         == "Comparison of A and B on 4 rows in 4 groups (errors by group); losses in nats  "

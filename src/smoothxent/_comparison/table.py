@@ -8,7 +8,7 @@ from smoothxent._arguments.options import TRANSFORMS
 from smoothxent._comparison.pair_metrics import PairMetrics
 from smoothxent._comparison.settings import NAMES
 from smoothxent._evaluation.metrics import MEANS
-from smoothxent._evaluation.table import counts, rows, with_error
+from smoothxent._evaluation.table import counts, is_weighted, rows, with_error
 from smoothxent._reports.numbers import amount, measured, number, signed
 from smoothxent._reports.report import Section
 
@@ -98,7 +98,7 @@ def _lines(comparison: PairMetrics, interval: Intervals) -> list[tuple[str, ...]
     if a.nan_rows or b.nan_rows:
         more = f"{b.nan_rows - a.nan_rows:+,}"
         shown.append(("nan rows", f"{a.nan_rows:,}", f"{b.nan_rows:,}", more, ""))
-    if a.weight != a.count:
+    if is_weighted(a):
         shown.append(("weight", number(a.weight), number(b.weight), "", ""))
     return shown
 
@@ -118,7 +118,7 @@ def _measured(
 
 def _pairs(comparison: PairMetrics, interval: Intervals) -> list[tuple[str, ...]]:
     """Return the metrics of the pairs of rows."""
-    unit = "rows" if comparison.a.weight == comparison.a.count else ""
+    unit = "" if is_weighted(comparison.a) else "rows"
     return [
         ("same top class", *_measured(comparison, "agreement", interval)),
         ("only B right", amount(comparison.wins), unit),

@@ -6,6 +6,7 @@ from typing import TypeAlias
 from smoothxent._evaluation.metrics import MEANS, MOST_SHOWN, Bin, Metrics
 from smoothxent._reports.numbers import measured, number, plural
 from smoothxent._reports.report import Section
+from smoothxent._totals.exact import Exact
 
 BAR_WIDTH = 32
 EIGHTHS = " ▏▎▍▌▋▊▉"
@@ -100,9 +101,15 @@ def _lines(metrics: Metrics, interval: Intervals) -> list[tuple[str, str, str]]:
         shown.append(("nan rows", f"{metrics.nan_rows:,}", "hold nan or +inf, or only -inf"))
     if metrics._totals.looks_like_probabilities:
         shown.append(("warning", "", "logits look like probabilities; use np.log(p)"))
-    if metrics.weight != metrics.count:
+    if is_weighted(metrics):
         shown.append(("weight", number(metrics.weight), ""))
     return shown
+
+
+def is_weighted(metrics: Metrics) -> bool:
+    """Whether a sample weight is not 1: only weights of 1 have both sums."""
+    sums = metrics._totals.sums
+    return not sums.weight == sums.weight_square == Exact(metrics.count, 0)
 
 
 def with_error(
