@@ -87,13 +87,14 @@ def test_wins_and_losses_are_the_rows_that_only_one_gets_right(rng):
     )
 
 
-def sentence(b, **options):
+def sentence(b, interval=None, **options):
     """Return the title's last line for nlls of 0 in each row of a and these of b."""
     nll = np.array(b, float)
     with np.errstate(divide="ignore"):
         logits = np.log(np.stack([np.exp(-nll), -np.expm1(-nll)], axis=1))
     sure = np.tile([0, -np.inf], (len(nll), 1))
-    return str(compare(sure, logits, [0] * len(nll), **options)).splitlines()[1]
+    text = compare(sure, logits, [0] * len(nll), **options).to_text(interval=interval)
+    return text.partition("\n\n")[0].splitlines()[-1]
 
 
 @pytest.mark.parametrize(
@@ -101,10 +102,10 @@ def sentence(b, **options):
     [
         # Mean and error of 2 and 3, and of 0 and 1: 2.5 ± 0.5, 0.5 ± 0.5; 1.96 errors are 0.98.
         ([2, 3], "B is worse by 2.50 ± 0.50 nats"),
-        ([0, 1], "B is neither better nor worse, as far as these rows tell: +0.50 ± 0.50 nats"),
+        ([0, 1], "B is not clearly better or worse: +0.50 ± 0.50 nats"),
         ([2, 2], "B is worse by 2.0000 nats"),
-        ([2], "B is neither better nor worse, as far as these rows tell: +2.0000 nats"),
-        ([0, 0], "B is neither better nor worse, as far as these rows tell: +0.0000 nats"),
+        ([2], "B is not clearly better or worse: +2.0000 nats"),
+        ([0, 0], "B is not clearly better or worse: +0.0000 nats"),
         ([1, np.inf], "B is worse by inf nats"),
         ([1, np.nan], "B and A can't be compared: the difference of a row's nll is nan"),
     ],
@@ -116,7 +117,11 @@ def test_title_says_which_one_is_better(nll, expected):
 def test_title_says_that_b_is_better_or_that_groups_are_too_few():
     a, b = np.array([[0, 3.0], [0, 2]]), np.zeros((2, 2))
     # log(1 + e**3) - log 2 and log(1 + e**2) - log 2 are 2.355 and 1.434.
-    assert "\nB is better by 1.89 ± 0.46 nats\n" in str(compare(a, b, [0, 0]))
+    better = compare(a, b, [0, 0])
+    assert "\nB is better by 1.89 ± 0.46 nats\n" in str(better)
+    assert "\nB is better by 0.99 to 2.80 nats\n" in better.to_text(interval=0.95)
+    assert sentence([2, 3], 0.95) == "B is worse by 1.52 to 3.48 nats"
+    assert sentence([2, 2], 0.95) == "B is worse by 2.0000 nats"
     # 12.7 errors with two groups
-    expected = "B is neither better nor worse, as far as these rows tell: +2.50 ± 0.50 nats"
+    expected = "B is not clearly better or worse: +2.50 ± 0.50 nats"
     assert sentence([2, 3], groups=["x", "y"]) == expected

@@ -13,7 +13,7 @@ B = np.array([[1.0, 2, 0], [0, 2, 0], [0, 0, 0], [7, 7, 7]])
 LABELS = np.array([0, 1, 2, -1])
 
 TITLE = "Comparison of A and B on 3 rows, 1 more ignored; losses in nats"
-SENTENCE = "B is neither better nor worse, as far as these rows tell: +0.38 ± 0.31 nats"
+SENTENCE = "B is not clearly better or worse: +0.38 ± 0.31 nats"
 
 
 @pytest.fixture(scope="module")
@@ -71,10 +71,10 @@ def test_table_has_intervals_in_place_of_errors(comparison):
         "± 0.13": "-0.10 to 0.42",
         "± 0.12": "-0.43 to +0.06",
     }
-    head, body = TABLE.split("\n\n", 1)
+    expected = TABLE.replace("+0.38 ± 0.31 nats", "-0.23 to +0.99 nats")
     for error in sorted(changed, key=len, reverse=True):
-        body = body.replace(error, changed[error])
-    assert comparison.to_text(interval=0.95) == f"{head}\n\n{body}"
+        expected = expected.replace(error, changed[error])
+    assert comparison.to_text(interval=0.95) == expected
     assert "| nll | 0.5337 | 0.9153 | +0.38 | -0.23 to +0.99 |" in comparison.to_markdown(
         interval=0.95
     )
@@ -150,10 +150,7 @@ def test_table_has_the_weight_where_a_weight_is_not_1():
         lines = comparison.to_markdown().splitlines()
         assert f"| weight | {total} | {total} |  |  |" in lines
         assert "| only A right | 1 |  |" in lines  # a weight, no number of rows
-    assert (
-        lines[0]
-        == "Comparison of A and B on 4 rows in 4 groups (errors by group); losses in nats  "
-    )
+    assert lines[0] == "Comparison of A and B on 4 rows in 4 groups  "
 
 
 def test_comparison_of_no_rows_is_a_single_line():

@@ -178,8 +178,8 @@ def test_intervals_stand_in_place_of_errors():
 def test_groups_and_classes_are_tables_of_their_own():
     evaluation = evaluate(np.eye(3), [0, 1, 1], groups=["a", "a", "b"], per_class=True)
     lines = str(evaluation).splitlines()
-    assert lines[0] == "Evaluation of 3 rows in 2 groups (errors by group); losses in nats"
-    assert repr(evaluation).startswith("Evaluation(3 rows, 2 groups, nll ")
+    assert lines[:2] == ["Evaluation of 3 rows in 2 groups", "losses in nats, errors by group"]
+    assert repr(evaluation).startswith("Evaluation(3 rows in 2 groups, nll ")
     for part, name in ((evaluation.groups, "2 groups"), (evaluation.classes, "3 classes")):
         title, _, *table = str(part).splitlines()
         assert title == name

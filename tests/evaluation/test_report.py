@@ -65,8 +65,8 @@ def test_counts_have_their_noun():
 
 
 class Shown(Report):
-    def _title(self):
-        return "Title of <b>\nand more"
+    def _title(self, interval=None):
+        return f"Title of <b>\nand {'more ' * 15}in a/long-path"
 
     def _sections(self, interval=None):
         return [
@@ -80,7 +80,7 @@ def test_text_has_aligned_columns_and_wrapped_notes():
         str(Shown())
         == Shown().to_text()
         == (
-            "Title of <b>\nand more\n"
+            f"Title of <b>\nand {'more ' * 14}more\nin a/long-path\n"
             "\n"
             "x|y         1  ± 2\n"
             "long name  10  word word word word word word word word word word word word word\n"
@@ -96,7 +96,7 @@ def test_text_has_aligned_columns_and_wrapped_notes():
 
 def test_markdown_has_a_table_for_each_section():
     assert Shown().to_markdown() == (
-        "Title of <b>  \nand more\n"
+        f"Title of <b>  \nand {'more ' * 15}in a/long-path\n"
         "\n"
         "| metric | value |  |\n"
         "|---|--:|---|\n"

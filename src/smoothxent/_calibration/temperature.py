@@ -84,7 +84,7 @@ class Temperature(Plotted, Recorded):
         nll = f"nll {number(self.nll_before)} -> {number(self.nll_after)}"
         return f"Temperature({digits(self.value)}, {nll}, {counts(self.evaluation)})"
 
-    def _title(self) -> str:
+    def _title(self, interval: float | None = None) -> str:
         reads = plural(self.iterations, "read")
         rows = f"{counts(self.evaluation)}, {reads} of the logits"
         return f"Temperature {digits(self.value)} from {rows}; losses in nats{ENDS[self.bound]}"

@@ -207,13 +207,11 @@ class Comparison(PairMetrics, Plotted, Recorded):
     def __repr__(self) -> str:
         return table.line(self)
 
-    def _title(self) -> str:
-        return table.title(self)
+    def _title(self, interval: float | None = None) -> str:
+        return table.title(self, interval)
 
     def _sections(self, interval: float | None = None) -> list[Section]:
-        if interval is None:
-            return table.sections(self, None)
-        return table.sections(self, lambda name: self.interval(name, interval))
+        return table.sections(self, interval)
 
     def _draw(self, figure: Figure | SubFigure | None) -> Figure | SubFigure:
         from smoothxent._comparison import plot

@@ -1,46 +1,43 @@
 """The tables of a comparison."""
 
 import math
-from collections.abc import Callable
-from typing import TypeAlias
 
 from smoothxent._arguments.options import TRANSFORMS
 from smoothxent._comparison.pair_metrics import PairMetrics
 from smoothxent._comparison.settings import NAMES
 from smoothxent._evaluation.metrics import MEANS
 from smoothxent._evaluation.table import counts, is_weighted, rows, with_error
-from smoothxent._reports.numbers import amount, measured, number, signed
+from smoothxent._reports.numbers import amount, number, signed
 from smoothxent._reports.report import Section
 
 DIFFERENCE = "B - A"
 CONFIDENCE = 0.95  # of the interval that leaves out 0 if the title says better or worse
 
-Intervals: TypeAlias = Callable[[str], tuple[float, float]] | None  # of a metric, by its name
 
-
-def title(comparison: PairMetrics) -> str:
+def title(comparison: PairMetrics, interval: float | None) -> str:
     """Return the title of the tables, and what they say about the loss."""
-    groups = comparison.groups
-    shown = rows(comparison.a, None if groups is None else len(groups.ids))
-    lines = [f"Comparison of A and B on {shown}"]
+    lines = [f"Comparison of A and B on {rows(comparison.a)}"]
     if comparison.names != NAMES:
         lines += [f"{letter}: {name}" for letter, name in zip(NAMES, comparison.names, strict=True)]
     if comparison.a.count:
-        lines.append(verdict(comparison))
+        lines.append(verdict(comparison, interval))
     return "\n".join(lines)
 
 
-def verdict(comparison: PairMetrics) -> str:
-    """Return a sentence about the difference of the nll."""
-    mean, stderr = comparison._measured("nll_difference")
+def verdict(comparison: PairMetrics, interval: float | None) -> str:
+    """Return a sentence about the difference of the nll, with its error or its interval."""
+    name, mean = "nll_difference", comparison.nll_difference
     if math.isnan(mean):
         return "B and A can't be compared: the difference of a row's nll is nan"
-    low, high = comparison.interval("nll_difference", CONFIDENCE)
-    if low > 0 or high < 0 or math.isinf(mean):
-        shown = " ".join(measured(abs(mean), stderr)).rstrip()
-        return f"B is {'worse' if mean > 0 else 'better'} by {shown} nats"
-    shown = " ".join(measured(mean, stderr, "+")).rstrip()
-    return f"B is neither better nor worse, as far as these rows tell: {shown} nats"
+    low, high = comparison.interval(name, CONFIDENCE)
+    start, sign, factor = "B is not clearly better or worse:", "+", 1
+    if low > 0 or mean == math.inf:
+        start, sign = "B is worse by", ""
+    elif high < 0 or mean == -math.inf:
+        start, sign, factor = "B is better by", "", -1
+    value, error = with_error(comparison, name, interval, sign, factor)
+    shown = f"{value} {error}".rstrip() if interval is None else error or value
+    return f"{start} {shown} nats"
 
 
 def line(comparison: PairMetrics) -> str:
@@ -52,7 +49,7 @@ def line(comparison: PairMetrics) -> str:
     return f"Comparison({shown})"
 
 
-def sections(comparison: PairMetrics, interval: Intervals) -> list[Section]:
+def sections(comparison: PairMetrics, interval: float | None) -> list[Section]:
     """Return the metrics of both, those of pairs of rows, and quantiles, if there are rows."""
     if not comparison.a.count:
         return []
@@ -74,7 +71,7 @@ def sections(comparison: PairMetrics, interval: Intervals) -> list[Section]:
     ]
 
 
-def _lines(comparison: PairMetrics, interval: Intervals) -> list[tuple[str, ...]]:
+def _lines(comparison: PairMetrics, interval: float | None) -> list[tuple[str, ...]]:
     """Return name, value of a, value of b, difference and its error of each metric."""
     a, b = comparison.a, comparison.b
     values = {
@@ -91,7 +88,7 @@ def _lines(comparison: PairMetrics, interval: Intervals) -> list[tuple[str, ...]
     for name, (ours, theirs) in values.items():
         paired = f"{name}_difference"
         if paired in comparison._names():
-            difference = _measured(comparison, paired, interval, "+")
+            difference = with_error(comparison, paired, interval, "+")
         else:
             difference = signed(theirs - ours), ""
         shown.append((_label(name), number(ours), number(theirs), *difference))
@@ -109,22 +106,18 @@ def _label(name: str) -> str:
     return MEANS.get(name.replace("top_1", "accuracy"), name.replace("_", " "))
 
 
-def _measured(
-    comparison: PairMetrics, name: str, interval: Intervals, sign: str = ""
-) -> tuple[str, str]:
-    mean, stderr = comparison._measured(name)
-    return with_error(mean, stderr, interval and interval(name), sign)
-
-
-def _pairs(comparison: PairMetrics, interval: Intervals) -> list[tuple[str, ...]]:
+def _pairs(comparison: PairMetrics, interval: float | None) -> list[tuple[str, ...]]:
     """Return the metrics of the pairs of rows."""
     unit = "" if is_weighted(comparison.a) else "rows"
     return [
-        ("same top class", *_measured(comparison, "agreement", interval)),
+        ("same top class", *with_error(comparison, "agreement", interval)),
         ("only B right", amount(comparison.wins), unit),
         ("only A right", amount(comparison.losses), unit),
-        ("KL of B from A", *_measured(comparison, "kl", interval)),
-        ("label's probability, B - A", *_measured(comparison, "probability_change", interval, "+")),
+        ("KL of B from A", *with_error(comparison, "kl", interval)),
+        (
+            "label's probability, B - A",
+            *with_error(comparison, "probability_change", interval, "+"),
+        ),
         ("its root mean square", number(comparison.probability_change_rms), ""),
     ]
 

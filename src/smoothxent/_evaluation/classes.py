@@ -258,7 +258,7 @@ class ClassMetrics(Report):
         order = np.lexsort((-self.nll[counted], self.recall[counted]))
         return counted[order][:size]
 
-    def _title(self) -> str:
+    def _title(self, interval: float | None = None) -> str:
         return plural(len(self), "class")
 
     def _sections(self, interval: float | None = None) -> list[Section]:

@@ -379,13 +379,11 @@ class Evaluation(Metrics, Plotted, Recorded):
     def __repr__(self) -> str:
         return table.line(self)
 
-    def _title(self) -> str:
+    def _title(self, interval: float | None = None) -> str:
         return table.title(self)
 
     def _sections(self, interval: float | None = None) -> list[Section]:
-        if interval is None:
-            return table.sections(self, None)
-        return table.sections(self, lambda name: self.interval(name, interval))
+        return table.sections(self, interval)
 
     def _draw(self, figure: Figure | SubFigure | None) -> Figure | SubFigure:
         from smoothxent._evaluation import plot

@@ -21,7 +21,7 @@ Floats = NDArray[np.float64]
 
 BIT = math.log(2)  # nats
 SHOWN = 5  # groups with the highest nll, and as many with the lowest
-LONGEST_ID = 40  # letters
+LONGEST_ID = 36  # letters, as of a UUID: the table then has up to 80 columns
 
 
 def sums_of_groups(rows: RowMetrics, groups: Groups) -> KeyedSums:
@@ -177,7 +177,7 @@ class GroupMetrics(Report):
     def _macro(self, means: Floats) -> float:
         return mean(means[self.weight > 0])
 
-    def _title(self) -> str:
+    def _title(self, interval: float | None = None) -> str:
         return plural(len(self), "group")
 
     def _sections(self, interval: float | None = None) -> list[Section]:

@@ -1,50 +1,44 @@
 """The tables of an evaluation."""
 
-from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from collections.abc import Sequence
 
 from smoothxent._evaluation.metrics import MEANS, MOST_SHOWN, Bin, Metrics
 from smoothxent._reports.numbers import measured, number, plural
 from smoothxent._reports.report import Section
 from smoothxent._totals.exact import Exact
+from smoothxent._totals.means import Means
 
 BAR_WIDTH = 32
 EIGHTHS = " ▏▎▍▌▋▊▉"
 
-Intervals: TypeAlias = Callable[[str], tuple[float, float]] | None  # of a metric, by its name
-
 
 def title(metrics: Metrics) -> str:
     """Return the title of the tables."""
-    groups = metrics.groups
-    return f"Evaluation of {rows(metrics, None if groups is None else len(groups))}"
+    return f"Evaluation of {rows(metrics)}"
 
 
-def rows(metrics: Metrics, num_groups: int | None) -> str:
+def rows(metrics: Metrics) -> str:
     """Return the numbers of rows and groups and the unit of losses, for a title."""
-    inside = ""
-    if num_groups is not None:
-        inside = f" in {plural(num_groups, 'group')}{' (errors by group)' * bool(num_groups)}"
-    return f"{counts(metrics)}{inside}{'; losses in nats' * bool(metrics.count)}"
+    units = "; losses in nats" if metrics.groups is None else "\nlosses in nats, errors by group"
+    return f"{counts(metrics)}{units * bool(metrics.count)}"
 
 
 def line(metrics: Metrics) -> str:
     """Return one line with the number of rows and, if there are any, two metrics."""
     shown = counts(metrics)
-    if metrics.groups is not None:
-        shown += f", {plural(len(metrics.groups), 'group')}"
     if metrics.count:
         shown += f", nll {number(metrics.nll)}, accuracy {number(metrics.accuracy)}"
     return f"Evaluation({shown})"
 
 
 def counts(metrics: Metrics) -> str:
-    """Return how many rows are counted and how many are ignored."""
+    """Return how many rows are counted, in how many groups, and how many are ignored."""
+    groups = "" if metrics.groups is None else f" in {plural(len(metrics.groups), 'group')}"
     ignored = f", {metrics.ignored:,} more ignored" if metrics.ignored else ""
-    return f"{plural(metrics.count, 'row')}{ignored}"
+    return f"{plural(metrics.count, 'row')}{groups}{ignored}"
 
 
-def sections(metrics: Metrics, interval: Intervals) -> list[Section]:
+def sections(metrics: Metrics, interval: float | None) -> list[Section]:
     """Return the metrics, the groups, the bins and the classes, if there are rows."""
     if not metrics.count:
         return []
@@ -58,13 +52,13 @@ def sections(metrics: Metrics, interval: Intervals) -> list[Section]:
     return shown
 
 
-def _lines(metrics: Metrics, interval: Intervals) -> list[tuple[str, str, str]]:
+def _lines(metrics: Metrics, interval: float | None) -> list[tuple[str, str, str]]:
     """Return name, number, and standard error or note of each metric."""
 
     def mean(name: str) -> tuple[str, str, str]:
         k = name.removeprefix("top_")
         label = MEANS.get(name) or f"top-{k} accuracy"
-        return label, *with_error(*metrics._measured(name), interval and interval(name))
+        return label, *with_error(metrics, name, interval)
 
     nll = mean("nll")
     settings = ", ".join(
@@ -113,14 +107,19 @@ def is_weighted(metrics: Metrics) -> bool:
 
 
 def with_error(
-    value: float, stderr: float, interval: tuple[float, float] | None, sign: str = ""
+    result: Means, name: str, interval: float | None, sign: str = "", factor: int = 1
 ) -> tuple[str, str]:
-    """Return a value, and its standard error or its interval; "" if that is nan or of size 0."""
-    if interval is None or not interval[0] < interval[1]:
-        return measured(value, stderr, sign)
-    half = (interval[1] - interval[0]) / 2
-    low, high = (measured(end, half, sign)[0] for end in interval)
-    return measured(value, half, sign)[0], f"{low} to {high}"
+    """Return a mean, and its standard error or its interval; "" if that is nan or of size 0.
+
+    Numbers are multiplied by the factor, 1 or -1, and have a sign if `sign` is "+".
+    """
+    mean, stderr = result._measured(name)
+    low, high = (0.0, 0.0) if interval is None else result.interval(name, interval)
+    if not low < high:
+        return measured(factor * mean, stderr, sign)
+    half = (high - low) / 2
+    shown, *ends = (measured(factor * each, half, sign)[0] for each in (mean, low, high))
+    return shown, " to ".join(ends[::factor])
 
 
 def _of_bins(filled: Sequence[Bin]) -> Section:

@@ -1,9 +1,9 @@
-"""Tables of a result: its sections, written as text (80 columns), Markdown and HTML."""
+"""Tables of a result: its sections, written as text, Markdown and HTML."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from html import escape
-from textwrap import wrap
+from textwrap import fill, wrap
 from typing import NamedTuple
 
 WIDTH = 80  # columns of text
@@ -67,8 +67,8 @@ class Report(ABC):
     __slots__ = ()
 
     @abstractmethod
-    def _title(self) -> str:
-        """Return the title, one line or more."""
+    def _title(self, interval: float | None = None) -> str:
+        """Return the title, one line or more, with an interval as `_sections`."""
 
     @abstractmethod
     def _sections(self, interval: float | None = None) -> list[Section]:
@@ -85,7 +85,8 @@ class Report(ABC):
         Returns
         -------
         str
-            The title and the tables, in at most 80 columns.
+            The title and the tables, in at most 80 columns, unless a word of the title is longer:
+            the path of a file.
 
         Examples
         --------
@@ -95,7 +96,11 @@ class Report(ABC):
         >>> print(evaluation.to_text().splitlines()[0])
         Evaluation of 4 rows; losses in nats
         """
-        return "\n\n".join([self._title(), *(each.text() for each in self._sections(interval))])
+        lines = self._title(interval).split("\n")
+        title = "\n".join(
+            fill(each, WIDTH, break_long_words=False, break_on_hyphens=False) for each in lines
+        )
+        return "\n\n".join([title, *(each.text() for each in self._sections(interval))])
 
     def to_markdown(self, *, interval: float | None = None) -> str:
         """Return the tables as Markdown, for a README or an issue.
@@ -118,7 +123,7 @@ class Report(ABC):
         | metric | value |  |
         """
         tables = [each.markdown() for each in self._sections(interval)]
-        title = self._title().replace("\n", "  \n")  # two spaces end a line
+        title = self._title(interval).replace("\n", "  \n")  # two spaces end a line
         return "\n\n".join([title, *tables]) + "\n"
 
     def __str__(self) -> str:
