@@ -64,6 +64,8 @@ def test_groups_and_classes_are_saved_as_csv(rows, capsys):
     logits, labels, ids = rows
     logits[:, 3] = -50  # never predicted
     np.save("logits.npy", logits)
+    ids = np.where(ids == "f", "f\r\ud800", ids)
+    np.save("ids.npy", ids)
     expected = evaluate(logits, labels, groups=ids, per_class=True)
     files = ("--per-class", "classes.csv", "--per-group", "groups.csv")
     printed(capsys, *INPUTS, "--groups", "ids.npy", *files, "--quiet")
@@ -71,9 +73,11 @@ def test_groups_and_classes_are_saved_as_csv(rows, capsys):
         ("classes.csv", "class", range(7), expected.classes, CLASS_COLUMNS),
         ("groups.csv", "group", expected.groups.ids, expected.groups, GROUP_COLUMNS),
     ):
-        head, *lines = csv.reader(io.StringIO(Path(file).read_text()))
+        with Path(file).open(newline="") as text:
+            head, *lines = csv.reader(text)
         assert head == [first, *names]
         columns = [keys, *(getattr(metrics, name).tolist() for name in names)]
+        columns[0] = [str(key).replace("\ud800", r"\ud800") for key in keys]
         assert lines == [list(map(str, line)) for line in zip(*columns, strict=True)]
 
 

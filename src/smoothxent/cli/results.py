@@ -118,7 +118,8 @@ def save(result: Result, name: str | None) -> None:
 
 
 def _writer(text: str) -> Callable[[Path], object]:
-    return lambda draft: draft.write_text(text, encoding="utf-8")
+    # A surrogate in an id, which UTF-8 lacks, is escaped as in tables.
+    return lambda draft: draft.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def _table(result: Result, arguments: argparse.Namespace) -> str:
@@ -162,9 +163,13 @@ def _csv_of_each(attribute: str, metrics: Any) -> str:
 
 
 def _csv_of(head: Iterable[str], *columns: Iterable[object]) -> str:
+    return "".join(map(_csv_line, [head, *zip(*columns, strict=True)]))
+
+
+def _csv_line(cells: Iterable[object]) -> str:
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([head, *zip(*columns, strict=True)])
-    return text.getvalue()
+    csv.writer(text, lineterminator="\r\n").writerow(cells)  # which quotes each \r and \n
+    return text.getvalue()[:-2] + "\n"
 
 
 def _columns(result: Any, metrics: Mapping[str, Any]) -> dict[str, Any]:
