@@ -57,6 +57,7 @@ def test_groups_and_classes_are_printed_in_every_format(rows, capsys):
     (line,) = csv.DictReader(io.StringIO(printed(capsys, *options, "--format", "csv")))
     assert float(line["nll_stderr"]) == expected.nll_stderr
     assert float(line["groups_macro_nll"]) == expected.groups.macro_nll
+    assert line["groups"] == "4"
     assert printed(capsys, *options, "--quiet") == ""
 
 

@@ -147,8 +147,8 @@ def _csv(result: Result, arguments: argparse.Namespace) -> str:
     columns = _columns(result, result.to_dict()["metrics"])
     if isinstance(result, Comparison):
         columns["a_name"], columns["b_name"] = result.names
-        if result.groups is not None:
-            columns["groups"] = len(result.groups.ids)
+    if (groups := getattr(result, "groups", None)) is not None:
+        columns["groups"] = len(groups.ids)
     if arguments.bytes is not None and isinstance(result, Evaluation):
         columns["bits_per_byte"] = result.bits(per=arguments.bytes)
     return _csv_of(columns, *([value] for value in columns.values()))
