@@ -103,8 +103,10 @@ def test_parts_with_groups_are_merged(rows, capsys):
             np.save(f"{name}.npy", array[part])
         options = ("--groups", "ids.npy", "--json", f"part-{number}.json", "--quiet", "--per-class")
         printed(capsys, *INPUTS, *options)
-    merged = printed(capsys, "part-*.json", "--json", "-", command="merge")
+    files = ("--per-group", "groups.csv", "--per-class", "classes.csv")
+    merged = printed(capsys, "part-*.json", "--json", "-", *files, command="merge")
     assert Evaluation.from_dict(json.loads(merged)) == whole
+    assert [len(Path(file).read_text().splitlines()) for file in files[1::2]] == [5, 8]
     assert printed(capsys, "part-*.json", command="merge") == f"{whole}\n"
 
 
@@ -123,6 +125,9 @@ def test_parts_of_other_groups_or_classes_are_one_line(rows, capsys):
     assert error_line(capsys, "none.json", "classes.json", command="merge") == (
         "classes.json: classes must be in both evaluations that are added or in neither, "
         "got them in one; use per_class for both"
+    )
+    assert error_line(capsys, "names.json", "--per-class", command="merge") == (
+        "names.json: holds no metrics of classes; leave out --per-class"
     )
     assert error_line(capsys, "none.json", "names.json", command="merge") == (
         "names.json: groups must be in both evaluations that are added or in neither, "
@@ -182,9 +187,10 @@ def misuse(capsys, *arguments):
 @pytest.mark.fault("cli-usage")
 def test_option_for_classes_before_the_files_has_a_remedy(rows, capsys):
     assert misuse(capsys, "--per-class", *INPUTS) == (
-        "--per-class: must end in .csv, got 'logits.npy'; to save nothing, put the option after "
-        "LOGITS and LABELS"
+        "--per-class: must end in .csv, got 'logits.npy'; to save nothing, put it after the files"
     )
+    found = misuse(capsys, *INPUTS, "--per-group", "o.txt")
+    assert found == "--per-group: must end in .csv, got 'o.txt'"
 
 
 @pytest.mark.fault("cli-usage")

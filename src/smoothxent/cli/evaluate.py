@@ -37,21 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=".npy file with the share of each class in label smoothing (default: uniform)",
     )
     inputs.add_groups(parser, ", and the groups with the highest and the lowest nll")
-    parser.add_argument(
-        "--per-group",
-        metavar="FILE.csv",
-        type=options.csv_file,
-        help="save the metrics of all groups",
-    )
-    parser.add_argument(
-        "--per-class",
-        metavar="FILE.csv",
-        nargs="?",
-        const=True,
-        default=False,
-        type=options.csv_file,
-        help="show the classes with the lowest recall, and save the metrics of all classes",
-    )
+    results.add_files(parser)
     results.add_arguments(parser, "save the result as JSON, for `smoothxent merge`")
     results.add_interval(parser)
     results.add_bytes(parser)

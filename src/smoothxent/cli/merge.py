@@ -33,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "compare`, or quoted patterns of them",
     )
     inputs.add_names(parser, "names of A and B in the sum of comparisons, for all parts")
+    results.add_files(parser)
     results.add_arguments(parser, "save the result as JSON, which can be merged again")
     results.add_interval(parser)
     results.add_bytes(parser)
@@ -59,6 +60,10 @@ def run(arguments: argparse.Namespace) -> None:
             raise CommandError(f"{part}: {rule}, got {NAMES[type(more)]}; merge them apart")
         with as_command_errors(part):
             whole += more
+    for option, name in (("class", "classes"), ("group", "groups")):
+        is_wanted = getattr(arguments, f"per_{option}")
+        if is_wanted and not hasattr(getattr(whole, name, None), "nll"):
+            raise CommandError(f"{first}: holds no metrics of {name}; leave out --per-{option}")
     results.write(whole, arguments)
 
 

@@ -76,11 +76,10 @@ def file(text: str) -> str:
     return text
 
 
-def csv_file(text: str) -> Path:
+def csv_file(text: str, remedy: str = "") -> Path:
     """Parse the path of a .csv file."""
     if not text.lower().endswith(".csv"):
-        remedy = "to save nothing, put the option after LOGITS and LABELS"
-        raise argparse.ArgumentTypeError(f"must end in .csv, got {text!r}; {remedy}")
+        raise argparse.ArgumentTypeError(f"must end in .csv, got {text!r}{remedy}")
     return Path(text)
 
 

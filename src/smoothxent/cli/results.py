@@ -5,6 +5,7 @@ import csv
 import io
 import os
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -37,6 +38,25 @@ def add_arguments(parser: argparse.ArgumentParser, to_save: str) -> None:
     )
     parser.add_argument("--quiet", action="store_true", help="print only errors and warnings")
     parser.set_defaults(bytes=None, interval=None)
+
+
+def add_files(parser: argparse.ArgumentParser) -> None:
+    """Add the options for the metrics of groups and classes."""
+    parser.add_argument(
+        "--per-group",
+        metavar="FILE.csv",
+        type=options.csv_file,
+        help="save the metrics of all groups",
+    )
+    parser.add_argument(
+        "--per-class",
+        metavar="FILE.csv",
+        nargs="?",
+        const=True,
+        default=False,
+        type=partial(options.csv_file, remedy="; to save nothing, put it after the files"),
+        help="show the classes with the lowest recall, and save the metrics of all classes",
+    )
 
 
 def add_interval(parser: argparse.ArgumentParser) -> None:
