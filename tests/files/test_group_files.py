@@ -238,7 +238,7 @@ def fails(tmp_path, error, file):
         (
             np.array([0, 2**63, 1, 2], np.uint64),
             ValueError,
-            f"groups must be below 2**63, got {2**63}",
+            f"groups must lie in [-2**63, 2**63), got {2**63}",
         ),
         (
             np.array(["a", "b", "c", None], object),

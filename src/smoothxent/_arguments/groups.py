@@ -44,8 +44,12 @@ def _array_of(value: Any) -> AnyArray:
     if isinstance(value, list | tuple) and isinstance(first, str):
         return np.array(value, object)
     array = plain_array("groups", value)
-    if isinstance(value, list | tuple) and (not array.size or array.dtype.kind == "U"):
-        return np.array(value, object if array.size else np.int64)  # [1, "1"] are no two strings
+    if isinstance(value, list | tuple) and array.dtype.kind in "UfO":
+        given = np.array(value, object if array.size else np.int64)
+        if not array.size or array.dtype.kind == "U":  # [1, "1"] are no two strings
+            return given
+        if all(isinstance(each, int) for each in given.flat):  # NumPy makes them floats or objects
+            raise ValueError(f"groups must lie in [-2**63, 2**63), got {max(given.flat, key=abs)}")
     return array
 
 
@@ -69,6 +73,8 @@ def check_ids(array: AnyArray) -> AnyArray:
         for each in names.tolist():
             if not isinstance(each, str):
                 remedy = TO_INTEGERS if isinstance(each, int) else ""
+                if remedy and any(isinstance(other, str) for other in names.tolist()):
+                    remedy = "; write all ids as strings"
                 rule = "groups must be integers or strings"
                 raise TypeError(f"{rule}, got {each!r} in an array of objects{remedy}")
         return names
@@ -77,7 +83,7 @@ def check_ids(array: AnyArray) -> AnyArray:
             f"groups must be integers or strings, got {array.dtype}{REMEDIES.get(kind, '')}"
         )
     if kind == "u" and flat.max() > np.iinfo(np.int64).max:
-        raise ValueError(f"groups must be below 2**63, got {flat.max()}")
+        raise ValueError(f"groups must lie in [-2**63, 2**63), got {flat.max()}")
     return flat.astype(np.int64)
 
 
