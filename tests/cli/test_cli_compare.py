@@ -129,9 +129,9 @@ def test_parts_that_share_groups_are_merged(arrays, capsys):
     assert json.loads(capsys.readouterr().out) == expected.to_dict()
     printed(capsys, "--quiet", "--json", "plain.json")
     assert main(["merge", "part-0.json", "plain.json"]) == 1
-    assert capsys.readouterr().err == (
-        "smoothxent: plain.json: groups must be in all parts or in none, got some of each\n"
-    )
+    rule = "groups must be in both evaluations that are added or in neither, got them in one"
+    expected = f"smoothxent: plain.json: {rule}; pass groups for both\n"
+    assert capsys.readouterr().err == expected
 
 
 @pytest.mark.usefixtures("arrays")

@@ -97,7 +97,8 @@ def test_groups_are_in_all_parts_or_in_none(rng):
     numbers, names = (compare(a, b, labels, groups=ids) for ids in (labels, labels.astype(str)))
     for one, other in ((alone, numbers), (names, alone)):
         assert error_text(ValueError, operator.add, one, other) == (
-            "groups must be in all parts or in none, got some of each"
+            "groups must be in both evaluations that are added or in neither, got them in one; "
+            "pass groups for both"
         )
     assert error_text(ValueError, operator.add, names, numbers) == (
         "groups must be all integers or all strings, got some of each"

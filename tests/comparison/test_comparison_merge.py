@@ -47,7 +47,8 @@ def test_merging_any_split_in_any_order_gives_the_same_bits(rng, rows, weighted,
     merged = functools.reduce(operator.add, parts)
     pairwise = (parts[0] + parts[1]) + (parts[2] + (parts[3] + parts[4]))
     backwards = compared(rows, slice(None, None, -1), weighted, settings)
-    for comparison in (merged, pairwise, backwards, sum(parts)):
+    nothing = compared(rows, slice(0), weighted, {} if "groups" in settings else settings)
+    for comparison in (merged, pairwise, backwards, sum(parts), nothing + whole, whole + nothing):
         assert comparison == whole
         assert hash(comparison) == hash(whole)
         assert attributes(comparison) == attributes(whole)
@@ -55,6 +56,7 @@ def test_merging_any_split_in_any_order_gives_the_same_bits(rng, rows, weighted,
 
 
 SAME = "must be the same in comparisons that are added"
+EQUAL = "must be the same in evaluations that are added"
 REMEDY = "if they mean the same, use rename"
 
 
@@ -62,9 +64,9 @@ REMEDY = "if they mean the same, use rename"
 @pytest.mark.parametrize(
     "settings, message",
     [
-        ({"temperature": (1.0, 2.0)}, "temperature must be the same in evaluations that are added"),
-        ({"softcap": (None, 2.0)}, "softcap must be the same in evaluations that are added"),
-        ({"top_k": (3,)}, "top_k must be the same in evaluations that are added"),
+        ({"temperature": (1.0, 2.0)}, f"temperature of B {EQUAL}, got 1.0 and 2.0"),
+        ({"softcap": (3.0, None)}, f"softcap of A {EQUAL}, got None and 3.0"),
+        ({"top_k": (3,)}, f"top_k of A {EQUAL}, got (1, 5) and (1, 3)"),
         ({"names": ("B", "A")}, f"names {SAME}, got ('A', 'B') and ('B', 'A'); {REMEDY}"),
     ],
 )

@@ -87,9 +87,8 @@ class Comparison(PairMetrics, Plotted, Recorded):
     With groups, all standard errors are clustered, as in `Evaluation`, for the difference of each
     row instead of its nll. A group needs 500 to 1,000 bytes.
 
-    Comparisons can be added if they have the same names, both have groups or none has, and the
-    evaluations can be added, those of a and those of b. Any difference is a ValueError. Both may
-    have rows of the same group.
+    Comparisons can be added if they have the same names, and the evaluations can be added, those of
+    a and those of b. Any difference is a ValueError. Both may have rows of the same group.
 
     References
     ----------
@@ -125,8 +124,8 @@ class Comparison(PairMetrics, Plotted, Recorded):
             rule = "must be the same in comparisons that are added"
             remedy = "if they mean the same, use rename"
             raise ValueError(f"names {rule}, got {self.names} and {other.names}; {remedy}")
-        if (self.groups is None) != (other.groups is None):
-            raise ValueError("groups must be in all parts or in none, got some of each")
+        for letter, ours, theirs in (("A", self.a, other.a), ("B", self.b, other.b)):
+            ours._totals.settings.joined(theirs._totals.settings, f" of {letter}")
         a, b = self.a + other.a, self.b + other.b
         return type(self)(a, b, self.names, self._totals + other._totals)
 

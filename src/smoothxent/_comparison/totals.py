@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import reduce
 from operator import add
 from typing import Any, NamedTuple, Self
 
@@ -137,15 +138,13 @@ class PairTotals:
 
     def __add__(self, other: Self) -> Self:
         """Return the totals of the pairs of both, with the same numbers k of top_k."""
-        groups = None
-        if self.groups is not None and other.groups is not None:
-            groups = self.groups + other.groups
+        groups = [each.groups for each in (self, other) if each.groups is not None]
         return type(self)(
             PairSums(*map(add, self.sums, other.sums)),
             tuple(map(add, self.changed_hits, other.changed_hits)),
             self.kl + other.kl,
             self.probability_change + other.probability_change,
-            groups,
+            reduce(add, groups) if groups else None,
         )
 
 

@@ -70,8 +70,11 @@ class Settings(NamedTuple):
         defaults = self.of(None, targets, *self[-3:]).by_name()
         return {name: value for name, value in self.by_name().items() if value != defaults[name]}
 
-    def joined(self, other: Self) -> Self:
-        """Return the settings of a sum; raise unless those of both parts agree."""
+    def joined(self, other: Self, owner: str = "") -> Self:
+        """Return the settings of a sum; raise unless those of both parts agree.
+
+        owner: in a comparison, " of A" or " of B".
+        """
         ours, theirs = self.by_name(), other.by_name()
         if not (self.num_classes and other.num_classes):
             del ours["num_classes"]
@@ -79,7 +82,7 @@ class Settings(NamedTuple):
             if value != theirs[name]:
                 remedy = "; pad the logits with -inf" if name == "num_classes" else ""
                 raise ValueError(
-                    f"{name} must be the same in evaluations that are added, "
+                    f"{name}{owner} must be the same in evaluations that are added, "
                     f"got {value} and {theirs[name]}{remedy}"
                 )
         return self if self.num_classes else other
