@@ -125,7 +125,8 @@ def test_names_stand_in_every_table(names):
     a, b = names
     titles = [TITLE, f"A: {a}", f"B: {b}", SENTENCE]
     assert str(comparison) == "\n".join([*titles, *TABLE.splitlines()[2:]])
-    assert comparison.to_markdown().startswith("  \n".join(titles))
+    shown = "  \n".join(titles).replace("<", "&lt;").replace("|", r"\|")
+    assert comparison.to_markdown().startswith(shown)
     assert f"<strong>{'<br>'.join(map(escape, titles))}</strong>" in comparison._repr_html_()
 
 

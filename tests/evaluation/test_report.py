@@ -70,7 +70,7 @@ class Shown(Report):
 
     def _sections(self, interval=None):
         return [
-            Section([("x|y", "1", "± 2"), ("long name", "10", "word " * 20)], has_notes=True),
+            Section([(r"x\|y", "1", "± 2"), ("long name", "10", "word " * 20)], has_notes=True),
             Section([("a", "1.5"), ("<i>", "12.25")], ("key", "number"), "second"),
         ]
 
@@ -82,7 +82,7 @@ def test_text_has_aligned_columns_and_wrapped_notes():
         == (
             f"Title of <b>\nand {'more ' * 14}more\nin a/long-path\n"
             "\n"
-            "x|y         1  ± 2\n"
+            "x\\|y        1  ± 2\n"
             "long name  10  word word word word word word word word word word word word word\n"
             "               word word word word word word word\n"
             "\n"
@@ -96,11 +96,11 @@ def test_text_has_aligned_columns_and_wrapped_notes():
 
 def test_markdown_has_a_table_for_each_section():
     assert Shown().to_markdown() == (
-        f"Title of <b>  \nand {'more ' * 15}in a/long-path\n"
+        f"Title of &lt;b>  \nand {'more ' * 15}in a/long-path\n"
         "\n"
         "| metric | value |  |\n"
         "|---|--:|---|\n"
-        "| x\\|y | 1 | ± 2 |\n"
+        "| x\\\\\\|y | 1 | ± 2 |\n"
         f"| long name | 10 | {'word ' * 20} |\n"
         "\n"
         "second\n"
@@ -108,7 +108,7 @@ def test_markdown_has_a_table_for_each_section():
         "| key | number |\n"
         "|---|--:|\n"
         "| a | 1.5 |\n"
-        "| <i> | 12.25 |\n"
+        "| &lt;i> | 12.25 |\n"
     )
 
 

@@ -7,6 +7,7 @@ from textwrap import fill, wrap
 from typing import NamedTuple
 
 WIDTH = 80  # columns of text
+MARKDOWN = str.maketrans({"\\": r"\\", "|": r"\|", "<": "&lt;"})  # in names and ids
 STYLE = (
     "<style>.smoothxent td, .smoothxent th { text-align: right; padding: 1px 10px; "
     "font-variant-numeric: tabular-nums; } "
@@ -43,7 +44,7 @@ class Section(NamedTuple):
         aligned = ["--:"] * (len(head) - 1)
         if self.has_notes:
             aligned[-1] = "---"
-        cells = [[cell.replace("|", r"\|") for cell in row] for row in (head, *self.rows)]
+        cells = [[cell.translate(MARKDOWN) for cell in row] for row in (head, *self.rows)]
         first, *others = [f"| {' | '.join(row)} |" for row in cells]
         table = "\n".join([first, f"|---|{'|'.join(aligned)}|", *others])
         return f"{self.title}\n\n{table}" if self.title else table
@@ -123,8 +124,8 @@ class Report(ABC):
         | metric | value |  |
         """
         tables = [each.markdown() for each in self._sections(interval)]
-        title = self._title(interval).replace("\n", "  \n")  # two spaces end a line
-        return "\n\n".join([title, *tables]) + "\n"
+        title = self._title(interval).translate(MARKDOWN)
+        return "\n\n".join([title.replace("\n", "  \n"), *tables]) + "\n"  # two spaces end a line
 
     def __str__(self) -> str:
         return self.to_text()
