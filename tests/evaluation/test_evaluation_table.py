@@ -72,6 +72,7 @@ def test_table_names_the_loss_once_where_it_is_the_nll():
 def test_table_shows_the_weight_where_a_weight_is_not_1():
     shown = str(evaluations.evaluation(alike(sample_weight=2.5))).splitlines()
     assert "weight             10.0000" in shown
+    assert "+nan" not in str(evaluate(np.eye(2), [0, 1], sample_weight=[0, 0]))
     for weights in ([1, 1], [0.5, 1.5]):
         shown = str(evaluate(np.eye(2), [0, 1], sample_weight=weights))
         assert bool(re.search("^weight +2.0000$", shown, re.MULTILINE)) == (weights != [1, 1])

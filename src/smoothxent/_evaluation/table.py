@@ -130,7 +130,7 @@ def _of_bins(filled: Sequence[Bin]) -> Section:
                 f"{each.low:.2f}–{each.high:.2f}",
                 f"{each.confidence:.3f}",
                 f"{each.accuracy:.3f}",
-                f"{round(each.accuracy - each.confidence, 3) + 0.0:+.3f}",
+                f"{round(each.accuracy - each.confidence, 3) + 0.0:+.3f}".replace("+nan", "nan"),
                 f"{each.count:,}",
                 _bar(each.count / most),
             )
