@@ -83,10 +83,6 @@ class GroupSums:
         """Return the sums of some groups."""
         return self._of_digits(*carried(self.digits[groups], self.lowest), self.special[groups])
 
-    def exacts(self) -> list[Exact]:
-        """Return the sum of each group."""
-        return [self.at(group) for group in range(len(self))]
-
     def __len__(self) -> int:
         return len(self.digits)
 
@@ -102,17 +98,11 @@ class GroupSums:
     def __hash__(self) -> int:
         return hash((self.lowest, self.digits.tobytes()))
 
-    def at(self, group: int) -> Exact:
-        """Return the sum of one group."""
-        return self._exact(self.digits[group], float(self.special[group]))
-
     def total(self) -> Exact:
         """Return the sum over all groups."""
         with np.errstate(invalid="ignore"):  # inf - inf
-            return self._exact(self.digits.sum(axis=0), float(self.special.sum()))
-
-    def _exact(self, digits: NDArray[np.int64], special: float) -> Exact:
-        return Exact.of(integer_of(digits), -self.lowest, special)
+            special = float(self.special.sum())
+        return Exact.of(integer_of(self.digits.sum(axis=0)), -self.lowest, special)
 
     def floats(self) -> Floats:
         """Return the sums, correctly rounded."""

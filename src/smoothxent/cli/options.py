@@ -23,13 +23,10 @@ def whole(text: str) -> int:
 
 def positive(text: str) -> int:
     """Parse a whole number >= 1."""
-    try:
-        number = int(text)
-    except ValueError:
-        number = 0
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"must be a whole number >= 1, got {text!r}")
-    return number
+    with suppress(ValueError):
+        if (number := int(text)) >= 1:
+            return number
+    raise argparse.ArgumentTypeError(f"must be a whole number >= 1, got {text!r}")
 
 
 def number(text: str) -> float:

@@ -87,11 +87,8 @@ def check(arguments: argparse.Namespace, *names: str | None) -> None:
     if arguments.json == "-" and arguments.format not in (None, "json"):
         arguments.error(f"argument --json: - prints JSON to stdout, not {arguments.format}")
     used = [file for each in names if each is not None for file in _files_of(each)]
-    outputs = {"--json": arguments.json, "--plot": arguments.plot}
-    outputs["--per-class"] = getattr(arguments, "per_class", None)
-    outputs["--per-group"] = getattr(arguments, "per_group", None)
-    outputs["--apply-json"] = getattr(arguments, "apply_json", None)
-    for option, name in outputs.items():
+    for output in ("json", "plot", "per_class", "per_group", "apply_json"):
+        option, name = f"--{output.replace('_', '-')}", getattr(arguments, output, None)
         if name in (None, "-", True, False):
             continue
         file = Path(name)
