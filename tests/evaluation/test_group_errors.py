@@ -8,6 +8,7 @@ from smoothxent import Evaluation, evaluate
 
 LOGITS, LABELS = 3 * np.eye(3)[[0, 1, 2, 1]], np.array([0, 1, 1, 1])
 TO_INTEGERS = "convert with groups.astype(np.int64)"
+SHAPE = "groups must have shape (4,), got"
 KINDS = "groups must be integers or strings, got"
 RANGE = "groups must lie in [-2**63, 2**63), got"
 
@@ -16,14 +17,10 @@ RANGE = "groups must lie in [-2**63, 2**63), got"
 @pytest.mark.parametrize(
     "groups, error, message",
     [
-        ([0, 1, 2], ValueError, "groups must have shape (4,), got (3,)"),
-        (5, ValueError, "groups must have shape (4,), got ()"),
-        ("abcd", ValueError, "groups must have shape (4,), got ()"),
-        (
-            [[0, 1], [2, 3]],
-            ValueError,
-            "groups must have shape (4,), got (2, 2); use groups.reshape((4,))",
-        ),
+        ([0, 1, 2], ValueError, f"{SHAPE} (3,)"),
+        (5, ValueError, f"{SHAPE} ()"),
+        ("abcd", ValueError, f"{SHAPE} ()"),
+        ([[0, 1], [2, 3]], ValueError, f"{SHAPE} (2, 2); use groups.reshape((4,))"),
         ([0.0, 1, 2, 3], TypeError, f"{KINDS} float64; {TO_INTEGERS}"),
         ([True, False, True, True], TypeError, f"{KINDS} bool; {TO_INTEGERS}"),
         ([b"a"] * 4, TypeError, f"{KINDS} |S1; decode them with np.char.decode(groups)"),

@@ -54,20 +54,15 @@ def sections(comparison: PairMetrics, interval: float | None) -> list[Section]:
     if not comparison.a.count:
         return []
     head = ("metric", *NAMES, DIFFERENCE, "")
+    changes = comparison.probability_change_quantiles
+    quantiles = [
+        (_share(share), number(kl), signed(changes[share]))
+        for share, kl in comparison.kl_quantiles.items()
+    ]
     return [
         Section(_lines(comparison, interval), head, has_notes=True),
         Section(_pairs(comparison, interval), has_notes=True),
-        Section(
-            [
-                (_share(share), number(kl), signed(change))
-                for (share, kl), change in zip(
-                    comparison.kl_quantiles.items(),
-                    comparison.probability_change_quantiles.values(),
-                    strict=True,
-                )
-            ],
-            ("quantile", "KL of B from A", "label's probability, B - A"),
-        ),
+        Section(quantiles, ("quantile", "KL of B from A", "label's probability, B - A")),
     ]
 
 

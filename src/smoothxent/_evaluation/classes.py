@@ -266,16 +266,11 @@ class ClassMetrics(Report):
         least = LEAST_ROWS if self.count.max(initial=0) >= LEAST_ROWS else 1
         only = f", of those with {least} rows or more" if least > 1 else ""
         worst = self.worst(SHOWN, least)
-        arrays = (self.recall, self.precision, self.f1, self.nll)
+        arrays = (self.count, self.predicted, self.recall, self.precision, self.f1, self.nll)
+        columns = [worst.tolist(), *(each[worst].tolist() for each in arrays)]
         cells = [
             (str(k), f"{count:,}", amount(predicted), *map(number, numbers))
-            for k, count, predicted, *numbers in zip(
-                worst.tolist(),
-                self.count[worst].tolist(),
-                self.predicted[worst].tolist(),
-                *(each[worst].tolist() for each in arrays),
-                strict=True,
-            )
+            for k, count, predicted, *numbers in zip(*columns, strict=True)
         ]
         head = ("class", "rows", "predicted", "recall", "precision", "F1", "nll")
         return [Section(cells, head, f"classes with the lowest recall{only}")] if cells else []

@@ -79,12 +79,9 @@ def _lines(metrics: Metrics, interval: float | None) -> list[tuple[str, str, str
     ]
     if (groups := metrics.groups) is not None:
         shown += [
-            (f"{name}, mean of groups", number(value), "")
-            for name, value in (
-                ("nll", groups.macro_nll),
-                ("accuracy", groups.macro_accuracy),
-                ("Brier score", groups.macro_brier),
-            )
+            ("nll, mean of groups", number(groups.macro_nll), ""),
+            ("accuracy, mean of groups", number(groups.macro_accuracy), ""),
+            ("Brier score, mean of groups", number(groups.macro_brier), ""),
         ]
     if (classes := metrics.classes) is not None:
         shown += [
