@@ -241,10 +241,10 @@ GONE = object()
 
 
 def places_in(value, path=()):
-    """Yield the path of every item, list and dict."""
+    """Yield the path and the value of every item, list and dict."""
     if isinstance(value, dict | list):
         for key in value if isinstance(value, dict) else range(len(value)):
-            yield (*path, key)
+            yield (*path, key), value[key]
             yield from places_in(value[key], (*path, key))
 
 
@@ -265,7 +265,8 @@ def changed(record, path, value):
 @each_kind
 def test_item_of_the_totals_that_is_missing_or_another_is_an_error(result):
     record = result.to_dict()
-    for path in [("totals",), ("checksum",), *places_in(record["totals"], ("totals",))]:
+    paths = [path for path, _ in places_in(record["totals"], ("totals",))]
+    for path in [("totals",), ("checksum",), *paths]:
         for value in (GONE, "x"):
             other = changed(record, path, value)
             assert error_text(ValueError, type(result).from_dict, other) == OTHER
@@ -288,6 +289,23 @@ def test_value_of_another_type_is_not_read(kind, value):
         decoded(kind, value)
 
 
+@pytest.mark.fault("record")
+@each_kind
+def test_sizes_and_names_that_do_not_fit_the_settings_are_an_error(result):
+    record = result.to_dict()
+    for path, value in places_in(record["totals"], ("totals",)):
+        others = []
+        if isinstance(value, list) and path[-1] != "digits":
+            others = [value[1:], value + value[-1:]]
+        elif path[-2:] in product(("groups", "classes"), ("counts", "sums")):
+            others = [{f"{name}_": each for name, each in value.items()}]
+        elif path[-1] == "num_classes" and type(result) is not Temperature:
+            others = [0]
+        for other in (changed(record, path, other) for other in others):
+            other["checksum"] = checksum(other["totals"])
+            assert error_text(ValueError, type(result).from_dict, other) == OTHER
+
+
 VALUES = [None, True, -1, 0, 2**63, 10**400, 1.5, math.nan, [], {}, [1], ["a"], {"1": 1}]
 VALUES += ["", "1", "lower", "nan", "-inf", "0x1.8p+0", "-0x1p+9999", "0x1p+10000", "0x1p+1p+1"]
 
@@ -299,7 +317,7 @@ def test_forged_record_is_read_or_a_value_error(result):
     # With the checksum of its totals: numbers may be wrong then, but nothing else is raised.
     record = result.to_dict()
     places = places_in(record["totals"], ("totals",))
-    few = [path for path in places if all(key in (0, 1) or isinstance(key, str) for key in path)]
+    few = [path for path, _ in places if all(key in (0, 1) or type(key) is str for key in path)]
     for path, value in product(few, VALUES):
         other = changed(record, path, value)
         other["checksum"] = checksum(other["totals"])

@@ -31,6 +31,17 @@ class PairMetrics(Means):
     names: tuple[str, str]
     _totals: PairTotals
 
+    def _check(self) -> None:
+        """Raise unless all totals are those of the same rows, with the same settings."""
+        a, b, pairs = self.a._totals, self.b._totals, self._totals
+        groups = [None if (g := each.groups) is None else g.keys.tolist() for each in (a, b, pairs)]
+        fits = a.settings._replace(transforms=b.settings.transforms) == b.settings
+        fits &= len(pairs.changed_hits) == len(a.hits) and groups == [groups[0]] * 3
+        names = {"count", "weight", *self._names()} - {"accuracy_difference"}
+        fits &= pairs.groups is None or pairs.groups.names() == names
+        if not fits:
+            raise ValueError("a, b and totals must be of the same rows")
+
     @property
     def groups(self) -> ComparedGroups | None:
         """The ids and sizes of the groups; None without groups."""

@@ -7,6 +7,7 @@ from itertools import starmap
 from operator import add
 from typing import NamedTuple, Self
 
+from smoothxent._arguments.options import check_num_bins, check_top_k
 from smoothxent._evaluation.settings import Settings
 from smoothxent._kernel.protocol import NUM_ROWS, PLACES, WEIGHT, KernelEvaluation, Triple
 from smoothxent._totals.exact import ZERO, Exact
@@ -94,6 +95,20 @@ class Totals:
             (NO_ROWS,) * settings.num_bins,
             (0,) * HISTOGRAM_SIZE,
         )
+
+    def _check(self) -> None:
+        """Raise unless all sizes and names are those of the settings."""
+        top_k, num_bins, num_classes = self.settings[-3:]
+        sizes = len(self.hits), len(self.bins), len(self.histogram)
+        fits = sizes == (len(top_k), check_num_bins(num_bins), HISTOGRAM_SIZE)
+        fits &= top_k == check_top_k(top_k)
+        if self.groups is not None:
+            fits &= self.groups.names() == {"count", "misses", "weight", "hits", "nll", "brier"}
+        if self.classes is not None:
+            fits &= self.classes.names() == {"count", "weight", "predicted", "hits", "nll"}
+            fits &= all(key in range(num_classes) for key in self.classes.keys.tolist())
+        if not fits:
+            raise ValueError(f"totals must fit their settings, got {sizes}")
 
     @property
     def num_rows(self) -> int:

@@ -1,7 +1,8 @@
 """Values as JSON and back, by the annotations of the fields of their classes.
 
-A class with a form of its own has `to_json` and `from_json`. Floats become the text of `float.hex`:
-other programs may write 1.0 as 1, which would change the checksum.
+A class with a form of its own has `to_json` and `from_json`. Where fields must fit together, its
+`_check` raises unless they do. Floats become the text of `float.hex`: other programs may write 1.0
+as 1, which would change the checksum.
 """
 
 from collections.abc import Iterable
@@ -54,7 +55,10 @@ def decoded(kind: Any, value: Any) -> Any:
     if names := _names(kind):
         types = get_type_hints(kind)
         given = {names[0].lstrip("_"): value} if len(names) == 1 else value
-        return kind(**{name: decoded(types[name], given[name.lstrip("_")]) for name in names})
+        result = kind(**{name: decoded(types[name], given[name.lstrip("_")]) for name in names})
+        if hasattr(kind, "_check"):
+            result._check()
+        return result
     if value not in arguments if origin is Literal else type(value) is not kind:
         raise TypeError(f"value must be {kind}, got {type(value)}")
     return value

@@ -67,7 +67,8 @@ class GroupSums:
     def from_json(cls, value: dict[str, Any]) -> Self:
         """Return the sums of `to_json`."""
         digits, lowest = np.array(value["digits"], np.int64).T, value["lowest"]
-        if len(digits.T) > MOST_DIGITS or lowest % DIGIT or abs(lowest) > MOST_PLACES:
+        has_digits = digits.ndim == 2 and 0 < len(digits.T) <= MOST_DIGITS
+        if not has_digits or lowest % DIGIT or abs(lowest) > MOST_PLACES:
             raise ValueError(f"digits must be at most {MOST_DIGITS}, got {digits.shape}, {lowest}")
         special = np.zeros(len(digits))
         for group, text in value["special"].items():

@@ -23,6 +23,13 @@ class Part(NamedTuple):
     counts: dict[str, NDArray[np.int64]]
     sums: dict[str, GroupSums]
 
+    def _check(self) -> None:
+        """Raise unless the keys are ascending, with an entry of each array for each."""
+        sizes = {*map(len, self.counts.values()), *map(len, self.sums.values())}
+        keys = self.keys.tolist()
+        if sizes != {len(keys)} or keys != sorted(set(keys)):
+            raise ValueError(f"arrays must have {len(keys)} entries, got {sizes}")
+
 
 class KeyedSums:
     """Counts and sums by name, for each key. Never changed; equal ones hold equal numbers.
@@ -66,6 +73,10 @@ class KeyedSums:
     def sums(self) -> dict[str, GroupSums]:
         """The sums by name."""
         return self._merged().sums
+
+    def names(self) -> set[str]:
+        """The names of counts and sums."""
+        return {*self.counts, *self.sums}
 
     def counted(self) -> Self:
         """Return the keys with rows, and what belongs to them."""
