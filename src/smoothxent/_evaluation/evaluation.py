@@ -88,8 +88,9 @@ class Evaluation(Metrics, Plotted, Recorded):
     probabilities nan and is a miss for `accuracy` and `top_k`.
 
     Evaluations can be added if they have the same `softcap`, `temperature`, `z_loss`,
-    `label_smoothing`, keys of `top_k`, number of `bins`, prior and class weights. For the prior and
-    the class weights, checksums are stored and compared. Any difference is a ValueError.
+    `label_smoothing`, keys of `top_k`, number of `bins` and of classes, prior and class weights.
+    For the prior and the class weights, checksums are stored and compared. Both have `groups`, or
+    neither, and so with `classes`, unless one has no rows. Any difference is a ValueError.
 
     Without groups, standard errors are those of independent rows. With sample weights s the
     standard error of a mean is sqrt(variance / (n - 1)), with the weighted variance and n = (sum
@@ -98,7 +99,8 @@ class Evaluation(Metrics, Plotted, Recorded):
     for nearly equal rows, and 0 for equal rows. With sample weights, each product of a weight and a
     metric of a row, or its square, is rounded to float64. For nearly equal rows the standard error
     may then be wrong by 2**-25 of the mean, divided by the square root of n - 1. An nll above 1e154
-    has no square in float64.
+    has no square in float64. Divide very large or small weights by the largest one: with weights
+    below 1e-300, or above 1e300 in sum, products and sums may lose their digits or overflow.
 
     With groups, the standard errors of nll, accuracy and brier are clustered: the groups are
     independent, but not the rows of a group. The others are nan. With :math:`m` the mean over all
