@@ -78,7 +78,8 @@ class ClassMetrics(Report):
         Cohen's kappa: how much more often label and prediction agree than by chance, as a share of
         the most that is possible; nan if there is no such share.
     d2 : float
-        1 - nll / entropy of the labels: the share of the entropy that the probabilities explain.
+        1 - nll / entropy of the labels: the share of the entropy that the probabilities explain;
+        nan if all rows have the same label.
     macro_nll : float
         Mean of `nll` over the classes with rows of positive weight, in nats.
 

@@ -111,7 +111,8 @@ class Means(ABC):
             The mean plus and minus its standard error times a quantile: that of the normal
             distribution or, with groups, of Student's with G - 1 degrees of freedom. For shares of
             rows (accuracy, top-k accuracy, agreement) without groups it is Wilson's interval, which
-            is right for few rows and for shares near 0 and 1. nan if there is no standard error.
+            is right for few rows and for shares near 0 and 1; with groups the interval of a share
+            may leave 0 to 1. nan if there is no standard error.
 
         Raises
         ------
