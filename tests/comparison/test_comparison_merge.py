@@ -66,7 +66,7 @@ REMEDY = "if they mean the same, use rename"
     [
         ({"temperature": (1.0, 2.0)}, f"temperature of B {EQUAL}, got 1.0 and 2.0"),
         ({"softcap": (3.0, None)}, f"softcap of A {EQUAL}, got None and 3.0"),
-        ({"top_k": (3,)}, f"top_k of A {EQUAL}, got (1, 5) and (1, 3)"),
+        ({"top_k": (3,)}, f"top_k {EQUAL}, got (1, 5) and (1, 3)"),
         ({"names": ("B", "A")}, f"names {SAME}, got ('A', 'B') and ('B', 'A'); {REMEDY}"),
     ],
 )

@@ -81,8 +81,9 @@ class Settings(NamedTuple):
         for name, value in ours.items():
             if value != theirs[name]:
                 remedy = "; pad the logits with -inf" if name == "num_classes" else ""
+                whose = owner if name in TRANSFORMS else ""  # the others are those of both
                 raise ValueError(
-                    f"{name}{owner} must be the same in evaluations that are added, "
+                    f"{name}{whose} must be the same in evaluations that are added, "
                     f"got {value} and {theirs[name]}{remedy}"
                 )
         return self if self.num_classes else other
