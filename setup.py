@@ -192,7 +192,7 @@ def kernels() -> list[Extension]:
     group_sums = Extension(
         f"{PACKAGE}.group_sums",
         ["ext/group_sums.pyx"],
-        depends=["ext/results/digits.h"],
+        depends=["ext/totals/digits.h"],
         include_dirs=["ext"],
     )
     return [*plain, group_sums] + [

@@ -5,7 +5,7 @@
 
 from libc.stdint cimport int64_t, uint64_t
 
-cdef extern from "results/digits.h" nogil:
+cdef extern from "totals/digits.h" nogil:
     enum:
         DIGIT
     ctypedef struct Dyadic:

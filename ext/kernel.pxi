@@ -53,11 +53,12 @@ include "statistics/few_classes.pxi"
 include "statistics/short_rows.pxi"
 include "statistics/row_statistics.pxi"
 
+include "totals/exact_sum.pxi"
+include "totals/totals.pxi"
+
 include "results/losses.pxi"
 include "results/gradients.pxi"
 include "results/few_classes_gradients.pxi"
-include "results/exact_sum.pxi"
-include "results/totals.pxi"
 include "results/metrics.pxi"
 include "results/row_results.pxi"
 

@@ -63,8 +63,6 @@ ctypedef struct Call:
     char *metrics  # evaluation: one EvaluationTotals for each thread, metrics_size bytes apart; else NULL
     void *metrics_memory  # allocated memory that `metrics` points into
     Py_ssize_t metrics_size
-    Py_ssize_t num_ranks, num_bins
-    const int64_t *ranks  # evaluation: each k of the top-k accuracies
     bint loss_is_nll  # evaluation: the loss equals -log p of the label, so one exact sum serves both
     # which statistics are needed
     bint anchors_are_top  # the anchor of every row is its top class, not its label: see row_group.pxi

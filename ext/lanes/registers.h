@@ -13,7 +13,6 @@
  *     split(x, &k)              m of x = 2**k m, sqrt(1/2) <= m < sqrt(2), for normal x > 0
  *     where_nonzero(c, x)       c != 0 ? x : 0, which keeps 0 * inf out of a sum
  *     where_equal, where_less   (a, b, x, y): a == b ? x : y and a < b ? x : y
- *     all_equal(a, b)           whether all elements are equal; NaN equals nothing
  *     all_less(a, b)            whether all of a are less than those of b; NaN is not
  *     unzip(a, b, &odd)         of the elements of a and then b, the even ones; odd: the odd ones
  *     zip(a, b, &high)          float32: elements of a and b alternate; the first half; high: the second

@@ -7,15 +7,19 @@ cdef extern from "results/few_classes_losses.h" nogil:
         int label_size
         bint has_ignore_index, grad_is_real, has_grad
         uint64_t ignore_index
-    enum:
-        MOST_PLAIN_GROUPS
     void plain_few_losses(RowGroup *, few_factors *, real *, const PlainLoss *)
-    Py_ssize_t plain_few_groups(
-        int64_t *, Py_ssize_t, const PlainLoss *, const char *, const char *, real *, real *, char *)
-    Py_ssize_t most_plain_groups(Py_ssize_t)
-    void store_few_shares(RowGroup *)
     void few_gradient_factors(const RowGroup *, SecondSweep *)
     void few_softmax_factors(const RowGroup *, SecondSweep *)
+
+cdef extern from "results/few_classes_metrics.h" nogil:
+    void store_few_results(RowGroup *, bint)
+
+cdef extern from "results/few_classes_groups.h" nogil:
+    enum:
+        MOST_PLAIN_GROUPS
+    Py_ssize_t plain_few_groups(
+        int64_t *, Py_ssize_t, const PlainLoss *, const char *, const char *, real *, real *, char *, Stage *)
+    Py_ssize_t most_plain_groups(Py_ssize_t)
 
 
 cdef PlainLoss plain_loss_of(const Call *call) noexcept nogil:
@@ -35,10 +39,17 @@ cdef PlainLoss plain_loss_of(const Call *call) noexcept nogil:
     return p
 
 
+cdef inline bint is_plain_evaluation(const Call *call) noexcept nogil:
+    # whether only totals are needed, of few classes, without weights, own targets and z_loss
+    return (
+        call.metrics != NULL and call.evaluated_rows.nll == NULL and call.num_classes <= FEW
+        and call.label_logits == NULL and is_bare(call) and not call.has_targets)
+
+
 cdef bint can_take_plain_groups(const Call *call) noexcept nogil:
     # whether plain_few_groups can take the rows and labels from memory; where labels are adjacent, grad.inner is 1 too
     return (
-        call.is_plain and not call.transforms and call.logits.class_stride == sizeof(stored)
+        (call.is_plain or is_plain_evaluation(call)) and not call.transforms and call.logits.class_stride == sizeof(stored)
         and are_adjacent(&call.labels)
         and not (call.has_grad and (
             call.labels.has_ignore_index or call.grad.class_stride != grad_itemsize(call))))

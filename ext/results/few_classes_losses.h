@@ -60,116 +60,54 @@ typedef struct {
 } PlainLoss;
 
 /* Losses of the rows whose statistics are valid (0 for ignored rows), and factors of their gradient. */
-LANES_INLINE void plain_few_losses_inline(const few_statistics *statistics, few_factors *f, real *losses,
-    const PlainLoss *p, const int smooth, const int has_grad) {
+LANES_INLINE void plain_few_losses_inline(const few_statistics *statistics, const few_shares *shares,
+    few_factors *f, real *losses, const PlainLoss *p, const int smooth, const int has_grad) {
     const lanes zero = splat(0);
     const double anchor_share = 1.0 - p->label_smoothing + p->uniform;
-    few_shares shares = few_shares_of(statistics);
-    wide loss = shares.nll;
+    wide loss = shares->nll;
     if (smooth)
-        EACH_WIDE_REGISTER loss.r[i] = SPLAT(anchor_share) * shares.nll.r[i] +
-            other_terms(shares.log_sum_exp.r[i], statistics->gaps.r[i], p->uniform, p->others);
+        EACH_WIDE_REGISTER loss.r[i] = SPLAT(anchor_share) * shares->nll.r[i] +
+            other_terms(shares->log_sum_exp.r[i], statistics->gaps.r[i], p->uniform, p->others);
     store(losses, where_less(statistics->anchors, zero, zero, narrow_wide(loss)));
     if (!has_grad) return;
     const double scale = p->grad_scale;
-    lanes anchor_gradient = mul(splat((real)(-scale * anchor_share)), shares.others);
-    if (smooth) anchor_gradient = fused(splat((real)(scale * p->others)), shares.own, anchor_gradient);
-    f->factor = mul(mul(shares.inverse, splat((real)(scale * (anchor_share + p->others)))), shares.factor);
+    lanes anchor_gradient = mul(splat((real)(-scale * anchor_share)), shares->others);
+    if (smooth) anchor_gradient = fused(splat((real)(scale * p->others)), shares->own, anchor_gradient);
+    f->factor = mul(mul(shares->inverse, splat((real)(scale * (anchor_share + p->others)))), shares->factor);
     f->constant = splat((real)(-scale * p->uniform));
-    f->anchor_gradient = mul(anchor_gradient, shares.inverse);
+    f->anchor_gradient = mul(anchor_gradient, shares->inverse);
     f->upper = splat((real)INFINITY);
 }
 
-/* Compiles the body once for each combination, with constants SMOOTH and HAS_GRAD. */
-#ifdef REGISTERS_ARE_SCALAR
-#define FOR_EACH_LOSS(p, body)                                           \
-    {                                                                    \
-        const int SMOOTH = (p)->others != 0.0, HAS_GRAD = (p)->has_grad; \
-        body;                                                            \
-    }
-#else
-#define FOR_EACH_LOSS(p, body)                 \
-    if ((p)->others != 0.0 && (p)->has_grad) { \
-        enum { SMOOTH = 1, HAS_GRAD = 1 };     \
-        body;                                  \
-    } else if ((p)->others != 0.0) {           \
-        enum { SMOOTH = 1, HAS_GRAD = 0 };     \
-        body;                                  \
-    } else if ((p)->has_grad) {                \
-        enum { SMOOTH = 0, HAS_GRAD = 1 };     \
-        body;                                  \
-    } else {                                   \
-        enum { SMOOTH = 0, HAS_GRAD = 0 };     \
-        body;                                  \
-    }
-#endif
 LANES_FUNCTION void plain_few_losses(RowGroup *g, few_factors *f, real *losses, const PlainLoss *p) {
-    FOR_EACH_LOSS(p, plain_few_losses_inline(&g->few, f, losses, p, SMOOTH, HAS_GRAD));
-}
-
-enum { MOST_PLAIN_GROUPS = 16 };
-/* How many groups plain_few_groups can compute at once: `columns` has room for the exps of all. */
-LANES_INLINE ptrdiff_t most_plain_groups(ptrdiff_t num_classes) {
-    const ptrdiff_t most = FEW / num_classes;
-    return most < MOST_PLAIN_GROUPS ? most : MOST_PLAIN_GROUPS;
-}
-
-/* The losses and the gradients of whole groups, from labels and logits in memory. All groups go through one
- * stage, then through the next: a stage is short enough that the CPU overlaps the chains of operations of
- * several groups. The labels must be adjacent, the rows as GroupPlace.is_rows says; with a gradient there
- * must be no ignore_index. num_groups: at most most_plain_groups; `anchors` and `losses` have LANES elements
- * for each. Returns the number of groups before the first that is not done, because a label is out of range
- * or the statistics are not valid. */
-LANES_INLINE ptrdiff_t plain_few_groups_inline(int64_t *anchors, ptrdiff_t num_groups, const PlainLoss *p,
-    const char *labels, const char *rows, real *columns, real *losses, char *grad, const int smooth,
-    const int has_grad) {
-    few_statistics statistics[MOST_PLAIN_GROUPS];
-    const ptrdiff_t group_bytes = LANES * p->row_stride,
-                    exps_of_group = has_grad ? LANES * p->num_classes : 0;
-    ptrdiff_t g = 0;
-    for (; g < num_groups; g++, labels += LANES * p->label_size, rows += group_bytes) {
-        const GroupPlace place = {rows, NULL, p->row_stride, sizeof(stored), 1, 0};
-        real *exps = columns + g * exps_of_group;
-        if (!class_indices(anchors + g * LANES, labels, p->label_size, (uint64_t)p->num_classes,
-                p->has_ignore_index, p->ignore_index))
-            break;
-        statistics[g] = columns_statistics_inline(anchors + g * LANES, &place, p->num_classes,
-            rows + group_bytes + AHEAD, exps, exps, smooth ? GAPS : 0, has_grad, ANCHOR_GIVEN);
-        if (!few_statistics_are_valid(&statistics[g], narrow_wide(statistics[g].gaps))) break;
-    }
-    num_groups = g;
-    for (g = 0; g < num_groups; g++) {
-        few_factors f;
-        plain_few_losses_inline(&statistics[g], &f, losses + g * LANES, p, smooth, has_grad);
-        if (has_grad)
-            few_gradient_rows(&f, columns + g * exps_of_group, statistics[g].anchors, p->num_classes,
-                grad + g * LANES * p->grad_stride, p->grad_stride, p->grad_is_real);
-    }
-    return num_groups;
-}
-LANES_FUNCTION ptrdiff_t plain_few_groups(int64_t *anchors, ptrdiff_t num_groups, const PlainLoss *p,
-    const char *labels, const char *rows, real *columns, real *losses, char *grad) {
-    FOR_EACH_LOSS(p,
-        return plain_few_groups_inline(
-            anchors, num_groups, p, labels, rows, columns, losses, grad, SMOOTH, HAS_GRAD));
+    const few_shares shares = few_shares_of(&g->few);
+#define LOSSES(smooth, has_grad) plain_few_losses_inline(&g->few, &shares, f, losses, p, smooth, has_grad)
+#ifdef REGISTERS_ARE_SCALAR
+    LOSSES(p->others != 0.0, p->has_grad);
+#else
+    if (p->others != 0.0 && p->has_grad) LOSSES(1, 1);
+    else if (p->others != 0.0) LOSSES(1, 0);
+    else if (p->has_grad) LOSSES(0, 1);
+    else LOSSES(0, 0);
+#endif
+#undef LOSSES
 }
 
 /* ---- losses with any options -------------------------------------------------------------------------- */
 
 /* Stores nll, log_sum_exp, own and others in RowGroup, for rows whose statistics are valid. */
-LANES_FUNCTION void store_few_shares(RowGroup *g) {
-    few_shares shares = few_shares_of(&g->few);
-    wide own = widen(shares.own), others = widen(shares.others),
+LANES_INLINE void store_few_shares(RowGroup *g, const few_shares *shares) {
+    wide own = widen(shares->own), others = widen(shares->others),
          valid = widen(g->all_valid ? splat(1) : load(g->is_valid));
     EACH_ROW_REGISTER {
         const int j = i / WIDTH_F64;
-        SET_ROWS(nll, where_equal_f64(valid.r[j], SPLAT(1.0), shares.nll.r[j], ROWS(nll)));
+        SET_ROWS(nll, where_equal_f64(valid.r[j], SPLAT(1.0), shares->nll.r[j], ROWS(nll)));
         SET_ROWS(
-            log_sum_exp, where_equal_f64(valid.r[j], SPLAT(1.0), shares.log_sum_exp.r[j], ROWS(log_sum_exp)));
+            log_sum_exp, where_equal_f64(valid.r[j], SPLAT(1.0), shares->log_sum_exp.r[j], ROWS(log_sum_exp)));
         SET_ROWS(own, where_equal_f64(valid.r[j], SPLAT(1.0), own.r[j], ROWS(own)));
         SET_ROWS(others, where_equal_f64(valid.r[j], SPLAT(1.0), others.r[j], ROWS(others)));
     }
-    g->few_factor = mul(shares.factor, shares.inverse);
+    g->few_factor = mul(shares->factor, shares->inverse);
 }
 
 /* Narrows the factors that gradient_factors of gradients.h computes in float64. */

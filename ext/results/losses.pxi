@@ -21,8 +21,10 @@ cdef extern from "results/losses.h" nogil:
 cdef void shares_of_group(const Call *call, RowGroup *g) noexcept nogil:
     if call.num_classes > FEW or not g.all_valid:
         group_shares(g)
+        if call.has_metrics:
+            group_metrics(g, <double> call.num_classes)
     if call.num_classes <= FEW:
-        store_few_shares(g)
+        store_few_results(g, call.has_metrics)
 
 
 cdef void group_losses(const Call *call, RowGroup *g, Py_ssize_t first, Py_ssize_t count) noexcept nogil:

@@ -55,12 +55,6 @@ LANES_FUNCTION void group_metrics(RowGroup *g, double worst) {
     EACH_ROW_REGISTER metrics_of_rows(g, i, worst);
 }
 
-/* Rounds the metrics of an evaluation to `real`, the type of a loss. */
-LANES_INLINE void round_metrics(RowGroup *g) {
-    double *metrics[] = {g->label_nll, g->entropy, g->confidence, g->brier};
-    UNROLLED for (int i = 0; i < 4; i++) wide_store(metrics[i], widen(narrow(metrics[i])));
-}
-
 /* Corrects label_nll and brier where the anchor is the top class and the label is another class, with
  * probability p: -log p, and sum of p_k**2 - 2 p + 1. */
 LANES_FUNCTION void metrics_of_labels(RowGroup *g, const double *label_logits) {

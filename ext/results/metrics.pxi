@@ -3,15 +3,14 @@
 
 cdef extern from "results/metrics.h" nogil:
     void group_metrics(RowGroup *, double)
-    void round_metrics(RowGroup *)
     void metrics_of_labels(RowGroup *, const double *)
 
 
-cdef void measure_group(const Call *call, Py_ssize_t first, RowGroup *group) noexcept nogil:
+cdef void measure_labels(const Call *call, Py_ssize_t first, RowGroup *group) noexcept nogil:
+    # after shares_of_group: the metrics of rows whose label is not their anchor
     cdef double label_logits[LANES]
     cdef int64_t differ = 0
     cdef Py_ssize_t i
-    group_metrics(group, <double> call.num_classes)
     for i in range(LANES):
         differ |= group.label[i] ^ group.anchor[i]
     if differ:
@@ -22,85 +21,21 @@ cdef void measure_group(const Call *call, Py_ssize_t first, RowGroup *group) noe
         metrics_of_labels(group, label_logits)
 
 
-# Totals of an evaluation.
-
-cdef void add_hits(Hits *hits, const RowGroup *group, double k, const double *weights) noexcept nogil:
-    cdef double terms[LANES]
-    cdef Py_ssize_t i
-    count_rows(hits.num_rows, group, k)
-    if weights != NULL:
-        for i in range(LANES):
-            terms[i] = weights[i] if group.rank[i] < k else 0.0
-        add_group_exactly(&hits.weight, group, NULL, terms)
-
-
-cdef void add_bins(
-    const Call *call, EvaluationTotals *metrics, const RowGroup *group, const double *weights
-) noexcept nogil:
-    cdef double bin_numbers[LANES]
-    cdef double terms[LANES]
-    cdef double pieces[CUTS * LANES]
-    cdef Bin *bins = bins_of(metrics, call.num_ranks)
-    cdef Bin *bin
-    cdef Py_ssize_t i
-    cdef int cuts = cut_in_pieces(pieces, group, weights, group.confidence, terms)
-    cdef int full
-    bins_of_rows(bin_numbers, group, <double> call.num_bins)
-    full = add_to_bins(bins, group, bin_numbers, pieces, cuts)
-    if full == 0 and cuts > 0 and weights == NULL:
-        return
-    for i in range(LANES):
-        if bin_numbers[i] != bin_numbers[i]:
-            metrics.unbinned = NAN
-        if not bin_numbers[i] >= 0.0:
-            continue
-        bin = bins + <Py_ssize_t> bin_numbers[i]
-        if full >> i & 1:
-            add_pieces(&bin.confidence)
-        if cuts == 0:
-            add_exactly(&bin.confidence, terms[i])
-        if weights != NULL:
-            add_exactly(&bin.weight, weights[i])
-            add_exactly(&bin.hit_weight, weights[i] if group.rank[i] < 1.0 else 0.0)
-
-
-cdef void add_squares(
-    ExactSum *total, const RowGroup *group, const double *weights, const double *values
-) noexcept nogil:
-    cdef double squares[LANES]
-    cdef double rests[LANES]
-    squares_of_rows(values, squares, rests)
-    add_group_exactly(total, group, weights, squares)
-    if SQUARES_HAVE_RESTS:
-        add_group_exactly(total, group, weights, rests)
+cdef inline void add_full_stage(EvaluationTotals *metrics) noexcept nogil:
+    if metrics.stage.count == STAGE:
+        add_stage(metrics)
 
 
 cdef void add_metrics(
-    const Call *call, Py_ssize_t first, Py_ssize_t count, RowGroup *group, EvaluationTotals *metrics
+    const Call *call, Py_ssize_t first, Py_ssize_t count, const RowGroup *group, EvaluationTotals *metrics
 ) noexcept nogil:
-    cdef double row_weights[LANES]
-    cdef double of_hits[LANES]
-    cdef double *weights = row_weights if call.sample_weight != NULL else NULL
+    cdef Stage *stage = &metrics.stage
     cdef Py_ssize_t i
-    add_to_histogram(metrics.histogram, group)
-    if weights != NULL:
+    if call.sample_weight != NULL:
         for i in range(LANES):
-            weights[i] = call.sample_weight[first + i] if i < count else 0.0
-        add_group_exactly(&metrics.weight, group, NULL, weights)
-        add_group_exactly(&metrics.weight_square, group, weights, weights)
-    add_group_exactly(&metrics.nll, group, weights, group.label_nll)
-    add_squares(&metrics.nll_square, group, weights, group.label_nll)
-    add_group_exactly(&metrics.entropy, group, weights, group.entropy)
-    add_squares(&metrics.entropy_square, group, weights, group.entropy)
-    add_group_exactly(&metrics.brier, group, weights, group.brier)
-    add_squares(&metrics.brier_square, group, weights, group.brier)
-    add_squares(&metrics.confidence_square, group, weights, group.confidence)
-    confidence_of_hits(group, of_hits)
-    add_group_exactly(&metrics.hit_confidence, group, weights, of_hits)
-    count_rows(metrics.num_rows, group, INFINITY)
-    for i in range(call.num_ranks):
-        add_hits(hits_of(metrics) + i, group, <double> call.ranks[i], weights)
-    add_bins(call, metrics, group, weights)
+            stage.weights[stage.count + i] = call.sample_weight[first + i] if i < count and group.kept[i] else 0.0
+    stage_group(stage, group)
+    add_full_stage(metrics)
 
 
 # Arrays of an evaluation.
@@ -131,8 +66,8 @@ cdef void write_evaluated_rows(
     cdef Py_ssize_t i
     for i in range(count):
         if group.label[i] >= 0:
-            out.nll[first + i] = group.label_nll[i]
-            out.brier[first + i] = group.brier[i]
+            out.nll[first + i] = <real> group.label_nll[i]  # as in the totals
+            out.brier[first + i] = <real> group.brier[i]
             out.top_class[first + i] = top_class_of(call, first + i, group, i)
 
 
@@ -175,7 +110,7 @@ cdef void write_metrics(const Call *call, Py_ssize_t first, Py_ssize_t count, Ro
     cdef Py_ssize_t i, n
     cdef bint is_regular
     cdef real highest
-    measure_group(call, first, group)
+    measure_labels(call, first, group)
     for i in range(count):
         n = first + i
         is_regular = group.nll[i] == group.nll[i]

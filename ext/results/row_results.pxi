@@ -37,8 +37,7 @@ cdef bint finish_group(
     if call.out != NULL:
         memcpy(call.out + first, losses, count * sizeof(real))
     if call.metrics != NULL:
-        measure_group(call, first, group)
-        round_metrics(group)
+        measure_labels(call, first, group)
         if call.evaluated_rows.nll != NULL:
             write_evaluated_rows(call, first, count, group)
     add_to_totals(call, first, count, group, losses, thread)
@@ -51,48 +50,60 @@ cdef void add_to_totals(
     cdef Totals *totals = totals_at(call, thread)
     totals.num_kept += num_kept_rows(call, first, count, group)
     add_losses(call, group, losses, totals)
-    if has_weights(call):
-        add_group_exactly(&totals.weight, group, NULL, group.weight)
     if call.metrics != NULL:
         add_metrics(call, first, count, group, metrics_at(call, thread))
 
 
-cdef inline void add_losses(const Call *call, RowGroup *group, const real *losses, Totals *totals) noexcept nogil:
-    # adds the losses as they are returned, rounded to `real`, to the totals
+cdef inline void add_losses(const Call *call, const RowGroup *group, const real *losses, Totals *totals) noexcept nogil:
+    # adds the losses as they are returned, rounded to `real`, and the weights of the rows
     cdef Py_ssize_t i
-    if call.out == NULL and not call.loss_is_nll:
+    cdef double *to = totals.losses + totals.waiting
+    cdef double *weights = totals.weights + totals.waiting
+    cdef bint adds = call.out == NULL and not call.loss_is_nll
+    if not (adds or has_weights(call)):
+        return
+    for i in range(LANES):
+        to[i] = losses[i] if adds else <real> 0
+    if has_weights(call):
         for i in range(LANES):
-            group.loss[i] = losses[i]
-        add_group_exactly(&totals.loss, group, NULL, group.loss)
+            weights[i] = group.weight[i] if group.kept[i] else 0.0
+    totals.waiting += LANES
+    if totals.waiting == STAGE:
+        add_waiting(totals, has_weights(call))
 
 
 cdef Py_ssize_t finish_plain_groups(
-    const Call *call, Py_ssize_t first, Py_ssize_t num_groups, RowGroup *group, Workspace *workspace, int thread
+    const Call *call, Py_ssize_t first, Py_ssize_t num_groups, Workspace *workspace, int thread
 ) noexcept nogil:
-    # labels, statistics, losses and gradients of whole groups, at most most_plain_groups; returns how many are done,
-    # maybe 0: the caller computes the group after them by the general functions
+    # labels, statistics, losses, gradients and metrics of whole groups, at most most_plain_groups; returns how many are
+    # done, maybe 0: the caller computes the group after them by the general functions
     cdef real losses[MOST_PLAIN_GROUPS * LANES]
     cdef int64_t anchors[MOST_PLAIN_GROUPS * LANES]
     cdef real *out = &losses[0]
     cdef Totals *totals = totals_at(call, thread)
+    cdef EvaluationTotals *metrics = metrics_at(call, thread) if call.metrics != NULL else NULL
     cdef PlainLoss plain = plain_loss_of(call)
+    cdef Stage *stage = NULL
     cdef char *grad = NULL
     cdef Py_ssize_t done, i
     if call.out != NULL:
         out = call.out + first
     if call.has_grad:
         grad = row_start(&call.grad, first)
+    if metrics != NULL:
+        stage = &metrics.stage
+        num_groups = min(num_groups, (STAGE - stage.count) // LANES)
     done = plain_few_groups(
         anchors, num_groups, &plain, row_start(&call.labels.rows, first), row_start(&call.logits, first),
-        workspace.columns, out, grad)
-    if not call.needs_kept:
-        totals.num_kept += done * LANES
-        return done
+        workspace.columns, out, grad, stage)
+    if metrics != NULL:
+        add_full_stage(metrics)
     for i in range(done):
-        memcpy(group.anchor, anchors + i * LANES, LANES * sizeof(int64_t))
-        set_kept_rows(group)
-        add_losses(call, group, out + i * LANES, totals)
-        totals.num_kept += num_kept_rows(call, first + i * LANES, LANES, group)
+        add_losses(call, NULL, out + i * LANES, totals)
+    totals.num_kept += done * LANES
+    if call.labels.has_ignore_index:
+        for i in range(done * LANES):
+            totals.num_kept -= anchors[i] == NO_CLASS
     return done
 
 

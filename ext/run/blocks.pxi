@@ -51,7 +51,7 @@ cdef class Blocks:
         if self.memory == NULL:
             raise MemoryError
         call.totals = aligned(self.memory)
-        totals_at(call, 0).bad_row = NO_ROW
+        clear(totals_at(call, 0))
         self.groups = <LongRows *> (totals_at(call, 0) + 1)
         of_segments = <RowStatistics *> (self.groups + num_groups)
         for g in range(num_groups):
@@ -112,10 +112,12 @@ cdef class Blocks:
         return row_or_none(totals_at(&self.call, 0).bad_row)
 
     def loss(self):
-        return loss_report(&self.call, 1)
+        join_threads(&self.call, 1)
+        return loss_report(&self.call)
 
     def evaluation(self):
-        return evaluation_report(&self.call, 1)
+        join_threads(&self.call, 1)
+        return evaluation_report(&self.call)
 
 
 cdef Rows rows_of_block(cnp.ndarray block, Py_ssize_t first_row, Py_ssize_t first_class):

@@ -51,19 +51,12 @@ cdef int run(Call *call, int num_threads) except -1:
 
 
 cdef int run_with_totals(Call *call, int num_threads) except -1:
-    # adds num_kept and bad_row of all threads to the totals of the first; loss_report adds the exact sums
-    cdef Totals *totals = totals_at(call, 0)
-    cdef int t
-    for t in range(num_threads):
-        totals_at(call, t).bad_row = NO_ROW
     try:
         add_smoothing(call)
         run(call, num_threads)
     finally:
         free(<void *> call.smoothing)
-    for t in range(1, num_threads):
-        totals.bad_row = min(totals.bad_row, totals_at(call, t).bad_row)
-        totals.num_kept += totals_at(call, t).num_kept
+    join_threads(call, num_threads)
     return 0
 
 
@@ -84,7 +77,7 @@ def cross_entropy(
     try:
         call.totals = new_totals(&single, num_threads, &memory)
         run_with_totals(&call, num_threads)
-        count, total, special = loss_report(&call, num_threads)
+        count, total, special = loss_report(&call)
         return row_or_none(totals_at(&call, 0).bad_row), count, total, special
     finally:
         free(memory)
@@ -110,7 +103,7 @@ def evaluate(
         call.totals = new_totals(&single, num_threads, &memory)
         add_metrics_of_threads(&call, ranks, num_bins, num_threads)
         run_with_totals(&call, num_threads)
-        report = evaluation_report(&call, num_threads)
+        report = evaluation_report(&call)
         return row_or_none(totals_at(&call, 0).bad_row), report
     finally:
         free(call.metrics_memory)

@@ -12,14 +12,14 @@ cdef tuple count_report(const Call *call, Py_ssize_t num_kept, const ExactSum *w
     )
 
 
-cdef tuple loss_report(const Call *call, int num_threads):
+cdef tuple loss_report(const Call *call):
     # (count, loss in units of 2**-places, sum of the losses that are inf or nan)
     cdef Totals *totals = totals_at(call, 0)
     cdef Py_ssize_t places
-    add_up(&totals.loss, sizeof(Totals), num_threads)
+    carry(&totals.loss)
+    carry(&totals.weight)
     places = places_of(&totals.loss)
     if has_weights(call):
-        add_up(&totals.weight, sizeof(Totals), num_threads)
         places = max(places, places_of(&totals.weight))
     return (
         count_report(call, totals.num_kept, &totals.weight, places),
@@ -28,97 +28,75 @@ cdef tuple loss_report(const Call *call, int num_threads):
     )
 
 
-cdef tuple evaluation_report(const Call *call, int num_threads):
-    # loss_report and metrics_report
-    cdef int t
-    if call.loss_is_nll:
-        for t in range(num_threads):
-            totals_at(call, t).loss = metrics_at(call, t).nll
-    return *loss_report(call, num_threads), *metrics_report(call, num_threads)
-
-
-cdef tuple weight_report(const Call *call, Py_ssize_t num_rows, ExactSum *weight, int num_threads):
+cdef tuple weight_report(const Call *call, Py_ssize_t num_rows, ExactSum *weight):
     # an exact sum of sample_weight, or the number of rows without it
-    return (num_rows, 0, "") if call.sample_weight == NULL else exact_parts(weight, call.metrics_size, num_threads)
+    return exact_parts(weight) if call.sample_weight != NULL else (num_rows, 0, "")
 
 
-cdef Py_ssize_t rows_of_threads(const Call *call, const double *num_rows, int num_threads):
-    # adds the counts of all lanes and threads
-    cdef double total = 0.0
-    cdef Py_ssize_t i
-    cdef int t
-    for t in range(num_threads):
-        for i in range(LANES):
-            total += (<const double *> (<const char *> num_rows + t * call.metrics_size))[i]
-    return <Py_ssize_t> total
+cdef tuple confidence_report(const int64_t *digits):
+    # the fields of an Exact
+    cdef Py_ssize_t j, zeros, last = CONFIDENCE_DIGITS - 1
+    while last > 0 and digits[last] == 0:
+        last -= 1
+    units = <object> digits[0]
+    for j in range(1, last + 1):
+        units = (units << CONFIDENCE_BITS) + digits[j]
+    zeros = (units & -units).bit_length() - 1 if units else CONFIDENCE_BITS
+    zeros = min(zeros, CONFIDENCE_BITS * (last + 1))
+    return units >> zeros, CONFIDENCE_BITS * (last + 1) - zeros, ""
 
 
-cdef tuple hits_report(const Call *call, Hits *hits, int num_threads):
-    cdef Py_ssize_t num_rows = rows_of_threads(call, hits.num_rows, num_threads)
-    return weight_report(call, num_rows, &hits.weight, num_threads)
-
-
-cdef tuple bin_report(const Call *call, Bin *bin, int num_threads):
-    cdef Py_ssize_t misses = 0, hits = 0
-    cdef Bin *thread_bin
-    cdef int t
-    for t in range(num_threads):
-        thread_bin = <Bin *> (<char *> bin + t * call.metrics_size)
-        misses += thread_bin.num_rows[0]
-        hits += thread_bin.num_rows[1]
+cdef tuple bin_report(const Call *call, EvaluationTotals *metrics, Py_ssize_t number):
+    # (rows, weight, confidence, weight of the hits)
+    cdef const Bin *misses = metrics.bins + number
+    cdef const Bin *hits = misses + metrics.num_bins + 1
+    cdef WeightedBin *weighted = metrics.weighted_bins + number
+    cdef int64_t digits[CONFIDENCE_DIGITS]
+    cdef Py_ssize_t j, num_rows = misses.num_rows + hits.num_rows
+    for j in range(CONFIDENCE_DIGITS):
+        digits[j] = misses.digits[j] + hits.digits[j]
     return (
-        misses + hits,
-        weight_report(call, misses + hits, &bin.weight, num_threads),
-        exact_parts(&bin.confidence, call.metrics_size, num_threads),
-        weight_report(call, hits, &bin.hit_weight, num_threads),
+        num_rows,
+        weight_report(call, num_rows, &weighted.weight),
+        exact_parts(&weighted.confidence) if call.sample_weight != NULL else confidence_report(digits),
+        weight_report(call, hits.num_rows, &weighted.hit_weight),
     )
 
 
-cdef tuple confidence_report(const Call *call, EvaluationTotals *metrics):
-    # the sum over all bins, after bin_report of each, and over the rows that are in no bin
-    cdef Bin *bins = bins_of(metrics, call.num_ranks)
-    cdef ExactSum total
-    cdef Py_ssize_t b, i
-    memset(&total, 0, sizeof(total))
-    for b in range(call.num_bins):
-        for i in range(LIMBS):
-            total.limbs[i] += bins[b].confidence.limbs[i]
-    total.special = metrics.unbinned
-    return exact_parts(&total, 0, 1)
-
-
-cdef tuple metrics_report(const Call *call, int num_threads):
-    # (rows, exact sums, hits of each k, bins, histogram)
-    cdef EvaluationTotals *metrics = metrics_at(call, 0)
-    cdef Py_ssize_t i, num_rows, step = call.metrics_size
-    cdef int t
-    num_rows = rows_of_threads(call, metrics.num_rows, num_threads)
-    for t in range(1, num_threads):
-        metrics.unbinned += metrics_at(call, t).unbinned
-        for i in range(HISTOGRAM):
-            metrics.histogram[i] += metrics_at(call, t).histogram[i]
-    bins = tuple([
-        bin_report(call, bins_of(metrics, call.num_ranks) + i, num_threads) for i in range(call.num_bins)])
-    sums = {
-        "nll": exact_parts(&metrics.nll, step, num_threads),
-        "nll_square": exact_parts(&metrics.nll_square, step, num_threads),
-        "entropy": exact_parts(&metrics.entropy, step, num_threads),
-        "entropy_square": exact_parts(&metrics.entropy_square, step, num_threads),
-        "confidence": confidence_report(call, metrics),
-        "confidence_square": exact_parts(&metrics.confidence_square, step, num_threads),
-        "hit_confidence": exact_parts(&metrics.hit_confidence, step, num_threads),
-        "brier": exact_parts(&metrics.brier, step, num_threads),
-        "brier_square": exact_parts(&metrics.brier_square, step, num_threads),
-    }
+cdef tuple hit_confidence_report(const Call *call, EvaluationTotals *metrics):
+    cdef int64_t digits[CONFIDENCE_DIGITS]
+    cdef Py_ssize_t i, j
     if call.sample_weight != NULL:
-        sums["weight"] = exact_parts(&metrics.weight, step, num_threads)
-        sums["weight_square"] = exact_parts(&metrics.weight_square, step, num_threads)
-    else:
-        sums["weight"] = sums["weight_square"] = num_rows, 0, ""
+        return exact_parts(&metrics.sums.hit_confidence)
+    memset(digits, 0, sizeof(digits))
+    for i in range(metrics.num_bins):
+        for j in range(CONFIDENCE_DIGITS):
+            digits[j] += metrics.bins[metrics.num_bins + 1 + i].digits[j]
+    return confidence_report(digits)
+
+
+cdef tuple evaluation_report(const Call *call):
+    # those of loss_report; rows, exact sums, hits of each k, bins, histogram
+    cdef EvaluationTotals *metrics = metrics_at(call, 0)
+    cdef MetricSums *sums = &metrics.sums
+    cdef Py_ssize_t i
     return (
-        num_rows,
-        sums,
-        tuple([hits_report(call, hits_of(metrics) + i, num_threads) for i in range(call.num_ranks)]),
-        bins,
+        *loss_report(call),
+        metrics.num_rows,
+        {
+            "nll": exact_parts(&sums.nll),
+            "nll_square": exact_parts(&sums.nll_square),
+            "entropy": exact_parts(&sums.entropy),
+            "entropy_square": exact_parts(&sums.entropy_square),
+            "confidence": exact_parts(&sums.confidence),
+            "confidence_square": exact_parts(&sums.confidence_square),
+            "hit_confidence": hit_confidence_report(call, metrics),
+            "brier": exact_parts(&sums.brier),
+            "brier_square": exact_parts(&sums.brier_square),
+            "weight": weight_report(call, metrics.num_rows, &sums.weight),
+            "weight_square": weight_report(call, metrics.num_rows, &sums.weight_square),
+        },
+        tuple([weight_report(call, metrics.hits[i].num_rows, &metrics.hits[i].weight) for i in range(metrics.num_ranks)]),
+        tuple([bin_report(call, metrics, i) for i in range(metrics.num_bins)]),
         tuple([metrics.histogram[i] for i in range(HISTOGRAM)]),
     )

@@ -64,7 +64,7 @@ cdef void chunk_item(const void *work, Py_ssize_t chunk, int thread) noexcept no
     memset(&sweep, 0, sizeof(sweep))
     while n < stop:
         groups = min(readable_groups(call, n, stop), most_groups) if takes_plain_groups else 0
-        done = finish_plain_groups(call, n, groups, &group, &workspace, thread) if groups else 0
+        done = finish_plain_groups(call, n, groups, &workspace, thread) if groups else 0
         if done:
             n += done * LANES
             continue

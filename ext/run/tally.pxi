@@ -74,5 +74,5 @@ def tally(cnp.ndarray logits not None, cnp.ndarray labels not None, tuple target
                 if bad_row != NO_ROW or (first < groups and is_due(&due)):
                     break
         PyErr_CheckSignals()
-    add_up(&total, sizeof(total), 1)
+    carry(&total)
     return row_or_none(bad_row), count_report(&call, num_kept, &total, places_of(&total))

@@ -128,7 +128,7 @@ LANES_INLINE void read_columns(few_statistics *to, const GroupPlace *place, ptrd
  */
 typedef struct {
     exp_sums exps;
-    lanes lost, gaps_lost;
+    lanes lost, gaps_lost, below;
     compensated gaps;
     wide moments, squares;
 } few_sums;
@@ -174,6 +174,7 @@ LANES_INLINE void sum_columns(few_sums *s, const real *columns, real *exps, cons
                 lanes moment = mul(exp, sub(maximum(m.least, others), group->highest));
                 moments = j ? add(moments, moment) : moment;
                 squares = j ? fused(exp, exp, squares) : mul(exp, exp);
+                s->below = add(s->below, where_less(others, group->highest, exp, zero));
             }
         }
         if (with & GAPS) {
@@ -218,7 +219,7 @@ LANES_INLINE few_statistics columns_statistics_inline(const int64_t *anchors, co
     const int anchor) {
     few_statistics s;
     const wide none = wide_splat(0.0);
-    few_sums t = {no_exps(), splat(0), splat(0), {none, none}, none, none};
+    few_sums t = {no_exps(), splat(0), splat(0), splat(0), {none, none}, none, none};
     lanes number = splat(0), four = splat(4);
     ptrdiff_t k = 0;
     s.anchors = anchor == ANCHOR_TOP ? splat(NO_CLASS) : lanes_from_integers(anchors);
@@ -238,19 +239,16 @@ LANES_INLINE few_statistics columns_statistics_inline(const int64_t *anchors, co
     pair_of_lanes sum = fast_pair_sum(sub(t.exps.powers, splat(2)), add(t.exps.rests, t.lost));
     s.sum = sum.high;
     s.sum_low = sum.low;
-    s.gaps = s.moments = s.squares = wide_splat(0.0);
-    wide top_distance = wide_splat(0.0);
-    if (with)
-        top_distance = wide_fused(widen(s.steps), wide_splat(STEP_LOW / STEPS),
-            wide_fused(widen(s.steps), wide_splat(STEP / STEPS), widen(s.highest))); /* highest - m */
+    s.below = t.below;
+    s.moments = t.moments;
+    s.squares = t.squares;
+    s.gaps = wide_splat(0.0);
     if (with & GAPS) { /* gaps to the reference: m - x_k = (m - highest) - (x_k - highest) */
+        wide top_distance = wide_fused(widen(s.steps), wide_splat(STEP_LOW / STEPS),
+            wide_fused(widen(s.steps), wide_splat(STEP / STEPS), widen(s.highest))); /* highest - m */
         wide others = wide_splat((double)(num_classes - 1));
         s.gaps = wide_sub(wide_sub(wide_splat(0.0), wide_mul(others, top_distance)),
             wide_add(t.gaps.sum, wide_add(t.gaps.error, widen(t.gaps_lost))));
-    }
-    if (with & MOMENTS) {
-        s.moments = wide_fused(top_distance, wide_add(widen(s.sum), widen(s.sum_low)), t.moments);
-        s.squares = t.squares;
     }
     s.anchor_logits =
         where_less(s.anchors, splat(0), s.highest, s.anchor_logits); /* no anchor: any finite number */
@@ -290,7 +288,6 @@ LANES_FUNCTION void store_few_statistics(RowGroup *g, int with) {
     wide_store(g->anchor_logit, widen(s->anchor_logits));
     if (with & GAPS) wide_store(g->gap_sum, s->gaps);
     if (with & MOMENTS) {
-        wide_store(g->moment, s->moments);
         wide_store(g->square, s->squares);
         wide_store(g->highest, widen(s->highest));
     }

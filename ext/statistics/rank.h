@@ -53,17 +53,22 @@ LANES_FUNCTION ptrdiff_t first_equal(const stored *x, ptrdiff_t count, real logi
 }
 
 /* rank_of for few classes, one row a lane. A second loop resolves ties, if there are any. */
-LANES_FUNCTION void rank_columns(
-    RowGroup *g, const real *columns, ptrdiff_t num_classes, lanes labels, lanes logits) {
+LANES_INLINE lanes ranks_of_columns(
+    const real *columns, ptrdiff_t num_classes, lanes labels, lanes logits) {
     lanes number = splat(0), one = splat(1), beats = number, equals = number;
     for (ptrdiff_t k = 0; k < num_classes; k++) {
         lanes x = load(columns + k * LANES);
         beats = where_less(logits, x, add(beats, one), beats);
         equals = where_equal(logits, x, add(equals, one), equals);
     }
-    for (ptrdiff_t k = 0; k < num_classes && largest(equals) > 0; k++, number = add(number, one)) {
+    if (all_less(equals, one)) return beats;
+    for (ptrdiff_t k = 0; k < num_classes; k++, number = add(number, one)) {
         lanes equal = where_equal(logits, load(columns + k * LANES), one, splat(0));
         beats = add(beats, where_less(number, labels, equal, splat(0)));
     }
-    wide_store(g->rank, widen(beats));
+    return beats;
+}
+LANES_FUNCTION void rank_columns(
+    RowGroup *g, const real *columns, ptrdiff_t num_classes, lanes labels, lanes logits) {
+    wide_store(g->rank, widen(ranks_of_columns(columns, num_classes, labels, logits)));
 }

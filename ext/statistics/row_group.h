@@ -12,7 +12,9 @@ typedef struct {
     lanes anchors;                /* class numbers, or NO_CLASS */
     lanes anchor_logits, highest; /* highest: the largest of the other logits */
     lanes steps, sum, sum_low;
-    wide gaps, moments, squares;
+    wide gaps;
+    lanes below;           /* for metrics: the sum without the terms of the logits that equal `highest`; and sums */
+    wide moments, squares; /* of e_k (x_k - highest) and e_k**2, e_k = exp(x_k - reference) */
 } few_statistics;
 
 /* Element i belongs to row i of the group. No result uses the numbers of lanes without a row. */

@@ -207,6 +207,21 @@ def test_totals_of_very_many_rows_are_exact(dtype, weight):
     )
 
 
+@pytest.mark.parametrize("num_classes", [2, 3, 10, 128])
+def test_entropy_of_a_sure_row_keeps_its_digits_also_if_the_label_is_another_class(
+    dtype, rng, num_classes
+):
+    rows = rng.normal(0, 1, (30, num_classes))
+    rows[:, -1] = np.linspace(2, 70, 30)
+    for row in rows.astype(dtype):
+        for label in (0, num_classes - 1):
+            entropy = evaluate(np.tile(row, (16, 1)), [label] * 16).entropy
+            assert entropy == pytest.approx(
+                float(oracle.exact_measures(row, label)["entropy"]),
+                rel=1e-12 if dtype == np.float64 else 2e-6,
+            )
+
+
 @pytest.mark.fault("extreme-logits")
 @pytest.mark.slow
 @pytest.mark.parametrize("num_classes", [129, 1025, 2049, 40_000])

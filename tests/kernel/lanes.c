@@ -11,19 +11,19 @@
  *     lanes_pairs.h       exp and log of pairs, rows of two and three classes
  *     lanes_transforms.h  a soft cap and a temperature
  *     lanes_group.h       labels, statistics of groups of rows, shares and losses
- *     lanes_totals.h      pieces of exact sums, counts, bins, histogram
- *     lanes_metrics.h    ranks, moments, entropy, confidence and Brier score
+ *     lanes_totals.h      exact sums, counts, bins, histogram
+ *     lanes_metrics.h     ranks, moments, entropy, confidence and Brier score
  *
  * One draw of random_bits() a statement, or a comma between them: the order inside an expression is the compiler's.
  */
-#include "results/few_classes_losses.h"
+#include "results/few_classes_groups.h"
 #include "results/gradients.h"
 #include "results/losses.h"
 #include "results/metrics.h"
-#include "results/totals.h"
 #include "statistics/few_classes.h"
 #include "statistics/rank.h"
 #include "statistics/short_rows.h"
+#include "totals/totals.h"
 
 #include <float.h>
 #include <stdio.h>

@@ -102,14 +102,14 @@ static void check_plain_groups(RowGroup *g, const stored *x, int num_classes, do
         memcpy(labels + half * LANES, g->anchor, sizeof g->anchor);
         memcpy(rows + half * LANES * num_classes, x, LANES * num_classes * sizeof *x);
     }
-    note("plain_few_groups", 0, plain_few_groups(anchors, 2, &plain, (const char *)labels, (const char *)rows, columns, losses, NULL), 2);
+    note("plain_few_groups", 0, plain_few_groups(anchors, 2, &plain, (const char *)labels, (const char *)rows, columns, losses, NULL, NULL), 2);
     EACH_LANE note("plain_few_groups", i, losses[i], expected[i]), note("plain_few_groups", i, losses[LANES + i], expected[i]);
     labels[LANES + random_below(LANES)] = num_classes;
-    note("plain_few_groups, label", 0, plain_few_groups(anchors, 2, &plain, (const char *)labels, (const char *)rows, columns, losses, NULL), 1);
+    note("plain_few_groups, label", 0, plain_few_groups(anchors, 2, &plain, (const char *)labels, (const char *)rows, columns, losses, NULL, NULL), 1);
     memcpy(labels + LANES, g->anchor, sizeof g->anchor);
     EACH_LANE labels[i] = 0;
     rows[1] = stored_of((real)INFINITY);
-    note("plain_few_groups, row", 0, plain_few_groups(anchors, 2, &plain, (const char *)labels, (const char *)rows, columns, losses, NULL), 0);
+    note("plain_few_groups, row", 0, plain_few_groups(anchors, 2, &plain, (const char *)labels, (const char *)rows, columns, losses, NULL, NULL), 0);
 }
 
 static void test_columns_statistics(void) {

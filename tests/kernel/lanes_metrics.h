@@ -60,6 +60,13 @@ static void check_moments(const char *name, const RowGroup *g, const char *const
     }
 }
 
+/* Moments of few classes, which are relative to the largest logit. */
+static void put_moments(RowGroup *g) {
+    double moments[LANES];
+    wide_store(moments, g->few.moments);
+    EACH_LANE g->moment[i] = (double)(moments[i] + g->sum_exp[i] * (g->highest[i] + (long double)g->scale[i] * STEP + (long double)g->scale[i] * STEP_LOW));
+}
+
 static void test_moments(void) {
     enum { MOST = 400 };
     static stored x[LANES * MOST + QUAD];
@@ -77,14 +84,17 @@ static void test_moments(void) {
     memcpy(exps, g.sum_exp, sizeof exps);
     columns_statistics(&g, &place, few, rows[0], columns, NULL, MOMENTS, ANCHOR_GIVEN);
     store_few_statistics(&g, MOMENTS);
+    put_moments(&g);
     check_moments("columns_statistics, moments", &g, rows, sizeof(stored), few);
     memcpy(moments, g.moment, sizeof moments);
     columns_statistics(&g, &place, few, rows[0], columns, NULL, MOMENTS | GAPS, ANCHOR_GIVEN);
     store_few_statistics(&g, MOMENTS | GAPS);
+    put_moments(&g);
     EACH_LANE note("columns_statistics, moments and gaps", i, g.moment[i], moments[i]);
     EACH_LANE note("columns_statistics, moments and gaps", i, g.sum_exp[i], exps[i]);
     columns_statistics(&g, &place, few, rows[0], columns, NULL, MOMENTS, ANCHOR_TOP);
     store_few_statistics(&g, MOMENTS);
+    put_moments(&g);
     check_moments("columns_statistics, moments but the top's", &g, rows, sizeof(stored), few);
 
     draw_rows(x, many, &g);
@@ -163,19 +173,42 @@ static void test_metrics(void) {
     }
 }
 
-static void test_rounding(void) {
-    RowGroup g, exact;
+/* Rows of few classes: relative errors of few ulps, also of a certain row whose label is another class. */
+static void test_few_metrics(void) {
+    static stored x[LANES * FEW + QUAD];
+    int num_classes = 2 + random_below(SOME);
+    real columns[LANES * FEW], entropy[LANES], confidence[LANES], brier[LANES];
+    RowGroup g;
+    for (int k = 0; k < LANES * num_classes; k++) x[k] = stored_of((real)ordinary(-4, 4));
     EACH_LANE {
-        double a = ordinary(-8, 8), b = operand(), c = ordinary(0, 1), d = ordinary(0, 1e-40);
-        g.label_nll[i] = a, g.entropy[i] = b, g.confidence[i] = c, g.brier[i] = d;
+        int sure = random_below(num_classes), is_sure = random_below(2);
+        double gap = ordinary(0, 40);
+        g.anchor[i] = random_below(num_classes);
+        if (is_sure) x[i * num_classes + sure] = stored_of((real)gap);
     }
-    exact = g;
-    round_metrics(&g);
+    GroupPlace place = {(const char *)x, NULL, num_classes * sizeof(stored), sizeof(stored), 1, 0};
+    columns_statistics(&g, &place, num_classes, (const char *)x, columns, NULL, MOMENTS, ANCHOR_GIVEN);
+    few_shares shares = few_shares_of(&g.few);
+    few_metrics metrics = few_metrics_of(&g.few, &shares);
+    store(entropy, metrics.entropy), store(confidence, metrics.confidence), store(brier, metrics.brier);
     EACH_LANE {
-        note("round_metrics", i, g.label_nll[i], (real)exact.label_nll[i]);
-        note("round_metrics", i, g.entropy[i], (real)exact.entropy[i]);
-        note("round_metrics", i, g.confidence[i], (real)exact.confidence[i]);
-        note("round_metrics", i, g.brier[i], (real)exact.brier[i]);
+        long double expected = 0, rest = 0, others = 0, squares = 0;
+        const stored *row = x + i * num_classes;
+        int top = 0;
+        for (int k = 1; k < num_classes; k++) top = real_of(row[k]) > real_of(row[top]) ? k : top;
+        for (int k = 0; k < num_classes; k++) rest += k == top ? 0 : expl((long double)real_of(row[k]) - real_of(row[top]));
+        for (int k = 0; k < num_classes; k++) {
+            long double gap = (long double)real_of(row[top]) - real_of(row[k]), p = expl(-gap) / (1 + rest);
+            expected += p * gap;
+            if (k != g.anchor[i]) others += p, squares += p * p;
+        }
+        expected += log1pl(rest);
+        digest("few_metrics_of, entropy", entropy[i]);
+        digest("few_metrics_of, confidence", confidence[i]);
+        digest("few_metrics_of, brier", brier[i]);
+        check_near("few_metrics_of, entropy", i, entropy[i], expected, (LOW_PARTS ? 32 : 64) * EPSILON * expected);
+        check_near("few_metrics_of, confidence", i, confidence[i], 1 / (1 + rest), 4 * EPSILON);
+        check_near("few_metrics_of, brier", i, brier[i], squares + others * others, 8 * EPSILON * (squares + others * others));
     }
 }
 
@@ -207,6 +240,6 @@ static void test_evaluations(void) {
     test_moments();
     test_metrics();
     test_special_metrics();
-    test_rounding();
+    test_few_metrics();
     test_totals();
 }

@@ -44,7 +44,7 @@ static long double exact_exp(double x, double steps) { return expl(x + steps * (
 /* Where exp is 1 and below: the error of STEP adds to it, step by step. */
 static void test_exp(void) {
     const double far = MANTISSA == 52 ? 100 : LARGE_LOGIT; /* as far as long double holds STEP */
-    double top = ordinary(-far, far), steps = reference_scale(top) * STEPS;
+    double top = (real)ordinary(-far, far), steps = reference_scale(top) * STEPS;
     real x[LANES], exps[LANES], power[LANES], rest[LANES], ratio[LANES];
     EACH_LANE x[i] = (real)(top - ordinary(0, MANTISSA == 52 ? 600 : 80));
     x[0] = -(real)INFINITY, x[1] = NAN, x[2] = (real)top;

@@ -1,152 +1,130 @@
 /* What the rows of a group add to totals, against plain C; included by lanes_metrics.h. */
 
-static void test_all_equal(void) {
-    double a[LANES], b[LANES];
-    int actual = 1, expected = 1;
-    EACH_LANE {
-        a[i] = b[i] = ordinary(-1, 1);
-        if (random_below(8) == 0) a[i] = operand();
-        expected &= a[i] == b[i];
-    }
-    for (int i = 0; i < LANES; i += WIDTH_F64) actual &= all_equal_f64(OP_F64(loadu)(a + i), OP_F64(loadu)(b + i));
-    note("all_equal_f64", 0, actual, expected);
+static void check_sum(const char *name, ExactSum *actual, ExactSum *expected) {
+    carry(actual), carry(expected);
+    for (int k = 0; k < LIMBS; k++) note(name, k, (double)actual->limbs[k], (double)expected->limbs[k]);
+    note(name, LIMBS, actual->special, expected->special);
 }
 
-static void draw_kept(RowGroup *g) { EACH_LANE g->kept[i] = random_below(8) != 0; }
-
-static double plain_term(const RowGroup *g, int i, const double *weights, const double *values) {
-    double weight = weights ? weights[i] : 1;
-    return !g->kept[i] ? 0 : weight == 0 && !isnan(values[i]) ? 0 : weight * values[i];
+/* An array at once, against its numbers one by one: of one size, of any, and special ones. */
+static void test_sums(void) {
+    static const int SPANS[] = {4, EVEN_SPAN, 30, WHOLE_SPAN, 3 * WHOLE_SPAN, 200};
+    double x[STAGE];
+    int count = LANES * (1 + random_below(STAGE / LANES)), span = SPANS[random_below(6)];
+    int top = random_below(8) ? 20 - random_below(200) : 1023, odd = random_below(count), kind = random_below(4);
+    ExactSum total, expected;
+    memset(&total, 0, sizeof total), memset(&expected, 0, sizeof total);
+    for (int i = 0; i < count; i++) {
+        double mantissa = ordinary(1, 2), sign = random_below(3) - 1;
+        x[i] = sign * ldexp(mantissa, top - random_below(span));
+    }
+    if (kind == 0) x[odd] = operand();
+    for (int i = 0; i < count; i++) add_exactly(&expected, x[i]);
+    add_numbers(&total, x, count);
+    check_sum("add_numbers", &total, &expected);
+#ifndef SMOOTHXENT_FLOAT64
+    ExactSum squares, expected_squares;
+    double of_squares[STAGE];
+    float floats[STAGE];
+    memset(&squares, 0, sizeof total), memset(&expected_squares, 0, sizeof total);
+    memset(&total, 0, sizeof total), memset(&expected, 0, sizeof total);
+    if (top > 100) top = 100;
+    for (int i = 0; i < count; i++) {
+        double mantissa = ordinary(1, 2), size = ldexp(mantissa, top - random_below(span));
+        floats[i] = random_below(9) ? (float)size : 0;
+    }
+    if (kind == 1) floats[odd] = random_below(2) ? INFINITY : NAN;
+    for (int i = 0; i < count; i++) {
+        of_squares[i] = (double)floats[i] * floats[i];
+        add_exactly(&expected, floats[i]), add_exactly(&expected_squares, of_squares[i]);
+    }
+    add_with_squares(&total, &squares, floats, count);
+    check_sum("add_with_squares", &total, &expected);
+    check_sum("add_with_squares, squares", &squares, &expected_squares);
+#endif
 }
 
-/* Pieces are multiples of 2**-30, 2**-72 and 2**-114, and what was added exactly; so are those of small terms. */
-static void test_pieces(void) {
-    const double beyond[] = {2048, -1, 0x1p-134, INFINITY, NAN, 0x1p-1074};
-    double values[LANES], weights[LANES], left[LANES], *w = random_below(2) ? weights : NULL;
-    ExactSum total;
-    RowGroup g;
-    memset(&total, 0, sizeof total);
-    draw_kept(&g);
-    EACH_LANE {
-        int exponent = 9 - random_below(130);
-        values[i] = ldexp(1 + ordinary(0, 1), exponent);
-        if (random_below(5) == 0) values[i] = 0;
-        weights[i] = random_below(3);
-    }
-    int odd = random_below(LANES), which = random_below(6);
-    if (random_below(2)) values[odd] = beyond[which];
-    int actual = add_in_pieces(&total, &g, w, values, left), expected = 1;
-    EACH_LANE {
-        double term = plain_term(&g, i, w, values), large = (total.pieces[i] + total.pieces[LANES + i]) + total.pieces[2 * LANES + i];
-        double small = (total.small[i] + total.small[LANES + i]) + total.small[2 * LANES + i];
-        int fits = term == 0 || (term >= 0x1p-133 && term < 0x1p+11);
-        expected &= fits;
-        note("add_in_pieces, left", i, actual ? 0 : left[i], fits ? 0 : term);
-        note("add_in_pieces", i, large + small / SMALL, fits ? term : 0);
-        note("add_in_pieces, small", i, small != 0, fits && term != 0 && term < 0x1p-61);
-        for (int k = 0; k < CUTS; k++) {
-            int bits = 30 + 42 * k;
-            note("add_in_pieces, last digits", i, ldexp(total.pieces[k * LANES + i], bits), floor(ldexp(total.pieces[k * LANES + i], bits)));
-            note("add_in_pieces, last digits", i, ldexp(total.small[k * LANES + i], bits), floor(ldexp(total.small[k * LANES + i], bits)));
-        }
-    }
-    note("add_in_pieces, all", 0, actual, expected);
-}
-
-static void test_cut_in_pieces(void) {
-    double values[LANES], weights[LANES], terms[LANES], pieces[CUTS * LANES], *w = random_below(2) ? weights : NULL;
-    int expected = 1, least = random_below(2) ? 18 : 60, is_short = random_below(2);
-    RowGroup g;
-    draw_kept(&g);
-    EACH_LANE {
-        int exponent = -random_below(least);
-        values[i] = ldexp(1 + ordinary(0, 1), exponent);
-        if (is_short) values[i] = (float)values[i];
-        weights[i] = random_below(3);
-    }
-    int odd = random_below(LANES);
-    if (random_below(5) == 0) values[odd] = random_below(2) ? NAN : 0x1p-70;
-    int cuts = cut_in_pieces(pieces, &g, w, values, terms);
-    for (int k = 1; k < CUTS; k++)
-        EACH_LANE if (pieces[k * LANES + i] != 0) expected = k + 1;
-    EACH_LANE {
-        double term = plain_term(&g, i, w, values);
-        note("cut_in_pieces, terms", i, terms[i], term);
-        if (term != 0 && !(term >= 0x1p-61)) expected = 0;
-    }
-    note("cut_in_pieces", 0, cuts, expected);
-    EACH_LANE if (cuts) note("cut_in_pieces, pieces", i, (pieces[i] + pieces[LANES + i]) + pieces[2 * LANES + i], terms[i]);
-}
-
-/* A square of float32 is exact. Of float64 the two parts are not negative and, added without rounding, all of its digits. */
+/* The square of float32 is exact. Of float64 the two parts, added without rounding, are all of its digits. */
 static void test_squares(void) {
-    double values[LANES], squares[LANES], rests[LANES];
+    double values[STAGE] = {0}, squares[STAGE], rests[STAGE];
     EACH_LANE {
-        double mantissa = ordinary(1, 2), special = operand();
-        int exponent = (SQUARES_HAVE_RESTS ? 500 : 120) - random_below(SQUARES_HAVE_RESTS ? 980 : 240);
-        values[i] = (real)(random_below(3) ? ldexp(mantissa, exponent) : special), rests[i] = 0;
+        double mantissa = ordinary(1, 2), size = ldexp(mantissa, 120 - random_below(240)), special = operand();
+        values[i] = (real)(random_below(3) ? size : special);
     }
-    squares_of_rows(values, squares, rests);
+    squares_of(squares, rests, values, LANES);
     EACH_LANE {
-        double value = values[i], square = value * value;
-        int is_exact = square == 0 || (square >= 0x1p-960 && square < INFINITY);
-        int is_high = isfinite(square) && fma(value, value, -square) < 0;
-        note("squares_of_rows", i, squares[i], is_high ? nextafter(square, 0) : square);
-        if (is_exact) note("squares_of_rows, rests", i, rests[i], fma(value, value, -squares[i]));
-        note("squares_of_rows, signs", i, is_exact && rests[i] < 0, 0);
-        if (!is_exact) note("squares_of_rows, no rest", i, isfinite(rests[i]), 1);
+        double square = values[i] * values[i];
+        note("squares_of", i, squares[i], square);
+        note("squares_of, rests", i, rests[i], isfinite(square) ? fma(values[i], values[i], -square) : 0);
     }
 }
 
+static void test_stage(void) {
+    static Stage stage;
+    RowGroup g;
+    stage.count = LANES * random_below(STAGE / LANES);
+    ptrdiff_t at = stage.count;
+    EACH_LANE {
+        double a = ordinary(-8, 8), b = operand(), c = ordinary(0, 1), d = ordinary(0, 1e-40);
+        g.label_nll[i] = a, g.entropy[i] = b, g.confidence[i] = c, g.brier[i] = d;
+        g.kept[i] = random_below(8) != 0, g.nll[i] = random_below(8) ? 1 : NAN, g.rank[i] = random_below(8) ? random_below(9) : 1e300;
+    }
+    stage_group(&stage, &g);
+    note("stage_group", LANES, (double)stage.count, (double)(at + LANES));
+    EACH_LANE {
+        int kept = g.kept[i] != 0, rank = isnan(g.nll[i]) ? NO_METRICS : g.rank[i] > 9 ? MOST_RANK : (int)g.rank[i];
+        note("stage_group, rank", i, stage.rank[at + i], kept ? rank : NOT_KEPT);
+        note("stage_group, nll", i, stage.nll[at + i], kept ? (real)g.label_nll[i] : 0);
+        note("stage_group, entropy", i, stage.entropy[at + i], kept ? (real)g.entropy[i] : 0);
+        note("stage_group, confidence", i, stage.confidence[at + i], kept ? (real)g.confidence[i] : 0);
+        note("stage_group, brier", i, stage.brier[at + i], kept ? (real)g.brier[i] : 0);
+    }
+}
+
+/* Counts and sums of confidences by bin, against the numbers of each row; `latest` nearly full now and then. */
 static void test_counts(void) {
     enum { MOST_BINS = 20 };
-    static Bin bins[MOST_BINS];
-    double counts[LANES], before[LANES], numbers[LANES], of_hits[LANES], squares[LANES], pieces[CUTS * LANES];
-    ptrdiff_t histogram[HISTOGRAM + 1] = {0}, plain[HISTOGRAM + 1] = {0};
-    int most = 1 + random_below(6), num_bins = 1 + random_below(MOST_BINS), full = 0;
-    RowGroup g;
-    draw_kept(&g);
-    EACH_LANE {
-        double size = ordinary(-70, 25), value = operand();
-        g.rank[i] = random_below(8), g.confidence[i] = random_below(6) ? ordinary(0, 1) : random_below(3) ? 1 : NAN;
-        counts[i] = before[i] = random_below(100);
-        g.label_nll[i] = random_below(3) ? exp2(size / 2) : value, squares[i] = g.label_nll[i] * g.label_nll[i];
+    static EvaluationTotals totals;
+    static Bin bins[2 * MOST_BINS + 1];
+    ptrdiff_t histogram[HISTOGRAM] = {0}, rows[2][MOST_BINS] = {{0}}, kept = 0, below = 0;
+    ExactSum sums[2][MOST_BINS], sum;
+    int num_bins = 1 + random_below(MOST_BINS), count = LANES * (1 + random_below(3)), most = 1 + random_below(6), times = random_below(50) ? 1 : MOST_STAGES + 1;
+    Stage *s = &totals.stage;
+    memset(&totals, 0, sizeof totals), memset(bins, 0, sizeof bins), memset(sums, 0, sizeof sums);
+    totals.bins = bins, totals.num_bins = num_bins, s->count = count;
+    for (int i = 0; i < count; i++) {
+        double size = ordinary(-70, 25) / 2, confidence = ordinary(0, 1), least = ordinary(0x1p-30, 0x1p-20);
+        real value = operand();
+        s->nll[i] = (real)(random_below(3) ? exp2(size) : fabs(value));
+        s->confidence[i] = (real)(random_below(6) ? confidence : random_below(2) ? 1 : least);
+        s->rank[i] = random_below(8);
+        if (isnan(s->nll[i])) s->confidence[i] = NAN, s->rank[i] = NO_METRICS;
+        if (random_below(8) == 0) s->confidence[i] = s->nll[i] = 0, s->rank[i] = NOT_KEPT;
+        kept += s->rank[i] != NOT_KEPT, below += s->rank[i] < most;
+        if (s->rank[i] >= NO_METRICS) continue;
+        double square = (double)s->nll[i] * s->nll[i];
+        int hit = s->rank[i] == 0, bin = (int)fmin(floor((double)s->confidence[i] * num_bins), num_bins - 1);
+        histogram[square < 0x1p-64 ? 0 : square >= 0x1p+20 ? HISTOGRAM - 1 : ilogb(square) + 65]++;
+        rows[hit][bin]++, add_exactly(&sums[hit][bin], s->confidence[i]);
     }
-    count_rows(counts, &g, most);
-    EACH_LANE note("count_rows", i, counts[i], before[i] + (g.kept[i] && g.rank[i] < most));
-    confidence_of_hits(&g, of_hits);
-    EACH_LANE note("confidence_of_hits", i, of_hits[i], g.rank[i] == 0 ? g.confidence[i] : 0);
-    bins_of_rows(numbers, &g, num_bins);
-    EACH_LANE {
-        double bin = fmin(floor(g.confidence[i] * num_bins), num_bins - 1);
-        note("bins_of_rows", i, floor(numbers[i]), !g.kept[i] ? -1 : isnan(g.confidence[i]) ? NAN : bin);
-    }
-    memset(bins, 0, sizeof bins);
-    for (int b = 0; b < num_bins; b++)
-        for (int hit = 0; hit < 2; hit++) bins[b].num_rows[hit] = random_below(2) ? MOST_CUT / 2 - 1 - random_below(3) : 0;
-    for (int k = 0; k < CUTS * LANES; k++) pieces[k] = random_below(10);
-    EACH_LANE if (numbers[i] >= 0) {
-        ptrdiff_t *rows = bins[(int)numbers[i]].num_rows;
-        rows[g.rank[i] < 1]++;
-        if (rows[g.rank[i] < 1] == MOST_CUT / 2) full |= 1 << i;
-    }
-    EACH_LANE if (numbers[i] >= 0) bins[(int)numbers[i]].num_rows[g.rank[i] < 1]--;
-    int cuts = 1 + random_below(CUTS);
-    note("add_to_bins, full", 0, add_to_bins(bins, &g, numbers, pieces, cuts), full);
-    for (int k = 0; k < CUTS; k++)
-        EACH_LANE if (numbers[i] >= 0) note("add_to_bins", i, bins[(int)numbers[i]].confidence.pieces[k * LANES + i], k < cuts ? pieces[k * LANES + i] : 0);
-    add_to_histogram(histogram, &g);
-    EACH_LANE {
-        int place = squares[i] < 0x1p-64 ? 0 : squares[i] >= 0x1p+20 ? HISTOGRAM - 1 : ilogb(squares[i]) - LOWEST_HALF_OCTAVE;
-        plain[g.kept[i] && !isnan(squares[i]) ? place : HISTOGRAM]++;
-    }
-    for (int k = 0; k <= HISTOGRAM; k++) note("add_to_histogram", k, (double)histogram[k], (double)plain[k]);
+    note("rows_below", 0, (double)rows_below(s, most), (double)below);
+    for (int n = 0; n < times; n++) count_rows(&totals);
+    settle(&totals);
+    note("count_rows, rows", 0, (double)totals.num_rows, (double)(times * kept));
+    for (int k = 0; k < HISTOGRAM; k++) note("count_rows, histogram", k, (double)totals.histogram[k], (double)(times * histogram[k]));
+    for (int hit = 0; hit < 2; hit++)
+        for (int b = 0; b < num_bins; b++) {
+            const Bin *bin = bins + hit * (num_bins + 1) + b;
+            note("count_rows, bins", b, (double)bin->num_rows, (double)(times * rows[hit][b]));
+            memset(&sum, 0, sizeof sum);
+            for (int j = 0; j < CONFIDENCE_DIGITS; j++) add_exactly(&sum, ldexp((double)bin->digits[j] / times, -CONFIDENCE_BITS * (j + 1)));
+            check_sum("count_rows, confidences", &sum, &sums[hit][b]);
+        }
 }
 
 static void test_totals(void) {
-    test_all_equal();
-    test_pieces();
-    test_cut_in_pieces();
+    test_sums();
     test_squares();
+    test_stage();
     test_counts();
 }

@@ -106,10 +106,6 @@ LANES_INLINE reg_f32 where_less_f32(reg_f32 a, reg_f32 b, reg_f32 x, reg_f32 y) 
 LANES_INLINE reg_f64 where_less_f64(reg_f64 a, reg_f64 b, reg_f64 x, reg_f64 y) {
     return vbslq_f64(vcltq_f64(a, b), x, y);
 }
-LANES_INLINE int all_equal_f64(reg_f64 a, reg_f64 b) {
-    uint64x2_t equal = vceqq_f64(a, b);
-    return (vgetq_lane_u64(equal, 0) & vgetq_lane_u64(equal, 1)) != 0;
-}
 LANES_INLINE reg_f32 unzip_f32(reg_f32 a, reg_f32 b, reg_f32 *odd) {
     *odd = vuzp2q_f32(a, b);
     return vuzp1q_f32(a, b);

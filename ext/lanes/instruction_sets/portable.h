@@ -98,7 +98,6 @@ LANES_INLINE reg_f32 where_equal_f32(reg_f32 a, reg_f32 b, reg_f32 x, reg_f32 y)
 LANES_INLINE reg_f64 where_equal_f64(reg_f64 a, reg_f64 b, reg_f64 x, reg_f64 y) { return a == b ? x : y; }
 LANES_INLINE reg_f32 where_less_f32(reg_f32 a, reg_f32 b, reg_f32 x, reg_f32 y) { return a < b ? x : y; }
 LANES_INLINE reg_f64 where_less_f64(reg_f64 a, reg_f64 b, reg_f64 x, reg_f64 y) { return a < b ? x : y; }
-LANES_INLINE int all_equal_f64(reg_f64 a, reg_f64 b) { return a == b; }
 LANES_INLINE reg_f32 unzip_f32(reg_f32 a, reg_f32 b, reg_f32 *odd) {
     *odd = b;
     return a;
