@@ -17,6 +17,7 @@ cdef extern from "lanes/lanes.h" nogil:
     stored stored_of(real)
     lanes load(const real *)
     lanes narrow(const double *)
+    lanes lanes_from_integers(const int64_t *)
     void store(real *, lanes)
     lanes load_logits(const stored *)
     lanes load_up_to(const stored *, Py_ssize_t)

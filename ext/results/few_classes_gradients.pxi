@@ -12,7 +12,7 @@ cdef extern from "results/few_classes_losses.h" nogil:
     void few_softmax_factors(const RowGroup *, SecondSweep *)
 
 cdef extern from "results/few_classes_metrics.h" nogil:
-    void store_few_results(RowGroup *, bint)
+    void store_few_results(RowGroup *, bint, bint)
 
 cdef extern from "results/few_classes_groups.h" nogil:
     enum:
@@ -49,8 +49,8 @@ cdef inline bint is_plain_evaluation(const Call *call) noexcept nogil:
 cdef bint can_take_plain_groups(const Call *call) noexcept nogil:
     # whether plain_few_groups can take the rows and labels from memory; where labels are adjacent, grad.inner is 1 too
     return (
-        (call.is_plain or is_plain_evaluation(call)) and not call.transforms and call.logits.class_stride == sizeof(stored)
-        and are_adjacent(&call.labels)
+        (call.is_plain or is_plain_evaluation(call)) and not call.transforms
+        and call.logits.class_stride == sizeof(stored) and are_adjacent(&call.labels)
         and not (call.has_grad and (
             call.labels.has_ignore_index or call.grad.class_stride != grad_itemsize(call))))
 

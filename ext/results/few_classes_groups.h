@@ -34,7 +34,7 @@ LANES_INLINE ptrdiff_t plain_few_groups_inline(int64_t *anchors, ptrdiff_t num_g
         *s = columns_statistics_inline(anchors + g * LANES, &place, p->num_classes,
             rows + group_bytes + AHEAD, exps, exps, with, has_grad, ANCHOR_GIVEN);
         if (!few_statistics_are_valid(s, narrow_wide(s->gaps))) break;
-        if (with & MOMENTS) ranks[g] = ranks_of_columns(columns, p->num_classes, s->anchors, s->anchor_logits);
+        if (with & MOMENTS) ranks[g] = ranks_of_columns(columns, p->num_classes, s->anchors, s->anchor_logits, 0);
     }
     num_groups = g;
     for (g = 0; g < num_groups; g++) {

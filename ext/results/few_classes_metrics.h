@@ -74,12 +74,28 @@ LANES_INLINE void stage_few_group(
     stage->count += LANES;
 }
 
+/* The metrics of rows whose anchor is the top class and whose label may be another: see metrics_of_labels. */
+LANES_INLINE few_metrics few_label_metrics_of(
+    const few_statistics *s, const few_shares *shares, lanes labels, lanes label_logits) {
+    few_metrics metrics = few_metrics_of(s, shares);
+    const lanes factor = mul(shares->factor, shares->inverse), own = mul(shares->own, shares->inverse);
+    lanes share = mul(exp_of(exp_term_of(label_logits, exp_reference_of(s->steps))), factor);
+    lanes squares = fused(own, own, mul(factor, mul(factor, narrow_wide(s->squares))));
+    wide nll = wide_add(shares->nll, wide_sub(widen(s->anchor_logits), widen(label_logits)));
+    metrics.nll = where_equal(labels, s->anchors, metrics.nll, narrow_wide(nll));
+    metrics.brier =
+        where_equal(labels, s->anchors, metrics.brier, add(squares, fused(splat(-2), share, splat(1))));
+    return metrics;
+}
+
 /* Stores the shares of the rows whose statistics are valid, and with has_metrics their metrics. */
-LANES_FUNCTION void store_few_results(RowGroup *g, int has_metrics) {
+LANES_FUNCTION void store_few_results(RowGroup *g, int has_metrics, int anchors_are_top) {
     const few_shares shares = few_shares_of(&g->few);
     store_few_shares(g, &shares);
     if (!has_metrics) return;
-    const few_metrics metrics = few_metrics_of(&g->few, &shares);
+    const few_metrics metrics = anchors_are_top
+        ? few_label_metrics_of(&g->few, &shares, lanes_from_integers(g->label), load(g->label_logits))
+        : few_metrics_of(&g->few, &shares);
     const lanes valid = g->all_valid ? splat(1) : load(g->is_valid);
     double *to[] = {g->label_nll, g->entropy, g->confidence, g->brier};
     const lanes from[] = {metrics.nll, metrics.entropy, metrics.confidence, metrics.brier};

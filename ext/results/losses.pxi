@@ -24,7 +24,7 @@ cdef void shares_of_group(const Call *call, RowGroup *g) noexcept nogil:
         if call.has_metrics:
             group_metrics(g, <double> call.num_classes)
     if call.num_classes <= FEW:
-        store_few_results(g, call.has_metrics)
+        store_few_results(g, call.has_metrics, call.anchors_are_top)
 
 
 cdef void group_losses(const Call *call, RowGroup *g, Py_ssize_t first, Py_ssize_t count) noexcept nogil:

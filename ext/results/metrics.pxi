@@ -7,10 +7,12 @@ cdef extern from "results/metrics.h" nogil:
 
 
 cdef void measure_labels(const Call *call, Py_ssize_t first, RowGroup *group) noexcept nogil:
-    # after shares_of_group: the metrics of rows whose label is not their anchor
+    # after shares_of_group: the metrics of rows whose label is not their anchor, unless store_few_results has them
     cdef double label_logits[LANES]
     cdef int64_t differ = 0
     cdef Py_ssize_t i
+    if call.num_classes <= FEW and group.all_valid:
+        return
     for i in range(LANES):
         differ |= group.label[i] ^ group.anchor[i]
     if differ:

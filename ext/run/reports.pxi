@@ -96,7 +96,8 @@ cdef tuple evaluation_report(const Call *call):
             "weight": weight_report(call, metrics.num_rows, &sums.weight),
             "weight_square": weight_report(call, metrics.num_rows, &sums.weight_square),
         },
-        tuple([weight_report(call, metrics.hits[i].num_rows, &metrics.hits[i].weight) for i in range(metrics.num_ranks)]),
+        tuple([
+            weight_report(call, metrics.hits[i].num_rows, &metrics.hits[i].weight) for i in range(metrics.num_ranks)]),
         tuple([bin_report(call, metrics, i) for i in range(metrics.num_bins)]),
         tuple([metrics.histogram[i] for i in range(HISTOGRAM)]),
     )

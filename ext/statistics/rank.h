@@ -52,10 +52,11 @@ LANES_FUNCTION ptrdiff_t first_equal(const stored *x, ptrdiff_t count, real logi
     return NO_CLASS;
 }
 
-/* rank_of for few classes, one row a lane. A second loop resolves ties, if there are any. */
+/* rank_of for few classes, one row a lane. A second loop resolves ties, if there are any; has_own: the columns
+ * hold the labels' own logits. */
 LANES_INLINE lanes ranks_of_columns(
-    const real *columns, ptrdiff_t num_classes, lanes labels, lanes logits) {
-    lanes number = splat(0), one = splat(1), beats = number, equals = number;
+    const real *columns, ptrdiff_t num_classes, lanes labels, lanes logits, const int has_own) {
+    lanes number = splat(0), one = splat(1), beats = number, equals = has_own ? splat(-1) : number;
     for (ptrdiff_t k = 0; k < num_classes; k++) {
         lanes x = load(columns + k * LANES);
         beats = where_less(logits, x, add(beats, one), beats);
@@ -69,6 +70,6 @@ LANES_INLINE lanes ranks_of_columns(
     return beats;
 }
 LANES_FUNCTION void rank_columns(
-    RowGroup *g, const real *columns, ptrdiff_t num_classes, lanes labels, lanes logits) {
-    wide_store(g->rank, widen(ranks_of_columns(columns, num_classes, labels, logits)));
+    RowGroup *g, const real *columns, ptrdiff_t num_classes, lanes labels, lanes logits, int has_own) {
+    wide_store(g->rank, widen(ranks_of_columns(columns, num_classes, labels, logits, has_own)));
 }

@@ -3,7 +3,7 @@
 cdef extern from "statistics/rank.h" nogil:
     Py_ssize_t rank_of(const stored *, Py_ssize_t, Py_ssize_t, real, Py_ssize_t, Py_ssize_t)
     Py_ssize_t first_equal(const stored *, Py_ssize_t, real)
-    void rank_columns(RowGroup *, const real *, Py_ssize_t, lanes, lanes)
+    void rank_columns(RowGroup *, const real *, Py_ssize_t, lanes, lanes, bint)
 
 
 cdef void rank_row(const Call *call, RowGroup *group, Py_ssize_t i, const stored *x) noexcept nogil:
@@ -14,19 +14,14 @@ cdef void rank_row(const Call *call, RowGroup *group, Py_ssize_t i, const stored
         group.rank[i] = rank_of(x, call.num_classes, label, <real> group.anchor_logit[i], 0, call.rank_limit)
 
 
-cdef void rank_group(
-    const Call *call, RowGroup *group, Workspace *workspace
-) noexcept nogil:
+cdef void rank_group(const Call *call, RowGroup *group, Workspace *workspace) noexcept nogil:
     # rows of few classes, in columns
-    cdef real labels[LANES]
-    cdef real logits[LANES]
     cdef Py_ssize_t i
     if not call.anchors_are_top:
-        rank_columns(group, workspace.columns, call.num_classes, group.few.anchors, group.few.anchor_logits)
+        rank_columns(
+            group, workspace.columns, call.num_classes, group.few.anchors, group.few.anchor_logits, False)
         return
     for i in range(LANES):
-        labels[i] = <real> group.label[i]
-        logits[i] = 0
-        if group.label[i] >= 0:
-            logits[i] = workspace.columns[group.label[i] * LANES + i]
-    rank_columns(group, workspace.columns, call.num_classes, load(labels), load(logits))
+        group.label_logits[i] = workspace.columns[max(group.label[i], 0) * LANES + i]
+    rank_columns(
+        group, workspace.columns, call.num_classes, lanes_from_integers(group.label), load(group.label_logits), True)

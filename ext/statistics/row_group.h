@@ -34,6 +34,7 @@ typedef struct {
     int bad_probability[LANES]; /* a flag: a probability is negative or not finite */
     /* ---- statistics of few classes ---- */
     LINE_ALIGNED few_statistics few; /* set where num_classes <= FEW */
+    real label_logits[LANES];        /* for metrics, where the anchor is the top class */
     real is_valid[LANES];            /* 1 if `few` is valid for the row; else the row has numbers as above */
     int all_valid;                   /* `few` is valid for all rows; is_valid is not set then */
     /* ---- results ---- */

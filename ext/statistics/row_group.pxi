@@ -27,6 +27,7 @@ cdef extern from "statistics/row_group.h" nogil:
     ctypedef struct RowGroup:
         few_statistics few
         real *is_valid
+        real *label_logits
         bint all_valid
         numbers_of_rows sum_exp, scale, offset, gap_sum, anchor_logit, moment, square, highest, rank
         numbers_of_rows anchor_target, rest_target, kept, weight, nll, log_sum_exp, own, others

@@ -2,8 +2,8 @@
 # stored in int64 (Kulisch's long accumulator; Neal 2015, arXiv:1505.05571, calls it a small superaccumulator). Exact
 # addition is associative, so the sum has the same bits for any order of the rows and any number of threads.
 #
-# Adding to limbs is slow, so the numbers of an array are cut into pieces that can be added in lanes without rounding, and
-# only the sums of the pieces go into the limbs: see exact_sum.h.
+# Adding to limbs is slow, so the numbers of an array are cut into pieces that can be added in lanes without rounding,
+# and only the sums of the pieces go into the limbs: see exact_sum.h.
 
 cdef extern from "totals/exact_sum.h" nogil:
     ctypedef struct ExactSum:

@@ -95,8 +95,8 @@ def test_infinite_perplexity_is_shown_and_null_in_json(folder, capsys):
     np.save("labels.npy", np.array([0]))
     assert main(["evaluate", "logits.npy", "labels.npy", "--json", "saved.json"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert "loss (nll)          800.0000" in lines
-    assert "perplexity               inf" in lines
+    assert "loss (nll)           800.0000" in lines
+    assert "perplexity                inf" in lines
     record = json.loads((folder / "saved.json").read_text(), parse_constant=pytest.fail)
     assert record["metrics"]["perplexity"] is None
     assert record["metrics"]["nll"] == 800

@@ -114,10 +114,10 @@ def evaluate(
     loss without smoothing and class weights, and has the same accuracy. The other metrics of a row
     agree with their formulas in exact arithmetic to 1e-5 for float32, float16 and bfloat16 logits,
     mostly to 1e-6, and to 1e-12 for float64; from 129 classes on, the entropy of a confident row
-    whose label is another class may be off by 5e-8 nats, for float64 by 1e-15. Each is rounded to the dtype of `cross_entropy`'s
-    losses. Totals are exact sums over the rows, and over their squares, in a superaccumulator
-    (Kulisch 1997; Neal 2015, arXiv:1505.05571). So they have the same bits for any number of
-    threads, order of rows or split into batches.
+    whose label is another class may be off by 5e-8 nats, for float64 by 1e-15. Each is rounded to
+    the dtype of `cross_entropy`'s losses. Totals are exact sums over the rows, and over their
+    squares, in a superaccumulator (Kulisch 1997; Neal 2015, arXiv:1505.05571). So they have the
+    same bits for any number of threads, order of rows or split into batches.
 
     NaN and infinity: a row that holds nan or +inf, or only -inf, makes the metrics of probabilities
     nan. It is in no bin and counts as a miss for each k.
