@@ -17,8 +17,8 @@ LANES_INLINE ptrdiff_t most_plain_groups(ptrdiff_t num_classes) {
  * `anchors` and `losses` have LANES elements for each, and the stage has room for all. Returns the number of
  * groups before the first that is not done, because a label is out of range or the statistics are not valid. */
 LANES_INLINE ptrdiff_t plain_few_groups_inline(int64_t *anchors, ptrdiff_t num_groups, const PlainLoss *p,
-    const char *labels, const char *rows, real *columns, real *losses, char *grad, Stage *stage, const int with,
-    const int has_grad) {
+    const char *labels, const char *rows, real *columns, real *losses, char *grad, Stage *stage,
+    const int with, const int has_grad) {
     few_statistics statistics[MOST_PLAIN_GROUPS];
     lanes ranks[MOST_PLAIN_GROUPS];
     const ptrdiff_t group_bytes = LANES * p->row_stride,
@@ -34,7 +34,8 @@ LANES_INLINE ptrdiff_t plain_few_groups_inline(int64_t *anchors, ptrdiff_t num_g
         *s = columns_statistics_inline(anchors + g * LANES, &place, p->num_classes,
             rows + group_bytes + AHEAD, exps, exps, with, has_grad, ANCHOR_GIVEN);
         if (!few_statistics_are_valid(s, narrow_wide(s->gaps))) break;
-        if (with & MOMENTS) ranks[g] = ranks_of_columns(columns, p->num_classes, s->anchors, s->anchor_logits, 0);
+        if (with & MOMENTS)
+            ranks[g] = ranks_of_columns(columns, p->num_classes, s->anchors, s->anchor_logits, 0);
     }
     num_groups = g;
     for (g = 0; g < num_groups; g++) {
@@ -51,7 +52,7 @@ LANES_INLINE ptrdiff_t plain_few_groups_inline(int64_t *anchors, ptrdiff_t num_g
 LANES_FUNCTION ptrdiff_t plain_few_groups(int64_t *anchors, ptrdiff_t num_groups, const PlainLoss *p,
     const char *labels, const char *rows, real *columns, real *losses, char *grad, Stage *stage) {
     const int with = (p->others != 0.0 ? GAPS : 0) | (stage ? MOMENTS : 0);
-#define GROUPS(with, has_grad) \
+#define GROUPS(with, has_grad)      \
     return plain_few_groups_inline( \
         anchors, num_groups, p, labels, rows, columns, losses, grad, stage, with, has_grad)
 #ifdef REGISTERS_ARE_SCALAR

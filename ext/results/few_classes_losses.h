@@ -102,8 +102,8 @@ LANES_INLINE void store_few_shares(RowGroup *g, const few_shares *shares) {
     EACH_ROW_REGISTER {
         const int j = i / WIDTH_F64;
         SET_ROWS(nll, where_equal_f64(valid.r[j], SPLAT(1.0), shares->nll.r[j], ROWS(nll)));
-        SET_ROWS(
-            log_sum_exp, where_equal_f64(valid.r[j], SPLAT(1.0), shares->log_sum_exp.r[j], ROWS(log_sum_exp)));
+        SET_ROWS(log_sum_exp,
+            where_equal_f64(valid.r[j], SPLAT(1.0), shares->log_sum_exp.r[j], ROWS(log_sum_exp)));
         SET_ROWS(own, where_equal_f64(valid.r[j], SPLAT(1.0), own.r[j], ROWS(own)));
         SET_ROWS(others, where_equal_f64(valid.r[j], SPLAT(1.0), others.r[j], ROWS(others)));
     }

@@ -37,15 +37,16 @@ typedef struct {
 LANES_INLINE few_metrics few_metrics_of(const few_statistics *s, const few_shares *shares) {
     const lanes zero = splat(0), one = splat(1), inverse = shares->inverse;
     lanes factor = mul(shares->factor, inverse), own = mul(shares->own, inverse),
-          others = mul(shares->others, inverse), gap = maximum(splat((real)-FAR), sub(s->anchor_logits, s->highest));
+          others = mul(shares->others, inverse),
+          gap = maximum(splat((real)-FAR), sub(s->anchor_logits, s->highest));
     lanes top = exp_of(exp_term_of(s->highest, exp_reference_of(s->steps)));
     lanes distance = fused(s->steps, splat((real)(STEP / STEPS)), s->highest); /* h - m */
 #ifdef SMOOTHXENT_FLOAT64
     distance = fused(s->steps, splat(STEP_LOW / STEPS), distance);
 #endif
     lanes rest = mul(add(s->below, shares->own), inverse), nll = narrow_wide(shares->nll);
-    lanes surprise = where_less(add(sub(s->sum, top), shares->own), splat(SMALL_REST), minus_log_of_rest(rest),
-        sub(narrow_wide(shares->log_sum_exp), distance));
+    lanes surprise = where_less(add(sub(s->sum, top), shares->own), splat(SMALL_REST),
+        minus_log_of_rest(rest), sub(narrow_wide(shares->log_sum_exp), distance));
     surprise = where_less(gap, zero, surprise, nll);
     lanes of_anchor = where_less(gap, zero, mul(sub(zero, gap), own), mul(gap, others));
     few_metrics metrics = {nll, add(surprise, negative_fused(factor, narrow_wide(s->moments), of_anchor)),

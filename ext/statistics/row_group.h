@@ -13,7 +13,7 @@ typedef struct {
     lanes anchor_logits, highest; /* highest: the largest of the other logits */
     lanes steps, sum, sum_low;
     wide gaps;
-    lanes below;           /* for metrics: the sum without the terms of the logits that equal `highest`; and sums */
+    lanes below; /* for metrics: the sum without the terms of the logits that equal `highest`; and sums */
     wide moments, squares; /* of e_k (x_k - highest) and e_k**2, e_k = exp(x_k - reference) */
 } few_statistics;
 

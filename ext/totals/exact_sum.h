@@ -7,12 +7,12 @@
 #include "totals/digits.h"
 
 enum {
-    PLACES = 1074, /* binary places of limb 0, whose unit is the smallest float64, 2**-1074 */
-    LIMBS = 68,    /* 2**-1074 .. 2**1024 is 2098 bits: 66 limbs, one for 2**31 terms, one for the sign */
-    STAGE = 512,   /* most numbers of an array that is added at once: its terms stay in L1 */
-    WHOLE_SPAN = 39,     /* binary orders of magnitude that are added at once */
-    EVEN_SPAN = 19,   /* fewer, of float32: these need fewer operations */
-    LARGEST = 1000 /* numbers of 2**LARGEST or more are added one by one */
+    PLACES = 1074,   /* binary places of limb 0, whose unit is the smallest float64, 2**-1074 */
+    LIMBS = 68,      /* 2**-1074 .. 2**1024 is 2098 bits: 66 limbs, one for 2**31 terms, one for the sign */
+    STAGE = 512,     /* most numbers of an array that is added at once: its terms stay in L1 */
+    WHOLE_SPAN = 39, /* binary orders of magnitude that are added at once */
+    EVEN_SPAN = 19,  /* fewer, of float32: these need fewer operations */
+    LARGEST = 1000   /* numbers of 2**LARGEST or more are added one by one */
 };
 _Static_assert(LIMBS % 2 == 0, "as_int takes pairs of limbs");
 _Static_assert(
@@ -73,8 +73,8 @@ enum { WIDE, SHORT, EVEN };
  * SHORT one ends at 2**-62, so one cut is enough; its square is cut at 2**-42 and 2**-84 and ends at 2**-124.
  * An EVEN one ends at 2**-42 and need not be cut, and its square ends at 2**-86. So all additions of pieces are
  * exact, if a lane adds at most STAGE. */
-LANES_INLINE void add_range(ExactSum *total, ExactSum *squares, const void *x, ptrdiff_t count,
-    int exponent, const int is_all, const int kind) {
+LANES_INLINE void add_range(ExactSum *total, ExactSum *squares, const void *x, ptrdiff_t count, int exponent,
+    const int is_all, const int kind) {
     enum { HALVES = WIDTH_F32 > 1 ? 2 : 1 };
     const int parts = kind == WIDE ? 1 : HALVES;
     const double starts[] = {ldexp(1.5, exponent + 12), ldexp(1.5, exponent - 16)};

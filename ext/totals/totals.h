@@ -50,7 +50,8 @@ enum {
     CONFIDENCE_DIGITS = 3, /* enough for a float64 number of 2**-37 or more */
     MOST_STAGES = 64
 };
-_Static_assert(MOST_STAGES *STAGE / COPIES < 1 << 16 && CONFIDENCE_BITS < 48 - 16, "`latest` does not overflow");
+_Static_assert(
+    MOST_STAGES *STAGE / COPIES < 1 << 16 && CONFIDENCE_BITS < 48 - 16, "`latest` does not overflow");
 typedef struct {
     uint64_t latest[COPIES];
     int64_t num_rows, digits[CONFIDENCE_DIGITS];
@@ -179,7 +180,8 @@ LANES_FUNCTION void count_rows(EvaluationTotals *to) {
     int32_t half_octaves[STAGE], digits[STAGE];
     int is_left = 0;
     for (ptrdiff_t i = 0; i < count; i++) {
-        const double confidence = s->rank[i] < NO_METRICS ? s->confidence[i] : 0.0, bin = confidence * (double)num_bins;
+        const double confidence = s->rank[i] < NO_METRICS ? s->confidence[i] : 0.0,
+                     bin = confidence * (double)num_bins;
         s->bins[i] = (int32_t)(bin < most ? bin : most);
         digits[i] = (int32_t)(unit * confidence);
         is_left |= digits[i] != unit * confidence;
@@ -189,8 +191,7 @@ LANES_FUNCTION void count_rows(EvaluationTotals *to) {
         s->bins[i] = s->rank[i] < 1 ? bin + (int32_t)num_bins + 1 : bin;
         half_octaves[i] = s->rank[i] < NO_METRICS ? half_octave_of(s->nll[i]) : HISTOGRAM;
     }
-    for (ptrdiff_t i = 0; i < count; i += COPIES)
-        UNROLLED for (int j = 0; j < COPIES; j++) {
+    for (ptrdiff_t i = 0; i < count; i += COPIES) UNROLLED for (int j = 0; j < COPIES; j++) {
             to->bins[s->bins[i + j]].latest[j] += ((uint64_t)1 << 48) + (uint64_t)digits[i + j];
             to->latest[half_octaves[i + j]][j]++;
         }
