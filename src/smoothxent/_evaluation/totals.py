@@ -1,6 +1,6 @@
 """Totals over rows: exact, so that the totals of two batches add up to those of all their rows."""
 
-from collections.abc import Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial, reduce
 from itertools import starmap
@@ -76,10 +76,15 @@ class Totals:
             Sums(
                 loss=Exact.of(loss, places, special),
                 loss_weight=Exact.of(weights[WEIGHT], places),
-                **dict(zip(sums, exact(sums.values()), strict=True)),
+                **{name: exact(each) for name, each in sums.items()},
             ),
-            tuple(exact(hits)),
-            tuple([BinTotals(each[0], *exact(each[1:])) if each[0] else NO_ROWS for each in bins]),
+            tuple([exact(each) for each in hits]),
+            tuple(
+                [
+                    BinTotals(n, exact(weight), exact(confidence), exact(hits)) if n else NO_ROWS
+                    for n, weight, confidence, hits in bins
+                ]
+            ),
             histogram,
         )
 
@@ -141,9 +146,8 @@ class Totals:
         return reduce(add, given) if given else None
 
 
-def exact(triples: Iterable[Triple]) -> Iterable[Exact]:
-    """Return the numbers of the kernel: they have the fields of an Exact."""
-    return map(partial(tuple.__new__, Exact), triples)
+# A number of the kernel, a tuple that has the fields of an Exact, as an Exact.
+exact: Callable[[Triple], Exact] = partial(tuple.__new__, Exact)
 
 
 def joined(a: BinTotals, b: BinTotals) -> BinTotals:
