@@ -106,9 +106,9 @@ LANES_FUNCTION real highest_of(const stored *x, ptrdiff_t count, ptrdiff_t left_
     return largest(maximum(maximum(highest[0], highest[1]), maximum(highest[2], highest[3])));
 }
 
-/* The sum of exps, as powers and rests (see exp.h), lane by lane. A power is at most 1, and the sum of powers
- * starts at 2, so the sum is never smaller than a term: then three operations give the rounding error of an
- * addition (Dekker 1971, fast two-sum), which joins the rests. Powers are added to the sum two at a time; only
+/* The sum of exps, as powers and rests (see exp.h), lane by lane. A power is at most 1, for float32 next to a
+ * tie a step more, and the sum of powers starts at 2, so the sum is never smaller than a term: then three
+ * operations give the rounding error of an addition (Dekker 1971, fast two-sum), which joins the rests. Powers are added to the sum two at a time; only
  * the sum of the two is rounded.
  *
  * The errors of the sum, in u = 2**-24 (float64: 2**-53) of it, if the largest term is 1 and all else is made

@@ -1,17 +1,15 @@
 /* exact_sum.h: the type ExactSum, and how numbers are added to it. exact_sum.pxi describes the method. */
 #pragma once
 
-#include <float.h>
-
 #include "lanes/exp_log.h"
 #include "totals/digits.h"
 
 enum {
-    PLACES = 1074,   /* binary places of limb 0, whose unit is the smallest float64, 2**-1074 */
+    PLACES = 1074,   /* limb 0 counts the smallest float64, 2**-1074 */
     LIMBS = 68,      /* 2**-1074 .. 2**1024 is 2098 bits: 66 limbs, one for 2**31 terms, one for the sign */
     STAGE = 512,     /* most numbers of an array that is added at once: its terms stay in L1 */
-    WHOLE_SPAN = 39, /* binary orders of magnitude that are added at once */
-    EVEN_SPAN = 19,  /* fewer, of float32: these need fewer operations */
+    WHOLE_SPAN = 39, /* numbers within so many powers of two are added in one pass */
+    EVEN_SPAN = 19,  /* the same for float32 in a pass with fewer operations */
     LARGEST = 1000   /* numbers of 2**LARGEST or more are added one by one */
 };
 _Static_assert(LIMBS % 2 == 0, "as_int takes pairs of limbs");
@@ -72,7 +70,7 @@ enum { WIDE, SHORT, EVEN };
  * units of 2**exponent, a WIDE number is cut at the bits 2**-40 and 2**-68, and ends at 2**-91 or higher. A
  * SHORT one ends at 2**-62, so one cut is enough; its square is cut at 2**-42 and 2**-84 and ends at 2**-124.
  * An EVEN one ends at 2**-42 and need not be cut, and its square ends at 2**-86. So all additions of pieces are
- * exact, if a lane adds at most STAGE. */
+ * exact for at most STAGE numbers. */
 LANES_INLINE void add_range(ExactSum *total, ExactSum *squares, const void *x, ptrdiff_t count, int exponent,
     const int is_all, const int kind) {
     enum { HALVES = WIDTH_F32 > 1 ? 2 : 1 };
@@ -105,7 +103,7 @@ LANES_INLINE void add_range(ExactSum *total, ExactSum *squares, const void *x, p
     add_pieces(squares, square_rests);
 }
 
-/* Adds all numbers; their sizes, but of those that are 0, lie between smallest and largest. */
+/* Adds all numbers, in one pass or several. smallest, largest: of the sizes of those that are not 0. */
 LANES_INLINE void add_ranges(ExactSum *total, ExactSum *squares, const void *x, ptrdiff_t count,
     double smallest, double largest, const int kind) {
     int exponent;

@@ -2,8 +2,8 @@
  * each total keeps its sums in registers. */
 #pragma once
 
-#include "totals/exact_sum.h"
 #include "statistics/row_group.h"
+#include "totals/exact_sum.h"
 
 /* ---- losses ------------------------------------------------------------------------------------------ */
 
@@ -52,6 +52,7 @@ enum {
 };
 _Static_assert(
     MOST_STAGES *STAGE / COPIES < 1 << 16 && CONFIDENCE_BITS < 48 - 16, "`latest` does not overflow");
+_Static_assert(LANES % COPIES == 0, "rows take turns with all copies");
 typedef struct {
     uint64_t latest[COPIES];
     int64_t num_rows, digits[CONFIDENCE_DIGITS];
@@ -154,7 +155,8 @@ LANES_FUNCTION void settle(EvaluationTotals *to) {
     to->num_stages = 0;
 }
 
-/* The half octave, counted from LOWEST_HALF_OCTAVE - 1 on: twice the exponent, and 1 more from sqrt(2) on. */
+/* The entry of the histogram, 0 below LOWEST_HALF_OCTAVE: a half octave is twice the exponent of nll, and 1
+ * more where its mantissa is sqrt(2) or larger. */
 LANES_INLINE int32_t half_octave_of(real nll) {
 #ifdef SMOOTHXENT_FLOAT64
     enum { MANTISSA = 52, BIAS = 1023 };

@@ -60,7 +60,7 @@ static void test_exp(void) {
         if (i < 2) continue;
         long double exact = exact_exp(x[i], steps);
         check_near("exp_term_of", i, exps[i], exact, (EXP_ERROR + EPSILON * 0.5 + fabsl(logl(exact)) * STEP_ERROR * 2) * exact);
-        note("exp_term_of, at most 1", i, power[i] <= 1, 1);
+        note("exp_term_of, at most 1, or a step more next to a tie", i, power[i] <= (LOW_PARTS ? 1 : 1.0905077f), 1);
     }
     LANES_ARE("exp_reference_of", exp_of(exp_term_of(m.least, m)), 0);
 }

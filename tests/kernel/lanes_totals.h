@@ -88,7 +88,7 @@ static void test_counts(void) {
     static Bin bins[2 * MOST_BINS + 1];
     ptrdiff_t histogram[HISTOGRAM] = {0}, rows[2][MOST_BINS] = {{0}}, kept = 0, below = 0;
     ExactSum sums[2][MOST_BINS], sum;
-    int num_bins = 1 + random_below(MOST_BINS), count = LANES * (1 + random_below(3)), most = 1 + random_below(6), times = random_below(50) ? 1 : MOST_STAGES + 1;
+    int num_bins = 1 + random_below(MOST_BINS), count = LANES * (1 + random_below(3)), most = 1 + random_below(6), times = random_below(8) ? 1 : MOST_STAGES + 1;
     Stage *s = &totals.stage;
     memset(&totals, 0, sizeof totals), memset(bins, 0, sizeof bins), memset(sums, 0, sizeof sums);
     totals.bins = bins, totals.num_bins = num_bins, s->count = count;
@@ -96,6 +96,8 @@ static void test_counts(void) {
         double size = ordinary(-70, 25) / 2, confidence = ordinary(0, 1), least = ordinary(0x1p-30, 0x1p-20);
         real value = operand();
         s->nll[i] = (real)(random_below(3) ? exp2(size) : fabs(value));
+        if (random_below(4) == 0) /* next to a limit between half octaves */
+            s->nll[i] = (real)ldexp(0x1.6a09e667f3bcdp-1 * (1 + EPSILON * (random_below(5) - 2)), random_below(40) - 20);
         s->confidence[i] = (real)(random_below(6) ? confidence : random_below(2) ? 1 : least);
         s->rank[i] = random_below(8);
         if (isnan(s->nll[i])) s->confidence[i] = NAN, s->rank[i] = NO_METRICS;
@@ -123,7 +125,7 @@ static void test_counts(void) {
 }
 
 static void test_totals(void) {
-    test_sums();
+    for (int n = 0; n < 6; n++) test_sums();
     test_squares();
     test_stage();
     test_counts();
