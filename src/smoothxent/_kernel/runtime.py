@@ -73,7 +73,7 @@ def _runtime_of(kernel: str) -> str:
         return ""
     function()  # LLVM's runtime reads the environment at its first call
     process.dladdr(function, ctypes.byref(place))
-    return os.fsdecode(place.path)
+    return os.path.realpath(os.fsdecode(place.path))  # as in _LOADED; a wheel's has ../.. in it
 
 
 def _policies(variable: str) -> list[str]:
