@@ -33,46 +33,50 @@ cdef tuple weight_report(const Call *call, Py_ssize_t num_rows, ExactSum *weight
     return exact_parts(weight) if call.sample_weight != NULL else (num_rows, 0, "")
 
 
-cdef tuple confidence_report(const int64_t *digits):
-    # the fields of an Exact
-    cdef Py_ssize_t j, zeros, last = CONFIDENCE_DIGITS - 1
-    while last > 0 and digits[last] == 0:
-        last -= 1
-    units = <object> digits[0]
-    for j in range(1, last + 1):
-        units = (units << CONFIDENCE_BITS) + digits[j]
-    zeros = (units & -units).bit_length() - 1 if units else CONFIDENCE_BITS
-    zeros = min(zeros, CONFIDENCE_BITS * (last + 1))
-    return units >> zeros, CONFIDENCE_BITS * (last + 1) - zeros, ""
-
-
-cdef tuple bin_report(const Call *call, EvaluationTotals *metrics, Py_ssize_t number):
-    # (rows, weight, confidence, weight of the hits)
-    cdef const Bin *misses = metrics.bins + number
+cdef tuple bins_report(const Call *call, EvaluationTotals *metrics):
+    # (numbers of the bins with rows; their rows; digits, as in digits.py, of the weight, the confidence and the weight
+    # of the hits of each; exponent of the lowest digit)
+    cdef const Bin *misses = metrics.bins
     cdef const Bin *hits = misses + metrics.num_bins + 1
-    cdef WeightedBin *weighted = metrics.weighted_bins + number
-    cdef int64_t digits[CONFIDENCE_DIGITS]
-    cdef Py_ssize_t j, num_rows = misses.num_rows + hits.num_rows
-    for j in range(CONFIDENCE_DIGITS):
-        digits[j] = misses.digits[j] + hits.digits[j]
-    return (
-        num_rows,
-        weight_report(call, num_rows, &weighted.weight),
-        exact_parts(&weighted.confidence) if call.sample_weight != NULL else confidence_report(digits),
-        weight_report(call, hits.num_rows, &weighted.hit_weight),
-    )
+    cdef const WeightedBin *weighted = metrics.weighted_bins
+    cdef Py_ssize_t num_digits = BIN_DIGITS if weighted == NULL else LIMBS
+    cdef Py_ssize_t i, n = 0, size = num_digits * sizeof(int64_t)
+    cdef cnp.npy_intp[3] shape = [3, 0, num_digits]
+    cdef int64_t *numbers
+    cdef int64_t *counts
+    cdef int64_t *digits[3]
+    for i in range(metrics.num_bins):
+        shape[1] += misses[i].num_rows + hits[i].num_rows > 0
+    cdef cnp.ndarray of_number = cnp.PyArray_ZEROS(1, shape + 1, cnp.NPY_INT64, 0)
+    cdef cnp.ndarray of_count = cnp.PyArray_ZEROS(1, shape + 1, cnp.NPY_INT64, 0)
+    cdef cnp.ndarray of_digits = cnp.PyArray_ZEROS(3, shape, cnp.NPY_INT64, 0)
+    numbers, counts = <int64_t *> cnp.PyArray_DATA(of_number), <int64_t *> cnp.PyArray_DATA(of_count)
+    for i in range(3):
+        digits[i] = <int64_t *> cnp.PyArray_DATA(of_digits) + i * shape[1] * num_digits
+    for i in range(metrics.num_bins):
+        if misses[i].num_rows + hits[i].num_rows == 0:
+            continue
+        numbers[n], counts[n] = i, misses[i].num_rows + hits[i].num_rows
+        if weighted != NULL:
+            memcpy(digits[0] + n * num_digits, weighted[i].weight.limbs, size)
+            memcpy(digits[1] + n * num_digits, weighted[i].confidence.limbs, size)
+            memcpy(digits[2] + n * num_digits, weighted[i].hit_weight.limbs, size)
+        else:
+            digits[0][n * num_digits + BIN_PLACES // DIGIT] = counts[n]
+            add_confidences(digits[1] + n * num_digits, misses + i, BIN_PLACES)
+            add_confidences(digits[1] + n * num_digits, hits + i, BIN_PLACES)
+            digits[2][n * num_digits + BIN_PLACES // DIGIT] = hits[i].num_rows
+        n += 1
+    return of_number, of_count, of_digits, -BIN_PLACES if weighted == NULL else -PLACES
 
 
 cdef tuple hit_confidence_report(const Call *call, EvaluationTotals *metrics):
-    cdef int64_t digits[CONFIDENCE_DIGITS]
-    cdef Py_ssize_t i, j
-    if call.sample_weight != NULL:
-        return exact_parts(&metrics.sums.hit_confidence)
-    memset(digits, 0, sizeof(digits))
-    for i in range(metrics.num_bins):
-        for j in range(CONFIDENCE_DIGITS):
-            digits[j] += metrics.bins[metrics.num_bins + 1 + i].digits[j]
-    return confidence_report(digits)
+    cdef Py_ssize_t i
+    cdef ExactSum total = metrics.sums.hit_confidence
+    if call.sample_weight == NULL:
+        for i in range(metrics.num_bins):
+            add_confidences(total.limbs, metrics.bins + metrics.num_bins + 1 + i, PLACES)
+    return exact_parts(&total)
 
 
 cdef tuple evaluation_report(const Call *call):
@@ -98,6 +102,6 @@ cdef tuple evaluation_report(const Call *call):
         },
         tuple([
             weight_report(call, metrics.hits[i].num_rows, &metrics.hits[i].weight) for i in range(metrics.num_ranks)]),
-        tuple([bin_report(call, metrics, i) for i in range(metrics.num_bins)]),
+        bins_report(call, metrics),
         tuple([metrics.histogram[i] for i in range(HISTOGRAM)]),
     )

@@ -5,8 +5,8 @@
 #include "totals/digits.h"
 
 enum {
-    PLACES = 1074,   /* limb 0 counts the smallest float64, 2**-1074 */
-    LIMBS = 68,      /* 2**-1074 .. 2**1024 is 2098 bits: 66 limbs, one for 2**31 terms, one for the sign */
+    PLACES = 1088,   /* limb 0 counts 2**-1088; the smallest float64 is 2**-1074 */
+    LIMBS = 68,      /* 2**-1088 .. 2**1024 is 2112 bits: 66 limbs, one for 2**31 terms, one for the sign */
     STAGE = 512,     /* most numbers of an array that is added at once: its terms stay in L1 */
     WHOLE_SPAN = 39, /* numbers within so many powers of two are added in one pass */
     EVEN_SPAN = 19,  /* the same for float32 in a pass with fewer operations */

@@ -10,7 +10,7 @@ cdef extern from "totals/exact_sum.h" nogil:
         int64_t *limbs
         double special
     enum:
-        PLACES, LIMBS, STAGE
+        PLACES, LIMBS, DIGIT, STAGE
     void carry(ExactSum *)
     void add_exactly(ExactSum *, double)
 

@@ -48,10 +48,13 @@ enum {
     COPIES = 4,
     CONFIDENCE_BITS = 30,
     CONFIDENCE_DIGITS = 3, /* enough for a float64 number of 2**-37 or more */
+    BIN_PLACES = 96,       /* of the sums of a bin when Python gets them, in BIN_DIGITS digits */
+    BIN_DIGITS = 5,
     MOST_STAGES = 64
 };
 _Static_assert(
     MOST_STAGES *STAGE / COPIES < 1 << 16 && CONFIDENCE_BITS < 48 - 16, "`latest` does not overflow");
+_Static_assert(CONFIDENCE_BITS *CONFIDENCE_DIGITS <= BIN_PLACES && BIN_PLACES % DIGIT == 0, "no bit is cut");
 _Static_assert(LANES % COPIES == 0, "rows take turns with all copies");
 typedef struct {
     uint64_t latest[COPIES];
@@ -171,6 +174,13 @@ LANES_INLINE int32_t half_octave_of(real nll) {
     const int32_t number = (int32_t)(bits >> MANTISSA) + (int32_t)((bits + (one - root)) >> MANTISSA) -
         (2 * BIAS + LOWEST_HALF_OCTAVE - 1);
     return number < 0 ? 0 : number < HISTOGRAM ? number : HISTOGRAM - 1;
+}
+
+/* Adds the confidences of a bin to digits as in digits.h, of which the lowest is 2**-places. */
+LANES_INLINE void add_confidences(int64_t *digits, const Bin *bin, int places) {
+    for (int j = 0; j < CONFIDENCE_DIGITS; j++)
+        add_to_digits(
+            digits, (Dyadic){(uint64_t)bin->digits[j], 0, 1}, (unsigned)(places - CONFIDENCE_BITS * (j + 1)));
 }
 
 /* Counts the rows by bin and by half octave, and adds up the confidences of each bin. The first loops have no

@@ -8,7 +8,7 @@ cdef extern from "totals/totals.h" nogil:
         double *losses
         double *weights
     enum:
-        HISTOGRAM, CONFIDENCE_BITS, CONFIDENCE_DIGITS
+        HISTOGRAM, CONFIDENCE_DIGITS, BIN_PLACES, BIN_DIGITS
     ctypedef struct Stage:
         real *nll
         real *brier
@@ -36,6 +36,7 @@ cdef extern from "totals/totals.h" nogil:
         Stage stage
     void add_waiting(Totals *, bint)
     void settle(EvaluationTotals *)
+    void add_confidences(int64_t *, const Bin *, int places)
     void stage_group(Stage *, const RowGroup *)
     void add_stage(EvaluationTotals *)
 

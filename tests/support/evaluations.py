@@ -20,6 +20,7 @@ HISTOGRAM_EDGES = np.exp2(np.arange(-64, 21) / 2)  # 2**-32 to 2**10
 # Losses of so different sizes that the order of float64 additions matters; nan and inf.
 LOSSES = st.floats(0, 1e300) | st.sampled_from([1e-40, 2.0**-32, 1e16, math.inf, math.nan])
 SHARES = st.floats(0, 1) | st.just(math.nan)
+LOWEST, NUM_DIGITS = -1088, 68  # of the digits of a bin
 MEANS = ("nll", "entropy", "confidence", "brier")  # over sample weights
 
 
@@ -135,6 +136,12 @@ def bins_of(rows):
     return np.where(known, bins.astype(int), -1)
 
 
+def digits_of(terms):
+    """Return the exact sum as digits to the base 2**32, the lowest in units of 2**LOWEST."""
+    units, places, _ = triple(terms)
+    return [units << (-LOWEST - places) >> (32 * i) & (2**32 - 1) for i in range(NUM_DIGITS)]
+
+
 def histogram_of(rows):
     nll = rows.nll[~np.isnan(rows.nll)]
     places = np.searchsorted(HISTOGRAM_EDGES, nll, side="right")
@@ -154,15 +161,13 @@ def evaluation(rows):
     sums |= {f"{name}_square": triple(weighted_squares(rows, name)) for name in MEANS}
     top_k = tuple(sorted({1, *rows.top_k}))
     settings = Settings(rows.label_smoothing, (None, 1.0, 0.0), "", "", top_k, rows.num_bins, 9)
-    in_bins = tuple(
-        (
-            int((bins == b).sum()),
-            triple(s[bins == b]),
-            triple(weighted(rows, "confidence")[bins == b]),
-            triple(s[(bins == b) & (rows.rank < 1)]),
-        )
-        for b in range(rows.num_bins)
-    )
+    numbers, counts = np.unique(bins[bins >= 0], return_counts=True)
+    terms = s, weighted(rows, "confidence"), np.where(rows.rank < 1, s, 0.0)
+    digits = np.zeros((3, len(numbers), NUM_DIGITS), np.int64)
+    for of_term, term in zip(digits, terms, strict=True):
+        for of_bin, number in zip(of_term, numbers, strict=True):
+            of_bin[:] = digits_of(term[bins == number])
+    in_bins = numbers, counts, digits, LOWEST
     hits = tuple(triple(s[rows.rank < k]) for k in top_k)
     result = *loss_of(rows), len(rows), sums, hits, in_bins, histogram_of(rows)
     return Evaluation(Totals.from_kernel(settings, result))

@@ -282,4 +282,4 @@ def check_top_k(value: object) -> tuple[int, ...]:
     if not isinstance(value, Iterable):
         remedy = f"; write ({value},)" if isinstance(value, int) else ""
         raise TypeError(f"top_k must be a tuple of integers, got {value!r}{remedy}")
-    return tuple(sorted({1, *(check_at_most("top_k", k, MOST_K) for k in value)}))
+    return tuple(sorted({1} | {check_at_most("top_k", k, MOST_K) for k in value}))

@@ -14,7 +14,7 @@ from operator import add, itemgetter
 from typing import Literal, NamedTuple, Self, TypeAlias
 
 from smoothxent._arguments.options import check_at_most, check_choice
-from smoothxent._evaluation.totals import Totals
+from smoothxent._evaluation.totals import BIN_SUMS, Totals
 
 Norm: TypeAlias = Literal["l1", "l2", "max"]
 
@@ -81,16 +81,20 @@ class RiskCoverage(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class MergedBins:
-    """Sums over the rows of one or more neighbouring bins, all in the same unit."""
+class BinSums:
+    """Sums over the rows of one or more neighbouring bins."""
 
-    weight: int  # above 0
+    count: int
+    weight: int  # this and the others have the same unit, in all bins
     confidence: int
     hits: int
 
     def __add__(self, other: Self) -> Self:
         return type(self)(
-            self.weight + other.weight, self.confidence + other.confidence, self.hits + other.hits
+            self.count + other.count,
+            self.weight + other.weight,
+            self.confidence + other.confidence,
+            self.hits + other.hits,
         )
 
     @property
@@ -99,22 +103,30 @@ class MergedBins:
         return abs(self.hits - self.confidence)
 
 
-def weighted_bins(totals: Totals) -> dict[int, MergedBins]:
+NO_ROWS = BinSums(0, 0, 0, 0)
+
+
+def counted_bins(totals: Totals) -> dict[int, BinSums]:
+    """Return each bin that has rows, by its number."""
+    bins = totals.bins
+    sums = [bins.sums[name] for name in BIN_SUMS]
+    lowest = min(each.lowest for each in sums)
+    numbers = bins.counts["count"].tolist(), *(each.in_units(lowest) for each in sums)
+    return dict(zip(bins.keys.tolist(), map(BinSums, *numbers), strict=True))
+
+
+def weighted_bins(totals: Totals) -> dict[int, BinSums]:
     """Return each bin that has a weight, by its number; none if a row is in no bin."""
     if totals.sums.confidence.special:
         return {}
-    bins = {i: each for i, each in enumerate(totals.bins) if each.weight.units}
-    places = max((total.places for each in bins.values() for total in each[1:]), default=0)
-    return {
-        i: MergedBins(*(total.in_units(places) for total in each[1:])) for i, each in bins.items()
-    }
+    return {i: each for i, each in counted_bins(totals).items() if each.weight}
 
 
 def calibration_error(
     totals: Totals, norm: Norm = "l1", num_bins: int | None = None, equal_mass: bool = False
 ) -> float:
     """Return a norm of the gaps between the confidence and the accuracy of bins."""
-    norm_of, most = check_choice("norm", norm, NORMS), len(totals.bins)
+    norm_of, most = check_choice("norm", norm, NORMS), totals.settings.num_bins
     size = most if num_bins is None else check_at_most("num_bins", num_bins, most)
     if most % size and not equal_mass:
         remedy = "use equal_mass=True, or a multiple of it in evaluate"
@@ -131,15 +143,15 @@ def calibration_error(
     return norm_of([reduce(add, map(itemgetter(1), group)) for _, group in groups], whole)
 
 
-def _mean_gap(bins: list[MergedBins], whole: int) -> float:
+def _mean_gap(bins: list[BinSums], whole: int) -> float:
     return sum(each.gap for each in bins) / whole
 
 
-def _root_mean_square_gap(bins: list[MergedBins], whole: int) -> float:
+def _root_mean_square_gap(bins: list[BinSums], whole: int) -> float:
     return math.sqrt(math.fsum(each.gap**2 / (each.weight * whole) for each in bins))
 
 
-def _largest_gap(bins: list[MergedBins], whole: int) -> float:
+def _largest_gap(bins: list[BinSums], whole: int) -> float:
     return max(each.gap / each.weight for each in bins)
 
 
@@ -175,13 +187,13 @@ def reliability(totals: Totals) -> Reliability:
     )
 
 
-def pooled(bins: Iterable[MergedBins]) -> list[tuple[MergedBins, int]]:
+def pooled(bins: Iterable[BinSums]) -> list[tuple[BinSums, int]]:
     """Return pools of neighbouring bins with rising accuracy, and the number of bins in each.
 
     The accuracies of the pools are the isotonic regression (pool adjacent violators). Not
     scikit-learn's, because evaluation needs only NumPy; and integers need no tolerance.
     """
-    pools: list[tuple[MergedBins, int]] = []
+    pools: list[tuple[BinSums, int]] = []
     for each in bins:
         pool, size = each, 1
         while pools and pools[-1][0].hits * pool.weight >= pool.hits * pools[-1][0].weight:
@@ -208,7 +220,7 @@ def risk_coverage(totals: Totals) -> RiskCoverage:
     whole = covered[-1].weight
     risk = tuple((each.weight - each.hits) / each.weight for each in covered)
     return RiskCoverage(
-        tuple(i / len(totals.bins) for i, _ in bins),
+        tuple(i / totals.settings.num_bins for i, _ in bins),
         tuple(each.weight / whole for each in covered),
         risk,
         math.fsum(each.weight / whole * r for (_, each), r in zip(bins, risk, strict=True)),

@@ -1,15 +1,14 @@
 """The metrics: each is a function of the totals, and is rounded once."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import reduce
 from typing import NamedTuple
 
 from smoothxent._evaluation import calibration
 from smoothxent._evaluation.classes import ClassMetrics
 from smoothxent._evaluation.groups import BIT, GroupMetrics
-from smoothxent._evaluation.totals import BinTotals, Totals, joined
+from smoothxent._evaluation.totals import Totals
 from smoothxent._totals.exact import Exact
 from smoothxent._totals.group_sums import GroupSums
 from smoothxent._totals.means import Mean, Means, MeanSums, StandardError, WeightSums
@@ -37,12 +36,21 @@ class Bin(NamedTuple):
 LEAST_SHOWN, MOST_SHOWN = 5, 25
 
 
-def _bins(totals: Sequence[BinTotals]) -> tuple[Bin, ...]:
-    size = len(totals)
-    return tuple(
-        Bin(i / size, (i + 1) / size, b.num_rows, b.confidence / b.weight, b.hits / b.weight)
-        for i, b in enumerate(totals)
-    )
+def _mean_of(total: int, weight: int) -> float:
+    return total / weight if weight else math.nan
+
+
+def _bins(totals: Totals, size: int) -> Iterator[Bin]:
+    """Yield bins, each `size` of those of the totals."""
+    bins: dict[int, calibration.BinSums] = {}
+    for number, each in calibration.counted_bins(totals).items():
+        i = number // size
+        bins[i] = bins[i] + each if i in bins else each
+    count = totals.settings.num_bins // size
+    for i in range(count):
+        b = bins.get(i, calibration.NO_ROWS)
+        means = _mean_of(b.confidence, b.weight), _mean_of(b.hits, b.weight)
+        yield Bin(i / count, (i + 1) / count, b.count, *means)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,20 +148,19 @@ class Metrics(Means):
     @property
     def bins(self) -> tuple[Bin, ...]:
         """Confidence and accuracy in bins of equal width over [0, 1]."""
-        return _bins(self._totals.bins)
+        return tuple(_bins(self._totals, 1))
 
     def shown_bins(self) -> tuple[Bin, ...]:
         """Return bins that a reader can survey: neighbours are merged if there are many.
 
         If their number has no divisor that leaves 5 to 25 bins, all of them are returned.
         """
-        bins = self._totals.bins
-        sizes = [size for size in range(1, len(bins)) if len(bins) % size == 0]
-        for size in sizes if len(bins) > MOST_SHOWN else []:
-            if LEAST_SHOWN <= len(bins) // size <= MOST_SHOWN:
-                parts = (bins[first : first + size] for first in range(0, len(bins), size))
-                return _bins([reduce(joined, part) for part in parts])
-        return _bins(bins)
+        count = self._totals.settings.num_bins
+        if count > MOST_SHOWN:
+            for shown in range(MOST_SHOWN, LEAST_SHOWN - 1, -1):
+                if count % shown == 0:
+                    return tuple(_bins(self._totals, count // shown))
+        return self.bins
 
     @property
     def histogram(self) -> tuple[int, ...]:

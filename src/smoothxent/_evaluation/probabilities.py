@@ -50,7 +50,7 @@ def look_like_probabilities(
     if ignore_index is not None:
         rows = rows[labels[first] != ignore_index]
     few = TypedArray(rows[:1, :FEW], layout.dtype_name).widened().ravel().tolist()
-    if any(number < 0 or number > 1 for number in few):
+    if min(few, default=0) < 0 or max(few, default=1) > 1:
         return False  # the usual case
     numbers = TypedArray(rows, layout.dtype_name).widened()
     with np.errstate(all="ignore"):

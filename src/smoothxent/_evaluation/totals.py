@@ -3,15 +3,20 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial, reduce
-from itertools import starmap
 from operator import add
-from typing import NamedTuple, Self
+from typing import NamedTuple, Self, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
 
 from smoothxent._arguments.options import check_num_bins, check_top_k
 from smoothxent._evaluation.settings import Settings
 from smoothxent._kernel.protocol import NUM_ROWS, PLACES, WEIGHT, KernelEvaluation, Triple
 from smoothxent._totals.exact import ZERO, Exact
-from smoothxent._totals.keyed_sums import KeyedSums
+from smoothxent._totals.group_sums import GroupSums
+from smoothxent._totals.keyed_sums import KeyedSums, Part
+
+Integers: TypeAlias = NDArray[np.int64]
 
 # Counts of rows by nll: below 2**-32; by half octaves, [2**(i/2 - 32), 2**((i+1)/2 - 32)) for each
 # i below 84; 2**10 and above. Losses below 2**-32 mean a probability of 1 to float32 precision.
@@ -37,16 +42,19 @@ class Sums(NamedTuple):
     brier_square: Exact
 
 
-class BinTotals(NamedTuple):
-    """Totals of the rows whose confidence lies in one bin."""
-
-    num_rows: int
-    weight: Exact
-    confidence: Exact
-    hits: Exact  # the weight of those whose top class is the label
+# Sums of each bin: of the sample weights, of these times the confidences, and of the hits' weights.
+BIN_SUMS = "weight", "confidence", "hits"
 
 
-NO_ROWS = BinTotals(0, ZERO, ZERO, ZERO)
+def bins_of(numbers: Integers, counts: Integers, digits: Integers, lowest: int) -> Part:
+    """Return counts and sums of bins; digits that are any int64 must be merged before use."""
+    special = np.zeros(len(numbers))
+    sums = [GroupSums(each, lowest, special) for each in digits]
+    return Part(numbers, {"count": counts}, dict(zip(BIN_SUMS, sums, strict=True)))
+
+
+NOTHING = np.zeros(0, np.int64)
+NO_BINS = bins_of(NOTHING, NOTHING, np.zeros((3, 0, 1), np.int64), 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +66,7 @@ class Totals:
     ignored: int
     sums: Sums
     hits: tuple[Exact, ...]  # for each k of top_k, the weight of the rows whose rank is below k
-    bins: tuple[BinTotals, ...]  # num_bins equal steps of [0, 1]
+    bins: KeyedSums  # of each bin that has rows, by its number; num_bins equal steps of [0, 1]
     histogram: tuple[int, ...]
     groups: KeyedSums | None = None  # of each group, if there are groups
     classes: KeyedSums | None = None  # of each class, if they were asked for
@@ -79,12 +87,7 @@ class Totals:
                 **{name: exact(each) for name, each in sums.items()},
             ),
             tuple([exact(each) for each in hits]),
-            tuple(
-                [
-                    BinTotals(n, exact(weight), exact(confidence), exact(hits)) if n else NO_ROWS
-                    for n, weight, confidence, hits in bins
-                ]
-            ),
+            KeyedSums(NO_BINS, bins_of(*bins)),
             histogram,
         )
 
@@ -97,16 +100,17 @@ class Totals:
             0,
             Sums(*[ZERO] * len(Sums._fields)),
             (ZERO,) * len(settings.top_k),
-            (NO_ROWS,) * settings.num_bins,
+            KeyedSums(NO_BINS),
             (0,) * HISTOGRAM_SIZE,
         )
 
     def _check(self) -> None:
         """Raise unless all sizes and names are those of the settings."""
         top_k, num_bins, num_classes = self.settings[-3:]
-        sizes = len(self.hits), len(self.bins), len(self.histogram)
-        fits = sizes == (len(top_k), check_num_bins(num_bins), HISTOGRAM_SIZE)
-        fits &= top_k == check_top_k(top_k)
+        sizes = len(self.hits), len(self.histogram)
+        fits = sizes == (len(top_k), HISTOGRAM_SIZE) and top_k == check_top_k(top_k)
+        fits &= self.bins.names() == {"count", *BIN_SUMS}
+        fits &= all(key in range(check_num_bins(num_bins)) for key in self.bins.keys.tolist())
         if self.groups is not None:
             fits &= self.groups.names() == {"count", "misses", "weight", "hits", "nll", "brier"}
         if self.classes is not None:
@@ -129,7 +133,7 @@ class Totals:
             self.ignored + other.ignored,
             Sums(*map(add, self.sums, other.sums)),
             tuple(map(add, self.hits, other.hits)),
-            tuple(starmap(joined, zip(self.bins, other.bins, strict=True))),
+            self.bins + other.bins,
             tuple(map(add, self.histogram, other.histogram)),
             self._keyed("groups", other, "pass groups for both"),
             self._keyed("classes", other, "use per_class for both"),
@@ -148,14 +152,3 @@ class Totals:
 
 # A number of the kernel, a tuple that has the fields of an Exact, as an Exact.
 exact: Callable[[Triple], Exact] = partial(tuple.__new__, Exact)
-
-
-def joined(a: BinTotals, b: BinTotals) -> BinTotals:
-    """Return the totals of the rows of both; most bins of a batch of few rows are empty."""
-    if not b.num_rows:
-        return a
-    if not a.num_rows:
-        return b
-    return BinTotals(
-        a.num_rows + b.num_rows, a.weight + b.weight, a.confidence + b.confidence, a.hits + b.hits
-    )

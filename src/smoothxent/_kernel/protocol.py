@@ -23,7 +23,9 @@ NUM_ROWS, NUM_KEPT, WEIGHT, PLACES = range(4)
 Triple: TypeAlias = tuple[int, int, str]
 # The count; the exact sum of the finite losses, in float64, and the sum of the other losses; the
 # number of rows that are not ignored; sums, hits, bins and histogram, named as in `totals`, without
-# the sums of the loss.
+# the sums of the loss. Of each bin with rows its number, and their number; with the digits, as in
+# `digits`, of their weight, their confidence and the weight of the hits, shape (3, bins, digits),
+# and the exponent of digit 0.
 KernelEvaluation: TypeAlias = tuple[
     Count,
     int,
@@ -31,7 +33,7 @@ KernelEvaluation: TypeAlias = tuple[
     int,
     dict[str, Triple],
     tuple[Triple, ...],
-    tuple[tuple[int, Triple, Triple, Triple], ...],
+    tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], int],
     tuple[int, ...],
 ]
 

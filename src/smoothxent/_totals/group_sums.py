@@ -99,6 +99,10 @@ class GroupSums:
     def __hash__(self) -> int:
         return hash((self.lowest, self.digits.tobytes()))
 
+    def in_units(self, lowest: int) -> list[int]:
+        """Return finite sums in units of 2**lowest, which is at most `self.lowest`."""
+        return [integer_of(digits) << (self.lowest - lowest) for digits in self.digits]
+
     def total(self) -> Exact:
         """Return the sum over all groups."""
         with np.errstate(invalid="ignore"):  # inf - inf
