@@ -2,9 +2,9 @@
 
 from __future__ import annotations  # help() shows types by their names
 
-from collections.abc import Callable
+import math
 from functools import partial
-from typing import Literal, TypeAlias, Unpack, overload
+from typing import Any, Literal, Unpack, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,8 +15,6 @@ from smoothxent._arguments.options import (
     CommonOptions,
     GivenTargets,
     GivenTransforms,
-    Targets,
-    Transforms,
     check_choice,
     check_targets,
     check_transforms,
@@ -30,23 +28,10 @@ from smoothxent._arguments.outputs import (
     write_back,
 )
 from smoothxent._kernel import builds, widening
-from smoothxent._kernel.protocol import Count, Kernel
-from smoothxent._kernel.rows import Rows, checked_rows
+from smoothxent._kernel.rows import checked_rows
 from smoothxent._kernel.threads import team_size
 from smoothxent._kernel.views import row_views
-from smoothxent._loss.reductions import REDUCTIONS, Reduced, Reduction
-
-# Logits and labels; losses, for "none"; targets and transforms; the rule of the reduction; the
-# kernel; the function that computes the loss, which widens half types if needed; threads
-_Call: TypeAlias = tuple[
-    Rows,
-    FloatArray | None,
-    tuple[Targets, Transforms | None],
-    Reduction,
-    Kernel,
-    Callable[..., tuple[int, Count, int, float]],
-    int,
-]
+from smoothxent._loss.reductions import REDUCTIONS, Reduced
 
 
 class _Options(CommonOptions, total=False):
@@ -247,24 +232,7 @@ def cross_entropy(
     """
     transforms = softcap, temperature, z_loss
     targets = label_smoothing, prior, class_weight, sample_weight, ignore_index
-    inputs, losses, options, rule, kernel, compute, threads = _checked(
-        logits, labels, axis, transforms, targets, reduction, out, num_threads
-    )
-    array, target, layout = inputs
-    if not layout.is_flat:
-        array, target = row_views(layout.axis, array, target)
-    if out is not None:  # the caller's array is written only after all labels have been checked
-        bad_row, _ = kernel.tally(array, target, options[0])
-        if bad_row >= 0:
-            raise bad_label(labels, inputs[0].shape, layout.axis, bad_row)
-    buffer = losses if out is None else contiguous_like(out)
-    bad_row, count, total, special = compute(array, target, *options, buffer, None, 1.0, threads)
-    if bad_row >= 0:  # after a tally: another thread has changed the labels meanwhile
-        raise bad_label(labels, inputs[0].shape, layout.axis, bad_row)
-    if losses is None or buffer is None:
-        return rule.loss(total, special, count)
-    write_back(losses, buffer)
-    return losses if out is None else out
+    return _computed(logits, labels, axis, transforms, targets, reduction, out, num_threads)[0]
 
 
 @overload
@@ -395,45 +363,12 @@ def cross_entropy_and_grad(
     """
     transforms = softcap, temperature, z_loss
     targets = label_smoothing, prior, class_weight, sample_weight, ignore_index
-    inputs, losses, options, rule, kernel, compute, threads = _checked(
-        logits, labels, axis, transforms, targets, reduction, out, num_threads
+    return _computed(
+        logits, labels, axis, transforms, targets, reduction, out, num_threads, True, grad_out
     )
-    array, target, layout = inputs
-    if grad_out is None:
-        grad = np.empty(array.shape, array.dtype)
-    else:
-        grad = check_out_like_logits("grad_out", grad_out, array)
-        check_in_place_or_apart("grad_out", grad, array)
-        check_no_overlap("grad_out", grad, labels=labels, **_arrays_of(targets))
-        if losses is not None:
-            check_no_overlap("out", losses, grad_out=grad)
-    has_class_weight = class_weight is not None and target.ndim < array.ndim
-    view = grad
-    if not layout.is_flat:
-        array, target, view = row_views(layout.axis, array, target, grad)
-    if out is grad_out is class_weight is sample_weight is ignore_index is None:
-        num_rows = array.size // layout.num_classes if layout.num_classes else 0
-        count = num_rows, num_rows, num_rows, 0
-    else:  # the caller's arrays wait for checked labels, and the divisor for the rows' weights
-        bad_row, count = kernel.tally(array, target, options[0])
-        if bad_row >= 0:
-            raise bad_label(labels, inputs[0].shape, layout.axis, bad_row)
-    divisor = rule.grad_divisor(count, has_class_weight)
-    buffer = losses if out is None else contiguous_like(out)
-    bad_row, count, total, special = compute(
-        array, target, *options, buffer, view, divisor, threads
-    )
-    if bad_row >= 0:  # after a tally: another thread has changed the labels meanwhile
-        raise bad_label(labels, inputs[0].shape, layout.axis, bad_row)
-    write_back(grad, view)
-    gradient = grad if grad_out is None else grad_out
-    if losses is None or buffer is None:
-        return rule.loss(total, special, count), gradient
-    write_back(losses, buffer)
-    return losses if out is None else out, gradient
 
 
-def _checked(
+def _computed(
     logits: ArrayLike,
     labels: ArrayLike,
     axis: int,
@@ -442,30 +377,69 @@ def _checked(
     reduction: str,
     out: FloatArray | None,
     num_threads: int | None,
-) -> _Call:
-    """Return what a call computes with; nothing is written yet."""
-    inputs = checked_rows(logits, labels, axis)
-    array, target, layout = inputs
+    needs_grad: bool = False,
+    grad_out: FloatArray | None = None,
+) -> tuple[float | FloatArray, Any]:
+    """Return the loss, and the gradient or None; nothing is written before all is checked."""
+    array, target, layout = checked_rows(logits, labels, axis)
     _, num_classes, row_shape, losses_dtype, dtype_name, _ = layout
+    shape, are_indices = array.shape, target.ndim < array.ndim
     kernel = builds.kernel(dtype_name)
     transforms = check_transforms(given_transforms)
-    are_indices = target.ndim < array.ndim
     targets = check_targets(given_targets, num_classes, row_shape, target, are_indices)
     try:  # one function call more would take 1.3 % of the instructions for one row
         rule = REDUCTIONS[reduction]
     except (KeyError, TypeError):
         rule = check_choice("reduction", reduction, REDUCTIONS)  # which raises
     threads = team_size(num_threads, array.size, kernel)
-    losses = None
+
+    losses = grad = None
     if out is not None:
         losses = check_losses_out(out, reduction, row_shape, losses_dtype)
         check_no_overlap("out", losses, logits=array, labels=labels, **_arrays_of(given_targets))
     elif reduction == "none":
         losses = np.empty(row_shape, losses_dtype)
+    if grad_out is not None:
+        grad = check_out_like_logits("grad_out", grad_out, array)
+        check_in_place_or_apart("grad_out", grad, array)
+        check_no_overlap("grad_out", grad, labels=labels, **_arrays_of(given_targets))
+        if losses is not None:
+            check_no_overlap("out", losses, grad_out=grad)
+    elif needs_grad:
+        grad = np.empty(shape, array.dtype)
+    view: Any = grad
+    if not layout.is_flat:
+        array, target, view = row_views(layout.axis, array, target, grad)
+
+    divisor = 1.0
+    if needs_grad or out is not None:
+        _, _, class_weight, sample_weight, ignore_index = given_targets
+        if out is grad_out is class_weight is sample_weight is ignore_index is None:
+            num_rows = math.prod(row_shape)
+            count = num_rows, num_rows, num_rows, 0
+        else:  # the caller's arrays wait for checked labels, and the divisor for the rows' weights
+            bad_row, count = kernel.tally(array, target, targets)
+            if bad_row >= 0:
+                raise bad_label(labels, shape, layout.axis, bad_row)
+        if needs_grad:
+            divisor = rule.grad_divisor(count, class_weight is not None and are_indices)
+
+    buffer = losses if out is None else contiguous_like(out)
     compute = kernel.cross_entropy
     if transforms is not None and widening.is_needed(dtype_name, transforms):
         compute = partial(widening.cross_entropy, dtype_name)
-    return inputs, losses, (targets, transforms), rule, kernel, compute, threads
+    bad_row, count, total, special = compute(
+        array, target, targets, transforms, buffer, view, divisor, threads
+    )
+    if bad_row >= 0:  # after a tally: another thread has changed the labels meanwhile
+        raise bad_label(labels, shape, layout.axis, bad_row)
+    if grad is not None:
+        write_back(grad, view)
+    gradient = grad if grad_out is None else grad_out
+    if losses is None or buffer is None:
+        return rule.loss(total, special, count), gradient
+    write_back(losses, buffer)
+    return losses if out is None else out, gradient
 
 
 def _arrays_of(targets: GivenTargets) -> dict[str, ArrayLike | None]:
