@@ -4,7 +4,7 @@ from __future__ import annotations  # help() shows types by their names
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Never, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +16,10 @@ from smoothxent._reports.numbers import amount, number, plural
 from smoothxent._reports.report import Report, Section
 from smoothxent._totals.exact import Exact, exact_sum
 from smoothxent._totals.keyed_sums import KeyedSums, Part
+from smoothxent._totals.means import Mean
 
 Floats = NDArray[np.float64]
+Number = TypeVar("Number", np.int64, np.float64)
 
 SHOWN = 10
 LEAST_ROWS = 10  # of a class that is shown, if there is one with so many
@@ -42,6 +44,41 @@ def sums_of_classes(rows: RowMetrics) -> KeyedSums:
         "nll": rows.sums(rows.nll, labels, len(classes)),
     }
     return KeyedSums(Part(classes, {"count": np.bincount(labels, minlength=len(classes))}, sums))
+
+
+class OfKeys:
+    """A property: the sums for each key that have this name, or their quotients by others."""
+
+    def __init__(self, doc: str, sums: str, divisors: str = "") -> None:
+        self.__doc__, self._sums, self._divisors = doc, sums, divisors
+
+    def __get__(self, result: Any, owner: type | None = None) -> Floats:
+        if result is None:
+            return self  # type: ignore[return-value]
+        sums: Floats = result._sum(self._sums)
+        return quotient(sums, result._sum(self._divisors)) if self._divisors else sums
+
+    def __set__(self, result: Any, value: Never) -> None:
+        raise AttributeError("metrics can't be set")
+
+
+class Macro(Mean):
+    """A property: the mean over the keys of the metric of its name, without the first word."""
+
+    def _value(self, result: Any) -> float:
+        macro: float = result._macro(getattr(result, self._name.partition("_")[2]))
+        return macro
+
+
+def quotient(sums: Floats, divisors: Floats) -> Floats:
+    """Return sums / divisors; nan where a divisor is 0."""
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        return np.where(divisors == 0, np.nan, sums / divisors)
+
+
+def mean(values: Floats) -> float:
+    """Return the correctly rounded mean; nan without values."""
+    return exact_sum(values) / Exact.of(len(values), 0)
 
 
 @dataclass(frozen=True, repr=False)
@@ -125,39 +162,16 @@ class ClassMetrics(Report):
     @property
     def count(self) -> NDArray[np.int64]:
         """The number of rows with this label."""
-        counts = np.zeros(len(self), np.int64)
-        counts[self._keyed.keys] = self._keyed.counts["count"]
-        return counts
+        return self._of_all(self._keyed.counts["count"])
 
-    @property
-    def support(self) -> Floats:
-        """Sum of the weights of the rows with this label."""
-        return self._of_all("weight")
-
-    @property
-    def predicted(self) -> Floats:
-        """Sum of the weights of the rows whose top class this is."""
-        return self._of_all("predicted")
-
-    @property
-    def hits(self) -> Floats:
-        """Sum of the weights of the rows whose label and top class this is."""
-        return self._of_all("hits")
-
-    @property
-    def nll(self) -> Floats:
-        """Mean of -log p of the label, in nats."""
-        return quotient(self._of_all("nll"), self.support)
-
-    @property
-    def recall(self) -> Floats:
-        """Share of the rows with this label that are predicted as it."""
-        return quotient(self.hits, self.support)
-
-    @property
-    def precision(self) -> Floats:
-        """Share of the rows predicted as this class that have its label."""
-        return quotient(self.hits, self.predicted)
+    support = OfKeys("Sum of the weights of the rows with this label.", "weight")
+    predicted = OfKeys("Sum of the weights of the rows whose top class this is.", "predicted")
+    hits = OfKeys("Sum of the weights of the rows whose label and top class this is.", "hits")
+    nll = OfKeys("Mean of -log p of the label, in nats.", "nll", "weight")
+    recall = OfKeys("Share of the rows with this label that are predicted as it.", "hits", "weight")
+    precision = OfKeys(
+        "Share of the rows predicted as this class that have its label.", "hits", "predicted"
+    )
 
     @property
     def f1(self) -> Floats:
@@ -168,11 +182,6 @@ class ClassMetrics(Report):
     def iou(self) -> Floats:
         """Intersection over union of the rows with this label and those predicted as it."""
         return quotient(self.hits, self.support + self.predicted - self.hits)
-
-    @property
-    def mean_iou(self) -> float:
-        """Mean intersection over union of the classes with rows or predictions."""
-        return self._macro(self.iou)
 
     @property
     def mcc(self) -> float:
@@ -210,20 +219,10 @@ class ClassMetrics(Report):
         """Mean recall of the classes with rows."""
         return mean(self.recall[self.support > 0])
 
-    @property
-    def macro_recall(self) -> float:
-        """Mean recall of the classes with rows or predictions."""
-        return self._macro(self.recall)
-
-    @property
-    def macro_precision(self) -> float:
-        """Mean precision of the classes with rows or predictions."""
-        return self._macro(self.precision)
-
-    @property
-    def macro_f1(self) -> float:
-        """Mean F1 of the classes with rows or predictions."""
-        return self._macro(self.f1)
+    mean_iou = Macro("Mean intersection over union of the classes with rows or predictions.")
+    macro_recall = Macro("Mean recall of the classes with rows or predictions.")
+    macro_precision = Macro("Mean precision of the classes with rows or predictions.")
+    macro_f1 = Macro("Mean F1 of the classes with rows or predictions.")
 
     @property
     def macro_nll(self) -> float:
@@ -280,18 +279,11 @@ class ClassMetrics(Report):
         occurs = (self.support > 0) | (self.predicted > 0)
         return mean(np.nan_to_num(values[occurs], nan=0.0))
 
-    def _of_all(self, name: str) -> Floats:
-        numbers = np.zeros(len(self))
-        numbers[self._keyed.keys] = self._keyed.sums[name].floats()
-        return numbers
+    def _sum(self, name: str) -> Floats:
+        return self._of_all(self._keyed.sums[name].floats())
 
-
-def quotient(sums: Floats, divisors: Floats) -> Floats:
-    """Return sums / divisors; nan where a divisor is 0."""
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        return np.where(divisors == 0, np.nan, sums / divisors)
-
-
-def mean(values: Floats) -> float:
-    """Return the correctly rounded mean; nan without values."""
-    return exact_sum(values) / Exact.of(len(values), 0)
+    def _of_all(self, numbers: NDArray[Number]) -> NDArray[Number]:
+        """Return the numbers of all classes: 0 for those that are left out."""
+        of_all = np.zeros(len(self), numbers.dtype)
+        of_all[self._keyed.keys] = numbers
+        return of_all

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from smoothxent._arguments.arrays import AnyArray
 from smoothxent._arguments.groups import Groups
-from smoothxent._evaluation.classes import mean, quotient
+from smoothxent._evaluation.classes import Macro, OfKeys, mean
 from smoothxent._evaluation.row_metrics import RowMetrics
 from smoothxent._reports.numbers import number, plural
 from smoothxent._reports.report import Report, Section
@@ -113,25 +113,14 @@ class GroupMetrics(Report):
         """Numbers of rows that are not ignored."""
         return self._keyed.counts["count"].copy()
 
-    @property
-    def weight(self) -> Floats:
-        """Sums of the sample weights."""
-        return self._keyed.sums["weight"].floats()
-
-    @property
-    def nll_sum(self) -> Floats:
-        """Sums of the nll, in nats."""
-        return self._keyed.sums["nll"].floats()
-
-    @property
-    def hits(self) -> Floats:
-        """Sums of the weights of the rows whose top class is the label."""
-        return self._keyed.sums["hits"].floats()
-
-    @property
-    def nll(self) -> Floats:
-        """Mean nll of each group, in nats."""
-        return quotient(self.nll_sum, self.weight)
+    weight = OfKeys("Sums of the sample weights.", "weight")
+    nll_sum = OfKeys("Sums of the nll, in nats.", "nll")
+    hits = OfKeys("Sums of the weights of the rows whose top class is the label.", "hits")
+    nll = OfKeys("Mean nll of each group, in nats.", "nll", "weight")
+    accuracy = OfKeys(
+        "Share of the rows of each group whose top class is the label.", "hits", "weight"
+    )
+    brier = OfKeys("Mean Brier score of each group.", "brier", "weight")
 
     @property
     def bits(self) -> Floats:
@@ -145,34 +134,16 @@ class GroupMetrics(Report):
             return np.exp(self.nll)
 
     @property
-    def accuracy(self) -> Floats:
-        """Share of the rows of each group whose top class is the label."""
-        return quotient(self.hits, self.weight)
-
-    @property
-    def brier(self) -> Floats:
-        """Mean Brier score of each group."""
-        return quotient(self._keyed.sums["brier"].floats(), self.weight)
-
-    @property
     def all_greedy(self) -> NDArray[np.bool_]:
         """Whether the top class of every row of the group is its label."""
         return np.equal(self._keyed.counts["misses"], 0)
 
-    @property
-    def macro_nll(self) -> float:
-        """Mean over the groups of their mean nll, in nats."""
-        return self._macro(self.nll)
+    macro_nll = Macro("Mean over the groups of their mean nll, in nats.")
+    macro_accuracy = Macro("Mean over the groups of their accuracy.")
+    macro_brier = Macro("Mean over the groups of their mean Brier score.")
 
-    @property
-    def macro_accuracy(self) -> float:
-        """Mean over the groups of their accuracy."""
-        return self._macro(self.accuracy)
-
-    @property
-    def macro_brier(self) -> float:
-        """Mean over the groups of their mean Brier score."""
-        return self._macro(self.brier)
+    def _sum(self, name: str) -> Floats:
+        return self._keyed.sums[name].floats()
 
     def _macro(self, means: Floats) -> float:
         return mean(means[self.weight > 0])
