@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from smoothxent._evaluation.evaluation import Evaluation
 from smoothxent._evaluation.metrics import MEANS
-from smoothxent._evaluation.table import counts
+from smoothxent._evaluation.table import counts, label
 from smoothxent._records.record import Recorded
 from smoothxent._reports.numbers import number, plural
 from smoothxent._reports.plotted import Plotted
@@ -91,12 +91,8 @@ class Temperature(Plotted, Recorded):
 
     def _sections(self, interval: float | None = None) -> list[Section]:
         both = self.evaluation_before, self.evaluation
-        labels = {"nll": "nll", "perplexity": "perplexity"} | MEANS
-        labels["calibration_error"] = "calibration error"
-        metrics = [
-            (label, *(number(getattr(each, name)) for each in both))
-            for name, label in labels.items()
-        ]
+        names = dict.fromkeys(["nll", "perplexity", *MEANS, "calibration_error"])
+        metrics = [(label(name), *(number(getattr(each, name)) for each in both)) for name in names]
         temperatures = ("temperature", *(digits(each.temperature) for each in both))
         return [Section([temperatures, *metrics], ("", "before", "after"))]
 

@@ -5,12 +5,11 @@ import math
 from smoothxent._arguments.options import TRANSFORMS
 from smoothxent._comparison.pair_metrics import PairMetrics
 from smoothxent._comparison.settings import NAMES
-from smoothxent._evaluation.metrics import MEANS
-from smoothxent._evaluation.table import counts, is_weighted, rows, with_error
+from smoothxent._evaluation.table import counts, is_weighted, label, rows, with_error
 from smoothxent._reports.numbers import amount, number, signed
 from smoothxent._reports.report import Section
 
-DIFFERENCE = "B - A"
+CHANGE = "label's probability, B - A"
 CONFIDENCE = 0.95  # of the interval that leaves out 0 if the title says better or worse
 
 
@@ -53,7 +52,7 @@ def sections(comparison: PairMetrics, interval: float | None) -> list[Section]:
     """Return the metrics of both, those of pairs of rows, and quantiles, if there are rows."""
     if not comparison.a.count:
         return []
-    head = ("metric", *NAMES, DIFFERENCE, "")
+    head = ("metric", *NAMES, "B - A", "")
     changes = comparison.probability_change_quantiles
     quantiles = [
         (_share(share), number(kl), signed(changes[share]))
@@ -62,43 +61,31 @@ def sections(comparison: PairMetrics, interval: float | None) -> list[Section]:
     return [
         Section(_lines(comparison, interval), head, has_notes=True),
         Section(_pairs(comparison, interval), has_notes=True),
-        Section(quantiles, ("quantile", "KL of B from A", "label's probability, B - A")),
+        Section(quantiles, ("quantile", "KL of B from A", CHANGE)),
     ]
 
 
 def _lines(comparison: PairMetrics, interval: float | None) -> list[tuple[str, ...]]:
     """Return name, value of a, value of b, difference and its error of each metric."""
     a, b = comparison.a, comparison.b
-    values = {
-        **({"loss": (a.loss, b.loss)} if a.label_smoothing else {}),
-        "nll": (a.nll, b.nll),
-        "perplexity": (a.perplexity, b.perplexity),
-        **{f"top_{k}": (a.top_k[k], b.top_k[k]) for k in a.top_k},
-        "entropy": (a.entropy, b.entropy),
-        "confidence": (a.confidence, b.confidence),
-        "brier": (a.brier, b.brier),
-        "calibration_error": (a.calibration_error, b.calibration_error),
-    }
+    names = ["loss"] if a.label_smoothing else []
+    names += ["nll", "perplexity", "accuracy", *(f"top_{k}" for k in a.top_k if k != 1)]
+    names += ["entropy", "confidence", "brier", "calibration_error"]
     shown = _options(comparison)
-    for name, (ours, theirs) in values.items():
-        paired = f"{name}_difference"
-        if paired in comparison._names():
+    for name in names:
+        if (paired := f"{name}_difference") in comparison._names():
+            ours, theirs = a._mean(name), b._mean(name)
             difference = with_error(comparison, paired, interval, "+")
         else:
+            ours, theirs = getattr(a, name), getattr(b, name)
             difference = signed(theirs - ours), ""
-        shown.append((_label(name), number(ours), number(theirs), *difference))
+        shown.append((label(name), number(ours), number(theirs), *difference))
     if a.nan_rows or b.nan_rows:
         more = f"{b.nan_rows - a.nan_rows:+,}"
         shown.append(("nan rows", f"{a.nan_rows:,}", f"{b.nan_rows:,}", more, ""))
     if is_weighted(a):
         shown.append(("weight", number(a.weight), number(b.weight), "", ""))
     return shown
-
-
-def _label(name: str) -> str:
-    if name.startswith("top_") and name != "top_1":
-        return f"top-{name.removeprefix('top_')} accuracy"
-    return MEANS.get(name.replace("top_1", "accuracy"), name.replace("_", " "))
 
 
 def _pairs(comparison: PairMetrics, interval: float | None) -> list[tuple[str, ...]]:
@@ -109,10 +96,7 @@ def _pairs(comparison: PairMetrics, interval: float | None) -> list[tuple[str, .
         ("only B right", amount(comparison.wins), unit),
         ("only A right", amount(comparison.losses), unit),
         ("KL of B from A", *with_error(comparison, "kl", interval)),
-        (
-            "label's probability, B - A",
-            *with_error(comparison, "probability_change", interval, "+"),
-        ),
+        (CHANGE, *with_error(comparison, "probability_change", interval, "+")),
         ("its root mean square", number(comparison.probability_change_rms), ""),
     ]
 

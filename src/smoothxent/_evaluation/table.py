@@ -1,8 +1,6 @@
 """The tables of an evaluation."""
 
-from collections.abc import Sequence
-
-from smoothxent._evaluation.metrics import MEANS, MOST_SHOWN, Bin, Metrics
+from smoothxent._evaluation.metrics import MEANS, MOST_SHOWN, Metrics
 from smoothxent._reports.numbers import measured, number, plural
 from smoothxent._reports.report import Section
 from smoothxent._totals.exact import Exact
@@ -45,8 +43,7 @@ def sections(metrics: Metrics, interval: float | None) -> list[Section]:
     shown = [Section(_lines(metrics, interval), has_notes=True)]
     if metrics.groups is not None:
         shown += metrics.groups._sections()
-    if filled := _filled_bins(metrics):
-        shown.append(_of_bins(filled))
+    shown += _bins(metrics)
     if metrics.classes is not None:
         shown += metrics.classes._sections()
     return shown
@@ -56,9 +53,7 @@ def _lines(metrics: Metrics, interval: float | None) -> list[tuple[str, str, str
     """Return name, number, and standard error or note of each metric."""
 
     def mean(name: str) -> tuple[str, str, str]:
-        k = name.removeprefix("top_")
-        label = MEANS.get(name) or f"top-{k} accuracy"
-        return label, *with_error(metrics, name, interval)
+        return label(name), *with_error(metrics, name, interval)
 
     nll = mean("nll")
     settings = ", ".join(
@@ -79,9 +74,8 @@ def _lines(metrics: Metrics, interval: float | None) -> list[tuple[str, str, str
     ]
     if (groups := metrics.groups) is not None:
         shown += [
-            ("nll, mean of groups", number(groups.macro_nll), ""),
-            ("accuracy, mean of groups", number(groups.macro_accuracy), ""),
-            ("Brier score, mean of groups", number(groups.macro_brier), ""),
+            (f"{label(name)}, mean of groups", number(getattr(groups, f"macro_{name}")), "")
+            for name in ("nll", "accuracy", "brier")
         ]
     if (classes := metrics.classes) is not None:
         shown += [
@@ -95,6 +89,13 @@ def _lines(metrics: Metrics, interval: float | None) -> list[tuple[str, str, str
     if is_weighted(metrics):
         shown.append(("weight", number(metrics.weight), ""))
     return shown
+
+
+def label(name: str) -> str:
+    """Return the name of a metric in tables."""
+    if name.startswith("top_"):
+        return f"top-{name.removeprefix('top_')} accuracy"
+    return MEANS.get(name, name.replace("_", " "))
 
 
 def is_weighted(metrics: Metrics) -> bool:
@@ -119,28 +120,26 @@ def with_error(
     return shown, " to ".join(ends[::factor])
 
 
-def _of_bins(filled: Sequence[Bin]) -> Section:
-    most = max(each.count for each in filled)
-    return Section(
-        [
-            (
-                f"{each.low:.2f}–{each.high:.2f}",
-                f"{each.confidence:.3f}",
-                f"{each.accuracy:.3f}",
-                f"{round(each.accuracy - each.confidence, 3) + 0.0:+.3f}".replace("+nan", "nan"),
-                f"{each.count:,}",
-                _bar(each.count / most),
-            )
-            for each in filled
-        ],
-        ("confidence", "mean", "accuracy", "gap", "rows", ""),
-        has_notes=True,
-    )
-
-
-def _filled_bins(metrics: Metrics) -> list[Bin]:
+def _bins(metrics: Metrics) -> list[Section]:
+    """Return the table of the bins with rows, unless there are too many bins."""
     bins = metrics.shown_bins()
-    return [each for each in bins if each.count] if len(bins) <= MOST_SHOWN else []
+    if len(bins) > MOST_SHOWN:
+        return []
+    most = max(each.count for each in bins)
+    cells = [
+        (
+            f"{each.low:.2f}–{each.high:.2f}",
+            f"{each.confidence:.3f}",
+            f"{each.accuracy:.3f}",
+            f"{round(each.accuracy - each.confidence, 3) + 0.0:+.3f}".replace("+nan", "nan"),
+            f"{each.count:,}",
+            _bar(each.count / most),
+        )
+        for each in bins
+        if each.count
+    ]
+    head = ("confidence", "mean", "accuracy", "gap", "rows", "")
+    return [Section(cells, head, has_notes=True)] if cells else []
 
 
 def _bar(share: float) -> str:
