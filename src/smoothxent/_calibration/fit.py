@@ -29,9 +29,11 @@ from typing import NamedTuple, Self
 from smoothxent._arguments.options import LEAST_SCALE, MOST_SCALE
 from smoothxent._calibration.temperature import Bound, Temperature
 from smoothxent._evaluation.evaluation import Evaluation
-from smoothxent._evaluation.settings import Options
 from smoothxent._evaluation.table import counts
 from smoothxent._reports.numbers import plural
+
+# The targets of each read: label_smoothing, prior and class_weight.
+LABELS_ONLY = (0.0, None, None)
 
 # The search ends when the next step would lower the nll by less than this share of it, which is far
 # below the rounding errors of float32. The error of the temperature is about the square root.
@@ -106,40 +108,26 @@ def fit(
     at_bounds = {-math.log(each): each for each in bounds}
     hottest, coldest = sorted(at_bounds)
 
-    def fitted() -> Temperature:
-        count = skipped + len(reads)
-        if not any(each.rises for each in reads):
-            count += 1
-            if not Read.of(evaluate_at(TINY * low)).rises:
-                raise _always_right()
-        found = reads[-1].evaluation
-        return Temperature(first, found, count, names.get(found.temperature))
-
     while True:
         last = reads[-1]
         _check_finite(last.evaluation)
         if (last.slope <= 0 and last.t >= coldest) or (last.slope >= 0 and last.t <= hottest):
-            return fitted()
+            break
         t = min(max(_next(reads, math.log(num_classes)), hottest), coldest)
         rounded = float(f"{math.exp(-t):.{DIGITS}g}")
         temperature = at_bounds.get(t, min(max(rounded, low), high))
         is_known = any(temperature == each.evaluation.temperature for each in reads)
         is_near = abs(last.slope * (t - last.t)) <= LEAST_DECREASE * last.nll
         if is_known or (is_near and t not in at_bounds):
-            return fitted()
+            break
         reads.append(Read.of(evaluate_at(temperature)))
-
-
-def options_at(
-    temperature: float,
-    num_classes: int,
-    softcap: float | None,
-    top_k: tuple[int, ...],
-    num_bins: int,
-) -> Options:
-    """Return the checked options of one read."""
-    transforms, targets = (softcap, temperature, 0.0), (0.0, None, None)
-    return Options.of(num_classes, transforms, targets, top_k, num_bins)
+    count = skipped + len(reads)
+    if not any(each.rises for each in reads):
+        count += 1
+        if not Read.of(evaluate_at(TINY * low)).rises:
+            raise _always_right()
+    found = reads[-1].evaluation
+    return Temperature(first, found, count, names.get(found.temperature))
 
 
 def _next(reads: Sequence[Read], most_entropy: float) -> float:

@@ -8,11 +8,12 @@ from numpy.typing import ArrayLike
 
 from smoothxent._arguments.labels import check_class_indices
 from smoothxent._arguments.options import check_bounds, check_top_k
-from smoothxent._calibration.fit import fit, options_at
+from smoothxent._calibration.fit import LABELS_ONLY, fit
 from smoothxent._calibration.temperature import Temperature
 from smoothxent._evaluation.evaluation import Evaluation
 from smoothxent._evaluation.probabilities import warn_of_probabilities
 from smoothxent._evaluation.rows import evaluate_rows
+from smoothxent._evaluation.settings import Options
 from smoothxent._kernel.rows import checked_rows
 
 
@@ -116,7 +117,7 @@ def fit_temperature(
     num_classes = rows[2].num_classes
 
     def evaluate_at(temperature: float) -> Evaluation:
-        options = options_at(temperature, num_classes, softcap, ranks, num_bins)
+        options = Options.of(num_classes, (softcap, temperature, 0.0), LABELS_ONLY, ranks, num_bins)
         return Evaluation(
             evaluate_rows(rows, options, None, sample_weight, ignore_index, num_threads)
         )

@@ -8,10 +8,11 @@ from numpy.typing import ArrayLike
 
 from smoothxent._arguments.bits import DType
 from smoothxent._arguments.options import check_bounds, check_top_k
-from smoothxent._calibration.fit import fit, options_at
+from smoothxent._calibration.fit import LABELS_ONLY, fit
 from smoothxent._calibration.temperature import Temperature
 from smoothxent._evaluation.evaluation import Evaluation
 from smoothxent._evaluation.probabilities import warn_of_probabilities
+from smoothxent._evaluation.settings import Options
 from smoothxent._files.evaluate_file import Progress, StoredRows, evaluate_stored
 from smoothxent._files.shards import Paths, shards_of, shards_or_array
 
@@ -101,7 +102,8 @@ def fit_temperature_file(
     )
 
     def evaluate_at(temperature: float) -> Evaluation:
-        options = options_at(temperature, rows.num_classes, softcap, ranks, num_bins)
+        transforms = softcap, temperature, 0.0
+        options = Options.of(rows.num_classes, transforms, LABELS_ONLY, ranks, num_bins)
         return evaluate_stored(rows, options, ignore_index, num_threads, progress)
 
     first = evaluate_at(1.0)
