@@ -22,26 +22,22 @@ class TypedArray(NamedTuple):
         """Return the numbers for NumPy, in float32 for half types."""
         return np.array(self.widened(), dtype, copy=copy)
 
-    @property
-    def is_half(self) -> bool:
-        return self.dtype_name in HALVES
-
     def widened(self) -> NDArray[Any]:
         """Return the numbers in a dtype that NumPy can compute with: float32 for half types."""
-        return widened(self.array, self.dtype_name) if self.is_half else self.array
-
-
-def widened(array: NDArray[Any], dtype_name: str) -> NDArray[Any]:
-    """Return the numbers of this half type as float32."""
-    if dtype_name == "float16":
-        return array.view(np.float16).astype(np.float32)
-    bits = array.view(np.uint16).astype(np.uint32)
-    bits <<= np.uint32(16)
-    return bits.view(np.float32)
+        if self.dtype_name not in HALVES:
+            return self.array
+        if self.dtype_name == "float16":
+            return self.array.view(np.float16).astype(np.float32)
+        bits = self.array.view(np.uint16).astype(np.uint32)
+        bits <<= np.uint32(16)
+        return bits.view(np.float32)
 
 
 def narrow(array: NDArray[Any], to: NDArray[Any], dtype_name: str) -> None:
-    """Round float32 numbers, ties to even, into an array of this half type."""
+    """Round float32 numbers, ties to even, into an array of this half type, or of float32."""
+    if to.dtype == np.float32:
+        to[...] = array
+        return
     if dtype_name == "float16":
         with np.errstate(over="ignore"):
             to.view(np.float16)[...] = array

@@ -10,10 +10,8 @@ from collections.abc import Iterator
 from types import EllipsisType
 from typing import NamedTuple
 
-import numpy as np
-
 from smoothxent._arguments.arrays import AnyArray, FloatArray
-from smoothxent._arguments.half import HALVES, narrow, widened
+from smoothxent._arguments.half import HALVES, TypedArray, narrow
 from smoothxent._arguments.options import Targets, Transforms
 from smoothxent._kernel import builds
 from smoothxent._kernel.protocol import NUM_KEPT, NUM_ROWS, PLACES, WEIGHT, Count, Kernel
@@ -74,7 +72,7 @@ def wide_blocks(
         yield WHOLE, logits
         return
     for block in blocks(logits.shape):
-        yield block, widened(logits[block.of_logits], dtype_name)
+        yield block, TypedArray(logits[block.of_logits], dtype_name).widened()
 
 
 def cross_entropy(
@@ -106,7 +104,7 @@ def cross_entropy(
         if bad_row >= 0:
             return block.rows.start + bad_row, (0, 0, 0, 0), 0, 0.0
         if grad is not None:
-            _put(wide, grad[block.of_logits], dtype_name)
+            narrow(wide, grad[block.of_logits], dtype_name)
         most = max(places, count[PLACES])
         shift, block_shift = most - places, most - count[PLACES]
         weight = (weight << shift) + (count[WEIGHT] << block_shift)
@@ -114,10 +112,3 @@ def cross_entropy(
         num_rows, num_kept = num_rows + count[NUM_ROWS], num_kept + count[NUM_KEPT]
         places, special = most, special + block_special
     return -1, (num_rows, num_kept, weight, places), total, special
-
-
-def _put(wide: FloatArray, to: AnyArray, dtype_name: str) -> None:
-    if to.dtype == np.float32:
-        to[...] = wide
-    else:
-        narrow(wide, to, dtype_name)
