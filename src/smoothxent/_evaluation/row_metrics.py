@@ -24,12 +24,7 @@ class RowMetrics(NamedTuple):
     top_class: NDArray[np.int64]
 
     @classmethod
-    def of(
-        cls,
-        rows: EvaluatedRows,
-        labels: AnyArray,
-        targets: Targets,
-    ) -> Self:
+    def of(cls, rows: EvaluatedRows, labels: AnyArray, targets: Targets) -> Self:
         """Return the rows of one call that are not ignored."""
         *_, weight, ignore_index = targets
         flat = labels.reshape(-1)

@@ -1,7 +1,8 @@
 """Checked logits and labels, and their layout: class axis, rows, dtypes, build of the kernel."""
 
+from collections.abc import Callable
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,12 +12,7 @@ from smoothxent._arguments.labels import INTEGERS, check_labels
 from smoothxent._arguments.logits import FLOATS, check_class_axis, check_logits, losses_dtype
 from smoothxent._arguments.options import check_integer
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    LabelsCheck: TypeAlias = Callable[
-        [ArrayLike | None, tuple[int, ...], tuple[int, ...]], AnyArray
-    ]
+LabelsCheck: TypeAlias = Callable[[ArrayLike | None, tuple[int, ...], tuple[int, ...]], AnyArray]
 
 
 class Layout(NamedTuple):
@@ -32,10 +28,7 @@ Rows: TypeAlias = tuple[FloatArray, AnyArray, Layout]  # logits, labels, their l
 
 
 def checked_rows(
-    logits: ArrayLike,
-    labels: ArrayLike,
-    axis: int,
-    check: "LabelsCheck" = check_labels,
+    logits: ArrayLike, labels: ArrayLike, axis: int, check: LabelsCheck = check_labels
 ) -> Rows:
     """Return the logits and the labels as the kernel accepts them, and their layout."""
     if type(logits) is type(labels) is np.ndarray and type(axis) is int:

@@ -93,10 +93,8 @@ def smooth_labels(
         axis, size, _ = check_class_axis("labels", axis, array.shape)
         targets = check_probabilities(array, axis)
     else:
-        axis, size = (
-            check_axis(axis, array.ndim + 1),
-            check_positive("num_classes", num_classes),
-        )
+        axis = check_axis(axis, array.ndim + 1)
+        size = check_positive("num_classes", num_classes)
         targets = np.expand_dims(check_indices_in_range(array, size), axis)
         targets = targets == _along(np.arange(size), axis, targets.ndim)
     smoothed = (1.0 - eps) * targets.astype(np.float64)
