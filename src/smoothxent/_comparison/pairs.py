@@ -18,6 +18,7 @@ from smoothxent._kernel import builds
 from smoothxent._kernel.threads import thread_count
 from smoothxent._loss.row_statistics import row_statistics
 from smoothxent._loss.softmax import log_softmax, softmax
+from smoothxent._totals.group_sums import Floats
 
 # Logits of a block of rows. Four such arrays in float64 are 4 MB; smaller blocks would make the
 # overhead of calls visible. A longer row is a block of its own.
@@ -38,7 +39,7 @@ class Labelled(NamedTuple):
     """Labels (N,) of the rows, which have been checked, and what belongs to them."""
 
     labels: AnyArray
-    weights: NDArray[np.float64] | None
+    weights: Floats | None
     ignore_index: int | None
     groups: Groups | None
 
@@ -79,7 +80,7 @@ def pair_totals(
     firsts = range(0, max(1, num_rows), size)  # without rows, one empty part
     parts = [slice(first, min(first + size, num_rows)) for first in firsts]
 
-    def totals_of(part: slice, buffer: NDArray[np.float64]) -> PairTotals:
+    def totals_of(part: slice, buffer: Floats) -> PairTotals:
         kept = rows.kept(part)
         pairs = Pairs.empty(len(kept))
         for first in range(0, len(kept), step):
@@ -103,7 +104,7 @@ def _fill(
     tables: list[Table],
     labels: AnyArray,
     rows: NDArray[np.intp],
-    buffer: NDArray[np.float64],  # (4 N C,)
+    buffer: Floats,  # (4 N C,)
 ) -> None:
     """Fill in the measures of one block of up to N rows."""
     shape = 2, len(rows), tables[0].logits.array.shape[-1]  # of a and b
@@ -112,25 +113,17 @@ def _fill(
         wide[...] = _transformed(table, rows)
     indices = labels[rows].astype(np.intp)
     statistics = row_statistics(logits, np.stack([indices, indices]), num_threads=1)
-    top_class, entropy, confidence = statistics.argmax, statistics.entropy, statistics.confidence
     pairs.ranks[...] = np.asarray(statistics.rank)
     softmax(logits, out=p, num_threads=1)
     log_softmax(logits, out=logits, num_threads=1)
     log_p_a, log_p_b = logits
     p_a, p_b = p
     label = np.arange(len(rows)), indices
-    log_p_label, p_label = logits[:, *label], p[:, *label]
-    brier_b = _brier(p_b, label, out=p_b)
-    spare = p_b  # the probabilities of b have no other use
-    brier_a = _brier(p_a, label, out=spare)
-    nll_difference, entropy_difference, confidence_difference, *others = pairs.measures
-    brier_difference, probability_change, kl = others
+    nll, p_label = -logits[:, *label], p[:, *label]
+    brier_b = _brier(p_b, label)
+    spare = p_b  # which has no other use
+    *differences, kl = pairs.measures
     with np.errstate(invalid="ignore"):  # inf - inf
-        np.subtract(log_p_label[0], log_p_label[1], out=nll_difference)
-        np.subtract(entropy[1], entropy[0], out=entropy_difference)
-        np.subtract(confidence[1], confidence[0], out=confidence_difference)
-        np.subtract(brier_b, brier_a, out=brier_difference)
-        np.subtract(p_label[1], p_label[0], out=probability_change)
         np.subtract(log_p_a, log_p_b, out=spare)
         np.multiply(p_a, spare, out=spare)  # 0 * inf
         divergence = spare.sum(axis=1)
@@ -138,9 +131,14 @@ def _fill(
         if special.any():
             logs = log_p_a[special], log_p_b[special]
             divergence[special] = _special_divergence(*logs, p_a[special])
+        brier = np.stack([_brier(p_a, label), brier_b])
+        of_both = nll, statistics.entropy, statistics.confidence, brier, p_label
+        for difference, (of_a, of_b) in zip(differences, of_both, strict=True):
+            np.subtract(of_b, of_a, out=difference)
     # Rounding may make the divergence of equal rows slightly negative.
     np.maximum(divergence, 0, out=kl)
-    np.logical_and(top_class[0] == top_class[1], ~np.isnan(divergence), out=pairs.agrees)
+    same_class = np.equal(*statistics.argmax)
+    np.logical_and(same_class, ~np.isnan(divergence), out=pairs.agrees)
 
 
 def _transformed(table: Table, rows: NDArray[np.intp]) -> FloatArray:
@@ -159,22 +157,16 @@ def _rows(table: AnyArray, rows: NDArray[np.intp]) -> AnyArray:
     return table[first:end] if end - first == len(rows) else table[rows]
 
 
-def _brier(
-    p: NDArray[np.float64],
-    label: tuple[NDArray[np.intp], NDArray[np.intp]],
-    out: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    """Return the Brier score of each row of probabilities; `out` gets squares, and may be p."""
+def _brier(p: Floats, label: tuple[NDArray[np.intp], NDArray[np.intp]]) -> Floats:
+    """Return the Brier score of each row of probabilities, in place of which it puts squares."""
     of_label = (1 - p[label]) ** 2
-    np.multiply(p, p, out=out)
-    out[label] = of_label
-    scores: NDArray[np.float64] = out.sum(axis=1)
+    np.multiply(p, p, out=p)
+    p[label] = of_label
+    scores: Floats = p.sum(axis=1)
     return scores
 
 
-def _special_divergence(
-    a: NDArray[np.float64], b: NDArray[np.float64], p: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _special_divergence(a: Floats, b: Floats, p: Floats) -> Floats:
     """Return the divergence of rows of log-probabilities that may contain -inf."""
     gap = np.where(a == -np.inf, 0, a - b)  # classes with probability 0 in a contribute nothing
     ruled_out = gap == np.inf

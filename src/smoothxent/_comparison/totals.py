@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from smoothxent._arguments.arrays import AnyArray
 from smoothxent._comparison.sketch import Sketch
 from smoothxent._totals.exact import Exact, exact_squares, exact_sum
-from smoothxent._totals.group_sums import GroupSums
+from smoothxent._totals.group_sums import Floats, GroupSums
 from smoothxent._totals.keyed_sums import KeyedSums, Part
 
 # Measures of each pair of rows; a difference or change is that of b minus a, for the row's nll,
@@ -30,7 +30,7 @@ MEASURES = (
 class Pairs(NamedTuple):
     """N pairs of rows."""
 
-    measures: NDArray[np.float64]  # (len(MEASURES), N)
+    measures: Floats  # (len(MEASURES), N)
     agrees: NDArray[np.bool_]  # whether both have the same top class
     ranks: NDArray[np.int64]  # (2, N): of the label in a and in b
 
@@ -52,17 +52,15 @@ class GroupedPairs(NamedTuple):
     counts: NDArray[np.int64]  # numbers of rows that are not ignored
     of_rows: NDArray[np.int64]  # for each pair whose weight is not 0, the position of its id
 
-    def sums(
-        self, measures: Mapping[str, NDArray[Any]], weights: NDArray[np.float64] | None
-    ) -> KeyedSums:
+    def sums(self, measures: Mapping[str, NDArray[Any]], weights: Floats | None) -> KeyedSums:
         """Return the sums of s and of s * measure; groups with only ignored rows are kept."""
-        factors = np.ones(len(self.of_rows)) if weights is None else weights
+        ones = np.ones(len(self.of_rows))
+        factors = ones if weights is None else weights
         with np.errstate(over="ignore"):
-            values = {name: each * factors for name, each in measures.items()}
-        sums = {
-            name: GroupSums.of(each, self.of_rows, len(self.ids))
-            for name, each in {"weight": factors, **values}.items()
-        }
+            sums = {
+                name: GroupSums.of(each * factors, self.of_rows, len(self.ids))
+                for name, each in {"weight": ones, **measures}.items()
+            }
         return KeyedSums(Part(self.ids, {"count": self.counts}, sums))
 
 
@@ -98,7 +96,7 @@ class PairTotals:
     def of(
         cls,
         pairs: Pairs,
-        weights: NDArray[np.float64] | None,
+        weights: Floats | None,
         ranks: Mapping[int, int],
         groups: GroupedPairs | None,
     ) -> Self:
@@ -148,7 +146,7 @@ class PairTotals:
         )
 
 
-def _weighted_sum(values: NDArray[np.float64], weights: NDArray[np.float64] | None) -> Exact:
+def _weighted_sum(values: Floats, weights: Floats | None) -> Exact:
     """Return the exact sum of the products of value and weight, each rounded to float64."""
     if weights is None:
         return exact_sum(values)
