@@ -19,7 +19,7 @@ Reduced: TypeAlias = Literal["mean", "sum", "sum_over_batch_size", "sum_by_nonze
 @dataclass(frozen=True, slots=True)
 class Reduction:
     denominator: Callable[[Count], int]  # in units
-    empty: float  # the result if the denominator is 0
+    empty: float = 0.0  # the result if the denominator is 0
 
     def loss(self, total: int, special: float, count: Count) -> float:
         """Reduce the sum of the finite losses, in units, and the sum of the others."""
@@ -58,13 +58,10 @@ class Reduction:
 
 
 REDUCTIONS = {
-    "none": Reduction(lambda count: 1 << count[PLACES], empty=0.0),
-    "sum": Reduction(lambda count: 1 << count[PLACES], empty=0.0),
-    "mean": Reduction(itemgetter(WEIGHT), empty=math.nan),  # PyTorch
-    "sum_over_batch_size": Reduction(  # Keras
-        lambda count: count[NUM_ROWS] << count[PLACES], empty=0.0
-    ),
-    "sum_by_nonzero_weights": Reduction(  # TensorFlow
-        lambda count: count[NUM_KEPT] << count[PLACES], empty=0.0
-    ),
+    "none": Reduction(lambda count: 1 << count[PLACES]),
+    "sum": Reduction(lambda count: 1 << count[PLACES]),
+    # The means of PyTorch, of Keras and of TensorFlow.
+    "mean": Reduction(itemgetter(WEIGHT), empty=math.nan),
+    "sum_over_batch_size": Reduction(lambda count: count[NUM_ROWS] << count[PLACES]),
+    "sum_by_nonzero_weights": Reduction(lambda count: count[NUM_KEPT] << count[PLACES]),
 }
