@@ -9,6 +9,7 @@ from typing import Any, Literal, Unpack, overload
 import numpy as np
 from numpy.typing import ArrayLike
 
+from smoothxent._arguments import outputs
 from smoothxent._arguments.arrays import FloatArray
 from smoothxent._arguments.labels import bad_label
 from smoothxent._arguments.options import (
@@ -18,14 +19,6 @@ from smoothxent._arguments.options import (
     check_choice,
     check_targets,
     check_transforms,
-)
-from smoothxent._arguments.outputs import (
-    check_in_place_or_apart,
-    check_losses_out,
-    check_no_overlap,
-    check_out_like_logits,
-    contiguous_like,
-    write_back,
 )
 from smoothxent._kernel import builds, widening
 from smoothxent._kernel.rows import checked_rows
@@ -395,16 +388,16 @@ def _computed(
 
     losses = grad = None
     if out is not None:
-        losses = check_losses_out(out, reduction, row_shape, losses_dtype)
-        check_no_overlap("out", losses, logits=array, labels=labels, **_arrays_of(given_targets))
+        losses = outputs.check_losses_out(out, reduction, row_shape, losses_dtype)
+        outputs.check_no_overlap("out", losses, logits=array, **_arrays_of(labels, given_targets))
     elif reduction == "none":
         losses = np.empty(row_shape, losses_dtype)
     if grad_out is not None:
-        grad = check_out_like_logits("grad_out", grad_out, array)
-        check_in_place_or_apart("grad_out", grad, array)
-        check_no_overlap("grad_out", grad, labels=labels, **_arrays_of(given_targets))
+        grad = outputs.check_out_like_logits("grad_out", grad_out, array)
+        outputs.check_in_place_or_apart("grad_out", grad, array)
+        outputs.check_no_overlap("grad_out", grad, **_arrays_of(labels, given_targets))
         if losses is not None:
-            check_no_overlap("out", losses, grad_out=grad)
+            outputs.check_no_overlap("out", losses, grad_out=grad)
     elif needs_grad:
         grad = np.empty(shape, array.dtype)
     view: Any = grad
@@ -424,7 +417,7 @@ def _computed(
         if needs_grad:
             divisor = rule.grad_divisor(count, class_weight is not None and are_indices)
 
-    buffer = losses if out is None else contiguous_like(out)
+    buffer = losses if out is None else outputs.contiguous_like(out)
     compute = kernel.cross_entropy
     if transforms is not None and widening.is_needed(dtype_name, transforms):
         compute = partial(widening.cross_entropy, dtype_name)
@@ -434,15 +427,15 @@ def _computed(
     if bad_row >= 0:  # after a tally: another thread has changed the labels meanwhile
         raise bad_label(labels, shape, layout.axis, bad_row)
     if grad is not None:
-        write_back(grad, view)
+        outputs.write_back(grad, view)
     gradient = grad if grad_out is None else grad_out
     if losses is None or buffer is None:
         return rule.loss(total, special, count), gradient
-    write_back(losses, buffer)
+    outputs.write_back(losses, buffer)
     return losses if out is None else out, gradient
 
 
-def _arrays_of(targets: GivenTargets) -> dict[str, ArrayLike | None]:
-    """Return the arrays among the options of the targets, by their names."""
-    _, prior, class_weight, sample_weight, _ = targets
-    return {"prior": prior, "class_weight": class_weight, "sample_weight": sample_weight}
+def _arrays_of(labels: ArrayLike, targets: GivenTargets) -> dict[str, ArrayLike | None]:
+    """Return the labels and the arrays among the options of the targets, by their names."""
+    names = ("labels", "prior", "class_weight", "sample_weight")
+    return dict(zip(names, (labels, *targets[1:4]), strict=True))

@@ -7,15 +7,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
+from smoothxent._arguments import outputs
 from smoothxent._arguments.arrays import FloatArray
-from smoothxent._arguments.outputs import (
-    check_in_place_or_apart,
-    check_no_overlap,
-    check_out,
-    check_out_like_logits,
-    contiguous_like,
-    write_back,
-)
 from smoothxent._kernel import builds
 from smoothxent._kernel.rows import checked_logits
 from smoothxent._kernel.threads import team_size
@@ -190,12 +183,12 @@ def log_sum_exp(
     if out is None:
         result = written = np.empty(layout.row_shape, layout.losses_dtype)
     else:
-        result = check_out("out", out, layout.row_shape, layout.losses_dtype)
-        check_no_overlap("out", result, logits=logits)
-        written = contiguous_like(result)
+        result = outputs.check_out("out", out, layout.row_shape, layout.losses_dtype)
+        outputs.check_no_overlap("out", result, logits=logits)
+        written = outputs.contiguous_like(result)
     (rows,) = row_views(layout.axis, checked)
     kernel.log_sum_exp(rows, written, threads)
-    write_back(result, written)
+    outputs.write_back(result, written)
     return result if out is None else out
 
 
@@ -213,10 +206,10 @@ def _normalised(
     if out is None:
         result: FloatArray = np.empty(checked.shape, checked.dtype)
     else:
-        result = check_out_like_logits("out", out, checked)
-        check_in_place_or_apart("out", result, checked)
+        result = outputs.check_out_like_logits("out", out, checked)
+        outputs.check_in_place_or_apart("out", result, checked)
     rows, written = row_views(layout.axis, checked, result)
     normalise = kernel.softmax if name == "softmax" else kernel.log_softmax
     normalise(rows, written, threads)
-    write_back(result, written)
+    outputs.write_back(result, written)
     return result if out is None else out
