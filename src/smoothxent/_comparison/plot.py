@@ -19,18 +19,13 @@ def draw(comparison: PairMetrics, figure: Figure | SubFigure | None) -> Figure |
         figure = Figure(figsize=(13, 4.4), layout="constrained")
     reliability, change, divergence = figure.subplots(1, 3)
     _draw_reliability(reliability, comparison)
-    quantiles = comparison.probability_change_quantiles
-    mean = " ".join(["mean", *measured(*comparison._measured("probability_change"), "+")])
-    change.set(xlabel="share of the rows, %", ylabel="probability of the label, B - A")
-    change.set_title(f"Change of the label's probability\n{mean.rstrip()}")
+    change.set(title="Change of the label's probability", ylabel="probability of the label, B - A")
     change.axhline(0, color=INK, linewidth=0.9, linestyle=(0, (4, 3)))
-    _draw_quantiles(change, quantiles)
-    mean = " ".join(["mean", *measured(*comparison._measured("kl"))])
-    divergence.set(xlabel="share of the rows, %", ylabel="nats")
+    _draw_quantiles(change, comparison, "probability_change", "+")
+    divergence.set(title="KL divergence of B from A", ylabel="nats")
     if any(0 < each < math.inf for each in comparison.kl_quantiles.values()):
         divergence.set_yscale("log")
-    divergence.set_title(f"KL divergence of B from A\n{mean.rstrip()}")
-    _draw_quantiles(divergence, comparison.kl_quantiles)
+    _draw_quantiles(divergence, comparison, "kl")
     styled((reliability, change, divergence))
     return figure
 
@@ -55,8 +50,10 @@ def _draw_reliability(axes: Axes, comparison: PairMetrics) -> None:
         text.set_parse_math(False)
 
 
-def _draw_quantiles(axes: Axes, quantiles: dict[float, float]) -> None:
-    axes.plot(
-        [100 * share for share in quantiles], list(quantiles.values()), color=BLUE, marker="."
-    )
-    axes.set_xlim(0, 100)
+def _draw_quantiles(axes: Axes, comparison: PairMetrics, name: str, sign: str = "") -> None:
+    """Draw the quantiles of a measure, and write its mean below the title."""
+    quantiles = getattr(comparison, f"{name}_quantiles")
+    shares = [100 * share for share in quantiles]
+    axes.plot(shares, list(quantiles.values()), color=BLUE, marker=".")
+    mean = " ".join(["mean", *measured(*comparison._measured(name), sign)]).rstrip()
+    axes.set(title=f"{axes.get_title()}\n{mean}", xlabel="share of the rows, %", xlim=(0, 100))

@@ -16,6 +16,7 @@ from smoothxent._evaluation.totals import HISTOGRAM_START, HISTOGRAM_STEPS
 from smoothxent._reports.numbers import measured, number
 
 BLUE, RED, GREEN, INK, FAINT = "#2f6fab", "#c44e52", "#55a868", "#333333", "#bbbbbb"
+PLACES: Any = [["reliability", "losses"], ["counts", "losses"]]
 BARS: dict[str, Any] = {"align": "edge", "edgecolor": "white", "linewidth": 0.8}
 MOST_EDGES = 50  # bins whose bars have white edges
 TITLE_PAD = 32  # points; puts the title at the height of the title over the histogram
@@ -38,17 +39,12 @@ def draw(
     """
     if figure is None:
         figure = Figure(figsize=(11, 4.8), layout="constrained")
-    axes = figure.subplot_mosaic(
-        [["reliability", "losses"], ["counts", "losses"]],
-        height_ratios=(3, 1),
-        width_ratios=(1, 1.4),
-    )
+    axes = figure.subplot_mosaic(PLACES, height_ratios=(3, 1), width_ratios=(1, 1.4))
     axes["counts"].sharex(axes["reliability"])
     shown = (metrics, *same_axes)
     _draw_reliability(axes["reliability"], metrics)
-    _draw_counts(
-        axes["counts"], metrics, max(each.count for one in shown for each in one.shown_bins())
-    )
+    most = max(each.count for one in shown for each in one.shown_bins())
+    _draw_counts(axes["counts"], metrics, most)
     _draw_losses(axes["losses"], metrics, np.array([each.histogram for each in shown]))
     styled(axes.values())
     return figure
@@ -80,10 +76,7 @@ def _draw_reliability(axes: Axes, metrics: Metrics) -> None:
     low = [each.low for each in filled]
     kept = [min(each.accuracy, each.confidence) for each in filled]
     axes.bar(low, kept, color=BLUE, **style)
-    for name, colour, sign in (
-        ("overconfident", RED, 1),
-        ("underconfident", GREEN, -1),
-    ):
+    for name, colour, sign in (("overconfident", RED, 1), ("underconfident", GREEN, -1)):
         gap = [max(0.0, sign * (each.confidence - each.accuracy)) for each in filled]
         if any(gap):
             axes.bar(low, gap, bottom=kept, color=colour, alpha=0.55, label=name, **style)
@@ -153,15 +146,9 @@ def _mark_probabilities(axes: Axes) -> None:
 
 def _explain(axes: Axes, title: str | None = None, **place: Any) -> None:
     handles, _ = axes.get_legend_handles_labels()
-    axes.legend(
-        handles=handles,
-        title=title,
-        title_fontsize=9,
-        alignment="left",
-        frameon=False,
-        fontsize=8.5,
-        **{"loc": "upper left"} | place,
-    )
+    style: dict[str, Any] = {"alignment": "left", "fontsize": 8.5, "title_fontsize": 9}
+    place = {"loc": "upper left"} | place
+    axes.legend(handles=handles, title=title, frameon=False, **style, **place)
 
 
 def _tick_rows(axes: Axes, most: int) -> None:
