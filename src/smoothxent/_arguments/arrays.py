@@ -72,16 +72,13 @@ def _array_of(name: str, value: Any) -> tuple[AnyArray, bool]:
     if type(value) is np.ndarray:
         return value, False
     if isinstance(value, np.ma.MaskedArray):
-        raise TypeError(
-            f"{name} must be a plain array, got a masked array; fill it with {name}.filled(value)"
-        )
+        rule = f"{name} must be a plain array"
+        raise TypeError(f"{rule}, got a masked array; fill it with {name}.filled(value)")
     if is_tensor(value):
         return _of_tensor(name, value)
     if isinstance(value, getattr(sys.modules.get("jax.core"), "Tracer", ())):
-        raise TypeError(
-            f"{name} must hold numbers, got a JAX tracer; call outside jax.jit, jax.grad and "
-            "jax.vmap, or use smoothxent.jax.cross_entropy"
-        )
+        remedy = "call outside jax.jit, jax.grad and jax.vmap, or use smoothxent.jax.cross_entropy"
+        raise TypeError(f"{name} must hold numbers, got a JAX tracer; {remedy}")
     if hasattr(value, "__dlpack_device__") and not _is_readable(value):
         raise _elsewhere(name, value)
     if hasattr(value, "__dlpack__") and not hasattr(value, "__array__"):
@@ -125,9 +122,8 @@ def _elsewhere(name: str, value: Any) -> TypeError:
         remedy = ", which has none"
     elif package in TO_CPU:
         remedy += f" with {TO_CPU[package].format(name)}"
-    return TypeError(
-        f"{name} must be in the memory of the CPU, got {_kind_of(value)} on {device}{remedy}"
-    )
+    found = f"{_kind_of(value)} on {device}"
+    return TypeError(f"{name} must be in the memory of the CPU, got {found}{remedy}")
 
 
 def _unreadable(name: str, value: Any, error: Exception) -> TypeError:

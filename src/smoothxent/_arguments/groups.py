@@ -11,6 +11,7 @@ from smoothxent._arguments.labels import reshape_remedy
 # Ids in a range at most this many times as long as the rows are encoded by a table, without a sort.
 MOST_IDS_EACH = 4
 
+RULE = "groups must be integers or strings"
 TO_INTEGERS = "; convert with groups.astype(np.int64)"
 REMEDIES = {
     "b": TO_INTEGERS,
@@ -75,13 +76,10 @@ def check_ids(array: AnyArray) -> AnyArray:
                 remedy = TO_INTEGERS if isinstance(each, int) else ""
                 if remedy and any(isinstance(other, str) for other in names.tolist()):
                     remedy = "; write all ids as strings"
-                rule = "groups must be integers or strings"
-                raise TypeError(f"{rule}, got {each!r} in an array of objects{remedy}")
+                raise TypeError(f"{RULE}, got {each!r} in an array of objects{remedy}")
         return names
     if kind not in "iu":
-        raise TypeError(
-            f"groups must be integers or strings, got {array.dtype}{REMEDIES.get(kind, '')}"
-        )
+        raise TypeError(f"{RULE}, got {array.dtype}{REMEDIES.get(kind, '')}")
     if kind == "u" and flat.max() > np.iinfo(np.int64).max:
         raise ValueError(f"groups must lie in [-2**63, 2**63), got {flat.max()}")
     return flat.astype(np.int64)

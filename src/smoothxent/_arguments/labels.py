@@ -28,10 +28,9 @@ def check_labels(
     if array.shape != shape:
         if array.ndim == len(row_shape):
             check_integers(array)  # an error about the dtype is more helpful
-        raise ValueError(
-            f"labels must have shape {row_shape} (class indices) or {shape} (probabilities), "
-            f"got {array.shape}{reshape_remedy('use', 'labels', array.shape, row_shape)}"
-        )
+        rule = f"labels must have shape {row_shape} (class indices) or {shape} (probabilities)"
+        remedy = reshape_remedy("use", "labels", array.shape, row_shape)
+        raise ValueError(f"{rule}, got {array.shape}{remedy}")
     return _probabilities(array)
 
 
@@ -46,10 +45,8 @@ def labels_array(value: ArrayLike | None) -> AnyArray:
 
 def check_integers(array: AnyArray, argument: str = "labels") -> AnyArray:
     if array.dtype.kind not in "iu":
-        raise TypeError(
-            f"{argument} must be integers if they are class indices, "
-            f"got {array.dtype}{_remedy(array)}"
-        )
+        rule = f"{argument} must be integers if they are class indices"
+        raise TypeError(f"{rule}, got {array.dtype}{_remedy(array)}")
     return in_native_order(array)
 
 
@@ -70,10 +67,9 @@ def _probabilities(array: AnyArray) -> AnyArray:
     if dtype_name(array.dtype) in HALVES:
         return array.astype(np.float32)
     if array.dtype.kind not in "iuf":
+        rule = "labels must be real numbers if they are probabilities"
         remedy = "; convert with labels.astype(np.float32)" if array.dtype.kind == "b" else ""
-        raise TypeError(
-            f"labels must be real numbers if they are probabilities, got {array.dtype}{remedy}"
-        )
+        raise TypeError(f"{rule}, got {array.dtype}{remedy}")
     return in_native_order(array) if array.dtype.char in "fd" else array.astype(np.float64)
 
 
@@ -89,10 +85,8 @@ def check_class_indices(
                 "if these are scores s of a binary decision_function, use "
                 "np.stack([np.zeros_like(s), s], axis=-1) for logits"
             )
-        raise ValueError(
-            f"labels must be class indices here, got probabilities of shape {shape}; "
-            "take their argmax over the class axis"
-        )
+        found = f"probabilities of shape {shape}; take their argmax over the class axis"
+        raise ValueError(f"labels must be class indices here, got {found}")
     indices = check_integers(array)
     if array.shape != row_shape:
         remedy = reshape_remedy("use", "labels", array.shape, row_shape)
@@ -114,10 +108,9 @@ def reshape_remedy(
 def check_not_indices(array: AnyArray) -> None:
     """Raise for integers on one axis: they are more likely class indices than probabilities."""
     if array.ndim == 1 and array.dtype.kind in "iu":
-        raise ValueError(
-            "num_classes must be given if labels are integers on one axis, got None; "
-            "one row of probabilities is labels.astype(np.float64)"
-        )
+        rule = "num_classes must be given if labels are integers on one axis"
+        remedy = "one row of probabilities is labels.astype(np.float64)"
+        raise ValueError(f"{rule}, got None; {remedy}")
 
 
 def check_indices_in_range(array: AnyArray, num_classes: int) -> AnyArray:

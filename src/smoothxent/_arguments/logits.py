@@ -27,9 +27,8 @@ def check_logits(value: ArrayLike, argument: str = "logits") -> TypedArray:
     if array.dtype in FLOATS:
         return TypedArray(array, FLOATS[array.dtype])
     if array.dtype.char not in "fd" and name not in HALVES:
-        raise TypeError(
-            f"{argument} must be {NAMES}, got {array.dtype}{_remedy(argument, array.dtype)}"
-        )
+        remedy = _remedy(argument, array.dtype)
+        raise TypeError(f"{argument} must be {NAMES}, got {array.dtype}{remedy}")
     return TypedArray(in_native_order(array), name)
 
 
@@ -79,9 +78,8 @@ def check_class_axis(
     position = check_axis(value, len(shape))
     row_shape = shape[:position] + shape[position + 1 :]
     if not shape[position] and 0 not in row_shape:
-        raise ValueError(
-            f"{name} must have at least one class on axis {position}, got shape {shape}"
-        )
+        rule = f"{name} must have at least one class on axis {position}"
+        raise ValueError(f"{rule}, got shape {shape}")
     return position, shape[position], row_shape
 
 

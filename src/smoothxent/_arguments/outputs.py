@@ -58,9 +58,8 @@ def check_losses_out(
 ) -> AnyArray:
     """Return `value`, an array with one entry for each row."""
     if reduction != "none":
-        raise ValueError(
-            f"out must be None unless reduction is 'none', got an array for {reduction!r}"
-        )
+        rule = "out must be None unless reduction is 'none'"
+        raise ValueError(f"{rule}, got an array for {reduction!r}")
     return check_out("out", value, row_shape, dtype)
 
 

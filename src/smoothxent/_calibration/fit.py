@@ -220,9 +220,8 @@ def _no_minimum(first: Evaluation, hot: Evaluation) -> ValueError:
     """Return the error for labels that are always right or tied; `hot`: at a huge temperature."""
     if abs(hot.nll - first.nll) > ROUNDING * first.nll:
         return _always_right()
-    return ValueError(
-        "logits must differ within some row, got an nll that is the same at all temperatures"
-    )
+    rule = "logits must differ within some row"
+    return ValueError(f"{rule}, got an nll that is the same at all temperatures")
 
 
 def _always_right() -> ValueError:
@@ -241,7 +240,5 @@ def _check_finite(evaluation: Evaluation) -> None:
         raise ValueError(f"labels must have logits above -inf, got an infinite nll; {remedy}")
     is_divided = evaluation.temperature != 1
     where = f" after division by {evaluation.temperature:g}" if is_divided else ""
-    raise ValueError(
-        f"logits must be finite{where}, got {plural(evaluation.nan_rows, 'row')} with nan or "
-        f"+inf, or only -inf; {remedy}"
-    )
+    found = f"{plural(evaluation.nan_rows, 'row')} with nan or +inf, or only -inf"
+    raise ValueError(f"logits must be finite{where}, got {found}; {remedy}")

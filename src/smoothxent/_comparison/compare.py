@@ -111,9 +111,8 @@ def compare(
     """
     a, b = check_logits(logits_a, "logits_a"), check_logits(logits_b, "logits_b")
     if a.array.shape != b.array.shape:
-        raise ValueError(
-            f"logits_b must have the shape of logits_a, {a.array.shape}, got {b.array.shape}"
-        )
+        rule = f"logits_b must have the shape of logits_a, {a.array.shape}"
+        raise ValueError(f"{rule}, got {b.array.shape}")
     check_class_axis("logits_a", -1, a.array.shape)
     indices = labels_array(labels)
     both = [checked_rows(each, indices, -1, check_class_indices) for each in (a, b)]

@@ -50,10 +50,8 @@ class Reduction:
         least, most = sys.float_info.min if has_class_weight else 0.0, sys.float_info.max
         if not least <= divisor <= most:
             name = "class_weight" if has_class_weight else "sample_weight"
-            raise ValueError(
-                f"{name} must have a sum over the rows in [{least:.3g}, {most:.3g}], "
-                f"got {divisor}; divide it by its largest entry"
-            )
+            rule = f"{name} must have a sum over the rows in [{least:.3g}, {most:.3g}]"
+            raise ValueError(f"{rule}, got {divisor}; divide it by its largest entry")
         return divisor
 
 
