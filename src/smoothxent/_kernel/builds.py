@@ -47,14 +47,10 @@ def _module(dtype: str) -> str:
     return f"{__package__}.{ISA}_{dtype}"
 
 
-def _loaded_runtime() -> runtime.Runtime:
-    """Load the OpenMP runtime through the file of a kernel, before any kernel is imported."""
-    spec = find_spec(_module("float32"))
-    return runtime.load((spec and spec.origin) or "")
-
-
 ISA = _chosen_isa()
-RUNTIME = _loaded_runtime()
+# The OpenMP runtime is loaded through the file of a kernel, before any kernel is imported.
+_SPEC = find_spec(_module("float32"))
+RUNTIME = runtime.load((_SPEC and _SPEC.origin) or "")
 
 
 @cache

@@ -5,7 +5,6 @@ from pkgutil import iter_modules
 from typing import TypedDict
 
 from smoothxent._kernel import builds
-from smoothxent._kernel.builds import available_isas
 from smoothxent._kernel.threads import default_num_threads
 
 
@@ -47,7 +46,7 @@ def info() -> Info:
     loaded_by = "smoothxent" if runtime.is_ours else "another package"
     names = [module.name for module in iter_modules([str(Path(__file__).parent)])]
     return Info(
-        available_isas=available_isas(),
+        available_isas=builds.available_isas(),
         isa=builds.ISA,
         num_threads=default_num_threads(),
         openmp=builds.kernel("float32").OPENMP,
