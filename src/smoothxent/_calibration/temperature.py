@@ -3,18 +3,15 @@
 from __future__ import annotations  # help() shows types by their names
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from smoothxent._evaluation.evaluation import Evaluation
 from smoothxent._evaluation.metrics import MEANS
 from smoothxent._evaluation.table import counts, label
 from smoothxent._records.record import Recorded
 from smoothxent._reports.numbers import number, plural
-from smoothxent._reports.plotted import Plotted
+from smoothxent._reports.plotted import Picture, Plotted
 from smoothxent._reports.report import Section
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure, SubFigure
 
 Bound: TypeAlias = Literal["lower", "upper"]
 
@@ -96,7 +93,7 @@ class Temperature(Plotted, Recorded):
         temperatures = ("temperature", *(digits(each.temperature) for each in both))
         return [Section([temperatures, *metrics], ("", "before", "after"))]
 
-    def _draw(self, figure: Figure | SubFigure | None) -> Figure | SubFigure:
+    def _draw(self, figure: Picture | None) -> Picture:
         from smoothxent._evaluation import plot
 
         both = self.evaluation_before, self.evaluation

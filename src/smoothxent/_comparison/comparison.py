@@ -3,7 +3,7 @@
 from __future__ import annotations  # help() shows types by their names
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from smoothxent._arguments.options import check_choice, check_real
 from smoothxent._comparison import table
@@ -11,12 +11,9 @@ from smoothxent._comparison.pair_metrics import PairMetrics
 from smoothxent._comparison.settings import check_names
 from smoothxent._comparison.totals import MEASURES
 from smoothxent._records.record import Recorded
-from smoothxent._reports.plotted import Plotted
+from smoothxent._reports.plotted import Picture, Plotted
 from smoothxent._reports.report import Section
 from smoothxent._totals.interval import quantile
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure, SubFigure
 
 
 @dataclass(frozen=True, repr=False)
@@ -212,7 +209,7 @@ class Comparison(PairMetrics, Plotted, Recorded):
     def _sections(self, interval: float | None = None) -> list[Section]:
         return table.sections(self, interval)
 
-    def _draw(self, figure: Figure | SubFigure | None) -> Figure | SubFigure:
+    def _draw(self, figure: Picture | None) -> Picture:
         from smoothxent._comparison import plot
 
         return plot.draw(self, figure)

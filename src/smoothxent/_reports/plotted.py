@@ -3,12 +3,14 @@
 from __future__ import annotations  # help() shows types by their names
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from smoothxent._reports.report import Report
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
+
+Picture: TypeAlias = "Figure | SubFigure"
 
 
 class Plotted(Report):
@@ -17,7 +19,7 @@ class Plotted(Report):
     __slots__ = ()
 
     @abstractmethod
-    def _draw(self, figure: Figure | SubFigure | None) -> Figure | SubFigure:
+    def _draw(self, figure: Picture | None) -> Picture:
         """Import matplotlib, and draw into the figure or into a new one."""
 
     def plot(self, figure: Figure | SubFigure | None = None) -> Figure | SubFigure:
