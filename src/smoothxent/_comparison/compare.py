@@ -131,12 +131,9 @@ def compare(
     for name, each in zip(("logits_a", "logits_b"), of_both, strict=True):
         if each.looks_like_probabilities:
             warn_of_probabilities(name)
-    totals = pair_totals(
-        Table(a, options[0].transforms),
-        Table(b, options[1].transforms),
-        Labelled(indices.reshape(-1), weights, ignore_index, row_groups),
-        options[0].settings.top_k,
-        num_threads,
-    )
+    table_a, table_b = Table(a, options[0].transforms), Table(b, options[1].transforms)
+    labelled = Labelled(indices.reshape(-1), weights, ignore_index, row_groups)
+    top_k = options[0].settings.top_k
+    totals = pair_totals(table_a, table_b, labelled, top_k, num_threads)
     of_a, of_b = map(Evaluation, of_both)
     return Comparison(of_a, of_b, names, totals)
