@@ -156,9 +156,8 @@ class GroupMetrics(Report):
         counted = np.flatnonzero(self.weight > 0)
         nll = np.nan_to_num(self.nll[counted], nan=np.inf, posinf=np.inf)  # nan is the worst
         order = counted[np.argsort(-nll, kind="stable")]
-        if len(order) <= 2 * SHOWN:
-            chosen = {"groups, the highest nll first": order}
-        else:
+        chosen = {"groups, the highest nll first": order}
+        if len(order) > 2 * SHOWN:
             chosen = {
                 "groups with the highest nll": order[:SHOWN],
                 "groups with the lowest nll": order[::-1][:SHOWN],

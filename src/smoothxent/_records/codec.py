@@ -5,9 +5,7 @@ A class with a form of its own has `to_json` and `from_json`. Where fields must 
 as 1, which would change the checksum.
 """
 
-from collections.abc import Iterable
 from dataclasses import fields, is_dataclass
-from itertools import repeat
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -47,7 +45,7 @@ def decoded(kind: Any, value: Any) -> Any:
         return {arguments[0](key): decoded(arguments[1], each) for key, each in value.items()}
     if origin is tuple:
         has_any_length = arguments[-1] is Ellipsis
-        kinds: Iterable[Any] = repeat(arguments[0], len(value)) if has_any_length else arguments
+        kinds = arguments[:1] * len(value) if has_any_length else arguments
         items = zip(kinds, decoded(list, value), strict=True)
         return tuple(decoded(each_kind, each) for each_kind, each in items)
     if origin in (UnionType, Union):  # X | None

@@ -19,13 +19,12 @@ def measured(value: float, stderr: float, sign: str = "") -> tuple[str, str]:
     if not (0 < stderr < math.inf and math.isfinite(value)):
         return signed(value) if sign else number(value), ""
     decimals = 1 - int(f"{stderr:.1e}".partition("e")[2])
+    suffix = ""
     largest = max(abs(value), stderr)
     if not 0.0001 <= largest < 1_000_000:  # both with the power of ten of the larger one
         power = int(f"{largest:e}".partition("e")[2])
         value, stderr = value / 10.0**power, stderr / 10.0**power
         suffix, decimals = f"e{power:+03d}", decimals + power
-    else:
-        suffix = ""
     value, stderr = round(value, decimals) + 0.0, round(stderr, decimals)
     shown = max(0, decimals)
     return f"{value:{sign}.{shown}f}{suffix}", f"± {stderr:.{shown}f}{suffix}"
