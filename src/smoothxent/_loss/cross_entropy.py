@@ -9,17 +9,9 @@ from typing import Any, Literal, Unpack, overload
 import numpy as np
 from numpy.typing import ArrayLike
 
-from smoothxent._arguments import outputs
+from smoothxent._arguments import options, outputs
 from smoothxent._arguments.arrays import FloatArray
 from smoothxent._arguments.labels import bad_label
-from smoothxent._arguments.options import (
-    CommonOptions,
-    GivenTargets,
-    GivenTransforms,
-    check_choice,
-    check_targets,
-    check_transforms,
-)
 from smoothxent._kernel import builds, widening
 from smoothxent._kernel.rows import checked_rows
 from smoothxent._kernel.threads import team_size
@@ -27,7 +19,7 @@ from smoothxent._kernel.views import row_views
 from smoothxent._loss.reductions import REDUCTIONS, Reduced
 
 
-class _Options(CommonOptions, total=False):
+class _Options(options.CommonOptions, total=False):
     """The options that do not affect the type of the result."""
 
     sample_weight: ArrayLike | None
@@ -365,8 +357,8 @@ def _computed(
     logits: ArrayLike,
     labels: ArrayLike,
     axis: int,
-    given_transforms: GivenTransforms,
-    given_targets: GivenTargets,
+    given_transforms: options.GivenTransforms,
+    given_targets: options.GivenTargets,
     reduction: str,
     out: FloatArray | None,
     num_threads: int | None,
@@ -378,12 +370,12 @@ def _computed(
     _, num_classes, row_shape, losses_dtype, dtype_name, _ = layout
     shape, are_indices = array.shape, target.ndim < array.ndim
     kernel = builds.kernel(dtype_name)
-    transforms = check_transforms(given_transforms)
-    targets = check_targets(given_targets, num_classes, row_shape, target, are_indices)
+    transforms = options.check_transforms(given_transforms)
+    targets = options.check_targets(given_targets, num_classes, row_shape, target, are_indices)
     try:  # one function call more would take 1.3 % of the instructions for one row
         rule = REDUCTIONS[reduction]
     except (KeyError, TypeError):
-        rule = check_choice("reduction", reduction, REDUCTIONS)  # which raises
+        rule = options.check_choice("reduction", reduction, REDUCTIONS)  # which raises
     threads = team_size(num_threads, array.size, kernel)
 
     losses = grad = None
@@ -435,7 +427,7 @@ def _computed(
     return losses if out is None else out, gradient
 
 
-def _arrays_of(labels: ArrayLike, targets: GivenTargets) -> dict[str, ArrayLike | None]:
+def _arrays_of(labels: ArrayLike, targets: options.GivenTargets) -> dict[str, ArrayLike | None]:
     """Return the labels and the arrays among the options of the targets, by their names."""
     names = ("labels", "prior", "class_weight", "sample_weight")
     return dict(zip(names, (labels, *targets[1:4]), strict=True))
