@@ -116,19 +116,16 @@ class PairTotals:
             squares, rests = exact_squares(values)
             sums[name] = _weighted_sum(values, weights)
             sums[f"{name}_square"] = _weighted_sum(squares, weights) + _weighted_sum(rests, weights)
-        rank_a, rank_b = pairs.ranks
-        changed = ((rank_a < k) != (rank_b < k) for k in ranks.values())
+        hits = {k: pairs.ranks < rank for k, rank in ranks.items()}  # of a and of b
         of_groups = None
         if groups is not None:
             measures["agreement"] = pairs.agrees
-            # 1 for a hit of b only, -1 for one of a only
-            for k, rank in ranks.items():
-                hits_a, hits_b = rank_a < rank, rank_b < rank
-                measures[f"top_{k}_difference"] = np.subtract(hits_b, hits_a, dtype=np.float64)
+            for k, (of_a, of_b) in hits.items():  # 1 for a hit of b only, -1 for one of a only
+                measures[f"top_{k}_difference"] = np.subtract(of_b, of_a, dtype=np.float64)
             of_groups = groups.sums(measures, weights)
         return cls(
             PairSums(**sums),
-            tuple(map(weight_of, changed)),
+            tuple(weight_of(of_a != of_b) for of_a, of_b in hits.values()),
             Sketch.of(pairs.measures[MEASURES.index("kl")], weights),
             Sketch.of(pairs.measures[MEASURES.index("probability_change")], weights),
             of_groups,
