@@ -80,11 +80,10 @@ def check_class_indices(
     array = labels_array(value)
     if array.shape == shape:
         if array.ndim == 1:  # N scores for two classes with N labels, or one row with probabilities
-            raise ValueError(
-                f"labels must be one class index if logits have one axis, got shape {shape}; "
-                "if these are scores s of a binary decision_function, use "
-                "np.stack([np.zeros_like(s), s], axis=-1) for logits"
-            )
+            rule = "labels must be one class index if logits have one axis"
+            logits = "np.stack([np.zeros_like(s), s], axis=-1) for logits"
+            remedy = f"if these are scores s of a binary decision_function, use {logits}"
+            raise ValueError(f"{rule}, got shape {shape}; {remedy}")
         found = f"probabilities of shape {shape}; take their argmax over the class axis"
         raise ValueError(f"labels must be class indices here, got {found}")
     indices = check_integers(array)

@@ -118,9 +118,8 @@ def fit_temperature(
 
     def evaluate_at(temperature: float) -> Evaluation:
         options = Options.of(num_classes, (softcap, temperature, 0.0), LABELS_ONLY, ranks, num_bins)
-        return Evaluation(
-            evaluate_rows(rows, options, None, sample_weight, ignore_index, num_threads)
-        )
+        totals = evaluate_rows(rows, options, None, sample_weight, ignore_index, num_threads)
+        return Evaluation(totals)
 
     first = evaluate_at(1.0)
     if first._totals.looks_like_probabilities:

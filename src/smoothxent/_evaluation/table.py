@@ -78,10 +78,8 @@ def _lines(metrics: Metrics, interval: float | None) -> list[tuple[str, str, str
             for name in ("nll", "accuracy", "brier")
         ]
     if (classes := metrics.classes) is not None:
-        shown += [
-            ("balanced accuracy", number(classes.balanced_accuracy), ""),
-            ("macro F1", number(classes.macro_f1), ""),
-        ]
+        shown.append(("balanced accuracy", number(classes.balanced_accuracy), ""))
+        shown.append(("macro F1", number(classes.macro_f1), ""))
     if metrics.nan_rows:
         shown.append(("nan rows", f"{metrics.nan_rows:,}", "hold nan or +inf, or only -inf"))
     if metrics._totals.looks_like_probabilities:

@@ -82,8 +82,7 @@ class Recorded:
         if not isinstance(given, Mapping):
             given = {"format": given}
         again = "; compute it again with this version of smoothxent"
-        rules = ("format", cls._FORMAT, ""), ("version", cls._VERSION, again)
-        for key, rule, remedy in rules:
+        for key, rule, remedy in (("format", cls._FORMAT, ""), ("version", cls._VERSION, again)):
             if given.get(key) != rule:
                 found = reprlib.repr(given.get(key))
                 raise ValueError(f"record must have the {key} {rule!r}, got {found}{remedy}")
