@@ -47,7 +47,7 @@ class Recorded:
         return {
             "format": self._FORMAT,
             "version": self._VERSION,
-            "metrics": metrics_of(self),
+            "metrics": _for_json(self),
             "totals": totals,
             "checksum": checksum(totals),
         }
@@ -164,14 +164,10 @@ def checksum(totals: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def metrics_of(result: Any) -> dict[str, Any]:
-    """Return the metrics of a result by name, for JSON."""
-    return {name: _for_json(getattr(result, name)) for name in result._METRICS}
-
-
 def _for_json(value: Any) -> Any:
+    """Return a metric for other programs; in place of a result its metrics by name."""
     if hasattr(value, "_METRICS"):
-        return metrics_of(value)
+        return {name: _for_json(getattr(value, name)) for name in value._METRICS}
     if isinstance(value, Mapping):
         return {str(key).removesuffix(".0"): _for_json(each) for key, each in value.items()}
     return None if isinstance(value, float) and not math.isfinite(value) else value
