@@ -93,13 +93,9 @@ def fit_temperature_file(
     True
     """
     limits, ranks = check_bounds(bounds), check_top_k(top_k)
-    rows = StoredRows.of(
-        shards_of("logits", logits),
-        shards_or_array("labels", labels),
-        shards_or_array("sample_weight", sample_weight),
-        None,
-        dtype,
-    )
+    of_logits, of_labels = shards_of("logits", logits), shards_or_array("labels", labels)
+    of_weights = shards_or_array("sample_weight", sample_weight)
+    rows = StoredRows.of(of_logits, of_labels, of_weights, None, dtype)
 
     def evaluate_at(temperature: float) -> Evaluation:
         transforms = softcap, temperature, 0.0
