@@ -7,11 +7,12 @@ import math
 import numpy as np
 import pytest
 
+from assertions import error_line, misuse, printed
 from smoothxent import bits, compare
-from smoothxent.cli import main
 
 REMEDY = "pass --ignore-index -1 to leave such rows out"
 FILES = ["a.npy", "b.npy", "labels.npy"]
+COMPARE = ["compare", *FILES]
 NAMES = {"names": ("a.npy", "b.npy")}
 
 
@@ -26,29 +27,20 @@ def arrays(rng, tmp_path, monkeypatch):
     return arrays
 
 
-def printed(capsys, *options):
-    assert main(["compare", *FILES, *options]) == 0
-    out, err = capsys.readouterr()
-    assert err == ""
-    return out
-
-
 def test_table_is_that_of_the_library_with_the_names_of_the_files(arrays, capsys):
-    assert printed(capsys) == f"{compare(*arrays, **NAMES)}\n"
+    assert printed(capsys, *COMPARE) == f"{compare(*arrays, **NAMES)}\n"
     expected = compare(*arrays, names=("base", "int8"))
-    assert printed(capsys, "--names", "base", "int8") == f"{expected}\n"
+    assert printed(capsys, *COMPARE, "--names", "base", "int8") == f"{expected}\n"
 
 
 @pytest.mark.usefixtures("arrays")
 def test_names_of_files_that_cannot_be_printed_are_escaped(capsys):
     name = "a\n\x1b.npy"
     np.save(name, np.load("a.npy"))
-    assert main(["compare", name, *FILES[1:]]) == 0
-    out, _ = capsys.readouterr()
-    assert "\nA: a\\n\\x1b.npy\nB: b.npy\n" in out
-    with pytest.raises(SystemExit):
-        main(["compare", *FILES, "--names", "", "int8"])
-    assert "argument --names: must not be empty, got ''" in capsys.readouterr().err
+    shown = printed(capsys, "compare", name, *FILES[1:])
+    assert "\nA: a\\n\\x1b.npy\nB: b.npy\n" in shown
+    found = misuse(capsys, *COMPARE, "--names", "", "int8")
+    assert "argument --names: must not be empty, got ''" in found
 
 
 def test_every_option_is_that_of_the_library(arrays, capsys):
@@ -59,18 +51,10 @@ def test_every_option_is_that_of_the_library(arrays, capsys):
     ]
     weights = np.linspace(0, 2, 90)
     np.save("weights.npy", weights)
-    expected = compare(
-        *arrays,
-        label_smoothing=0.125,
-        ignore_index=3,
-        top_k=(2, 4),
-        num_bins=6,
-        temperature=(0.5, 2.0),
-        softcap=20.0,
-        sample_weight=weights,
-        names=("x", "y"),
-    )
-    assert json.loads(printed(capsys, *options)) == expected.to_dict()
+    chosen = {"label_smoothing": 0.125, "ignore_index": 3, "top_k": (2, 4), "num_bins": 6}
+    chosen |= {"temperature": (0.5, 2.0), "softcap": 20.0, "names": ("x", "y")}
+    expected = compare(*arrays, sample_weight=weights, **chosen)
+    assert json.loads(printed(capsys, *COMPARE, *options)) == expected.to_dict()
 
 
 def test_shards_and_words_of_two_bytes(arrays, capsys):
@@ -80,14 +64,13 @@ def test_shards_and_words_of_two_bytes(arrays, capsys):
     np.save("a-1.npy", a[:20])
     np.save("a-2.npy", a[20:])
     arguments = ["a-*.npy", *FILES[1:], "--dtype", "bfloat16", "--format", "markdown"]
-    assert main(["compare", *arguments]) == 0
     expected = compare(a, bits(words, "bfloat16"), labels, names=("a-*.npy", "b.npy"))
-    assert capsys.readouterr() == (expected.to_markdown(), "")
+    assert printed(capsys, "compare", *arguments) == expected.to_markdown()
 
 
 def test_csv_has_every_number_of_both_and_of_pairs(arrays, capsys):
     expected = compare(*arrays)
-    (row,) = csv.DictReader(printed(capsys, "--format", "csv").splitlines())
+    (row,) = csv.DictReader(printed(capsys, *COMPARE, "--format", "csv").splitlines())
     assert row.pop("a_softcap") == row.pop("b_softcap") == ""
     assert (row.pop("a_name"), row.pop("b_name")) == ("a.npy", "b.npy")
     numbers = {name: float(text) for name, text in row.items()}
@@ -106,11 +89,14 @@ def test_groups_are_those_of_the_library_in_every_format(arrays, capsys):
     np.save("ids.npy", ids)
     expected = compare(*arrays, groups=ids, **NAMES)
     options = ("--groups", "ids.npy")
-    assert printed(capsys, *options) == f"{expected}\n"
-    assert printed(capsys, *options, "--format", "markdown") == expected.to_markdown()
-    assert printed(capsys, *options, "--interval", "80") == f"{expected.to_text(interval=0.8)}\n"
-    assert json.loads(printed(capsys, *options, "--json", "-")) == expected.to_dict()
-    (row,) = csv.DictReader(printed(capsys, *options, "--format", "csv").splitlines())
+    assert printed(capsys, *COMPARE, *options) == f"{expected}\n"
+    assert printed(capsys, *COMPARE, *options, "--format", "markdown") == expected.to_markdown()
+    assert (
+        printed(capsys, *COMPARE, *options, "--interval", "80")
+        == f"{expected.to_text(interval=0.8)}\n"
+    )
+    assert json.loads(printed(capsys, *COMPARE, *options, "--json", "-")) == expected.to_dict()
+    (row,) = csv.DictReader(printed(capsys, *COMPARE, *options, "--format", "csv").splitlines())
     assert row["groups"] == "12"
     assert float(row["kl_stderr"]) == expected.kl_stderr
     errors = expected.top_k_difference_stderr
@@ -123,30 +109,28 @@ def test_parts_that_share_groups_are_merged(arrays, capsys):
         for name, array in zip([*FILES, "ids.npy"], [*arrays, ids], strict=True):
             np.save(name, array[part])
         saved = ("--quiet", "--json", f"part-{number}.json")
-        assert printed(capsys, "--groups", "ids.npy", *saved) == ""
+        assert printed(capsys, *COMPARE, "--groups", "ids.npy", *saved) == ""
     expected = compare(*arrays, groups=ids, **NAMES)
-    assert main(["merge", "part-*.json", "--json", "-"]) == 0
-    assert json.loads(capsys.readouterr().out) == expected.to_dict()
-    printed(capsys, "--quiet", "--json", "plain.json")
-    assert main(["merge", "part-0.json", "plain.json"]) == 1
+    merged = printed(capsys, "merge", "part-*.json", "--json", "-")
+    assert json.loads(merged) == expected.to_dict()
+    printed(capsys, *COMPARE, "--quiet", "--json", "plain.json")
     rule = "groups must be in both evaluations that are added or in neither, got them in one"
-    expected = f"smoothxent: plain.json: {rule}; pass groups for both\n"
-    assert capsys.readouterr().err == expected
+    line = error_line(capsys, "part-0.json", "plain.json", command="merge")
+    assert line == f"plain.json: {rule}; pass groups for both"
 
 
 @pytest.mark.usefixtures("arrays")
 def test_groups_are_not_overwritten(capsys):
     np.save("ids.npy", np.arange(90))
-    with pytest.raises(SystemExit):
-        main(["compare", *FILES, "--groups", "ids.npy", "--json", "ids.npy"])
     rule = "must differ from all other input and output files, got 'ids.npy'"
-    assert f"argument --json: {rule}" in capsys.readouterr().err
+    found = misuse(capsys, *COMPARE, "--groups", "ids.npy", "--json", "ids.npy")
+    assert f"argument --json: {rule}" in found
 
 
 @pytest.mark.slow
 def test_quiet_saves_and_says_nothing(arrays, capsys, tmp_path):
     pytest.importorskip("matplotlib")
-    assert printed(capsys, "--quiet", "--json", "saved.json", "--plot", "saved.png") == ""
+    assert printed(capsys, *COMPARE, "--quiet", "--json", "saved.json", "--plot", "saved.png") == ""
     assert json.loads((tmp_path / "saved.json").read_text()) == compare(*arrays, **NAMES).to_dict()
     assert (tmp_path / "saved.png").read_bytes().startswith(b"\x89PNG")
 
@@ -169,8 +153,7 @@ def test_quiet_saves_and_says_nothing(arrays, capsys, tmp_path):
 )
 def test_fault_is_one_line_that_names_the_file(name, change, error_text, arrays, capsys):
     np.save(name, change(arrays[FILES.index(name)]))
-    assert main(["compare", *FILES]) == 1
-    assert capsys.readouterr() == ("", f"smoothxent: {error_text}\n")
+    assert error_line(capsys, *FILES, command="compare") == error_text
 
 
 @pytest.mark.fault("matplotlib")

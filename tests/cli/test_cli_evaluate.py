@@ -7,32 +7,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from assertions import error_line
+from assertions import error_line, misuse, printed
 from smoothxent import Evaluation, bits, evaluate
 from smoothxent._files.stored_array import PlainFile
-from smoothxent.cli import main
+
+FILES = ["logits.npy", "labels.npy"]
 
 
-@pytest.fixture
-def rows(rng, folder):
-    """Save logits and labels in `logits.npy` and `labels.npy`; return the arrays."""
-    logits = rng.normal(0, 3, (120, 7)).astype(np.float32)
-    labels = rng.integers(0, 7, 120)
-    np.save("logits.npy", logits)
-    np.save("labels.npy", labels)
-    return logits, labels
-
-
-def evaluated(capsys, *arguments):
+def evaluated(capsys, *options, files=FILES):
     """Return the evaluation that the command prints as JSON."""
-    assert main(["evaluate", *arguments, "--json", "-"]) == 0
-    out, err = capsys.readouterr()
-    assert err == ""
+    out = printed(capsys, "evaluate", *files, *options, "--json", "-")
     return Evaluation.from_dict(json.loads(out))
 
 
 def test_evaluation_has_the_bits_of_the_library(rows, capsys):
-    assert evaluated(capsys, "logits.npy", "labels.npy") == evaluate(*rows)
+    assert evaluated(capsys) == evaluate(*rows)
 
 
 def test_every_option_is_that_of_the_library(rows, capsys, rng):
@@ -50,18 +39,9 @@ def test_every_option_is_that_of_the_library(rows, capsys, rng):
         *("--class-weight", "class_weight.npy", "--prior", "prior.npy"),
         *("--temperature", "0.75", "--softcap", "20"),
     ]
-    expected = evaluate(
-        logits,
-        labels,
-        label_smoothing=0.125,
-        ignore_index=3,
-        top_k=(2, 4),
-        num_bins=6,
-        temperature=0.75,
-        softcap=20,
-        **weights,
-    )
-    assert evaluated(capsys, "logits.npy", "labels.npy", *options) == expected
+    chosen = {"label_smoothing": 0.125, "ignore_index": 3, "top_k": (2, 4), "num_bins": 6}
+    expected = evaluate(logits, labels, temperature=0.75, softcap=20, **chosen, **weights)
+    assert evaluated(capsys, *options) == expected
 
 
 def test_negative_label_can_be_ignored(rows, capsys):
@@ -69,7 +49,7 @@ def test_negative_label_can_be_ignored(rows, capsys):
     labels[::3] = -100
     np.save("labels.npy", labels)
     expected = evaluate(logits, labels, ignore_index=-100)
-    assert evaluated(capsys, "logits.npy", "labels.npy", "--ignore-index", "-100") == expected
+    assert evaluated(capsys, "--ignore-index", "-100") == expected
 
 
 def test_words_of_two_bytes_are_what_dtype_says(rows, capsys):
@@ -77,7 +57,7 @@ def test_words_of_two_bytes_are_what_dtype_says(rows, capsys):
     words = (logits.view(np.uint32) >> 16).astype(np.uint16)
     np.save("logits.npy", words)
     expected = evaluate(bits(words, "bfloat16"), labels)
-    assert evaluated(capsys, "logits.npy", "labels.npy", "--dtype", "bfloat16") == expected
+    assert evaluated(capsys, "--dtype", "bfloat16") == expected
 
 
 def test_quoted_pattern_takes_shards_by_the_numbers_in_their_names(rows, capsys):
@@ -86,15 +66,14 @@ def test_quoted_pattern_takes_shards_by_the_numbers_in_their_names(rows, capsys)
         np.save(f"logits-{number}.npy", logits[10 * number : 10 * number + 10])
     np.save("labels-02.npy", labels[:70])
     np.save("labels-10.npy", labels[70:])
-    assert evaluated(capsys, "logits-*.npy", "labels-*.npy") == evaluate(*rows)
+    assert evaluated(capsys, files=["logits-*.npy", "labels-*.npy"]) == evaluate(*rows)
 
 
 @pytest.mark.fault("cli-infinite-loss")
 def test_infinite_perplexity_is_shown_and_null_in_json(folder, capsys):
     np.save("logits.npy", np.array([[0.0, 800]]))
     np.save("labels.npy", np.array([0]))
-    assert main(["evaluate", "logits.npy", "labels.npy", "--json", "saved.json"]) == 0
-    lines = capsys.readouterr().out.splitlines()
+    lines = printed(capsys, "evaluate", *FILES, "--json", "saved.json").splitlines()
     assert "loss (nll)           800.0000" in lines
     assert "perplexity                inf" in lines
     record = json.loads((folder / "saved.json").read_text(), parse_constant=pytest.fail)
@@ -108,7 +87,7 @@ def test_missing_file_is_named(rows, capsys):
     assert line == "none.npy: No such file or directory; check the path"
     line = error_line(capsys, "none-*.npy", "labels.npy")
     assert line == "none-*.npy: No file matches; check the path"
-    line = error_line(capsys, "logits.npy", "labels.npy", "--prior", "none.npy")
+    line = error_line(capsys, *FILES, "--prior", "none.npy")
     assert line == "none.npy: No such file or directory; check the path"
 
 
@@ -129,7 +108,7 @@ def test_file_of_a_device_that_fails_is_named(rows, capsys, name, option):
     Path(name).unlink(missing_ok=True)
     Path(name).symlink_to("/proc/self/mem")  # the first bytes can't be read
     options = [f"--{option}", name] if option else []
-    line = error_line(capsys, "logits.npy", "labels.npy", *options)
+    line = error_line(capsys, *FILES, *options)
     assert line == f"{name}: Input/output error"
 
 
@@ -140,7 +119,7 @@ def test_device_that_fails_meanwhile_is_named(rows, capsys, monkeypatch):
             return Path("/proc/self/mem").open("rb", buffering=0)
 
     monkeypatch.setattr("smoothxent._files.readers.npy.PlainFile", Failing)
-    assert error_line(capsys, "logits.npy", "labels.npy") == "logits.npy: Input/output error"
+    assert error_line(capsys, *FILES) == "logits.npy: Input/output error"
 
 
 @pytest.mark.fault("cli-files")
@@ -166,7 +145,7 @@ def test_pickle_is_never_loaded(rows, capsys, folder):
         line = error_line(capsys, *arguments)
         assert line.startswith(f"{argument} file bomb.npy must be ")
         assert line.endswith("got a pickle, which is never loaded; save the array with np.save")
-    line = error_line(capsys, "logits.npy", "labels.npy", "--class-weight", "bomb.npy")
+    line = error_line(capsys, *FILES, "--class-weight", "bomb.npy")
     assert line == "bomb.npy: not an array of numbers in .npy format; save it with np.save"
 
 
@@ -174,7 +153,7 @@ def test_pickle_is_never_loaded(rows, capsys, folder):
 def test_negative_label_is_an_error_with_the_option_that_leaves_it_out(rows, capsys):
     rows[1][5] = -100
     np.save("labels.npy", rows[1])
-    assert error_line(capsys, "logits.npy", "labels.npy") == (
+    assert error_line(capsys, *FILES) == (
         "labels in labels.npy must lie in [0, 7), got labels[5] = -100; "
         "pass --ignore-index -100 to leave such rows out"
     )
@@ -182,7 +161,7 @@ def test_negative_label_is_an_error_with_the_option_that_leaves_it_out(rows, cap
 
 def test_words_of_two_bytes_are_errors_with_the_option_that_says_what_they_are(rows, capsys):
     np.save("logits.npy", np.zeros((120, 7), np.uint16))
-    assert error_line(capsys, "logits.npy", "labels.npy") == (
+    assert error_line(capsys, *FILES) == (
         "logits file logits.npy must be float32, float64, float16 or bfloat16, got uint16; if "
         "these are the bits of bfloat16 or float16, say so with dtype: --dtype bfloat16, "
         "--dtype float16"
@@ -217,11 +196,9 @@ def test_error_is_one_line_whatever_the_file_is_called(rows, capsys):
     ],
 )
 def test_bad_option_is_a_fault_of_usage(options, rule, capsys):
-    with pytest.raises(SystemExit) as ended:
-        main(["evaluate", "logits.npy", "labels.npy", *options])
-    assert ended.value.code == 2
+    line = misuse(capsys, "evaluate", *FILES, *options)
     where = "smoothxent evaluate: error: argument"
-    assert capsys.readouterr().err == f"{where} {rule}; see smoothxent evaluate --help\n"
+    assert line == f"{where} {rule}; see smoothxent evaluate --help"
 
 
 @pytest.mark.fault("cli-usage")
@@ -240,9 +217,8 @@ def test_bad_option_is_a_fault_of_usage(options, rule, capsys):
     ],
 )
 def test_number_out_of_range_is_the_error_of_the_library(rows, options, text, capsys):
-    assert error_line(capsys, "logits.npy", "labels.npy", *options) == text
+    assert error_line(capsys, *FILES, *options) == text
 
 
 def test_quiet_says_nothing(rows, capsys):
-    assert main(["evaluate", "logits.npy", "labels.npy", "--quiet"]) == 0
-    assert capsys.readouterr() == ("", "")
+    assert printed(capsys, "evaluate", *FILES, "--quiet") == ""

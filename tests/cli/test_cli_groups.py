@@ -8,49 +8,36 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from assertions import error_line
+from assertions import error_line, misuse, printed
 from smoothxent import Evaluation, evaluate
-from smoothxent.cli import main
 
 INPUTS = ("logits.npy", "labels.npy")
+EVALUATE = ("evaluate", *INPUTS)
 
 
 @pytest.fixture
-def rows(rng, tmp_path, monkeypatch):
+def groups(rng, rows):
     """Save logits, labels and ids in the current folder; return the arrays."""
-    monkeypatch.chdir(tmp_path)
-    logits = rng.normal(0, 3, (120, 7)).astype(np.float32)
-    labels = rng.integers(0, 7, 120)
     ids = np.array(["a", "b,c", 'd "e"', "f"])[rng.integers(0, 4, 120)]
-    np.save("logits.npy", logits)
-    np.save("labels.npy", labels)
     np.save("ids.npy", ids)
     Path("ids.txt").write_text("".join(f"{each}\n" for each in ids))
-    return logits, labels, ids
-
-
-def printed(capsys, *arguments, command="evaluate"):
-    """Return what a command prints to stdout; it must print nothing else."""
-    assert main([command, *arguments]) == 0
-    out, err = capsys.readouterr()
-    assert err == ""
-    return out
+    return *rows, ids
 
 
 @pytest.mark.parametrize("file", ["ids.npy", "ids.txt"])
-def test_groups_have_the_bits_of_the_library(rows, capsys, file):
-    logits, labels, ids = rows
+def test_groups_have_the_bits_of_the_library(groups, capsys, file):
+    logits, labels, ids = groups
     expected = evaluate(logits, labels, groups=ids, label_smoothing=0.1)
-    options = (*INPUTS, "--groups", file, "--label-smoothing", "0.1")
+    options = (*EVALUATE, "--groups", file, "--label-smoothing", "0.1")
     record = json.loads(printed(capsys, *options, "--json", "-"))
     assert Evaluation.from_dict(record) == expected
     assert json.loads(printed(capsys, *options, "--format", "json")) == record
 
 
-def test_groups_and_classes_are_printed_in_every_format(rows, capsys):
-    logits, labels, ids = rows
+def test_groups_and_classes_are_printed_in_every_format(groups, capsys):
+    logits, labels, ids = groups
     expected = evaluate(logits, labels, groups=ids, per_class=True)
-    options = (*INPUTS, "--groups", "ids.npy", "--per-class")
+    options = (*EVALUATE, "--groups", "ids.npy", "--per-class")
     assert printed(capsys, *options) == f"{expected}\n"
     assert printed(capsys, *options, "--format", "markdown") == expected.to_markdown()
     assert printed(capsys, *options, "--interval", "90") == f"{expected.to_text(interval=0.9)}\n"
@@ -61,15 +48,15 @@ def test_groups_and_classes_are_printed_in_every_format(rows, capsys):
     assert printed(capsys, *options, "--quiet") == ""
 
 
-def test_groups_and_classes_are_saved_as_csv(rows, capsys):
-    logits, labels, ids = rows
+def test_groups_and_classes_are_saved_as_csv(groups, capsys):
+    logits, labels, ids = groups
     logits[:, 3] = -50  # never predicted
     np.save("logits.npy", logits)
     ids = np.where(ids == "f", "f\r\ud800", ids)
     np.save("ids.npy", ids)
     expected = evaluate(logits, labels, groups=ids, per_class=True)
     files = ("--per-class", "classes.csv", "--per-group", "groups.csv")
-    printed(capsys, *INPUTS, "--groups", "ids.npy", *files, "--quiet")
+    printed(capsys, *EVALUATE, "--groups", "ids.npy", *files, "--quiet")
     for file, first, keys, metrics, names in (
         ("classes.csv", "class", range(7), expected.classes, CLASS_COLUMNS),
         ("groups.csv", "group", expected.groups.ids, expected.groups, GROUP_COLUMNS),
@@ -87,23 +74,23 @@ GROUP_COLUMNS = ["count", "weight", "nll", "nll_sum", "perplexity", "accuracy", 
 GROUP_COLUMNS += ["all_greedy"]
 
 
-def test_parts_with_groups_are_merged(rows, capsys):
-    logits, labels, ids = rows
+def test_parts_with_groups_are_merged(groups, capsys):
+    logits, labels, ids = groups
     whole = evaluate(logits, labels, groups=ids, per_class=True)
     for number, part in enumerate((slice(50), slice(50, 51), slice(51, None))):
         for name, array in (("logits", logits), ("labels", labels), ("ids", ids)):
             np.save(f"{name}.npy", array[part])
         options = ("--groups", "ids.npy", "--json", f"part-{number}.json", "--quiet", "--per-class")
-        printed(capsys, *INPUTS, *options)
+        printed(capsys, *EVALUATE, *options)
     files = ("--per-group", "groups.csv", "--per-class", "classes.csv")
-    merged = printed(capsys, "part-*.json", "--json", "-", *files, command="merge")
+    merged = printed(capsys, "merge", "part-*.json", "--json", "-", *files)
     assert Evaluation.from_dict(json.loads(merged)) == whole
     assert [len(Path(file).read_text().splitlines()) for file in files[1::2]] == [5, 8]
-    assert printed(capsys, "part-*.json", command="merge") == f"{whole}\n"
+    assert printed(capsys, "merge", "part-*.json") == f"{whole}\n"
 
 
-def test_parts_of_other_groups_or_classes_are_one_line(rows, capsys):
-    logits, labels, ids = rows
+def test_parts_of_other_groups_or_classes_are_one_line(groups, capsys):
+    logits, labels, ids = groups
     for name, evaluation in (
         ("names", evaluate(logits, labels, groups=ids)),
         ("numbers", evaluate(logits, labels, groups=labels)),
@@ -158,7 +145,7 @@ def test_parts_of_other_groups_or_classes_are_one_line(rows, capsys):
         ),
     ],
 )
-def test_groups_that_do_not_fit_are_one_line(rows, capsys, file, content, message):
+def test_groups_that_do_not_fit_are_one_line(groups, capsys, file, content, message):
     if isinstance(content, str):
         Path(file).write_text(content)
     elif content is not None:
@@ -166,32 +153,28 @@ def test_groups_that_do_not_fit_are_one_line(rows, capsys, file, content, messag
     assert error_line(capsys, *INPUTS, "--groups", file) == message
 
 
-def misuse(capsys, *arguments):
-    """Return the only line on stderr of a command that ends with code 2."""
-    with pytest.raises(SystemExit) as ended:
-        main(["evaluate", *arguments])
-    assert ended.value.code == 2
-    out, err = capsys.readouterr()
-    assert (out, err.count("\n")) == ("", 1)
-    return err.removeprefix("smoothxent evaluate: error: argument ").partition("; see ")[0]
+def rule_of(capsys, *arguments):
+    """Return what the argument must be that is used wrongly."""
+    line = misuse(capsys, "evaluate", *arguments)
+    return line.removeprefix("smoothxent evaluate: error: argument ").partition("; see ")[0]
 
 
 @pytest.mark.fault("cli-usage")
-def test_option_for_classes_before_the_files_has_a_remedy(rows, capsys):
-    assert misuse(capsys, "--per-class", *INPUTS) == (
+def test_option_for_classes_before_the_files_has_a_remedy(groups, capsys):
+    assert rule_of(capsys, "--per-class", *INPUTS) == (
         "--per-class: must end in .csv, got 'logits.npy'; to save nothing, put it after the files"
     )
-    found = misuse(capsys, *INPUTS, "--per-group", "o.txt")
+    found = rule_of(capsys, *INPUTS, "--per-group", "o.txt")
     assert found == "--per-group: must end in .csv, got 'o.txt'"
 
 
 @pytest.mark.fault("cli-usage")
-def test_file_of_groups_needs_groups(rows, capsys):
-    assert misuse(capsys, *INPUTS, "--per-group", "a.csv") == "--per-group: needs --groups"
+def test_file_of_groups_needs_groups(groups, capsys):
+    assert rule_of(capsys, *INPUTS, "--per-group", "a.csv") == "--per-group: needs --groups"
 
 
 @pytest.mark.fault("cli-outputs")
-def test_classes_are_not_saved_over_another_file(rows, capsys):
+def test_classes_are_not_saved_over_another_file(groups, capsys):
     np.savetxt("ids.csv", np.zeros(120), fmt="%d")
     differ = "must differ from all other input and output files, got"
     for arguments, option, file in (
@@ -200,12 +183,12 @@ def test_classes_are_not_saved_over_another_file(rows, capsys):
         (("--groups", "ids.csv", "--per-group", "ids.csv"), "--per-group", "ids.csv"),
         (("--groups", "ids.npy", "--json", "ids.npy"), "--json", "ids.npy"),
     ):
-        assert misuse(capsys, *INPUTS, *arguments) == f"{option}: {differ} {file!r}"
+        assert rule_of(capsys, *INPUTS, *arguments) == f"{option}: {differ} {file!r}"
     assert not Path("out.csv").exists()
 
 
 @pytest.mark.fault("cli-outputs")
-def test_classes_that_can_not_be_saved_are_one_line(rows, capsys):
+def test_classes_that_can_not_be_saved_are_one_line(groups, capsys):
     assert error_line(capsys, *INPUTS, "--per-class", "none/classes.csv") == (
         f"{Path('none').absolute()}: no such folder; create it or choose another --per-class"
     )

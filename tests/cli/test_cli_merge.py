@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from assertions import error_line, printed
 from evaluations import checksum
 from smoothxent import Comparison, Evaluation, compare, evaluate
-from smoothxent.cli import main
 
 
 @pytest.fixture
@@ -24,9 +24,16 @@ def rows(rng):
 
 def saved(path, logits, labels, **options):
     """Save the evaluation of some rows, like `smoothxent evaluate --json`."""
-    record = evaluate(logits, labels, ignore_index=-1, **options).to_dict()
-    path.write_text(json.dumps(record))
+    evaluate(logits, labels, ignore_index=-1, **options).save(path)
     return str(path)
+
+
+def fault(capsys, *arguments):
+    """Return the line on stderr, without the name of the command."""
+    return error_line(capsys, *arguments, command="merge")
+
+
+TWICE = "given twice, which would count its rows twice; give it once"
 
 
 def test_parts_add_up_to_the_bits_of_the_whole(rows, tmp_path, capsys):
@@ -36,10 +43,9 @@ def test_parts_add_up_to_the_bits_of_the_whole(rows, tmp_path, capsys):
         for first, last in ((60, 100), (0, 13), (13, 60))
     ]
     whole = tmp_path / "whole.json"
-    assert main(["merge", *parts, "--json", str(whole)]) == 0
     expected = evaluate(logits, labels, ignore_index=-1)
-    assert Evaluation.from_dict(json.loads(whole.read_text())) == expected
-    assert capsys.readouterr() == (f"{expected}\n", "")
+    assert printed(capsys, "merge", *parts, "--json", str(whole)) == f"{expected}\n"
+    assert Evaluation.load(whole) == expected
 
 
 def test_patterns_take_the_parts_that_they_match(rows, tmp_path, capsys, monkeypatch):
@@ -49,15 +55,11 @@ def test_patterns_take_the_parts_that_they_match(rows, tmp_path, capsys, monkeyp
     cuts["[4].json"] = (60, 100)
     for name, (first, last) in cuts.items():
         saved(tmp_path / name, rows[0][first:last], rows[1][first:last])
-    assert main(["merge", "a-*.json", "b/**/*.json", "[4].json"]) == 0
-    assert capsys.readouterr() == (f"{evaluate(*rows, ignore_index=-1)}\n", "")
+    shown = printed(capsys, "merge", "a-*.json", "b/**/*.json", "[4].json")
+    assert shown == f"{evaluate(*rows, ignore_index=-1)}\n"
 
-    assert main(["merge", "a-*.json", "a-2.json"]) == 1
-    error_text = "a-2.json: given twice, which would count its rows twice; give it once"
-    assert capsys.readouterr() == ("", f"smoothxent: {error_text}\n")
-    assert main(["merge", "c-*.json"]) == 1
-    error_text = "c-*.json: No such file or directory; check the path"
-    assert capsys.readouterr() == ("", f"smoothxent: {error_text}\n")
+    assert fault(capsys, "a-*.json", "a-2.json") == f"a-2.json: {TWICE}"
+    assert fault(capsys, "c-*.json") == "c-*.json: No such file or directory; check the path"
 
 
 def test_whole_may_be_merged_with_more_parts(rows, tmp_path, capsys):
@@ -65,17 +67,15 @@ def test_whole_may_be_merged_with_more_parts(rows, tmp_path, capsys):
     first = saved(tmp_path / "first.json", logits[:50], labels[:50])
     second = saved(tmp_path / "second.json", logits[50:], labels[50:])
     again = str(tmp_path / "again.json")
-    assert main(["merge", first, "--json", again, "--quiet"]) == 0
-    assert main(["merge", again, second, "--format", "json"]) == 0
-    out = json.loads(capsys.readouterr().out)
+    assert printed(capsys, "merge", first, "--json", again, "--quiet") == ""
+    out = json.loads(printed(capsys, "merge", again, second, "--format", "json"))
     assert Evaluation.from_dict(out) == evaluate(logits, labels, ignore_index=-1)
 
 
 def saved_comparison(path, rows, part, **options):
     """Save the comparison of some rows, like `smoothxent compare --json`."""
     logits, labels = (each[part] for each in rows)
-    comparison = compare(logits, logits / 2, labels, ignore_index=-1, **options)
-    path.write_text(json.dumps(comparison.to_dict()))
+    compare(logits, logits / 2, labels, ignore_index=-1, **options).save(path)
     return str(path)
 
 
@@ -86,24 +86,21 @@ def test_parts_of_a_comparison_add_up_to_the_bits_of_the_whole(rows, tmp_path, c
         for first, last in ((60, 100), (0, 13), (13, 60))
     ]
     whole = tmp_path / "whole.json"
-    assert main(["merge", *parts, "--json", str(whole)]) == 0
     expected = compare(rows[0], rows[0] / 2, rows[1], ignore_index=-1, **names)
-    assert Comparison.from_dict(json.loads(whole.read_text())) == expected
-    assert capsys.readouterr() == (f"{expected}\n", "")
+    assert printed(capsys, "merge", *parts, "--json", str(whole)) == f"{expected}\n"
+    assert Comparison.load(whole) == expected
 
 
 @pytest.mark.fault("cli-merge")
 def test_parts_of_unequal_names_are_merged_under_new_names_only(rows, tmp_path, capsys):
     first = saved_comparison(tmp_path / "1.json", rows, slice(50), names=("a-1", "b-1"))
     other = saved_comparison(tmp_path / "2.json", rows, slice(50, None), names=("a-2", "b-2"))
-    assert main(["merge", first, other]) == 1
-    rule = "names must be the same in comparisons that are added"
-    found = "got ('a-1', 'b-1') and ('a-2', 'b-2')"
-    remedy = "if they mean the same, use rename: --names NAME_A NAME_B"
-    assert capsys.readouterr() == ("", f"smoothxent: {other}: {rule}, {found}; {remedy}\n")
-    assert main(["merge", first, other, "--names", "a", "b"]) == 0
+    assert fault(capsys, first, other) == (
+        f"{other}: names must be the same in comparisons that are added, got ('a-1', 'b-1') and "
+        "('a-2', 'b-2'); if they mean the same, use rename: --names NAME_A NAME_B"
+    )
     expected = compare(rows[0], rows[0] / 2, rows[1], ignore_index=-1, names=("a", "b"))
-    assert capsys.readouterr() == (f"{expected}\n", "")
+    assert printed(capsys, "merge", first, other, "--names", "a", "b") == f"{expected}\n"
 
 
 @pytest.mark.fault("cli-merge")
@@ -112,12 +109,10 @@ def test_evaluations_and_comparisons_are_not_merged(rows, tmp_path, capsys):
     comparison = saved_comparison(tmp_path / "2.json", rows, slice(None))
     kinds = {evaluation: "an evaluation", comparison: "a comparison"}
     for first, other in ((evaluation, comparison), (comparison, evaluation)):
-        assert main(["merge", first, other]) == 1
         rule = f"must hold {kinds[first]}, like {first}, got {kinds[other]}; merge them apart"
-        assert capsys.readouterr() == ("", f"smoothxent: {other}: {rule}\n")
-    assert main(["merge", evaluation, "--names", "a", "b"]) == 1
-    error_text = f"{evaluation}: holds an evaluation, which has no names; leave out --names"
-    assert capsys.readouterr() == ("", f"smoothxent: {error_text}\n")
+        assert fault(capsys, first, other) == f"{other}: {rule}"
+    rule = "holds an evaluation, which has no names; leave out --names"
+    assert fault(capsys, evaluation, "--names", "a", "b") == f"{evaluation}: {rule}"
 
 
 NOT_JSON = "record must be as it was saved, got text that is not JSON; "
@@ -156,8 +151,7 @@ FORMATS = "'smoothxent.Evaluation', 'smoothxent.Comparison'"
 def test_file_that_holds_no_evaluation_is_named(content, error_text, tmp_path, capsys):
     part = tmp_path / "part.json"
     part.write_bytes(content)
-    assert main(["merge", str(part)]) == 1
-    assert capsys.readouterr() == ("", f"smoothxent: {part}: {error_text}\n")
+    assert fault(capsys, str(part)) == f"{part}: {error_text}"
 
 
 @pytest.mark.fault("cli-merge")
@@ -172,19 +166,16 @@ def test_file_that_holds_no_evaluation_is_named(content, error_text, tmp_path, c
 def test_part_of_other_settings_is_named(rows, tmp_path, capsys, options, found):
     first = saved(tmp_path / "first.json", *rows)
     other = saved(tmp_path / "other.json", *rows, **options)
-    assert main(["merge", first, other]) == 1
     (name,) = options
     rule = f"{name} must be the same in evaluations that are added, {found}"
-    assert capsys.readouterr() == ("", f"smoothxent: {other}: {rule}\n")
+    assert fault(capsys, first, other) == f"{other}: {rule}"
 
 
 @pytest.mark.fault("cli-merge")
 def test_part_given_twice_is_not_counted_twice(rows, tmp_path, capsys, monkeypatch):
     part = saved(tmp_path / "part.json", *rows)
     monkeypatch.chdir(tmp_path)
-    assert main(["merge", part, "part.json"]) == 1
-    error_text = "part.json: given twice, which would count its rows twice; give it once"
-    assert capsys.readouterr() == ("", f"smoothxent: {error_text}\n")
+    assert fault(capsys, part, "part.json") == f"part.json: {TWICE}"
 
 
 @pytest.mark.fault("cli-files")
@@ -199,15 +190,13 @@ def test_part_given_twice_is_not_counted_twice(rows, tmp_path, capsys, monkeypat
 def test_part_that_cannot_be_read_is_named(tmp_path, capsys, target, found):
     part = tmp_path / "part.json"
     part.symlink_to(target)
-    assert main(["merge", str(part)]) == 1
-    assert capsys.readouterr() == ("", f"smoothxent: {part}: {found}\n")
+    assert fault(capsys, str(part)) == f"{part}: {found}"
 
 
 @pytest.mark.fault("cli-merge")
 def test_folder_of_parts_is_named_with_its_pattern(tmp_path, capsys):
-    assert main(["merge", str(tmp_path)]) == 1
-    error_text = f"{tmp_path}: is a folder; give its files, as in {tmp_path}/*.json"
-    assert capsys.readouterr() == ("", f"smoothxent: {error_text}\n")
+    remedy = f"give its files, as in {tmp_path}/*.json"
+    assert fault(capsys, str(tmp_path)) == f"{tmp_path}: is a folder; {remedy}"
 
 
 def test_part_that_memory_cannot_hold_is_named(rows, tmp_path, capsys, monkeypatch):
@@ -216,5 +205,4 @@ def test_part_that_memory_cannot_hold_is_named(rows, tmp_path, capsys, monkeypat
 
     part = saved(tmp_path / "part.json", *rows)
     monkeypatch.setattr(Path, "read_text", read_text)
-    assert main(["merge", part]) == 1
-    assert capsys.readouterr() == ("", f"smoothxent: {part}: out of memory\n")
+    assert fault(capsys, part) == f"{part}: out of memory"

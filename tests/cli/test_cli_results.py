@@ -11,8 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from assertions import error_line, misuse, printed
 from smoothxent import Evaluation, evaluate
 from smoothxent.cli import main
+
+FIGURE = "matplotlib.figure.Figure"
 
 
 @pytest.fixture
@@ -26,24 +29,20 @@ def expected(rng):
 @pytest.fixture
 def part(expected, tmp_path):
     """Return the file of the saved evaluation."""
-    path = tmp_path / "part.json"
-    path.write_text(json.dumps(expected.to_dict()))
-    return str(path)
+    expected.save(tmp_path / "part.json")
+    return str(tmp_path / "part.json")
 
 
-def printed(capsys, *arguments):
-    assert main(["merge", *arguments]) == 0
-    out, err = capsys.readouterr()
-    assert err == ""
-    return out
+def merged(capsys, *arguments):
+    return printed(capsys, "merge", *arguments)
 
 
 def test_tables_are_those_of_the_library(expected, part, capsys):
-    assert printed(capsys, part) == f"{expected}\n"
-    assert printed(capsys, part, "--format", "markdown") == expected.to_markdown()
+    assert merged(capsys, part) == f"{expected}\n"
+    assert merged(capsys, part, "--format", "markdown") == expected.to_markdown()
     options = [part, "--interval", "99.5"]
-    assert printed(capsys, *options) == f"{expected.to_text(interval=0.995)}\n"
-    markdown = printed(capsys, *options, "--format", "markdown")
+    assert merged(capsys, *options) == f"{expected.to_text(interval=0.995)}\n"
+    markdown = merged(capsys, *options, "--format", "markdown")
     assert markdown == expected.to_markdown(interval=0.995)
 
 
@@ -54,13 +53,13 @@ def test_json_is_the_record_without_bare_nan_or_infinity(expected, part, capsys)
 
     assert expected.perplexity == math.inf
     for arguments in (["--format", "json"], ["--json", "-"], ["--json", "-", "--quiet"]):
-        record = json.loads(printed(capsys, part, *arguments), parse_constant=fail)
+        record = json.loads(merged(capsys, part, *arguments), parse_constant=fail)
         assert record == expected.to_dict()
         assert record["metrics"]["perplexity"] is None
 
 
 def test_csv_has_every_metric_to_the_last_bit(expected, part, capsys):
-    (row,) = csv.DictReader(printed(capsys, part, "--format", "csv").splitlines())
+    (row,) = csv.DictReader(merged(capsys, part, "--format", "csv").splitlines())
     names = {"count", "ignored", "nan_rows", "weight"}
     names |= {"label_smoothing", "softcap", "temperature", "z_loss"}
     names |= expected.to_dict()["metrics"].keys()
@@ -80,64 +79,52 @@ def test_csv_keeps_ranks_of_many_digits_apart(rng, capsys, tmp_path):
     ranks = (1, 1234567, 1234568)
     part = tmp_path / "part.json"
     evaluation = evaluate(rng.normal(size=(5, 3)), np.zeros(5, int), top_k=ranks)
-    part.write_text(json.dumps(evaluation.to_dict()))
-    (row,) = csv.DictReader(printed(capsys, str(part), "--format", "csv").splitlines())
+    evaluation.save(part)
+    (row,) = csv.DictReader(merged(capsys, str(part), "--format", "csv").splitlines())
     names = [f"{name}_{k}" for name in ("top_k", "top_k_stderr") for k in ranks]
     assert [name for name in row if name.startswith("top_k")] == names
 
 
-def test_bits_per_byte_are_added_to_what_is_printed(expected, part, capsys):
+def test_bits_per_byte_are_added_to_what_is_merged(expected, part, capsys):
     options = [part, "--bytes", "2500"]
     line = f"bits per byte: {expected.bits(per=2500):.4f}, for 2,500 bytes\n"
-    assert printed(capsys, *options) == f"{expected}\n\n{line}"
-    assert printed(capsys, *options, "--format", "markdown") == f"{expected.to_markdown()}\n{line}"
-    (row,) = csv.DictReader(printed(capsys, *options, "--format", "csv").splitlines())
+    assert merged(capsys, *options) == f"{expected}\n\n{line}"
+    assert merged(capsys, *options, "--format", "markdown") == f"{expected.to_markdown()}\n{line}"
+    (row,) = csv.DictReader(merged(capsys, *options, "--format", "csv").splitlines())
     assert float(row["bits_per_byte"]) == expected.bits(per=2500)
-    assert json.loads(printed(capsys, *options, "--json", "-")) == expected.to_dict()
+    assert json.loads(merged(capsys, *options, "--json", "-")) == expected.to_dict()
 
 
 def test_saved_record_is_the_evaluation_to_the_last_bit(expected, part, capsys, tmp_path):
     path = tmp_path / "saved.json"
-    assert printed(capsys, part, "--json", str(path), "--quiet") == ""
+    assert merged(capsys, part, "--json", str(path), "--quiet") == ""
     assert Evaluation.from_dict(json.loads(path.read_text())) == expected
 
 
-@pytest.mark.fault("cli-results")
-def test_record_that_could_not_be_saved_leaves_the_file_as_it_was(
-    part, capsys, tmp_path, monkeypatch
-):
-    def full(path, text, **options):
-        path.touch()
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+def write_text(self, text, **options):
+    self.touch()
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    saved = tmp_path / "saved.json"
-    saved.write_text("before")
-    files = sorted(tmp_path.iterdir())
-    monkeypatch.setattr(Path, "write_text", full)
-    assert main(["merge", part, "--json", str(saved)]) == 1
-    remedy = "No space left on device; make room or choose another"
-    assert capsys.readouterr() == ("", f"smoothxent: {saved}: {remedy}\n")
-    assert saved.read_text() == "before"
-    assert sorted(tmp_path.iterdir()) == files
+
+def savefig(self, path, **options):
+    write_text(Path(path), "half")
 
 
 @pytest.mark.fault("cli-results")
-def test_picture_that_could_not_be_saved_leaves_the_file_as_it_was(
-    part, capsys, tmp_path, monkeypatch
+@pytest.mark.parametrize(
+    "option, full", [("--json", ("pathlib.Path", write_text)), ("--plot", (FIGURE, savefig))]
+)
+def test_result_that_could_not_be_saved_leaves_the_file_as_it_was(
+    part, capsys, tmp_path, monkeypatch, option, full
 ):
-    figure = pytest.importorskip("matplotlib.figure")
-
-    def full(self, path, **options):
-        Path(path).write_bytes(b"half")
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
+    pytest.importorskip("matplotlib")
     saved = tmp_path / "saved.png"
     saved.write_text("before")
     files = sorted(tmp_path.iterdir())
-    monkeypatch.setattr(figure.Figure, "savefig", full)
-    assert main(["merge", part, "--plot", str(saved)]) == 1
-    remedy = "No space left on device; make room or choose another"
-    assert capsys.readouterr() == ("", f"smoothxent: {saved}: {remedy}\n")
+    holder, function = full
+    monkeypatch.setattr(f"{holder}.{function.__name__}", function)
+    line = error_line(capsys, part, option, str(saved), command="merge")
+    assert line == f"{saved}: No space left on device; make room or choose another"
     assert saved.read_text() == "before"
     assert sorted(tmp_path.iterdir()) == files
 
@@ -145,12 +132,12 @@ def test_picture_that_could_not_be_saved_leaves_the_file_as_it_was(
 def test_record_goes_through_a_link_and_into_a_pipe(expected, part, capsys, tmp_path):
     link, pipe = tmp_path / "link.json", tmp_path / "pipe.json"
     link.symlink_to(tmp_path / "target.json")
-    printed(capsys, part, "--json", str(link))
+    merged(capsys, part, "--json", str(link))
     assert json.loads((tmp_path / "target.json").read_text()) == expected.to_dict()
     assert link.is_symlink()
     os.mkfifo(pipe)
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
-    printed(capsys, part, "--json", str(pipe))
+    merged(capsys, part, "--json", str(pipe))
     assert json.loads(os.read(reader, 1 << 16)) == expected.to_dict()
     os.close(reader)
 
@@ -160,18 +147,16 @@ def test_picture_is_drawn_in_the_format_of_its_name(part, capsys, tmp_path):
     pytest.importorskip("matplotlib")
     for name, start in (("a.png", b"\x89PNG"), ("a.pdf", b"%PDF"), ("a.svg", b"<?xml")):
         path = tmp_path / name
-        assert printed(capsys, part, "--plot", str(path), "--quiet") == ""
+        assert merged(capsys, part, "--plot", str(path), "--quiet") == ""
         assert path.read_bytes().startswith(start)
 
 
 @pytest.mark.fault("cli-usage")
 def test_picture_of_another_kind_is_a_fault_of_usage(part, capsys):
-    with pytest.raises(SystemExit) as stopped:
-        main(["merge", part, "--plot", "picture.jpg"])
-    assert stopped.value.code == 2
     rule = "must end in .png, .pdf or .svg, got 'picture.jpg'"
     where = "smoothxent merge: error: argument --plot"
-    assert capsys.readouterr().err == f"{where}: {rule}; see smoothxent merge --help\n"
+    found = misuse(capsys, "merge", part, "--plot", "picture.jpg")
+    assert found == f"{where}: {rule}; see smoothxent merge --help"
 
 
 @pytest.mark.fault("cli-usage")
@@ -186,49 +171,27 @@ def test_picture_without_matplotlib_names_the_remedy(part, capsys, monkeypatch):
 both_results = pytest.mark.parametrize("option, name", [("--json", "a.json"), ("--plot", "a.png")])
 
 
-def error_line(capsys, option, path):
-    pytest.importorskip("matplotlib")
-    assert main(["merge", "no such part", option, str(path)]) == 1
-    out, err = capsys.readouterr()
-    assert out == ""
-    return err
-
-
 @pytest.mark.fault("cli-results")
 @both_results
-def test_missing_folder_of_a_result_is_named_beforehand(option, name, capsys, tmp_path):
-    (tmp_path / "file").touch()
-    for folder in (tmp_path / "missing", tmp_path / "file"):
-        remedy = f"no such folder; create it or choose another {option}"
-        line = error_line(capsys, option, folder / name)
-        assert line == f"smoothxent: {folder}: {remedy}\n"
-
-
-@pytest.mark.fault("cli-results")
-@both_results
-def test_folder_in_place_of_a_result_is_named_beforehand(option, name, capsys, tmp_path):
-    (tmp_path / name).mkdir()
-    remedy = f"is a folder; name a file in it for {option}"
-    line = error_line(capsys, option, tmp_path / name)
-    assert line == f"smoothxent: {tmp_path / name}: {remedy}\n"
-
-
-@pytest.mark.fault("cli-results")
-@both_results
-def test_loop_of_links_in_place_of_a_result_is_named_beforehand(option, name, capsys, tmp_path):
-    (tmp_path / name).symlink_to(name)
-    remedy = "Too many levels of symbolic links; check the path"
-    line = error_line(capsys, option, tmp_path / name)
-    assert line == f"smoothxent: {tmp_path / name}: {remedy}\n"
-
-
-@pytest.mark.fault("cli-results")
-@both_results
-def test_read_only_folder_of_a_result_is_named_beforehand(
+def test_place_where_nothing_can_be_written_is_named_beforehand(
     option, name, capsys, tmp_path, monkeypatch
 ):
+    pytest.importorskip("matplotlib")
+
+    def line_for(path):
+        return error_line(capsys, "no such part", option, str(path), command="merge")
+
+    (tmp_path / "file").touch()
+    for folder in (tmp_path / "missing", tmp_path / "file"):
+        rule = f"no such folder; create it or choose another {option}"
+        assert line_for(folder / name) == f"{folder}: {rule}"
+    (tmp_path / f"folder-{name}").mkdir()
+    rule = f"is a folder; name a file in it for {option}"
+    assert line_for(tmp_path / f"folder-{name}") == f"{tmp_path / f'folder-{name}'}: {rule}"
+    (tmp_path / name).symlink_to(name)
+    rule = "Too many levels of symbolic links; check the path"
+    assert line_for(tmp_path / name) == f"{tmp_path / name}: {rule}"
+    (tmp_path / name).unlink()
     # Nothing is read-only for root, who may run this: the system's answer is what matters.
     monkeypatch.setattr(os, "access", lambda place, mode: (place, mode) != (tmp_path, os.W_OK))
-    remedy = f"can't be written; choose another {option}"
-    line = error_line(capsys, option, tmp_path / name)
-    assert line == f"smoothxent: {tmp_path}: {remedy}\n"
+    assert line_for(tmp_path / name) == f"{tmp_path}: can't be written; choose another {option}"

@@ -1,6 +1,5 @@
 """Wrong usage of the command line: one line with the remedy, exit code 2, nothing is written."""
 
-import json
 import os
 import subprocess
 import sys
@@ -10,6 +9,7 @@ import numpy as np
 import pytest
 
 import smoothxent
+from assertions import misuse
 from place import ROOT
 from smoothxent import Evaluation, evaluate
 from smoothxent.cli import main
@@ -29,20 +29,10 @@ def files(rng, tmp_path, monkeypatch):
         np.save(f"part-{number}.npy", part)
     np.save("rows.npy", np.ones(120))
     np.save("classes.npy", np.full(7, 1 / 7))
-    Path("a.json").write_text(json.dumps(evaluate(logits, labels).to_dict()))
+    evaluate(logits, labels).save("a.json")
     Path("link.json").symlink_to("labels.npy")
     os.link("part-10.npy", "hard-link.json")
     return {path: path.read_bytes() for path in tmp_path.iterdir()}
-
-
-def misuse(capsys, *arguments):
-    """Return the only line on stderr of a command that fails; stdout must be empty."""
-    with pytest.raises(SystemExit) as ended:
-        main(arguments)
-    assert ended.value.code == 2
-    out, err = capsys.readouterr()
-    assert (out, err.count("\n"), err[-1:]) == ("", 1, "\n")
-    return err[:-1]
 
 
 WEIGHTS = "--sample-weight rows.npy --class-weight classes.npy --prior classes.npy"

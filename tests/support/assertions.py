@@ -86,13 +86,33 @@ def error_text(error, call, *arguments, **options):
     return str(raised.value)
 
 
+def printed(capsys, *command):
+    """Return what a command prints to stdout; it must print nothing else."""
+    assert main([*command]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    return out
+
+
 def error_line(capsys, *arguments, command="evaluate"):
     """Return the only line on stderr of a command that fails; stdout must be empty."""
     assert main([command, *arguments]) == 1
+    return line_of(capsys).removeprefix("smoothxent: ")
+
+
+def misuse(capsys, *command):
+    """Return the only line on stderr of a command that is used wrongly; stdout must be empty."""
+    with pytest.raises(SystemExit) as ended:
+        main(command)
+    assert ended.value.code == 2
+    return line_of(capsys)
+
+
+def line_of(capsys):
     out, err = capsys.readouterr()
     assert (out, err.count("\n"), err[-1:]) == ("", 1, "\n")
-    assert err.startswith("smoothxent: ")
-    return err.removeprefix("smoothxent: ")[:-1]
+    assert err.startswith("smoothxent")
+    return err[:-1]
 
 
 def error_of(error, folder, logits="logits.npy", labels="labels.npy", **options):
