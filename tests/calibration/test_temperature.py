@@ -90,16 +90,5 @@ def test_figure_is_that_of_both_evaluations(rng):
         assert errors == {text.get_text() for axes in evaluation.plot().axes for text in axes.texts}
 
 
-@pytest.mark.fault("matplotlib")
-def test_figure_without_matplotlib_names_the_remedy(run_child):
-    source = (
-        "import sys; sys.modules['matplotlib'] = None\n"
-        "import smoothxent\n"
-        "try: smoothxent.fit_temperature([[8.0, 0]] * 4, [0, 0, 0, 1]).plot()\n"
-        "except ModuleNotFoundError as error: print(error, error.name[:10], sep='|')"
-    )
-    assert run_child(source) == 'plot needs matplotlib; pip install "smoothxent[cli]"|matplotlib\n'
-
-
 def test_temperatures_of_other_data_differ(fitted):
     assert fitted != fit_temperature(np.array([[8.0, 0]] * 5), [0, 0, 0, 0, 1])

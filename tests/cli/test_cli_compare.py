@@ -154,14 +154,3 @@ def test_quiet_saves_and_says_nothing(arrays, capsys, tmp_path):
 def test_fault_is_one_line_that_names_the_file(name, change, error_text, arrays, capsys):
     np.save(name, change(arrays[FILES.index(name)]))
     assert error_line(capsys, *FILES, command="compare") == error_text
-
-
-@pytest.mark.fault("matplotlib")
-def test_picture_without_matplotlib_names_the_remedy(run_child):
-    source = (
-        "import sys; sys.modules['matplotlib'] = None\n"
-        "import smoothxent\n"
-        "try: smoothxent.compare([[1.0, 2]], [[2.0, 1]], [0]).plot()\n"
-        "except ModuleNotFoundError as error: print(error, error.name[:10], sep='|')"
-    )
-    assert run_child(source) == 'plot needs matplotlib; pip install "smoothxent[cli]"|matplotlib\n'

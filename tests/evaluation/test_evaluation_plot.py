@@ -126,11 +126,19 @@ def test_picture_of_no_rows_is_drawn():
 
 @pytest.mark.fault("matplotlib")
 @pytest.mark.slow
-def test_missing_matplotlib_is_an_error_that_names_the_remedy(run_child):
+@pytest.mark.parametrize(
+    "result",
+    [
+        "Evaluation.empty()",
+        "compare([[1.0, 2]], [[2.0, 1]], [0])",
+        "fit_temperature([[8.0, 0]] * 4, [0, 0, 0, 1])",
+    ],
+)
+def test_missing_matplotlib_is_an_error_that_names_the_remedy(run_child, result):
     source = (
         "import sys; sys.modules['matplotlib'] = None\n"
         "import smoothxent\n"
-        "try: smoothxent.Evaluation.empty().plot()\n"
+        f"try: smoothxent.{result}.plot()\n"
         "except ModuleNotFoundError as error: print(error, error.name[:10], sep='|')"
     )
     assert run_child(source) == 'plot needs matplotlib; pip install "smoothxent[cli]"|matplotlib\n'
