@@ -1,5 +1,7 @@
 """Gradients of every row's own loss, and of each reduction, against the textbook formula."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,6 @@ import oracle
 import smoothxent
 from assertions import assert_gradients_right, assert_losses_right
 from inventory import REDUCTIONS
-from option_sets import CHOICES, LABELS, NUM_CLASSES, OF_INDICES, OF_PROBABILITIES
 
 # Around the numbers of lanes, few and many classes, a tile; larger than a second-level cache.
 QUICK = [1, 2, 7, 8, 9, 16, 17, 63, 64, 65, 127, 128, 129, 1000, 1023, 1024, 1025, 5000]
@@ -26,6 +27,30 @@ def test_gradient_is_right_for_every_number_of_classes(dtype, rng, num_classes):
     )
     assert_losses_right(losses, logits, labels, dtype, label_smoothing=0.1)
     assert_gradients_right(grad, logits, labels, dtype, label_smoothing=0.1)
+
+
+NUM_CLASSES = 37
+LABELS = np.array([0, 5, 36, 5, 12, 1, 30, 5])
+CHOICES = {
+    "prior": np.linspace(0, 2, NUM_CLASSES) / NUM_CLASSES,
+    "class_weight": np.linspace(0, 3, NUM_CLASSES),
+    "sample_weight": np.array([1.0, 0.0, 2.5, 0.125, 1.0, 3.0, 0.5, 1.0]),
+    "ignore_index": 5,
+}
+
+
+def every_set(names):
+    """Return each label smoothing with each subset of the named options."""
+    cases = []
+    for eps, *used in itertools.product([0.0, 0.1, 1.0], *[[False, True]] * len(names)):
+        chosen = {name: CHOICES[name] for name, use in zip(names, used, strict=True) if use}
+        name = "+".join([f"eps={eps}", *chosen])
+        cases.append(pytest.param({"label_smoothing": eps} | chosen, id=name))
+    return cases
+
+
+OF_INDICES = every_set([*CHOICES])
+OF_PROBABILITIES = every_set(["prior", "class_weight", "sample_weight"])
 
 
 def check_loss_and_gradient(rng, dtype, labels, **options):

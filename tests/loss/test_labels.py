@@ -7,7 +7,7 @@ import oracle
 import smoothxent
 from assertions import assert_gradients_right, assert_losses_right, error_text
 from inventory import INTEGERS
-from layouts import unaligned
+from memory import unaligned
 
 NUM_ROWS, NUM_CLASSES = 5000, 7
 OUTSIDE = [7, 2**32 + 3, 2**63 - 1, -1, -(2**63)]

@@ -3,8 +3,6 @@
 import numpy as np
 from hypothesis import strategies as st
 
-import layouts
-
 
 @st.composite
 def placed(draw, array, names=None):
@@ -26,6 +24,25 @@ def stepped(array, step):
     return whole[where]
 
 
+def unaligned(array):
+    """Return the same values at an address that is one byte off any alignment."""
+    raw = np.zeros(array.nbytes + 1, np.uint8)
+    view = raw[1:].view(array.dtype).reshape(array.shape)
+    view[...] = array
+    return view
+
+
+def record_field(array):
+    """Return the same values as a field of packed records, whose strides are odd."""
+    records = np.zeros(array.shape, [("flag", "i1"), ("value", array.dtype), ("more", "i2")])
+    records["value"] = array
+    return records["value"]
+
+
+class Subclass(np.ndarray):
+    """A subclass of NumPy's arrays."""
+
+
 MEMORY = {
     "Fortran order": np.asfortranarray,
     "axes the other way round": lambda a: np.ascontiguousarray(a.T).T,
@@ -34,10 +51,10 @@ MEMORY = {
     "reversed": lambda a: stepped(a, -1),
     "every third, reversed": lambda a: stepped(a, -3),
     "part of a larger array": lambda a: np.pad(a, 3)[(slice(3, -3),) * a.ndim],
-    "unaligned": layouts.unaligned,
-    "unaligned columns": lambda a: layouts.unaligned(a.T).T,
-    "a field of records": layouts.record_field,
-    "a subclass": lambda a: a.view(layouts.Subclass),
+    "unaligned": unaligned,
+    "unaligned columns": lambda a: unaligned(a.T).T,
+    "a field of records": record_field,
+    "a subclass": lambda a: a.view(Subclass),
 }
 READ_ONLY = {
     "byte-swapped": lambda a: a.astype(a.dtype.newbyteorder()),
