@@ -1,11 +1,11 @@
 """The recipes of docs/recipes.md, unchanged, and the alternatives that docs/libraries.md names."""
 
 import re
-import tracemalloc
 
 import numpy as np
 import pytest
 
+from peaks import peak_of
 from place import ROOT
 from smoothxent import evaluate, evaluate_file
 
@@ -72,12 +72,8 @@ def test_shift_for_language_models_has_the_loss_of_the_next_tokens_and_copies_no
     attention_mask = np.arange(30) < np.array([[30], [7], [2], [15]])
     names = {"logits": logits, "input_ids": input_ids, "attention_mask": attention_mask}
     run("Causal language models", **names)
-    tracemalloc.start()
-    try:
-        evaluation = run("Causal language models", **names)["evaluation"]
-        _, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
+    found, peak = peak_of(lambda: run("Causal language models", **names))
+    evaluation = found["evaluation"]
     assert peak < logits.nbytes / 4
     log_p = logits - np.log(np.exp(logits.astype(float)).sum(-1, keepdims=True))
     losses = [

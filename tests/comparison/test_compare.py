@@ -3,9 +3,9 @@
 import copy
 import math
 import pickle
-import tracemalloc
 from dataclasses import FrozenInstanceError
 from fractions import Fraction
+from functools import partial
 
 import ml_dtypes
 import mpmath
@@ -18,6 +18,7 @@ import oracle
 import smoothxent
 from assertions import error_text
 from inventory import DTYPES
+from peaks import peak_of
 from smoothxent import bits, compare, evaluate
 from smoothxent._comparison import pairs
 from test_compare_formulas import METRICS, PAIRED, QUANTILES, draw, metric
@@ -282,12 +283,7 @@ def test_memory_does_not_grow_with_the_rows(rng, weighted):
     for times in (80, 320):  # the same rows, so that the same counts are kept for quantiles
         rows = [np.tile(a, (times, 1)), np.tile(b, (times, 1)), np.tile(labels, times)]
         options = {"sample_weight": np.tile(weights, times)} if weighted else {}
-        tracemalloc.start()
-        try:
-            compare(*rows, num_threads=1, **options)
-            peaks.append(tracemalloc.get_traced_memory()[1])
-        finally:
-            tracemalloc.stop()
+        peaks.append(peak_of(partial(compare, *rows, num_threads=1, **options))[1])
     assert peaks[1] < 1.1 * peaks[0]
     # Buffers of a block, and the measures of a part: those that are kept, and copies of some.
     assert peaks[0] < 6 * 8 * pairs.BLOCK + (400 if weighted else 200) * pairs.PART

@@ -8,6 +8,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
+from peaks import peak_of
 from quick import PATIENCE
 from smoothxent import Evaluation, bits, evaluate, evaluate_chunks
 
@@ -245,12 +246,7 @@ def test_memory_is_that_of_two_copies_and_of_one_while_the_source_works():
             yield np.zeros((256, 1024), np.float32), np.zeros(256, int)
 
     evaluate_chunks(source())  # imports, and the kernel's own memory
-    tracemalloc.start()
-    try:
-        evaluate_chunks(source())
-        _, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
+    _, peak = peak_of(lambda: evaluate_chunks(source()))
     # A free-threaded Python lets the thread that made an array free it, which may be a chunk later.
     late = 0 if getattr(sys, "_is_gil_enabled", lambda: True)() else size
     assert size < max(sizes) < 1.25 * size + late

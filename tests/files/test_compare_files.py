@@ -1,13 +1,13 @@
 """compare_files: the bits of compare on the whole arrays, and errors that name the file."""
 
 import threading
-import tracemalloc
 
 import ml_dtypes
 import numpy as np
 import pytest
 
 from assertions import error_text
+from peaks import peak_of
 from smoothxent import compare, compare_files
 from smoothxent._comparison import pairs
 from smoothxent._files import chunks
@@ -150,12 +150,7 @@ def test_memory_is_that_of_some_chunks_however_many_rows_there_are(tmp_path, rng
     for times in (50, 200):  # the same rows, so that the same counts are kept for quantiles
         a = np.tile(rows, (times, 1))
         paths = saved(tmp_path, a, np.tile(rows[::-1], (times, 1)), np.arange(len(a)) % 64 % 10)
-        tracemalloc.start()
-        try:
-            compare_files(*paths, num_threads=1)
-            peaks.append(tracemalloc.get_traced_memory()[1])
-        finally:
-            tracemalloc.stop()
+        peaks.append(peak_of(lambda paths=paths: compare_files(*paths, num_threads=1))[1])
     assert peaks[1] < 1.1 * peaks[0]
     of_chunks = 2 * 2 * chunks.CHUNK_BYTES  # of a and of b, one read while one is compared
     assert peaks[0] < of_chunks + 6 * 8 * pairs.BLOCK + 200 * pairs.PART

@@ -11,22 +11,19 @@ import pytest
 OVERHEAD = 8 << 20  # bytes, of threads, the kernel's totals and Python's own
 
 MEASURED = """
-import re, sys
-from pathlib import Path
+import sys
 import numpy as np
+from peaks import process_peak
 from smoothxent import evaluate_file
 from smoothxent._files.chunks import CHUNK_BYTES
-
-def peak():  # ru_maxrss begins with that of the process that started this one
-    return int(re.search("VmHWM:(.*)kB", Path("/proc/self/status").read_text())[1]) * 1024
 
 folder = sys.argv[1]
 np.save(folder + "/small.npy", np.zeros((64, 32000), np.float32))
 np.save(folder + "/few.npy", np.zeros(64, np.int64))
 evaluate_file(folder + "/small.npy", folder + "/few.npy", num_threads=3)
-before = peak()
+before = process_peak()
 evaluation = evaluate_file(folder + "/logits.npy", folder + "/labels.npy", num_threads=3)
-print(evaluation.count, evaluation.accuracy, peak() - before - 4 * CHUNK_BYTES)
+print(evaluation.count, evaluation.accuracy, process_peak() - before - 4 * CHUNK_BYTES)
 """
 
 INTERRUPTED = """

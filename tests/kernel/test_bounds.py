@@ -2,7 +2,6 @@
 
 import mmap
 import signal
-import tracemalloc
 
 import ml_dtypes
 import numpy as np
@@ -11,6 +10,7 @@ import pytest
 import oracle
 import smoothxent
 from assertions import assert_gradients_right, assert_losses_right
+from peaks import peak_of
 
 BEYOND_THE_GUARD = """
 import guards, numpy
@@ -39,17 +39,6 @@ def test_nothing_beyond_an_array_is_touched(run_child, isa):
 
 # More than 2**31 logits that repeat one row: sizes of 64 bits without the memory.
 NUM_ROWS, NUM_CLASSES = 54_000, 40_000
-
-
-def peak_of(call):
-    """Return the result of the call, and the peak of the memory of Python and NumPy in bytes."""
-    tracemalloc.start()
-    try:
-        result = call()
-        _, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    return result, peak
 
 
 @pytest.mark.fault("large-logits")

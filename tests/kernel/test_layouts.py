@@ -66,13 +66,11 @@ def test_memory_mapped_logits_are_read_in_place(any_dtype, rng, tmp_path):
 # Prints the calls during which this process held more memory than before by over a quarter of the
 # logits: by whatever means, of NumPy or of the kernel.
 PEAKS = """
-import re, sys
+import sys
 from pathlib import Path
 import ml_dtypes, numpy as np
 import smoothxent
-
-def peak():
-    return 1024 * int(re.search("VmHWM:(.*)kB", Path("/proc/self/status").read_text())[1])
+from peaks import process_peak
 
 dtype = np.dtype(getattr(ml_dtypes, sys.argv[1], None) or sys.argv[1])
 logits = np.random.default_rng(23).normal(0, 4, (6000, 2000)).astype(dtype)
@@ -99,10 +97,10 @@ for cut in [np.s_[:], np.s_[:, :1800], np.s_[::-1], np.s_[:, ::-2]]:
     for name, call in (CALLS | CAPPED if cut == np.s_[:] else CALLS).items():
         call(x[:2].copy(), y[:2], q[:2])
         Path("/proc/self/clear_refs").write_text("5")  # the peak is what is held now
-        before = peak()
+        before = process_peak()
         call(x, y, q)
-        if peak() - before > x.nbytes / 4:
-            print(name, cut, peak() - before)
+        if process_peak() - before > x.nbytes / 4:
+            print(name, cut, process_peak() - before)
 """
 
 

@@ -1,13 +1,12 @@
 """linear_row_statistics: the bits of row_statistics for the stored logits of a head."""
 
-import tracemalloc
-
 import ml_dtypes
 import numpy as np
 import pytest
 
 import oracle
 from assertions import error_text
+from peaks import peak_of
 from quick import slow_but_first
 from smoothxent import (
     available_isas,
@@ -137,12 +136,7 @@ def test_infinite_bias_is_an_infinite_logit(rng, num_classes, value):
 @pytest.mark.thread_unsafe(reason="tracemalloc traces all threads")
 def test_logits_are_never_stored(rng):
     hidden, weight, _, labels = draw_whole(rng, 600, 128_256, np.float32, 16)
-    tracemalloc.start()
-    try:
-        linear_row_statistics(hidden, weight, labels, top_k=20)
-        _, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
+    _, peak = peak_of(lambda: linear_row_statistics(hidden, weight, labels, top_k=20))
     assert peak < 64 << 20  # the logits are 308 MB
 
 
