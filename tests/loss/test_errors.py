@@ -1,6 +1,7 @@
 """The errors of the loss: their types, their full texts, and that nothing was written before."""
 
 import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -34,40 +35,39 @@ BAD_LOGITS = [
 ]
 
 
+def error_of(error, dtype, labels=LABELS, **options):
+    """Return the text of the error of a loss."""
+    return error_text(error, smoothxent.cross_entropy, np.zeros((N, C), dtype), labels, **options)
+
+
+def assert_errors(error, text, logits, labels, *calls):
+    """Assert that the loss, the softmaxes and these calls raise the error."""
+    for call in (smoothxent.cross_entropy, *calls):
+        assert error_text(error, call, logits, labels) == text
+    for name in SOFTMAXES:
+        assert error_text(error, getattr(smoothxent, name), logits) == text
+
+
 @pytest.mark.fault("logits-kind")
 @pytest.mark.parametrize(("logits", "found"), BAD_LOGITS, ids=[found for _, found in BAD_LOGITS])
 def test_logits_of_another_dtype_are_errors(logits, found):
     text = f"logits must be float32, float64, float16 or bfloat16, got {found}"
-    assert error_text(TypeError, smoothxent.cross_entropy, logits, LABELS) == text
-    assert error_text(TypeError, smoothxent.cross_entropy_and_grad, logits, LABELS) == text
-    for name in SOFTMAXES:
-        assert error_text(TypeError, getattr(smoothxent, name), logits) == text
+    assert_errors(TypeError, text, logits, LABELS, smoothxent.cross_entropy_and_grad)
 
 
 @pytest.mark.fault("logits-kind")
 def test_masked_logits_are_errors(dtype):
-    logits = masked(np.zeros((N, C), dtype))
     text = "logits must be a plain array, got a masked array; fill it with logits.filled(value)"
-    assert error_text(TypeError, smoothxent.cross_entropy, logits, LABELS) == text
-    for name in SOFTMAXES:
-        assert error_text(TypeError, getattr(smoothxent, name), logits) == text
-
-
-def test_logits_without_an_axis_are_errors(dtype):
-    text = "logits must have at least one axis, got shape ()"
-    assert error_text(ValueError, smoothxent.cross_entropy, dtype(1), 0) == text
-    for name in SOFTMAXES:
-        assert error_text(ValueError, getattr(smoothxent, name), dtype(1)) == text
+    assert_errors(TypeError, text, masked(np.zeros((N, C), dtype)), LABELS)
 
 
 @pytest.mark.fault("class-counts")
-def test_rows_without_classes_are_errors(dtype):
+def test_logits_without_an_axis_or_a_class_are_errors(dtype):
+    assert_errors(ValueError, "logits must have at least one axis, got shape ()", dtype(1), 0)
     text = "logits must have at least one class on axis 1, got shape (4, 0)"
     logits = np.zeros((N, 0), dtype)
-    assert error_text(ValueError, smoothxent.cross_entropy, logits, LABELS) == text
+    assert_errors(ValueError, text, logits, LABELS)
     assert error_text(ValueError, smoothxent.cross_entropy, logits, logits) == text
-    for name in SOFTMAXES:
-        assert error_text(ValueError, getattr(smoothxent, name), logits) == text
 
 
 INDICES = "labels must be integers if they are class indices, got "
@@ -96,20 +96,20 @@ BAD_INDICES = [
 @pytest.mark.fault("label-kind")
 @pytest.mark.parametrize(("labels", "found"), BAD_INDICES, ids=[found for _, found in BAD_INDICES])
 def test_class_indices_of_another_kind_are_errors(dtype, labels, found):
-    text = error_text(TypeError, smoothxent.cross_entropy, np.zeros((N, C), dtype), labels)
-    assert text == INDICES + found
+    assert error_of(TypeError, dtype, labels) == INDICES + found
 
 
 def test_kind_of_class_indices_is_named_before_their_shape(dtype):
-    text = error_text(TypeError, smoothxent.cross_entropy, np.zeros((N, C), dtype), np.zeros(N + 1))
-    assert text == INDICES + "float64; convert with labels.astype(np.int64)"
+    text = INDICES + "float64; convert with labels.astype(np.int64)"
+    assert error_of(TypeError, dtype, np.zeros(N + 1)) == text
 
 
 @pytest.mark.fault("label-kind")
-def test_masked_labels_are_errors(dtype):
-    text = error_text(TypeError, smoothxent.cross_entropy, np.zeros((N, C), dtype), masked(LABELS))
-    assert text == (
-        "labels must be a plain array, got a masked array; fill it with labels.filled(value)"
+@pytest.mark.parametrize("name", ["labels", "class_weight", "sample_weight", "prior"])
+def test_masked_labels_and_weights_are_errors(dtype, name):
+    array = masked({"labels": LABELS, "sample_weight": np.ones(N)}.get(name, np.ones(C)))
+    assert error_of(TypeError, dtype, **{name: array}) == (
+        f"{name} must be a plain array, got a masked array; fill it with {name}.filled(value)"
     )
 
 
@@ -118,11 +118,11 @@ def test_masked_labels_are_errors(dtype):
     "shape", [(N, 1), (1, N), (N + 1,), (N - 1,), (), (N, C + 1), (C, N), (N, C, 1), (1, C), (0,)]
 )
 def test_labels_of_another_shape_are_errors(dtype, shape):
-    logits, labels = np.zeros((N, C), dtype), np.zeros(shape, float if len(shape) > 1 else int)
+    labels = np.zeros(shape, float if len(shape) > 1 else int)
     text = f"labels must have shape (4,) (class indices) or (4, 7) (probabilities), got {shape}"
     remedies = {N: "; use labels.reshape((4,))", 0: "; use one for each row"}
     text += remedies.get(math.prod(shape), "")
-    assert error_text(ValueError, smoothxent.cross_entropy, logits, labels) == text
+    assert error_of(ValueError, dtype, labels) == text
 
 
 @pytest.mark.parametrize(
@@ -136,32 +136,30 @@ def test_labels_of_another_shape_are_errors(dtype, shape):
     ],
 )
 def test_probabilities_of_another_kind_are_errors(dtype, kind, found):
-    text = error_text(
-        TypeError, smoothxent.cross_entropy, np.zeros((N, C), dtype), np.zeros((N, C), kind)
-    )
-    assert text == f"labels must be real numbers if they are probabilities, got {found}"
+    text = f"labels must be real numbers if they are probabilities, got {found}"
+    assert error_of(TypeError, dtype, np.zeros((N, C), kind)) == text
 
 
-@pytest.mark.parametrize("kind", [np.float32, np.float64, np.float16, ">f8"])
-@pytest.mark.parametrize(
-    ("value", "found"), [(-0.5, "-0.5"), (-math.inf, "-inf"), (math.inf, "inf"), (math.nan, "nan")]
-)
-def test_improper_probability_is_named_by_its_place(dtype, kind, value, found):
-    labels = np.full((N, C), 0.125, kind)
+IMPROPER = "labels must be finite and not negative, got labels"
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64, np.float16, ">f8", np.int64])
+@pytest.mark.parametrize("value", [-0.5, -math.inf, math.inf, math.nan])
+def test_improper_probability_is_named_by_its_place(dtype, kind, value):
+    value = -1 if kind is np.int64 else value
+    labels = np.full((N, C), 0.125).astype(kind)
     labels[1, 5] = value
     labels[2, 0] = -1
-    text = error_text(ValueError, smoothxent.cross_entropy, np.zeros((N, C), dtype), labels)
-    assert text == f"labels must be finite and not negative, got labels[1, 5] = {found}"
+    assert error_of(ValueError, dtype, labels) == f"{IMPROPER}[1, 5] = {value}"
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])
 def test_improper_probability_is_named_by_its_place_along_every_class_axis(dtype, axis):
     labels = np.full((3, 4, 5), 0.125)
     labels[1, 2, 3] = -1
-    text = error_text(
-        ValueError, smoothxent.cross_entropy, np.zeros((3, 4, 5), dtype), labels, axis=axis
-    )
-    assert text == "labels must be finite and not negative, got labels[1, 2, 3] = -1.0"
+    logits = np.zeros((3, 4, 5), dtype)
+    text = error_text(ValueError, smoothxent.cross_entropy, logits, labels, axis=axis)
+    assert text == f"{IMPROPER}[1, 2, 3] = -1.0"
 
 
 @pytest.mark.parametrize("place", [5, 16_383, 16_384, 19_999])
@@ -171,49 +169,45 @@ def test_improper_probability_of_rows_that_threads_share_is_named(dtype, place, 
     labels[1, place] = labels[2, 0] = -1
     logits = np.zeros(labels.shape, dtype)
     text = error_text(ValueError, smoothxent.cross_entropy, logits, labels, num_threads=num_threads)
-    assert text == f"labels must be finite and not negative, got labels[1, {place}] = -1.0"
+    assert text == f"{IMPROPER}[1, {place}] = -1.0"
 
 
-def test_improper_integer_probability_is_named_by_its_value(dtype):
-    labels = np.eye(C, dtype=np.int64)[:N]
-    labels[3, 6] = -1
-    text = error_text(ValueError, smoothxent.cross_entropy, np.zeros((N, C), dtype), labels)
-    assert text == "labels must be finite and not negative, got labels[3, 6] = -1"
+ONE_OF = "must be one of 'none', 'sum', 'mean', 'sum_over_batch_size', 'sum_by_nonzero_weights'"
+NOT_INTEGERS = [1.5, "1", True, 1.0, [1]]
+# name, error, rule, and values that break it
+OPTIONS = [
+    ("label_smoothing", ValueError, "must lie in [0, 1]", [-1e-9, 1 + 1e-9, math.nan, math.inf]),
+    ("label_smoothing", ValueError, "must lie in [0, 1]", [-math.inf, 2, np.float32(1.5)]),
+    ("label_smoothing", TypeError, "must be a real number", ["0.1", None, True, [0.1], 0.1j]),
+    ("reduction", ValueError, ONE_OF, ["avg", "Mean", "", None, 0, ["sum"]]),
+    ("num_threads", ValueError, "must be at least 1", [0, -3]),
+    ("axis", ValueError, "must lie in [-2, 2)", [2, -3, 2**70]),
+    *(
+        (name, TypeError, "must be an integer", NOT_INTEGERS)
+        for name in ("num_threads", "axis", "ignore_index")
+    ),
+]
 
 
-@pytest.mark.fault("label-smoothing")
+def takers_of(name, logits):
+    """Yield calls that take the option."""
+    yield partial(smoothxent.cross_entropy, logits, LABELS)
+    if name == "label_smoothing":
+        yield partial(smoothxent.smooth_labels, LABELS, num_classes=C)
+    for function in SOFTMAXES if name in ("axis", "num_threads") else ():
+        yield partial(getattr(smoothxent, function), logits)
+
+
+@pytest.mark.fault("label-smoothing", "reduction-and-threads")
 @pytest.mark.parametrize(
-    ("value", "found"),
-    [
-        (-1e-9, "-1e-09"),
-        (1 + 1e-9, "1.000000001"),
-        (math.nan, "nan"),
-        (math.inf, "inf"),
-        (-math.inf, "-inf"),
-        (2, "2"),
-        (np.float32(1.5), "1.5"),
-    ],
+    "name, error, rule, value",
+    [(*case, value) for *case, values in OPTIONS for value in values],
+    ids=repr,
 )
-def test_label_smoothing_outside_its_range_is_an_error(dtype, value, found):
-    logits = np.zeros((N, C), dtype)
-    text = f"label_smoothing must lie in [0, 1], got {found}"
-    assert text == error_text(
-        ValueError, smoothxent.cross_entropy, logits, LABELS, label_smoothing=value
-    )
-    assert text == error_text(ValueError, smoothxent.smooth_labels, LABELS, value, num_classes=C)
-
-
-@pytest.mark.fault("label-smoothing")
-@pytest.mark.parametrize(
-    ("value", "found"),
-    [("0.1", "'0.1'"), (None, "None"), (True, "True"), ([0.1], "[0.1]"), (0.1j, "0.1j")],
-)
-def test_label_smoothing_of_another_kind_is_an_error(dtype, value, found):
-    logits = np.zeros((N, C), dtype)
-    text = f"label_smoothing must be a real number, got {found}"
-    assert text == error_text(
-        TypeError, smoothxent.cross_entropy, logits, LABELS, label_smoothing=value
-    )
+def test_option_that_breaks_its_rule_is_an_error(dtype, name, error, rule, value):
+    found = value if isinstance(value, np.floating) else repr(value)
+    for call in takers_of(name, np.zeros((N, C), dtype)):
+        assert error_text(error, call, **{name: value}) == f"{name} {rule}, got {found}"
 
 
 @pytest.mark.fault("label-smoothing")
@@ -224,127 +218,40 @@ def test_label_smoothing_of_every_real_kind_is_taken_at_its_value(dtype, value):
     assert loss == smoothxent.cross_entropy(logits, LABELS, label_smoothing=float(value))
 
 
-@pytest.mark.parametrize("name", ["class_weight", "sample_weight", "prior"])
-@pytest.mark.parametrize(
-    ("value", "found"), [(-1.0, "-1.0"), (math.nan, "nan"), (math.inf, "inf"), (-math.inf, "-inf")]
-)
-def test_improper_weight_is_named_by_its_place(dtype, name, value, found):
-    weights = np.full(N if name == "sample_weight" else C, 0.5)
-    weights[2:] = value
-    text = error_text(
-        ValueError, smoothxent.cross_entropy, np.zeros((N, C), dtype), LABELS, **{name: weights}
-    )
-    assert text == f"{name} must be finite and not negative, got {name}[2] = {found}"
-
-
 @pytest.mark.fault("shapes")
 @pytest.mark.parametrize("name", ["class_weight", "sample_weight", "prior"])
-@pytest.mark.parametrize("shape", [(), (N + C,), (N, C), (1,), (C, 1)])
-def test_weights_of_another_shape_are_errors(dtype, name, shape):
-    text = error_text(
-        ValueError,
-        smoothxent.cross_entropy,
-        np.zeros((N, C), dtype),
-        LABELS,
-        **{name: np.ones(shape)},
-    )
-    needed = (N,) if name == "sample_weight" else (C,)
-    assert text == f"{name} must have shape {needed}, got {shape}"
-
-
-@pytest.mark.parametrize("name", ["class_weight", "sample_weight", "prior"])
-@pytest.mark.parametrize(
-    ("kind", "found"), [(complex, "complex128"), (object, "object"), ("U1", "<U1")]
-)
-def test_weights_of_another_kind_are_errors(dtype, name, kind, found):
-    weights = np.zeros(N if name == "sample_weight" else C, kind)
-    text = error_text(
-        TypeError, smoothxent.cross_entropy, np.zeros((N, C), dtype), LABELS, **{name: weights}
-    )
-    assert text == f"{name} must be real numbers, got {found}"
-
-
-@pytest.mark.parametrize("name", ["class_weight", "sample_weight", "prior"])
-def test_masked_weights_are_errors(dtype, name):
-    weights = masked(np.ones(N if name == "sample_weight" else C))
-    text = error_text(
-        TypeError, smoothxent.cross_entropy, np.zeros((N, C), dtype), LABELS, **{name: weights}
-    )
-    assert text == (
-        f"{name} must be a plain array, got a masked array; fill it with {name}.filled(value)"
-    )
+def test_weights_that_will_not_do_are_errors(dtype, name):
+    size = N if name == "sample_weight" else C
+    for value in (-1.0, math.nan, math.inf, -math.inf):
+        weights = np.full(size, 0.5)
+        weights[2:] = value
+        text = f"{name} must be finite and not negative, got {name}[2] = {value}"
+        assert error_of(ValueError, dtype, **{name: weights}) == text
+    for shape in [(), (N + C,), (N, C), (1,), (C, 1)]:
+        text = f"{name} must have shape ({size},), got {shape}"
+        assert error_of(ValueError, dtype, **{name: np.ones(shape)}) == text
+    for kind, found in [(complex, "complex128"), (object, "object"), ("U1", "<U1")]:
+        text = f"{name} must be real numbers, got {found}"
+        assert error_of(TypeError, dtype, **{name: np.zeros(size, kind)}) == text
 
 
 @pytest.mark.parametrize("value", [0.125, 0.0, 1.0, (1 + 1e-5) / C])  # the last beyond rounding
 def test_prior_that_does_not_sum_to_one_is_an_error(dtype, value):
     prior = np.full(C, value)
-    text = error_text(
-        ValueError, smoothxent.cross_entropy, np.zeros((N, C), dtype), LABELS, prior=prior
-    )
-    assert text == f"prior must sum to 1, got a sum of {prior.sum()}; divide it by its sum"
+    text = f"prior must sum to 1, got a sum of {prior.sum()}; divide it by its sum"
+    assert error_of(ValueError, dtype, prior=prior) == text
 
 
 def test_prior_normalised_in_float32_is_taken(dtype):
     prior = np.arange(1, C + 1, dtype=np.float32)
     prior /= prior.sum()
-    loss = smoothxent.cross_entropy(
-        np.zeros((N, C), dtype), LABELS, label_smoothing=0.5, prior=prior
-    )
+    options = {"label_smoothing": 0.5, "prior": prior}
+    loss = smoothxent.cross_entropy(np.zeros((N, C), dtype), LABELS, **options)
     assert abs(loss - math.log(C)) <= 2.0**-22 * math.log(C)  # the sum of 7 roundings to float32
 
 
-@pytest.mark.fault("reduction-and-threads")
-@pytest.mark.parametrize("value", ["avg", "Mean", "", None, 0, ["sum"]])
-def test_unknown_reduction_is_an_error(dtype, value):
-    text = error_text(
-        ValueError, smoothxent.cross_entropy, np.zeros((N, C), dtype), LABELS, reduction=value
-    )
-    assert text == (
-        "reduction must be one of 'none', 'sum', 'mean', 'sum_over_batch_size', "
-        f"'sum_by_nonzero_weights', got {value!r}"
-    )
-
-
-@pytest.mark.fault("reduction-and-threads")
-@pytest.mark.parametrize("value", [0, -3])
-def test_fewer_threads_than_one_are_errors(dtype, value):
-    logits = np.zeros((N, C), dtype)
-    text = f"num_threads must be at least 1, got {value}"
-    assert text == error_text(
-        ValueError, smoothxent.cross_entropy, logits, LABELS, num_threads=value
-    )
-    for name in SOFTMAXES:
-        assert text == error_text(ValueError, getattr(smoothxent, name), logits, num_threads=value)
-
-
-@pytest.mark.fault("reduction-and-threads")
-@pytest.mark.parametrize("name", ["num_threads", "axis", "ignore_index"])
-@pytest.mark.parametrize("value", [1.5, "1", True, 1.0, [1]])
-def test_option_that_is_not_an_integer_is_an_error(dtype, name, value):
-    text = error_text(
-        TypeError, smoothxent.cross_entropy, np.zeros((N, C), dtype), LABELS, **{name: value}
-    )
-    assert text == f"{name} must be an integer, got {value!r}"
-
-
-@pytest.mark.parametrize("value", [2, -3, 2**70])
-def test_axis_that_does_not_exist_is_an_error(dtype, value):
-    logits = np.zeros((N, C), dtype)
-    text = f"axis must lie in [-2, 2), got {value}"
-    assert text == error_text(ValueError, smoothxent.cross_entropy, logits, LABELS, axis=value)
-    for name in SOFTMAXES:
-        assert text == error_text(ValueError, getattr(smoothxent, name), logits, axis=value)
-
-
 def test_ignore_index_with_probabilities_is_an_error(dtype):
-    text = error_text(
-        ValueError,
-        smoothxent.cross_entropy,
-        np.zeros((N, C), dtype),
-        np.eye(C)[:N],
-        ignore_index=-100,
-    )
-    assert text == (
+    assert error_of(ValueError, dtype, np.eye(C)[:N], ignore_index=-100) == (
         "ignore_index must be None if labels are probabilities, got -100; "
         "give such rows a sample_weight of 0"
     )

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import smoothxent
+from argument_errors import OF_LOGITS, OF_LOSSES, arguments_of
 from assertions import error_text, losses_dtype
 
 N, C = 4, 7
@@ -186,59 +187,38 @@ def test_grad_out_that_overlaps_the_probabilities_is_an_error(dtype):
 @pytest.mark.parametrize("reduction", ["mean", "sum", "sum_over_batch_size"])
 def test_out_for_a_reduced_loss_is_an_error(dtype, reduction):
     out = np.full(N, 77, dtype)
-    text = error_text(
-        ValueError,
-        smoothxent.cross_entropy,
-        np.ones((N, C), dtype),
-        LABELS,
-        reduction=reduction,
-        out=out,
-    )
+    options = {"reduction": reduction, "out": out}
+    logits = np.ones((N, C), dtype)
+    text = error_text(ValueError, smoothxent.cross_entropy, logits, LABELS, **options)
     assert text == f"out must be None unless reduction is 'none', got an array for {reduction!r}"
     assert np.all(out == 77)
 
 
-MANY = 40  # the kernel takes 16 rows at a time, here good ones before a bad one
-IS_LAST = np.arange(MANY) == MANY - 1
-# Wrong arguments, and the beginning of the error text.
-BAD_CALLS = {
-    "label_smoothing": ({"label_smoothing": 2.0}, ValueError, "label_smoothing must lie in"),
-    "prior": ({"prior": np.ones(C)}, ValueError, "prior must sum to 1"),
-    "class_weight": ({"class_weight": np.full(C, -1.0)}, ValueError, "class_weight must be finite"),
-    "sample_weight": (
-        {"sample_weight": np.full(MANY, np.nan)},
-        ValueError,
-        "sample_weight must be finite",
-    ),
-    "reduction": ({"reduction": "avg"}, ValueError, "reduction must be one of"),
-    "num_threads": ({"num_threads": 0}, ValueError, "num_threads must be at least 1"),
-    "axis": ({"axis": 5}, ValueError, "axis must lie in"),
-    "labels out of range": ({"labels": np.where(IS_LAST, C, 0)}, IndexError, "labels must lie in"),
-    "labels of floats": ({"labels": np.zeros(MANY)}, TypeError, "labels must be integers"),
-    "labels too many": ({"labels": np.zeros(MANY + 1, int)}, ValueError, "labels must have shape"),
-    "negative probability": (
-        {"labels": np.where(IS_LAST[:, None], [0] * (C - 1) + [-1], 0.1)},
-        ValueError,
-        "labels must be finite",
-    ),
-    "out of another dtype": ({"out": np.zeros(MANY, int)}, TypeError, "out must be float"),
-}
+WITHOUT_OUTS = [
+    name
+    for name, changes in (OF_LOGITS | OF_LOSSES).items()
+    if not {"out", "grad_out"} & {*changes}
+]
 
 
 @pytest.mark.fault("bad-label-with-outs")
-@pytest.mark.parametrize(("options", "error", "text"), BAD_CALLS.values(), ids=BAD_CALLS.keys())
-def test_every_error_leaves_the_outs_unharmed(any_dtype, options, error, text):
-    logits, out = np.ones((MANY, C), any_dtype), room((MANY,), any_dtype)
-    grad_out = np.full_like(logits, 77)
-    arguments = {"labels": np.zeros(MANY, int), "reduction": "none", "out": out} | options
-    call = smoothxent.cross_entropy_and_grad
-    message = error_text(error, call, logits, grad_out=grad_out, **arguments)
-    assert message.startswith(text)
-    assert message == error_text(error, call, logits, grad_out=logits, **arguments)
-    assert message == error_text(error, smoothxent.cross_entropy, logits, **arguments)
+@pytest.mark.parametrize("name", WITHOUT_OUTS)
+def test_every_error_leaves_the_outs_unharmed(any_dtype, name):
+    # The kernel takes 16 rows at a time, here good ones before a bad one.
+    call, arguments = arguments_of(f"cross_entropy_and_grad: {name}", any_dtype)
+    if name != "reduction":
+        arguments["reduction"] = "none"
+    with pytest.raises((IndexError, TypeError, ValueError)) as caught:
+        call(**arguments)
+    message, own = str(caught.value), np.ones((40, 70), any_dtype)
+    out, grad_out = room((40,), any_dtype), np.full_like(own, 77)
+    outs = {"out": out, "grad_out": grad_out}
+    for given in (outs, outs | {"logits": own, "grad_out": own}):
+        if "logits" not in given or "logits" not in OF_LOGITS.get(name, {}):
+            assert error_text(caught.type, call, **arguments | given) == message
     assert np.all(out == 77)
     assert np.all(grad_out == 77)
-    assert np.all(logits == 1)
+    assert np.all(own == 1)
 
 
 def test_errors_come_before_the_gradient_is_allocated(dtype):
