@@ -7,14 +7,6 @@ import smoothxent
 from assertions import assert_losses_right
 
 
-@pytest.mark.parametrize("num_classes", [*range(1, 20), 64, 65, 128, 129, 1000, 1024, 1025, 5000])
-def test_losses_without_smoothing_are_right_for_many_numbers_of_classes(dtype, rng, num_classes):
-    logits = rng.normal(0, 4, (5, num_classes)).astype(dtype)
-    labels = rng.integers(0, num_classes, 5)
-    losses = smoothxent.cross_entropy(logits, labels, reduction="none")
-    assert_losses_right(losses, logits, labels, dtype)
-
-
 @pytest.mark.parametrize("num_classes", [16, 17, 70])
 def test_losses_are_right_for_every_label(dtype, rng, num_classes):
     logits = np.tile(rng.normal(0, 4, num_classes), (num_classes, 1)).astype(dtype)
@@ -41,14 +33,6 @@ def test_losses_are_right_for_rows_that_climb_or_fall(dtype, slope):
     assert_losses_right(losses, logits, labels, dtype, label_smoothing=0.1)
 
 
-@pytest.mark.parametrize("num_rows", [1, 2, 3, 7, 64, 65, 1000, 4097])
-def test_losses_are_right_for_every_number_of_rows(dtype, rng, num_rows):
-    logits = rng.normal(0, 4, (num_rows, 11)).astype(dtype)
-    labels = rng.integers(0, 11, num_rows)
-    losses = smoothxent.cross_entropy(logits, labels, label_smoothing=0.1, reduction="none")
-    assert_losses_right(losses, logits, labels, dtype, label_smoothing=0.1)
-
-
 @pytest.mark.fault("label-layouts")
 @pytest.mark.parametrize("label", [2, np.int8(2), np.array(2), np.array(2, np.uint64)])
 def test_one_row_without_a_batch_axis_gives_its_own_loss(dtype, rng, label):
@@ -58,16 +42,3 @@ def test_one_row_without_a_batch_axis_gives_its_own_loss(dtype, rng, label):
     assert isinstance(loss, np.ndarray)
     assert loss.shape == ()
     assert loss.tobytes() == batch.tobytes()
-
-
-@pytest.mark.parametrize("step", [1, 2, -1, -3])
-def test_out_may_be_strided(dtype, rng, step):
-    logits = rng.normal(0, 4, (6, 9)).astype(dtype)
-    labels = rng.integers(0, 9, 6)
-    whole = np.full(6 * abs(step), 77, dtype)
-    out = whole[::step]
-    assert smoothxent.cross_entropy(logits, labels, reduction="none", out=out) is out
-    assert_losses_right(out, logits, labels, dtype)
-    untouched = np.ones(len(whole), bool)
-    untouched[::step] = False
-    assert np.all(whole[untouched] == 77)

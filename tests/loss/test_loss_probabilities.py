@@ -48,14 +48,6 @@ def test_probabilities_need_not_sum_to_one(dtype, rng, total):
     assert_losses_right(losses, logits, q, dtype, label_smoothing=0.1)
 
 
-@pytest.mark.parametrize("gap", [1, 17, 40, 80])
-def test_one_hot_rows_keep_the_tiny_losses_of_confident_rows(dtype, gap):
-    logits = np.array([[gap, 0, -1]], dtype)
-    loss = smoothxent.cross_entropy(logits, [[1, 0, 0]], reduction="none")
-    exact = oracle.exact_loss(logits[0], 0)
-    assert oracle.ulps(loss[0], exact, dtype) <= oracle.LOSS_ULPS[np.dtype(dtype)]
-
-
 @pytest.mark.parametrize("top", [5, 17_000, 39_999])
 def test_losses_and_gradients_of_several_segments_are_right(dtype, rng, top):
     # 16384 classes are a segment; gaps are to the top class, wherever it lies.
@@ -76,26 +68,6 @@ def test_tiny_loss_of_a_certain_row_of_several_segments_keeps_its_digits(dtype, 
     exact = math.log1p(39_999 * math.exp(-60))
     ulps = oracle.LOSS_ULPS[np.dtype(dtype)] + 1  # of float64, in what is called exact
     assert abs(float(loss) - exact) <= ulps * np.spacing(dtype(exact))
-
-
-@pytest.mark.parametrize("axis", [0, 1, 2, -2])
-def test_losses_are_right_along_every_class_axis(dtype, rng, axis):
-    logits = rng.normal(0, 4, (5, 4, 6)).astype(dtype)
-    rows = oracle.as_rows(logits, axis)
-    q_rows = draw_probabilities(rng, len(rows), rows.shape[1], np.float64)
-    moved = np.moveaxis(logits, axis, -1)
-    q = np.moveaxis(q_rows.reshape(moved.shape), -1, axis)
-    losses = smoothxent.cross_entropy(logits, q, axis=axis, label_smoothing=0.1, reduction="none")
-    assert losses.shape == moved.shape[:-1]
-    assert_losses_right(losses.ravel(), rows, q_rows, dtype, label_smoothing=0.1)
-
-
-def test_one_row_without_a_batch_axis_gives_its_own_loss(dtype, rng):
-    logits = rng.normal(0, 4, 9).astype(dtype)
-    q = rng.dirichlet(np.ones(9))
-    loss = smoothxent.cross_entropy(logits, q, reduction="none")
-    assert loss.shape == ()
-    assert_losses_right(loss[None], logits[None], q[None], dtype)
 
 
 def test_list_of_one_hot_rows_is_read_as_probabilities(dtype):

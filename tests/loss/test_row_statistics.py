@@ -90,16 +90,6 @@ def test_without_labels_there_are_no_statistics_of_labels(rng):
             np.testing.assert_array_equal(values, getattr(labelled, name))
 
 
-def test_nll_is_the_loss_and_log_sum_exp_that_of_its_own_function(any_dtype, rng):
-    for num_classes in (5, 300, 3000):
-        logits, labels = draw(rng, 33, num_classes, any_dtype)
-        statistics = row_statistics(logits, labels)
-        losses = smoothxent.cross_entropy(logits, labels, reduction="none")
-        np.testing.assert_allclose(statistics.nll, losses, rtol=8 * np.finfo(losses.dtype).eps)
-        expected = smoothxent.log_sum_exp(logits)
-        assert statistics.log_sum_exp.tobytes() == expected.tobytes()
-
-
 @pytest.mark.fault("special-values")
 @pytest.mark.parametrize("num_classes", [3, 200, 2000])
 def test_rows_without_a_softmax_say_so(dtype, num_classes):
@@ -136,12 +126,16 @@ def test_an_ignored_row_has_the_statistics_of_its_logits_alone(any_dtype, rng):
 def test_shapes_are_those_of_the_rows(rng):
     logits = rng.normal(0, 3, (2, 7, 3)).astype(np.float32)
     labels = rng.integers(0, 7, (2, 3))
-    moved = row_statistics(np.ascontiguousarray(np.moveaxis(logits, 1, -1)), labels)
-    for one, other in zip(row_statistics(logits, labels, axis=1)[:8], moved[:8], strict=True):
-        assert one.shape == (2, 3)
-        np.testing.assert_array_equal(one, other)
-    assert row_statistics(logits[0, :, 0], labels[0, 0]).nll.shape == ()
-    assert row_statistics(np.zeros((0, 4), np.float32), np.zeros(0, int)).rank.shape == (0,)
+    moved = row_statistics(np.ascontiguousarray(np.moveaxis(logits, 1, -1)), labels, top_k=4)
+    statistics = row_statistics(logits, labels, axis=1, top_k=4)
+    for one, other in zip(statistics, moved, strict=True):
+        np.testing.assert_array_equal(one, other, strict=True)
+    assert {array.shape for array in statistics[:8]} == {(2, 3)}
+    assert statistics.top_classes.shape == statistics.top_log_probs.shape == (2, 3, 4)
+    one_row = row_statistics(logits[0, :, 0], labels[0, 0], top_k=2)
+    assert (one_row.nll.shape, one_row.top_classes.shape) == ((), (2,))
+    nothing = row_statistics(np.zeros((0, 4), np.float32), np.zeros(0, int), top_k=2)
+    assert (nothing.rank.shape, nothing.top_log_probs.shape) == ((0,), (0, 2))
 
 
 @pytest.mark.parametrize("num_classes", [3, 128, 1000, 20_000])

@@ -96,16 +96,6 @@ def test_number_of_threads_does_not_change_a_bit(any_dtype, rng, num_rows, num_c
         assert bits(row_statistics(logits, top_k=64, num_threads=num_threads)) == alone
 
 
-def test_top_classes_are_on_the_last_axis_for_any_class_axis(rng):
-    logits = rng.normal(0, 3, (2, 7, 3)).astype(np.float32)
-    statistics = row_statistics(logits, top_k=4, axis=1)
-    moved = row_statistics(np.ascontiguousarray(np.moveaxis(logits, 1, -1)), top_k=4)
-    assert statistics.top_classes.shape == statistics.top_log_probs.shape == (2, 3, 4)
-    assert bits(statistics) == bits(moved)
-    assert row_statistics(logits[0, :, 0], top_k=2).top_classes.shape == (2,)
-    assert row_statistics(np.zeros((0, 4), np.float32), top_k=2).top_log_probs.shape == (0, 2)
-
-
 @pytest.mark.fault("special-values")
 @pytest.mark.parametrize("num_classes", [6, 128, 129, 2000, 20_000])
 def test_row_with_nan_has_no_top_classes_and_touches_no_other_row(dtype, rng, num_classes):

@@ -61,14 +61,6 @@ def test_head_has_the_z_loss_of_its_logits(rng, num_classes):
     assert linear_evaluate(hidden, weight, labels, **options) == evaluate(logits, labels, **options)
 
 
-def test_evaluation_has_the_loss_with_z_loss_and_the_nll_without(rng):
-    logits, labels = draw(rng, 30, 12)
-    evaluation = evaluate(logits, labels, z_loss=0.5)
-    assert evaluation.nll == cross_entropy(logits, labels)
-    assert evaluation.loss == cross_entropy(logits, labels, z_loss=0.5)
-    assert evaluation.loss > evaluation.nll
-
-
 @pytest.mark.parametrize("num_classes", [2, 5, 500])
 def test_ignored_row_has_no_z_loss(any_dtype, rng, num_classes):
     logits = rng.normal(0, 4, (6, num_classes)).astype(any_dtype)
