@@ -6,7 +6,6 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-import oracle
 from metric_checks import draw
 from smoothxent import Evaluation, available_isas, cross_entropy, evaluate
 from smoothxent._kernel import widening
@@ -80,9 +79,6 @@ def test_metrics_are_those_of_scikit_learn(rng, num_classes, weighted):
     has_rows = confusion.sum(axis=1) > 0
     recall = confusion.diagonal()[has_rows] / confusion.sum(axis=1)[has_rows]
     assert classes.balanced_accuracy == pytest.approx(recall.mean(), rel=1e-12)
-    if set(top.tolist()) <= set(labels.tolist()):
-        expected = metrics.balanced_accuracy_score(labels, top, sample_weight=s)
-        assert classes.balanced_accuracy == pytest.approx(expected, rel=1e-12)
     assert classes.macro_nll == pytest.approx(np.nanmean(classes.nll), rel=1e-12)
 
 
@@ -185,31 +181,6 @@ def test_ignored_rows_and_rows_of_weight_0_count_in_no_mean(rng):
     assert nothing.worst().tolist() == []
 
 
-@pytest.mark.parametrize("weighted", [False, True])
-def test_any_split_and_order_give_equal_classes(rng, weighted):
-    logits, labels = draw(rng, 200, 50)
-    labels[labels > 40] = 40
-    s = rng.uniform(0, 2, 200) * rng.integers(0, 2, 200) if weighted else None
-
-    def part(rows):
-        weight = None if s is None else s[rows]
-        return evaluate(logits[rows], labels[rows], sample_weight=weight, per_class=True)
-
-    whole = part(slice(None))
-    order = rng.permutation(200)
-    parts = [part(rows) for rows in np.split(order, [0, 1, 70, 71, 199])]
-    for merged in (sum(parts), sum(parts, Evaluation.empty())):
-        assert merged == whole
-        assert hash(merged) == hash(whole)
-        for name in ARRAYS:
-            np.testing.assert_array_equal(
-                getattr(merged.classes, name), getattr(whole.classes, name)
-            )
-    plain = evaluate(logits, labels, sample_weight=s)
-    assert plain.classes is None
-    assert plain != whole
-
-
 def test_prediction_of_weight_0_leaves_no_class():
     # Class 1 is predicted, but only for a row of weight 0, and is no label.
     logits, labels = np.array([[0.0, 3, 0], [3, 0, 0]]), np.array([0, 2])
@@ -220,6 +191,9 @@ def test_prediction_of_weight_0_leaves_no_class():
 
 def test_classes_with_other_rows_are_not_equal(rng):
     logits = np.array([[0.0, 1, 2]] * 2)
+    plain, whole = (evaluate(logits, [0, 1], per_class=each) for each in (False, True))
+    assert plain.classes is None
+    assert plain != whole
     one = classes_of(logits, [0, 1])
     assert one == classes_of(logits[::-1], [1, 0])
     assert one != classes_of(np.array([[0.0, 2, 1]] * 2), [0, 1])
@@ -261,14 +235,6 @@ def test_arrays_are_the_callers_own(rng):
         before = getattr(classes, name)
         getattr(classes, name)[:] = 0
         np.testing.assert_array_equal(getattr(classes, name), before)
-
-
-def test_nll_of_classes_is_that_of_the_formula(rng, dtype):
-    logits, labels = draw(rng, 300, 8, dtype)
-    nll = oracle.measures(logits, labels)["nll"]
-    expected = [nll[labels == k].mean() for k in range(8)]
-    tolerance = 2e-6 if dtype == np.float32 else 1e-12
-    np.testing.assert_allclose(classes_of(logits, labels).nll, expected, rtol=tolerance)
 
 
 @pytest.mark.parametrize("weighted", [False, True])

@@ -9,7 +9,10 @@ import pytest
 
 import oracle
 import smoothxent
+from evaluations import MEANS
 from smoothxent import Evaluation, evaluate
+
+MORE = ("loss", "perplexity", "bits_per_token", "calibration_error")
 
 
 @pytest.mark.fault("special-values")
@@ -21,9 +24,10 @@ def test_rows_without_a_softmax_make_the_means_nan_and_are_misses(dtype):
             logits = good.copy()
             logits[2, where] = value
             evaluation = evaluate(logits, [1] * 4, top_k=(1, num_classes, 2**63 - 1))
-            for name in ("loss", "nll", "entropy", "confidence", "brier", "perplexity"):
+            for name in [*MEANS, *(f"{name}_stderr" for name in MEANS), *MORE]:
                 assert math.isnan(getattr(evaluation, name)), name
             assert evaluation.accuracy == 0.75
+            assert evaluation.accuracy_stderr == pytest.approx(0.25)
             assert set(evaluation.top_k.values()) == {0.75}
             assert sum(b.count for b in evaluation.bins) == sum(evaluation.histogram) == 3
             assert Evaluation.from_dict(evaluation.to_dict()) == evaluation

@@ -105,21 +105,6 @@ def test_bins_are_the_means_of_their_rows(rows, num_bins):
         assert repr(each[3:]) == repr((confidence, accuracy))
 
 
-@pytest.mark.parametrize("num_bins", [1, 15])
-def test_calibration_error_is_the_mean_gap_of_the_bins(rows, num_bins):
-    evaluation = evaluations.evaluation(dataclasses.replace(rows, num_bins=num_bins))
-    s = rows.sample_weight
-    places = np.minimum((rows.confidence * num_bins).astype(int), num_bins - 1)
-    shares = [s[places == b].sum() / s.sum() for b in range(num_bins)]
-    gaps = [
-        share * abs(each.accuracy - each.confidence)
-        for share, each in zip(shares, evaluation.bins, strict=True)
-        if each.count
-    ]
-    # A few roundings of float64 in each of at most 15 terms, none above 1.
-    assert evaluation.calibration_error == pytest.approx(sum(gaps), abs=1e-14)
-
-
 def test_histogram_counts_by_half_octaves():
     edges = [2.0**-32, 2.0**-31.5, 1.0, 2.0**9.5, 2.0**10]
     nll = np.array([0.0, np.nextafter(edges[0], 0), *edges, math.inf, math.nan])
@@ -236,13 +221,6 @@ def test_stderr_of_a_single_row_is_nan(weight):
     assert math.isnan(evaluations.evaluation(beside_nothing).nll_stderr)
 
 
-@pytest.mark.parametrize("nll, perplexity", [(800.0, math.inf), (math.inf, math.inf), (0.0, 1.0)])
-def test_perplexity_too_large_for_a_number_is_infinite(nll, perplexity):
-    evaluation = evaluations.evaluation(constant(nll))
-    assert evaluation.nll == nll
-    assert evaluation.perplexity == perplexity
-
-
 def test_infinite_loss_leaves_the_other_metrics_alone():
     evaluation = evaluations.evaluation(constant(1.0, nll=np.array([1.0, math.inf, 2.0])))
     assert evaluation.nll == math.inf
@@ -251,32 +229,12 @@ def test_infinite_loss_leaves_the_other_metrics_alone():
     assert evaluation.calibration_error == 0.5
 
 
-def test_row_of_nan_makes_the_metrics_of_probabilities_nan_and_is_a_miss():
-    nothing = np.array([0.5, math.nan, 0.5])
-    unknown = dict.fromkeys(["nll", "loss", "entropy", "confidence", "brier"], nothing)
-    rows = constant(1.0, **unknown, rank=np.array([0, math.inf, 0]))
-    evaluation = evaluations.evaluation(rows)
-    for name in {*EVERY} - {"accuracy", "accuracy_stderr"}:
-        assert math.isnan(getattr(evaluation, name)), name
-    assert evaluation.accuracy == 2 / 3
-    assert evaluation.accuracy_stderr == pytest.approx(1 / 3)
-    assert evaluation.count == 3
-    assert sum(each.count for each in evaluation.bins) == 2
-
-
 @pytest.mark.parametrize("name", EVERY)
 def test_every_metric_without_rows_or_without_weight_is_nan(name):
     zero = np.zeros(3)
     weightless = constant(1.0, sample_weight=zero, label_weight=zero, loss=zero)
     assert math.isnan(getattr(Evaluation.empty(), name))
     assert math.isnan(getattr(evaluations.evaluation(weightless), name))
-
-
-def test_empty_evaluation_is_that_of_no_rows(rng):
-    rows = evaluations.draw(rng, 0, top_k=(1, 3), num_bins=4, label_smoothing=0.2)
-    empty = Evaluation.empty(label_smoothing=0.2, top_k=[3], num_bins=4)
-    assert evaluations.evaluation(rows) == empty + evaluations.evaluation(rows)
-    assert repr(empty.bins) == repr(evaluations.evaluation(rows).bins)
 
 
 def test_settings_are_numbers_of_python():
