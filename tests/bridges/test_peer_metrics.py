@@ -106,24 +106,6 @@ def test_entropy_and_standard_errors_agree_with_scipy(case, dtype):
         assert_agrees(getattr(evaluation, f"{name}_stderr"), stderr, TOLERANCE[dtype])
 
 
-def test_statistics_of_rows_agree_with_pytorch(case, dtype, torch):
-    logits, labels, _ = case
-    x, y = torch.from_numpy(logits), torch.from_numpy(labels)
-    actual = smoothxent.row_statistics(logits, labels, top_k=1)
-    expected = {
-        "log_sum_exp": torch.logsumexp(x, dim=1),
-        "max_logit": x.max(dim=1).values,
-        "argmax": x.argmax(dim=1),
-        "entropy": torch.distributions.Categorical(logits=x).entropy(),
-        "confidence": torch.softmax(x, dim=1).max(dim=1).values,
-        "label_logit": x.gather(1, y[:, None])[:, 0],
-        "nll": torch.nn.functional.cross_entropy(x, y, reduction="none"),
-        "rank": (x > x.gather(1, y[:, None])).sum(dim=1),
-    }
-    for name, values in expected.items():
-        assert_agrees(getattr(actual, name), values.numpy(), TOLERANCE[dtype])
-
-
 @pytest.mark.parametrize("ignore_index", [None, -100, 2])
 @pytest.mark.parametrize("num_bins", [1, 7, 15])
 @pytest.mark.parametrize("norm", ["l1", "l2", "max"])
@@ -140,22 +122,3 @@ def test_calibration_error_agrees_with_torchmetrics(case, norm, num_bins, ignore
     # The roundings of a bin, of at least one row, are those of its gap.
     allowed = TOLERANCE[np.float32] * (1 if norm == "l1" else 10)
     assert_agrees(evaluation.binned_calibration_error(norm), expected, allowed)
-
-
-@pytest.mark.parametrize("ignore_index", [None, -100])
-def test_accuracies_and_perplexity_agree_with_torchmetrics(case, ignore_index, torch):
-    classification = pytest.importorskip("torchmetrics.classification")
-    text = pytest.importorskip("torchmetrics.text")
-    logits, labels, _ = case
-    if ignore_index is not None:
-        labels[1::5] = ignore_index
-    x, y = torch.from_numpy(logits), torch.from_numpy(labels)
-    evaluation = smoothxent.evaluate(logits, labels, top_k=(1, 3), ignore_index=ignore_index)
-    for k, share in evaluation.top_k.items():
-        accuracy = classification.MulticlassAccuracy(
-            num_classes=logits.shape[1], top_k=k, average="micro", ignore_index=ignore_index
-        )
-        assert_agrees(share, accuracy(x, y).item(), TOLERANCE[np.float32])
-    perplexity = text.Perplexity(ignore_index=ignore_index)
-    allowed = 10 * TOLERANCE[np.float32]  # of exp of an nll below 10, known to so much of itself
-    assert_agrees(evaluation.perplexity, perplexity(x[None], y[None]).item(), allowed)

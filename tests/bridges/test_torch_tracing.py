@@ -334,18 +334,3 @@ def test_results_lie_where_the_input_does_whatever_the_default_device(rng, loss,
         (value * factor).sum().backward()
     assert torch.equal(value, expected)
     assert all(leaf.grad.is_cpu for leaf in leaves)
-
-
-@KINDS
-@LOSSES
-def test_derivative_in_forward_mode_is_pytorchs(rng, loss, kind):
-    (input, *others), target, weight = draw(rng, loss, kind)
-    forward_ad = torch.autograd.forward_ad
-    with forward_ad.dual_level():
-        dual = forward_ad.make_dual(input.detach(), torch.ones_like(input))
-        tangents = [
-            forward_ad.unpack_dual(function([dual, *others], target, weight)).tangent
-            for function in (ours, theirs)
-        ]
-        assert None not in tangents
-        torch.testing.assert_close(*tangents)

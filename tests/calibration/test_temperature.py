@@ -1,14 +1,13 @@
 """Temperature: its tables, its record and its figure."""
 
 import copy
-import json
 import pickle
 from dataclasses import FrozenInstanceError
 
 import numpy as np
 import pytest
 
-from smoothxent import Temperature, fit_temperature
+from smoothxent import fit_temperature
 
 
 @pytest.fixture
@@ -51,21 +50,6 @@ def test_table_says_that_the_minimum_is_beyond_a_bound(labels, end):
     lines = str(fitted).splitlines()
     assert lines[1] == end
     assert max(map(len, lines)) <= 80
-
-
-def test_record_holds_all_numbers_and_both_evaluations(fitted):
-    record = json.loads(json.dumps(fitted.to_dict(), allow_nan=False))
-    assert (record["format"], record["version"]) == ("smoothxent.Temperature", 3)
-    assert record["metrics"] == {
-        "evaluation_before": fitted.evaluation_before.to_dict()["metrics"],
-        "evaluation": fitted.evaluation.to_dict()["metrics"],
-        "value": fitted.value,
-        "nll_before": fitted.nll_before,
-        "nll_after": fitted.nll_after,
-        "iterations": fitted.iterations,
-        "bound": None,
-    }
-    assert Temperature.from_dict(record) == fitted
 
 
 def test_temperature_is_immutable_and_can_be_copied(fitted):

@@ -28,18 +28,6 @@ def test_bad_weights_of_classes_are_named_with_their_file(option, weights, rule,
     assert line == f"weights.npy: {rule}"
 
 
-def test_bad_weights_of_rows_are_named_with_their_file(rows, capsys):
-    weights = np.ones(120)
-    weights[70] = -1
-    np.save("weights-1.npy", weights[:50])
-    np.save("weights-2.npy", weights[50:])
-    line = error_line(capsys, "logits.npy", "labels.npy", "--sample-weight", "weights-*.npy")
-    assert line == (
-        "sample_weight in weights-2.npy must be finite and not negative, "
-        "got sample_weight[70] = -1.0, row 20 of it"
-    )
-
-
 def npy(shape, descr="<f8"):
     """Return the header of a .npy file, without data."""
     file = io.BytesIO()

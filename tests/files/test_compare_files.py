@@ -98,18 +98,6 @@ def test_weights_of_no_use_are_named_with_their_file(tmp_path, arrays):
     )
 
 
-@pytest.mark.usefixtures("small_chunks")
-def test_shards_may_be_cut_anywhere(tmp_path, arrays):
-    paths = [
-        [tmp_path / f"{name}-{i}.npy" for i in range(len(cuts) + 1)]
-        for name, cuts in (("a", [10, 10, 64]), ("b", [33]), ("labels", []))
-    ]
-    for array, shards, cuts in zip(arrays, paths, ([10, 10, 64], [33], []), strict=True):
-        for path, part in zip(shards, np.split(array, cuts), strict=True):
-            np.save(path, part)
-    assert compare_files(*paths) == compare(*arrays)
-
-
 @pytest.mark.parametrize("name", ["float16", "bfloat16"])
 @pytest.mark.parametrize("swapped", [False, True])
 def test_words_of_two_bytes_stand_beside_logits_of_another_dtype(tmp_path, arrays, name, swapped):
