@@ -190,42 +190,26 @@ def test_chunk_of_another_length_is_an_error(count):
     )
 
 
+LOGITS, LABELS = np.zeros((4, 2)), [0, 1, 0, 1]
+OF_CLASSES = "logits must have 2 classes, as in chunks[0], got shape (4, 3)"
+OF_WEIGHTS = "sample_weight must be finite and not negative, got sample_weight[2] = -1"
+MASKED = "a plain array, got a masked array; fill it with sample_weight.filled(value)"
+CLASS_WEIGHT = "class_weight must be finite and not negative, got class_weight[1] = -1.0"
+
+
 @pytest.mark.fault("chunks")
 @pytest.mark.parametrize(
     "bad, error, text",
     [
-        (
-            (np.zeros((4, 3)), np.zeros(4, int)),
-            ValueError,
-            "logits must have 2 classes, as in chunks[0], got shape (4, 3)",
-        ),
-        (
-            (np.zeros((4, 2)), np.zeros(3, int)),
-            ValueError,
-            "labels must have shape (4,), got (3,)",
-        ),
-        (
-            (np.zeros((4, 2)), [0, 1, 2, 3]),
-            IndexError,
-            "labels must lie in [0, 2), got labels[2] = 2",
-        ),
-        (
-            (np.zeros((4, 2)), [0, 1, 0, 1], [1, 1, -1, 1]),
-            ValueError,
-            "sample_weight must be finite and not negative, got sample_weight[2] = -1",
-        ),
-        (
-            (np.zeros((4, 2)), [0, 1, 0, 1], np.ma.masked_array(np.ones(4), False)),
-            TypeError,
-            (
-                "sample_weight must be a plain array, got a masked array; "
-                "fill it with sample_weight.filled(value)"
-            ),
-        ),
+        ((np.zeros((4, 3)), LABELS), ValueError, OF_CLASSES),
+        ((LOGITS, LABELS[:3]), ValueError, "labels must have shape (4,), got (3,)"),
+        ((LOGITS, [0, 1, 2, 3]), IndexError, "labels must lie in [0, 2), got labels[2] = 2"),
+        ((LOGITS, LABELS, [1, 1, -1, 1]), ValueError, OF_WEIGHTS),
+        ((LOGITS, LABELS, np.ma.ones(4)), TypeError, f"sample_weight must be {MASKED}"),
     ],
 )
 def test_error_about_an_array_names_the_chunk(bad, error, text):
-    good = np.zeros((4, 2)), [0, 0, 1, 1]
+    good = LOGITS, [0, 0, 1, 1]
     chunks = [good, good, good, bad, good, good]
     assert error_text(error, evaluate_chunks, chunks) == f"chunks[3]: {text}"
 
@@ -238,11 +222,7 @@ def test_error_about_an_array_names_the_chunk(bad, error, text):
         ({"top_k": 5}, TypeError, "top_k must be a tuple of integers, got 5; write (5,)"),
         ({"num_threads": 0}, ValueError, "num_threads must be at least 1, got 0"),
         ({"ignore_index": 1.5}, TypeError, "ignore_index must be an integer, got 1.5"),
-        (
-            {"class_weight": [1.0, -1.0]},
-            ValueError,
-            "class_weight must be finite and not negative, got class_weight[1] = -1.0",
-        ),
+        ({"class_weight": [1.0, -1.0]}, ValueError, CLASS_WEIGHT),
     ],
 )
 def test_bad_option_is_an_error_before_any_chunk_is_taken(options, error, text):

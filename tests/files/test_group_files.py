@@ -65,15 +65,8 @@ def write_text_shards(folder, ids):
     return [folder / f"ids-{number}.txt" for number in range(len(parts))]
 
 
-WRITERS = [
-    write_npy,
-    write_npz,
-    write_compressed,
-    write_text,
-    write_safetensors,
-    write_shards,
-    write_text_shards,
-]
+WRITERS = [write_npy, write_npz, write_compressed, write_text, write_safetensors]
+WRITERS += [write_shards, write_text_shards]
 
 
 @pytest.mark.usefixtures("small_chunks")
@@ -207,89 +200,56 @@ def fails(tmp_path, error, file):
     return text.replace(f"{tmp_path}{os.sep}", "")
 
 
+KINDS = "be integers or strings, got"
+PICKLES = "hold integers or strings, got pickled objects,"
+WITH_BYTES = np.array([b"a"] * 4)
+PICKLED = np.array(["a", "b", "c", None], object)
+SHAPE = "have shape (4,), an id for each row of logits file logits.npy, got (3,); name all shards"
+NOT_TEXT = "be UTF-8 text, got"
+LINES = "have 4 lines, one for each row of logits file logits.npy, got"
+
+
 @pytest.mark.fault("file-entries")
 @pytest.mark.parametrize(
-    "content, error, message",
+    "content, error, rule",
     [
-        (
-            np.zeros(4),
-            TypeError,
-            (
-                "groups file ids.npy must be integers or strings, got float64; convert "
-                "with groups.astype(np.int64)"
-            ),
-        ),
-        (
-            np.array([b"a"] * 4),
-            TypeError,
-            (
-                "groups file ids.npy must be integers or strings, got |S1; decode them "
-                "with np.char.decode(groups)"
-            ),
-        ),
-        (
-            np.arange(3),
-            ValueError,
-            (
-                "groups file ids.npy must have shape (4,), an id for each row of logits file "
-                "logits.npy, got (3,); name all shards of both"
-            ),
-        ),
-        (
-            np.array([0, 2**63, 1, 2], np.uint64),
-            ValueError,
-            f"groups must lie in [-2**63, 2**63), got {2**63}",
-        ),
-        (
-            np.array(["a", "b", "c", None], object),
-            ValueError,
-            (
-                "groups file ids.npy must hold integers or strings, got pickled objects, which "
-                "are never loaded; save ids.astype(str)"
-            ),
-        ),
+        (np.zeros(4), TypeError, f"{KINDS} float64; convert with groups.astype(np.int64)"),
+        (WITH_BYTES, TypeError, f"{KINDS} |S1; decode them with np.char.decode(groups)"),
+        (np.arange(3), ValueError, f"{SHAPE} of both"),
+        (PICKLED, ValueError, f"{PICKLES} which are never loaded; save ids.astype(str)"),
     ],
 )
-def test_arrays_of_other_ids_are_an_error(tmp_path, content, error, message):
-    assert fails(tmp_path, error, save(tmp_path / "ids.npy", content)) == message
+def test_arrays_of_other_ids_are_an_error(tmp_path, content, error, rule):
+    file = save(tmp_path / "ids.npy", content)
+    assert fails(tmp_path, error, file) == f"groups file ids.npy must {rule}"
+
+
+@pytest.mark.fault("file-entries")
+def test_integer_beyond_64_bits_is_an_error(tmp_path):
+    file = save(tmp_path / "ids.npy", np.array([0, 2**63, 1, 2], np.uint64))
+    text = f"groups must lie in [-2**63, 2**63), got {2**63}"
+    assert fails(tmp_path, ValueError, file) == text
 
 
 @pytest.mark.fault("names-and-text")
 @pytest.mark.parametrize(
-    "content, message",
+    "content, rule",
     [
-        (
-            b"a\nb\nc\n",
-            (
-                "groups file ids.txt must have 4 lines, one for each row of logits file "
-                "logits.npy, got 3"
-            ),
-        ),
-        (
-            b"a\nb\n\xff\nd\n",
-            "groups file ids.txt must be UTF-8 text, got other bytes; save it as UTF-8",
-        ),
-        (
-            "a\nb\nc\nd\n".encode("utf-16-le"),
-            (
-                "groups file ids.txt must be UTF-8 text, got zero bytes, as in UTF-16; "
-                "save it as UTF-8"
-            ),
-        ),
+        (b"a\nb\nc\n", f"{LINES} 3"),
+        (b"a\nb\n\xff\nd\n", f"{NOT_TEXT} other bytes; save it as UTF-8"),
+        ("a\nb\n".encode("utf-16-le"), f"{NOT_TEXT} zero bytes, as in UTF-16; save it as UTF-8"),
     ],
 )
-def test_texts_of_other_ids_are_an_error(tmp_path, content, message):
+def test_texts_of_other_ids_are_an_error(tmp_path, content, rule):
     (tmp_path / "ids.txt").write_bytes(content)
-    assert fails(tmp_path, ValueError, tmp_path / "ids.txt") == message
+    assert fails(tmp_path, ValueError, tmp_path / "ids.txt") == f"groups file ids.txt must {rule}"
 
 
 def test_texts_with_too_many_lines_are_named(tmp_path):
     for number in range(3):
         (tmp_path / f"ids-{number}.txt").write_text("1\n2\n")
-    assert fails(tmp_path, ValueError, tmp_path / "ids-*.txt") == (
-        "groups file ids-0.txt to ids-2.txt must have 4 lines, one for each row of logits file "
-        "logits.npy, got 6"
-    )
+    text = f"groups file ids-0.txt to ids-2.txt must {LINES} 6"
+    assert fails(tmp_path, ValueError, tmp_path / "ids-*.txt") == text
 
 
 def test_text_has_no_member(tmp_path):
