@@ -1,5 +1,7 @@
 """Assertions that most tests share: results within an allowance or in ulps, texts of errors."""
 
+import shlex
+
 import mpmath
 import numpy as np
 import pytest
@@ -92,6 +94,14 @@ def printed(capsys, *command):
     out, err = capsys.readouterr()
     assert err == ""
     return out
+
+
+def assert_shows(capsys, command, shown):
+    """Assert that a command prints what a page shows, up to a line of three dots."""
+    out = printed(capsys, *shlex.split(command))
+    head, dots, _ = shown.partition("...\n")
+    assert out.startswith(head)
+    assert dots or out == head
 
 
 def error_line(capsys, *arguments, command="evaluate"):
