@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from assertions import error_of, error_text, write_header
+from assertions import error_of, write_header
 from smoothxent import evaluate_file
 
 
@@ -239,23 +239,6 @@ def test_empty_file_is_named_as_empty(files, name):
         f"{name[:6]} file {files / name} must hold an array, got an empty file; "
         "copy or save it again"
     )
-
-
-@pytest.mark.parametrize(
-    "paths, error",
-    [
-        ([], ValueError("logits must be at least one path, got none")),
-        (
-            np.zeros((4, 3)),
-            TypeError(
-                "logits must be a path or a sequence of paths, got ndarray; evaluate takes arrays"
-            ),
-        ),
-        ([[1.0, 2.0]], TypeError("logits must be paths, got [1.0, 2.0]")),
-    ],
-)
-def test_what_is_no_path_is_an_error(files, paths, error):
-    assert error_text(type(error), evaluate_file, paths, files / "labels.npy") == str(error)
 
 
 @pytest.mark.parametrize(

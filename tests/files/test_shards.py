@@ -69,21 +69,23 @@ def test_two_stars_take_files_of_any_depth(arrays):
     assert found == evaluate(*arrays)
 
 
+A_PATH = "logits must be a path or a sequence of paths, got"
+
+
 @pytest.mark.fault("shards")
 @pytest.mark.parametrize(
     "logits, error, found",
     [
         ("", ValueError, "logits must be paths, got ''"),
         (["logits.npy", ""], ValueError, "logits must be paths, got ''"),
-        (
-            b"logits.npy",
-            TypeError,
-            "logits must be a path or a sequence of paths, got bytes; decode it with os.fsdecode",
-        ),
+        (b"logits.npy", TypeError, f"{A_PATH} bytes; decode it with os.fsdecode"),
         ([b"logits.npy"], TypeError, "logits must be paths, got b'logits.npy'"),
+        ([], ValueError, "logits must be at least one path, got none"),
+        (np.zeros((4, 3)), TypeError, f"{A_PATH} ndarray; evaluate takes arrays"),
+        ([[1.0, 2.0]], TypeError, "logits must be paths, got [1.0, 2.0]"),
     ],
 )
-def test_what_is_no_path_is_an_error_that_names_the_argument(logits, error, found):
+def test_what_is_no_path_is_an_error_that_names_the_argument(arrays, logits, error, found):
     assert error_text(error, evaluate_file, logits, "labels.npy") == found
 
 
