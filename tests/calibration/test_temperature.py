@@ -1,9 +1,5 @@
 """Temperature: its tables, its record and its figure."""
 
-import copy
-import pickle
-from dataclasses import FrozenInstanceError
-
 import numpy as np
 import pytest
 
@@ -50,15 +46,6 @@ def test_table_says_that_the_minimum_is_beyond_a_bound(labels, end):
     lines = str(fitted).splitlines()
     assert lines[1] == end
     assert max(map(len, lines)) <= 80
-
-
-def test_temperature_is_immutable_and_can_be_copied(fitted):
-    for name in ("value", "bound", "evaluation"):
-        with pytest.raises((FrozenInstanceError, AttributeError)):
-            setattr(fitted, name, None)
-    for other in (copy.deepcopy(fitted), pickle.loads(pickle.dumps(fitted))):
-        assert other == fitted
-        assert hash(other) == hash(fitted)
 
 
 def test_figure_is_that_of_both_evaluations(rng):

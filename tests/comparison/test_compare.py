@@ -1,9 +1,7 @@
 """compare: both evaluations, and the metrics of pairs of rows by the formulas."""
 
-import copy
 import math
 import pickle
-from dataclasses import FrozenInstanceError
 from fractions import Fraction
 from functools import partial
 
@@ -289,15 +287,11 @@ def test_memory_does_not_grow_with_the_rows(rng, weighted):
     assert peaks[0] < 6 * 8 * pairs.BLOCK + (400 if weighted else 200) * pairs.PART
 
 
-def test_comparison_never_changes_and_its_copies_are_alike(rng):
-    comparison = compare(rng.normal(size=(9, 4)), rng.normal(size=(9, 4)), np.zeros(9, int))
-    again = pickle.loads(pickle.dumps(comparison))
+def test_quantiles_are_the_callers_own(rng):
+    comparison = compare(*draw(rng, 9, 4))
+    before = comparison.kl_quantiles
     comparison.kl_quantiles[0.5] = 7.0
-    assert again == copy.deepcopy(comparison) == comparison
-    assert hash(again) == hash(comparison)
-    assert error_text(FrozenInstanceError, setattr, comparison, "kl", 0.0) == (
-        "cannot assign to field 'kl'"
-    )
+    assert comparison.kl_quantiles == before
 
 
 @pytest.mark.parametrize("num_rows", [0, 1, 3])

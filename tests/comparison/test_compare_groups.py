@@ -103,11 +103,3 @@ def test_groups_are_in_all_parts_or_in_none(rng):
     assert error_text(ValueError, operator.add, names, numbers) == (
         "groups must be all integers or all strings, got some of each"
     )
-
-
-def test_arrays_are_the_callers_own(rng):
-    comparison = compare(*draw(rng, 20, 4), groups=np.arange(20) % 5)
-    for name in ("ids", "count"):
-        before = getattr(comparison.groups, name).tolist()
-        getattr(comparison.groups, name)[:] = 0
-        assert getattr(comparison.groups, name).tolist() == before

@@ -271,44 +271,45 @@ def test_lowest_label_out_of_range_is_named(function, num_classes):
         )
 
 
-@pytest.mark.parametrize("axis", [0, 1, 2])
-def test_label_out_of_range_is_named_by_its_place_whatever_the_class_axis(axis):
-    shape = np.insert([3, 5], axis, 4)
-    labels = np.zeros((3, 5), int)
-    labels[1, 2] = 4
-    assert error_text(IndexError, evaluate, np.zeros(shape), labels, axis=axis) == (
-        "labels must lie in [0, 4), got labels[1, 2] = 4"
-    )
+SETTINGS = [
+    ({"top_k": (0,)}, ValueError("top_k must be at least 1, got 0")),
+    ({"top_k": 5}, TypeError("top_k must be a tuple of integers, got 5; write (5,)")),
+    ({"top_k": (1, 2.5)}, TypeError("top_k must be an integer, got 2.5")),
+    ({"top_k": (True,)}, TypeError("top_k must be an integer, got True")),
+    ({"top_k": (2**63,)}, ValueError(f"top_k must be at most {2**63 - 1}, got {2**63}")),
+    ({"num_bins": 0}, ValueError("num_bins must be at least 1, got 0")),
+    ({"num_bins": 1.5}, TypeError("num_bins must be an integer, got 1.5")),
+    # so many that their size in bytes would wrap around, or that no size_t holds
+    ({"num_bins": 2**55}, ValueError(f"num_bins must be at most 1048576, got {2**55}")),
+    ({"num_bins": 2**70}, ValueError(f"num_bins must be at most 1048576, got {2**70}")),
+    ({"label_smoothing": 2}, ValueError("label_smoothing must lie in [0, 1], got 2")),
+    ({"softcap": 0}, ValueError("softcap must lie in [1e-37, 1e+37], got 0")),
+]
+OF_ROWS = [
+    ({"num_threads": 0}, ValueError("num_threads must be at least 1, got 0")),
+    (
+        {"labels": np.eye(3)[:2]},
+        ValueError(
+            "labels must be class indices here, got probabilities of shape (2, 3); "
+            "take their argmax over the class axis"
+        ),
+    ),
+    ({"labels": [0]}, ValueError("labels must have shape (2,), got (1,)")),
+    ({"sample_weight": [1.0]}, ValueError("sample_weight must have shape (2,), got (1,)")),
+]
 
 
-@pytest.mark.fault("probabilities-for-labels", "top-k-and-bins")
-@pytest.mark.parametrize(
-    "changes, error",
-    [
-        ({"top_k": (0,)}, ValueError("top_k must be at least 1, got 0")),
-        ({"top_k": 5}, TypeError("top_k must be a tuple of integers, got 5; write (5,)")),
-        ({"top_k": (1.5,)}, TypeError("top_k must be an integer, got 1.5")),
-        ({"top_k": (2**63,)}, ValueError(f"top_k must be at most {2**63 - 1}, got {2**63}")),
-        ({"num_bins": 0}, ValueError("num_bins must be at least 1, got 0")),
-        # so many that their size in bytes would wrap around, or that no size_t holds
-        ({"num_bins": 2**55}, ValueError(f"num_bins must be at most 1048576, got {2**55}")),
-        ({"num_bins": 2**70}, ValueError(f"num_bins must be at most 1048576, got {2**70}")),
-        ({"num_threads": 0}, ValueError("num_threads must be at least 1, got 0")),
-        ({"label_smoothing": 2}, ValueError("label_smoothing must lie in [0, 1], got 2")),
-        (
-            {"labels": np.eye(3)[:2]},
-            ValueError(
-                "labels must be class indices here, got probabilities of shape (2, 3); "
-                "take their argmax over the class axis"
-            ),
-        ),
-        ({"labels": [0]}, ValueError("labels must have shape (2,), got (1,)")),
-        (
-            {"sample_weight": [1.0]},
-            ValueError("sample_weight must have shape (2,), got (1,)"),
-        ),
-    ],
-)
+@pytest.mark.fault("probabilities-for-labels", "top-k-and-bins", "unequal-settings")
+@pytest.mark.parametrize("changes, error", SETTINGS + OF_ROWS)
 def test_what_no_evaluation_takes_is_an_error(changes, error):
     arguments = {"logits": np.zeros((2, 3), np.float32), "labels": [0, 1]} | changes
     assert error_text(type(error), evaluate, **arguments) == str(error)
+    if (changes, error) in SETTINGS:
+        assert error_text(type(error), Evaluation.empty, **changes) == str(error)
+
+
+def test_weights_of_an_empty_evaluation_have_one_size():
+    text = error_text(ValueError, Evaluation.empty, prior=[[1.0]])
+    assert text == "prior must have shape (1,), got (1, 1)"
+    text = error_text(ValueError, Evaluation.empty, prior=[1.0], class_weight=[1, 1])
+    assert text == "class_weight must have shape (1,), got (2,)"

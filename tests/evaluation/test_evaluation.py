@@ -2,8 +2,6 @@
 
 import dataclasses
 import math
-import re
-from dataclasses import FrozenInstanceError
 from fractions import Fraction
 
 import mpmath
@@ -254,39 +252,3 @@ def test_evaluations_are_equal_by_their_exact_sums(rng):
     assert other != evaluation
     assert len({evaluation, other, evaluations.evaluation(rows)}) == 2
     assert evaluation != "evaluation"
-
-
-@pytest.mark.parametrize("name", ["count", "nll", "_totals", "note"])
-def test_evaluation_never_changes(name):
-    empty = Evaluation.empty()
-    assert error_text(FrozenInstanceError, setattr, empty, name, 1) == (
-        f"cannot assign to field '{name}'"
-    )
-    assert error_text(FrozenInstanceError, delattr, empty, name) == f"cannot delete field '{name}'"
-
-
-@pytest.mark.fault("top-k-and-bins", "unequal-settings")
-@pytest.mark.parametrize(
-    "options, error, message",
-    [
-        ({"label_smoothing": 1.5}, ValueError, "label_smoothing must lie in [0, 1], got 1.5"),
-        ({"softcap": 0}, ValueError, "softcap must lie in [1e-37, 1e+37], got 0"),
-        ({"prior": [[1.0]]}, ValueError, "prior must have shape (1,), got (1, 1)"),
-        (
-            {"prior": [1.0], "class_weight": [1, 1]},
-            ValueError,
-            "class_weight must have shape (1,), got (2,)",
-        ),
-        ({"num_bins": 0}, ValueError, "num_bins must be at least 1, got 0"),
-        ({"num_bins": 2**55}, ValueError, f"num_bins must be at most 1048576, got {2**55}"),
-        ({"top_k": [2**63]}, ValueError, f"top_k must be at most {2**63 - 1}, got {2**63}"),
-        ({"num_bins": 1.5}, TypeError, "num_bins must be an integer, got 1.5"),
-        ({"top_k": 5}, TypeError, "top_k must be a tuple of integers, got 5; write (5,)"),
-        ({"top_k": (1, 0)}, ValueError, "top_k must be at least 1, got 0"),
-        ({"top_k": (1, 2.5)}, TypeError, "top_k must be an integer, got 2.5"),
-        ({"top_k": (True,)}, TypeError, "top_k must be an integer, got True"),
-    ],
-)
-def test_bad_settings_are_errors(options, error, message):
-    with pytest.raises(error, match=f"^{re.escape(message)}$"):
-        Evaluation.empty(**options)

@@ -13,7 +13,7 @@ import oracle
 from evaluations import by_group, clustered_error
 from inventory import INTEGERS
 from metric_checks import draw
-from smoothxent import Evaluation, cross_entropy, evaluate
+from smoothxent import Evaluation, compare, cross_entropy, evaluate
 
 TOLERANCE = {np.float32: 2e-6, np.float64: 1e-12}
 
@@ -240,8 +240,15 @@ def test_no_rows_have_no_groups(ids):
 
 def test_arrays_are_the_callers_own(rng):
     logits, labels = draw(rng, 20, 5)
-    grouped = evaluate(logits, labels, groups=np.arange(20) % 5)
-    for name in ("ids", "count", "weight", "hits", "nll", "nll_sum", "all_greedy"):
-        before = getattr(grouped.groups, name)
-        getattr(grouped.groups, name)[:] = 0
-        np.testing.assert_array_equal(getattr(grouped.groups, name), before)
+    options = {"groups": np.arange(20) % 5}
+    evaluation = evaluate(logits, labels, per_class=True, **options)
+    comparison = compare(logits, logits, labels, **options)
+    for holder, names in (
+        (evaluation.groups, "ids count weight hits nll nll_sum all_greedy"),
+        (evaluation.classes, "count support predicted hits nll recall precision f1"),
+        (comparison.groups, "ids count"),
+    ):
+        for name in names.split():
+            before = getattr(holder, name)
+            getattr(holder, name)[:] = 0
+            np.testing.assert_array_equal(getattr(holder, name), before)

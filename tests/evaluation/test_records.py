@@ -6,6 +6,7 @@ import json
 import math
 import pickle
 import re
+from dataclasses import FrozenInstanceError
 from itertools import product
 from typing import Any, Literal
 
@@ -344,10 +345,14 @@ def test_file_that_cannot_be_written_is_named_and_left(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 @each_kind
-def test_pickled_result_comes_back_the_same(result, protocol):
-    again = pickle.loads(pickle.dumps(result, protocol))
-    assert again == result
-    assert again.to_dict() == result.to_dict()
+def test_result_never_changes_and_its_copies_are_the_same(result, protocol):
+    for name in ("nll", "value", "_totals", "note"):
+        text = f"cannot assign to field '{name}'"
+        assert error_text(FrozenInstanceError, setattr, result, name, 1) == text
+        assert error_text(FrozenInstanceError, delattr, result, name).startswith("cannot delete ")
+    for again in (pickle.loads(pickle.dumps(result, protocol)), copy.deepcopy(result)):
+        assert (again, hash(again)) == (result, hash(result))
+        assert again.to_dict() == result.to_dict()
 
 
 def test_comparisons_that_differ_in_one_total_are_unequal():

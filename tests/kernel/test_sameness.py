@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import smoothxent
 from calls import calls, large_shapes
 from inventory import DTYPES, rows_for_threads
-from ways import WAYS, assert_same, other_threads
+from ways import WAYS, assert_same
 
 CLASS_COUNTS = [2, 17, 70, 1000, 1025, 5000]
 MANY_ROWS = [(rows_for_threads(count, 203), count) for count in CLASS_COUNTS]
@@ -101,16 +101,9 @@ def test_instruction_set_does_not_change_a_bit(run_child, portable_digests, isa)
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", [*map(np.dtype, DTYPES)], ids=str)
+@pytest.mark.parametrize("ways", [["other threads"], smoothxent.available_isas()], ids=str)
 @given(data=st.data())
-def test_any_large_call_gives_the_same_bits_for_any_number_of_threads(kind, data):
+def test_any_large_call_gives_the_same_bits_in_another_way(kind, ways, data):
     call = data.draw(calls((kind,), large_shapes(), transformed=True)).without_outs()
-    assert_same(call, *other_threads(call, data.draw))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", [*map(np.dtype, DTYPES)], ids=str)
-@given(data=st.data())
-def test_any_large_call_gives_the_same_bits_from_every_instruction_set(kind, data):
-    call = data.draw(calls((kind,), large_shapes(), transformed=True)).without_outs()
-    for isa in smoothxent.available_isas():
-        assert_same(call, *WAYS[isa](call, data.draw))
+    for way in ways:
+        assert_same(call, *WAYS[way](call, data.draw))

@@ -55,12 +55,13 @@ def test_bad_label_of_rows_that_threads_share_is_named(any_dtype, num_threads):
 
 @pytest.mark.fault("label-range")
 @pytest.mark.parametrize("axis", [0, 1, 2])
-def test_first_bad_label_in_c_order_is_named_along_every_class_axis(any_dtype, axis):
+@pytest.mark.parametrize("call", [smoothxent.cross_entropy, smoothxent.evaluate])
+def test_first_bad_label_in_c_order_is_named_along_every_class_axis(any_dtype, axis, call):
     labels = np.zeros((4, 5), np.int64)
     labels[1, 4] = 9
     labels[2, 0] = 8
     logits = np.zeros(np.insert((4, 5), axis, 7), any_dtype)
-    text = error_text(IndexError, smoothxent.cross_entropy, logits, labels, axis=axis)
+    text = error_text(IndexError, call, logits, labels, axis=axis)
     assert text == "labels must lie in [0, 7), got labels[1, 4] = 9"
 
 
