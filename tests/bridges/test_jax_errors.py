@@ -25,17 +25,23 @@ BAD = {
 }
 
 
+@pytest.fixture(params=BAD)
+def bad_rows(request, rng):
+    """Return logits, labels, and the same labels of which that of row 5 is bad."""
+    kind, value = BAD[request.param]
+    labels = labels_of(rng, kind)
+    bad = labels.copy()
+    bad[(5, 7) if kind == "probabilities" else 5] = value
+    return rng.normal(0, 3, (N, C)).astype(np.float32), labels, bad
+
+
 @pytest.mark.fault("jax-labels")
-@pytest.mark.parametrize("name", BAD)
 @pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
-def test_row_with_a_bad_label_is_nan_and_no_other(rng, name, weighted):
-    kind, value = BAD[name]
-    logits = rng.normal(0, 3, (N, C)).astype(np.float32)
-    labels, options = labels_of(rng, kind), weights(rng) if weighted else {}
+def test_row_with_a_bad_label_is_nan_and_no_other(rng, bad_rows, weighted):
+    (logits, good, labels), options = bad_rows, weights(rng) if weighted else {}
     expected, expected_grad = smoothxent.cross_entropy_and_grad(
-        logits, labels, reduction="none", **options
+        logits, good, reduction="none", **options
     )
-    labels[(5, 7) if kind == "probabilities" else 5] = value
     expected[5], expected_grad[5] = np.nan, np.nan
     loss = jax.jit(lambda x, y: cross_entropy(x, y, reduction="none", **options))
     np.testing.assert_array_equal(loss(logits, labels), expected)
@@ -45,13 +51,9 @@ def test_row_with_a_bad_label_is_nan_and_no_other(rng, name, weighted):
     np.testing.assert_array_equal(np.isnan(curvature), np.isnan(expected_grad))
 
 
-@pytest.mark.parametrize("name", BAD)
 @pytest.mark.parametrize("axis", [1, 2])
-def test_row_with_a_bad_label_is_nan_on_any_axis(rng, name, axis):
-    kind, value = BAD[name]
-    logits = rng.normal(0, 3, (N, C)).astype(np.float32)
-    labels = labels_of(rng, kind)
-    labels[(5, 7) if kind == "probabilities" else 5] = value
+def test_row_with_a_bad_label_is_nan_on_any_axis(bad_rows, axis):
+    logits, _, labels = bad_rows
     batch = [logits[None], labels[None]]  # whose classes go to another axis
     batch = [np.moveaxis(array, -1, axis) if array.ndim == 3 else array for array in batch]
 
@@ -65,13 +67,9 @@ def test_row_with_a_bad_label_is_nan_on_any_axis(rng, name, axis):
 
 
 @pytest.mark.fault("jax-labels")
-@pytest.mark.parametrize("name", BAD)
 @pytest.mark.parametrize("reduction", REDUCED)
-def test_reduced_loss_of_a_bad_label_is_nan_and_so_is_its_gradient(rng, name, reduction):
-    kind, value = BAD[name]
-    logits = rng.normal(0, 3, (N, C)).astype(np.float32)
-    labels = labels_of(rng, kind)
-    labels[(5, 7) if kind == "probabilities" else 5] = value
+def test_reduced_loss_of_a_bad_label_is_nan_and_so_is_its_gradient(bad_rows, reduction):
+    logits, _, labels = bad_rows
     loss, grad = jax.value_and_grad(cross_entropy)(logits, labels, reduction=reduction)
     assert np.isnan(loss)
     assert np.isnan(grad).all()

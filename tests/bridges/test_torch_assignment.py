@@ -5,6 +5,7 @@ import importlib
 import pytest
 
 import smoothxent
+from torch_losses import Tagged
 
 torch = pytest.importorskip("torch")
 drop_in = pytest.importorskip("smoothxent.torch")
@@ -19,10 +20,6 @@ HEAD = torch.linspace(-1, 2, 12, dtype=torch.float64).reshape(4, 3)
 TARGET, WEIGHT = torch.tensor([0, 3, 1, 2, 2]), torch.tensor([1, 0.5, 2, 3], dtype=torch.float64)
 PROBABILITIES = torch.softmax(INPUT @ HEAD.T, 1).flip(0)
 OPTIONS = {"label_smoothing": 0.1}
-
-
-class Tagged(torch.Tensor):
-    """A subclass, whose losses PyTorch computes."""
 
 
 class Module(torch.nn.Module):

@@ -5,7 +5,7 @@ import pytest
 
 import smoothxent
 from assertions import error_text
-from torch_losses import LOSSES, REDUCTIONS, arguments_of, ours, theirs
+from torch_losses import LOSSES, REDUCTIONS, Tagged, arguments_of, ours, theirs
 
 torch = pytest.importorskip("torch")
 drop_in = pytest.importorskip("smoothxent.torch")
@@ -220,10 +220,6 @@ def test_rows_of_any_axes_are_taken_where_pytorch_computes(
 ):
     if not installed:  # as before PyTorch 2.13
         monkeypatch.setattr("smoothxent.torch._linear_loss._THEIRS", None)
-
-    class Tagged(torch.Tensor):
-        pass
-
     bias = torch.arange(4.0).as_subclass(Tagged).requires_grad_()
     for shape in [(2,), (3, 2), (2, 3, 2)]:
         input = torch.from_numpy(rng.normal(0, 1, shape)).float()

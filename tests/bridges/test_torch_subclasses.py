@@ -3,7 +3,7 @@
 import pytest
 
 import smoothxent
-from torch_losses import KINDS, LOSSES, REDUCTIONS, draw, ours, theirs
+from torch_losses import KINDS, LOSSES, REDUCTIONS, Tagged, draw, ours, theirs
 
 torch = pytest.importorskip("torch")
 drop_in = pytest.importorskip("smoothxent.torch")
@@ -76,9 +76,6 @@ def test_subclass_is_asked_for_pytorchs_own_function(rng, monkeypatch, place):
 
 
 def test_subclass_without_a_say_keeps_its_type(rng):
-    class Tagged(torch.Tensor):
-        pass
-
     (input,), target, _ = draw(rng, "logits")
     loss, expected = (function([input.as_subclass(Tagged)], target) for function in (ours, theirs))
     assert type(loss) is type(expected) is Tagged

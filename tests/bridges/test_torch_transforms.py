@@ -11,6 +11,7 @@ from torch_losses import (
     REDUCTIONS,
     TOLERANCE,
     WEIGHTED,
+    Tagged,
     loss_and_gradients,
     ours,
     widened,
@@ -54,10 +55,6 @@ def formula(
     log_sum_exp = torch.log(torch.exp(rows).sum(-1, keepdim=True))
     losses = (coefficients * (log_sum_exp - rows + z_loss * log_sum_exp**2)).sum(-1)
     return {"none": losses, "sum": losses.sum(), "mean": losses.sum() / divisor}[reduction]
-
-
-class Tagged(torch.Tensor):
-    """A subclass, whose losses PyTorch computes."""
 
 
 def of_pytorch(leaves, target, **options):

@@ -31,6 +31,10 @@ KINDS = pytest.mark.parametrize("kind", ["indices", "probabilities"])
 WEIGHTED = pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
 
 
+class Tagged(torch.Tensor):
+    """A subclass, whose losses PyTorch computes."""
+
+
 def draw(rng, loss, kind="indices", num_rows=5):
     """Return float64 leaves, which require gradients, target with an ignored row, and weight."""
     shapes = LEAVES[loss](num_rows)
