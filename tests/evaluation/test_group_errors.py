@@ -10,6 +10,8 @@ LOGITS, LABELS = 3 * np.eye(3)[[0, 1, 2, 1]], np.array([0, 1, 1, 1])
 TO_INTEGERS = "convert with groups.astype(np.int64)"
 SHAPE = "groups must have shape (4,), got"
 KINDS = "groups must be integers or strings, got"
+NUMBERS, YEARS = np.array([1, 2, 3, 4], object), np.array(["2001", "2002"] * 2, "M8[Y]")
+MASKED = "groups must be a plain array, got a masked array; fill it with groups.filled(value)"
 RANGE = "groups must lie in [-2**63, 2**63), got"
 
 
@@ -24,31 +26,19 @@ RANGE = "groups must lie in [-2**63, 2**63), got"
         ([0.0, 1, 2, 3], TypeError, f"{KINDS} float64; {TO_INTEGERS}"),
         ([True, False, True, True], TypeError, f"{KINDS} bool; {TO_INTEGERS}"),
         ([b"a"] * 4, TypeError, f"{KINDS} |S1; decode them with np.char.decode(groups)"),
-        (
-            np.array([1, 2, 3, 4], object),
-            TypeError,
-            f"{KINDS} 1 in an array of objects; {TO_INTEGERS}",
-        ),
+        (NUMBERS, TypeError, f"{KINDS} 1 in an array of objects; {TO_INTEGERS}"),
         (["a", None, "b", "c"], TypeError, f"{KINDS} None in an array of objects"),
         (
             ["a", 1, "b", "c"],
             TypeError,
             f"{KINDS} 1 in an array of objects; write all ids as strings",
         ),
-        (
-            np.array(["2001", "2002", "2003", "2004"], "M8[Y]"),
-            TypeError,
-            f"{KINDS} datetime64[Y]; convert with groups.astype(str)",
-        ),
+        (YEARS, TypeError, f"{KINDS} datetime64[Y]; convert with groups.astype(str)"),
         ([1j] * 4, TypeError, f"{KINDS} complex128"),
         (np.array([0, 1, 2**63, 2], np.uint64), ValueError, f"{RANGE} {2**63}"),
         ([0, 1, 2**63, 2], ValueError, f"{RANGE} {2**63}"),
         ([0, 1, -(2**63) - 1, 2], ValueError, f"{RANGE} {-(2**63) - 1}"),
-        (
-            np.ma.masked_array([0, 1, 2, 3]),
-            TypeError,
-            "groups must be a plain array, got a masked array; fill it with groups.filled(value)",
-        ),
+        (np.ma.masked_array([0, 1, 2, 3]), TypeError, MASKED),
     ],
 )
 def test_groups_of_another_kind_or_shape_are_an_error(groups, error, message):

@@ -79,24 +79,17 @@ def test_nothing_is_known_of_one_row_and_of_none():
     assert np.isnan(evaluate(LOGITS[:4], LABELS[:4], groups=[0] * 4).interval("nll")).all()
 
 
+NAMES = "'nll', 'accuracy', 'entropy', 'confidence', 'brier', 'top_1', 'top_5'"
+BETWEEN = "must lie between 0 and 1"
+
+
 @pytest.mark.fault("interval")
 @pytest.mark.parametrize(
     "arguments, error, message",
     [
-        (
-            ("loss",),
-            ValueError,
-            (
-                "name must be one of 'nll', 'accuracy', 'entropy', 'confidence', 'brier', 'top_1', "
-                "'top_5', got 'loss'"
-            ),
-        ),
-        (("nll", 95), ValueError, "confidence must lie between 0 and 1, got 95; use 0.95 for 95 %"),
-        (
-            ("nll", math.nan),
-            ValueError,
-            "confidence must lie between 0 and 1, got nan; use 0.95 for 95 %",
-        ),
+        (("loss",), ValueError, f"name must be one of {NAMES}, got 'loss'"),
+        (("nll", 95), ValueError, f"confidence {BETWEEN}, got 95; use 0.95 for 95 %"),
+        (("nll", math.nan), ValueError, f"confidence {BETWEEN}, got nan; use 0.95 for 95 %"),
         (("nll", "0.95"), TypeError, "confidence must be a real number, got '0.95'"),
     ],
 )

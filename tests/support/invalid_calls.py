@@ -131,7 +131,12 @@ def out_overlaps(draw, call):
 WEIGHED = LOSSES | {"evaluate"}
 INDEXED = WEIGHED | {"row_statistics"}
 ANY = INDEXED | {*SOFTMAXES}
+SMOOTHED = WEIGHED | {"smooth_labels"}
+EVALUATE, STATISTICS = {"evaluate"}, {"row_statistics"}
+PROBABILITIES = LOSSES | {"smooth_labels"}
 WHOLE = {"cross_entropy_and_grad", "softmax", "log_softmax"}
+INF = math.inf
+OUTSIDE, NO_NUMBERS = (-1e-9, 1 + 1e-9, math.nan, INF, 2), ("0.1", None, True, np.ones(2))
 # mistake -> (type of the error, functions, kind of the labels or None for both, how to make it)
 MISTAKES = {
     "label out of range": (IndexError, INDEXED | {"smooth_labels"}, "indices", label_out_of_range),
@@ -142,65 +147,30 @@ MISTAKES = {
     "labels are masked": (TypeError, INDEXED, None, labels_as(np.ma.masked_array)),
     "labels have more axes": (ValueError, INDEXED, None, labels_as(lambda a: a[None, None])),
     "ignored probabilities": (ValueError, LOSSES, "probabilities", option("ignore_index", 0, -100)),
-    "improper probability": (
-        ValueError,
-        LOSSES | {"smooth_labels"},
-        "probabilities",
-        improper_probability,
-    ),
+    "improper probability": (ValueError, PROBABILITIES, "probabilities", improper_probability),
     "probabilities for indices": (
         ValueError,
-        {"evaluate", "row_statistics"},
+        EVALUATE | STATISTICS,
         None,
         probabilities_for_indices,
     ),
-    "ignored without labels": (ValueError, {"row_statistics"}, None, ignored_without_labels),
+    "ignored without labels": (ValueError, STATISTICS, None, ignored_without_labels),
     "ignored is no integer": (TypeError, WEIGHED, "indices", option("ignore_index", 1.0, True)),
     "ranks out of range": (ValueError, {"evaluate"}, None, option("top_k", [0], (5, -1), [2**63])),
-    "top classes out of range": (
-        ValueError,
-        {"row_statistics"},
-        None,
-        option("top_k", 0, -1, 65, 2**70),
-    ),
-    "top classes are no integer": (
-        TypeError,
-        {"row_statistics"},
-        None,
-        option("top_k", 5.0, "1", True, (1,)),
-    ),
+    "too many top classes": (ValueError, STATISTICS, None, option("top_k", 0, -1, 65, 2**70)),
+    "top class is no integer": (TypeError, STATISTICS, None, option("top_k", 5.0, "1", True, (1,))),
     "ranks are no integers": (TypeError, {"evaluate"}, None, option("top_k", 5, [1.0], "15", None)),
     "bins out of range": (ValueError, {"evaluate"}, None, option("num_bins", 0, -1, 2**55, 2**70)),
     "bins are no integer": (TypeError, {"evaluate"}, None, option("num_bins", 15.0, "15", True)),
     "improper weight": (ValueError, WEIGHED, None, improper_weight),
     "weights of another shape": (ValueError, WEIGHED, None, weights_of_another_shape),
     "weights are strings": (TypeError, WEIGHED, None, option("class_weight", np.array(["1"]))),
-    "smoothing out of range": (
-        ValueError,
-        WEIGHED | {"smooth_labels"},
-        None,
-        option("label_smoothing", -1e-9, 1 + 1e-9, math.nan, math.inf, 2),
-    ),
-    "smoothing is no number": (
-        TypeError,
-        WEIGHED | {"smooth_labels"},
-        None,
-        option("label_smoothing", "0.1", None, True),
-    ),
+    "smoothing out of range": (ValueError, SMOOTHED, None, option("label_smoothing", *OUTSIDE)),
+    "smoothing is no number": (TypeError, SMOOTHED, None, option("label_smoothing", *NO_NUMBERS)),
     "cap out of range": (ValueError, WEIGHED, None, option("softcap", 0, -1.0, math.nan, 1e38)),
-    "temperature out of range": (
-        ValueError,
-        WEIGHED,
-        None,
-        option("temperature", 0.0, -1, 1e-38, math.inf),
-    ),
+    "no such temperature": (ValueError, WEIGHED, None, option("temperature", 0.0, -1, 1e-38, INF)),
     "z_loss out of range": (ValueError, WEIGHED, None, option("z_loss", -1e-9, math.nan, math.inf)),
-    "transform is no number": (
-        TypeError,
-        WEIGHED,
-        None,
-        option("temperature", "1", None, True, np.ones(2)),
-    ),
+    "transform is no number": (TypeError, WEIGHED, None, option("temperature", *NO_NUMBERS)),
     "unknown reduction": (ValueError, LOSSES, None, option("reduction", "avg", None, "Mean")),
     "too few threads": (ValueError, ANY, None, option("num_threads", 0, -3)),
     "threads are no integer": (TypeError, ANY, None, option("num_threads", 1.5, "1", True)),
