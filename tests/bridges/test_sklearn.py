@@ -33,14 +33,8 @@ TOLERANCE = 1e-12
 
 
 def data(num_classes, rows=300):
-    return make_classification(
-        n_samples=rows,
-        n_features=8,
-        n_informative=6,
-        n_classes=num_classes,
-        class_sep=0.5,
-        random_state=0,
-    )
+    features = {"n_features": 8, "n_informative": 6, "class_sep": 0.5}
+    return make_classification(rows, n_classes=num_classes, random_state=0, **features)
 
 
 def logistic_regression():
@@ -106,11 +100,7 @@ def test_smoothed_score_is_the_textbook_formula_of_probabilities_also_without_su
     assert score(model, y, y, sample_weight=weight) == pytest.approx(expected, rel=TOLERANCE)
 
 
-@pytest.mark.parametrize(
-    "model",
-    [SVC(), LinearSVC(), SGDClassifier(random_state=0)],
-    ids=["SVC", "LinearSVC", "SGD"],
-)
+@pytest.mark.parametrize("model", [SVC(), LinearSVC(), SGDClassifier(random_state=0)], ids=repr)
 @pytest.mark.parametrize("num_classes", [2, 4])
 @pytest.mark.parametrize("label_smoothing", [0.1, 1.0])
 def test_decisions_without_probabilities_are_scored_as_logits(model, num_classes, label_smoothing):
@@ -224,23 +214,14 @@ def error_of(model, X, y, error=ValueError, **options):
 
 
 @pytest.mark.fault("scorer")
-def test_label_that_the_estimator_does_not_know_is_an_error():
+def test_labels_that_the_estimator_does_not_know_or_of_another_shape_are_errors():
     X, y = data(3)
     model = logistic_regression().fit(X, y)
     strange = y.copy()
     strange[[7, 9]] = 5
-    assert error_of(model, X, strange) == (
-        "y must hold classes that the estimator was fitted on, got y[7] = 5"
-    )
-    assert error_of(model, X, y.astype(str)) == (
-        f"y must hold classes that the estimator was fitted on, got y[0] = '{y[0]}'"
-    )
-
-
-@pytest.mark.fault("scorer")
-def test_labels_of_another_shape_are_errors():
-    X, y = data(3)
-    model = logistic_regression().fit(X, y)
+    rule = "y must hold classes that the estimator was fitted on, got"
+    assert error_of(model, X, strange) == f"{rule} y[7] = 5"
+    assert error_of(model, X, y.astype(str)) == f"{rule} y[0] = '{y[0]}'"
     assert error_of(model, X, y[:, None]) == "y must have shape (300,), got (300, 1)"
     assert error_of(model, X, y[:-1]) == "y must have shape (300,), got (299,)"
 

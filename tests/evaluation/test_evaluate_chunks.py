@@ -8,17 +8,13 @@ import tracemalloc
 import numpy as np
 import pytest
 
+from metric_checks import draw
 from peaks import peak_of
 from quick import PATIENCE
 from smoothxent import Evaluation, bits, evaluate, evaluate_chunks
 
 pytestmark = pytest.mark.usefixtures("no_thread_stays")
 CUTS = [[], [50], [0, 1, 1, 99], [17, 34, 100], list(range(1, 100))]
-
-
-def draw(rng, num_rows=100, num_classes=10, dtype=np.float32):
-    logits = rng.normal(0, 4, (num_rows, num_classes)).astype(dtype)
-    return logits, rng.integers(0, num_classes, num_rows)
 
 
 def cut(cuts, *arrays):

@@ -244,11 +244,9 @@ def test_empty_file_is_named_as_empty(files, name):
 @pytest.mark.parametrize(
     "options, error",
     [
-        ({"label_smoothing": 2}, ValueError("label_smoothing must lie in [0, 1], got 2")),
         ({"class_weight": [1]}, ValueError("class_weight must have shape (3,), got (1,)")),
         ({"sample_weight": [1]}, ValueError("sample_weight must have shape (4,), got (1,)")),
         ({"num_threads": 0}, ValueError("num_threads must be at least 1, got 0")),
-        ({"top_k": 5}, TypeError("top_k must be a tuple of integers, got 5; write (5,)")),
     ],
 )
 def test_options_are_errors_as_by_evaluate(files, options, error):

@@ -7,6 +7,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
+from metric_checks import draw
 from smoothxent import evaluate, evaluate_file
 
 SAFETENSORS = {
@@ -26,11 +27,6 @@ SAFETENSORS = {
 
 
 pytestmark = pytest.mark.usefixtures("small_chunks")
-
-
-def draw(rng, num_rows=100, num_classes=10, dtype=np.float32):
-    logits = rng.normal(0, 4, (num_rows, num_classes)).astype(dtype)
-    return logits, rng.integers(0, num_classes, num_rows)
 
 
 def write_safetensors(path, **arrays):

@@ -6,6 +6,7 @@ import pytest
 
 import smoothxent
 from assertions import error_text
+from metric_checks import draw
 
 HALVES = {"float16": np.dtype(np.float16), "bfloat16": np.dtype(ml_dtypes.bfloat16)}
 CLASSES = [1, 2, 3, 5, 10, 17, 64, 100, 128, 129, 200, 1000, 1025, 5000]
@@ -14,11 +15,6 @@ CLASSES = [1, 2, 3, 5, 10, 17, 64, 100, 128, 129, 200, 1000, 1025, 5000]
 @pytest.fixture(params=HALVES)
 def half(request):
     return HALVES[request.param]
-
-
-def problem(rng, half, num_rows, num_classes):
-    logits = rng.normal(0, 4, (num_rows, num_classes)).astype(half)
-    return logits, rng.integers(0, num_classes, num_rows)
 
 
 def same(a, b):
@@ -43,7 +39,7 @@ def assert_as_in_float32(logits, labels, **options):
 
 @pytest.mark.parametrize("num_classes", CLASSES)
 def test_losses_and_gradients_are_those_of_the_same_float32_numbers(rng, half, num_classes):
-    logits, labels = problem(rng, half, 37, num_classes)
+    logits, labels = draw(rng, 37, num_classes, half)
     q, prior = rng.dirichlet(np.ones(num_classes), 37), rng.dirichlet(np.ones(num_classes))
     weights = {"class_weight": rng.random(num_classes), "sample_weight": rng.random(37)}
     smoothed = {"label_smoothing": 0.2, "prior": prior} | weights
@@ -55,7 +51,7 @@ def test_losses_and_gradients_are_those_of_the_same_float32_numbers(rng, half, n
 
 @pytest.mark.parametrize("num_classes", [3, 100, 129, 2000])
 def test_bits_are_the_numbers_that_dtype_says(rng, half, num_classes):
-    logits, labels = problem(rng, half, 21, num_classes)
+    logits, labels = draw(rng, 21, num_classes, half)
     words = logits.view(np.uint16)
     loss, grad = smoothxent.cross_entropy_and_grad(logits, labels, label_smoothing=0.1)
     swapped = words.astype(words.dtype.newbyteorder())

@@ -131,11 +131,6 @@ def test_gaps_far_beyond_exp_leave_nothing_of_their_rounding(num_classes, top):
     assert smoothxent.log_sum_exp(row) == row[0]
 
 
-def test_softmax_is_at_most_one(dtype, rng):
-    rows = np.concatenate([[[46, 0, -3]], rng.normal(0, 30, (2000, 3))]).astype(dtype)
-    assert smoothxent.softmax(rows).max() == 1
-
-
 def test_gradient_with_tiny_weights_is_that_of_their_ratio(dtype):
     logits = np.zeros((2, 3), dtype)
     _, tiny = smoothxent.cross_entropy_and_grad(logits, [0, 1], sample_weight=[1e-310, 1e-310])

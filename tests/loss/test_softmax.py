@@ -100,6 +100,8 @@ def test_no_probability_is_above_one(dtype, rng, num_classes):
     logits = rng.normal(0, 1, (4000, num_classes)).astype(dtype)
     rows = np.arange(len(logits))
     logits[rows, rng.integers(0, num_classes, len(logits))] += rng.uniform(10, 60, len(logits))
+    if num_classes == 3:
+        logits[0] = [46, 0, -3]  # for which an earlier kernel gave more
     assert smoothxent.softmax(logits).max() == 1
     assert smoothxent.row_statistics(logits).confidence.max() == 1
 

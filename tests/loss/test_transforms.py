@@ -9,6 +9,7 @@ import pytest
 import oracle
 from assertions import error_text, losses_dtype
 from inventory import REDUCTIONS
+from metric_checks import draw
 from quick import slow_but_first
 from smoothxent import bits, cross_entropy, cross_entropy_and_grad, evaluate
 from smoothxent._arguments.half import narrow
@@ -28,11 +29,6 @@ OPTIONS = {
     "label plays no part": {"label_smoothing": 1.0, "prior": None},
     "weighted": {"label_smoothing": 0.1, "class_weight": None, "sample_weight": None},
 }
-
-
-def draw(rng, num_rows, num_classes, dtype, scale=4):
-    logits = rng.normal(0, scale, (num_rows, num_classes)).astype(dtype)
-    return logits, rng.integers(0, num_classes, num_rows)
 
 
 def draw_options(rng, name, num_rows, num_classes):

@@ -27,7 +27,7 @@ EXACT_CLASSES = 24  # most classes for which one row is also checked with mpmath
 MOST_SQUARED = 1e150  # squares of larger numbers may overflow
 
 
-def draw(rng, num_rows, num_classes, dtype=np.float32, scale=4):
+def draw(rng, num_rows=100, num_classes=10, dtype=np.float32, scale=4):
     """Draw ordinary rows; the label of every second row is its top class."""
     logits = rng.normal(0, scale, (num_rows, num_classes)).astype(dtype)
     labels = rng.integers(0, num_classes, num_rows)
