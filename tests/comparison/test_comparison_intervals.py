@@ -81,10 +81,7 @@ def test_wins_and_losses_are_the_rows_that_only_one_gets_right(rng):
         assert comparison.wins == weights[right_b & ~right_a].sum()
         assert comparison.losses == weights[right_a & ~right_b].sum()
     other = compare(a, b, labels, top_k=(2,), groups=labels)
-    assert (other.wins, other.losses) == (
-        (right_b & ~right_a).sum(),
-        (right_a & ~right_b).sum(),
-    )
+    assert (other.wins, other.losses) == ((right_b & ~right_a).sum(), (right_a & ~right_b).sum())
 
 
 def sentence(b, interval=None, **options):

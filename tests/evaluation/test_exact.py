@@ -9,14 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smoothxent._totals.exact import (
-    ZERO,
-    Exact,
-    exact_squares,
-    exact_sum,
-    integers_of,
-    square_root,
-)
+from smoothxent._totals.exact import ZERO, Exact, exact_squares, exact_sum, integers_of, square_root
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 NUMBERS = st.builds(Exact.of, st.integers(-(2**90), 2**90), st.integers(-60, 1100))
@@ -177,11 +170,6 @@ def test_text_is_hexadecimal_with_a_binary_exponent(number, text):
 @given(ANY)
 def test_text_is_read_back_exactly(number):
     assert Exact.from_json(str(number)) == number
-
-
-@given(FINITE)
-def test_text_of_a_float_is_read_by_fromhex(value):
-    assert float.fromhex(str(exact(value))) == value
 
 
 @pytest.mark.parametrize(

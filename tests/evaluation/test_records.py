@@ -365,4 +365,5 @@ def test_comparisons_that_differ_in_one_total_are_unequal():
     ):
         assert dataclasses.replace(comparison, _totals=other) != comparison
     assert dataclasses.replace(comparison, a=comparison.b) != comparison
+    assert comparison != "comparison"
     assert dataclasses.replace(comparison, _totals=copy.deepcopy(totals)) == comparison
