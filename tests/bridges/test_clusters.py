@@ -63,10 +63,7 @@ def save_parquet(folder, logits, labels):
     (folder / "rows").mkdir()
     for i, part in enumerate([slice(0, 300), slice(300, 1000), slice(0, 0)]):
         table = pa.table(
-            {
-                "logits": pa.array(list(logits[part]), pa.list_(pa.float32())),
-                "label": labels[part],
-            }
+            {"logits": pa.array(list(logits[part]), pa.list_(pa.float32())), "label": labels[part]}
         )
         parquet.write_table(table, folder / "rows" / f"{i}.parquet")
 

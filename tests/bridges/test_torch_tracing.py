@@ -7,16 +7,7 @@ import pytest
 
 import smoothxent
 from assertions import error_text
-from torch_losses import (
-    KINDS,
-    LEAVES,
-    LOSSES,
-    REDUCTIONS,
-    arguments_of,
-    draw,
-    ours,
-    theirs,
-)
+from torch_losses import KINDS, LEAVES, LOSSES, REDUCTIONS, arguments_of, draw, ours, theirs
 
 torch = pytest.importorskip("torch")
 operators = torch.ops.smoothxent

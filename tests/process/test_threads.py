@@ -158,10 +158,7 @@ def test_labels_changed_between_the_two_looks_at_them_raise(any_dtype, rng, monk
 
 def test_interpreter_lock_is_released_during_a_call(run_child):
     # With so long a switch interval another thread runs only if the call lets go of the lock.
-    assert (
-        run_child(
-            PRELUDE
-            + """
+    body = """
 sys.setswitchinterval(1000)
 gate, seen = threading.Event(), []
 def waiter():
@@ -178,19 +175,15 @@ for _ in range(50):
 print(seen)
 thread.join()
 """
-        )
-        == "[True]\n"
-    )
+    assert run_child(PRELUDE + body) == "[True]\n"
 
 
 @pytest.mark.fault("subnormals")
 def test_import_and_use_leave_subnormal_numbers_alone(run_child):
     # A shared object whose start-up code sets flush-to-zero for the process would make these 0.
-    assert (
-        run_child("""
+    source = """
 import smoothxent, numpy as np
 smoothxent.cross_entropy(np.zeros((500, 50), np.float32), np.zeros(500, int), num_threads=2)
 print(float(np.float32(1e-45) * np.float32(1)), 5e-324 * 1.0, float(np.float64(2e-308) / 4))
-""")
-        == f"{float(np.float32(1e-45))} 5e-324 5e-309\n"
-    )
+"""
+    assert run_child(source) == f"{float(np.float32(1e-45))} 5e-324 5e-309\n"
