@@ -249,6 +249,6 @@ def test_arrays_are_the_callers_own(rng):
         (comparison.groups, "ids count"),
     ):
         for name in names.split():
-            before = getattr(holder, name)
+            before = getattr(holder, name).copy()
             getattr(holder, name)[:] = 0
             np.testing.assert_array_equal(getattr(holder, name), before)
