@@ -53,8 +53,11 @@ def expected_error(rows, places, norm):
 @pytest.mark.parametrize("num_bins", [None, 60, 15, 1])
 def test_error_is_the_norm_of_the_gaps_of_bins_of_equal_width(rows, norm, num_bins):
     places = (rows.confidence * (num_bins or 60)).astype(int)
-    actual = evaluations.evaluation(rows).binned_calibration_error(norm, num_bins=num_bins)
+    evaluation = evaluations.evaluation(rows)
+    actual = evaluation.binned_calibration_error(norm, num_bins=num_bins)
     assert actual == pytest.approx(expected_error(rows, places, norm), abs=ALLOWED)
+    if (norm, num_bins) == ("l1", None):
+        assert evaluation.calibration_error == actual
 
 
 @pytest.mark.parametrize("norm", ["l1", "l2", "max"])
