@@ -85,7 +85,7 @@ def test_csv_keeps_ranks_of_many_digits_apart(rng, capsys, tmp_path):
     assert [name for name in row if name.startswith("top_k")] == names
 
 
-def test_bits_per_byte_are_added_to_what_is_merged(expected, part, capsys):
+def test_bits_per_byte_are_added_to_what_is_printed(expected, part, capsys):
     options = [part, "--bytes", "2500"]
     line = f"bits per byte: {expected.bits(per=2500):.4f}, for 2,500 bytes\n"
     assert merged(capsys, *options) == f"{expected}\n\n{line}"

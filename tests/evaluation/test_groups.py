@@ -3,6 +3,7 @@
 import dataclasses
 import math
 from fractions import Fraction
+from operator import attrgetter
 
 import numpy as np
 import pytest
@@ -243,12 +244,13 @@ def test_arrays_are_the_callers_own(rng):
     options = {"groups": np.arange(20) % 5}
     evaluation = evaluate(logits, labels, per_class=True, **options)
     comparison = compare(logits, logits, labels, **options)
-    for holder, names in (
-        (evaluation.groups, "ids count weight hits nll nll_sum all_greedy"),
-        (evaluation.classes, "count support predicted hits nll recall precision f1"),
-        (comparison.groups, "ids count"),
+    for result, part, names in (
+        (evaluation, "groups", "ids count weight hits nll nll_sum all_greedy"),
+        (evaluation, "classes", "count support predicted hits nll recall precision f1"),
+        (comparison, "groups", "ids count"),
     ):
         for name in names.split():
-            before = getattr(holder, name).copy()
-            getattr(holder, name)[:] = 0
-            np.testing.assert_array_equal(getattr(holder, name), before)
+            read = attrgetter(f"{part}.{name}")
+            before = read(result).copy()
+            read(result)[:] = 0
+            np.testing.assert_array_equal(read(result), before)
