@@ -288,7 +288,7 @@ def test_memory_does_not_grow_with_the_rows(rng, weighted):
 
 def test_quantiles_are_the_callers_own(rng):
     comparison = compare(*draw(rng, 9, 4))
-    before = comparison.kl_quantiles
+    before = dict(comparison.kl_quantiles)
     comparison.kl_quantiles[0.5] = 7.0
     assert comparison.kl_quantiles == before
 
