@@ -8,9 +8,9 @@ This module declares the first fields, as far as it reads them, with the names o
 
 import ctypes
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from ctypes import POINTER, Structure, c_char, c_char_p, c_int, c_int64, c_size_t, c_void_p
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, TypeAlias
 
 import jax
 import ml_dtypes
@@ -32,83 +32,34 @@ EXECUTE = 3  # XLA_FFI_ExecutionStage
 CANCELLED, INVALID_ARGUMENT, RESOURCE_EXHAUSTED = 1, 3, 8  # XLA_FFI_Error_Code
 
 
-class _Start(Structure):
-    """The first fields of every struct."""
-
-    _fields_: ClassVar[Sequence[tuple[str, Any]]] = (
-        ("struct_size", c_size_t),
-        ("extension_start", c_void_p),
-    )
+def _struct(first: dict[str, Any], **others: Any) -> Any:
+    """Return the type of a struct that has the first fields, then the others."""
+    return type("Struct", (Structure,), {"_fields_": [*first.items(), *others.items()]})
 
 
-class _Version(_Start):
-    _fields_ = (("major_version", c_int), ("minor_version", c_int))
+_SIZE = {"struct_size": c_size_t}
+_START = _SIZE | {"extension_start": c_void_p}  # the first fields of most structs
 
-
-class _Metadata(Structure):
-    _fields_ = (("struct_size", c_size_t), ("api_version", _Version))
-
-
-class _MetadataExtension(Structure):
-    _fields_ = (
-        ("struct_size", c_size_t),
-        ("type", c_int),
-        ("next", c_void_p),
-        ("metadata", POINTER(_Metadata)),
-    )
-
-
-class _Api(_Start):
-    _fields_ = (
-        ("api_version", _Version),
-        ("internal_api", c_void_p),
-        ("error_create", c_void_p),
-    )
-
-
-class _Error(_Start):
-    _fields_ = (("message", c_char_p), ("errc", c_int))
-
-
-class _Buffer(_Start):
-    _fields_ = (
-        ("dtype", c_int),
-        ("data", c_void_p),
-        ("rank", c_int64),
-        ("dims", POINTER(c_int64)),
-    )
-
-
-class _Buffers(_Start):
-    _fields_ = (
-        ("size", c_int64),
-        ("types", c_void_p),
-        ("buffers", POINTER(POINTER(_Buffer))),
-    )
-
-
-class _Text(Structure):
-    _fields_ = (("ptr", c_void_p), ("len", c_size_t))
-
-
-class _Attributes(_Start):
-    _fields_ = (
-        ("size", c_int64),
-        ("types", c_void_p),
-        ("names", c_void_p),
-        ("texts", POINTER(POINTER(_Text))),
-    )
-
-
-class _CallFrame(_Start):
-    _fields_ = (
-        ("api", POINTER(_Api)),
-        ("ctx", c_void_p),
-        ("stage", c_int),
-        ("args", _Buffers),
-        ("rets", _Buffers),
-        ("attrs", _Attributes),
-    )
+_Version = _struct(_START, major_version=c_int, minor_version=c_int)
+_Metadata = _struct(_SIZE, api_version=_Version)
+_MetadataExtension = _struct(_SIZE, type=c_int, next=c_void_p, metadata=POINTER(_Metadata))
+_Api = _struct(_START, api_version=_Version, internal_api=c_void_p, error_create=c_void_p)
+_Error = _struct(_START, message=c_char_p, errc=c_int)
+_Buffer = _struct(_START, dtype=c_int, data=c_void_p, rank=c_int64, dims=POINTER(c_int64))
+_BUFFERS = POINTER(POINTER(_Buffer))
+_Buffers = _struct(_START, size=c_int64, types=c_void_p, buffers=_BUFFERS)
+_Text = _struct({}, ptr=c_void_p, len=c_size_t)
+_TEXTS = POINTER(POINTER(_Text))
+_Attributes = _struct(_START, size=c_int64, types=c_void_p, names=c_void_p, texts=_TEXTS)
+_CallFrame = _struct(
+    _START,
+    api=POINTER(_Api),
+    ctx=c_void_p,
+    stage=c_int,
+    args=_Buffers,
+    rets=_Buffers,
+    attrs=_Attributes,
+)
 
 
 def registered(name: str, compute: Compute) -> Any:
@@ -126,12 +77,9 @@ def registered(name: str, compute: Compute) -> Any:
             version.major_version, version.minor_version = API_VERSION
         elif frame.stage == EXECUTE:
             try:
-                text = frame.attrs.texts[0].contents
-                compute(
-                    _arrays(frame.args),
-                    _arrays(frame.rets),
-                    ctypes.string_at(text.ptr, text.len).decode(),
-                )
+                attribute = frame.attrs.texts[0].contents
+                text = ctypes.string_at(attribute.ptr, attribute.len).decode()
+                compute(_arrays(frame.args), _arrays(frame.rets), text)
             except BaseException as error:
                 return _reported(error, frame.api.contents)
         return None
@@ -159,9 +107,8 @@ def _reported(error: BaseException, api: Any) -> int | None:
     """Return an XLA error with the text of this exception."""
     codes = {KeyboardInterrupt: CANCELLED, MemoryError: RESOURCE_EXHAUSTED}
     text = str(error) or type(error).__name__
-    arguments = _Error(
-        ctypes.sizeof(_Error), None, text.encode(), codes.get(type(error), INVALID_ARGUMENT)
-    )
+    code = codes.get(type(error), INVALID_ARGUMENT)
+    arguments = _Error(ctypes.sizeof(_Error), None, text.encode(), code)
     create = ctypes.CFUNCTYPE(c_void_p, POINTER(_Error))(api.error_create)
     made: int | None = create(ctypes.byref(arguments))
     return made
