@@ -36,15 +36,9 @@ def loss(
     return _tensors.loss_of(value, dtype)
 
 
-def gradient(
-    grad_output: Tensor,
-    input: Tensor,
-    target: Tensor,
-    weight: Tensor | None,
-    dtype: torch.dtype,
-    *options: Any,
-) -> Tensor:
+def gradient(grad_output: Tensor, input: Tensor, *arguments: Any) -> Tensor:
     """Return `grad_output` times the gradient with respect to `input`, in the dtype of `input`."""
+    target, weight, _, *options = arguments
     chosen = Options(*options)
     is_per_row = chosen.reduction == "none"
     is_one = bool((grad_output == 1).all()) if is_per_row else grad_output.item() == 1
@@ -56,7 +50,7 @@ def gradient(
         function = smoothxent.cross_entropy_and_grad
         _, array = _tensors.call(function, [input], target, weight, chosen, **others)
     except ValueError:
-        return _pytorchs_gradient(grad_output, input, target, weight, dtype, *options)
+        return _pytorchs_gradient(grad_output, input, *arguments)
     grad = torch.from_numpy(array)
     if not is_one:
         grad *= grad_output.unsqueeze(class_axis(input)) if is_per_row else grad_output
@@ -65,15 +59,9 @@ def gradient(
     return grad.to(input.dtype)
 
 
-def _pytorchs_gradient(
-    grad_output: Tensor,
-    input: Tensor,
-    target: Tensor,
-    weight: Tensor | None,
-    dtype: torch.dtype,
-    *options: Any,
-) -> Tensor:
+def _pytorchs_gradient(grad_output: Tensor, input: Tensor, *arguments: Any) -> Tensor:
     """Return the same gradient, computed by PyTorch: for any type of tensor, differentiable."""
+    target, weight, dtype, *options = arguments
 
     def loss(input: Tensor) -> Tensor:
         return _pytorch.cross_entropy(input, target, weight, Options(*options)).to(dtype)

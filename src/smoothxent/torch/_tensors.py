@@ -12,16 +12,8 @@ import smoothxent
 from smoothxent.torch._options import Options
 
 FLOATS = {torch.float32, torch.float64, torch.float16, torch.bfloat16}
-INTEGERS = {
-    torch.int64,
-    torch.int32,
-    torch.int16,
-    torch.int8,
-    torch.uint64,
-    torch.uint32,
-    torch.uint16,
-    torch.uint8,
-}
+INTEGERS = {torch.int64, torch.int32, torch.int16, torch.int8}
+INTEGERS |= {torch.uint64, torch.uint32, torch.uint16, torch.uint8}
 PLAIN = {Tensor, torch.nn.Parameter, type(None)}
 _TYPES = PLAIN | {FakeTensor}  # PyTorch traces plain tensors as FakeTensors
 _DEFAULT_THREADS = smoothxent.info()["num_threads"]
