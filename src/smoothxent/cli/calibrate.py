@@ -37,8 +37,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Fit the temperature with a progress bar for each read, and write the result."""
     files = (arguments.logits, arguments.labels, arguments.sample_weight)
     results.check(arguments, *files)
-    settings = inputs.settings(arguments)
-    settings |= {name: getattr(arguments, name) for name in ("sample_weight", "softcap", "bounds")}
+    settings = inputs.settings(arguments, "softcap", "bounds")
     named = errors.as_command_errors(logits=arguments.logits, labels=arguments.labels)
     with named, progress.shown(not arguments.quiet) as update:
         temperature = fit_temperature_file(*files[:2], **settings, progress=update)

@@ -42,10 +42,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Compare the files with a progress bar, and write the result."""
     files = (arguments.a, arguments.b, arguments.labels)
     results.check(arguments, *files, arguments.sample_weight, arguments.groups)
-    settings = inputs.settings(arguments)
-    settings |= {"temperature": arguments.temperature, "softcap": arguments.softcap}
-    settings["label_smoothing"] = arguments.label_smoothing
-    settings["groups"] = arguments.groups
+    settings = inputs.settings(arguments, "label_smoothing", "temperature", "softcap", "groups")
     settings["names"] = arguments.names or tuple(map(options.name, files[:2]))
     with errors.as_command_errors(), progress.shown(not arguments.quiet) as update:
         comparison = compare_files(*files, **settings, progress=update)

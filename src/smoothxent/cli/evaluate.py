@@ -51,11 +51,9 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.per_group and not arguments.groups:
         arguments.error("argument --per-group: needs --groups")
     results.check(arguments, *files)
-    settings = inputs.settings(arguments)
-    settings |= {"temperature": arguments.temperature, "softcap": arguments.softcap}
-    settings["label_smoothing"] = arguments.label_smoothing
+    settings = inputs.settings(arguments, "label_smoothing", "temperature", "softcap", "groups")
     settings |= {name: inputs.array(file) for name, file in of_classes.items()}
-    settings |= {"groups": arguments.groups, "per_class": bool(arguments.per_class)}
+    settings["per_class"] = bool(arguments.per_class)
     with errors.as_command_errors(**of_classes), progress.shown(not arguments.quiet) as update:
         evaluation = evaluate_file(arguments.logits, arguments.labels, **settings, progress=update)
     results.write(evaluation, arguments)

@@ -19,6 +19,8 @@ LOGITS = (
     "a quoted pattern such as 'part-*.npy' for shards in the order of their numbers"
 )
 LABELS = "N class indices: a file as above, or a .txt file with one index a line"
+# The options that `add_arguments` adds.
+SHARED = ("sample_weight", "ignore_index", "top_k", "num_bins", "dtype", "num_threads")
 
 
 def add_label_smoothing(parser: argparse.ArgumentParser) -> None:
@@ -49,10 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--sample-weight", metavar="FILE", type=options.file, help="file with a weight for each row"
     )
     parser.add_argument(
-        "--ignore-index",
-        metavar="I",
-        type=options.whole,
-        help="ignore rows with this label",
+        "--ignore-index", metavar="I", type=options.whole, help="ignore rows with this label"
     )
     parser.add_argument(
         "--top-k",
@@ -63,6 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--bins",
+        dest="num_bins",
         metavar="N",
         type=options.whole,
         default=15,
@@ -75,6 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--threads",
+        dest="num_threads",
         metavar="T",
         type=options.whole,
         help="number of computing threads (default: as many as the process may use)",
@@ -104,16 +105,9 @@ def files(path: str) -> list[Path]:
     return [Path(path)] if Path(path).exists() else sorted(map(Path, glob(path, recursive=True)))  # noqa: PTH207
 
 
-def settings(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Return the options as the library's functions take them."""
-    return {
-        "sample_weight": arguments.sample_weight,
-        "ignore_index": arguments.ignore_index,
-        "top_k": arguments.top_k,
-        "num_bins": arguments.bins,
-        "dtype": arguments.dtype,
-        "num_threads": arguments.threads,
-    }
+def settings(arguments: argparse.Namespace, *names: str) -> dict[str, Any]:
+    """Return the shared options and those of these names, as the library's functions take them."""
+    return {name: getattr(arguments, name) for name in (*SHARED, *names)}
 
 
 def array(file: str | None) -> NDArray[Any] | None:
