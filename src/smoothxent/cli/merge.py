@@ -13,13 +13,9 @@ from smoothxent.cli.errors import CommandError, as_command_errors, name_file
 
 Mergeable: TypeAlias = Evaluation | Comparison
 
-# by the format of their records
-KINDS: dict[str, type[Mergeable]] = {
-    "smoothxent.Evaluation": Evaluation,
-    "smoothxent.Comparison": Comparison,
-}
-TEMPERATURE = "smoothxent.Temperature"  # one number: it can't be added up
 NAMES: dict[type[Any], str] = {Evaluation: "an evaluation", Comparison: "a comparison"}
+KINDS = {f"smoothxent.{kind.__name__}": kind for kind in NAMES}  # by the format of their records
+TEMPERATURE = "smoothxent.Temperature"  # one number: it can't be added up
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -85,9 +81,8 @@ def saved(part: Path, names: tuple[str, str] | None) -> Mergeable:
 def _kind_of(record: object) -> type[Mergeable]:
     """Return the type of the record."""
     found = record.get("format") if isinstance(record, dict) else record
+    if isinstance(found, str) and found in KINDS:
+        return KINDS[found]
     rule = f"be one of {', '.join(map(repr, KINDS))}"
-    for name, kind in KINDS.items():
-        if found == name:
-            return kind
     remedy = "; --apply-json saves an evaluation" if found == TEMPERATURE else ""
     raise ValueError(f"format must {rule}, got {reprlib.repr(found)}{remedy}")

@@ -15,10 +15,7 @@ Parsed = TypeVar("Parsed")
 
 def whole(text: str) -> int:
     """Parse a whole number."""
-    try:
-        return int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"must be a whole number, got {text!r}") from None
+    return _parsed(int, text, "a whole number")
 
 
 def positive(text: str) -> int:
@@ -31,10 +28,14 @@ def positive(text: str) -> int:
 
 def number(text: str) -> float:
     """Parse a number."""
+    return _parsed(float, text, "a number")
+
+
+def _parsed(parse: Callable[[str], Parsed], text: str, rule: str) -> Parsed:
     try:
-        return float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"must be a number, got {text!r}") from None
+        return parse(text)
+    except (OSError, ValueError):
+        raise argparse.ArgumentTypeError(f"must be {rule}, got {text!r}") from None
 
 
 def percent(text: str) -> float:
@@ -47,13 +48,10 @@ def percent(text: str) -> float:
 
 def temperature(text: str) -> float:
     """Return the number, or the one in a file that `smoothxent calibrate --json` saved."""
-    try:
-        if not text.endswith(".json"):
-            return float(text)
-        return Temperature.load(text).value
-    except (OSError, ValueError):
-        rule = "must be a number, or a file that `smoothxent calibrate --json` saved"
-        raise argparse.ArgumentTypeError(f"{rule}, got {text!r}") from None
+    rule = "a number, or a file that `smoothxent calibrate --json` saved"
+    if text.endswith(".json"):
+        return _parsed(Temperature.load, text, rule).value
+    return _parsed(float, text, rule)
 
 
 def several(parse: Callable[[str], Parsed]) -> Callable[[str], tuple[Parsed, ...]]:

@@ -20,9 +20,7 @@ Result: TypeAlias = Evaluation | Comparison | Temperature
 def add_arguments(parser: argparse.ArgumentParser, to_save: str) -> None:
     """Add the options for the format and the files of the result."""
     parser.add_argument(
-        "--format",
-        choices=FORMATS,
-        help="format of the printed result (default: table)",
+        "--format", choices=FORMATS, help="format of the printed result (default: table)"
     )
     parser.add_argument(
         "--json",
@@ -123,7 +121,7 @@ def write(result: Result, arguments: argparse.Namespace) -> None:
         if isinstance(file := getattr(arguments, option, None), Path):
             write_whole(file, _writer(_csv_of_each(attribute, getattr(result, attribute))))
     if arguments.json == "-":
-        print(text_of(result.to_dict()), end="")
+        print(_json(result, arguments), end="")
     elif not arguments.quiet:
         print(FORMATS[arguments.format or "table"](result, arguments), end="")
 
@@ -140,20 +138,19 @@ def _writer(text: str) -> Callable[[Path], object]:
 
 
 def _table(result: Result, arguments: argparse.Namespace) -> str:
-    return f"{result.to_text(interval=arguments.interval)}\n" + _bits("\n{}\n", result, arguments)
+    return f"{result.to_text(interval=arguments.interval)}\n{_bits(result, arguments)}"
 
 
 def _markdown(result: Result, arguments: argparse.Namespace) -> str:
-    text = result.to_markdown(interval=arguments.interval)
-    return text + _bits("\n{}\n", result, arguments)
+    return result.to_markdown(interval=arguments.interval) + _bits(result, arguments)
 
 
-def _bits(line: str, result: Result, arguments: argparse.Namespace) -> str:
-    """Return a line with the bits per byte, if the number of bytes is known."""
+def _bits(result: Result, arguments: argparse.Namespace) -> str:
+    """Return an empty line and one with the bits per byte, if the number of bytes is known."""
     if arguments.bytes is None or not isinstance(result, Evaluation):
         return ""
     bits = number(result.bits(per=arguments.bytes))
-    return line.format(f"bits per byte: {bits}, for {plural(arguments.bytes, 'byte')}")
+    return f"\nbits per byte: {bits}, for {plural(arguments.bytes, 'byte')}\n"
 
 
 def _json(result: Result, _: argparse.Namespace) -> str:
