@@ -1,5 +1,6 @@
 """Chunks of rows: the same rows of the logits, the labels and the other inputs."""
 
+import math
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, closing
 from itertools import cycle
@@ -10,6 +11,7 @@ import numpy as np
 from smoothxent._arguments.arrays import AnyArray
 from smoothxent._evaluation.read_ahead import num_chunks_at_once, results_in_order
 from smoothxent._files.sharded_array import ShardedArray, Stream
+from smoothxent._kernel.threads import thread_count
 
 Result = TypeVar("Result")
 
@@ -30,13 +32,20 @@ class Chunk(NamedTuple):
 
 
 def chunk_results(
-    compute: Callable[[Chunk], Result], inputs: Sequence[ShardedArray], num_threads: int
+    compute: Callable[[Chunk], Result],
+    given: Sequence[ShardedArray | None],
+    num_threads: int | None,
 ) -> Generator[tuple[int, Result], None, None]:
     """Yield the end and the result of each chunk, in order; the inputs have the same length.
 
-    `compute` is called in up to `num_threads` threads at once.
+    The first result is that of no rows: its checks come before any data is read. `compute` is
+    called in up to `num_threads` threads at once.
     """
+    inputs = [each for each in given if each is not None]
     num_rows = inputs[0].num_rows
+    num_threads = thread_count(num_threads, num_rows * math.prod(inputs[0].row_shape))
+    nothing = (np.empty((0, *array.row_shape), array.dtype) for array in inputs)
+    yield 0, compute(Chunk(0, tuple(nothing)))
     if not num_rows:
         return
     size = min(num_rows, max(1, CHUNK_BYTES // max(array.row_bytes for array in inputs)))

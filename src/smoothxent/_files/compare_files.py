@@ -6,29 +6,25 @@ from collections.abc import Callable, Iterable
 from contextlib import closing
 from typing import TypeAlias
 
-import numpy as np
 from numpy.typing import ArrayLike
 
+from smoothxent._arguments.arrays import AnyArray
 from smoothxent._arguments.bits import DType
-from smoothxent._arguments.groups import chosen
 from smoothxent._arguments.half import TypedArray
 from smoothxent._comparison.comparison import Comparison
-from smoothxent._comparison.pairs import Labelled, Table, pair_totals
+from smoothxent._comparison.pairs import Table, pair_totals
 from smoothxent._comparison.settings import NAMES, OfEach, check_names, options_of_both
 from smoothxent._comparison.totals import PairTotals
 from smoothxent._evaluation.evaluation import Evaluation
 from smoothxent._evaluation.probabilities import warn_of_probabilities
-from smoothxent._evaluation.rows import evaluate_rows
+from smoothxent._evaluation.settings import Options
 from smoothxent._evaluation.totals import Totals
 from smoothxent._files.chunks import Chunk, chunk_results
-from smoothxent._files.errors import bad_chunk_label
-from smoothxent._files.formats import stored_labels, stored_logits, stored_weights
-from smoothxent._files.groups import stored_groups
+from smoothxent._files.evaluate_file import StoredRows
+from smoothxent._files.formats import stored_logits
 from smoothxent._files.sharded_array import ShardedArray
 from smoothxent._files.shards import Paths, Shards, shards_of, shards_or_array
-from smoothxent._files.weights import weights_of_chunk
 from smoothxent._kernel.rows import checked_rows
-from smoothxent._kernel.threads import thread_count
 
 # rows done, rows in total, and the evaluations of a and of b for the rows done
 Progress: TypeAlias = Callable[[int, int, Evaluation, Evaluation], object]
@@ -119,45 +115,35 @@ def compare_files(
     True
     """
     a, b = _stored_logits(shards_of("logits_a", logits_a), shards_of("logits_b", logits_b), dtype)
-    indices = stored_labels(shards_or_array("labels", labels), a)
-    options = options_of_both(
-        a.row_shape[0], softcap, temperature, label_smoothing, top_k, num_bins
+    stored = StoredRows.of(
+        a,
+        shards_or_array("labels", labels),
+        shards_or_array("sample_weight", sample_weight),
+        shards_or_array("groups", groups),
     )
-    weights = stored_weights(shards_or_array("sample_weight", sample_weight), a)
-    inputs = [each for each in (a, indices, b, weights) if each is not None]
-    row_groups = stored_groups(shards_or_array("groups", groups), a)
+    options = options_of_both(
+        stored.num_classes, softcap, temperature, label_smoothing, top_k, num_bins
+    )
     names = check_names(names)
-    threads = thread_count(num_threads, a.num_rows * a.row_shape[0])
+    inputs = a, stored.labels, b, stored.weights
 
     def compute(chunk: Chunk) -> tuple[Totals, Totals, PairTotals]:
-        rows_a, labels, rows_b = chunk.arrays[:3]
-        part = weights_of_chunk(weights, chunk)
-        both = [
-            checked_rows(array.typed(rows), labels, -1)
-            for rows, array in ((rows_a, a), (rows_b, b))
-        ]
-        chunk_groups = None
-        if row_groups is not None:
-            chunk_groups = chosen(row_groups, slice(chunk.first_row, chunk.end))
-        try:
-            of_a, of_b = (
-                evaluate_rows(rows, each, chunk_groups, part, ignore_index, num_threads=1)
-                for rows, each in zip(both, options, strict=True)
-            )
-        except IndexError:
-            raise bad_chunk_label(chunk, a, indices, ignore_index) from None
-        table_a, table_b = (
-            Table(TypedArray(rows, layout.dtype_name), each.transforms)
-            for (rows, _, layout), each in zip(both, options, strict=True)
-        )
-        located = Labelled(labels, part, ignore_index, chunk_groups)
-        top_k = options[0].settings.top_k
-        return of_a, of_b, pair_totals(table_a, table_b, located, top_k, num_threads=1)
+        rows_a, _, rows_b, *_ = chunk.arrays
+        labelled = stored.labelled(chunk, ignore_index)
 
-    nothing = (np.empty((0, *array.row_shape), array.dtype) for array in inputs)
-    # Without rows: the other checks, before any data is read.
-    total_a, total_b, pairs = compute(Chunk(0, tuple(nothing)))
-    with closing(chunk_results(compute, inputs, threads)) as results:
+        def of_one(array: ShardedArray, rows: AnyArray, options: Options) -> tuple[Totals, Table]:
+            checked = checked_rows(array.typed(rows), labelled.labels, -1)
+            logits, _, layout = checked
+            table = Table(TypedArray(logits, layout.dtype_name), options.transforms)
+            return stored.totals(chunk, checked, labelled, options), table
+
+        of_a, table_a = of_one(a, rows_a, options[0])
+        of_b, table_b = of_one(b, rows_b, options[1])
+        top_k = options[0].settings.top_k
+        return of_a, of_b, pair_totals(table_a, table_b, labelled, top_k, num_threads=1)
+
+    with closing(chunk_results(compute, inputs, num_threads)) as results:
+        _, (total_a, total_b, pairs) = next(results)
         for num_done, (of_a, of_b, more) in results:
             total_a += of_a
             total_b += of_b

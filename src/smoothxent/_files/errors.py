@@ -1,4 +1,4 @@
-"""The error of a label in a file that is out of range."""
+"""The errors about the numbers of a chunk: labels out of range, improper weights."""
 
 from contextlib import closing
 
@@ -7,8 +7,20 @@ from numpy.typing import NDArray
 
 from smoothxent._arguments.arrays import AnyArray
 from smoothxent._arguments.labels import ignore_remedy
+from smoothxent._arguments.options import is_improper
 from smoothxent._files.chunks import Chunk, chunk_results
 from smoothxent._files.sharded_array import ShardedArray
+
+
+def weights_of_chunk(weights: ShardedArray, chunk: Chunk) -> NDArray[np.float64]:
+    """Return the last array of a chunk, the weights; all are finite and not negative."""
+    values = chunk.arrays[-1].astype(np.float64)
+    bad = is_improper(values)
+    if bad.any():
+        row = int(bad.argmax())
+        location, value = weights.entry(chunk.first_row + row, values[row])
+        raise ValueError(f"{location} must be finite and not negative, got {value}")
+    return values
 
 
 def bad_chunk_label(

@@ -6,25 +6,23 @@ from collections.abc import Callable, Iterable
 from contextlib import closing
 from typing import NamedTuple, Self, TypeAlias
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from smoothxent._arguments.bits import DType
 from smoothxent._arguments.groups import Groups, chosen
+from smoothxent._comparison.pairs import Labelled
 from smoothxent._evaluation.evaluation import Evaluation
 from smoothxent._evaluation.probabilities import warn_of_probabilities
 from smoothxent._evaluation.rows import evaluate_rows
 from smoothxent._evaluation.settings import Options
 from smoothxent._evaluation.totals import Totals
 from smoothxent._files.chunks import Chunk, chunk_results
-from smoothxent._files.errors import bad_chunk_label
+from smoothxent._files.errors import bad_chunk_label, weights_of_chunk
 from smoothxent._files.formats import stored_labels, stored_logits, stored_weights
 from smoothxent._files.groups import stored_groups
 from smoothxent._files.sharded_array import ShardedArray
 from smoothxent._files.shards import OfRows, Paths, Shards, shards_of, shards_or_array
-from smoothxent._files.weights import weights_of_chunk
-from smoothxent._kernel.rows import checked_rows
-from smoothxent._kernel.threads import thread_count
+from smoothxent._kernel.rows import Rows, checked_rows
 
 # rows done, rows in total, and the evaluation of the rows done
 Progress: TypeAlias = Callable[[int, int, Evaluation], object]
@@ -171,23 +169,40 @@ class StoredRows(NamedTuple):
     @classmethod
     def of(
         cls,
-        logits: Shards,
+        logits: Shards | ShardedArray,
         labels: OfRows | None,
         sample_weight: OfRows | None,
         groups: OfRows | None,
-        dtype: DType | None,
+        dtype: DType | None = None,
     ) -> Self:
-        """Open the files and check their headers.
+        """Open the files and check their headers, unless those of the logits have been checked.
 
         The ids of groups are read at once.
         """
-        rows = stored_logits(logits, dtype)
+        rows = logits if isinstance(logits, ShardedArray) else stored_logits(logits, dtype)
         indices = stored_labels(labels, rows)
         return cls(rows, indices, stored_weights(sample_weight, rows), stored_groups(groups, rows))
 
     @property
     def num_classes(self) -> int:
         return self.logits.row_shape[0]
+
+    def labelled(self, chunk: Chunk, ignore_index: int | None) -> Labelled:
+        """Return the labels, the weights and the groups of the rows of a chunk."""
+        weights = groups = None
+        if self.weights is not None:
+            weights = weights_of_chunk(self.weights, chunk)
+        if self.groups is not None:
+            groups = chosen(self.groups, slice(chunk.first_row, chunk.end))
+        return Labelled(chunk.arrays[1], weights, ignore_index, groups)
+
+    def totals(self, chunk: Chunk, rows: Rows, labelled: Labelled, options: Options) -> Totals:
+        """Return the totals of logits on the rows of a chunk."""
+        _, weights, ignore_index, groups = labelled
+        try:
+            return evaluate_rows(rows, options, groups, weights, ignore_index, num_threads=1)
+        except IndexError:
+            raise bad_chunk_label(chunk, self.logits, self.labels, ignore_index) from None
 
 
 def evaluate_stored(
@@ -198,27 +213,17 @@ def evaluate_stored(
     progress: Progress | None,
 ) -> Evaluation:
     """Return the evaluation of stored rows, from one read of their files."""
-    rows, indices, weights, groups = stored
-    inputs = [each for each in (rows, indices, weights) if each is not None]
-    threads = thread_count(num_threads, rows.num_rows * stored.num_classes)
+    logits, labels, weights, _ = stored
 
     def compute(chunk: Chunk) -> Totals:
-        part = weights_of_chunk(weights, chunk)
-        located = checked_rows(rows.typed(chunk.arrays[0]), chunk.arrays[1], -1)
-        chunk_groups = None
-        if groups is not None:
-            chunk_groups = chosen(groups, slice(chunk.first_row, chunk.end))
-        try:
-            return evaluate_rows(located, options, chunk_groups, part, ignore_index, num_threads=1)
-        except IndexError:
-            raise bad_chunk_label(chunk, rows, indices, ignore_index) from None
+        labelled = stored.labelled(chunk, ignore_index)
+        rows = checked_rows(logits.typed(chunk.arrays[0]), labelled.labels, -1)
+        return stored.totals(chunk, rows, labelled, options)
 
-    nothing = (np.empty((0, *array.row_shape), array.dtype) for array in inputs)
-    # Without rows: the other checks, before any data is read.
-    total = compute(Chunk(0, tuple(nothing)))
-    with closing(chunk_results(compute, inputs, threads)) as results:
+    with closing(chunk_results(compute, (logits, labels, weights), num_threads)) as results:
+        _, total = next(results)
         for num_done, totals in results:
             total += totals
             if progress is not None:
-                progress(num_done, rows.num_rows, Evaluation(total))
+                progress(num_done, logits.num_rows, Evaluation(total))
     return Evaluation(total)
