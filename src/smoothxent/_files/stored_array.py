@@ -4,7 +4,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Protocol
 
@@ -75,16 +75,12 @@ class StoredArray(ABC):
     location: Location
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
+    declared_dtype: str = field(default="", kw_only=True)  # of bare 2-byte words, if in the file
 
     read_errors: ClassVar[tuple[type[Exception], ...]] = ()  # in addition to OSError
 
     def __len__(self) -> int:
         return self.shape[0]
-
-    @property
-    def declared_dtype(self) -> str:
-        """Return the dtype of bare 2-byte words if the file declares it, else ""."""
-        return ""
 
     @property
     def num_bytes(self) -> int:

@@ -7,7 +7,6 @@ with a framework. This module reads the header and checks the rules of the forma
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -43,13 +42,6 @@ class Entry(NamedTuple):
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class SafeTensor(PlainFile):
-    @property
-    def declared_dtype(self) -> str:
-        return "bfloat16" if self.dtype.kind == "V" else ""
-
-
 def stored(location: Location) -> StoredArray:
     """Return an array of a file."""
     with location.path.open("rb") as file:
@@ -70,7 +62,9 @@ def stored(location: Location) -> StoredArray:
     code, shape, first, end = entries[location.member]
     if code not in DTYPES:
         raise TypeError(f"{location} must be one of {', '.join(DTYPES)}, got {code}")
-    array = SafeTensor(location, shape, np.dtype(DTYPES[code]), start + first)
+    words = "bfloat16" if code == BFLOAT16 else ""
+    dtype = np.dtype(DTYPES[code])
+    array = PlainFile(location, shape, dtype, start + first, declared_dtype=words)
     array.check_size(end - first)
     array.check_size(min(end, size - start) - first)
     _check_layout(location, entries, size - start)
