@@ -37,23 +37,23 @@ OF_LOGITS = FORMATS[:-1]
 TEXT = {".csv": ", delimiter=','", ".tsv": "", ".txt": ""}  # arguments of np.loadtxt
 
 
-def stored_logits(paths: Shards, dtype: DType | None, argument: str = "logits") -> ShardedArray:
+def stored_logits(paths: Shards, dtype: DType | None) -> ShardedArray:
     """Return the rows of logits in some files; `dtype` is that of bare 2-byte words."""
-    shards = _stored(argument, paths, OF_LOGITS)
+    shards = _stored("logits", paths, OF_LOGITS)
     name = shards[0].declared_dtype if dtype is None else name_of(dtype)
     for shard in shards:
         if len(shard.shape) == 1 and shard.dtype.kind in "iu":
-            found = f"{shard.dtype} of shape {shard.shape}"
-            rule = "be rows of real numbers"
             raise TypeError(
-                f"{shard.location} must {rule}, got {found}; are logits and labels swapped?"
+                f"{shard.location} must be rows of real numbers, got {shard.dtype} of shape "
+                f"{shard.shape}; are logits and labels swapped?"
             )
         empty = np.empty(0, _words(shard.dtype))
         is_bits = name and empty.dtype.char == "H"
         own = check_logits(bits(empty, name) if is_bits else empty, str(shard.location)).dtype_name
         if name not in ("", own):
-            rule = f"be {own}, that of the {shard.location}"
-            raise TypeError(f"dtype must {rule}, got {name}; leave it out")
+            raise TypeError(
+                f"dtype must be {own}, that of the {shard.location}, got {name}; leave it out"
+            )
         if len(shard.shape) < 2 or not shard.shape[-1]:
             raise ValueError(
                 f"{shard.location} must have shape (N, C) or more axes, the classes last, "
