@@ -6,7 +6,7 @@ reads at a time. It has so many rows that all blocks together take little longer
 threads).
 """
 
-from typing import Any, Protocol
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,13 +23,8 @@ _TEMPORARY = 1 << 23  # bytes of a piece that is converted or added
 _PRODUCT = 1 << 26  # bytes of the weight in one product; Ctrl-C waits for its end
 
 
-class Gradients(Protocol):
-    @property
-    def hidden(self) -> FloatArray: ...  # (N, H); all in the dtype of the logits
-    @property
-    def weight(self) -> FloatArray: ...  # (C, H)
-    @property
-    def bias(self) -> FloatArray | None: ...  # (C,)
+# Of hidden (N, H), weight (C, H) and bias (C,), in the dtype of the logits.
+Gradients: TypeAlias = tuple[FloatArray, FloatArray, FloatArray | None]
 
 
 class Head:
@@ -98,19 +93,20 @@ class Head:
     ) -> None:
         """Add the contribution of one block's gradient to the gradients of the head.
 
-        The last classes of some rows come first. The arrays `to.hidden` and `to.weight` need no
-        initial values: the first block of each row and class overwrites them.
+        The last classes of some rows come first. The gradients of hidden and weight need no initial
+        values: the first block of each row and class overwrites them.
         """
+        of_hidden, of_weight, of_bias = to
         is_first_of_classes, is_first_of_rows = rows.start == 0, classes.stop == self.num_classes
-        if to.bias is not None:
-            to.bias[classes] += grad.sum(axis=0)
+        if of_bias is not None:
+            of_bias[classes] += grad.sum(axis=0)
         for part in _pieces(classes, self._piece):
             part_grad = grad[:, _within(part, classes)]
-            _add_product(part_grad.T, hidden, to.weight[part], is_first_of_classes)
+            _add_product(part_grad.T, hidden, of_weight[part], is_first_of_classes)
         for part in self._parts(classes):
             part_grad = grad[:, _within(part, classes)]
             weight = _take(self._weight, part, self._dtype)
-            _add_product(part_grad, weight, to.hidden[rows], is_first_of_rows)
+            _add_product(part_grad, weight, of_hidden[rows], is_first_of_rows)
             is_first_of_rows = False
 
     def _parts(self, classes: slice) -> list[slice]:
