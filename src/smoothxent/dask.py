@@ -157,7 +157,7 @@ def evaluate(
     # Not optimised here: an optimised graph would share no tasks with other collections.
     blocks = [array.to_delayed(optimize_graph=False).ravel() for array in arrays]
     shared = dask.delayed(options)  # sent to each worker once: class weights may be long
-    evaluate_block, add = dask.delayed(_evaluate_block), dask.delayed(_sum)
+    evaluate_block, add = dask.delayed(_evaluate_block), dask.delayed(sum)
     parts = [
         evaluate_block(shared, position, list(of_rows), *block)
         for position, *block in zip(_positions(chunks), *blocks, strict=True)
@@ -181,11 +181,6 @@ def _evaluate_block(
         return smoothxent.evaluate(logits, **arguments)
     except (IndexError, ValueError) as error:
         raise type(error)(_of_the_whole(str(error), position)) from None
-
-
-def _sum(parts: list[Any]) -> smoothxent.Evaluation:
-    total: smoothxent.Evaluation = sum(parts)
-    return total
 
 
 def _of_the_whole(text: str, position: BlockPosition) -> str:
