@@ -12,10 +12,8 @@ from smoothxent.cli import errors, inputs, options, progress, results
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the files and options of `smoothxent calibrate`."""
-    parser.add_argument("logits", metavar="LOGITS", type=options.file, help=inputs.LOGITS)
-    parser.add_argument("labels", metavar="LABELS", type=options.file, help=inputs.LABELS)
-    inputs.add_arguments(parser)
-    inputs.add_softcap(parser)
+    parser.set_defaults(remedy=inputs.QUOTE)
+    inputs.add(parser, "logits", "labels", *inputs.READING, "--softcap")
     parser.add_argument(
         "--bounds",
         metavar="LOW,HIGH",

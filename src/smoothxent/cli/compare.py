@@ -15,9 +15,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "b", metavar="LOGITS_B", type=options.file, help="the other logits, of the same shape"
     )
-    parser.add_argument("labels", metavar="LABELS", type=options.file, help=inputs.LABELS)
-    inputs.add_label_smoothing(parser)
-    inputs.add_arguments(parser)
+    parser.set_defaults(remedy=inputs.QUOTE)
+    inputs.add(parser, "labels", "--label-smoothing", *inputs.READING)
     parser.add_argument(
         "--temperature",
         metavar="T[,T]",
@@ -32,10 +31,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=options.one_or_more(options.number),
         help="replace each logit x by C tanh(x / C), before the temperature; two for A and for B",
     )
-    inputs.add_groups(parser)
-    inputs.add_names(parser, "names of A and B in the result (default: LOGITS_A and LOGITS_B)")
+    inputs.add(parser, "--groups")
+    names = "names of A and B in the result (default: LOGITS_A and LOGITS_B)"
+    inputs.add(parser, "--names", help=names)
     results.add_arguments(parser, "save the result as JSON, for `smoothxent merge`")
-    results.add_interval(parser)
+    inputs.add(parser, "--interval")
 
 
 def run(arguments: argparse.Namespace) -> None:

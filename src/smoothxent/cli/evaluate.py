@@ -8,13 +8,16 @@ import argparse
 from smoothxent import evaluate_file
 from smoothxent.cli import errors, inputs, options, progress, results
 
+OF_CLASSES = {
+    "--class-weight": "a weight for each class",
+    "--prior": "the share of each class in label smoothing (default: uniform)",
+}
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the files and options of `smoothxent evaluate`."""
-    parser.add_argument("logits", metavar="LOGITS", type=options.file, help=inputs.LOGITS)
-    parser.add_argument("labels", metavar="LABELS", type=options.file, help=inputs.LABELS)
-    inputs.add_label_smoothing(parser)
-    inputs.add_arguments(parser)
+    parser.set_defaults(remedy=inputs.QUOTE)
+    inputs.add(parser, "logits", "labels", "--label-smoothing", *inputs.READING)
     parser.add_argument(
         "--temperature",
         metavar="T",
@@ -23,24 +26,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="divide the logits by T, a number or a file that `smoothxent calibrate --json` saved "
         "(default: %(default)g)",
     )
-    inputs.add_softcap(parser)
-    parser.add_argument(
-        "--class-weight",
-        metavar="FILE",
-        type=options.file,
-        help=".npy file with a weight for each class",
-    )
-    parser.add_argument(
-        "--prior",
-        metavar="FILE",
-        type=options.file,
-        help=".npy file with the share of each class in label smoothing (default: uniform)",
-    )
-    inputs.add_groups(parser, ", and the groups with the highest and the lowest nll")
-    results.add_files(parser)
+    inputs.add(parser, "--softcap")
+    for option, numbers in OF_CLASSES.items():
+        parser.add_argument(
+            option, metavar="FILE", type=options.file, help=f".npy file with {numbers}"
+        )
+    more = ", and the groups with the highest and the lowest nll"
+    inputs.add(parser, "--groups", help=inputs.GROUPS + more)
+    inputs.add(parser, "--per-group", "--per-class")
     results.add_arguments(parser, "save the result as JSON, for `smoothxent merge`")
-    results.add_interval(parser)
-    results.add_bytes(parser)
+    inputs.add(parser, "--interval", "--bytes")
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -28,11 +28,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="files that --json saved, all of `smoothxent evaluate` or all of `smoothxent "
         "compare`, or quoted patterns of them",
     )
-    inputs.add_names(parser, "names of A and B in the sum of comparisons, for all parts")
-    results.add_files(parser)
+    names = "names of A and B in the sum of comparisons, for all parts"
+    inputs.add(parser, "--names", help=names)
+    inputs.add(parser, "--per-group", "--per-class")
     results.add_arguments(parser, "save the result as JSON, which can be merged again")
-    results.add_interval(parser)
-    results.add_bytes(parser)
+    inputs.add(parser, "--interval", "--bytes")
 
 
 def run(arguments: argparse.Namespace) -> None:

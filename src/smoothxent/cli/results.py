@@ -5,7 +5,6 @@ import csv
 import io
 import os
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -19,62 +18,10 @@ Result: TypeAlias = Evaluation | Comparison | Temperature
 
 def add_arguments(parser: argparse.ArgumentParser, to_save: str) -> None:
     """Add the options for the format and the files of the result."""
-    parser.add_argument(
-        "--format", choices=FORMATS, help="format of the printed result (default: table)"
-    )
-    parser.add_argument(
-        "--json",
-        metavar="FILE",
-        type=options.file,
-        help=f"{to_save}; - prints it to stdout instead",
-    )
-    parser.add_argument(
-        "--plot",
-        metavar="FILE.png",
-        type=options.picture_file,
-        help="save a picture of the result, also as .pdf or .svg",
-    )
-    parser.add_argument("--quiet", action="store_true", help="print only errors and warnings")
+    inputs.add(parser, "--format", choices=FORMATS)
+    inputs.add(parser, "--json", help=f"{to_save}; - prints it to stdout instead")
+    inputs.add(parser, "--plot", "--quiet")
     parser.set_defaults(bytes=None, interval=None)
-
-
-def add_files(parser: argparse.ArgumentParser) -> None:
-    """Add the options for the metrics of groups and classes."""
-    parser.add_argument(
-        "--per-group",
-        metavar="FILE.csv",
-        type=options.csv_file,
-        help="save the metrics of all groups",
-    )
-    parser.add_argument(
-        "--per-class",
-        metavar="FILE.csv",
-        nargs="?",
-        const=True,
-        default=False,
-        type=partial(options.csv_file, remedy="; to save nothing, put it after the files"),
-        help="show the classes with the lowest recall, and save the metrics of all classes",
-    )
-
-
-def add_interval(parser: argparse.ArgumentParser) -> None:
-    """Add the option for confidence intervals."""
-    parser.add_argument(
-        "--interval",
-        metavar="PERCENT",
-        type=options.percent,
-        help="show confidence intervals of this share, such as 95, not standard errors",
-    )
-
-
-def add_bytes(parser: argparse.ArgumentParser) -> None:
-    """Add the option for bits per byte."""
-    parser.add_argument(
-        "--bytes",
-        metavar="N",
-        type=options.positive,
-        help="add bits per byte to the table (also as Markdown or CSV): the rows encode N bytes",
-    )
 
 
 def check(arguments: argparse.Namespace, *names: str | None) -> None:
