@@ -85,13 +85,11 @@ class Stream:
             if self._file is None or not self._left:
                 self._open_next()
                 continue
-            try:
-                with self._shard.location.named():
-                    count = self._file.readinto(buffer[: self._left])
-            except self._shard.read_errors as error:
-                raise self._shard.location.corrupt(error) from error
+            location = self._shard.location
+            with location.corrupt_on(*self._shard.read_errors), location.named():
+                count = self._file.readinto(buffer[: self._left])
             if not count:
-                raise self._shard.location.corrupt(f"the last {self._left} bytes are missing")
+                raise location.corrupt(f"the last {self._left} bytes are missing")
             self._left -= count
             buffer = buffer[count:]
 

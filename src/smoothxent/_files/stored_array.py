@@ -48,10 +48,16 @@ class Location(NamedTuple):
             error.filename = error.filename or str(self.path)
             raise
 
-    def corrupt(self, reason: object) -> ValueError:
+    @contextmanager
+    def corrupt_on(self, *kinds: type[Exception]) -> Iterator[None]:
+        """Turn errors of these types into that for a corrupt file."""
+        try:
+            yield
+        except kinds as error:
+            raise self.corrupt(str(error) or type(error).__name__) from error
+
+    def corrupt(self, reason: str) -> ValueError:
         """Return the error for a file that breaks the rules of its format."""
-        if isinstance(reason, Exception):
-            reason = str(reason) or type(reason).__name__
         return ValueError(f"{self} is corrupt: {reason}; copy or save it again")
 
     def of_member(self, names: Sequence[str]) -> "Location":

@@ -29,12 +29,10 @@ class NpzMember(StoredArray):
 
 def stored(location: Location) -> StoredArray:
     """Return an array of an archive."""
-    try:
-        with ZipFile(location.path) as archive:
-            infos = {info.filename: info for info in archive.infolist()}
-            num_members = len(archive.infolist())
-    except Exception as error:  # of any type: zipfile checks little of what it reads
-        raise location.corrupt(error) from error
+    # Of any type: zipfile checks little of what it reads.
+    with location.corrupt_on(Exception), ZipFile(location.path) as archive:
+        infos = {info.filename: info for info in archive.infolist()}
+        num_members = len(archive.infolist())
     if len(infos) < num_members:
         raise location.corrupt("two of its members have the same name")
     names = [name.removesuffix(SUFFIX) for name in infos if name.endswith(SUFFIX)]
@@ -54,11 +52,9 @@ def stored(location: Location) -> StoredArray:
 
 
 def _opened(location: Location, info: ZipInfo) -> IO[bytes]:
-    try:
-        with ZipFile(location.path) as archive:  # the file stays open until the member is closed
-            return archive.open(info)
-    except Exception as error:
-        raise location.corrupt(error) from error
+    # The file stays open until the member is closed.
+    with location.corrupt_on(Exception), ZipFile(location.path) as archive:
+        return archive.open(info)
 
 
 def _check(location: Location, info: ZipInfo) -> None:

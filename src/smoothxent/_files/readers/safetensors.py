@@ -17,20 +17,9 @@ MOST_HEADER = 100_000_000  # bytes: the format's own limit
 LENGTH_BYTES = 8
 
 BFLOAT16 = "BF16"
-DTYPES = {
-    "F64": "<f8",
-    "F32": "<f4",
-    "F16": "<f2",
-    BFLOAT16: "V2",
-    "I64": "<i8",
-    "I32": "<i4",
-    "I16": "<i2",
-    "I8": "i1",
-    "U64": "<u8",
-    "U32": "<u4",
-    "U16": "<u2",
-    "U8": "u1",
-}
+DTYPES = {f"F{8 * size}": f"<f{size}" for size in (8, 4, 2)} | {BFLOAT16: "V2"}
+DTYPES |= {f"I{8 * size}": f"<i{size}" for size in (8, 4, 2, 1)}
+DTYPES |= {f"U{8 * size}": f"<u{size}" for size in (8, 4, 2, 1)}
 
 
 class Entry(NamedTuple):
@@ -51,13 +40,11 @@ def stored(location: Location) -> StoredArray:
             raise location.corrupt(f"its header has {length} bytes and the file {size}")
         text = file.read(length)
     start = LENGTH_BYTES + length
-    try:
+    with location.corrupt_on(AttributeError, RecursionError, TypeError, ValueError):
         arrays = json.loads(text.decode(), object_pairs_hook=_unrepeated)
         if not isinstance(arrays, dict):
             raise TypeError("its header is not an object")
         entries = {n: _entry(**entry) for n, entry in arrays.items() if n != "__metadata__"}
-    except (AttributeError, RecursionError, TypeError, ValueError) as error:
-        raise location.corrupt(error) from error
     location = location.of_member(list(entries))
     code, shape, first, end = entries[location.member]
     if code not in DTYPES:
