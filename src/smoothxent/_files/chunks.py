@@ -75,9 +75,6 @@ def chunk_results(
                     arrays.append(part.view(array.dtype).reshape(length, *array.row_shape))
                 yield Chunk(first, tuple(arrays))
 
-        def compute_with_end(chunk: Chunk) -> tuple[int, Result]:
-            return chunk.end, compute(chunk)
-
         # Closed before the streams, so that no thread computes a chunk whose memory is gone.
-        results = results_in_order(chunks(), compute_with_end, num_threads)
+        results = results_in_order(chunks(), lambda chunk: (chunk.end, compute(chunk)), num_threads)
         yield from stack.enter_context(closing(results))
