@@ -132,12 +132,10 @@ def _logits(estimator: Any, X: Any) -> NDArray[Any]:
     if not hasattr(estimator, "classes_"):
         raise TypeError(f"estimator must be a fitted classifier, got {kind} without classes_")
     num_classes = len(estimator.classes_)
-    for method in (PROBABILITIES, DECISIONS):
-        if hasattr(estimator, method):
-            numbers = np.asarray(getattr(estimator, method)(X))
-            break
-    else:
+    method = PROBABILITIES if hasattr(estimator, PROBABILITIES) else DECISIONS
+    if not hasattr(estimator, method):
         raise TypeError(f"estimator must have {PROBABILITIES} or {DECISIONS}, got {kind}")
+    numbers = np.asarray(getattr(estimator, method)(X))
     if method == DECISIONS and numbers.ndim == 1 and num_classes == 2:
         numbers = np.stack([np.zeros_like(numbers), numbers], axis=1)
     if numbers.ndim != 2 or numbers.shape[1] != num_classes:
