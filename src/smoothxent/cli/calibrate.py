@@ -13,7 +13,7 @@ from smoothxent.cli import errors, inputs, options, progress, results
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the files and options of `smoothxent calibrate`."""
     parser.set_defaults(remedy=inputs.QUOTE)
-    inputs.add(parser, "logits", "labels", *inputs.READING, "--softcap")
+    inputs.add_arguments(parser, "logits", "labels", *inputs.READING, "--softcap")
     parser.add_argument(
         "--bounds",
         metavar="LOW,HIGH",

@@ -16,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "b", metavar="LOGITS_B", type=options.file, help="the other logits, of the same shape"
     )
     parser.set_defaults(remedy=inputs.QUOTE)
-    inputs.add(parser, "labels", "--label-smoothing", *inputs.READING)
+    inputs.add_arguments(parser, "labels", "--label-smoothing", *inputs.READING)
     parser.add_argument(
         "--temperature",
         metavar="T[,T]",
@@ -31,11 +31,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=options.one_or_more(options.number),
         help="replace each logit x by C tanh(x / C), before the temperature; two for A and for B",
     )
-    inputs.add(parser, "--groups")
+    inputs.add_arguments(parser, "--groups")
     names = "names of A and B in the result (default: LOGITS_A and LOGITS_B)"
-    inputs.add(parser, "--names", help=names)
+    inputs.add_arguments(parser, "--names", help=names)
     results.add_arguments(parser, "save the result as JSON, for `smoothxent merge`")
-    inputs.add(parser, "--interval")
+    inputs.add_arguments(parser, "--interval")
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -17,7 +17,7 @@ OF_CLASSES = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the files and options of `smoothxent evaluate`."""
     parser.set_defaults(remedy=inputs.QUOTE)
-    inputs.add(parser, "logits", "labels", "--label-smoothing", *inputs.READING)
+    inputs.add_arguments(parser, "logits", "labels", "--label-smoothing", *inputs.READING)
     parser.add_argument(
         "--temperature",
         metavar="T",
@@ -26,16 +26,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="divide the logits by T, a number or a file that `smoothxent calibrate --json` saved "
         "(default: %(default)g)",
     )
-    inputs.add(parser, "--softcap")
+    inputs.add_arguments(parser, "--softcap")
     for option, numbers in OF_CLASSES.items():
         parser.add_argument(
             option, metavar="FILE", type=options.file, help=f".npy file with {numbers}"
         )
     more = ", and the groups with the highest and the lowest nll"
-    inputs.add(parser, "--groups", help=inputs.GROUPS + more)
-    inputs.add(parser, "--per-group", "--per-class")
+    inputs.add_arguments(parser, "--groups", help=inputs.GROUPS + more)
+    inputs.add_arguments(parser, "--per-group", "--per-class")
     results.add_arguments(parser, "save the result as JSON, for `smoothxent merge`")
-    inputs.add(parser, "--interval", "--bytes")
+    inputs.add_arguments(parser, "--interval", "--bytes")
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -110,7 +110,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
 }
 
 
-def add(parser: argparse.ArgumentParser, *names: str, **more: Any) -> None:
+def add_arguments(parser: argparse.ArgumentParser, *names: str, **more: Any) -> None:
     """Add some of these arguments; `more` is what differs in this command."""
     for name in names:
         parser.add_argument(name, **ARGUMENTS[name] | more)

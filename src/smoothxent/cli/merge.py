@@ -29,10 +29,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "compare`, or quoted patterns of them",
     )
     names = "names of A and B in the sum of comparisons, for all parts"
-    inputs.add(parser, "--names", help=names)
-    inputs.add(parser, "--per-group", "--per-class")
+    inputs.add_arguments(parser, "--names", help=names)
+    inputs.add_arguments(parser, "--per-group", "--per-class")
     results.add_arguments(parser, "save the result as JSON, which can be merged again")
-    inputs.add(parser, "--interval", "--bytes")
+    inputs.add_arguments(parser, "--interval", "--bytes")
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -18,9 +18,9 @@ Result: TypeAlias = Evaluation | Comparison | Temperature
 
 def add_arguments(parser: argparse.ArgumentParser, to_save: str) -> None:
     """Add the options for the format and the files of the result."""
-    inputs.add(parser, "--format", choices=FORMATS)
-    inputs.add(parser, "--json", help=f"{to_save}; - prints it to stdout instead")
-    inputs.add(parser, "--plot", "--quiet")
+    inputs.add_arguments(parser, "--format", choices=FORMATS)
+    inputs.add_arguments(parser, "--json", help=f"{to_save}; - prints it to stdout instead")
+    inputs.add_arguments(parser, "--plot", "--quiet")
     parser.set_defaults(bytes=None, interval=None)
 
 
