@@ -2,7 +2,7 @@
 
 from __future__ import annotations  # the types of PyTorch 2.13 are missing in older versions
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
@@ -10,6 +10,8 @@ from torch import Tensor
 from smoothxent.torch import _linear_operators, _pytorch, _tensors
 from smoothxent.torch._options import Options
 
+# input, linear_weight, linear_bias, target, weight
+_Tensors: TypeAlias = tuple[Tensor, Tensor, Tensor | None, Tensor, Tensor | None]
 _THEIRS: Any = getattr(torch.nn.functional, "linear_cross_entropy", None)  # since PyTorch 2.13
 
 
@@ -126,18 +128,15 @@ def linear_cross_entropy(
     """
     index = -100 if ignore_index is None else ignore_index
     chosen = Options(reduction, index, label_smoothing, softcap, temperature, z_loss)
-    has_index = ignore_index is not None
-    if _is_ours(input, linear_weight, target, linear_bias, weight, chosen, has_index):
-        tensors = input, linear_weight, linear_bias, target, weight
+    tensors = input, linear_weight, linear_bias, target, weight
+    if _is_ours(tensors, chosen, has_index=ignore_index is not None):
         dtype = _tensors.loss_dtype(input, target, weight)
         if torch.is_autocast_enabled("cpu"):
             dtype = torch.promote_types(dtype, _linear_operators.wide_dtype(tensors))
         return _linear_operators.loss(*tensors, dtype, *chosen)
     has_axes = isinstance(input, Tensor) and input.ndim > 2
     if _THEIRS is None or chosen.has_transforms or has_axes:
-        return _pytorch.linear_cross_entropy(
-            input, linear_weight, linear_bias, target, weight, chosen
-        )
+        return _pytorch.linear_cross_entropy(*tensors, chosen)
     return _THEIRS(
         input,
         linear_weight,
@@ -177,17 +176,12 @@ if _THEIRS is not None:
             )
 
 
-def _is_ours(
-    input: Tensor,
-    linear_weight: Tensor,
-    target: Tensor,
-    linear_bias: Tensor | None,
-    weight: Tensor | None,
-    options: Options,
-    has_index: bool,  # ignore_index is given
-) -> bool:
-    """Whether smoothxent computes this call; PyTorch computes all others, or raises."""
-    tensors = input, linear_weight, target, linear_bias, weight
+def _is_ours(tensors: _Tensors, options: Options, has_index: bool) -> bool:
+    """Whether smoothxent computes this call; PyTorch computes all others, or raises.
+
+    has_index: whether ignore_index is given.
+    """
+    input, linear_weight, linear_bias, target, weight = tensors
     if not (_tensors.are_readable(*tensors) and options.are_ours):
         return False
     dtypes = {tensor.dtype for tensor in (input, linear_weight, linear_bias) if tensor is not None}

@@ -196,22 +196,15 @@ def _fake_loss_and_gradients(*arguments: Any) -> _Tensors:
     return loss, *_fake_gradients(loss, *arguments)
 
 
+_LOSS = f"linear_cross_entropy({_ARGUMENTS}) -> Tensor"
+_BOTH = f"linear_cross_entropy_and_grad({_ARGUMENTS}) -> (Tensor, Tensor, Tensor, Tensor)"
+_BACKWARD = (
+    f"linear_cross_entropy_backward(Tensor grad_output, {_ARGUMENTS}) -> (Tensor, Tensor, Tensor)"
+)
 _OPERATORS = {
-    _loss: _tensors.register(
-        "linear_cross_entropy", f"({_ARGUMENTS}) -> Tensor", _loss, _fake_loss
-    ),
-    _loss_and_gradients: _tensors.register(
-        "linear_cross_entropy_and_grad",
-        f"({_ARGUMENTS}) -> (Tensor, Tensor, Tensor, Tensor)",
-        _loss_and_gradients,
-        _fake_loss_and_gradients,
-    ),
-    _gradients: _tensors.register(
-        "linear_cross_entropy_backward",
-        f"(Tensor grad_output, {_ARGUMENTS}) -> (Tensor, Tensor, Tensor)",
-        _gradients,
-        _fake_gradients,
-    ),
+    _loss: _tensors.register(_LOSS, _loss, _fake_loss),
+    _loss_and_gradients: _tensors.register(_BOTH, _loss_and_gradients, _fake_loss_and_gradients),
+    _gradients: _tensors.register(_BACKWARD, _gradients, _fake_gradients),
 }
 _LIBRARY = torch.library.Library("smoothxent", "FRAGMENT")  # as long as it exists, the rule does
 _LIBRARY.impl("linear_cross_entropy", _with_autograd, "Autograd")

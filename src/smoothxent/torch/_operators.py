@@ -123,13 +123,10 @@ class Loss(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, ...]:
         """Compute the gradient; call the operator if more than autograd records it."""
+        is_recorded = torch.is_grad_enabled() or torch.compiler.is_compiling()
         if type(grad_output) not in _tensors.PLAIN:
             compute = _pytorchs_gradient
-        elif (
-            torch.is_grad_enabled()
-            or torch.compiler.is_compiling()
-            or _tensors.is_batched(grad_output)
-        ):
+        elif is_recorded or _tensors.is_batched(grad_output):
             return _differentiate(ctx, grad_output)
         else:
             compute = gradient
@@ -137,13 +134,9 @@ class Loss(torch.autograd.Function):
 
 
 _ARGUMENTS = f"Tensor input, Tensor target, Tensor? weight, ScalarType dtype, {_options.SCHEMA}"
-_tensors.register("cross_entropy", f"({_ARGUMENTS}) -> Tensor", loss, _fake_loss)
-_tensors.register(
-    "cross_entropy_backward",
-    f"(Tensor grad_output, {_ARGUMENTS}) -> Tensor",
-    gradient,
-    _fake_gradient,
-)
+_BACKWARD = f"cross_entropy_backward(Tensor grad_output, {_ARGUMENTS}) -> Tensor"
+_tensors.register(f"cross_entropy({_ARGUMENTS}) -> Tensor", loss, _fake_loss)
+_tensors.register(_BACKWARD, gradient, _fake_gradient)
 torch.library.register_autograd("smoothxent::cross_entropy", _differentiate, setup_context=_keep)
 torch.library.register_autograd(
     "smoothxent::cross_entropy_backward", _differentiate_twice, setup_context=_keep

@@ -103,12 +103,11 @@ def loss_of(value: Any, dtype: torch.dtype) -> Tensor:
     return torch.from_numpy(value).to(dtype)
 
 
-def register(
-    name: str, signature: str, compute: Callable[..., Any], fake: Callable[..., Any]
-) -> Any:
+def register(schema: str, compute: Callable[..., Any], fake: Callable[..., Any]) -> Any:
     """Register an operator of torch.library for the CPU, with its shapes and dtypes; return it."""
+    name = schema.partition("(")[0]
     operator = f"smoothxent::{name}"
-    torch.library.define(operator, signature, tags=torch.Tag.pt2_compliant_tag)
+    torch.library.define(operator, schema.removeprefix(name), tags=torch.Tag.pt2_compliant_tag)
     torch.library.impl(operator, "cpu", compute)
     torch.library.register_fake(operator, fake)
     return getattr(torch.ops.smoothxent, name).default
