@@ -1,7 +1,7 @@
 """Ids of groups in files, which are read as a whole: 8 bytes for each row, or some letters."""
 
 import re
-from contextlib import closing
+from contextlib import closing, suppress
 
 import numpy as np
 
@@ -60,8 +60,6 @@ def _ids_of(array: ShardedArray) -> AnyArray:
 def _numbers_or_names(lines: list[str]) -> AnyArray:
     """Return integers if all lines are integers as `str` writes them, else the lines."""
     if all(map(INTEGER.fullmatch, lines)):
-        try:
+        with suppress(OverflowError):
             return np.array([int(line) for line in lines], np.int64)
-        except OverflowError:
-            pass
     return np.array(lines, object)

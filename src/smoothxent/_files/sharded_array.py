@@ -83,7 +83,9 @@ class Stream:
         """Fill the buffer with the next bytes."""
         while len(buffer):
             if self._file is None or not self._left:
-                self._open_next()
+                self.close()
+                self._shard = next(self._shards)
+                self._file, self._left = self._shard.open(), self._shard.num_bytes
                 continue
             location = self._shard.location
             with location.corrupt_on(*self._shard.read_errors), location.named():
@@ -96,8 +98,3 @@ class Stream:
     def close(self) -> None:
         if self._file is not None:
             self._file.close()
-
-    def _open_next(self) -> None:
-        self.close()
-        self._shard = next(self._shards)
-        self._file, self._left = self._shard.open(), self._shard.num_bytes
