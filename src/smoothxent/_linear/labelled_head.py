@@ -152,18 +152,10 @@ class LabelledHead:
         sizes = self.kernel.BLOCK_CLASSES, self.kernel.SEGMENT_BYTES
         head = Head(self.hidden, self.weight, self.bias, self.dtype, *sizes)
         label_logits = np.empty(self.num_rows, self.dtype)
+        given = self.labels, label_logits, self.targets, self.transforms
+        results = None if statistics is None else tuple(statistics)
         blocks = self.kernel.Blocks(
-            head.num_classes,
-            head.most_rows,
-            self.labels,
-            label_logits,
-            self.targets,
-            self.transforms,
-            losses,
-            grad_divisor,
-            ranks,
-            num_bins,
-            None if statistics is None else tuple(statistics),
+            head.num_classes, head.most_rows, *given, losses, grad_divisor, ranks, num_bins, results
         )
         with np.errstate(all="ignore"), Workers(self.num_threads) as workers:
             for rows in head.row_blocks():
