@@ -169,13 +169,10 @@ def evaluate(
 
 
 def _evaluate_block(
-    options: Options,
-    position: BlockPosition,
-    names: list[str],
-    logits: AnyArray,
-    *of_rows: AnyArray,
+    options: Options, position: BlockPosition, names: list[str], *arrays: AnyArray
 ) -> smoothxent.Evaluation:
-    """Evaluate one block; the names are those of the arrays with an entry for each row."""
+    """Evaluate one block: logits, and the arrays with an entry for each row, with their names."""
+    logits, *of_rows = arrays
     arguments: Options = dict(zip(names, of_rows, strict=True)) | options
     try:
         return smoothxent.evaluate(logits, **arguments)
