@@ -9,7 +9,7 @@ from .numba import Numba
 from .onnxruntime import OnnxRuntime
 from .ours import PlainCython, Smoothxent, SmoothxentReusing
 from .peer import Peer
-from .pytorch import Compiled, PyTorch
+from .pytorch import Compiled, PyTorch, TorchMetrics
 from .scikit_learn import ScikitLearn
 from .tensorflow import TensorFlow
 from .textbook import NumPy, SciPy
@@ -22,6 +22,7 @@ PEERS: dict[str, type[Peer]] = {
         SmoothxentReusing,
         PyTorch,
         Compiled,
+        TorchMetrics,
         Jax,
         TensorFlow,
         OnnxRuntime,

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from .evaluations import TOP
 from .peer import (
     ALL_DTYPES,
     EVALUATION,
@@ -37,12 +38,6 @@ class Smoothxent(Peer):
         isa = os.environ.get("SMOOTHXENT_ISA") or self.library.available_isas()[-1]
         return super().details() | {"instruction_set": isa}
 
-    def ways(self, group: str, eps: float, x: Any, y: Any) -> list[Call]:
-        if group != EVALUATION:
-            return super().ways(group, eps, x, y)
-        call, threads = self.library.evaluate, self.threads
-        return [lambda x, y: call(x, y, label_smoothing=eps, num_threads=threads).loss]
-
     def loss_ways(self, eps: float, x: Any, y: Any) -> list[Call]:
         call, threads = self.library.cross_entropy, self.threads
         return [lambda x, y: call(x, y, label_smoothing=eps, num_threads=threads)]
@@ -50,6 +45,16 @@ class Smoothxent(Peer):
     def gradient_ways(self, eps: float, x: Any, y: Any) -> list[Call]:
         call, threads = self.library.cross_entropy_and_grad, self.threads
         return [lambda x, y: call(x, y, label_smoothing=eps, num_threads=threads)]
+
+    def evaluations(self, eps: float, x: Any, y: Any) -> list[Call]:
+        evaluate, threads = self.library.evaluate, self.threads
+
+        def call(x: Any, y: Any) -> tuple[float, ...]:
+            result = evaluate(x, y, label_smoothing=eps, num_threads=threads)
+            metrics = result.entropy, result.confidence, result.brier, result.calibration_error
+            return result.loss, result.accuracy, result.top_k[TOP], *metrics
+
+        return [call]
 
     def softmax(self, x: Any) -> Any:
         return self.library.softmax(x)

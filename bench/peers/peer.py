@@ -24,7 +24,7 @@ from .setting import Setting
 
 LOSS, GRADIENT = "loss", "loss + gradient"
 GROUPS = (LOSS, GRADIENT)
-EVALUATION = "evaluation"  # all metrics in one call; no other library has one
+EVALUATION = "evaluation"  # all metrics; no other library has one call for them
 
 HALVES = ("float16", "bfloat16")
 ALL_DTYPES = ("float32", "float64", *HALVES)
@@ -84,7 +84,8 @@ class Peer(ABC):
 
     def ways(self, group: str, eps: float, x: Any, y: Any) -> list[Call]:
         """Return the usual ways to write the call of a group with this library."""
-        return {LOSS: self.loss_ways, GRADIENT: self.gradient_ways}[group](eps, x, y)
+        ways = {LOSS: self.loss_ways, GRADIENT: self.gradient_ways, EVALUATION: self.evaluations}
+        return ways[group](eps, x, y)
 
     @abstractmethod
     def loss_ways(self, eps: float, x: Any, y: Any) -> list[Call]:
@@ -95,6 +96,10 @@ class Peer(ABC):
 
         A library without a gradient has no GRADIENT in its `groups`.
         """
+        return []
+
+    def evaluations(self, eps: float, x: Any, y: Any) -> list[Call]:
+        """Return the usual ways to compute METRICS, if EVALUATION is in `groups`."""
         return []
 
     # Accuracy

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from importlib import import_module
+from typing import Any, ClassVar
 
-from .peer import ALL_DTYPES, Array, Call, Floats, Labels, Peer
+from .evaluations import torch_evaluation, torchmetrics_evaluation
+from .peer import ALL_DTYPES, EVALUATION, GROUPS, Array, Call, Floats, Labels, Peer
 from .setting import Setting
 
 
@@ -13,7 +15,8 @@ class PyTorch(Peer):
 
     name = "PyTorch"
     module = "torch"
-    dtypes = ALL_DTYPES
+    groups: ClassVar[tuple[str, ...]] = (*GROUPS, EVALUATION)
+    dtypes: ClassVar[tuple[str, ...]] = ALL_DTYPES
 
     def pin(self, threads: int) -> int:
         self.library.set_num_threads(threads)
@@ -63,6 +66,9 @@ class PyTorch(Peer):
 
         ways = {torch.bfloat16: [as_it_is, widened], torch.float16: [widened]}
         return ways.get(x.dtype, [as_it_is])
+
+    def evaluations(self, eps: float, x: Any, y: Any) -> list[Call]:
+        return [self.optimised(torch_evaluation(self.library, eps))]
 
     def optimised(self, loss: Call) -> Call:
         return loss
@@ -121,3 +127,27 @@ class Compiled(PyTorch):
         self.library._dynamo.reset()
         compiled: Call = self.library.compile(loss, dynamic=False)
         return compiled
+
+
+class TorchMetrics(PyTorch):
+    """Functions of torchmetrics, and PyTorch's for what it has not."""
+
+    name = product = "torchmetrics"
+    module = "torchmetrics"
+    groups = (EVALUATION,)
+    dtypes = ("float32", "float64")
+
+    def start(self, threads: int, *, by_default: bool = False) -> None:
+        super().start(threads, by_default=by_default)
+        self.library = import_module("torch")
+
+    def pin(self, threads: int) -> int:
+        import_module("torch").set_num_threads(threads)
+        return threads
+
+    def details(self) -> dict[str, str]:
+        return super().details() | {"version": import_module(self.module).__version__}
+
+    def evaluations(self, eps: float, x: Any, y: Any) -> list[Call]:
+        functional = import_module("torchmetrics.functional.classification")
+        return [torchmetrics_evaluation(self.library, functional, eps)]

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from .peer import IGNORED, Array, Call, Floats, Labels, NotOfferedError, Peer
+from .evaluations import scikit_learn_evaluation
+from .peer import EVALUATION, GROUPS, IGNORED, Array, Call, Floats, Labels, NotOfferedError, Peer
 
 FEW = 10  # most rows whose losses are computed one by one
 
@@ -21,6 +22,7 @@ class ScikitLearn(Peer):
 
     name = "scikit-learn"
     module = "sklearn"
+    groups = (*GROUPS, EVALUATION)
 
     def pin(self, threads: int) -> int:
         return threads
@@ -48,6 +50,11 @@ class ScikitLearn(Peer):
             return float(losses.sum() + _smoothing(eps, x, y[1])), grad
 
         return [call]
+
+    def evaluations(self, eps: float, x: Any, y: Any) -> list[Call]:
+        metrics, special = import_module("sklearn.metrics"), import_module("scipy.special")
+        call = scikit_learn_evaluation(metrics, special.softmax, eps)
+        return [lambda x, y: call(x, y[1])]
 
     def _loss_of(self, x: Floats) -> Any:
         return import_module("sklearn._loss").HalfMultinomialLoss(n_classes=x.shape[1])

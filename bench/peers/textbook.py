@@ -7,7 +7,19 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from .peer import ALL_DTYPES, IGNORED, LOSS, Array, Call, Floats, Labels, Peer
+from .evaluations import numpy_evaluation
+from .peer import (
+    ALL_DTYPES,
+    EVALUATION,
+    GROUPS,
+    IGNORED,
+    LOSS,
+    Array,
+    Call,
+    Floats,
+    Labels,
+    Peer,
+)
 from .setting import Setting, targets
 
 
@@ -16,7 +28,11 @@ class NumPy(Peer):
 
     name = "NumPy"
     module = "numpy"
+    groups: ClassVar[tuple[str, ...]] = (*GROUPS, EVALUATION)
     dtypes: ClassVar[tuple[str, ...]] = ALL_DTYPES
+
+    def evaluations(self, eps: float, x: Any, y: Any) -> list[Call]:
+        return [_widened(numpy_evaluation, eps, x)]
 
     def loss_ways(self, eps: float, x: Any, y: Any) -> list[Call]:
         return [_widened(numpy_loss, eps, x)]

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from bench.peers import PEERS
-from bench.peers.peer import GRADIENT, Peer
+from bench.peers.peer import EVALUATION, GRADIENT, Peer
 
 from .cases import Case, make_inputs, selected
 from .passes import VARIABLE, Pass
@@ -56,7 +56,10 @@ def check(result: Any, group: str, case: Case) -> dict[str, float]:
     """Assert that the errors are small, and return them."""
     to_numpy, truth = started().to_numpy, truth_of(case)
     loss, grad = result if group == GRADIENT else (result, None)
-    errors = {"loss_error": abs(float(to_numpy(loss)) / float(truth["loss"]) - 1)}
+    if group == EVALUATION:
+        loss, *others, _ = map(float, map(to_numpy, result))
+        assert np.abs(others - truth["means"][1:]).max() <= TOLERANCE[case.dtype]
+    errors = {"loss_error": abs(float(to_numpy(loss)) / float(truth["means"][0]) - 1)}
     if grad is not None:
         apart = np.abs(np.asarray(to_numpy(grad))[truth["rows"]] - truth["grad"])
         errors["gradient_error"] = float(apart.max()) * case.num_rows

@@ -72,10 +72,15 @@ def evaluation_table(run: Run) -> Table:
     for case in run.cases(EVALUATION):
         every, loss = (run.find(group, case, OURS) for group in (EVALUATION, LOSS))
         if every and loss:
-            ratio = ratio_text(every.median_s / loss.median_s)
-            rows.append([case.label, *map(seconds_text, (loss.median_s, every.median_s)), ratio])
-    title = "Evaluation: all metrics in one call, with the time relative to the loss"
-    return Table(title, ["rows x classes", "loss", "evaluate", "evaluate / loss"], rows)
+            times = map(seconds_text, (loss.median_s, every.median_s))
+            others = (
+                compared_text(run, run.find(EVALUATION, case, name), case)
+                for name in run.peers(EVALUATION)
+            )
+            rows.append([case.label, *times, ratio_text(every.median_s / loss.median_s), *others])
+    title = "Evaluation: all metrics, with the time relative to the loss, and that of others to it"
+    header = ["rows x classes", "loss", "evaluate", "evaluate / loss", *run.peers(EVALUATION)]
+    return Table(title, header, rows)
 
 
 def readme_table(run: Run) -> Table:
@@ -96,6 +101,10 @@ def readme_table(run: Run) -> Table:
                 )
             ]
             rows.append([case.label, *cells])
+        if case.name == "digits" and (ours := run.find(EVALUATION, case, OURS)):
+            numpy = compared_text(run, run.find(EVALUATION, case, "NumPy"), case)
+            cells = [seconds_text(ours.median_s), numpy, fastest_text(run, EVALUATION, case)]
+            rows.append([f"{case.label}, all metrics", *cells, *["-"] * 3])
     return Table("Speed", header, rows)
 
 
