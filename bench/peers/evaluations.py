@@ -14,27 +14,29 @@ METRICS = "loss", "accuracy", "top_5", "entropy", "confidence", "brier", "calibr
 
 def numpy_evaluation(logits: Floats, labels: Labels, eps: float) -> tuple[float, ...]:
     """Return METRICS; one table for log p and one for p."""
-    rows = np.arange(len(labels))
     log_p = logits - logits.max(axis=1, keepdims=True)
     p = np.exp(log_p)
     total = p.sum(axis=1, keepdims=True)
     p /= total
     log_p -= np.log(total)
-    own, top = logits[rows, labels], logits.argmax(axis=1)
-    confidence, hits = p[rows, top], top == labels
-    loss = (eps - 1) * log_p[rows, labels].mean() - eps * log_p.mean()
-    below = np.count_nonzero(logits > own[:, np.newaxis], axis=1)
-    brier = np.einsum("nc,nc->n", p, p) - 2 * p[rows, labels] + 1
+    own = logits[np.arange(len(labels)), labels, np.newaxis]
+    ranks = np.count_nonzero(logits > own, axis=1)
+    accuracies = np.mean(logits.argmax(axis=1) == labels), np.mean(ranks < TOP)
+    return _metrics(p, log_p, labels, eps, *accuracies)
+
+
+def _metrics(p: Floats, log_p: Floats, y: Labels, eps: float, *accuracies: Any) -> tuple[Any, ...]:
+    rows, top = np.arange(len(y)), p.argmax(axis=1)
+    confidence = p[rows, top]
     bins = np.minimum((confidence * BINS).astype(np.intp), BINS - 1)
-    gaps = np.bincount(bins, hits - confidence, BINS)
+    gaps = np.bincount(bins, (top == y) - confidence, BINS)
     return (
-        float(loss),
-        float(hits.mean()),
-        float((below < TOP).mean()),
-        float(-np.einsum("nc,nc->n", p, log_p).mean()),
-        float(confidence.mean()),
-        float(brier.mean()),
-        float(np.abs(gaps).sum() / len(rows)),
+        (eps - 1) * log_p[rows, y].mean() - eps * log_p.mean(),
+        *accuracies,
+        -np.einsum("nc,nc->n", p, log_p).mean(),
+        confidence.mean(),
+        (np.einsum("nc,nc->n", p, p) - 2 * p[rows, y] + 1).mean(),
+        np.abs(gaps).sum() / len(y),
     )
 
 
@@ -89,23 +91,10 @@ def scikit_learn_evaluation(metrics: Any, softmax: Any, eps: float) -> Call:
     """Return METRICS; of scikit-learn the accuracies: its log_loss would clip p."""
 
     def call(x: Floats, y: Labels) -> tuple[float, ...]:
-        p, classes, rows = softmax(x, axis=1), np.arange(x.shape[1]), np.arange(len(y))
-        log_p, confidence, top = np.log(p), p.max(axis=1), p.argmax(axis=1)
-        bins = np.minimum((confidence * BINS).astype(np.intp), BINS - 1)
-        gaps = np.bincount(bins, (top == y) - confidence, BINS)
-        squares = (p * p).sum(axis=1) - 2 * p[rows, y] + 1
-        if len(classes) > 2:
+        p, classes = softmax(x, axis=1), np.arange(x.shape[1])
+        accuracy, top_5 = metrics.accuracy_score(y, p.argmax(axis=1)), 1.0
+        if len(classes) > TOP:
             top_5 = metrics.top_k_accuracy_score(y, p, k=TOP, labels=classes)
-        else:
-            top_5 = 1.0
-        return (
-            float((eps - 1) * log_p[rows, y].mean() - eps * log_p.mean()),
-            metrics.accuracy_score(y, top),
-            top_5,
-            float(-(p * log_p).sum(axis=1).mean()),
-            float(confidence.mean()),
-            float(squares.mean()),
-            float(np.abs(gaps).sum() / len(y)),
-        )
+        return _metrics(p, np.log(p), y, eps, accuracy, top_5)
 
     return call

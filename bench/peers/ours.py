@@ -11,9 +11,8 @@ import numpy as np
 from .evaluations import TOP
 from .peer import (
     ALL_DTYPES,
-    EVALUATION,
+    ALL_GROUPS,
     GRADIENT,
-    GROUPS,
     IGNORED,
     LOSS,
     Array,
@@ -28,7 +27,7 @@ from .setting import Setting
 class Smoothxent(Peer):
     name = "smoothxent"
     module = "smoothxent"
-    groups: ClassVar[tuple[str, ...]] = (*GROUPS, EVALUATION)
+    groups: ClassVar[tuple[str, ...]] = ALL_GROUPS
     dtypes = ALL_DTYPES
 
     def pin(self, threads: int) -> int:

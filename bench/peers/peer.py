@@ -25,6 +25,7 @@ from .setting import Setting
 LOSS, GRADIENT = "loss", "loss + gradient"
 GROUPS = (LOSS, GRADIENT)
 EVALUATION = "evaluation"  # all metrics; no other library has one call for them
+ALL_GROUPS = (*GROUPS, EVALUATION)
 
 HALVES = ("float16", "bfloat16")
 ALL_DTYPES = ("float32", "float64", *HALVES)

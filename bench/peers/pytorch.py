@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import Any, ClassVar
 
 from .evaluations import torch_evaluation, torchmetrics_evaluation
-from .peer import ALL_DTYPES, EVALUATION, GROUPS, Array, Call, Floats, Labels, Peer
+from .peer import ALL_DTYPES, ALL_GROUPS, EVALUATION, Array, Call, Floats, Labels, Peer
 from .setting import Setting
 
 
@@ -15,7 +15,7 @@ class PyTorch(Peer):
 
     name = "PyTorch"
     module = "torch"
-    groups: ClassVar[tuple[str, ...]] = (*GROUPS, EVALUATION)
+    groups: ClassVar[tuple[str, ...]] = ALL_GROUPS
     dtypes: ClassVar[tuple[str, ...]] = ALL_DTYPES
 
     def pin(self, threads: int) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .evaluations import scikit_learn_evaluation
-from .peer import EVALUATION, GROUPS, IGNORED, Array, Call, Floats, Labels, NotOfferedError, Peer
+from .peer import ALL_GROUPS, IGNORED, Array, Call, Floats, Labels, NotOfferedError, Peer
 
 FEW = 10  # most rows whose losses are computed one by one
 
@@ -22,7 +22,7 @@ class ScikitLearn(Peer):
 
     name = "scikit-learn"
     module = "sklearn"
-    groups = (*GROUPS, EVALUATION)
+    groups = ALL_GROUPS
 
     def pin(self, threads: int) -> int:
         return threads

@@ -8,18 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from .evaluations import numpy_evaluation
-from .peer import (
-    ALL_DTYPES,
-    EVALUATION,
-    GROUPS,
-    IGNORED,
-    LOSS,
-    Array,
-    Call,
-    Floats,
-    Labels,
-    Peer,
-)
+from .peer import ALL_DTYPES, ALL_GROUPS, IGNORED, LOSS, Array, Call, Floats, Labels, Peer
 from .setting import Setting, targets
 
 
@@ -28,7 +17,7 @@ class NumPy(Peer):
 
     name = "NumPy"
     module = "numpy"
-    groups: ClassVar[tuple[str, ...]] = (*GROUPS, EVALUATION)
+    groups: ClassVar[tuple[str, ...]] = ALL_GROUPS
     dtypes: ClassVar[tuple[str, ...]] = ALL_DTYPES
 
     def evaluations(self, eps: float, x: Any, y: Any) -> list[Call]:
