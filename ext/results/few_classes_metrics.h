@@ -19,13 +19,11 @@
  * All terms have one sign, so a confident row keeps its digits, also if its label is not the top class. Where q
  * is not small, log T less h - m serves for -log(1 - q). A gap is at most FAR: see metrics.h. */
 #ifdef SMOOTHXENT_FLOAT64
-static const double SMALL_REST = 0x1p-3;
 LANES_INLINE lanes minus_log_of_rest(lanes q) {
     lanes inverse;
     return log_of_sum(splat(1), divide(q, sub(splat(1), q)), splat(0), &inverse).high;
 }
 #else
-static const float SMALL_REST = 0x1p-7f;
 LANES_INLINE lanes minus_log_of_rest(lanes q) { /* the next term, q**4 / 4, is below 2**-23 q */
     return fused(mul(q, q), fused(q, splat(1 / 3.0f), splat(0.5f)), q);
 }
@@ -45,7 +43,7 @@ LANES_INLINE few_metrics few_metrics_of(const few_statistics *s, const few_share
     distance = fused(s->steps, splat(STEP_LOW / STEPS), distance);
 #endif
     lanes rest = mul(add(s->below, shares->own), inverse), nll = narrow_wide(shares->nll);
-    lanes surprise = where_less(add(sub(s->sum, top), shares->own), splat(SMALL_REST),
+    lanes surprise = where_less(add(sub(s->sum, top), shares->own), splat((real)SMALL_REST),
         minus_log_of_rest(rest), sub(narrow_wide(shares->log_sum_exp), distance));
     surprise = where_less(gap, zero, surprise, nll);
     lanes of_anchor = where_less(gap, zero, mul(sub(zero, gap), own), mul(gap, others));

@@ -128,7 +128,7 @@ LANES_INLINE void read_columns(few_statistics *to, const GroupPlace *place, ptrd
  */
 typedef struct {
     exp_sums exps;
-    lanes lost, gaps_lost, below;
+    lanes lost, gaps_lost;
     compensated gaps;
     wide moments, squares;
 } few_sums;
@@ -171,10 +171,9 @@ LANES_INLINE void sum_columns(few_sums *s, const real *columns, real *exps, cons
             lanes exp = exp_of(e);
             if (save) store(exps + j * LANES, exp);
             if (with & MOMENTS) {
-                lanes moment = mul(exp, sub(maximum(m.least, others), group->highest));
-                moments = j ? add(moments, moment) : moment;
+                lanes distance = sub(maximum(m.least, others), group->highest);
+                moments = j ? fused(exp, distance, moments) : mul(exp, distance);
                 squares = j ? fused(exp, exp, squares) : mul(exp, exp);
-                s->below = add(s->below, where_less(others, group->highest, exp, zero));
             }
         }
         if (with & GAPS) {
@@ -213,13 +212,30 @@ LANES_FUNCTION void mark_valid_rows(const few_statistics *s, real *is_valid) {
     store(is_valid, where_less(sub(zero, s->anchor_logits), limit, valid, zero));
 }
 
+/* Sets s->below. Only rows with a small rest use it: the share of all classes but `highest`, if that is the top
+ * (see few_classes_metrics.h). So the anchor's logit is far below, and of n terms with sum W, which are as
+ * small, the moment is at most W log(n / W) (terms are relative to the reference, a step from
+ * `highest` at most). If no row may be one, `below` is 0, and saves a loop. */
+static const double SMALL_REST = LOW_PARTS ? 0x1p-3 : 0x1p-7, GAP_OF_SMALL_REST = LOW_PARTS ? 1.7 : 4.8,
+                    MOMENT_OF_SMALL_REST = LOW_PARTS ? 1 : 0.08;
+LANES_INLINE void add_below(few_statistics *s, const real *columns, ptrdiff_t num_classes, exp_reference m) {
+    const lanes zero = splat(0), far = sub(s->highest, splat((real)GAP_OF_SMALL_REST));
+    lanes moments = where_less(s->anchor_logits, far, sub(zero, narrow_wide(s->moments)), splat(2));
+    s->below = zero;
+    if (num_classes == 2 || all_less(splat((real)MOMENT_OF_SMALL_REST), moments)) return;
+    for (ptrdiff_t k = 0; k < num_classes; k++) {
+        lanes x = load(columns + k * LANES);
+        s->below = add(s->below, where_less(x, s->highest, exp_of(exp_term_of(x, m)), zero));
+    }
+}
+
 /* The statistics of a group; `with`, `save` and `anchor` are constants in each use. */
 LANES_INLINE few_statistics columns_statistics_inline(const int64_t *anchors, const GroupPlace *place,
     ptrdiff_t num_classes, const char *ahead, real *columns, real *exps, const int with, const int save,
     const int anchor) {
     few_statistics s;
     const wide none = wide_splat(0.0);
-    few_sums t = {no_exps(), splat(0), splat(0), splat(0), {none, none}, none, none};
+    few_sums t = {no_exps(), splat(0), splat(0), {none, none}, none, none};
     lanes number = splat(0), four = splat(4);
     ptrdiff_t k = 0;
     s.anchors = anchor == ANCHOR_TOP ? splat(NO_CLASS) : lanes_from_integers(anchors);
@@ -239,9 +255,9 @@ LANES_INLINE few_statistics columns_statistics_inline(const int64_t *anchors, co
     pair_of_lanes sum = fast_pair_sum(sub(t.exps.powers, splat(2)), add(t.exps.rests, t.lost));
     s.sum = sum.high;
     s.sum_low = sum.low;
-    s.below = t.below;
     s.moments = t.moments;
     s.squares = t.squares;
+    if (with & MOMENTS && anchor == ANCHOR_GIVEN) add_below(&s, columns, num_classes, m);
     s.gaps = wide_splat(0.0);
     if (with & GAPS) { /* gaps to the reference: m - x_k = (m - highest) - (x_k - highest) */
         wide top_distance = wide_fused(widen(s.steps), wide_splat(STEP_LOW / STEPS),
