@@ -31,25 +31,32 @@ cdef void add_targets(
     add_sum(&sums.gaps, &gaps)
 
 
+cdef bint raise_anchor(
+    RowStatistics *statistics, const stored *x, Py_ssize_t count, Py_ssize_t start, double highest
+) noexcept nogil:
+    # where the anchor is the first of the largest logits so far: whether it lies in this tile, which begins at `start`
+    cdef Py_ssize_t where
+    if statistics.anchor != NO_CLASS and not highest > statistics.anchor_logit:
+        return False
+    where = first_equal(x, count, <real> highest)
+    if where == NO_CLASS:  # all are nan
+        return False
+    statistics.anchor = start + where
+    statistics.anchor_logit = highest
+    return True
+
+
 cdef void find_top(
-    const Call *call, const char *row, Py_ssize_t begin, Py_ssize_t end, TopClasses *top, Workspace *workspace,
+    const Call *call, const char *row, Py_ssize_t begin, Py_ssize_t end, Workspace *workspace,
     RowStatistics *statistics,
 ) noexcept nogil:
-    # the anchor becomes the first of the largest logits of these classes; NO_CLASS where all are nan
-    cdef Py_ssize_t start = begin, count, where
+    # the anchor becomes the top class of these classes; NO_CLASS where all are nan
+    cdef Py_ssize_t start = begin, count
     cdef const stored *x
-    cdef real highest
     while start < end:
         count = min(<Py_ssize_t> TILE, end - start)
         x = contiguous(call, row + start * call.logits.class_stride, count, workspace.logits)
-        highest = highest_of(x, count, NO_CLASS)
-        if top.size:
-            add_tile_to_top(top, x, count, start, highest)
-        if statistics.anchor == NO_CLASS or highest > statistics.anchor_logit:
-            where = first_equal(x, count, highest)
-            if where != NO_CLASS:
-                statistics.anchor = start + where
-                statistics.anchor_logit = highest
+        raise_anchor(statistics, x, count, start, highest_of(x, count, NO_CLASS))
         start += count
     if isfinite(statistics.anchor_logit):
         statistics.centre = statistics.anchor_logit
@@ -94,19 +101,25 @@ cdef void raise_reference(RowSums *sums, double highest) noexcept nogil:
         sums.exps.sum = NAN
 
 
+cdef void add_logit(RowSums *sums, double logit) noexcept nogil:
+    # a class that is no longer the anchor joins the sums
+    cdef double low, z, term
+    if logit > sums.highest:
+        raise_reference(sums, logit)
+    z = distance_from(sums.reference, logit, &low)
+    term = times_exp(1.0, z, low)
+    add_value(&sums.exps, term, 0.0)
+    add_moments(&sums.moments, &sums.squares, term, z + low)
+
+
 cdef void add_large_tile(
     RowSums *sums, const stored *x, Py_ssize_t count, Py_ssize_t left_out
 ) noexcept nogil:
     # adds exps of logits that are beyond LARGE_LOGIT, one by one in float64
     cdef Py_ssize_t k
-    cdef double logit, z, low, term
     for k in range(count):
         if k != left_out:
-            logit = real_at(<const char *> (x + k))
-            z = distance_from(sums.reference, logit, &low)
-            term = times_exp(1.0, z, low)
-            add_value(&sums.exps, term, 0.0)
-            add_moments(&sums.moments, &sums.squares, term, z + low)
+            add_logit(sums, real_at(<const char *> (x + k)))
 
 
 cdef void add_large_gaps(
@@ -193,33 +206,43 @@ cdef void segment_statistics(
     const Call *call, const char *row, Py_ssize_t row_index, Py_ssize_t segment, Py_ssize_t anchor, Py_ssize_t label,
     saved_row saved, TopClasses *top, Workspace *workspace, RowStatistics *statistics,
 ) noexcept nogil:
-    # anchor: the class left out of the sums, or NO_CLASS; with anchors_are_top, the top class of the segment instead;
-    # label: the class whose rank is needed, or NO_CLASS; top: the top classes so far
+    # anchor: the class left out of the sums, or NO_CLASS; with anchors_are_top, the top class of the segment instead,
+    # which is that of the tiles so far until all are read, unless targets need its logit before the sums; label: the
+    # class whose rank is needed, or NO_CLASS; top: the top classes so far
     cdef RowSums sums
     cdef Py_ssize_t index, start, count, begin = segment * SEGMENT
     cdef Py_ssize_t end = min(begin + <Py_ssize_t> SEGMENT, call.num_classes)
     cdef tile_logits tile, next
     cdef const double *targets
     cdef real label_logit = 0
-    cdef double highest, highest_of_next = 0.0
+    cdef double highest, highest_of_next = 0.0, anchor_logit
     cdef bint is_in_place = call.logits.class_stride == sizeof(stored) and not call.transforms, is_known = False
+    cdef bint raises_anchor = call.anchors_are_top and not call.has_targets
     memset(statistics, 0, sizeof(RowStatistics))
     memset(&sums, 0, sizeof(sums))
     sums.highest = -INFINITY
     workspace.bad_probability = False
     statistics.anchor = NO_CLASS if call.anchors_are_top else anchor
     statistics.anchor_logit = label_logit_at(call, row_index, anchor) if statistics.anchor >= 0 else -INFINITY
-    if call.anchors_are_top:
-        find_top(call, row, begin, end, top, workspace, statistics)
+    if call.anchors_are_top and not raises_anchor:
+        find_top(call, row, begin, end, workspace, statistics)
     if label >= 0:
         label_logit = label_logit_at(call, row_index, label)
     for index in range(tiles_of(end - begin)):
         start = begin + index * TILE
         count = min(<Py_ssize_t> TILE, end - start)
         tile.x = contiguous(call, row + start * call.logits.class_stride, count, workspace.logits)
-        tile.left_out = statistics.anchor - start if statistics.anchor >= 0 else NO_CLASS
+        tile.left_out = statistics.anchor - start if statistics.anchor >= 0 and not raises_anchor else NO_CLASS
         targets = tile_targets(call, row_index, start, count, workspace)
         highest = highest_of_next if is_known else highest_of(tile.x, count, tile.left_out)
+        if top.size:
+            add_tile_to_top(top, tile.x, count, start, <real> highest)
+        anchor_logit = statistics.anchor_logit
+        if raises_anchor and raise_anchor(statistics, tile.x, count, start, highest):
+            if anchor_logit > -INFINITY:
+                add_logit(&sums, anchor_logit)
+            tile.left_out = statistics.anchor - start
+            highest = highest_of(tile.x, count, tile.left_out)
         if highest > sums.highest:
             statistics.highest_tile = start
             raise_reference(&sums, highest)
@@ -227,7 +250,7 @@ cdef void segment_statistics(
         is_known = is_in_place and start + 2 * <Py_ssize_t> TILE <= end
         if is_known:
             next.x += TILE
-            next.left_out -= TILE
+            next.left_out = NO_CLASS if raises_anchor else tile.left_out - TILE
         add_tile(call, &sums, tile, next, count, saved_from(saved, start), &highest_of_next)
         statistics.references[index] = sums.reference
         if sums.highest == -INFINITY:

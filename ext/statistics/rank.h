@@ -33,23 +33,22 @@ LANES_FUNCTION ptrdiff_t rank_of(
     return count_above_in_stretches(x + after, count - after, logit, 0, rank, rank_limit);
 }
 
-/* The first of `count` logits that equals `logit`, or NO_CLASS. */
+/* The first of `count` logits that equals `logit`, or NO_CLASS. Without branches, which would be hard to
+ * predict, so that the CPU goes on to the sums. */
 LANES_FUNCTION ptrdiff_t first_equal(const stored *x, ptrdiff_t count, real logit) {
-    const lanes wanted = splat(logit), one = splat(1), zero = splat(0);
-    for (ptrdiff_t start = 0; start < count; start += STRETCH) {
-        const ptrdiff_t end = count - start < STRETCH ? count : start + STRETCH;
-        lanes found = zero;
-        for (ptrdiff_t k = start; k < end; k += LANES)
-            found = where_equal(load_up_to(x + k, count - k), wanted, one, found);
-        if (all_less(found, one)) continue;
-        ptrdiff_t k = start;
-        /* another thread may change the logits meanwhile: a logit that was found may be gone */
-        while (k < end && all_less(where_equal(load_up_to(x + k, count - k), wanted, one, zero), one))
-            k += LANES;
-        for (; k < end; k++)
-            if (real_of(stored_at(x + k)) == logit) return k;
+    const lanes wanted = splat(logit), none = splat((real)count), numbers = lane_numbers();
+    lanes first = none, odd = none;
+    ptrdiff_t k = 0;
+    for (; k + 2 * LANES <= count; k += 2 * LANES) {
+        lanes number = add(numbers, splat((real)k));
+        first = minimum(first, where_equal(load_logits(x + k), wanted, number, none));
+        odd = minimum(odd, where_equal(load_logits(x + k + LANES), wanted, add(number, splat(LANES)), none));
     }
-    return NO_CLASS;
+    for (; k < count; k += LANES)
+        first = minimum(
+            first, where_equal(load_up_to(x + k, count - k), wanted, add(numbers, splat((real)k)), none));
+    const ptrdiff_t found = (ptrdiff_t)-largest(sub(splat(0), minimum(first, odd)));
+    return found < count ? found : NO_CLASS;
 }
 
 /* rank_of for few classes, one row a lane. A second loop resolves ties, if there are any; has_own: the columns

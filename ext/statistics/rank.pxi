@@ -6,14 +6,6 @@ cdef extern from "statistics/rank.h" nogil:
     void rank_columns(RowGroup *, const real *, Py_ssize_t, lanes, lanes, bint)
 
 
-cdef void rank_row(const Call *call, RowGroup *group, Py_ssize_t i, const stored *x) noexcept nogil:
-    # row i of the group, at x, with one tile of classes; its other statistics are known and its anchor is the label
-    cdef Py_ssize_t label = group.label[i]
-    group.rank[i] = 0.0
-    if label >= 0 and not group.anchor_logit[i] > group.highest[i]:
-        group.rank[i] = rank_of(x, call.num_classes, label, <real> group.anchor_logit[i], 0, call.rank_limit)
-
-
 cdef void rank_group(const Call *call, RowGroup *group, Workspace *workspace) noexcept nogil:
     # rows of few classes, in columns
     cdef Py_ssize_t i

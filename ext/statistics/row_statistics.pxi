@@ -20,7 +20,7 @@ cdef void statistics_of_group(
     cdef Py_ssize_t i
     if call.num_classes <= FEW:
         few_classes_statistics(call, first, count, group, workspace)
-    elif call.num_classes <= TILE and not (call.has_targets or call.transforms or call.anchors_are_top):
+    elif call.num_classes <= TILE and not (call.has_targets or call.transforms):
         short_rows(call, first, count, group, saved, workspace)
     else:
         for i in range(LANES):

@@ -183,7 +183,7 @@ static void test_short_rows(void) {
     draw_rows(x, num_classes, &g);
     EACH_LANE rows[i] = (const char *)(x + i * num_classes);
     x[5 * num_classes + num_classes / 2] = stored_of((real)(real_of(x[5 * num_classes]) + 40)); /* far above the others */
-    note("short_rows_statistics", 0, short_rows_statistics(&g, fit, rows, 0, LANES, num_classes, nothing, with_gaps), 1);
+    note("short_rows_statistics", 0, short_rows_statistics(&g, fit, rows, 0, LANES, num_classes, nothing, with_gaps, 0), 1);
     EACH_LANE note("short_rows_statistics", i, fit[i], 1);
     check_statistics("short_rows_statistics", &g, rows, sizeof(stored), num_classes, with_gaps);
     const ptrdiff_t padded = (num_classes + LANES - 1) / LANES * LANES;
@@ -192,12 +192,27 @@ static void test_short_rows(void) {
     EACH_LANE kept[i] = (saved_row){exps + i * padded, (const char *)exps};
     double of_rows[LANES];
     memcpy(of_rows, g.sum_exp, sizeof of_rows);
-    short_rows_statistics(&g, fit, rows, 0, LANES, num_classes, kept, with_gaps);
+    short_rows_statistics(&g, fit, rows, 0, LANES, num_classes, kept, with_gaps, 0);
     EACH_LANE note("short_rows_statistics, exps kept", i, g.sum_exp[i], of_rows[i]);
     EACH_LANE for (int k = 0; k < num_classes; k++) {
         real plain = plain_exp_of(plain_exp(real_of(x[i * num_classes + k]), (real)(g.scale[i] * STEPS)));
         note("short_rows_statistics, exps", i, exps[i * padded + k], k == g.anchor[i] ? 0 : plain);
     }
+    const int row = random_below(LANES);
+    x[row * num_classes + num_classes - 1] = stored_of(NAN);
+    EACH_LANE g.anchor[i] = NO_CLASS;
+    short_rows_statistics(&g, fit, rows, 0, LANES, num_classes, nothing, 0, 1);
+    EACH_LANE {
+        ptrdiff_t top = 0;
+        for (int k = 1; k < num_classes; k++)
+            if (real_of(x[i * num_classes + k]) > real_of(x[i * num_classes + top])) top = k;
+        note("short_rows_statistics, top", i, (double)g.anchor[i], (double)top);
+        note("short_rows_statistics, top of nan", i, fit[i], i != row);
+    }
+    x[row * num_classes + num_classes - 1] = x[row * num_classes];
+    EACH_LANE g.anchor[i] = NO_CLASS;
+    short_rows_statistics(&g, fit, rows, 0, LANES, num_classes, nothing, 0, 1);
+    check_statistics("short_rows_statistics, tops", &g, rows, sizeof(stored), num_classes, 0);
 }
 
 /* Losses of rows whose statistics are drawn: each sum and product rounds once. */

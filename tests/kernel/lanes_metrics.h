@@ -100,12 +100,12 @@ static void test_moments(void) {
     draw_rows(x, many, &g);
     EACH_LANE rows[i] = (const char *)(x + i * many);
     x[5 * many + many / 2] = stored_of((real)(real_of(x[5 * many]) + 40)); /* far above the others */
-    short_rows_statistics(&g, fit, rows, 0, LANES, many, kept, 0);
+    short_rows_statistics(&g, fit, rows, 0, LANES, many, kept, 0, 0);
     memcpy(exps, g.sum_exp, sizeof exps);
-    short_rows_statistics(&g, fit, rows, 0, LANES, many, kept, MOMENTS);
+    short_rows_statistics(&g, fit, rows, 0, LANES, many, kept, MOMENTS, 0);
     check_moments("short_rows_statistics, moments", &g, rows, sizeof(stored), many);
     memcpy(moments, g.moment, sizeof moments);
-    short_rows_statistics(&g, fit, rows, 0, LANES, many, kept, MOMENTS | GAPS);
+    short_rows_statistics(&g, fit, rows, 0, LANES, many, kept, MOMENTS | GAPS, 0);
     EACH_LANE note("short_rows_statistics, moments and gaps", i, g.moment[i], moments[i]);
     EACH_LANE note("short_rows_statistics, moments and gaps", i, g.sum_exp[i], exps[i]);
 }

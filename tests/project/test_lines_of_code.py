@@ -11,7 +11,7 @@ import pytest
 
 from place import ROOT, every_file
 
-MOST = {"src": 7900, "ext": 5710, "tests": 20_500, "bench": 4000, "tools": 700}
+MOST = {"src": 7900, "ext": 5745, "tests": 20_510, "bench": 4000, "tools": 700}
 MOST_OF_DOCS = 3500  # lines of docs/*.md, of any kind
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef)
 HIDDEN = {  # by suffix
