@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial, reduce
 from operator import add
-from typing import NamedTuple, Self, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,25 +71,25 @@ class Totals:
     groups: KeyedSums | None = None  # of each group, if there are groups
     classes: KeyedSums | None = None  # of each class, if they were asked for
     looks_like_probabilities: bool = field(default=False, compare=False)  # the first batch of rows
+    _result: KernelEvaluation | None = field(default=None, compare=False, repr=False)
 
     @classmethod
     def from_kernel(cls, settings: Settings, result: KernelEvaluation) -> Self:
-        """Return the totals that the kernel has computed."""
-        weights, loss, special, count, sums, hits, bins, histogram = result
-        places = weights[PLACES]
-        return cls(
-            settings,
-            count,
-            weights[NUM_ROWS] - count,
-            Sums(
-                loss=Exact.of(loss, places, special),
-                loss_weight=Exact.of(weights[WEIGHT], places),
-                **{name: exact(each) for name, each in sums.items()},
-            ),
-            tuple([exact(each) for each in hits]),
-            KeyedSums(NO_BINS, bins_of(*bins)),
-            histogram,
-        )
+        """Return the totals that the kernel has computed; the numbers are made when one is read."""
+        totals = cls.__new__(cls)
+        for name, value in (*NOT_MADE, ("settings", settings), ("_result", result)):
+            object.__setattr__(totals, name, value)
+        return totals
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name):
+            """Make the numbers of the kernel's result: only fields that are missing come here."""
+            if name not in MADE:
+                raise AttributeError(name)
+            for each, value in zip(MADE, numbers_of(self._result), strict=True):
+                object.__setattr__(self, each, value)
+            return getattr(self, name)
 
     @classmethod
     def empty(cls, settings: Settings) -> Self:
@@ -152,3 +152,26 @@ class Totals:
 
 # A number of the kernel, a tuple that has the fields of an Exact, as an Exact.
 exact: Callable[[Triple], Exact] = partial(tuple.__new__, Exact)
+
+MADE = "count", "ignored", "sums", "hits", "bins", "histogram"
+NOT_MADE = ("groups", None), ("classes", None), ("looks_like_probabilities", False)
+
+
+def numbers_of(
+    result: KernelEvaluation,
+) -> tuple[int, int, Sums, tuple[Exact, ...], KeyedSums, tuple[int, ...]]:
+    """Return the fields MADE."""
+    weights, loss, special, count, sums, hits, bins, histogram = result
+    places = weights[PLACES]
+    return (
+        count,
+        weights[NUM_ROWS] - count,
+        Sums(
+            loss=Exact.of(loss, places, special),
+            loss_weight=Exact.of(weights[WEIGHT], places),
+            **{name: exact(each) for name, each in sums.items()},
+        ),
+        tuple([exact(each) for each in hits]),
+        KeyedSums(NO_BINS, bins_of(*bins)),
+        histogram,
+    )
