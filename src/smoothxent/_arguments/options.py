@@ -89,6 +89,8 @@ def check_positive(name: str, value: int) -> int:
 
 def check_at_most(name: str, value: int, most: int) -> int:
     """Return `value`, an integer from 1 to `most`."""
+    if type(value) is int and 0 < value <= most:
+        return value  # the usual case, quickly
     number = check_positive(name, value)
     if number > most:
         raise ValueError(f"{name} must be at most {most}, got {number}")
@@ -279,7 +281,7 @@ def check_num_top(value: int | None, num_classes: int, most: int) -> int:
 
 def check_top_k(value: object) -> tuple[int, ...]:
     """Return 1 and the numbers of `value`, sorted."""
-    if not isinstance(value, Iterable):
+    if not isinstance(value, tuple | Iterable):
         remedy = f"; write ({value},)" if isinstance(value, int) else ""
         raise TypeError(f"top_k must be a tuple of integers, got {value!r}{remedy}")
     return tuple(sorted({1} | {check_at_most("top_k", k, MOST_K) for k in value}))
